@@ -1,0 +1,49 @@
+"""byheart: know what your model knows by heart, and what it has understood.
+
+    import byheart as bh
+    audit = bh.audit((x, y), test=(x_test, y_test), model=make_model)
+    audit.bits, audit.memorised(20)
+    audit.save("report.html")
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from byheart.auditing.front import audit
+    from byheart.auditing.result import Audit
+    from byheart.errors import ByheartError, InputRefused, UsageError
+    from byheart.records.finding import Finding
+    from byheart.records.quantity import Quantity
+
+# Late (PEP 562): `import byheart` costs milliseconds and imports nothing heavy.
+_PUBLIC = {
+    # the front door
+    "audit": "byheart.auditing.front",
+    "Audit": "byheart.auditing.result",
+    # what it finds
+    "Finding": "byheart.records.finding",
+    "Quantity": "byheart.records.quantity",
+    # what it refuses
+    "ByheartError": "byheart.errors",
+    "InputRefused": "byheart.errors",
+    "UsageError": "byheart.errors",
+}
+
+__all__ = ["Audit", "ByheartError", "Finding", "InputRefused", "Quantity", "UsageError", "audit"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("byheart")
+    if name in _PUBLIC:
+        return getattr(import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module 'byheart' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

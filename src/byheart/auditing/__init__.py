@@ -1,0 +1,1 @@
+"""The front door: study and report put together, for Python (`byheart.audit`) and for the command line."""

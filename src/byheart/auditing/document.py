@@ -1,0 +1,179 @@
+"""The document: what `--json` prints, `Audit.to_dict()` returns, `report.json` holds and the page is made from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from byheart.auditing.exhibits import exhibits, wanted
+from byheart.auditing.request import Request
+from byheart.records.finding import Answer, Finding
+from byheart.records.provenance import Provenance, versions
+from byheart.registry import find, names
+from byheart.study.plan import Trial
+from byheart.study.session import Answers, Drawn, Session
+from byheart.study.steps import load_data, load_run
+
+SCHEMA = 1
+LEVEL = "bitwise: same machine, versions, threads and device give the same numbers"
+
+
+def document(request: Request, session: Session, drawn: Drawn, answers: Answers, trial: Trial | None) -> dict[str, Any]:
+    """One plain dict of everything: subject, findings, verdicts, planted, balance, exhibits, provenance."""
+    findings = answers.findings
+    data = load_data(answers.plan.draw.key, session.ledger)
+    bits = findings.get("complexity/bits")
+    balance = bits.balance if isinstance(bits, Finding) else None
+    run = _about(session, answers)
+    return {
+        "schema": SCHEMA,
+        "subject": _subject(session, drawn, answers, data, run),
+        "findings": {name: _plain(answer) for name, answer in findings.items()},
+        "verdicts": [judge(findings).model_dump(mode="json") for judge in _verdicts()],
+        "planted": _planted(data, findings),
+        "balance": None if balance is None else _balance(balance),
+        "one_model": balance.one_model.model_dump(mode="json") if balance and balance.one_model else None,
+        "levers": [move.model_dump(mode="json") for move in balance.moves] if balance else [],
+        "exhibits": exhibits(data, wanted(findings)),
+        "hidden": False,
+        "provenance": _provenance(request, session, drawn, answers, trial, data, run),
+    }
+
+
+def without_examples(made: Mapping[str, Any]) -> dict[str, Any]:
+    """The same document with ids alone in the place of examples."""
+    return {**made, "exhibits": {}, "hidden": True}
+
+
+def _plain(answer: Answer) -> dict[str, Any]:
+    dumped = answer.model_dump(mode="json")
+    dumped.pop("balance", None)
+    return dumped
+
+
+def _balance(balance: Any) -> dict[str, Any]:
+    dumped = balance.model_dump(mode="json")
+    return {name: dumped[name] for name in ("model", "trail", "poles", "rivals", "sentence")}
+
+
+def _verdicts() -> list[Any]:
+    return [find("verdict", name)().judge for name in names("verdict")]
+
+
+def _about(session: Session, answers: Answers) -> dict[str, Any]:
+    """The `about` of the members' run: outputs, parameters, way."""
+    need = session.subject.bank().key()
+    for step in answers.plan.measure:
+        if need in step.about["runs"]:
+            found = session.ledger.get(step.about["runs"][need][0])
+            return dict(found.document["about"]) if found is not None and hasattr(found, "document") else {}
+    return {}
+
+
+def _subject(session: Session, drawn: Drawn, answers: Answers, data: Any, run: Mapping[str, Any]) -> dict[str, Any]:
+    subject, output = session.subject, drawn.output
+    learner = subject.learner.title(data)
+    name = str(data.about.get("title", subject.task.name))
+    trained = subject.members - len(answers.failed_members)
+    return {
+        "title": f"{name}, {learner}",
+        "task": subject.task.name,
+        "data": name,
+        "learner": learner,
+        "learner_article": "an" if learner[:1] in "AEFHILMNORSXaeiou" and not learner[:1].islower() or learner[:1] in "aeio" else "a",
+        "noun": output.noun[0],
+        "nouns": output.noun[1],
+        "kind": output.kind,
+        "n": drawn.n,
+        "n_test": drawn.n_test,
+        "k": output.k,
+        "classes": list(output.classes),
+        "target": output.target,
+        "epochs": subject.checkpoints()[-1],
+        "members": trained,
+        "share": subject.share,
+        "parameters": run.get("parameters"),
+        "outputs": run.get("outputs", "logits"),
+        "run": run_id(answers),
+        "reference": _reference(drawn, answers),
+    }
+
+
+def _reference(drawn: Drawn, answers: Answers) -> str:
+    bits = answers.findings.get("complexity/bits")
+    if not isinstance(bits, Finding):
+        return ""
+    each = bits.quantities["reference_bits"].value / drawn.n
+    if drawn.output.kind == "values":
+        return f"the spread of all training values, {each:.2f} bits a value"
+    return f"class frequencies, {each:.2f} bits a label"
+
+
+def run_id(answers: Answers) -> str:
+    """The run's name: 12 digits of the key of everything it rests on."""
+    from byheart.records.spec import key_of
+
+    return key_of(sorted(step.key for step in answers.plan.measure))[:12]
+
+
+def _planted(data: Any, findings: Mapping[str, Answer]) -> dict[str, Any] | None:
+    if data.truth.changed is None:
+        return None
+    found: dict[str, Any] = {"redrawn": int(data.truth.redrawn), "changed": int(data.truth.changed.sum())}
+    quadrant = findings.get("memory/quadrant")
+    if isinstance(quadrant, Finding) and (hits := quadrant.quantities.get("planted_found")):
+        found |= {
+            "found": round(hits.value * hits.n),
+            "found_interval": list(hits.interval or ()),
+            "chance": hits.null,
+        }
+    return found
+
+
+def _provenance(
+    request: Request, session: Session, drawn: Drawn, answers: Answers, trial: Trial | None, data: Any, run: Mapping[str, Any]
+) -> dict[str, Any]:
+    subject = session.subject
+    notes = list(request.notes)
+    if answers.failed_members:
+        first = answers.failed_members[0]
+        notes.append(
+            f"{len(answers.failed_members)} of {subject.members} members could not be trained and are left out; "
+            f"member {first[0]}: {first[1]}"
+        )
+    about = {key: value for key, value in data.about.items() if isinstance(value, str | int | float)}
+    settings = {
+        key: value if isinstance(value, str | int | float) else str(value)
+        for key, value in subject.learner.settings().items()
+    }
+    levers = {f"lever {lever.name}": str(next(iter(lever.model_dump().values()))) for lever in subject.levers}
+    return Provenance(
+        command=request.command,
+        seed=subject.seed,
+        versions=versions(),
+        device=request.device,
+        threads=request.threads,
+        jobs=request.jobs,
+        data={**about, "n": drawn.n, "n_test": drawn.n_test},
+        learner={"title": subject.learner.title(data), **settings, **levers},
+        members={
+            "members": subject.members,
+            "share": subject.share,
+            "seen": round(subject.share * drawn.n),
+            "checkpoints": [float(c) for c in subject.checkpoints()],
+        },
+        way=trial.way if trial else "each",
+        cpu_seconds={name: round(value, 1) for name, value in answers.cpu_seconds.items()},
+        level=LEVEL,
+        steps={step.about["probe"]["name"]: step.key for step in answers.plan.measure},
+        notes=tuple(notes),
+    ).model_dump(mode="json")
+
+
+def cpu_count() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+__all__ = ["cpu_count", "document", "load_run", "run_id", "without_examples"]

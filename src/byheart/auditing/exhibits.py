@@ -1,0 +1,70 @@
+"""Exhibits: what can be shown of the examples that the findings point to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from byheart.records.finding import Answer, Finding
+from byheart.report.pictures import png_data_uri
+from byheart.tasks.data import Column, Data
+
+FIELDS = 8  # of a row, so that it fits beside the others
+
+
+def wanted(findings: Mapping[str, Answer]) -> set[tuple[str, int]]:
+    """(view, id) of every example that a finding shows."""
+    return {
+        (exhibit.view, exhibit.id)
+        for finding in findings.values()
+        if isinstance(finding, Finding)
+        for row in finding.exhibits
+        for group in row.groups
+        for exhibit in group.shown
+    }
+
+
+def exhibits(data: Data, shown: Iterable[tuple[str, int]]) -> dict[str, dict[str, Any]]:
+    """`view:id` -> what the page shows of that example: a picture, the fields of a row, or a text."""
+    made = {}
+    for view, ident in sorted(shown):
+        examples = data.views[view]
+        row = int(np.flatnonzero(examples.ids == ident)[0])
+        y = examples.y[row]
+        label = data.output.classes[int(y)] if data.output.kind == "classes" else f"{float(y):.4g}"
+        made[f"{view}:{ident}"] = {"label": label, **_shown(data, examples, row)}
+    return made
+
+
+def _shown(data: Data, examples: Any, row: int) -> dict[str, Any]:
+    found: dict[str, Any] = {"picture": None, "photograph": False, "fields": None, "text": None}
+    kind, x = data.output.show, examples.x[row]
+    if kind in {"image", "photograph"}:
+        found["picture"] = png_data_uri(_bytes(x))
+        found["photograph"] = kind == "photograph"
+    elif kind == "row" and data.output.columns:
+        cells = [[column.name, _cell(column, value)] for column, value in zip(data.output.columns, x)]
+        found["fields"] = cells[:FIELDS]
+    elif "shown" in examples.meta:
+        found["text"] = str(examples.meta["shown"][row])
+    return found
+
+
+def _bytes(x: np.ndarray) -> np.ndarray:
+    x = np.asarray(x)
+    if x.ndim == 3 and x.shape[0] in (1, 3) and x.shape[2] not in (1, 3):
+        x = np.moveaxis(x, 0, -1)
+    if x.ndim == 3 and x.shape[2] == 1:
+        x = x[:, :, 0]
+    top = 1.0 if float(np.nanmax(x, initial=0.0)) <= 1.0 else 255.0
+    return np.clip(np.nan_to_num(x) / top * 255 + 0.5, 0, 255).astype(np.uint8)
+
+
+def _cell(column: Column, value: float) -> str:
+    if not np.isfinite(value):
+        return "missing"
+    if column.type == "category":
+        return column.categories[int(value)]
+    return f"{value:.4g}"

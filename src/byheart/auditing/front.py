@@ -1,0 +1,245 @@
+"""`byheart.audit`: measure what a model trained this way has memorised and what it has understood."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from byheart.auditing.budget import cut
+from byheart.auditing.document import SCHEMA, document, run_id, without_examples
+from byheart.auditing.request import Request, arrays_from, default_learner, learner_from, resolved_device, with_flips
+from byheart.auditing.result import Audit
+from byheart.engines.base import Engine
+from byheart.engines.inline import Inline
+from byheart.errors import UsageError
+from byheart.ledger.base import Result
+from byheart.probes.base import Subject
+from byheart.records.spec import key_of
+from byheart.registry import find, names
+from byheart.study import parse
+from byheart.study.execute import Progress
+from byheart.study.plan import Plan, Settings
+from byheart.study.session import FEWEST_MEMBERS, Answers, Session
+
+Say = Callable[[str], None]
+
+
+def audit(
+    data: Any,
+    *,
+    test: Any = None,
+    model: Any = None,
+    fit: Callable[..., Any] | None = None,
+    returns: str = "auto",
+    levers: Sequence[str] = (),
+    members: int = 64,
+    share: float = 0.7,
+    flip: float | None = None,
+    seed: int = 0,
+    task: str | None = None,
+    missing: str = "refuse",
+    device: str = "auto",
+    jobs: int = 1,
+    budget: str | None = None,
+    out: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    say: Say | None = None,
+    progress: Progress | None = None,
+) -> Audit:
+    r"""How much of this model is memory, how much is understanding, and which examples are which?
+
+    `members` models are trained on random balanced subsets, each on `share` of the examples, and one model on
+    everything; every answer is read from that bank. reference bits = understood + memorised + left, exactly.
+
+    Args:
+        data: a pair (x, y) of arrays or tensors, or a task (`byheart.tasks`).
+        test: a pair (x_test, y_test); without it 20 % is held out by hash of the row.
+        model: a function that returns a fresh torch module (our loop trains it), or a scikit-learn estimator.
+        fit: your own training, `fit(x, y, seed) -> model or estimator`; the model is called on x.
+        returns: what your model returns: `auto`, `logits`, `probabilities`, `labels` or `values`.
+        levers: such as `"weight-decay=0.001"`.
+        members: how many models; more make intervals narrower.
+        share: part of the examples that each member sees.
+        flip: share of the training labels to redraw, as a positive control whose truth is known.
+        seed: the root seed.
+        task: `classes` or `values`, where it should not be inferred.
+        missing: `refuse` or `impute` NaN features.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        jobs: worker processes; it changes no number.
+        budget: time to spend, such as `"60s"`; it cuts members, never epochs.
+        out: folder of the ledger, for resuming; without it nothing is kept.
+        settings: fields of our own learner (`epochs`, `lr`, ...) where it trains.
+        say: called with each line worth telling before and while it runs.
+        progress: called with (step, state) as steps end.
+
+    Returns:
+        The audit: `.bits`, `.memorised(k)`, `.findings`, `.verdicts`, `.to_dict()`, `.save(path)`.
+
+    Raises:
+        InputRefused: the data or the model cannot be measured truly, and why.
+        UsageError: an option is wrong.
+
+    Cost: `members` trainings on `share` of the data, one on everything, and at most a quarter more to measure.
+    Fails when: examples are near-duplicates of one another, which then stand in for each other.
+
+    Reference: Feldman and Zhang 2020, What neural networks memorize and why, section 3; Morris et al. 2025, How much do
+    language models memorize?, section 2.
+
+    Example:
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.tree import DecisionTreeClassifier
+        >>> x, y = load_iris(return_X_y=True)
+        >>> found = audit((x, y), model=DecisionTreeClassifier(), members=16)
+        >>> found.findings["generalization/gap"].quantities["train_accuracy"].value > 0.95
+        True
+    """
+    options = {"task": task, "missing": missing}
+    chosen = arrays_from(data, test, {k: v for k, v in options.items() if v is not None})
+    learner = learner_from(model, fit, returns) if model is not None or fit is not None else None
+    request = make_request(
+        chosen, learner, levers=levers, members=members, share=share, flip=flip, seed=seed, device=device, jobs=jobs,
+        budget=budget, settings=settings or {}, command="byheart.audit(...)",
+    )  # fmt: skip
+    folder = Path(out) if out is not None else None
+    return run(request, folder, settings=settings, say=say, progress=progress)
+
+
+def make_request(
+    task: Any,
+    learner: Any,
+    *,
+    levers: Sequence[str],
+    members: int,
+    share: float,
+    flip: float | None,
+    seed: int,
+    device: str,
+    jobs: int,
+    budget: str | None,
+    settings: Mapping[str, Any],
+    command: str,
+    notes: tuple[str, ...] = (),
+) -> Request:
+    """The request of a task, a learner (None: the default one) and options.
+
+    Raises:
+        UsageError: too few members, a share out of range, an unknown lever, setting or device.
+    """
+    if members < FEWEST_MEMBERS:
+        raise UsageError(
+            expected=f"at least {FEWEST_MEMBERS} members",
+            came=f"{members}",
+            do="Fewer leave examples that no member leaves out. Try --members 64.",
+        )
+    if not 0 < share < 1:
+        raise UsageError(expected="a share between 0 and 1", came=f"{share}", do="Try --share 0.7.")
+    if jobs < 1:
+        raise UsageError(expected="at least one job", came=f"{jobs}", do="Try --jobs 2.")
+    moved = parse.levers(levers)
+    if learner is not None and settings:
+        learner = parse.changed(learner, settings)
+    subject = Subject(with_flips(task, flip), learner, moved, seed, members, share)
+    return Request(
+        subject=subject,
+        command=command,
+        device=resolved_device(device),
+        jobs=jobs,
+        budget_seconds=parse.seconds(budget) if budget else None,
+        notes=notes,
+    )
+
+
+def probes() -> list[Any]:
+    """Every known probe, in the order of the registry."""
+    return [find("probe", name)() for name in names("probe")]
+
+
+def run(
+    request: Request,
+    folder: Path | None,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    say: Say | None = None,
+    progress: Progress | None = None,
+) -> Audit:
+    """Carry out a request over the ledger in `folder` (a temporary one without it) and return the audit."""
+    tell = say or (lambda line: None)
+    with ExitStack() as stack:
+        ledger = folder / "ledger" if folder is not None else None
+        temporary = None
+        unkeyed = request.subject.learner is not None and not request.subject.learner.keyed
+        if ledger is None or unkeyed:
+            temporary = Path(tempfile.mkdtemp(prefix="byheart-"))
+            ledger = temporary
+        if unkeyed:
+            reason = f"Not kept: {request.subject.learner.unkeyed_reason}; it runs in this process and nothing is resumed."
+            tell(reason)
+            request = replace(request, notes=(*request.notes, reason))
+        try:
+            engine = stack.enter_context(_engine(request))
+            made, answers, session = _carried_out(request, ledger, engine, settings or {}, tell, progress)
+        except BaseException:
+            if temporary:
+                shutil.rmtree(temporary, ignore_errors=True)
+            raise
+    return Audit(made, answers.findings, session.ledger, answers.plan, temporary)
+
+
+def _carried_out(
+    request: Request, ledger: Path, engine: Engine, settings: Mapping[str, Any], tell: Say, progress: Progress | None
+) -> tuple[dict[str, Any], Answers, Session]:
+    session = Session(request.subject, probes(), ledger, engine, Settings(request.device, request.threads), progress)
+    drawn = session.drawn()
+    for line in drawn.document["about"].get("inferred", ()) if isinstance(drawn.document["about"], dict) else ():
+        tell(str(line))
+    if session.subject.learner is None:
+        session.subject = replace(session.subject, learner=default_learner(drawn.n, session.subject.share, settings))
+    trial = session.trial()
+    if request.budget_seconds is not None:
+        subject, line = cut(session, trial, request)
+        session.subject = subject
+        tell(line)
+        request = replace(request, notes=(*request.notes, line))
+    answers = session.answers(trial, lambda made: tell(announced(made, session)))
+    key = key_of("document", SCHEMA, run_id(answers), request.notes)
+    kept = session.ledger.get(key)
+    if isinstance(kept, Result):
+        return kept.document, answers, session
+    made = document(request, session, drawn, answers, trial)
+    session.ledger.put(key, Result(made), {"kind": "document", "run": run_id(answers), "title": made["subject"]["title"]})
+    return made, answers, session
+
+
+def announced(made: Plan, session: Session) -> str:
+    """One line: how many steps, how many are done."""
+    missing = len(made.missing(session.ledger, made.measure)) and len(made.missing(session.ledger))
+    if not missing:
+        return f"{len(made.steps)} steps, all in the ledger"
+    return f"{len(made.steps)} steps, {len(made.steps) - missing} in the ledger, {missing} to do"
+
+
+class _engine:
+    """The engine of a request; closed at the end."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+
+    def __enter__(self) -> Engine:
+        if self.request.jobs == 1:
+            self.engine: Engine = Inline()
+        else:
+            from byheart.engines.pool import Pool
+
+            self.engine = Pool(self.request.jobs, self.request.threads)
+        return self.engine
+
+    def __exit__(self, *raised: object) -> None:
+        self.engine.close()
+
+
+__all__ = ["Audit", "audit", "learner_from", "make_request", "run", "without_examples"]

@@ -1,0 +1,143 @@
+"""Request: an audit asked for, its subject made from what the user gave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from byheart.errors import InputRefused, UsageError
+from byheart.probes.base import Subject
+from byheart.registry import find
+from byheart.study import parse
+
+DEFAULT_FLIPS = 0.05
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is audited and how; the command that asks for the same."""
+
+    subject: Subject
+    command: str
+    device: str = "cpu"
+    threads: int = 1
+    jobs: int = 1
+    budget_seconds: float | None = None
+    notes: tuple[str, ...] = ()
+
+
+def resolved_device(word: str) -> str:
+    """`auto` is cuda where there is one, else cpu; torch is imported only where a GPU is likely.
+
+    Raises:
+        UsageError: an unknown word, or a device that this machine does not have.
+    """
+    if word not in {"auto", "cpu", "cuda", "mps"}:
+        raise UsageError(expected="a device: auto, cpu, cuda or mps", came=repr(word), do="Try --device auto.")
+    if word == "cpu" or (word == "auto" and not Path("/dev/nvidia0").exists()):
+        return "cpu"
+    import torch
+
+    if word in {"auto", "cuda"} and torch.cuda.is_available():
+        return "cuda"
+    if word == "mps" and torch.backends.mps.is_available():
+        return "mps"
+    if word == "auto":
+        return "cpu"
+    raise UsageError(expected=f"a machine with {word}", came="none that torch can use", do="Try --device cpu.")
+
+
+def with_flips(task: Any, share: float | None) -> Any:
+    """The task with a share of its training labels redrawn; None and 0 leave it as it is."""
+    if not share:
+        return task
+    if not 0 < share < 1:
+        raise UsageError(expected="a share of labels to redraw, above 0 and below 1", came=f"{share}", do="Try --flip 0.05.")
+    return find("task", "flipped")(task=task, share=share)
+
+
+def default_learner(n: int, share: float, settings: Mapping[str, Any]) -> Any:
+    """The default learner for n training examples: an MLP, epochs chosen so that it takes about 1,100 steps."""
+    fields = dict(settings)
+    if "epochs" not in fields:
+        batch = int(fields.get("batch", find("learner", "mlp").model_fields["batch"].default))
+        steps = max(1, -(-round(share * n) // batch))
+        fields["epochs"] = int(min(100, max(20, round(1100 / steps))))
+    return parse.spec("learner", "mlp", fields)
+
+
+def learner_from(model: Any, fit: Callable[..., Any] | None, returns: str) -> Any:
+    """The learner that the user's model or training is.
+
+    Raises:
+        UsageError: neither a module factory, a scikit-learn estimator nor a learner.
+    """
+    if fit is not None:
+        return find("learner", "user-fit").of(fit, returns=returns)
+    if hasattr(model, "describe") and hasattr(model, "fit") and hasattr(model, "key"):
+        return model
+    if hasattr(model, "get_params") and hasattr(model, "fit"):
+        return find("learner", "estimator").of(model)
+    if callable(model) and not hasattr(model, "forward"):
+        return find("learner", "module").of(model)
+    if hasattr(model, "forward"):
+        raise UsageError(
+            expected="a function that makes a fresh module (every member starts anew)",
+            came=f"one module, {type(model).__name__}",
+            do=f"Give model=lambda: {type(model).__name__}(...).",
+        )
+    raise UsageError(
+        expected="model: a function that returns a torch module, or a scikit-learn estimator",
+        came=type(model).__name__,
+        do="Or give your own training as fit(x, y, seed) -> model.",
+    )
+
+
+def arrays_from(data: Any, test: Any, options: Mapping[str, Any]) -> Any:
+    """The task of the user's arrays, or the task itself."""
+    if hasattr(data, "draw"):
+        return data
+    if not isinstance(data, Sequence) or isinstance(data, str) or len(data) != 2:
+        raise InputRefused(expected="data as a pair (x, y)", came=type(data).__name__, do="Give bh.audit((x, y), ...).")
+    if test is not None and (not isinstance(test, Sequence) or len(test) != 2):
+        raise InputRefused(expected="test as a pair (x_test, y_test)", came=type(test).__name__, do="Or leave it out.")
+    x_test, y_test = test if test is not None else (None, None)
+    return find("task", "arrays").of(data[0], data[1], x_test, y_test, **options)
+
+
+@dataclass
+class FileSubject:
+    """What a user's file gives: a task and a learner, or arrays and their training."""
+
+    task: Any
+    learner: Any
+    notes: list[str] = field(default_factory=list)
+
+
+def from_file(path: Path, options: Mapping[str, Any], returns: str) -> FileSubject:
+    """The subject that `my_audit.py` defines: `task` and `learner`, or `x`, `y` and `fit` or `model`.
+
+    Raises:
+        InputRefused: it fails to import (its own traceback, short), or defines neither.
+    """
+    from byheart.learners.code import load_module
+
+    module = load_module(path)
+    given = {name: getattr(module, name, None) for name in ("task", "learner", "x", "y", "x_test", "y_test", "fit", "model")}
+    if given["task"] is not None:
+        learner = given["learner"] if given["learner"] is not None else given["model"]
+        if learner is None and given["fit"] is None:
+            return FileSubject(given["task"], None)
+        return FileSubject(given["task"], learner_from(learner, given["fit"], returns))
+    if given["x"] is None or given["y"] is None or (given["fit"] is None and given["model"] is None):
+        defined = [name for name, value in given.items() if value is not None]
+        raise InputRefused(
+            expected=f"{path.name} to define `task` and `learner`, or `x`, `y` and `fit` (or `model`)",
+            came=f"{', '.join(defined) or 'none of them'}",
+            do="def fit(x, y, seed): ... must return a model or estimator.",
+        )
+    test = (given["x_test"], given["y_test"]) if given["x_test"] is not None else None
+    task = arrays_from((given["x"], given["y"]), test, options)
+    return FileSubject(task, learner_from(given["model"], given["fit"], returns))

@@ -1,0 +1,177 @@
+"""Audit: what an audit found."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from byheart.auditing.document import without_examples
+from byheart.errors import ByheartError, OutputRefused
+from byheart.ledger.base import Ledger, Result
+from byheart.records.figures import interval_text, value_text
+from byheart.records.finding import Answer, Finding
+from byheart.records.judgement import Judgement
+from byheart.records.quantity import Quantity
+from byheart.study.plan import Plan
+
+
+@dataclass(frozen=True)
+class MemorisedExample:
+    """One training example: its id, score, the score's standard error, its label and its held-out bits."""
+
+    id: int
+    score: float
+    standard_error: float
+    score_probability: float
+    label: str
+
+
+class Bits(NamedTuple):
+    """The bit budget: four quantities in bits; understood + memorised + left = reference."""
+
+    reference: Quantity
+    understood: Quantity
+    memorised: Quantity
+    left: Quantity
+
+
+class Audit:
+    """What `byheart.audit` found; made from its document, with the columns an example read late from the ledger."""
+
+    def __init__(
+        self, document: Mapping[str, Any], findings: Mapping[str, Answer], ledger: Ledger, plan: Plan, temporary: Path | None
+    ) -> None:
+        self._document, self._findings, self._ledger, self._plan = dict(document), dict(findings), ledger, plan
+        if temporary is not None:
+            self._finalizer = weakref.finalize(self, shutil.rmtree, temporary, True)
+
+    @property
+    def findings(self) -> dict[str, Answer]:
+        """Probe name -> Finding, NotApplicable or Failed."""
+        return dict(self._findings)
+
+    @property
+    def verdicts(self) -> list[Judgement]:
+        """The judgements, in the order of their codes."""
+        return [Judgement.model_validate(verdict) for verdict in self._document["verdicts"]]
+
+    @property
+    def bits(self) -> Bits:
+        """The bit budget of the recipe.
+
+        Raises:
+            ByheartError: it is withheld or does not apply; says why.
+        """
+        found = self._findings["complexity/bits"]
+        if not isinstance(found, Finding):
+            raise ByheartError(expected="a bit budget", came=f"{found.status}: {getattr(found, 'reason', '')}")
+        return Bits(*(found.quantities[f"{name}_bits"] for name in Bits._fields))
+
+    def memorised(self, k: int = 20) -> list[MemorisedExample]:
+        """The k most memorised training examples, ties broken by the probability form of the score.
+
+        Raises:
+            ByheartError: the scores were not measured.
+        """
+        columns = self.columns("memory/counterfactual")
+        train = self._train()
+        order = np.argsort(columns["rank"], kind="stable")[: max(0, k)]
+        classes = self._document["subject"]["classes"]
+        return [
+            MemorisedExample(
+                id=int(train["train.ids"][i]),
+                score=float(columns["score"][i]),
+                standard_error=float(columns["standard_error"][i]),
+                score_probability=float(columns["score_probability"][i]),
+                label=str(classes[int(train["train.y"][i])]) if classes else f"{float(train['train.y'][i]):.6g}",
+            )
+            for i in order
+        ]
+
+    def columns(self, probe: str) -> Mapping[str, np.ndarray]:
+        """The arrays of a finding, one number a training example, in the order of the training data.
+
+        Raises:
+            ByheartError: the probe has no result.
+        """
+        for step in self._plan.measure:
+            if step.about["probe"]["name"] == probe:
+                found = self._ledger.get(step.key)
+                if isinstance(found, Result):
+                    return found.arrays
+        raise ByheartError(expected=f"columns of {probe}", came="none", do="See Audit.findings for the reason.")
+
+    def _train(self) -> Mapping[str, np.ndarray]:
+        found = self._ledger.get(self._plan.draw.key)
+        if not isinstance(found, Result):
+            raise ByheartError(expected="the data in the ledger", came="none", do="Run the audit again.")
+        return found.arrays
+
+    def to_dict(self, hide_examples: bool = False) -> dict[str, Any]:
+        """The document, equal to `report.json` and to what `byheart audit --json` prints."""
+        made = without_examples(self._document) if hide_examples else self._document
+        return json.loads(json.dumps(made))
+
+    def save(self, path: str | Path, hide_examples: bool = False) -> Path:
+        """Write the page (`.html`) or the document (`.json`), whole or not at all.
+
+        Raises:
+            OutputRefused: the folder cannot be written.
+        """
+        target = Path(path)
+        made = self.to_dict(hide_examples)
+        if target.suffix == ".json":
+            return write_whole(target, json.dumps(made, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+        from byheart.report.page import render
+
+        return write_whole(target, render(made))
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td><b>{escape(value_text(q))}</b> {escape(interval_text(q))}</td></tr>"
+            for name, q in self._headlines()
+        )
+        return f"<p><b>byheart</b> {escape(self._document['subject']['title'])}</p><table>{rows}</table>"
+
+    def __repr__(self) -> str:
+        lines = [f"Audit of {self._document['subject']['title']}"]
+        lines += [f"  {name}: {value_text(q)} {interval_text(q)}" for name, q in self._headlines()]
+        return "\n".join(lines)
+
+    def _headlines(self) -> list[tuple[str, Quantity]]:
+        return [
+            (found.headline, found.quantities[found.headline])
+            for found in self._findings.values()
+            if isinstance(found, Finding) and found.headline
+        ]
+
+
+def write_whole(target: Path, text: str) -> Path:
+    """Write a text file whole or not at all: a temporary name beside it, synced, then renamed.
+
+    Raises:
+        OutputRefused: the folder cannot be written or is full.
+    """
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OutputRefused(
+            expected=f"to write {target}", came=f"{error.strerror or error}", do="Choose another folder with --out."
+        ) from error
+    return target

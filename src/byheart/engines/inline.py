@@ -1,0 +1,60 @@
+"""Inline: the work runs here, one key after another, where a debugger can follow it."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+
+from byheart.engines.base import Broken, Done, Engine
+
+
+class Inline(Engine):
+    """Runs everything in this process. The other engines must give what this one gives.
+
+    Example:
+        >>> [done.value for done in Inline().run(str.upper, ["a", "b"])]
+        ['A', 'B']
+    """
+
+    workers = 1
+
+    def run(self, work: Callable[[str], str], keys: Sequence[str]) -> Iterator[Done]:
+        """Yield one Done a key, in the order of `keys`.
+
+        Args:
+            work: takes a key and returns text; what it raises becomes the key's error.
+            keys: what to run it on.
+
+        Raises:
+            KeyboardInterrupt: the user stopped it; the keys already yielded are finished.
+        """
+        for key in keys:
+            yield attempt(work, key)
+
+
+def attempt(work: Callable[[str], str], key: str) -> Done:
+    """Run `work(key)`; whatever it raises, except an interrupt, is kept instead of raised."""
+    try:
+        value = work(key)
+        if not isinstance(value, str):
+            raise TypeError(f"work must return text, and returned {type(value).__name__}")
+        return Done(key, value=str(value))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # also SystemExit: a step that gives up must not end the study
+        return Done(key, error=broken(error))
+
+
+def broken(error: BaseException) -> Broken:
+    """What is kept of an exception; the frames of the engine are left out, so every engine keeps the same."""
+    kind = type(error).__name__
+    try:
+        message = str(error)
+    except Exception:  # an exception whose own text fails
+        message = "(its message could not be had)"
+    frames = error.__traceback__.tb_next if error.__traceback__ else None
+    try:
+        text = "".join(traceback.format_exception(type(error), error, frames))
+    except Exception:
+        text = ""
+    return Broken(kind, message, text)

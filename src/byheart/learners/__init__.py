@@ -1,0 +1,1 @@
+"""Models and their training. List a new learner in `byheart.registry`."""

@@ -1,0 +1,124 @@
+"""Learner: a model and its training. Eight promises.
+
+1. Same seed, same weights on CPU at a fixed thread count.
+2. Resumed equals uninterrupted (steps are chunks of members; a chunk is done or not done).
+3. Trains on any subset of ids.
+4. Predicting changes nothing.
+5. Recorded per-example losses equal recomputed ones.
+6. Refuses wrong shapes by name.
+7. Leaves a complete run or none.
+8. A member of a fleet equals the same member trained alone (to stated rounding).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from byheart.levers.base import Lever
+from byheart.records.spec import Spec
+from byheart.tasks.data import Data, Examples
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from byheart.learners.members import Members
+    from byheart.learners.run import Record, Run
+
+
+class Learner(Spec):
+    """A thing that trains m members on data and leaves a run.
+
+    Properties a plan reads: `keyed` False means not kept in the ledger (user code that cannot be keyed, with
+    the reason); `portable` False means a worker cannot make it from its fields, so it runs in the driver;
+    `fleet` True means the plan chooses a way and a number of members at once.
+    """
+
+    kind: ClassVar[str] = "learner"
+    name: ClassVar[str]
+    fleet: ClassVar[bool] = False
+    members_a_step: ClassVar[int] = 0  # 0: all members in one step
+
+    @property
+    def keyed(self) -> bool:
+        """Whether equal fields mean equal results, so that results may be kept."""
+        return True
+
+    @property
+    def portable(self) -> bool:
+        """Whether a worker process can make this learner from its fields alone."""
+        return True
+
+    @property
+    def unkeyed_reason(self) -> str:
+        """Why it is not keyed; empty when it is."""
+        return ""
+
+    @abstractmethod
+    def fit(
+        self,
+        data: Data,
+        members: Members,
+        record: Record,
+        levers: Sequence[Lever] = (),
+        way: str = "each",
+        device: str = "cpu",
+        progress: Callable[[int], None] | None = None,
+    ) -> Run:
+        """Train every member on its subset of `data.train` and record outcomes on every view.
+
+        Args:
+            data: what to train and look at.
+            members: seeds and masks.
+            record: checkpoints, and what to keep.
+            levers: what moves the balance.
+            way: how a fleet is trained: `stacked`, `functional` or `each` (learners without fleets ignore it).
+            device: `cpu`, `cuda` or `mps`.
+            progress: called with the number of members finished, as they finish.
+
+        Raises:
+            InputRefused: the data do not fit the learner; the shape is named.
+        """
+
+    def steps(self) -> int:
+        """Epochs of training; 0 where there is no time course."""
+        return 0
+
+    def title(self, data: Data) -> str:
+        """What the model is called on the page, for these data."""
+        return self.name
+
+    def settings(self) -> dict[str, Any]:
+        """The fields, for the page's list of settings."""
+        return {key: value for key, value in self.describe().items() if key not in {"kind", "version"}}
+
+
+class Network(Learner):
+    """A learner made of a torch module: give `build` and `loss`; the loop is not yours (learners/loop.py)."""
+
+    fleet: ClassVar[bool] = True
+    epochs: int = 20
+    batch: int = 64
+    lr: float = 0.005
+    optimizer: str = "adam"
+    schedule: str = "linear"
+
+    def steps(self) -> int:
+        """Epochs of training."""
+        return self.epochs
+
+    @abstractmethod
+    def build(self, data: Data, generator: torch.Generator) -> nn.Module:
+        """A fresh module for these data, its weights drawn from `generator` alone."""
+
+    def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Per-example training loss in nats from logits (..., k): cross entropy, or half squared error."""
+        from byheart.learners.loop import plain_loss
+
+        return plain_loss(logits, targets)
+
+    def inputs(self, examples: Examples) -> Any:
+        """What the module is called on, as a float32 array (n, ...)."""
+        return examples.x

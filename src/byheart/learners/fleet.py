@@ -1,0 +1,309 @@
+"""Fleet: m models of one architecture that are trained together. One interface, three ways.
+
+- `stacked`: the layers batched by hand (learners/stacked.py); for stacks of standard layers.
+- `functional`: `torch.func.vmap` (learners/functional.py); for modules without batch statistics.
+- `each`: one member after another; for every module.
+
+The ways round differently, so the plan chooses one, once, with `choose`, and stores it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from byheart.errors import InputRefused, unknown_name
+from byheart.levers.base import Lever
+
+if TYPE_CHECKING:
+    from byheart.learners.base import Network
+    from byheart.tasks.data import Data
+
+WAYS = ("stacked", "functional", "each")
+
+# A hidden lever acts on what comes out of these.
+ACTIVATIONS = (
+    nn.ReLU,
+    nn.GELU,
+    nn.Tanh,
+    nn.Sigmoid,
+    nn.SiLU,
+    nn.ELU,
+    nn.LeakyReLU,
+    nn.Mish,
+    nn.Softplus,
+    nn.Hardswish,
+)
+
+
+class Hidden:
+    """What the levers do to hidden activations while training.
+
+    `draw` gives each lever that asks for it uniforms of the activation's shape, drawn from every member's
+    own generator, so a member does not depend on its neighbours; the others get an empty tensor.
+    """
+
+    def __init__(self, levers: Sequence[Lever], generators: Sequence[torch.Generator], device: str) -> None:
+        self.levers, self.generators, self.device = levers, generators, device
+
+    def draw(self, shape: tuple[int, ...]) -> list[Tensor]:
+        """One tensor a lever: (m, b, ...) uniforms, or (m, 0)."""
+        sizes = [shape[1:] if lever.draws_hidden else (0,) for lever in self.levers]
+        draws = [torch.stack([torch.rand(size, generator=g) for g in self.generators]) for size in sizes]
+        return [u.to(self.device) for u in draws]
+
+    def apply(self, activation: Tensor, draws: list[Tensor]) -> Tensor:
+        """The activations (m, b, ...) that go on."""
+        for lever, u in zip(self.levers, draws, strict=True):
+            activation = lever.hidden(activation, u if lever.draws_hidden else None)
+        return activation
+
+
+class Fleet(ABC):
+    """m models: all parameters of all members in one flat tensor, their gradients in another.
+
+    Parameter after parameter, each (m, *shape) and contiguous, so that a batched product sees its
+    members side by side and an optimiser sees one vector.
+
+    Attributes:
+        flat: (m p,) all parameters; `gradient` (m p,) their gradients.
+        parameters: name -> (m, *shape) view of `flat`; `gradients` likewise.
+        buffers: name -> (m, *shape): what the modules keep beside their parameters.
+    """
+
+    def __init__(self, modules: Sequence[nn.Module], device: str = "cpu") -> None:
+        self.m = len(modules)
+        named = [dict(module.named_parameters()) for module in modules]
+        trained = {name: p for name, p in named[0].items() if p.requires_grad}
+        if not trained:
+            raise InputRefused(
+                expected="a module with parameters to train", came="none", do="Add a layer with weights."
+            )
+        size = sum(p.numel() for p in trained.values())
+        self.flat = torch.empty(self.m * size, dtype=next(iter(trained.values())).dtype, device=device)
+        self.gradient = torch.zeros_like(self.flat)
+        self.parameters, self.gradients = {}, {}
+        start = 0
+        for name, p in trained.items():
+            stop = start + self.m * p.numel()
+            self.parameters[name] = self.flat[start:stop].view(self.m, *p.shape)
+            self.gradients[name] = self.gradient[start:stop].view(self.m, *p.shape)
+            for j, member in enumerate(named):
+                self.parameters[name][j].copy_(member[name].detach())
+            start = stop
+        self.buffers = {
+            name: torch.stack([_state(module, name) for module in modules]).to(device)
+            for name in _state_names(modules[0])
+            if name not in trained
+        }
+
+    @property
+    def size(self) -> int:
+        """Trained parameters of one member."""
+        return self.flat.numel() // self.m
+
+    @abstractmethod
+    def forward(self, x: Tensor, hidden: Hidden | None = None) -> Tensor:
+        """Logits (m, b, k) of x (m, b, ...) in training; what `backward` needs is kept."""
+
+    @abstractmethod
+    def backward(self, g: Tensor) -> None:
+        """Fill `gradient` from g (m, b, k), the derivative of the summed loss by the logits."""
+
+    @abstractmethod
+    def predict(self, x: Tensor, shared: bool) -> Tensor:
+        """Logits (m, b, k) of x (m, b, ...), or of x (b, ...) that all members share; nothing is kept."""
+
+    def weights(self) -> dict[str, Tensor]:
+        """Copies of all parameters and buffers, (m, *shape) each."""
+        return {name: value.detach().clone() for name, value in (self.parameters | self.buffers).items()}
+
+
+def _state_names(module: nn.Module) -> list[str]:
+    return [name for name, _ in module.named_parameters()] + [name for name, _ in module.named_buffers()]
+
+
+def _state(module: nn.Module, name: str) -> Tensor:
+    owner, _, last = name.rpartition(".")
+    return getattr(module.get_submodule(owner), last).detach()
+
+
+def two_axes(logits: Tensor, axes: int) -> Tensor:
+    """Logits with their last axis: values that came as (b,) become (b, 1)."""
+    return logits.unsqueeze(-1) if logits.dim() == axes - 1 else logits
+
+
+@contextmanager
+def hooked(module: nn.Module, change: Callable[[Tensor], Tensor] | None) -> Iterator[None]:
+    """Let `change` replace what comes out of every activation module."""
+    if change is None:
+        yield
+        return
+    handles = [
+        part.register_forward_hook(lambda _module, _given, out: change(out))
+        for part in module.modules()
+        if isinstance(part, ACTIVATIONS)
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+class Each(Fleet):
+    """One member: the module itself, with its own forward pass and autograd."""
+
+    def __init__(self, modules: Sequence[nn.Module], device: str = "cpu") -> None:
+        super().__init__(modules, device)
+        self.module = modules[0].to(device)
+        for name, p in self.module.named_parameters():
+            if name in self.parameters:
+                p.data = self.parameters[name][0]
+        self.leaves = [p for p in self.module.parameters() if p.requires_grad]
+
+    def forward(self, x: Tensor, hidden: Hidden | None = None) -> Tensor:
+        """Logits (1, b, k); batch statistics are those of the batch."""
+        self.module.train()
+        change = hidden and (lambda a: hidden.apply(a[None], hidden.draw((1, *a.shape)))[0])
+        with hooked(self.module, change):
+            self.logits = two_axes(self.module(x[0]), 2)
+        return self.logits.detach()[None]
+
+    def backward(self, g: Tensor) -> None:
+        """Autograd of the module's own forward pass."""
+        found = torch.autograd.grad(self.logits, self.leaves, g[0], allow_unused=True)
+        store(found, self.gradients, lambda gradient: gradient[0])
+        del self.logits
+
+    @torch.no_grad()
+    def predict(self, x: Tensor, shared: bool) -> Tensor:
+        """Logits (1, b, k) in evaluation mode."""
+        self.module.eval()
+        return two_axes(self.module(x if shared else x[0]), 2)[None]
+
+    def weights(self) -> dict[str, Tensor]:
+        """Copies of parameters and buffers, (1, *shape) each; the buffers are the module's own."""
+        names = _state_names(self.module)
+        return {name: _state(self.module, name).clone()[None] for name in names}
+
+
+def store(
+    found: Sequence[Tensor | None], gradients: dict[str, Tensor], place: Callable[[Tensor], Tensor] = lambda g: g
+) -> None:
+    """Copy what autograd found into the flat gradient; a parameter that was not used gets 0."""
+    for gradient, value in zip(gradients.values(), found, strict=True):
+        if value is None:
+            gradient.zero_()
+        else:
+            place(gradient).copy_(value)
+
+
+def ways_for(module: nn.Module) -> tuple[str, ...]:
+    """The ways that can train `module`, best guess first.
+
+    Batch statistics updated in place, and noise that a module draws by itself, need `each`: a batch over
+    members would mix them up or draw alike for all.
+
+    Example:
+        >>> ways_for(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)))
+        ('stacked', 'functional', 'each')
+        >>> ways_for(nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8)))
+        ('each',)
+    """
+    from byheart.learners.stacked import stackable
+
+    if reason_against_functional(module):
+        return ("each",)
+    return WAYS if stackable(module) else WAYS[1:]
+
+
+def reason_against_functional(module: nn.Module) -> str:
+    """Why members of `module` cannot be batched; empty where they can."""
+    for part in module.modules():
+        if isinstance(part, nn.modules.batchnorm._NormBase) and (
+            part.track_running_stats or not isinstance(part, nn.modules.instancenorm._InstanceNorm)
+        ):
+            return f"{type(part).__name__} updates batch statistics in place"
+        if isinstance(part, nn.modules.dropout._DropoutNd) and part.p > 0:
+            return f"{type(part).__name__} draws its own noise"
+        if isinstance(part, nn.RNNBase):
+            return f"{type(part).__name__} has no batching rule"
+    return ""
+
+
+def make(way: str, modules: Sequence[nn.Module], device: str = "cpu") -> Fleet:
+    """A fleet of `modules` trained in `way`.
+
+    `each` takes one module; where its layers are standard ones, the gradient by hand serves it too.
+
+    Raises:
+        InputRefused: the way cannot train this module; the reason is said.
+        UsageError: no such way.
+    """
+    from byheart.learners.functional import Functional
+    from byheart.learners.stacked import Stacked
+
+    possible = ways_for(modules[0])
+    if way not in WAYS:
+        raise unknown_name("way", way, WAYS)
+    if way not in possible:
+        reason = reason_against_functional(modules[0]) or "it is not a plain stack of standard layers"
+        raise InputRefused(
+            expected=f"a module that can be trained {way}", came=reason, do=f"Possible: {', '.join(possible)}."
+        )
+    if way == "each":
+        return (Stacked if "stacked" in possible else Each)(modules, device)
+    return (Stacked if way == "stacked" else Functional)(modules, device)
+
+
+def choose(
+    learner: Network,
+    data: Data,
+    levers: Sequence[Lever] = (),
+    members_at_once: int = 16,
+    device: str = "cpu",
+    seconds: float = 2.0,
+) -> tuple[str, int]:
+    """Which way, and how many members at once, costs least CPU time a model? A short trial.
+
+    `each` and the best batched way take steps on the real shapes, with 8, 16 and 32 members at once, in
+    turns; CPU time a step and member is compared. On an accelerator the whole fleet is one batch. The
+    answer depends on the machine, so it is asked once, by the plan, and stored.
+
+    Returns:
+        (way, members at once), the latter at most `members_at_once`.
+
+    Raises:
+        InputRefused: the learner cannot be trained on these data; the reason is said.
+
+    Cost: about `seconds`.
+    """
+    from byheart.learners.loop import Training, checked
+    from byheart.learners.members import balanced
+
+    members = balanced(len(data.train), members_at_once, 0.7, seed=0)
+    data = checked(learner, data, members, levers)
+
+    def start(way: str, k: int) -> Training:
+        return Training(learner, data, members.take(0, k), levers, way, device)
+
+    alone = start("each", 1)
+    batched = ways_for(alone.template)[0]  # stacked beats functional wherever it is possible
+    if batched == "each" or members_at_once == 1:
+        return "each", 1
+    if device != "cpu":
+        return batched, members_at_once
+    sizes = [k for k in (8, 16, 32) if k <= members_at_once] or [members_at_once]
+    rivals = {("each", 1): alone, **{(batched, k): start(batched, k) for k in sizes}}
+    cost = dict.fromkeys(rivals, float("inf"))
+    for _ in range(3):  # in turns, and the best of each, so that a busy moment hits no one rival alone
+        for rival, training in rivals.items():
+            took = training.seconds_a_step(seconds / 3 / len(rivals)) / rival[1]
+            cost[rival] = min(cost[rival], took)
+    return min(cost, key=cost.__getitem__)

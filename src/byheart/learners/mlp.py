@@ -1,0 +1,79 @@
+"""Mlp: a multilayer perceptron."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from byheart.learners.base import Network
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from byheart.learners.members import Members
+    from byheart.learners.run import Record, Run
+    from byheart.levers.base import Lever
+    from byheart.tasks.data import Data
+
+
+class Mlp(Network):
+    """Linear layers of `hidden` units with `activation` between them, on the flattened input.
+
+    Example:
+        >>> Mlp(hidden=(16,)).hidden
+        (16,)
+    """
+
+    name: ClassVar[str] = "mlp"
+    hidden: tuple[Annotated[int, Field(ge=1)], ...] = (128,)
+    activation: Literal["relu", "gelu", "tanh"] = "relu"
+
+    def fit(
+        self,
+        data: Data,
+        members: Members,
+        record: Record,
+        levers: Sequence[Lever] = (),
+        way: str = "each",
+        device: str = "cpu",
+        progress: Callable[[int], None] | None = None,
+    ) -> Run:
+        """Train every member (`Learner.fit`)."""
+        from byheart.learners.loop import train
+
+        return train(self, data, members, record, levers, way, device, progress)
+
+    def build(self, data: Data, generator: torch.Generator) -> nn.Module:
+        """Flatten, then Linear and activation in turn; weights as torch draws them, from `generator`."""
+        from torch import nn
+
+        act = {"relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh}[self.activation]
+        widths = (math.prod(data.train.x.shape[1:]), *self.hidden)
+        layers: list[nn.Module] = [nn.Flatten()]
+        for d, width in zip(widths[:-1], self.hidden, strict=True):
+            layers += [drawn(nn.Linear, generator, d, width), act()]
+        return nn.Sequential(*layers, drawn(nn.Linear, generator, widths[-1], data.output.k))
+
+    def title(self, data: Data) -> str:
+        """E.g. `MLP 784-128-10`."""
+        widths = (math.prod(data.train.x.shape[1:]), *self.hidden, data.output.k)
+        return f"MLP {'-'.join(map(str, widths))}"
+
+
+def drawn(kind: type[nn.Module], generator: torch.Generator, *sizes: int, **more: int) -> nn.Module:
+    """A layer with weights and bias uniform in +- 1 / sqrt(inputs a unit), torch's default, from `generator`.
+
+    The layer is made without storage first: torch's own constructor would draw from the global stream.
+    """
+    import torch
+
+    layer = kind(*sizes, **more, device="meta").to_empty(device="cpu")
+    with torch.no_grad():
+        bound = 1 / math.sqrt(layer.weight[0].numel())
+        layer.weight.uniform_(-bound, bound, generator=generator)
+        layer.bias.uniform_(-bound, bound, generator=generator)
+    return layer

@@ -1,0 +1,241 @@
+"""Outputs: how what a model returns becomes logits (n, k), and what m members returned becomes a run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from byheart.errors import InputRefused
+from byheart.learners.members import Members
+from byheart.learners.run import Record, Run, outcomes
+from byheart.tasks.data import Data
+
+Returns = Literal["auto", "logits", "probabilities", "scores", "labels", "values"]
+BATCH = 1024  # examples a forward pass of a user's torch module
+
+
+def read(
+    model: Any, x: np.ndarray, data: Data, returns: Returns = "auto"
+) -> tuple[np.ndarray, np.ndarray | None, str]:
+    """What does a trained model say about the examples x, as logits?
+
+    - probabilities p (rows >= 0 that sum to 1 within 1e-3, or a `predict_proba`): log max(p, 1 / (n + 2)),
+      n training examples;
+    - logits and scores (`decision_function`): as they are; one score s for two classes becomes (0, s);
+    - labels (a `predict` alone): one-hot;
+    - values: (n, 1).
+
+    Args:
+        model: a torch module (called on a float32 tensor in evaluation mode, without gradients, and left
+            as it was), a scikit-learn estimator (columns are put in order by `classes_`), or a callable
+            on the array.
+        x: (n_view, ...) inputs.
+        data: says what must be given, and how many training examples there are.
+        returns: what the outputs are; `auto` looks at the model and the numbers.
+
+    Returns:
+        logits (n_view, k) float64; predicted (n_view,) where the model names a class itself, else None;
+        what the outputs were: `logits`, `probabilities`, `scores`, `labels` or `values`.
+
+    Raises:
+        InputRefused: wrong shape (expected and actual are said), NaN or infinite outputs, labels that are
+            none, probabilities that do not sum to 1.
+
+    Cost: one pass of the model; two for classifiers with probabilities (their `predict` may have its own
+    threshold).
+
+    Fails when: `auto` meets logits that happen to be non-negative and sum to 1 in every row.
+
+    Example:
+        >>> from byheart.tasks.data import Examples, Output, Truth
+        >>> train = Examples(np.arange(8), np.zeros((8, 1)), np.zeros(8, int))
+        >>> data = Data((train,), {"train": train}, Output("classes", 2), Truth(), {})
+        >>> logits, predicted, kind = read(lambda x: np.array([[0.25, 0.75]]), np.zeros((1, 1)), data)
+        >>> kind, np.exp(logits).round(2).tolist()
+        ('probabilities', [[0.25, 0.75]])
+    """
+    if hasattr(model, "predict") and not _is_module(model):
+        raw, predicted, kind = _estimator_outputs(model, x, data)
+        kind = kind if returns == "auto" else returns
+    else:
+        raw, predicted = (_module_outputs(model, x) if _is_module(model) else model(x)), None
+        kind = returns
+    array = _numeric(raw)
+    if data.output.kind == "values":
+        return _values(array, len(x)), None, "values"
+    kind = _kind(array, kind, len(x), data.output.k)
+    if kind == "labels":
+        labels = _labels(array, len(x), data.output.k)
+        return np.eye(data.output.k)[labels], labels, kind
+    scores = _matrix(array, kind, len(x), data.output.k)
+    if kind == "probabilities":
+        scores = np.log(np.maximum(scores, 1 / (len(data.train) + 2)))
+    return scores, predicted, kind
+
+
+def gathered(
+    data: Data,
+    members: Members,
+    record: Record,
+    logits: Mapping[str, np.ndarray],
+    about: Mapping[str, Any],
+    predicted: Mapping[str, np.ndarray] | None = None,
+    failed: tuple[tuple[int, str], ...] = (),
+) -> Run:
+    """The run of m members from their logits (m, n_view, k) on every view, at the one checkpoint 0.
+
+    Args:
+        data: the views.
+        members: those that could be trained.
+        record: whether a trail is kept.
+        logits: view -> (m, n_view, k).
+        about: what the page says of the training.
+        predicted: view -> (m, n_view) classes that the models named themselves.
+        failed: members that could not be trained, and why.
+    """
+    views = {}
+    for view, examples in data.views.items():
+        named = None if predicted is None else predicted[view][None]  # (c=1, m, n_view)
+        trail = record.trail and view == "train"
+        views[view] = outcomes(logits[view][None], examples.y, data.output.kind, trail, named)
+    return Run(members, (0,), views, dict(about), failed)
+
+
+def _is_module(model: Any) -> bool:
+    torch = sys.modules.get("torch")  # whoever hands us a module has imported it
+    return torch is not None and isinstance(model, torch.nn.Module)
+
+
+def _module_outputs(module: Any, x: np.ndarray) -> np.ndarray:
+    """Outputs in evaluation mode; every submodule's own mode is put back."""
+    import torch
+
+    modes = [(part, part.training) for part in module.modules()]
+    first = next(iter(module.parameters()), None)
+    device = "cpu" if first is None else first.device
+    inputs = torch.as_tensor(np.ascontiguousarray(x, dtype=np.float32))
+    parts = []
+    try:
+        module.eval()
+        with torch.no_grad():
+            for start in range(0, len(inputs), BATCH):
+                out = module(inputs[start : start + BATCH].to(device))
+                parts.append(_numeric(getattr(out, "logits", out)))
+    finally:
+        for part, training in modes:
+            part.training = training
+    return np.concatenate(parts) if all(part.ndim for part in parts) else parts[0]
+
+
+def _estimator_outputs(model: Any, x: np.ndarray, data: Data) -> tuple[Any, np.ndarray | None, str]:
+    named = model.predict(x)
+    if data.output.kind == "values":
+        return named, None, "values"
+    classes = getattr(model, "classes_", None)
+    if hasattr(model, "predict_proba"):
+        raw, kind = _numeric(model.predict_proba(x)), "probabilities"
+    elif hasattr(model, "decision_function"):
+        raw, kind = _numeric(model.decision_function(x)), "scores"
+    else:
+        return named, None, "labels"
+    if classes is None:
+        return raw, None, kind
+    labels = _labels(_numeric(named), len(x), data.output.k)
+    return _by_class(raw, _numeric(classes), kind, data), labels, kind
+
+
+def _by_class(raw: np.ndarray, classes: np.ndarray, kind: str, data: Data) -> np.ndarray:
+    """Columns (n_view, k) in the task's order; a class that the training never saw gets the least."""
+    if raw.ndim == 1 and len(classes) == 2:
+        raw = np.stack([np.zeros_like(raw), raw], axis=1)
+    known = _labels(classes, len(classes), data.output.k)
+    if raw.ndim != 2 or raw.shape[1] != len(known):
+        raise InputRefused(
+            expected=f"one column for each of the model's {len(known)} classes",
+            came=f"shape {raw.shape}",
+            do="Use decision_function_shape='ovr', or an estimator with predict_proba.",
+        )
+    least = 0.0 if kind == "probabilities" else min(raw.min(), 0.0)
+    full = np.full((len(raw), data.output.k), least)
+    full[:, known] = raw
+    return full
+
+
+def _numeric(raw: Any) -> np.ndarray:
+    """float64 (n, ...) from arrays, tensors on any device, sparse matrices and lists."""
+    if hasattr(raw, "detach"):
+        raw = raw.detach().to("cpu")
+        raw = raw.double() if raw.is_floating_point() else raw
+    if hasattr(raw, "toarray"):
+        raw = raw.toarray()
+    refused = InputRefused(
+        expected="one array of real numbers from the model",
+        came=type(raw).__name__,
+        do="Return the logits alone, not a tuple or dictionary.",
+    )
+    if isinstance(raw, tuple | dict | str) or raw is None:
+        raise refused
+    try:
+        array = np.asarray(raw)
+        if array.dtype.kind not in "buif":
+            raise refused
+        return array.astype(np.float64)
+    except (TypeError, ValueError):
+        raise refused from None
+
+
+def _kind(array: np.ndarray, kind: str, n: int, k: int) -> str:
+    if kind == "values":
+        raise InputRefused("outputs for classes", "values", "Return logits, probabilities or labels.")
+    if kind != "auto":
+        return kind
+    if array.size == n and array.ndim <= 2 and k > 1:  # one number an example
+        if np.array_equal(array, np.round(array)):
+            return "labels"
+        if k > 2:
+            return "logits"  # refused for its shape
+        raise InputRefused(
+            expected=f"logits or probabilities ({n}, 2), or labels ({n},)",
+            came=f"one fraction an example, shape {array.shape}",
+            do="Say what it is: returns='logits' or returns='probabilities' (of class 1).",
+        )
+    sums = array.reshape(len(array), -1).sum(1) if len(array) else np.ones(0)
+    return "probabilities" if (array >= 0).all() and (abs(sums - 1) <= 1e-3).all() else "logits"
+
+
+def _matrix(array: np.ndarray, kind: str, n: int, k: int) -> np.ndarray:
+    """(n, k) finite scores; one number an example stands for class 1 of two."""
+    if k == 2 and array.size == n and array.shape in {(n,), (n, 1)}:
+        one = array.reshape(n)
+        array = np.stack([1 - one if kind == "probabilities" else np.zeros(n), one], axis=1)
+    _must_be(array.shape == (n, k), f"{kind} of shape ({n}, {k}): examples by classes", f"{array.shape}")
+    _must_be(bool(np.isfinite(array).all()), "finite outputs", "NaN or infinite ones")
+    if kind == "probabilities":
+        fine = (array >= -1e-6).all() and (abs(array.sum(1) - 1) <= 1e-3).all()
+        _must_be(bool(fine), "probabilities that sum to 1 in every row", f"sums from {array.sum(1).min():.3g}")
+    return array
+
+
+def _labels(array: np.ndarray, n: int, k: int) -> np.ndarray:
+    """(n,) int64 class numbers."""
+    _must_be(array.shape in {(n,), (n, 1)}, f"labels of shape ({n},)", f"{array.shape}")
+    labels = array.reshape(n)
+    whole = np.isfinite(labels).all() and np.array_equal(labels, np.round(labels))
+    fine = whole and (n == 0 or (labels.min() >= 0 and labels.max() < k))
+    _must_be(bool(fine), f"labels among 0..{k - 1}", f"{labels[:5].tolist()}, ...")
+    return labels.astype(np.int64)
+
+
+def _values(array: np.ndarray, n: int) -> np.ndarray:
+    """(n, 1) from (n,) or (n, 1); anything else would be broadcast to n x n in a squared error."""
+    _must_be(array.shape in {(n,), (n, 1)}, f"values of shape ({n},) or ({n}, 1)", f"{array.shape}")
+    _must_be(bool(np.isfinite(array).all()), "finite outputs", "NaN or infinite ones")
+    return array.reshape(n, 1)
+
+
+def _must_be(fine: bool, expected: str, came: str) -> None:
+    if not fine:
+        raise InputRefused(expected, f"{came} from the model", "Return one row an example.")

@@ -1,0 +1,173 @@
+"""Poles: Rote remembers everything and knows nothing; Oracle knows everything and remembers nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from byheart.errors import InputRefused
+from byheart.learners.base import Learner
+from byheart.learners.inputs import checked, known
+from byheart.learners.members import Members
+from byheart.learners.outputs import gathered
+from byheart.learners.run import Record, Run
+from byheart.levers.base import Lever
+from byheart.tasks.data import Data
+
+FLOOR = 1e-9  # least probability a pole gives; a thousandth of a bit in total at a million examples
+
+
+class Rote(Learner):
+    """What would a lookup table score?
+
+    On an example that a member was trained on (same id and exactly the same input) it gives
+    log(1 - e) to the label it was shown and log(e / (k - 1)) to the others, e = 1e-9; for values, the
+    value it was shown. On any other example it gives the class frequencies of its subset, each count plus
+    one half, or its subset's mean.
+
+    All the label bits are then memorised, but for what the code itself floors (1 / (n + 2)), and none
+    understood.
+
+    Raises:
+        InputRefused: views or masks that do not fit the data.
+
+    Cost: O(m n k).
+
+    Fails when: examples have ids that change from view to view; it then recognises nothing.
+
+    Example:
+        >>> Rote().title(None)
+        'rote'
+    """
+
+    name: ClassVar[str] = "rote"
+
+    def fit(
+        self,
+        data: Data,
+        members: Members,
+        record: Record,
+        levers: Sequence[Lever] = (),
+        way: str = "each",
+        device: str = "cpu",
+        progress: Callable[[int], None] | None = None,
+    ) -> Run:
+        """Store every member's subset and look it up."""
+        start = time.process_time()
+        data = checked(data, members, levers, self.name)
+        recall = _recalled_values if data.output.kind == "values" else _recalled_labels
+        logits = {view: recall(data, members, known(data, view)) for view in data.views}
+        if progress:
+            progress(len(members))
+        outputs = "values" if data.output.kind == "values" else "probabilities"
+        seconds = time.process_time() - start
+        about = {"parameters": 0, "way": "lookup table", "outputs": outputs, "cpu_seconds": seconds}
+        return gathered(data, members, record, logits, about)
+
+
+def _recalled_labels(data: Data, members: Members, rows: np.ndarray) -> np.ndarray:
+    """(m, n_view, k) from the training position (n_view,) of each example, -1 where it is new."""
+    k, y = data.output.k, data.train.y
+    wrong = np.log(FLOOR / max(k - 1, 1))
+    logits = np.empty((len(members), len(rows), k))
+    for j, mask in enumerate(members.mask):
+        counts = np.bincount(y[mask], minlength=k) + 0.5
+        logits[j] = np.log(counts / counts.sum())
+        seen = np.flatnonzero((rows >= 0) & mask[rows])
+        logits[j, seen] = wrong
+        logits[j, seen, y[rows[seen]]] = np.log1p(-FLOOR)
+    return logits
+
+
+def _recalled_values(data: Data, members: Members, rows: np.ndarray) -> np.ndarray:
+    """(m, n_view, 1): the stored value, or the subset's mean."""
+    y = data.train.y
+    values = [np.where((rows >= 0) & mask[rows], y[rows], y[mask].mean()) for mask in members.mask]
+    return np.stack(values)[..., None]
+
+
+class Oracle(Learner):
+    """What would the task's own truth score?
+
+    Logits are log p(label | the example's clean label), from `truth.posterior`: (k, k) rows by clean
+    label, or (n, k) a row an example. Every member is the same, whatever it was trained on. One function
+    on all views: it predicts labels as *training* labels are distributed around the clean ones, so on clean
+    test labels with planted noise it names the right class without being sure of it. An example of
+    another view has its own label for clean; with a posterior an example, only training examples have one.
+
+    Probabilities below 1e-9 count as 1e-9.
+
+    Raises:
+        InputRefused: the truth of the data, or of one view, is not known.
+
+    Cost: O(m n k).
+
+    Fails when: labels of the views beside training are themselves noisy.
+
+    Example:
+        >>> Oracle().title(None)
+        'oracle'
+    """
+
+    name: ClassVar[str] = "oracle"
+
+    @classmethod
+    def can(cls, data: Data) -> bool:
+        """Is the truth of every view known?"""
+        try:
+            for view in data.views:
+                _posterior(data, view)
+        except InputRefused:
+            return False
+        return True
+
+    def fit(
+        self,
+        data: Data,
+        members: Members,
+        record: Record,
+        levers: Sequence[Lever] = (),
+        way: str = "each",
+        device: str = "cpu",
+        progress: Callable[[int], None] | None = None,
+    ) -> Run:
+        """Read the truth; nothing is trained."""
+        start = time.process_time()
+        data = checked(data, members, levers, self.name)
+        logits = {}
+        for view in data.views:
+            one = np.log(np.maximum(_posterior(data, view), FLOOR))  # (n_view, k)
+            logits[view] = np.broadcast_to(one, (len(members), *one.shape))
+        if progress:
+            progress(len(members))
+        seconds = time.process_time() - start
+        about = {"parameters": 0, "way": "truth", "outputs": "probabilities", "cpu_seconds": seconds}
+        return gathered(data, members, record, logits, about)
+
+
+def _posterior(data: Data, view: str) -> np.ndarray:
+    """(n_view, k) probability of each label given what is true of each example."""
+    truth, k = data.truth, data.output.k
+    if truth.posterior is None or data.output.kind == "values":
+        raise InputRefused(
+            expected="data whose truth is known",
+            came="the truth of these data is not known",
+            do="The oracle exists for tasks with planted or computed labels only.",
+        )
+    rows = known(data, view)
+    posterior = np.asarray(truth.posterior, dtype=np.float64)
+    if posterior.shape == (k, k):  # a task of k examples and k classes: rows are classes
+        clean = data.views[view].y.astype(np.int64)
+        if truth.clean is not None:
+            clean = np.where(rows >= 0, np.asarray(truth.clean)[rows], clean)
+        return posterior[clean]
+    if posterior.shape != (len(data.train), k) or (rows < 0).any():
+        raise InputRefused(
+            expected=f"a posterior ({k}, {k}) by clean label, or one row for every example of view {view}",
+            came=f"{posterior.shape} for training examples",
+            do="Leave the oracle out for these data.",
+        )
+    return posterior[rows]

@@ -1,0 +1,166 @@
+"""Run: what the training of m members leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+
+from byheart.learners.members import Members
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a training keeps.
+
+    Attributes:
+        checkpoints: epochs at which outcomes are kept, ascending; the last is the end of training.
+        trail: keep the training view's logits at every checkpoint (half precision), not at the last alone.
+        weights: keep the final weights of every member.
+    """
+
+    checkpoints: tuple[int, ...]
+    trail: bool = True
+    weights: bool = False
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Outcomes of m members on the n examples of one view at c checkpoints.
+
+    Attributes:
+        loss_nats: (c, m, n) float32: -log p(label); squared error for values.
+        correct: (c, m, n) bool; None for values.
+        margin: (c, m, n) float32: z_y - logsumexp of the other logits; None for values.
+        logits: (m, n, k) float32 at the last checkpoint; the predictions (m, n, 1) for values.
+        trail: (c, m', n, k) float16 logits at every checkpoint of the first m' members, or None.
+    """
+
+    loss_nats: np.ndarray
+    correct: np.ndarray | None
+    margin: np.ndarray | None
+    logits: np.ndarray
+    trail: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """m members: who saw what, and how each did on every view.
+
+    `failed` lists members that could not be trained, with the reason; their rows are not in the arrays.
+    `about` says parameters a member, the way of training, what the outputs are (`logits`,
+    `probabilities`, `labels`, `values`), CPU seconds.
+    """
+
+    members: Members
+    checkpoints: tuple[int, ...]
+    views: Mapping[str, Outcomes]
+    about: Mapping[str, Any] = field(default_factory=dict)
+    failed: tuple[tuple[int, str], ...] = ()
+    weights: Mapping[str, np.ndarray] | None = None
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything as named arrays, for the ledger."""
+        arrays = {"seeds": self.members.seeds, "mask": self.members.mask}
+        for view, outcomes in self.views.items():
+            for name in ("loss_nats", "correct", "margin", "logits", "trail"):
+                if (array := getattr(outcomes, name)) is not None:
+                    arrays[f"{view}.{name}"] = array
+        return arrays | {f"weights.{name}": array for name, array in (self.weights or {}).items()}
+
+    def document(self) -> dict[str, Any]:
+        """Everything that is not an array, for the ledger."""
+        return {
+            "checkpoints": list(self.checkpoints),
+            "views": list(self.views),
+            "about": dict(self.about),
+            "failed": [list(pair) for pair in self.failed],
+        }
+
+    @classmethod
+    def from_parts(cls, document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
+        """The run that `document` and `arrays` hold."""
+        views = {
+            view: Outcomes(
+                **{
+                    name: arrays[f"{view}.{name}"] if f"{view}.{name}" in arrays else None
+                    for name in ("loss_nats", "correct", "margin", "logits", "trail")
+                }
+            )
+            for view in document["views"]
+        }
+        weights = {name[8:]: arrays[name] for name in arrays if name.startswith("weights.")}
+        return cls(
+            members=Members(arrays["seeds"], arrays["mask"]),
+            checkpoints=tuple(document["checkpoints"]),
+            views=views,
+            about=document["about"],
+            failed=tuple((int(member), str(why)) for member, why in document["failed"]),
+            weights=weights or None,
+        )
+
+
+def joined(runs: list[Run]) -> Run:
+    """One run of all the members of `runs`, in order."""
+    if len(runs) == 1:
+        return runs[0]
+    first = runs[0]
+    views = {}
+    for view, outcomes in first.views.items():
+        parts = {}
+        for name, axis in (("loss_nats", 1), ("correct", 1), ("margin", 1), ("logits", 0), ("trail", 1)):
+            present = getattr(outcomes, name) is not None
+            # Only the first members keep their trail.
+            found = [getattr(run.views[view], name, None) for run in runs if view in run.views]
+            arrays = [array for array in found if array is not None] if present else None
+            parts[name] = np.concatenate(arrays, axis) if arrays else None
+        views[view] = Outcomes(**parts)
+    members = Members(
+        np.concatenate([run.members.seeds for run in runs]),
+        np.concatenate([run.members.mask for run in runs]),
+    )
+    seconds = sum(float(run.about.get("cpu_seconds", 0.0)) for run in runs)
+    return Run(
+        members=members,
+        checkpoints=first.checkpoints,
+        views=views,
+        about={**first.about, "cpu_seconds": seconds},
+        failed=tuple(pair for run in runs for pair in run.failed),
+    )
+
+
+def outcomes(
+    logits: np.ndarray, y: np.ndarray, kind: str, trail: bool, predicted: np.ndarray | None = None
+) -> Outcomes:
+    """Margin, loss and correctness from logits (c, m, n, k), computed in float64, kept in float32.
+
+    margin = z_y - logsumexp_{c != y} z_c, loss = log(1 + exp(-margin)); a tie for the largest logit
+    counts as wrong. For values (k = 1): loss = (z - y)^2. `predicted` (c, m, n) overrides the arg-max.
+
+    Example:
+        >>> import numpy as np
+        >>> kept = outcomes(np.array([[[[2.0, 0.0]]]]), np.array([0]), "classes", trail=False)
+        >>> float(kept.margin[0, 0, 0]), bool(kept.correct[0, 0, 0])
+        (2.0, True)
+    """
+    last = np.ascontiguousarray(logits[-1], dtype=np.float32)
+    kept = np.clip(logits, -6e4, 6e4).astype(np.float16) if trail else None
+    if kind == "values":
+        squared = (logits[..., 0].astype(np.float64) - y) ** 2
+        return Outcomes(squared.astype(np.float32), None, None, last, kept)
+    margin = np.empty(logits.shape[:-1], dtype=np.float32)
+    correct = np.empty(logits.shape[:-1], dtype=bool)
+    rows = np.arange(len(y))
+    for c in range(logits.shape[0]):
+        for j in range(logits.shape[1]):
+            z = logits[c, j].astype(np.float64)
+            label = z[rows, y].copy()
+            z[rows, y] = -np.inf
+            top = z.max(1)
+            correct[c, j] = label > top
+            margin[c, j] = label - (top + np.log(np.exp(z - top[:, None]).sum(1)))
+    if predicted is not None:
+        correct = predicted == y
+    return Outcomes(np.logaddexp(0.0, -margin).astype(np.float32), correct, margin, last, kept)

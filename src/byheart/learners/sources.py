@@ -1,0 +1,225 @@
+"""Sources: the files that the user's code comes from, and how it is imported again."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import functools
+import hashlib
+import importlib
+import importlib.util
+import os
+import random
+import sys
+import sysconfig
+import traceback
+import types
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from byheart.errors import InputRefused
+
+
+@contextlib.contextmanager
+def contained(seed: int) -> Iterator[None]:
+    """The global generators of random, numpy and torch seeded inside and as they were afterwards.
+
+    torch's only if it has been imported.
+
+    Example:
+        >>> with contained(0):
+        ...     a = random.random()
+        >>> with contained(0):
+        ...     print(a == random.random())
+        True
+    """
+    torch = sys.modules.get("torch")
+    states = random.getstate(), np.random.get_state(), torch and torch.get_rng_state()
+    cuda = torch.cuda.get_rng_state_all() if torch and torch.cuda.is_initialized() else None
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    if torch:
+        torch.manual_seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        if torch:
+            torch.set_rng_state(states[2])
+        if cuda is not None:
+            torch.cuda.set_rng_state_all(cuda)
+
+
+@contextlib.contextmanager
+def reachable(path: str | Path | None) -> Iterator[None]:
+    """The folder that holds a file's top package first on `sys.path`, so that its local imports work."""
+    if path is None:
+        yield
+        return
+    folder = str(root_of(Path(path)))
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):
+            sys.path.remove(folder)
+
+
+def load_module(path: str | Path) -> types.ModuleType:
+    """The module that the file at `path` is, imported under a name that is not `__main__`.
+
+    Raises:
+        InputRefused: no such file, or its import fails; with the user's own lines.
+
+    Example:
+        >>> load_module(random.__file__).Random is not None
+        True
+    """
+    if not os.path.isfile(path):
+        raise InputRefused("the file of your code", f"no file {path}", "Put it back, or run it inline.")
+    try:
+        with reachable(path):
+            return _module_at(Path(path).resolve())
+    except (Exception, SystemExit) as error:
+        raise InputRefused(
+            expected=f"{Path(path).name} to be importable",
+            came=own_lines(error, path),
+            do="Correct it and run it again.",
+        ) from None
+
+
+def load(path: str | Path, qualname: str) -> Any:
+    """The attribute `qualname` of the file at `path`.
+
+    Raises:
+        InputRefused: no such file or attribute, or its import fails.
+
+    Example:
+        >>> load(random.__file__, "Random.seed").__name__
+        'seed'
+    """
+    found: Any = load_module(path)
+    for part in qualname.split("."):
+        if not hasattr(found, part):
+            raise InputRefused(f"{qualname} in {path}", f"no {part} there", "Define it at the top level.")
+        found = getattr(found, part)
+    return found
+
+
+def own_lines(error: BaseException, path: str | Path | None) -> str:
+    """Kind and message of an error, and the lines of the user's file that led there.
+
+    Example:
+        >>> own_lines(ValueError("no"), None)
+        'ValueError: no'
+    """
+    said = "".join(traceback.format_exception_only(error)).strip()
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if path and _same(f.filename, path)]
+    lines = [f"{Path(f.filename).name} line {f.lineno}: {f.line}" for f in frames[-3:]]
+    return "; ".join([*lines, said])
+
+
+def local_imports(tree: ast.AST, path: Path) -> set[Path]:
+    """Files of the local modules that a file imports, anywhere in it."""
+    found: set[Path] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                found |= _files_of(alias.name, _bases(alias.name, path))
+        elif isinstance(node, ast.ImportFrom):
+            bases = [path.parents[node.level - 1]] if node.level else _bases(node.module or "", path)
+            start = f"{node.module}." if node.module else ""
+            for alias in node.names:
+                found |= _files_of(f"{start}{alias.name}", bases)
+    return found
+
+
+def _bases(name: str, path: Path) -> list[Path]:
+    """Folders where the top package of a dotted name may lie, the user's own first."""
+    top = name.partition(".")[0]
+    folders = [root_of(path), *(Path(entry or ".") for entry in sys.path)]
+    loaded = getattr(sys.modules.get(top), "__file__", None)
+    if loaded is None and top not in sys.builtin_module_names:
+        with contextlib.suppress(ImportError, ValueError, AttributeError):
+            loaded = getattr(importlib.util.find_spec(top), "origin", None)
+    return folders + ([root_of(Path(loaded))] if loaded and os.path.isfile(loaded) else [])
+
+
+def _files_of(name: str, bases: list[Path]) -> set[Path]:
+    """The files that importing a dotted name runs, where they are local."""
+    parts = name.split(".")
+    for base in bases:
+        found = set()
+        for i in range(1, len(parts) + 1):
+            stem = base.joinpath(*parts[:i])
+            for file in (stem.with_suffix(".py"), stem / "__init__.py"):
+                if file.is_file():
+                    found.add(file.resolve())
+        if found:
+            return {file for file in found if not is_foreign(parts[0], file)}
+    return set()
+
+
+def root_of(path: Path) -> Path:
+    """The folder that holds the top package of a file."""
+    folder = path.resolve().parent
+    while (folder / "__init__.py").is_file() and folder != folder.parent:
+        folder = folder.parent
+    return folder
+
+
+def is_foreign(module: str | None, file: Path) -> bool:
+    """Of the standard library, an installed package or ourselves: named with its version, not read."""
+    if (module or "").partition(".")[0] == "byheart":
+        return True
+    if {"site-packages", "dist-packages"} & set(file.parts) or str(file).startswith("<frozen"):
+        return True
+    standard = {sysconfig.get_path(key) for key in ("stdlib", "platstdlib")}
+    return any(file.is_relative_to(folder) for folder in standard if folder)
+
+
+@functools.cache
+def version_of(module: str) -> str:
+    top = module.partition(".")[0]
+    said = getattr(sys.modules.get(top), "__version__", None)
+    if isinstance(said, str):
+        return said
+    try:
+        return metadata.version(top)
+    except (metadata.PackageNotFoundError, ValueError):
+        return sys.version.split()[0]
+
+
+def guarded(path: Path) -> bool:
+    """Is there an `if __name__ == ...` at the top level?"""
+    tests = [node.test for node in ast.parse(path.read_bytes()).body if isinstance(node, ast.If)]
+    return any("__name__" in ast.unparse(test) for test in tests)
+
+
+def _same(a: str | Path, b: str | Path) -> bool:
+    return os.path.realpath(a) == os.path.realpath(b)
+
+
+def _module_at(path: Path) -> types.ModuleType:
+    """Import a file: inside a package by its dotted name, else under a name of its own."""
+    root = root_of(path)
+    if root != path.parent:
+        parts = path.relative_to(root).with_suffix("").parts
+        return importlib.import_module(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+    name = f"byheart_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path.name} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and inspect look their module up
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

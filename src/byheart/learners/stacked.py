@@ -1,0 +1,295 @@
+"""Stacked: forward pass and gradient of m stacks of standard layers, batched by hand.
+
+Every layer has `forward(x, keep) -> (y, kept)` and `backward(g, kept, last) -> derivative by x or None`.
+Shapes: x (m, b, ...) with the members first, or (b, ...) shared by all members before the first weights;
+g is the derivative of the summed loss by y, and each layer may overwrite the one it gets. The formulas stand beside the code; tests hold them against
+autograd.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from byheart.learners.fleet import ACTIVATIONS, Fleet, Hidden
+
+# Parameter-free and elementwise or pooling: may run on (m b, ...) as one large batch.
+FREE = (*ACTIVATIONS, nn.Identity, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
+
+# Up to this many outputs the product is faster the other way round (x W' of 10 columns: half the speed).
+NARROW = 32
+
+
+class Layer:
+    """A layer of all members; `local` ones take autograd for their own small step."""
+
+    def forward(self, x: Tensor, keep: bool) -> tuple[Tensor, Any]:
+        raise NotImplementedError
+
+    def backward(self, g: Tensor, kept: Any, first: bool) -> Tensor | None:
+        raise NotImplementedError
+
+
+class Linear(Layer):
+    """y = x W' + c.  dW = g' x,  dc = sum_b g,  dx = g W."""
+
+    def __init__(self, fleet: Fleet, name: str) -> None:
+        self.weight, self.dweight = fleet.parameters[f"{name}weight"], fleet.gradients[f"{name}weight"]  # (m,o,i)
+        self.bias, self.dbias = fleet.parameters.get(f"{name}bias"), fleet.gradients.get(f"{name}bias")  # (m,o)
+
+    def forward(self, x: Tensor, keep: bool) -> tuple[Tensor, Any]:
+        m, o, i = self.weight.shape
+        rows = x.reshape(m, -1, i)  # (m, b, i); further axes count as rows
+        if o <= NARROW:  # as W x', stored (m, o, b)
+            y = _product(self.weight, rows.transpose(1, 2), self.bias, -1).transpose(1, 2)
+        else:
+            y = _product(rows, self.weight.transpose(1, 2), self.bias, 1)
+        return y.reshape(*x.shape[:-1], o), rows
+
+    def backward(self, g: Tensor, kept: Any, first: bool) -> Tensor | None:
+        m, o, i = self.weight.shape
+        rows = g.reshape(m, -1, o)
+        torch.bmm(rows.transpose(1, 2), kept, out=self.dweight)
+        if self.dbias is not None:
+            torch.sum(rows, 1, out=self.dbias)
+        return None if first else torch.bmm(rows, self.weight).view(*g.shape[:-1], i)
+
+
+def _product(a: Tensor, b: Tensor, c: Tensor | None, axis: int) -> Tensor:
+    """a b + c, c (m, o) broadcast along `axis`."""
+    return torch.bmm(a, b) if c is None else torch.baddbmm(c.unsqueeze(axis), a, b)
+
+
+class Relu(Layer):
+    """y = max(x, 0).  dx = g [y > 0]."""
+
+    def forward(self, x: Tensor, keep: bool) -> tuple[Tensor, Any]:
+        y = x.clamp_min(0)
+        return y, y
+
+    def backward(self, g: Tensor, kept: Any, first: bool) -> Tensor | None:
+        return torch.ops.aten.threshold_backward.grad_input(g, kept, 0, grad_input=g)  # in place
+
+
+class Tanh(Layer):
+    """y = tanh x.  dx = g (1 - y^2)."""
+
+    def forward(self, x: Tensor, keep: bool) -> tuple[Tensor, Any]:
+        y = x.tanh()
+        return y, y
+
+    def backward(self, g: Tensor, kept: Any, first: bool) -> Tensor | None:
+        return torch.ops.aten.tanh_backward(g, kept)
+
+
+class Gelu(Layer):
+    """y = x P(x), P the normal distribution function, p its density.  dx = g (P(x) + x p(x))."""
+
+    def __init__(self, approximate: str) -> None:
+        self.approximate = approximate
+
+    def forward(self, x: Tensor, keep: bool) -> tuple[Tensor, Any]:
+        return F.gelu(x, approximate=self.approximate), x
+
+    def backward(self, g: Tensor, kept: Any, first: bool) -> Tensor | None:
+        return torch.ops.aten.gelu_backward(g, kept, approximate=self.approximate)
+
+
+class Norm(Layer):
+    """u = (x - mean x) / s, s = sqrt(var x + eps) over the last axis; y = u w + c.
+
+    dw = sum g u,  dc = sum g,  dx = (h - mean h - u mean(h u)) / s with h = g w.
+    """
+
+    def __init__(self, fleet: Fleet, name: str, eps: float) -> None:
+        self.weight, self.dweight = fleet.parameters.get(f"{name}weight"), fleet.gradients.get(f"{name}weight")
+        self.bias, self.dbias = fleet.parameters.get(f"{name}bias"), fleet.gradients.get(f"{name}bias")
+        self.eps = eps
+
+    def forward(self, x: Tensor, keep: bool) -> tuple[Tensor, Any]:
+        centred = x - x.mean(-1, keepdim=True)
+        scale = (centred.square().mean(-1, keepdim=True) + self.eps).rsqrt()  # 1 / s
+        u = centred * scale
+        y = u if self.weight is None else u * _beside(self.weight, x)
+        return (y if self.bias is None else y + _beside(self.bias, x)), (u, scale)
+
+    def backward(self, g: Tensor, kept: Any, first: bool) -> Tensor | None:
+        u, scale = kept
+        if self.dbias is not None:
+            self.dbias.copy_(_rows(g).sum(1))
+        if self.dweight is not None:
+            self.dweight.copy_(_rows(g * u).sum(1))
+        h = g if self.weight is None else g * _beside(self.weight, g)
+        return (h - h.mean(-1, keepdim=True) - u * (h * u).mean(-1, keepdim=True)) * scale
+
+
+def _beside(p: Tensor, x: Tensor) -> Tensor:
+    """(m, d) as (m, 1, ..., d), to go with x (m, b, ..., d)."""
+    return p.view(len(p), *[1] * (x.dim() - 2), -1)
+
+
+def _rows(x: Tensor) -> Tensor:
+    """(m, b, ..., d) as (m, b ..., d)."""
+    return x.reshape(len(x), -1, x.shape[-1])
+
+
+class Flatten(Layer):
+    """(m, b, ...) as (m, b, d)."""
+
+    def forward(self, x: Tensor, keep: bool) -> tuple[Tensor, Any]:
+        return x.reshape(*x.shape[:2], -1), x.shape
+
+    def backward(self, g: Tensor, kept: Any, first: bool) -> Tensor | None:
+        return None if first else g.view(kept)
+
+
+class Local(Layer):
+    """A layer whose own small step goes through autograd: y = f(x), dx = g df/dx."""
+
+    def __init__(self, f: Any) -> None:
+        self.f = f
+
+    def forward(self, x: Tensor, keep: bool) -> tuple[Tensor, Any]:
+        if not keep:
+            return self.f(x), None
+        with torch.enable_grad():
+            x = x.detach().requires_grad_()
+            y = self.f(x)
+        return y.detach(), (x, y)
+
+    def backward(self, g: Tensor, kept: Any, first: bool) -> Tensor | None:
+        x, y = kept
+        return None if first else torch.autograd.grad(y, x, g)[0]
+
+
+class Convolution(Layer):
+    """y = x * W + c for all members in one grouped convolution: members are groups of channels.
+
+    The gradient is the library's own (`aten::convolution_backward`) of that grouped convolution.
+    """
+
+    def __init__(self, fleet: Fleet, name: str, module: nn.Conv2d) -> None:
+        self.weight, self.dweight = fleet.parameters[f"{name}weight"], fleet.gradients[f"{name}weight"]
+        self.bias, self.dbias = fleet.parameters.get(f"{name}bias"), fleet.gradients.get(f"{name}bias")
+        self.stride, self.padding, self.dilation = module.stride, module.padding, module.dilation
+        self.groups = len(self.weight) * module.groups
+
+    def forward(self, x: Tensor, keep: bool) -> tuple[Tensor, Any]:
+        m, b = x.shape[:2]
+        side = x.transpose(0, 1).reshape(b, -1, *x.shape[3:])  # (b, m c, h, w)
+        bias = None if self.bias is None else self.bias.reshape(-1)
+        y = F.conv2d(
+            side, self.weight.flatten(0, 1), bias, self.stride, self.padding, self.dilation, self.groups
+        )
+        return y.view(b, m, -1, *y.shape[2:]).transpose(0, 1), side
+
+    def backward(self, g: Tensor, kept: Any, first: bool) -> Tensor | None:
+        m, b = g.shape[:2]
+        side = g.transpose(0, 1).reshape(b, -1, *g.shape[3:])
+        weight = self.weight.flatten(0, 1)
+        dx, dweight, dbias = torch.ops.aten.convolution_backward(
+            side, kept, weight, [len(weight)], self.stride, self.padding, self.dilation, False, [0, 0],
+            self.groups, [not first, True, self.bias is not None],
+        )  # fmt: skip
+        self.dweight.copy_(dweight.view_as(self.dweight))
+        if self.dbias is not None:
+            self.dbias.copy_(dbias.view_as(self.dbias))
+        return None if first else dx.view(b, m, -1, *dx.shape[2:]).transpose(0, 1)
+
+
+def pieces(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """(prefix of its names, layer) of nested `nn.Sequential`s, in order."""
+    if type(module) is not nn.Sequential:
+        yield prefix, module
+        return
+    for name, part in module.named_children():
+        yield from pieces(part, f"{prefix}{name}.")
+
+
+def stackable(module: nn.Module) -> bool:
+    """Is `module` a stack of layers that this file knows, all trained, none with hooks or shared weights?"""
+    parts = [part for _, part in pieces(module)]
+    count = sum(1 for part in parts for _ in part.parameters())
+    return (
+        type(module) is nn.Sequential
+        and all(_known(part) for part in parts)
+        and count == len(list(module.parameters()))
+        and all(p.requires_grad for p in module.parameters())
+        and not any(m._forward_hooks or m._forward_pre_hooks or m._backward_hooks for m in module.modules())
+    )
+
+
+def _known(part: nn.Module) -> bool:
+    if type(part) is nn.Flatten:
+        return part.start_dim == 1 and part.end_dim == -1
+    if type(part) is nn.LayerNorm:
+        return len(part.normalized_shape) == 1
+    if type(part) is nn.Conv2d:
+        return part.padding_mode == "zeros" and not isinstance(part.padding, str)
+    return type(part) is nn.Linear or type(part) in FREE or (type(part) is nn.Dropout and part.p == 0)
+
+
+class Stacked(Fleet):
+    """m stacks of standard layers, with the gradient by hand."""
+
+    def __init__(self, modules: Sequence[nn.Module], device: str = "cpu") -> None:
+        super().__init__(modules, device)
+        self.layers: list[Layer] = []
+        self.hides: list[bool] = []  # does a hidden lever act on what comes out?
+        for name, part in pieces(modules[0]):
+            self.layers.append(self._layer(name, part))
+            self.hides.append(isinstance(part, ACTIVATIONS))
+
+    def _layer(self, name: str, part: nn.Module) -> Layer:
+        match part:
+            case nn.Linear():
+                return Linear(self, name)
+            case nn.Conv2d():
+                return Convolution(self, name, part)
+            case nn.LayerNorm():
+                return Norm(self, name, part.eps)
+            case nn.ReLU():
+                return Relu()
+            case nn.Tanh():
+                return Tanh()
+            case nn.GELU():
+                return Gelu(part.approximate)
+            case nn.Flatten():
+                return Flatten()
+        one = nn.Identity() if isinstance(part, nn.Dropout) else part
+        return Local(lambda x: one(x.flatten(0, 1)).unflatten(0, x.shape[:2]))
+
+    @torch.no_grad()
+    def forward(self, x: Tensor, hidden: Hidden | None = None) -> Tensor:
+        """Logits (m, b, k) of x (m, b, ...)."""
+        self.tape: list[tuple[Layer, Any]] = []
+        for layer, hides in zip(self.layers, self.hides, strict=True):
+            x, kept = layer.forward(x, True)
+            self.tape.append((layer, kept))
+            if hides and hidden:
+                draws = hidden.draw(tuple(x.shape))
+                lever = Local(lambda a, draws=draws: hidden.apply(a, draws))
+                x, kept = lever.forward(x, True)
+                self.tape.append((lever, kept))
+        return x
+
+    @torch.no_grad()
+    def backward(self, g: Tensor) -> None:
+        """The chain rule, layer by layer from the last; below the first weights nothing is needed."""
+        trained = [place for place, (layer, _) in enumerate(self.tape) if hasattr(layer, "dweight")]
+        for place in range(len(self.tape) - 1, trained[0] - 1, -1):
+            layer, kept = self.tape[place]
+            g = layer.backward(g, kept, place == trained[0])
+        self.tape = []
+
+    @torch.no_grad()
+    def predict(self, x: Tensor, shared: bool) -> Tensor:
+        """Logits (m, b, k); x (b, ...) when `shared`."""
+        x = x.expand(self.m, *x.shape) if shared else x
+        for layer in self.layers:
+            x, _ = layer.forward(x, False)
+        return x

@@ -1,0 +1,66 @@
+"""Arrays read late: their names cost a header, an array costs its file, and the hash is checked once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from byheart.ledger.blobs import Blobs, damaged
+
+
+class LateArrays(Mapping[str, np.ndarray]):
+    """The arrays of one entry. Each look-up reads the array anew and gives the caller his own copy.
+
+    Args:
+        blobs: where the file lives.
+        digest: its name; the whole file is checked against it before the first array is given out.
+        key: whose arrays these are, to be named if the file is damaged.
+    """
+
+    def __init__(self, blobs: Blobs, digest: str, key: str) -> None:
+        self._blobs, self._digest, self._key = blobs, digest, key
+        self._names: tuple[str, ...] | None = None
+        self._checked = False
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._list():
+            raise KeyError(name)
+        if not self._checked:
+            self._blobs.check(self._digest, ".safetensors", self._key)
+            self._checked = True
+        try:
+            with safe_open(self._path(), framework="numpy") as file:
+                return file.get_tensor(name)
+        except (SafetensorError, OSError) as error:
+            raise self._broken(error) from error
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._list())
+
+    def __len__(self) -> int:
+        return len(self._list())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._list()
+
+    def __repr__(self) -> str:
+        return f"LateArrays({self._digest[:12]})"  # reads nothing: a damaged file must not hide in a repr
+
+    def _list(self) -> tuple[str, ...]:
+        if self._names is None:
+            try:
+                with safe_open(self._path(), framework="numpy") as file:
+                    self._names = tuple(sorted(file.keys()))
+            except (SafetensorError, OSError) as error:
+                raise self._broken(error) from error
+        return self._names
+
+    def _path(self) -> str:
+        return str(self._blobs.path(self._digest, ".safetensors"))
+
+    def _broken(self, error: Exception) -> Exception:
+        missing = isinstance(error, FileNotFoundError)
+        why = "is missing" if missing else f"cannot be read ({error})"
+        return damaged(self._digest, ".safetensors", self._key, why)

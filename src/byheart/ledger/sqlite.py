@@ -1,0 +1,281 @@
+"""The ledger of one folder: an index in SQLite and blobs named by their content.
+
+```
+folder/index.db                         which entry a key stands for, who holds a key, disagreements
+folder/blobs/ab/abcdef....json          entries (entry.py says what is in one)
+folder/blobs/ab/abcdef....safetensors   their arrays
+```
+
+Everything inside is relative, so the folder can be moved or copied. Workers write blobs; only the one
+driver touches the index. A killed process leaves at most an unfinished `.tmp` file or a blob that no key
+stands for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from byheart.errors import LedgerDamaged, UsageError
+from byheart.ledger.arrays import LateArrays
+from byheart.ledger.base import Failure, Ledger, Result, State
+from byheart.ledger.blobs import Blobs, damaged, is_digest
+from byheart.ledger.claims import Claims, this_process
+from byheart.ledger.entry import Entry, arrays_bytes, entry_bytes, read_entry
+from byheart.ledger.index import Index, writing
+from byheart.ledger.salvage import sound_entries
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """Two outcomes came for one key, so its step is not deterministic; the first was kept."""
+
+    key: str
+    kept: str
+    refused: str
+    since: float
+
+
+class SqliteLedger(Ledger):
+    """A ledger in `folder`, made when something is first written.
+
+    It can be pickled to workers (the folder travels, no connection does) and used by several threads and
+    processes at once.
+
+    Args:
+        folder: where everything lives; the rest of the path is made when needed.
+
+    Example:
+        >>> import tempfile
+        >>> ledger = SqliteLedger(Path(tempfile.mkdtemp()) / "run")
+        >>> ledger.state("0" * 64)
+        'absent'
+        >>> ledger.put("0" * 64, Result({"answer": 42}))
+        >>> ledger.get("0" * 64).document
+        {'answer': 42}
+        >>> ledger.close()
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder).absolute()  # a later change of directory must not split it
+        self._blobs = Blobs(self.folder / "blobs")
+        self._index = Index(self.folder)
+        self._claims = Claims(self._index)
+
+    def __reduce__(self) -> tuple:
+        return type(self), (self.folder,)
+
+    def __repr__(self) -> str:
+        return f"SqliteLedger({str(self.folder)!r})"
+
+    def write(self, key: str, outcome: Result | Failure, about: Mapping[str, Any]) -> str:
+        """Write the blobs of one outcome durably and return the digest of its entry.
+
+        Args:
+            key: 64 hexadecimal digits.
+            outcome: a result (its document holds only what JSON can say) or a failure.
+            about: what the step was; `about["kind"]` is what `keys(kind)` asks for.
+
+        Returns:
+            The digest to `record`.
+
+        Raises:
+            InputRefused: a value that cannot be kept truly; its path is named.
+            OutputRefused: the folder cannot be written.
+        """
+        _check_key(key)
+        if isinstance(outcome, Failure):
+            entry = Entry(key, "failed", dict(about), failure=outcome)
+            content = entry_bytes(entry)
+        else:
+            entry = Entry(key, "done", dict(about), document=dict(outcome.document))
+            content = entry_bytes(entry)  # refuse a bad document before gigabytes are written
+            if outcome.arrays:
+                array_content = arrays_bytes(outcome.arrays)
+                with writing(self.folder):
+                    arrays = self._blobs.put(array_content, ".safetensors")
+                content = entry_bytes(Entry(key, "done", entry.about, entry.document, arrays))
+        with writing(self.folder):
+            return self._blobs.put(content, ".json")
+
+    def record(self, key: str, digest: str) -> None:
+        """Make the entry `digest` what `key` stands for; the first recorded outcome wins.
+
+        A different outcome for a recorded key is kept as a disagreement. Claims on the key end here.
+
+        Raises:
+            LedgerDamaged: there is no such entry.
+            UsageError: the entry belongs to another key.
+            OutputRefused: the folder cannot be written.
+        """
+        _check_key(key)
+        entry = self._entry(digest, key)
+        if entry.key != key:
+            raise UsageError(f"an entry of key {key}", f"one of key {entry.key}", "Use that key.")
+        with self._index.transaction() as index:
+            index.execute("DELETE FROM claim WHERE key = ?", (key,))
+            old = index.execute("SELECT digest FROM entry WHERE key = ?", (key,)).fetchone()
+            if old is None:
+                _insert(index, entry, digest)
+            elif old[0] != digest and self._differ(old[0], entry):
+                _note(index, key, old[0], digest)
+
+    def get(self, key: str) -> Result | Failure | None:
+        """The outcome under `key`, or None; arrays are read when they are asked for.
+
+        Raises:
+            LedgerDamaged: a blob is missing or not what its name says. `forget(key)` then makes room for
+                computing it again. Damage inside an array file is raised when an array is first read.
+        """
+        digest = self._digest(key)
+        if digest is None:
+            return None
+        entry = self._entry(digest, key)
+        if entry.key != key:
+            raise damaged(digest, ".json", key, f"is an entry of key {entry.key}")
+        if entry.failure is not None:
+            return entry.failure
+        if entry.arrays is None:
+            return Result(entry.document or {})
+        if not self._blobs.path(entry.arrays, ".safetensors").is_file():
+            raise damaged(entry.arrays, ".safetensors", key, "is missing")
+        return Result(entry.document or {}, LateArrays(self._blobs, entry.arrays, key))
+
+    def state(self, key: str) -> State:
+        """`done`, `failed` or `absent`, without reading any blob."""
+        rows = self._index.rows("SELECT state FROM entry WHERE key = ?", (_check_key(key),))
+        if rows and rows[0][0] not in ("done", "failed"):
+            raise LedgerDamaged("done or failed", f"{rows[0][0]!r} in the index for key {key}", "Rebuild it.")
+        return rows[0][0] if rows else "absent"
+
+    def about(self, key: str) -> dict[str, Any] | None:
+        """What the step was, or None."""
+        rows = self._index.rows("SELECT about FROM entry WHERE key = ?", (_check_key(key),))
+        try:
+            return json.loads(rows[0][0]) if rows else None
+        except ValueError as error:
+            raise LedgerDamaged("JSON", f"{error} in the index for key {key}", "Rebuild it.") from error
+
+    def keys(self, kind: str = "") -> Iterator[str]:
+        """Recorded keys in the order of recording; with `kind`, those whose `about["kind"]` is it."""
+        where, values = (" WHERE kind = ?", (kind,)) if kind else ("", ())
+        for (key,) in self._index.rows(f"SELECT key FROM entry{where} ORDER BY seq", values):
+            yield key
+
+    def forget(self, key: str) -> None:
+        """Remove what `key` stands for, and a claim from another host (whose end cannot be seen here)."""
+        if self._digest(key) is None and self._claims.holder(key) is None:
+            return
+        here = this_process().host
+        with self._index.transaction() as index:
+            row = index.execute("SELECT digest FROM entry WHERE key = ?", (key,)).fetchone()
+            index.execute("DELETE FROM entry WHERE key = ?", (key,))
+            index.execute("DELETE FROM claim WHERE key = ? AND host <> ?", (key, here))
+            if row is not None and is_digest(row[0]):  # else rebuilding would bring it back
+                self._blobs.remove(row[0], ".json")
+
+    @contextlib.contextmanager
+    def claim(self, key: str, patience_seconds: float = 600.0) -> Iterator[bool]:
+        """Hold `key` while computing it: yields True to the holder, False if there is an outcome to read.
+
+        Waits while another process holds it; a holder on this host that died is replaced.
+
+        Args:
+            key: 64 hexadecimal digits.
+            patience_seconds: how long to wait.
+
+        Raises:
+            OutputRefused: patience ended; the holder is named.
+        """
+        _check_key(key)
+        with self._claims.hold(key, patience_seconds) as mine:
+            yield mine
+
+    def disagreements(self) -> list[Disagreement]:
+        """Every time a different outcome came for a recorded key, oldest first."""
+        return [
+            Disagreement(*row)
+            for row in self._index.rows("SELECT key, kept, refused, since FROM event ORDER BY seq")
+        ]
+
+    def rebuild(self) -> int:
+        """Make the index anew from the blobs.
+
+        What the index says is kept where its blobs are sound. Else, of several entries of a key, a result
+        goes before a failure, and then the one written first. A damaged index is moved aside.
+
+        Returns:
+            The number of entries found.
+
+        Raises:
+            OutputRefused: the folder cannot be written.
+        """
+        try:
+            known = dict(self._index.rows("SELECT key, digest FROM entry ORDER BY seq"))
+        except LedgerDamaged:
+            known = {}
+            self._index.set_aside()
+        found = sound_entries(self._blobs, known)
+        if not found and not self._index.path.exists():
+            return 0
+        try:
+            self._fill(found)
+        except LedgerDamaged:  # damaged where the first look did not reach
+            self._index.set_aside()
+            self._fill(found)
+        with writing(self.folder):
+            self._blobs.sweep()
+        return len(found)
+
+    def close(self) -> None:
+        """Let go of the files; the next use opens them again."""
+        self._index.close()
+
+    def _digest(self, key: str) -> str | None:
+        rows = self._index.rows("SELECT digest FROM entry WHERE key = ?", (_check_key(key),))
+        return rows[0][0] if rows else None
+
+    def _entry(self, digest: str, key: str) -> Entry:
+        return read_entry(self._blobs.read(digest, ".json", key), f"{digest}.json")
+
+    def _differ(self, old: str, new: Entry) -> bool:
+        try:
+            return self._entry(old, new.key).says() != new.says()
+        except LedgerDamaged:  # what cannot be read cannot be shown to agree
+            return True
+
+    def _fill(self, found: list[tuple[str, Entry]]) -> None:
+        with self._index.transaction() as index:
+            index.execute("DELETE FROM entry")
+            for digest, entry in found:
+                _insert(index, entry, digest)
+
+
+def _insert(index: sqlite3.Connection, entry: Entry, digest: str) -> None:
+    kind = entry.about.get("kind", "")
+    index.execute(
+        "INSERT INTO entry (key, digest, state, kind, about) VALUES (?, ?, ?, ?, ?)",
+        (entry.key, digest, entry.state, kind if isinstance(kind, str) else "", json.dumps(entry.about)),
+    )
+
+
+def _note(index: sqlite3.Connection, key: str, kept: str, refused: str) -> None:
+    """Keep the evidence once, however often the same outcome comes."""
+    same = "SELECT 1 FROM event WHERE key = ? AND kept = ? AND refused = ?"
+    if index.execute(same, (key, kept, refused)).fetchone() is None:
+        index.execute(
+            "INSERT INTO event (key, kept, refused, since) VALUES (?, ?, ?, ?)",
+            (key, kept, refused, time.time()),
+        )
+
+
+def _check_key(key: str) -> str:
+    if not is_digest(key):
+        raise UsageError("a key of 64 hexadecimal digits", repr(key), "Use Spec.key().")
+    return key

@@ -1,0 +1,1 @@
+"""What moves the balance. List a new lever in `byheart.registry`."""

@@ -1,0 +1,88 @@
+"""What the mathematics accepts: numpy arrays, torch tensors, lists; and how it refuses the rest by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from byheart.errors import InputRefused
+
+
+def array(value: Any, name: str, axes: str, *, finite: bool = True) -> np.ndarray:
+    """`value` as a numpy array with one axis per letter of `axes` ("mn" is m members by n examples).
+
+    Half precision is widened to float32, for which products are fast and sums do not overflow; torch
+    tensors are detached. Raises InputRefused for another number of axes, no numbers, or (`finite`) NaN or
+    inf.
+    """
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        # numpy has no bfloat16
+        value = (value.float() if "bfloat16" in str(value.dtype) else value).numpy()
+    result = np.asarray(value)
+    shape = "(" + ", ".join(axes) + ("," if len(axes) == 1 else "") + ")"
+    if result.ndim != len(axes):
+        raise InputRefused(
+            expected=f"{name} of shape {shape}",
+            came=f"shape {result.shape}",
+            do=f"Give {name} with {len(axes)} axes.",
+        )
+    if result.dtype.kind not in "biuf":
+        raise InputRefused(
+            expected=f"{name} of numbers, shape {shape}",
+            came=f"dtype {result.dtype}",
+            do=f"Convert {name} to numbers.",
+        )
+    if result.dtype == np.float16:
+        result = result.astype(np.float32)
+    if finite and result.dtype.kind == "f" and not np.isfinite(result).all():
+        bad = int((~np.isfinite(result)).sum())
+        raise InputRefused(
+            expected=f"{name} without NaN or infinity",
+            came=f"{bad} such values in shape {result.shape}",
+            do="Leave these examples or members out, or repair what produced them.",
+        )
+    return result
+
+
+def members_mask(value: Any, shape: tuple[int, int]) -> np.ndarray:
+    """`value` as a boolean mask (m, n), True where member m saw example n; refuses other shapes or values."""
+    result = array(value, "mask", "mn")
+    same_shape(result, "mask", shape)
+    if result.dtype != bool and not np.isin(result, (0, 1)).all():
+        raise InputRefused(
+            expected="mask of True and False",
+            came=f"dtype {result.dtype} with other values",
+            do="Pass mask != 0.",
+        )
+    return result.astype(bool)
+
+
+def same_shape(value: np.ndarray, name: str, shape: tuple[int, ...]) -> None:
+    """Refuses `value` unless it has `shape`."""
+    if value.shape != tuple(shape):
+        raise InputRefused(
+            expected=f"{name} of shape {tuple(shape)}",
+            came=f"shape {value.shape}",
+            do="Check the order of the axes: members, examples, classes.",
+        )
+
+
+def class_labels(value: Any, n: int, k: int) -> np.ndarray:
+    """`value` as integer labels (n,) in 0..k-1; refuses other shapes, fractions and labels out of range."""
+    result = array(value, "labels", "n")
+    same_shape(result, "labels", (n,))
+    whole = result.astype(np.int64)
+    if (whole != result).any() or (n and (whole.min() < 0 or whole.max() >= k)):
+        raise InputRefused(
+            expected=f"labels that are whole numbers from 0 to {k - 1}",
+            came=f"values from {result.min()} to {result.max()}",
+            do="Number the classes from 0, in the order of the logits.",
+        )
+    return whole
+
+
+def is_binary(value: np.ndarray) -> bool:
+    """Whether every value is 0 or 1, so that a mean is a share of successes."""
+    return value.dtype == bool or bool(((value == 0) | (value == 1)).all())

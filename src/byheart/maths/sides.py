@@ -1,0 +1,46 @@
+"""The two sides of a bank: members that saw an example, members that did not, and means over each."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class BankCode(NamedTuple):
+    """Code lengths in bits, (n,) each: without a model, with members that saw it, with the others."""
+
+    reference_bits: np.ndarray
+    in_bits: np.ndarray
+    out_bits: np.ndarray
+
+
+class BankLengths(NamedTuple):
+    """Code lengths in bits: (n,) without a model, (m, n) of each member, calibrated by its side."""
+
+    reference_bits: np.ndarray
+    member_bits: np.ndarray
+
+
+def side_means(values: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What is the mean of `values` (m, n) over the members that saw each example, and over the others?
+
+    Args:
+        values: (m, n), any unit.
+        mask: (m, n) True where the member saw the example.
+
+    Returns:
+        (n,) and (n,), NaN where a side has no member.
+
+    Raises:
+        Nothing: the callers check their input.
+
+    Cost: O(m n). Fails when: values hold NaN.
+
+    Reference: Feldman and Zhang 2020, section 3 (subset form).
+
+    >>> side_means(np.array([[1.0, 4.0], [3.0, 6.0]]), np.array([[True, True], [False, True]]))
+    (array([1., 5.]), array([ 3., nan]))
+    """
+    with np.errstate(invalid="ignore"):
+        return tuple(np.where(side, values, 0.0).sum(0) / side.sum(0) for side in (mask, ~mask))

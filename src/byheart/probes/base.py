@@ -1,0 +1,156 @@
+"""Probe: one question to a bank of runs. Nine promises.
+
+1. `requires` is pure and instant.
+2. `measure` is deterministic.
+3. Runs are left unchanged.
+4. Every number is a Quantity.
+5. Its poles sit at the ends of its scale.
+6. It is monotone in a known dose.
+7. It does not depend on the order of examples or the names of classes.
+8. A missing offer is a NotApplicable with the reason.
+9. The stated cost is not exceeded; it never trains the subject.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from byheart.learners.base import Learner
+from byheart.learners.run import Run
+from byheart.levers.base import Lever
+from byheart.records.finding import Finding, NotApplicable
+from byheart.records.spec import Spec
+from byheart.seeds import stream
+from byheart.tasks.base import Task
+from byheart.tasks.data import Data
+
+
+class Need(Spec):
+    """Runs that a probe asks for: the subject's learner, or a rival or pole of the same data.
+
+    Attributes:
+        members: how many models.
+        share: part of the training examples that each sees; 1 means everything.
+        checkpoints: epochs at which outcomes are kept, ascending.
+        trail: number of first members whose training logits are kept at every checkpoint.
+        learner: name of another learner in the place of the subject's; empty for the subject's.
+    """
+
+    kind: ClassVar[str] = "need"
+    name: ClassVar[str] = "runs"
+    members: int
+    share: float
+    checkpoints: tuple[int, ...] = (0,)
+    trail: int = 0
+    learner: str = ""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is audited: a task, a learner, levers, and how many members on what share.
+
+    `offers` says what is known of it beyond that: `oracle` (the task's truth is known), `test` (there is
+    a test view), `classes` or `values`.
+    """
+
+    task: Task
+    learner: Learner
+    levers: tuple[Lever, ...] = ()
+    seed: int = 0
+    members: int = 64
+    share: float = 0.7
+    offers: frozenset[str] = frozenset()
+
+    def checkpoints(self) -> tuple[int, ...]:
+        """Epochs on a Fibonacci grid, 0 first and the last epoch last."""
+        last = self.learner.steps()
+        for lever in self.levers:
+            last = lever.last_epoch(last)
+        grid, a, b = [0], 1, 2
+        while a < last:
+            grid.append(a)
+            a, b = b, a + b
+        return tuple(grid + [last]) if last else (0,)
+
+    def bank(self) -> Need:
+        """The members on random subsets: the runs that most probes read."""
+        points = self.checkpoints()
+        return Need(
+            members=self.members,
+            share=self.share,
+            checkpoints=points,
+            trail=min(16, self.members) if len(points) > 1 else 0,
+        )
+
+    def whole(self) -> Need:
+        """The one model trained on everything."""
+        return Need(members=1, share=1.0, checkpoints=self.checkpoints())
+
+    def rival(self, learner: str) -> Need:
+        """Another learner on the first of the same subsets: poles and rivals need no fine ranking."""
+        return Need(members=min(16, self.members), share=self.share, learner=learner)
+
+
+@dataclass(frozen=True)
+class Bank:
+    """The runs of a subject and its data; nothing else reaches a probe."""
+
+    subject: Subject
+    data: Data
+    runs: Mapping[str, Run] = field(default_factory=dict)
+
+    def __getitem__(self, need: Need) -> Run:
+        return self.runs[need.key()]
+
+    def __contains__(self, need: Need) -> bool:
+        return need.key() in self.runs
+
+    @cached_property
+    def duplicates(self) -> np.ndarray:
+        """(n,) the group of each training example: equal for exact copies of the same input."""
+        rows = np.ascontiguousarray(self.data.train.x).reshape(len(self.data.train), -1)
+        marks = [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows]
+        return np.unique(np.array(marks, dtype="S16"), return_inverse=True)[1].ravel()
+
+    def noun(self, n: int = 2) -> str:
+        """What an example is called, for n of them."""
+        one, many = self.data.output.noun
+        return one if n == 1 else many
+
+
+class Probe(Spec):
+    """Subclass with `question`, `requires`, `measure`; list it in the registry."""
+
+    kind: ClassVar[str] = "probe"
+    name: ClassVar[str]
+    question: ClassVar[str]
+    reference: ClassVar[str]
+    poles: ClassVar[tuple[str, str]] = ("oracle", "rote")
+
+    @property
+    def chapter(self) -> str:
+        """The chapter of the report: the first part of the name."""
+        return self.name.partition("/")[0]
+
+    @abstractmethod
+    def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
+        """The runs that the answer needs, or why the question does not apply."""
+
+    @abstractmethod
+    def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
+        """The answer, and columns an example: name -> (n,) array by the order of `bank.data.train.ids`."""
+
+    def rng(self, bank: Bank, *names: object) -> np.random.Generator:
+        """A random stream of this probe's own."""
+        return stream(bank.subject.seed, "probe", self.name, *names)
+
+    def not_applicable(self, reason: str, offer: str = "") -> NotApplicable:
+        """This question does not apply, why, and what to offer."""
+        return NotApplicable(probe=self.name, question=self.question, reason=reason, offer=offer)

@@ -1,0 +1,187 @@
+"""How many of the label bits are understood, memorised, left? The bit budget in its bank form."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from byheart.learners.run import Run
+from byheart.maths.codes import BankCode, bank_code, bank_code_values, bit_budget, grid_step
+from byheart.maths.counterfactual import shuffled
+from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.probes.complexity.bits.budget import Budgets, measured_budget
+from byheart.probes.complexity.bits.standing import balance_of, budget_chart
+from byheart.records.finding import Finding, NotApplicable, Pole
+from byheart.records.figures import bits, count, number, percent
+from byheart.records.quantity import Quantity
+
+BANK_SECTION = "the bank form: a log-linear pool of model and reference a side, cross-fitted, shared by all members"
+
+
+class Bits(Probe):
+    r"""How many of the label bits are understood, memorised, left?
+
+    For each training example i, under one printed reference code,
+
+        reference_i = understood_i + memorised_i + left_i   [bits, exactly]
+        understood_i = reference_i - out_i,  memorised_i = out_i - in_i,  left_i = in_i
+
+    with reference_i = -log2 q0(y_i), q0 the class frequencies; in_i and out_i the mean code lengths of the label
+    over the members that saw the example and over those that did not, each side calibrated by its own
+    cross-fitted pool (`maths.codes.bank_code`). Totals are sums over the training examples. Understood is negative
+    where the others bet against a label. Rote: memorised 1 of the reference. Oracle: memorised 0.
+
+    Cost: no training of its own; about 3 CPU seconds at 64 members and 5,000 examples, a quarter of that for each
+    checkpoint of the trail (first 16 members). Fails when: near-duplicates stand in for one another, or the two
+    halves of the calibration are tiny. Reference: Morris et al. 2025, How much do language models memorize?, section
+    2, with left-out members as the reference model; Grünwald 2007, The minimum description length principle.
+
+    Example:
+        >>> Bits().chapter
+        'complexity'
+    """
+
+    name: ClassVar[str] = "complexity/bits"
+    question: ClassVar[str] = "How many of the label bits are understood, memorised, left?"
+    reference: ClassVar[str] = (
+        "Morris et al. 2025, How much do language models memorize?, section 2, with left-out members in the place "
+        "of the reference model; Grünwald 2007, The Minimum Description Length Principle"
+    )
+
+    def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
+        """The bank, the one model on everything, the poles and the nearest-neighbour rival."""
+        rivals = ["rote", "neighbours"] + (["oracle"] if "oracle" in subject.offers else [])
+        return (subject.bank(), subject.whole(), *(subject.rival(name) for name in rivals))
+
+    def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
+        """The budget of the recipe, its trail, its poles, and the one model beside it."""
+        subject, train = bank.subject, bank.data.train
+        run = bank[subject.bank()]
+        code = code_of(bank, run)
+        if np.isnan(code.in_bits).any() or np.isnan(code.out_bits).any():
+            missing = int((np.isnan(code.in_bits) | np.isnan(code.out_bits)).sum())
+            return self.not_applicable(
+                f"{count(missing)} of {count(len(train))} {bank.noun()} were seen by all members or by none.",
+                "Train more members: --members.",
+            ), {}
+        budget = measured_budget(bank, run, code, self.rng(bank, "bootstrap"))
+        null = self._null(bank, run)
+        balance = balance_of(bank, run, code, budget, code_of, self.rng(bank, "moves"))
+        finding = Finding(
+            probe=self.name,
+            question=self.question,
+            headline="memorised_bits_share",
+            says=f"memorised: {bits(budget.memorised.value, budget.memorised.interval)} of "
+            f"{bits(budget.reference.value, budget.reference.interval)} bits",
+            quantities=self._quantities(bank, run, budget, null),
+            poles=tuple(Pole(name=p.name, value=p.memorised, note=p.note) for p in balance.poles),
+            body=self._body(bank, budget, code, balance.one_model.sentence if balance.one_model else ""),
+            charts=(budget_chart(bank, code),),
+            tables={"budget": budget.table()},
+            how=self._how(bank, run, null),
+            reference=self.reference,
+            balance=balance,
+        )
+        return finding, {
+            "reference_bits": code.reference_bits,
+            "in_bits": code.in_bits,
+            "out_bits": code.out_bits,
+        }
+
+    def _null(self, bank: Bank, run: Run) -> float:
+        """Share memorised when which member saw which example is shuffled (first 16 members)."""
+        few = min(16, len(run.members))
+        mask = shuffled(run.members.mask[:few], self.rng(bank, "null"))
+        code = code_of(bank, run, mask=mask, members=few)
+        budget = bit_budget(code.reference_bits, code.in_bits, code.out_bits)
+        return float(np.nansum(budget.memorised) / code.reference_bits.sum())
+
+    def _quantities(self, bank: Bank, run: Run, budget: Budgets, null: float) -> dict[str, Quantity]:
+        found = budget.quantities(null)
+        parameters = run.about.get("parameters")
+        if parameters:
+            whole = found["memorised_bits"]
+            low, high = whole.interval or (whole.value, whole.value)
+            found["memorised_bits_per_parameter"] = Quantity(
+                value=whole.value / parameters,
+                unit="bits/parameter",
+                interval=(low / parameters, high / parameters),
+                null=(whole.null or 0.0) / parameters,
+                n=whole.n,
+                how=f"memorised_bits over the {count(int(parameters))} parameters of one member",
+            )
+        return found
+
+    def _body(self, bank: Bank, budget: Budgets, code: BankCode, one_model: str) -> tuple[str, ...]:
+        each = np.sort(code.out_bits - code.in_bits)[::-1]
+        total = each.sum()
+        sentences = []
+        if total > 0 and budget.share_clear:
+            few = (np.searchsorted(np.cumsum(each), total / 2) + 1) / len(each)
+            sentences.append(f"Half of the memorised bits lie in {percent(few, 0)} of the {bank.noun()}.")
+        if (planted := bank.data.truth.changed) is not None and planted.any():
+            wrong = (code.reference_bits - code.out_bits)[planted].mean()
+            sentences.append(
+                f"For the {count(int(planted.sum()))} labels we changed, understood is {number(wrong, 2)} bits a "
+                "label: models that did not see them bet against them, as anybody who knows the task must."
+            )
+        if one_model:
+            sentences.append(one_model)
+        return tuple(sentences)
+
+    def _how(self, bank: Bank, run: Run, null: float) -> tuple[str, ...]:
+        outputs = str(run.about.get("outputs", "logits"))
+        m, n = run.members.mask.shape
+        left_out = (~run.members.mask).sum(0)
+        if bank.data.output.kind == "values":
+            step = grid_step(bank.data.train.y)
+            reference = (
+                f"reference = the code of the value on a grid of step {step:.4g} under the Gaussian of all training "
+                "values; a side's model is a Gaussian around mean + w (f - mean), w and its width fitted"
+            )
+        else:
+            reference = (
+                "reference = -log2 of the frequency of the label's class; a side's model is softmax(b z + a log q0), "
+                "z the logits and q0 the class frequencies, b and a fitted"
+            )
+        caveat = {
+            "labels": "The model gives only labels, so its code is an error-rate code: one length if right, one if wrong.",
+            "probabilities": "The model gives probabilities; they enter as logarithms floored at 1/(n + 2).",
+        }.get(outputs, "")
+        return tuple(
+            part
+            for part in (
+                f"For each label: {reference} ({BANK_SECTION}). In = mean code length over the members that saw the "
+                "example, out = the same over those that did not; mean of lengths, never of probabilities. understood "
+                "= reference - out, memorised = out - in, left = in: they add up exactly, label by label.",
+                caveat,
+                f"Each {bank.noun(1)} was left out by {int(left_out.min())} to {int(left_out.max())} of {m} members. "
+                f"{budget_interval_words(bank)} Null: which member saw which {bank.noun(1)} is shuffled, "
+                f"{percent(null, 1)} of the reference.",
+                f"It speaks of the recipe on {percent(bank.subject.share, 0)} of the {count(n)} {bank.noun()}: the "
+                "members saw that much. Fails when near-duplicates stand in for one another. Cost: no training of its "
+                "own.",
+            )
+            if part
+        )
+
+
+def budget_interval_words(bank: Bank) -> str:
+    """How the intervals of the budget are made, in words."""
+    return (
+        "Interval: bootstrap over examples (exact duplicates together), and the variance that another draw of the "
+        "training set would bring (delete-d jackknife between members), added."
+    )
+
+
+def code_of(bank: Bank, run: Run, mask: np.ndarray | None = None, members: int = 0, checkpoint: int | None = None) -> BankCode:
+    """The code of the training labels under a run: at its end, or from its trail at `checkpoint`."""
+    outcomes, train = run.views["train"], bank.data.train
+    logits = outcomes.logits if checkpoint is None else outcomes.trail[checkpoint]  # type: ignore[index]
+    used = members or len(logits)
+    mask = run.members.mask[:used] if mask is None else mask
+    where = {"ids": train.ids, "groups": bank.duplicates, "seed": bank.subject.seed}
+    if bank.data.output.kind == "values":
+        return bank_code_values(logits[:used, :, 0], train.y, mask, **where)
+    return bank_code(logits[:used].astype(np.float32), train.y, mask, **where)

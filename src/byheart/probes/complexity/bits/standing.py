@@ -1,0 +1,198 @@
+"""Where the recipe stands on the balance chart: its trail, the poles, the rivals, and the one model beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from byheart.learners.run import Run
+from byheart.maths.codes import BankCode
+from byheart.maths.statistics import bootstrap
+from byheart.probes.base import Bank
+from byheart.probes.complexity.bits.budget import Budgets, Part
+from byheart.records.balance import Balance, Landmark, Move, OneModel, Share, Standing, Waypoint
+from byheart.records.chart import Axis, Bar, Chart, Rule, Segment, Table
+from byheart.records.figures import count, number, percent
+
+Code = Callable[..., BankCode]
+NOTES = {"rote": ("Rote", "a lookup table"), "oracle": ("Oracle", "knows the task's own truth")}
+# A stop is worth a row when it takes away more than a twentieth of the memorised share.
+WORTH = 0.05
+
+
+class Shares(NamedTuple):
+    """Understood, memorised and left over the reference."""
+
+    understood: float
+    memorised: float
+    left: float
+
+
+def shares(code: BankCode) -> Shares:
+    """The three shares of a code's totals."""
+    whole = code.reference_bits.sum()
+    inside, outside = code.in_bits.sum(), code.out_bits.sum()
+    return Shares(float(1 - outside / whole), float((outside - inside) / whole), float(inside / whole))
+
+
+def balance_of(
+    bank: Bank, run: Run, code: BankCode, budget: Budgets, code_of: Code, rng: np.random.Generator
+) -> Balance:
+    """Everything around the recipe's point, and the sentence that says it."""
+    subject = bank.subject
+    codes = _trail_codes(bank, run, code_of)
+    trail = [Waypoint(epoch=epoch, **shares(found)._asdict()) for epoch, found in codes.items()]
+    poles = [
+        Landmark(name=NOTES[name][0], note=NOTES[name][1], **_point(bank, name, code_of))
+        for name in ("oracle", "rote")
+        if subject.rival(name) in bank
+    ]
+    rivals = []
+    if subject.rival("neighbours") in bank:
+        rivals.append(Landmark(name="1-nearest neighbour", **_point(bank, "neighbours", code_of)))
+    rivals.append(Landmark(name="chance", understood=0.0, memorised=0.0, note="untrained, or chance"))
+    moves = _stops(bank, run, codes, rng)
+    return Balance(
+        model=Standing(understood=_share(budget.understood), memorised=_share(budget.memorised), left=_share(budget.left)),
+        trail=tuple(trail),
+        poles=tuple(poles),
+        rivals=tuple(rivals),
+        one_model=_one_model(bank, code, code_of, rng),
+        moves=moves,
+        sentence=_sentence(trail, budget),
+    )
+
+
+def _share(part: Part) -> Share:
+    return Share(value=part.share, interval=part.share_interval)
+
+
+def _point(bank: Bank, name: str, code_of: Code) -> dict[str, float]:
+    found = shares(code_of(bank, bank[bank.subject.rival(name)]))
+    return {"understood": found.understood, "memorised": found.memorised}
+
+
+def _trail_codes(bank: Bank, run: Run, code_of: Code) -> dict[int, BankCode]:
+    """Epoch -> code of the first members that kept their trail; empty where there is no time course."""
+    kept = run.views["train"].trail
+    if kept is None or len(run.checkpoints) < 3:
+        return {}
+    return {
+        epoch: code_of(bank, run, members=kept.shape[1], checkpoint=c) for c, epoch in enumerate(run.checkpoints)
+    }
+
+
+def _one_model(bank: Bank, code: BankCode, code_of: Code, rng: np.random.Generator) -> OneModel | None:
+    need = bank.subject.whole()
+    if need not in bank:
+        return None
+    whole = bank[need]
+    own = code_of(bank, whole, mask=np.ones_like(whole.members.mask))
+    columns = np.stack([code.reference_bits, code.out_bits - own.in_bits, own.in_bits], 1)
+    resampled = bootstrap(columns, groups=bank.duplicates, rng=rng)
+    memorised, left = (
+        Share(value=float(columns[:, c].sum() / columns[:, 0].sum()), interval=tuple(resampled.ratio(c, 0)))
+        for c in (1, 2)
+    )
+    sentence = (
+        f"The one model trained on everything has memorised {percent(memorised.value)} "
+        f"[{number(100 * memorised.interval[0], 1)}, {number(100 * memorised.interval[1], 1)}] and left "
+        f"{percent(left.value)}: one draw of the recipe, whose interval knows the examples and not another training."
+    )
+    return OneModel(memorised=memorised, left=left, sentence=sentence)
+
+
+def _stops(bank: Bank, run: Run, codes: dict[int, BankCode], rng: np.random.Generator) -> tuple[Move, ...]:
+    """Stopping where the held-out code was shortest, against the end, on the same members."""
+    if not codes:
+        return ()
+    last = max(codes)
+    best = min(codes, key=lambda epoch: codes[epoch].out_bits.sum())
+    gone = shares(codes[last]).memorised - shares(codes[best]).memorised
+    if best in (0, last) or gone < WORTH * abs(shares(codes[last]).memorised):
+        return ()
+    a, b = codes[best], codes[last]
+    columns = np.stack([b.reference_bits, b.out_bits - a.out_bits, (a.out_bits - a.in_bits) - (b.out_bits - b.in_bits)], 1)
+    resampled = bootstrap(columns, groups=bank.duplicates, rng=rng)
+    understood, memorised = (
+        Share(value=float(columns[:, c].sum() / columns[:, 0].sum()), interval=tuple(resampled.ratio(c, 0)))
+        for c in (1, 2)
+    )
+    return (
+        Move(
+            name=f"stop at epoch {best}",
+            memorised=memorised,
+            understood=understood,
+            accuracy=_accuracy_move(bank, run, best, last, rng),
+            note=f"a hint, not a lever measured: points against epoch {last}, read off the trail of these members; "
+            "a schedule made to end there would differ",
+        ),
+    )
+
+
+def _accuracy_move(bank: Bank, run: Run, best: int, last: int, rng: np.random.Generator) -> Share | None:
+    test = run.views.get("test")
+    if test is None or test.correct is None:
+        return None
+    places = {epoch: c for c, epoch in enumerate(run.checkpoints)}
+    change = test.correct[places[best]].mean(0) - test.correct[places[last]].astype(float).mean(0)
+    return Share(value=float(change.mean()), interval=tuple(bootstrap(change, rng=rng).mean(0)))
+
+
+def _sentence(trail: list[Waypoint], budget: Budgets) -> str:
+    opening = "Shares of the label bits of a model trained this way"
+    if len(trail) < 3:
+        return f"{opening}; the poles are what a lookup table and the task's own truth would score."
+    best = max(trail[1:], key=lambda point: point.understood)
+    end = trail[-1]
+    if best.epoch != end.epoch and end.memorised - best.memorised > 0.02:
+        fell = best.understood - end.understood
+        change = "did not grow" if fell < 0.01 else f"fell by {number(100 * fell, 1)} points"
+        return (
+            f"{opening}; the trail is epoch by epoch. It understood first, then learned by heart: after epoch "
+            f"{best.epoch} memory grew from {percent(best.memorised, 0)} to {percent(end.memorised, 0)}, understanding {change}."
+        )
+    return (
+        f"{opening}; the trail is epoch by epoch. Understanding was still growing at the last epoch, with "
+        f"{percent(end.memorised, 0)} memorised."
+    )
+
+
+def budget_chart(bank: Bank, code: BankCode) -> Chart:
+    """Positions on an axis of code length: in, out and reference, for all examples and apart for the redrawn."""
+    groups = [(f"all {count(len(code.in_bits))} labels", np.ones(len(code.in_bits), bool))]
+    changed = bank.data.truth.changed
+    if changed is not None and changed.any():
+        groups.append((f"the {count(int((~changed).sum()))} that came with the data", ~changed))
+        groups.append((f"the {count(int(changed.sum()))} redrawn at random", changed))
+    bars, rows = [], []
+    for label, chosen in groups:
+        left, out, reference = (float(x[chosen].mean()) for x in (code.in_bits, code.out_bits, code.reference_bits))
+        name = "understood" if reference >= out else "worse than a blind guess"
+        bars.append(
+            Bar(
+                label=label,
+                segments=(
+                    Segment(start=0.0, stop=left, role="left", label=f"left {number(left, 2)}"),
+                    Segment(start=left, stop=out, role="memorised", label=f"memorised {number(out - left, 2)}"),
+                    Segment(start=out, stop=reference, role="understood", label=f"{name} {number(reference - out, 2)}"),
+                ),
+            )
+        )
+        rows.append((label, number(reference - out, 2), number(out - left, 2), number(left, 2)))
+    blind = float(code.reference_bits.mean())
+    return Chart(
+        title="Bits a label: left, memorised, understood",
+        description="; ".join(f"{row[0]}: understood {row[1]}, memorised {row[2]}, left {row[3]} bits" for row in rows),
+        x=Axis(title="bits to write down one label"),
+        rules=(Rule(axis="x", at=blind, label=f"a blind guess needs {number(blind, 2)}"),),
+        bars=tuple(bars),
+        reading=(
+            "Grey ends where models stand that saw the label, orange where those stand that did not, blue where a blind "
+            "guess stands. Where blue runs back to the left, models without the label do worse than a blind guess: they "
+            "bet against it, and only memory can pay the difference."
+        ),
+        table=Table(columns=("bits a label", "understood", "memorised", "left"), rows=tuple(rows)),
+    )

@@ -1,0 +1,340 @@
+"""Which examples are right only because they were trained on? Memorisation scores."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from byheart.maths.counterfactual import memorisation, memorised_share, memorised_share_null, shuffled, split_half_reliability
+from byheart.maths.sides import side_means
+from byheart.maths.statistics import bootstrap
+from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.records.chart import Axis, Chart, Line, Mark, Rule, Table
+from byheart.records.figures import count, number, percent
+from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding, NotApplicable, Pole
+from byheart.records.quantity import Quantity
+
+# Feldman and Zhang 2020 publish their high-influence pairs at scores of at least 0.25.
+THRESHOLD = 0.25
+SHUFFLES = 20
+
+
+class Counterfactual(Probe):
+    r"""Which examples are right only because they were trained on?
+
+    score_i = share of members right about example i among those that saw it - the same among those that did not
+    [0/1 form, -1 to 1]; the probability form puts p(label) in the place of right or wrong. The C-score is the second
+    term alone. memorised_share = share of examples with score_i >= 0.25. For values the outcome is minus the squared
+    error over the variance of the target; scores are ranked and no share is counted.
+
+    Rote: 1 on every example its guess would miss. Oracle: 0. Cost: no training of its own. Fails when: an example is
+    left out by too few members, or near-duplicates stand in for one another. Reference: Feldman and Zhang 2020, What
+    neural networks memorize and why, eq. 1 and section 3; C-score: Jiang et al. 2021, Characterizing structural
+    regularities, section 2.
+
+    Example:
+        >>> Counterfactual().question
+        'Which examples are right only because they were trained on?'
+    """
+
+    name: ClassVar[str] = "memory/counterfactual"
+    question: ClassVar[str] = "Which examples are right only because they were trained on?"
+    reference: ClassVar[str] = (
+        "Feldman and Zhang 2020, What neural networks memorize and why, eq. 1 and section 3; C-score: Jiang et al. "
+        "2021, Characterizing structural regularities of labeled data, section 2"
+    )
+
+    def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
+        """The bank alone."""
+        return (subject.bank(),)
+
+    def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
+        """Scores, their share, null and reliability, and the most memorised examples."""
+        if bank.data.output.kind == "values":
+            return self._values(bank)
+        run = bank[bank.subject.bank()]
+        mask, outcomes = run.members.mask, run.views["train"]
+        right = outcomes.correct[-1]  # (m, n)
+        probability = np.exp(-outcomes.loss_nats[-1].astype(np.float64))
+        score, error = memorisation(right, mask)
+        fine, fine_error = memorisation(probability, mask)
+        if not np.isfinite(score).all():
+            return self.not_applicable("Some examples were seen by all members or by none.", "Train more members."), {}
+        above = score >= THRESHOLD - 1e-9
+        share = self._share(bank, right, mask, above)
+        reliability = split_half_reliability(probability, mask, self.rng(bank, "halves"))
+        coarse = split_half_reliability(right, mask, self.rng(bank, "halves"))
+        c_score = side_means(right.astype(np.float64), mask)[1]
+        order = np.lexsort((-fine, -score))
+        finding = Finding(
+            probe=self.name,
+            question=self.question.replace("examples", bank.noun()),
+            headline="memorised_share",
+            says=f"of the training {bank.noun()} score {THRESHOLD} or more",
+            quantities={
+                "memorised_share": share,
+                **_reliabilities(reliability, coarse, len(score)),
+                "c_score": self._c_score(bank, c_score),
+            },
+            poles=(Pole(name="Oracle", value=0.0), Pole(name="Rote", value=_rote_share(bank))),
+            body=self._body(bank, score, error, above, share, reliability),
+            charts=(self._chart(bank, score, right, mask, share),),
+            exhibits=(_most(bank, order, score, right, outcomes.logits, mask),),
+            how=self._how(bank, mask, score, share),
+            reference=self.reference,
+        )
+        return finding, {
+            "score": score,
+            "standard_error": error,
+            "score_probability": fine,
+            "standard_error_probability": fine_error,
+            "c_score": c_score,
+            "rank": np.argsort(order, kind="stable").astype(np.int64),
+        }
+
+    def _share(self, bank: Bank, right: np.ndarray, mask: np.ndarray, above: np.ndarray) -> Quantity:
+        value = memorised_share(right, mask, THRESHOLD)
+        null = memorised_share_null(right, mask, THRESHOLD, self.rng(bank, "null"), SHUFFLES)
+        low, high = share_interval(bank, right, mask, above, self.rng(bank, "bootstrap"))
+        return Quantity(
+            value=value,
+            unit="share",
+            interval=(max(0.0, low), min(1.0, high)),
+            null=float(null.mean()),
+            n=len(above),
+            better="low",
+            how=f"share of training {bank.noun()} with a 0/1 score of at least {THRESHOLD}; interval: bootstrap over "
+            f"examples (duplicates together) and noise between members; null: the masks of the members shuffled, "
+            f"{SHUFFLES} times",
+        )
+
+    def _c_score(self, bank: Bank, c_score: np.ndarray) -> Quantity:
+        resampled = bootstrap(c_score, groups=bank.duplicates, rng=self.rng(bank, "c"))
+        return Quantity(
+            value=float(c_score.mean()),
+            unit="accuracy",
+            interval=tuple(resampled.mean(0)),
+            null=1 / bank.data.output.k,
+            n=len(c_score),
+            better="high",
+            how="mean over examples of the share of members right that did not see it; interval: bootstrap over "
+            "examples; null: one in k classes",
+        )
+
+    def _body(self, bank: Bank, score, error, above, share: Quantity, reliability) -> tuple[str, ...]:
+        sentences = []
+        changed = bank.data.truth.changed
+        if changed is not None and changed.any():
+            sentences.append(
+                f"Of the labels we changed {percent(above[changed].mean(), 0)} score that high, of the labels as they "
+                f"came {percent(above[~changed].mean(), 0)}."
+            )
+        sentences.append(
+            f"Two halves of the members rank the {bank.noun()} alike: Spearman {number(reliability.mean, 2)} "
+            f"(probability form). A single score is known to \u00b1{number(1.96 * float(error.max()), 2)} at worst."
+        )
+        ties = int((score >= 1 - 1e-9).sum())
+        if ties > 1:
+            sentences.append(f"{count(ties)} {bank.noun()} tie at 1.00; the probability form orders them.")
+        sentences.append(_halving(bank, share, above, error))
+        return tuple(sentences)
+
+    def _chart(self, bank: Bank, score, right, mask, share: Quantity) -> Chart:
+        grid = np.round(np.arange(-0.2, 1.0001, 0.03), 2)
+        null = memorisation(right, shuffled(mask, self.rng(bank, "chart"))).score
+        curves = [(f"all {count(len(score))} training {bank.noun()}", "memorised", score)]
+        changed = bank.data.truth.changed
+        if changed is not None and changed.any():
+            curves.insert(0, (f"the {count(int(changed.sum()))} redrawn labels", "ink", score[changed]))
+        curves.append(("membership shuffled", "null", null))
+        at = [0.1, THRESHOLD, 0.4, 0.55, 0.7, 0.85, 1.0]
+        lines = tuple(
+            Line(label=label, role=role, x=tuple(grid), y=tuple(float((values >= x - 1e-9).mean()) for x in grid), step=True)
+            for label, role, values in curves
+        )
+        rows = tuple(
+            (number(x, 2), *(percent((values >= x - 1e-9).mean()) for _, _, values in curves)) for x in at
+        )
+        return Chart(
+            title=f"Share of {bank.noun()} by memorisation score",
+            description=f"{percent(share.value)} of all {bank.noun()} score {THRESHOLD} or more.",
+            x=Axis(title="memorisation score at least", domain=(-0.2, 1.0), ticks=(0, 0.25, 0.5, 0.75, 1)),
+            y=Axis(title=f"share of {bank.noun()}", domain=(0, 1), format="percent"),
+            lines=lines,
+            marks=(Mark(x=THRESHOLD, y=share.value, label=percent(share.value), role="memorised"),),
+            rules=(Rule(axis="x", at=THRESHOLD),),
+            reading=(
+                f"The height at score x is the share of {bank.noun()} that are right at least x more often when they "
+                f"were in the training set. The headline is the orange line at {THRESHOLD}. The dashed line is what "
+                f"chance gives with {len(mask)} members."
+            ),
+            table=Table(columns=("score at least", *(label for label, _, _ in curves)), rows=rows),
+        )
+
+    def _how(self, bank: Bank, mask: np.ndarray, score: np.ndarray, share: Quantity) -> tuple[str, ...]:
+        out = (~mask).sum(0)
+        return (
+            f"score = share of members right about the {bank.noun(1)} among those that saw it \u2212 the same among those "
+            f"that did not. Every {bank.noun(1)} was left out by {int(out.min())} to {int(out.max())} of the "
+            f"{len(mask)} members. Rote scores 1 wherever its guess would miss, the Oracle 0.",
+            f"Interval: bootstrap over {bank.noun()}, exact duplicates together, and the noise of having {len(mask)} "
+            f"members. Null: which member saw which {bank.noun(1)} is shuffled, {SHUFFLES} times. Standard error of one "
+            "score: (x + 1)/(t + 2) on both sides, so that none claims to be exact.",
+            f"Fails when a {bank.noun(1)} is left out by too few members, or near-duplicates stand in for one another. "
+            "Cost: no training of its own.",
+        )
+
+    def _values(self, bank: Bank) -> tuple[Finding, dict[str, np.ndarray]]:
+        """Values: minus the squared error over the variance of the target; ranked, no share."""
+        run = bank[bank.subject.bank()]
+        mask, variance = run.members.mask, float(bank.data.train.y.var())
+        outcome = -run.views["train"].loss_nats[-1].astype(np.float64) / variance
+        score, error = memorisation(outcome, mask)
+        null = [np.nanmean(memorisation(outcome, shuffled(mask, self.rng(bank, "null", s))).score) for s in range(SHUFFLES)]
+        low, high = bootstrap(score, groups=bank.duplicates, rng=self.rng(bank, "bootstrap")).mean(0)
+        reliability = split_half_reliability(outcome, mask, self.rng(bank, "halves"))
+        mean = Quantity(
+            value=float(score.mean()),
+            unit="ratio",
+            interval=(low, high),
+            null=float(np.mean(null)),
+            n=len(score),
+            better="low",
+            how="mean over training examples of (squared error of members that did not see it - of those that did) over "
+            "the variance of the target; interval: bootstrap over examples; null: masks shuffled",
+        )
+        order = np.argsort(-score, kind="stable")
+        grid = np.quantile(np.abs(score), np.linspace(0, 0.999, 60))
+        lines = tuple(
+            Line(label=label, role=role, x=tuple(grid), y=tuple(float((values >= x).mean()) for x in grid), step=True)
+            for label, role, values in (
+                (f"all {count(len(score))} training {bank.noun()}", "memorised", score),
+                ("membership shuffled", "null", memorisation(outcome, shuffled(mask, self.rng(bank, "chart"))).score),
+            )
+        )
+        finding = Finding(
+            probe=self.name,
+            question=f"Which {bank.noun()} are fitted only because they were trained on?",
+            headline="memorisation_mean",
+            says="of the target's variance: how much more squared error where the value was left out",
+            quantities={"memorisation_mean": mean, **_reliabilities(reliability, None, len(score))},
+            poles=(Pole(name="Oracle", value=0.0), Pole(name="Rote", value=1.0, note="a lookup table")),
+            body=(
+                f"Scores of values are ranked; there is no share above a threshold, since errors have no natural one. "
+                f"Two halves of the members rank the {bank.noun()} alike: Spearman {number(reliability.mean, 2)}.",
+            ),
+            charts=(
+                Chart(
+                    title=f"Share of {bank.noun()} by memorisation score",
+                    description=f"On average the error falls by {number(mean.value, 2)} of the variance when seen.",
+                    x=Axis(title="score at least, in variances of the target"),
+                    y=Axis(title=f"share of {bank.noun()}", domain=(0, 1), format="percent"),
+                    lines=lines,
+                    reading="How many examples gain at least x from having been in the training set; dashed: by chance.",
+                ),
+            ),
+            exhibits=(_most_values(bank, order, score, run.views["train"].logits[:, :, 0], mask),),
+            how=self._how(bank, mask, score, mean),
+            reference=self.reference,
+        )
+        ranks = np.argsort(order, kind="stable").astype(np.int64)
+        return finding, {"score": score, "standard_error": error, "score_probability": score, "rank": ranks}
+
+
+def share_interval(bank: Bank, right: np.ndarray, mask: np.ndarray, above: np.ndarray, rng) -> tuple[float, float]:
+    """95 % interval of the memorised share: bootstrap over examples, and noise between members."""
+    variance = bootstrap(above.astype(float), groups=bank.duplicates, rng=rng).variance(0)
+    half = 1.96 * float(np.sqrt(variance))
+    return float(above.mean()) - half, float(above.mean()) + half
+
+
+def _reliabilities(fine, coarse, n: int) -> dict[str, Quantity]:
+    found = {}
+    for name, kept, form in (("reliability_probability", fine, "probability"), ("reliability_correct", coarse, "0/1")):
+        if kept is not None and np.isfinite(kept.mean):
+            sd = kept.sd if np.isfinite(kept.sd) else 0.0
+            found[name] = Quantity(
+                value=kept.mean,
+                unit="correlation",
+                interval=(kept.mean - 1.96 * sd, min(1.0, kept.mean + 1.96 * sd)),
+                null=0.0,
+                n=n,
+                better="high",
+                how=f"Spearman between scores ({form} form) of two random halves of the members, mean of {kept.splits} "
+                "splits; interval: spread over splits; null: 0",
+            )
+    return found
+
+
+def _rote_share(bank: Bank) -> float:
+    """What a lookup table scores: all examples that a guess at the most frequent class would miss."""
+    return float(1 - np.bincount(bank.data.train.y).max() / len(bank.data.train))
+
+
+def _halving(bank: Bank, share: Quantity, above: np.ndarray, error: np.ndarray) -> str:
+    """How many members would halve the headline's interval, or that examples would."""
+    low, high = share.interval or (0.0, 0.0)
+    total, examples = ((high - low) / 3.92) ** 2, float(above.mean() * (1 - above.mean()) / len(above))
+    m = bank.subject.members
+    if total <= 0 or examples >= total / 4:
+        return (
+            f"More members would not halve this interval, {4 * len(above):,} {bank.noun()} would; {4 * m} members would "
+            "halve the error of a single score."
+        )
+    needed = int(np.ceil(m * (total - examples) / (total / 4 - examples)))
+    return f"About {needed:,} members would halve this interval, {4 * m} the error of a single score."
+
+
+def _votes(bank: Bank, logits: np.ndarray, mask: np.ndarray, i: int) -> tuple[str, int, int]:
+    """What the members that did not see example i say of it: the most frequent class, how many, of how many."""
+    out = ~mask[:, i]
+    votes = np.bincount(logits[out, i].argmax(1), minlength=bank.data.output.k)
+    return class_name(bank, int(votes.argmax())), int(votes.max()), int(out.sum())
+
+
+def class_name(bank: Bank, label: int) -> str:
+    """The name of a class."""
+    classes = bank.data.output.classes
+    return classes[label] if label < len(classes) else str(label)
+
+
+def _most(bank: Bank, order, score, right, logits, mask) -> Exhibits:
+    changed = bank.data.truth.changed
+    planted = changed if changed is not None else np.zeros(len(score), bool)
+    groups = []
+    for label, ring, chosen, room in (
+        ("labels we redrew", True, planted, 5),
+        ("labels as they came", False, ~planted, 7 if planted.any() else 12),
+    ):
+        rows = [int(i) for i in order if chosen[i] and score[i] > 0][:room]
+        if rows:
+            shown = tuple(_exhibit(bank, i, score, logits, mask, ring) for i in rows)
+            groups.append(ExhibitGroup(label=label, ring=ring, shown=shown))
+    return Exhibits(title="Most memorised", keys=("label", "the others say", "how many"), groups=tuple(groups))
+
+
+def _exhibit(bank: Bank, i: int, score, logits, mask, ring: bool) -> Exhibit:
+    said, votes, members = _votes(bank, logits, mask, i)
+    label = class_name(bank, int(bank.data.train.y[i]))
+    came = class_name(bank, int(bank.data.truth.clean[i])) if ring and bank.data.truth.clean is not None else ""
+    ident = int(bank.data.train.ids[i])
+    sentence = (
+        f"{bank.noun(1)} {ident}: labelled {label}{f' (redrawn; it came as {came})' if came else ''}; {votes} of "
+        f"{members} members without it say {said}; score {number(float(score[i]), 2)}"
+    )
+    return Exhibit(id=ident, lines=(label, said, f"{votes} of {members}"), sentence=sentence)
+
+
+def _most_values(bank: Bank, order, score, predictions, mask) -> Exhibits:
+    shown = []
+    for i in (int(i) for i in order[:12]):
+        ident, y = int(bank.data.train.ids[i]), float(bank.data.train.y[i])
+        others = float(predictions[~mask[:, i], i].mean())
+        sentence = (
+            f"{bank.noun(1)} {ident}: {bank.data.output.target} {y:.4g}; members without it say {others:.4g} on average; "
+            f"score {number(float(score[i]), 2)}"
+        )
+        shown.append(Exhibit(id=ident, lines=(f"{y:.4g}", f"{others:.4g}", number(float(score[i]), 2)), sentence=sentence))
+    groups = (ExhibitGroup(label="values as they came", shown=tuple(shown)),)
+    return Exhibits(title="Most memorised", keys=("value", "the others say", "score"), groups=groups)

@@ -1,0 +1,256 @@
+"""Is a strange label memorised, or was it never fitted? Memorisation against held-out loss."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from byheart.maths.counterfactual import memorisation
+from byheart.maths.sides import side_means
+from byheart.maths.statistics import auc, auc_interval, wilson
+from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.records.chart import Axis, Cell, Chart, Mark, Rule, Table
+from byheart.records.figures import count, number, percent
+from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding, NotApplicable, Pole
+from byheart.records.quantity import Quantity
+
+THRESHOLD = 0.25
+RINGS = 1000  # above this many marks they are binned
+
+
+class Quadrant(Probe):
+    r"""Is a strange label memorised, or was it never fitted?
+
+    Across: held-out loss of example i, the mean over members that did not see it of -log2 p(label) [bits]; up: its
+    memorisation score. Top right: models without it bet against the label, and seeing it made the difference: learned
+    by heart. Bottom right: they bet against it and it was not fitted either: strange, not memorised. The held-out
+    loss ranks labels likely to be wrong; with planted truth its AUC says how well. It ranks and does not accuse: much
+    of what stands high is honest ambiguity.
+
+    Rote knows nothing of unseen labels: AUC 0.5. Oracle: 1 where the truth is in the input. Cost: no training of its
+    own. Fails when: many examples of a class are mislabelled alike, for then the others agree with the error.
+    Reference: Northcutt, Jiang and Chuang 2021, Confident learning, section 3 (held-out predictions).
+
+    Example:
+        >>> Quadrant().poles
+        ('rote', 'oracle')
+    """
+
+    name: ClassVar[str] = "memory/quadrant"
+    question: ClassVar[str] = "Is a strange label memorised, or was it never fitted?"
+    reference: ClassVar[str] = (
+        "Northcutt, Jiang and Chuang 2021, Confident learning, section 3, for the use of held-out predictions"
+    )
+    poles: ClassVar[tuple[str, str]] = ("rote", "oracle")
+
+    def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
+        """The bank; classes are needed."""
+        if "values" in subject.offers:
+            return self.not_applicable(
+                "A value is not right or wrong; the ranking of memory/counterfactual serves instead.", ""
+            )
+        return (subject.bank(),)
+
+    def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
+        """Both axes for every example, the ranking by held-out loss, and its AUC against planted truth."""
+        run = bank[bank.subject.bank()]
+        mask, outcomes = run.members.mask, run.views["train"]
+        loss = outcomes.loss_nats[-1].astype(np.float64) / np.log(2)
+        seen, held_out = side_means(loss, mask)  # bits
+        score = memorisation(outcomes.correct[-1], mask).score
+        fitted, unseen_right = side_means(outcomes.correct[-1].astype(np.float64), mask)
+        changed = bank.data.truth.changed
+        planted = changed if changed is not None and changed.any() and not changed.all() else None
+        blind = float(np.log2(bank.data.output.k))
+        strange = held_out > blind
+        order = np.argsort(-held_out, kind="stable")
+        quantities = self._quantities(bank, held_out, score, strange, fitted, planted)
+        headline = "planted_auc" if planted is not None else "strange_share"
+        finding = Finding(
+            probe=self.name,
+            question=self.question,
+            headline=headline,
+            says=(
+                "AUC of held-out loss for the redrawn labels"
+                if planted is not None
+                else f"of the labels cost models that did not see them more than a blind guess, {number(blind, 2)} bits"
+            ),
+            quantities=quantities,
+            poles=(Pole(name="Rote", value=0.5), Pole(name="Oracle", value=1.0)) if planted is not None else (),
+            body=self._body(bank, score, strange, fitted, planted, quantities),
+            charts=(self._chart(bank, held_out, score, planted, blind),),
+            exhibits=self._exhibits(bank, order, strange, score, held_out, outcomes.logits, mask, planted),
+            how=self._how(bank, blind, planted),
+            reference=self.reference,
+        )
+        return finding, {
+            "held_out_bits": held_out,
+            "seen_bits": seen,
+            "held_out_right": unseen_right,
+            "seen_right": fitted,
+            "suspicion_rank": np.argsort(order, kind="stable").astype(np.int64),
+        }
+
+    def _quantities(self, bank: Bank, held_out, score, strange, fitted, planted) -> dict[str, Quantity]:
+        n = len(score)
+        suspicious = int(planted.sum()) if planted is not None else max(1, int(strange.sum()))
+        top = np.argsort(-held_out, kind="stable")[:suspicious]
+        fit = float(fitted[top].mean())
+        found = {
+            "strange_share": Quantity(
+                value=float(strange.mean()), unit="share", interval=tuple(wilson(int(strange.sum()), n)), null=None, n=n,
+                better="low",
+                how="share of labels with a held-out loss above that of a blind guess (log2 k bits); interval: Wilson; no "
+                "null: a model that knows nothing sits at the line itself",
+            ),
+            "strange_fitted": Quantity(
+                value=fit, unit="share", interval=tuple(wilson(round(fit * suspicious), suspicious)), null=1 / bank.data.output.k,
+                n=suspicious, better="low",
+                how=f"share of the {suspicious} labels of largest held-out loss that members that saw them give back; "
+                "interval: Wilson; null: a guess, 1/k",
+            ),
+        }  # fmt: skip
+        if planted is not None:
+            k = int(planted.sum())
+            hits = int(planted[np.argsort(-held_out, kind="stable")[:k]].sum())
+            value = auc(held_out, planted)
+            how = "interval: bootstrap within each group; null: 0.5 by definition"
+            found["planted_auc"] = Quantity(
+                value=value, unit="auc", interval=tuple(auc_interval(held_out, planted, self.rng(bank, "auc"))), null=0.5,
+                n=n, better="high", how=f"AUC of the held-out loss for the labels we changed; {how}",
+            )
+            found["planted_auc_score"] = Quantity(
+                value=auc(score, planted), unit="auc", interval=tuple(auc_interval(score, planted, self.rng(bank, "auc2"))),
+                null=0.5, n=n, how=f"AUC of the memorisation score for the labels we changed; {how}",
+            )
+            found["planted_found"] = Quantity(
+                value=hits / k, unit="share", interval=tuple(wilson(hits, k)), null=k / n, n=k, better="high",
+                how=f"share of the {k} labels we changed that stand among the {k} of largest held-out loss; interval: "
+                "Wilson; null: their share of all labels",
+            )
+        return found  # fmt: skip
+
+    def _body(self, bank: Bank, score, strange, fitted, planted, quantities) -> tuple[str, ...]:
+        high = score >= THRESHOLD - 1e-9
+        sentences = []
+        if planted is not None:
+            low = int((planted & ~high).sum())
+            by_score = quantities["planted_auc_score"]
+            sentences.append(
+                f"The memorisation score alone finds them less well, AUC {number(by_score.value, 2)}: {count(low)} of the "
+                f"redrawn labels score below {THRESHOLD}. The members that saw them did not learn them either, so they "
+                "are not memorised, only wrong."
+                if by_score.value < quantities["planted_auc"].value
+                else f"The memorisation score finds them as well, AUC {number(by_score.value, 2)}."
+            )
+        both = int((strange & high).sum())
+        sentences.append(
+            f"Models without them bet against {count(int(strange.sum()))} labels; {count(both)} of these were learned by "
+            f"heart. Ranked, not accused: many are honestly ambiguous."
+        )
+        return tuple(sentences)
+
+    def _chart(self, bank: Bank, held_out, score, planted, blind: float) -> Chart:
+        x = np.maximum(held_out, 0.003)
+        top = float(max(x.max(), 2 * blind)) * 1.1
+        rest = ~planted if planted is not None else np.ones(len(x), bool)
+        cells, marks = (), ()
+        if rest.sum() > RINGS:
+            cells = _cells(x[rest], score[rest], top)
+        else:
+            marks = tuple(Mark(x=float(a), y=float(b), role="muted") for a, b in zip(x[rest], score[rest]))
+        if planted is not None:
+            marks += tuple(
+                Mark(x=float(a), y=float(b), shape="ring") for a, b in zip(x[planted][:RINGS], score[planted][:RINGS])
+            )
+        high, strange = score >= THRESHOLD - 1e-9, held_out > blind
+        rows = []
+        for label, chosen in (
+            ("others bet against it, memorised", strange & high),
+            ("others bet against it, not memorised", strange & ~high),
+            ("others find it plausible, memorised", ~strange & high),
+            ("others find it plausible, not memorised", ~strange & ~high),
+        ):
+            redrawn = count(int((chosen & planted).sum())) if planted is not None else "\u2013"
+            rows.append((label, count(int(chosen.sum())), redrawn))
+        return Chart(
+            title="Memorisation score against held-out code length",
+            description=f"{rows[0][1]} labels are strange and memorised, {rows[1][1]} strange and not memorised.",
+            x=Axis(title=f"bits that models without the {bank.noun(1)} need for its label", log=True, domain=(0.003, top)),
+            y=Axis(title="memorisation score", domain=(min(-0.2, float(score.min())), 1.0), ticks=(0, 0.25, 0.5, 0.75, 1)),
+            cells=cells,
+            marks=marks,
+            rules=(
+                Rule(axis="x", at=blind, label="a blind guess"),
+                Rule(axis="y", at=THRESHOLD),
+            ),
+            reading=(
+                f"Right of the dashed line, models that never saw the {bank.noun(1)} bet against its label; above the other, "
+                "seeing it made the difference."
+                + (" Rings are the labels we redrew." if planted is not None else "")
+                + (" Squares count the others (stronger is more, on a log scale)." if cells else "")
+            ),
+            table=Table(columns=("", bank.noun(), "of them redrawn"), rows=tuple(rows)),
+        )
+
+    def _exhibits(self, bank: Bank, order, strange, score, held_out, logits, mask, planted) -> tuple[Exhibits, ...]:
+        made = []
+        high = score >= THRESHOLD - 1e-9
+        for title, chosen in (
+            ("Labels that look wrong", strange),
+            ("Look wrong, not memorised", strange & ~high),
+        ):
+            groups = []
+            for label, ring, side in (
+                ("labels we redrew", True, planted if planted is not None else np.zeros(len(score), bool)),
+                ("labels as they came", False, ~planted if planted is not None else np.ones(len(score), bool)),
+            ):
+                rows = [int(i) for i in order if chosen[i] and side[i]]
+                room = 5 if ring else 7 if planted is not None else 12
+                if rows:
+                    more = f", {min(room, len(rows))} of {count(len(rows))}"
+                    shown = tuple(_exhibit(bank, i, score, held_out, logits, mask) for i in rows[:room])
+                    groups.append(ExhibitGroup(label=label + more, ring=ring, shown=shown))
+            if groups:
+                made.append(Exhibits(title=title, keys=("label", "the others say", "how many"), groups=tuple(groups)))
+        return tuple(made)
+
+    def _how(self, bank: Bank, blind: float, planted) -> tuple[str, ...]:
+        parts = [
+            f"Across: mean over the members that did not see the {bank.noun(1)} of \u2212log2 p(label), as the models say it. "
+            f"Up: the memorisation score. The dashed lines stand at {number(blind, 2)} bits (a blind guess) and at {THRESHOLD}."
+        ]
+        if planted is not None:
+            parts.append(
+                "AUC is the probability that a redrawn label has the larger held-out loss of a random pair; interval by "
+                "bootstrap within each group, 1,000 draws. Null 0.5. Rote 0.5, Oracle 1."
+            )
+        parts.append(
+            f"Fails when many {bank.noun()} of a class are mislabelled alike: then the others agree with the error. Cost: "
+            "no training of its own."
+        )
+        return tuple(parts)
+
+
+def _cells(x: np.ndarray, y: np.ndarray, top: float) -> tuple[Cell, ...]:
+    across = np.geomspace(0.003, top, 41)
+    up = np.linspace(min(-0.2, float(y.min())), 1.0001, 25)
+    counts, _, _ = np.histogram2d(x, y, bins=(across, up))
+    return tuple(
+        Cell(x=(float(across[a]), float(across[a + 1])), y=(float(up[b]), float(up[b + 1])), count=int(counts[a, b]))
+        for a, b in zip(*np.nonzero(counts))
+    )
+
+
+def _exhibit(bank: Bank, i: int, score, held_out, logits, mask) -> Exhibit:
+    out = ~mask[:, i]
+    votes = np.bincount(logits[out, i].argmax(1), minlength=bank.data.output.k)
+    classes = bank.data.output.classes
+    label, said = classes[int(bank.data.train.y[i])], classes[int(votes.argmax())]
+    ident = int(bank.data.train.ids[i])
+    sentence = (
+        f"{bank.noun(1)} {ident}: labelled {label}; {int(votes.max())} of {int(out.sum())} members without it say {said}; "
+        f"held-out {number(float(held_out[i]), 1)} bits; score {number(float(score[i]), 2)}"
+    )
+    return Exhibit(id=ident, lines=(label, said, f"{int(votes.max())} of {int(out.sum())}"), sentence=sentence)

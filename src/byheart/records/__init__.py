@@ -1,0 +1,1 @@
+"""What travels and what is kept: frozen, JSON-able, free of torch."""

@@ -1,0 +1,138 @@
+"""The one way numbers are rounded and written, for page, charts and terminal alike.
+
+Digits follow the interval; a narrow no-break space stands before %, and minus is the true minus sign.
+"""
+
+from __future__ import annotations
+
+import math
+
+from byheart.records.quantity import Quantity
+
+MINUS, NARROW, DASH = "\u2212", "\u202f", "\u2013"
+_PER_CENT = {"share", "accuracy"}
+
+
+def number(value: float, decimals: int = 0) -> str:
+    """`value` with thousands separated and a true minus sign.
+
+    Example:
+        >>> number(16609.62), number(-4.44, 2), number(-0.001)
+        ('16,610', '\u22124.44', '0')
+    """
+    text = f"{value:,.{decimals}f}"
+    if text.startswith("-"):
+        text = text[1:] if not text.strip("-0.,") else MINUS + text[1:]
+    return text
+
+
+def count(value: int) -> str:
+    """A whole number with thousands separated."""
+    return number(value, 0)
+
+
+def percent(share: float, decimals: int = 1) -> str:
+    """A share as per cent.
+
+    Example:
+        >>> percent(0.2281)
+        '22.8\u202f%'
+    """
+    return f"{number(100 * share, decimals)}{NARROW}%"
+
+
+def decimals_for(width: float) -> int:
+    """Digits after the point that an interval `width` wide can support (two figures of its half).
+
+    Example:
+        >>> decimals_for(0.014), decimals_for(2.9), decimals_for(480.0)
+        (4, 1, 0)
+    """
+    if width <= 0 or not math.isfinite(width):
+        return 1
+    return max(0, min(4, 1 - math.floor(math.log10(width / 2))))
+
+
+def value_text(quantity: Quantity) -> str:
+    """The value with its unit, as the page shows it.
+
+    Example:
+        >>> value_text(Quantity(value=0.131, unit="points", interval=(0.11, 0.15), null=0, n=5, how="x"))
+        '13.1 points'
+    """
+    value, unit = quantity.value, quantity.unit
+    if unit in _PER_CENT:
+        return percent(value, 1)
+    if unit == "points":
+        return f"{number(100 * value, 1)} points"
+    if unit == "bits":
+        return f"{bits(value, quantity.interval)} bits"
+    if unit in {"examples", "epochs", "members"}:
+        return f"{number(value, 0)} {unit}"
+    digits = decimals_for(quantity.interval[1] - quantity.interval[0]) if quantity.interval else 3
+    suffix = {"bits/parameter": " bits a parameter", "nats": " nats"}.get(unit, "")
+    return f"{number(value, max(2, min(digits, 3)))}{suffix}"
+
+
+def bits(value: float, interval: tuple[float, float] | None = None) -> str:
+    """Bits, to tens when the interval is wide, to one decimal when it is narrow.
+
+    Example:
+        >>> bits(4665.5, (4430.0, 4910.0)), bits(12.34, (11.0, 13.0))
+        ('4,670', '12.3')
+    """
+    width = interval[1] - interval[0] if interval else 0.02 * abs(value)
+    return number(round(value, -1), 0) if width >= 100 else number(value, 0 if width >= 20 else 1)
+
+
+def interval_text(quantity: Quantity) -> str:
+    """The 95 % interval in brackets, in the value's unit; empty where there is none.
+
+    Example:
+        >>> interval_text(Quantity(value=0.228, unit="share", interval=(0.214, 0.242), null=0, n=5, how="x"))
+        '[21.4, 24.2]'
+    """
+    if quantity.interval is None:
+        return ""
+    low, high = quantity.interval
+    if quantity.unit in _PER_CENT or quantity.unit == "points":
+        return f"[{number(100 * low, 1)}, {number(100 * high, 1)}]"
+    if quantity.unit == "bits":
+        return f"[{bits(low, quantity.interval)}, {bits(high, quantity.interval)}]"
+    digits = max(2, min(decimals_for(high - low), 3))
+    return f"[{number(low, digits)}, {number(high, digits)}]"
+
+
+def null_text(quantity: Quantity) -> str:
+    """The null value in the quantity's unit; empty where there is none."""
+    if quantity.null is None:
+        return ""
+    if quantity.unit in _PER_CENT:
+        return percent(quantity.null, 1)
+    if quantity.unit == "points":
+        return f"{number(100 * quantity.null, 1)} points"
+    if quantity.unit == "bits":
+        return f"{number(quantity.null, 0)} bits"
+    return number(quantity.null, 2).removesuffix("0").removesuffix(".0")
+
+
+def amount(value: float, unit: str) -> str:
+    """A bare value (a pole, a tick) in `unit`, with no more digits than it needs.
+
+    Example:
+        >>> amount(1.0, "share"), amount(-0.045, "points"), amount(0.5, "auc"), amount(16610.0, "bits")
+        ('100\u202f%', '\u22124.5 points', '0.5', '16,610 bits')
+    """
+    if unit in _PER_CENT:
+        return percent(value, _needed(100 * value))
+    if unit == "points":
+        return f"{number(100 * value, _needed(100 * value))} points"
+    if unit == "bits":
+        return f"{number(value, 0)} bits"
+    if unit in {"examples", "epochs", "members"}:
+        return f"{number(value, 0)} {unit}"
+    return number(value, 2).removesuffix("0").removesuffix(".0")
+
+
+def _needed(value: float) -> int:
+    return 0 if abs(value - round(value)) < 0.05 else 1

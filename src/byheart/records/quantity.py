@@ -1,0 +1,47 @@
+"""Quantity: a number that says its unit, interval, null and n."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from byheart.records.spec import Record
+
+Unit = Literal["share", "bits", "nats", "points", "accuracy", "auc", "r2", "correlation", "examples", "bits/parameter", "ratio", "epochs", "members", "squared error"]
+
+
+class Quantity(Record):
+    """One measured number.
+
+    Attributes:
+        value: the number; never NaN (a number that cannot be had is a withheld or inapplicable finding).
+        unit: what it is counted in; a `share`, an `accuracy` and `points` are 0 to 1 here and per cent on the page.
+        interval: 95 % interval, low and high; None only where `how` says why.
+        null: its value when there is no effect; None only where `how` says why.
+        n: the number of examples behind it.
+        better: which way is good, if one is.
+        how: one sentence: how value, interval and null were made.
+        speaks_of: `recipe` (a model trained this way) or `run` (the one model trained on everything).
+    """
+
+    value: float
+    unit: Unit
+    interval: tuple[float, float] | None
+    null: float | None
+    n: int
+    better: Literal["low", "high"] | None = None
+    how: str
+    speaks_of: Literal["recipe", "run"] = "recipe"
+
+    @model_validator(mode="after")
+    def _truthful(self) -> Self:
+        numbers = [self.value, *(self.interval or ()), *(() if self.null is None else (self.null,))]
+        if not all(math.isfinite(number) for number in numbers):
+            raise ValueError(f"a quantity must be finite, got {numbers}; withhold it instead")
+        if self.interval is not None and not self.interval[0] <= self.interval[1]:
+            raise ValueError(f"interval must run from low to high, got {self.interval}")
+        if (self.interval is None or self.null is None) and not self.how.strip():
+            raise ValueError("an absent interval or null must be explained in `how`")
+        return self

@@ -1,0 +1,98 @@
+"""Name -> class, a kind at a time; found late, so that listing names imports nothing heavy."""
+
+from __future__ import annotations
+
+import importlib
+from importlib import metadata
+from typing import Any
+
+from byheart.errors import unknown_name
+
+# name -> (module:Class, one line). Only words: `byheart list` must not import torch.
+BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
+    "task": {
+        "fashion": ("byheart.tasks.fashion:Fashion", "Fashion-MNIST, 5,000 training and 2,000 test images"),
+        "digits": ("byheart.tasks.digits:Digits", "scikit-learn's handwritten digits, 1,437 and 360 images"),
+        "modular": ("byheart.tasks.modular:Modular", "a + b mod p, a part of the table for training"),
+        "flipped": ("byheart.tasks.flipped:Flipped", "any of these with a share of the labels redrawn (--flip)"),
+        "arrays": ("byheart.tasks.arrays:Arrays", "your own arrays: bh.audit((x, y)) or data.npz"),
+        "table": ("byheart.tasks.table:Table", "your own table: data.csv or data.parquet with --target"),
+    },
+    "learner": {
+        "mlp": ("byheart.learners.mlp:Mlp", "multilayer perceptron, trained in fleets"),
+        "conv": ("byheart.learners.conv:Conv", "small convolutional network for images"),
+        "neighbours": ("byheart.learners.neighbours:Neighbours", "k nearest neighbours in closed form"),
+        "ridge": ("byheart.learners.ridge:Ridge", "ridge regression on values or one-hot labels, closed form"),
+        "kernel-ridge": ("byheart.learners.ridge:KernelRidge", "kernel ridge regression, closed form"),
+        "rote": ("byheart.learners.poles:Rote", "the pole that remembers everything and knows nothing"),
+        "oracle": ("byheart.learners.poles:Oracle", "the pole that knows the task's truth and remembers nothing"),
+        "estimator": ("byheart.learners.estimator:Estimator", "any scikit-learn classifier or regressor"),
+        "module": ("byheart.learners.module:FromFactory", "your own torch module, trained by our loop"),
+        "user-fit": ("byheart.learners.userfit:UserFit", "your own training: fit(x, y, seed) -> model"),
+    },
+    "lever": {
+        "weight-decay": ("byheart.levers.penalties:WeightDecay", "decoupled weight decay, strength a step"),
+        "dropout": ("byheart.levers.penalties:Dropout", "share of hidden units switched off while training"),
+        "label-smoothing": ("byheart.levers.penalties:LabelSmoothing", "share of the target spread over all classes"),
+        "early-stop": ("byheart.levers.schedules:EarlyStop", "stop after this many epochs, schedule unchanged"),
+    },
+    "probe": {
+        "memory/counterfactual": (
+            "byheart.probes.memory.counterfactual:Counterfactual",
+            "Which examples are right only because they were trained on?",
+        ),
+        "memory/pairs": ("byheart.probes.memory.pairs:Pairs", "Which training example helps which new example?"),
+        "memory/quadrant": (
+            "byheart.probes.memory.quadrant:Quadrant",
+            "Is a strange label memorised, or was it never fitted?",
+        ),
+        "generalization/gap": (
+            "byheart.probes.generalization.gap:Gap",
+            "How much worse is it on examples it has not seen?",
+        ),
+        "complexity/bits": (
+            "byheart.probes.complexity.bits:Bits",
+            "How many of the label bits are understood, memorised, left?",
+        ),
+    },
+    "verdict": {
+        "BH101": ("byheart.verdicts.rules:WrongLabels", "labels that look wrong"),
+        "BH102": ("byheart.verdicts.rules:MuchMemorised", "a large share of the label bits is memorised"),
+        "BH103": ("byheart.verdicts.rules:TooWide", "the headline's interval is too wide to say"),
+        "BH104": ("byheart.verdicts.rules:Overfitting", "the held-out loss is past its minimum"),
+        "BH105": ("byheart.verdicts.rules:Underfitting", "worse than the simplest rival on seen and unseen examples"),
+    },
+}
+
+
+def plugins(kind: str) -> dict[str, metadata.EntryPoint]:
+    """Entry points of the group `byheart.KIND`; named here, imported only when asked for."""
+    return {point.name: point for point in metadata.entry_points(group=f"byheart.{kind}")}
+
+
+def names(kind: str) -> dict[str, str]:
+    """Every known name of a kind with its one line.
+
+    Example:
+        >>> sorted(names("task"))
+        ['arrays', 'digits', 'fashion', 'flipped', 'modular', 'table']
+    """
+    if kind not in BUILT_IN:
+        raise unknown_name("kind", kind, BUILT_IN)
+    listed = {name: line for name, (_, line) in BUILT_IN[kind].items()}
+    return listed | {name: f"plug-in {point.value}" for name, point in plugins(kind).items()}
+
+
+def find(kind: str, name: str) -> Any:
+    """The class called `name`; a wrong word is answered with the nearest right one.
+
+    Raises:
+        UnknownName: no such kind or name.
+    """
+    known = names(kind)
+    if name in BUILT_IN[kind]:
+        module, _, attribute = BUILT_IN[kind][name][0].partition(":")
+        return getattr(importlib.import_module(module), attribute)
+    if name in known:
+        return plugins(kind)[name].load()
+    raise unknown_name(kind, name, known)

@@ -1,0 +1,1 @@
+"""The page: a pure function of one document. story -> words, charts -> pictures, page -> one HTML file."""

@@ -1,0 +1,94 @@
+"""Findings as cards, in chapters: one question, one number, its scale, its picture, how it was made."""
+
+from __future__ import annotations
+
+from byheart.records.chart import Chart, Role
+from byheart.records.figures import amount, count, interval_text, number, value_text
+from byheart.records.finding import Answer, Finding
+from byheart.report.charts import pictures
+from byheart.report.examples import gallery
+from byheart.report.prose import slug
+from byheart.report.strip import WHO, strips
+
+CHAPTERS = {
+    "memory": "What is held by heart, and which examples is it?",
+    "generalization": "Will it hold on data it has not seen?",
+    "complexity": "How many bits did learning buy, and how many does it hold?",
+    "dynamics": "How far back in time does it remember?",
+}
+_ORDER = ("measured", "withheld", "not applicable", "failed")
+IDENTITY = ("understood_bits", "memorised_bits", "left_bits", "reference_bits")
+
+
+def chapters(subject: dict, findings: dict[str, Answer], exhibits: dict[str, dict]) -> list[dict]:
+    """The chapters that have findings, ours first and in order, then those of plug-ins by name."""
+    by_chapter: dict[str, list[Answer]] = {}
+    for finding in findings.values():
+        by_chapter.setdefault(finding.probe.partition("/")[0], []).append(finding)
+    names = [name for name in CHAPTERS if name in by_chapter] + sorted(set(by_chapter) - set(CHAPTERS))
+    return [
+        {"id": f"chapter-{slug(name)}", "title": name[:1].upper() + name[1:], "question": CHAPTERS.get(name, ""),
+         "cards": [card(subject, finding, exhibits) for finding in sorted(by_chapter[name], key=lambda one: _ORDER.index(one.status))]}
+        for name in names
+    ]
+
+
+def card(subject: dict, finding: Answer, exhibits: dict[str, dict]) -> dict:
+    """Everything that the template of one card reads."""
+    made = {"id": slug(finding.probe), "probe": finding.probe, "question": finding.question, "status": finding.status}
+    if not isinstance(finding, Finding):
+        rest = {"reason": getattr(finding, "reason", ""), "offer": getattr(finding, "offer", ""), "error": getattr(finding, "error", "")}
+        return {**made, **rest, "galleries": []}
+    held = finding.status == "withheld"
+    head = None if held else finding.quantities.get(finding.headline)
+    return {
+        **made,
+        "head": {"value": value_text(head), "interval": interval_text(head), "says": finding.says} if head else None,
+        "withheld": finding.withheld if held else None,
+        "strip": strips(head, finding.poles, hue(finding.headline)) if head and finding.poles else None,
+        "facts": _facts(subject, finding, head),
+        "body": finding.body,
+        "identity": _identity(finding),
+        "tables": {name: table for name, table in finding.tables.items() if table.rows},
+        "charts": [_chart(chart) for chart in finding.charts],
+        "galleries": [gallery(one, exhibits, subject["noun"]) for one in finding.exhibits if any(group.shown for group in one.groups)],
+        "how": finding.how,
+        "quantities": [{"name": name.replace("_", " "), "value": value_text(one), "interval": interval_text(one), "how": one.how}
+                       for name, one in finding.quantities.items()],
+        "reference": finding.reference,
+    }
+
+
+def hue(name: str) -> Role:
+    """The role of a quantity: the two hues have one meaning each, all else is ink."""
+    for part, role in (("memoris", "memorised"), ("understood", "understood"), ("accuracy", "understood"), ("left", "left")):
+        if part in name:
+            return role  # type: ignore[return-value]
+    return "ink"
+
+
+def _facts(subject: dict, finding: Finding, head) -> list[tuple[str, str]]:
+    facts = dict(finding.facts)
+    if head is not None:
+        ours = {"null": amount(head.null, head.unit) if head.null is not None else "none, see below", "n": f"{count(head.n)} {subject['noun'] if head.n == 1 else subject['nouns']}"}
+        facts = {**ours, **facts}
+        facts.setdefault("speaks of", WHO[head.speaks_of])
+    if finding.withheld is not None:
+        facts.setdefault("would do", finding.withheld.would_do)
+    return [(label, text) for label, text in facts.items() if text]
+
+
+def _identity(finding: Finding) -> list[dict] | None:
+    """The exact identity with one decimal, since rounded bits do not add up."""
+    if finding.status == "withheld" or not all(name in finding.quantities for name in IDENTITY):
+        return None
+    rows = []
+    for name in IDENTITY:
+        one = finding.quantities[name]
+        rows.append({"name": name.removesuffix("_bits"), "bits": number(one.value, 1), "interval": interval_text(one) or "exact"})
+    return rows
+
+
+def _chart(chart: Chart) -> dict:
+    wide, narrow = pictures(chart)
+    return {"wide": wide, "narrow": narrow, "reading": chart.reading, "table": chart.table}

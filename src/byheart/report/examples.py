@@ -1,0 +1,74 @@
+"""Examples as the page shows them: pictures, rows of fields, lines of text, or only their numbers."""
+
+from __future__ import annotations
+
+import base64
+
+from byheart.records.finding import Exhibit, Exhibits
+
+FIELDS = 5  # columns of a table of examples
+FIRST = {"pictures": (5, 7), "rows": (2, 3), "text": (2, 3), "ids": (5, 7)}
+
+
+def gallery(record: Exhibits, known: dict[str, dict], noun: str, first: bool = False) -> dict:
+    """`record` with what `known` holds of each example; `first` keeps what fits the first screen."""
+    shown = [_key(one) for group in record.groups for one in group.shown]
+    contents = [known[key] for key in shown if key in known]
+    kind = ("pictures" if any(one.get("picture") for one in contents)
+            else "text" if any(one.get("text") for one in contents)
+            else "rows" if any(one.get("fields") for one in contents) else "ids")
+    filled = [group for group in record.groups if group.shown]
+    room = FIRST[kind] if len(filled) > 1 else (sum(FIRST[kind]),)
+    columns = next(([name for name, _ in one["fields"]][:FIELDS] for one in contents if one.get("fields")), []) if kind == "rows" else []
+    groups = []
+    for i, group in enumerate(filled):
+        most = room[min(i, len(room) - 1)] if first else (len(group.shown) if kind != "pictures" else 12)
+        groups.append({"label": group.label, "ring": group.ring,
+                       "items": [_item(one, known.get(_key(one), {}), noun, columns) for one in group.shown[:most]]})
+    views = {one.view for group in record.groups for one in group.shown}
+    return {"title": record.title, "keys": record.keys, "kind": kind, "columns": columns, "groups": groups,
+            "one_view": len(views) < 2, "size": sum(len(group["items"]) for group in groups)}
+
+
+def seen(galleries: list[dict]) -> int:
+    """How many different examples `galleries` show, and not only number."""
+    return len({item["key"] for made in galleries for group in made["groups"] for item in group["items"] if item["shown"]})
+
+
+def _key(one: Exhibit) -> str:
+    return f"{one.view}:{one.id}"
+
+
+def _item(one: Exhibit, content: dict, noun: str, columns: list[str]) -> dict:
+    view = {"train": "training", "test": "new"}.get(one.view, one.view)
+    fields = dict(content.get("fields") or [])
+    lines = one.lines or ((content["label"],) if content.get("label") else ())
+    label = f", labelled {content['label']}" if content.get("label") else ""
+    return {
+        "key": _key(one),
+        "id": one.id,
+        "view": view,
+        "lines": lines,
+        "sentence": one.sentence or f"{view} {noun} {one.id}{label}",
+        "alt": f"{view} {noun} {one.id}{label}",
+        "picture": content.get("picture") if _safe(content.get("picture")) else None,
+        "look": " ".join(["photograph" if content.get("photograph") else "drawn", *(["coarse"] if _coarse(content.get("picture")) else [])]),
+        "text": content.get("text"),
+        "fields": [fields.get(name, "") for name in columns],
+        "shown": any(content.get(what) for what in ("picture", "fields", "text")),
+    }
+
+
+def _coarse(picture: str | None) -> bool:
+    """Whether a PNG is so small that its pixels should stay pixels when it is enlarged."""
+    if not isinstance(picture, str) or not picture.startswith("data:image/png;base64,"):
+        return False
+    try:
+        head = base64.b64decode(picture[22:62], validate=True)
+    except ValueError:
+        return False
+    return len(head) >= 24 and max(int.from_bytes(head[16:20]), int.from_bytes(head[20:24])) < 28
+
+
+def _safe(picture: str | None) -> bool:
+    return isinstance(picture, str) and picture.startswith(("data:image/png;base64,", "data:image/jpeg;base64,", "data:image/webp;base64,"))

@@ -1,0 +1,52 @@
+"""The page: one self-contained HTML file from one document; same document, same bytes."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from byheart.report.prose import runs
+from byheart.report.story import story
+
+_ESCAPES = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&\u2028\u2029"}
+
+
+def render(document: dict) -> str:
+    """The HTML page of `document`, the dict that `byheart audit --json` prints.
+
+    Raises:
+        InputRefused: the document is of another schema.
+    """
+    script, style = _read("page.js").strip(), _read("page.css").strip()
+    return _templates().get_template("page.html").render(
+        story=story(document),
+        style=Markup(style),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        data=Markup(embedded(document)),
+        digest=hashlib.sha256(embedded(document).encode()).hexdigest(),
+    )
+
+
+def embedded(document: dict) -> str:
+    """`document` as JSON that no HTML parser can leave: `<`, `>` and `&` are escaped."""
+    return json.dumps(document, separators=(",", ":"), allow_nan=False).translate(_ESCAPES)
+
+
+@cache
+def _templates() -> Environment:
+    made = Environment(loader=FunctionLoader(_read), autoescape=True, undefined=StrictUndefined,
+                       trim_blocks=True, lstrip_blocks=True)
+    made.filters["runs"] = runs
+    made.filters["drawing"] = Markup
+    return made
+
+
+def _read(name: str) -> str:
+    return (files("byheart.report") / "templates" / name).read_text(encoding="utf-8")

@@ -1,0 +1,84 @@
+"""Words of the page: plain sentences split into runs, so that templates can set brackets and code apart."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any
+
+Run = tuple[str, str]  # kind, text: "" plain, "i" interval, "code", "b" strong, "u" "m" "l" the three hues
+
+_PIECES = re.compile(r"(`[^`\n]{1,200}`)|(\[[\u2212+\-]?[\d.,]+(?:e-?\d+)?\u202f?%?, ?[\u2212+\-]?[\d.,]+(?:e-?\d+)?\u202f?%?\])")
+_KEPT = {"\n", "\t"}
+SPACE = "\u202f"
+_WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def clean(text: str) -> str:
+    """`text` without control characters, unpaired surrogates and marks that turn the line around."""
+    return "".join(sign for sign in text if sign in _KEPT or (unicodedata.category(sign) not in {"Cc", "Cs"} and not _turns(sign)))
+
+
+def cleaned(value: Any) -> Any:
+    """`value`, a parsed JSON document, with every text and name in it clean."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {clean(str(key)): cleaned(one) for key, one in value.items()}
+    return [cleaned(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _turns(sign: str) -> bool:
+    return sign == "\u2063" or "\u202a" <= sign <= "\u202e" or "\u2066" <= sign <= "\u2069"
+
+
+def runs(text: str | list[Run]) -> list[Run]:
+    """A sentence as runs: intervals in brackets and `code` set apart, all else as it is.
+
+    Example:
+        >>> runs("AUC 0.98 [0.97, 0.99], run `byheart list`.")
+        [('', 'AUC 0.98 '), ('i', '[0.97, 0.99]'), ('', ', run '), ('code', 'byheart list'), ('', '.')]
+    """
+    if not isinstance(text, str):
+        return [(kind, part) for kind, part in text]
+    made: list[Run] = []
+    at = 0
+    for match in _PIECES.finditer(text):
+        if match.start() > at:
+            made.append(("", text[at : match.start()]))
+        made.append(("code", match[1][1:-1]) if match[1] else ("i", match[2]))
+        at = match.end()
+    return [*made, ("", text[at:])] if at < len(text) or not made else made
+
+
+def plain(text: str | list[Run]) -> str:
+    """The words alone."""
+    return "".join(part for _, part in runs(text))
+
+
+def word(count: int) -> str:
+    """A small number as a word.
+
+    Example:
+        >>> word(1), word(12)
+        ('one', '12')
+    """
+    return _WORDS[count] if 0 <= count < len(_WORDS) else str(count)
+
+
+def sentence(text: str) -> str:
+    """`text` ending in a full stop, beginning with a capital."""
+    text = text.strip()
+    if not text:
+        return ""
+    return text[0].upper() + text[1:] + ("" if text[-1] in ".!?:\u2026" else ".")
+
+
+def slug(name: str) -> str:
+    """An anchor for `name`: letters, digits and hyphens only.
+
+    Example:
+        >>> slug("memory/pairs"), slug('"><b>')
+        ('memory-pairs', 'b')
+    """
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "finding"

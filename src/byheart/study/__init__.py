@@ -1,0 +1,1 @@
+"""The only place where kinds meet: words become specs, specs become keyed steps, steps are run."""

@@ -1,0 +1,86 @@
+"""Execute: graph x engine x ledger. Workers write, this process records; whatever is recorded is never run twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from byheart.engines.base import Done, Engine
+from byheart.engines.inline import Inline
+from byheart.errors import LedgerDamaged
+from byheart.ledger.base import Failure, Ledger
+from byheart.study.steps import Step, Work
+
+Progress = Callable[[Step, str], None]
+PATIENCE_SECONDS = 24 * 3600.0
+
+
+@dataclass(frozen=True)
+class Executed:
+    """What a wave left: steps done now, steps that were there, and the failures by key."""
+
+    ran: int
+    kept: int
+    failures: dict[str, Failure]
+
+
+def execute(
+    steps: Sequence[Step], ledger: Ledger, folder: Path, engine: Engine, progress: Progress | None = None
+) -> Executed:
+    """Run the steps that the ledger has no result of, in any order; every end is recorded as it comes.
+
+    A step that another process holds is waited for. Steps that a worker cannot make from their
+    description run in this process, after the others.
+    """
+    told = progress or (lambda step, state: None)
+    todo = [step for step in steps if not _kept(step, ledger)]
+    for step in steps:
+        if step not in todo:
+            told(step, "kept")
+    failures: dict[str, Failure] = {}
+    ran = 0
+    with ExitStack() as claims:
+        mine = [
+            step
+            for step in sorted(todo, key=lambda step: step.key)
+            if claims.enter_context(ledger.claim(step.key, PATIENCE_SECONDS))
+        ]
+        order = {step.key: place for place, step in enumerate(todo)}
+        mine.sort(key=lambda step: order[step.key])
+        here, away = [step for step in mine if not step.portable], [step for step in mine if step.portable]
+        for batch, runner in ((away, engine), (here, Inline())):
+            by_key = {step.key: step for step in batch}
+            for step in batch:
+                if ledger.state(step.key) == "failed":
+                    ledger.forget(step.key)
+            for done in runner.run(Work(folder, by_key), list(by_key)) if batch else ():
+                _record(done, by_key[done.key], ledger)
+                ran += 1
+                told(by_key[done.key], ledger.state(done.key))
+    for step in steps:
+        outcome = ledger.get(step.key) if ledger.state(step.key) == "failed" else None
+        if isinstance(outcome, Failure):
+            failures[step.key] = outcome
+    return Executed(ran, len(steps) - len(todo), failures)
+
+
+def _kept(step: Step, ledger: Ledger) -> bool:
+    """Whether a sound result is there; a damaged one is forgotten, so that it is made anew."""
+    if ledger.state(step.key) != "done":
+        return False
+    try:
+        ledger.get(step.key)
+    except LedgerDamaged:
+        ledger.forget(step.key)
+        return False
+    return True
+
+
+def _record(done: Done, step: Step, ledger: Ledger) -> None:
+    if done.value is not None:
+        ledger.record(done.key, done.value)
+    elif done.error is not None:
+        failure = Failure(done.error.kind, done.error.message, done.error.traceback)
+        ledger.put(done.key, failure, step.about)

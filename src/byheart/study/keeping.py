@@ -1,0 +1,100 @@
+"""How specs, data and findings enter the ledger and come back: JSON and arrays, never code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from byheart.ledger.base import Result
+from byheart.records.spec import Spec
+from byheart.registry import find
+from byheart.tasks.data import Column, Data, Examples, Output, Truth
+
+
+def revive(description: Mapping[str, Any]) -> Any:
+    """The spec that `description` (made by `Spec.describe`) holds, nested specs likewise."""
+    fields = {
+        name: _revived(value) for name, value in description.items() if name not in {"kind", "name", "version"}
+    }
+    return find(description["kind"], description["name"])(**fields)
+
+
+def _revived(value: Any) -> Any:
+    if isinstance(value, Mapping) and {"kind", "name", "version"} <= set(value):
+        return revive(value)
+    return tuple(_revived(item) for item in value) if isinstance(value, list) else value
+
+
+def described(spec: Spec) -> dict[str, Any]:
+    """The description of a spec as JSON values alone (tuples as lists)."""
+    return _plain(spec.describe())
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+_TRUTH = ("clean", "changed", "posterior")
+
+
+def data_result(data: Data) -> Result:
+    """Data as JSON and arrays. Text of `meta` goes to the JSON, numbers to the arrays."""
+    arrays: dict[str, np.ndarray] = {}
+    views: dict[str, Any] = {}
+    for view, examples in data.views.items():
+        texts: dict[str, list[str]] = {}
+        for name, values in {"ids": examples.ids, "x": examples.x, "y": examples.y}.items():
+            arrays[f"{view}.{name}"] = np.ascontiguousarray(values)
+        for name, values in examples.meta.items():
+            if values.dtype.kind in "UO":
+                texts[name] = [str(value) for value in values]
+            else:
+                arrays[f"{view}.meta.{name}"] = np.ascontiguousarray(values)
+        views[view] = {"n": len(examples), "texts": texts}
+    for name in _TRUTH:
+        if (values := getattr(data.truth, name)) is not None:
+            arrays[f"truth.{name}"] = np.ascontiguousarray(values)
+    document = {
+        "views": views,
+        "output": asdict(data.output),
+        "truth": {
+            "redrawn": int(data.truth.redrawn),
+            "best_loss_nats": data.truth.best_loss_nats,
+            "sources": dict(data.truth.sources),
+        },
+        "about": _plain(dict(data.about)),
+    }
+    return Result(_plain(document), arrays)
+
+
+def data_from(result: Result) -> Data:
+    """The data that `data_result` kept."""
+    document, arrays = result.document, result.arrays
+    views = {}
+    for view, kept in document["views"].items():
+        prefix = f"{view}.meta."
+        meta = {name[len(prefix) :]: arrays[name] for name in arrays if name.startswith(prefix)}
+        meta |= {name: np.array(texts, dtype=object) for name, texts in kept["texts"].items()}
+        views[view] = Examples(arrays[f"{view}.ids"], arrays[f"{view}.x"], arrays[f"{view}.y"], meta)
+    truth = {name: arrays[f"truth.{name}"] for name in _TRUTH if f"truth.{name}" in arrays}
+    return Data(
+        phases=(views["train"],),
+        views=views,
+        output=output_from(document["output"]),
+        truth=Truth(**truth, **document["truth"]),
+        about=document["about"],
+    )
+
+
+def output_from(document: Mapping[str, Any]) -> Output:
+    """The Output that a data document holds."""
+    columns = tuple(
+        Column(column["name"], column["type"], tuple(column["categories"])) for column in document["columns"]
+    )
+    fields = {**document, "columns": columns, "classes": tuple(document["classes"]), "noun": tuple(document["noun"])}
+    return Output(**fields)

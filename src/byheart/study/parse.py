@@ -1,0 +1,142 @@
+"""Parse: words of the command line become specs; a wrong word names the nearest right one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_origin
+
+from byheart.errors import InputRefused, UsageError, unknown_name
+from byheart.levers.base import Lever
+from byheart.records.spec import Spec
+from byheart.registry import find, names
+
+TABLES = {".csv", ".tsv", ".txt", ".parquet", ".pq"}
+
+
+def pairs(words: Sequence[str], option: str) -> dict[str, Any]:
+    """`NAME=VALUE` words as a mapping; values are read as JSON where they can be, commas make lists.
+
+    Example:
+        >>> pairs(["epochs=30", "hidden=256,128", "activation=tanh"], "--set")
+        {'epochs': 30, 'hidden': [256, 128], 'activation': 'tanh'}
+    """
+    found = {}
+    for word in words:
+        name, sign, text = word.partition("=")
+        if not sign or not name:
+            raise UsageError(expected=f"NAME=VALUE after {option}", came=repr(word), do="Example: epochs=30.")
+        found[name.strip().replace("-", "_")] = _value(text.strip())
+    return found
+
+
+def _value(text: str) -> Any:
+    if "," in text and not text.startswith(("[", "{", '"')):
+        return [_value(part) for part in text.split(",") if part.strip()]
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def spec(kind: str, name: str, settings: Mapping[str, Any]) -> Any:
+    """The spec of `kind` called `name` with `settings`; a lone value fits a field that holds several."""
+    cls: type[Spec] = find(kind, name)
+    return cls(**_fields(cls, settings))
+
+
+def changed(found: Spec, settings: Mapping[str, Any]) -> Any:
+    """The same spec with some settings changed; what it carries besides its fields is kept."""
+    fields = _fields(type(found), settings)
+    checked = type(found)(**{**found.model_dump(), **fields})
+    return found.model_copy(update={name: getattr(checked, name) for name in fields})
+
+
+def _fields(cls: type[Spec], settings: Mapping[str, Any]) -> dict[str, Any]:
+    known = cls.model_fields
+    fields = {}
+    for field, value in settings.items():
+        if field not in known:
+            raise unknown_name(f"setting of {cls.kind} {cls.name}", field, known)
+        several = get_origin(known[field].annotation) is tuple
+        fields[field] = [value] if several and not isinstance(value, list) else value
+    return fields
+
+
+def levers(words: Sequence[str]) -> tuple[Lever, ...]:
+    """`weight-decay=0.001` words as levers; the value is the lever's one setting.
+
+    Example:
+        >>> levers(["dropout=0.5"])
+        (Dropout(share=0.5),)
+    """
+    made = []
+    for word in words:
+        name, sign, text = word.partition("=")
+        if name not in names("lever"):
+            raise unknown_name("lever", name, names("lever"))
+        field = next(iter(find("lever", name).model_fields))
+        if not sign:
+            raise UsageError(expected=f"a value: {name}=VALUE", came=repr(word), do=f"It sets {field}.")
+        made.append(spec("lever", name, {field: _value(text)}))
+    return tuple(made)
+
+
+def estimator(name: str, settings: Mapping[str, Any]) -> Any:
+    """The learner called `name`: one of ours, or any scikit-learn class by its name."""
+    if name in names("learner"):
+        return spec("learner", name, settings)
+    if name[:1].isupper():
+        return find("learner", "estimator")(cls=name, params=dict(settings))
+    raise unknown_name("learner", name, names("learner"))
+
+
+def seconds(text: str) -> float:
+    """A duration such as `90`, `60s`, `5m` or `1h`, in seconds.
+
+    Example:
+        >>> seconds("1.5m")
+        90.0
+    """
+    unit = {"s": 1.0, "m": 60.0, "h": 3600.0}.get(text[-1:].lower(), None)
+    try:
+        value = float(text[:-1] if unit else text) * (unit or 1.0)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < float("inf"):
+        raise UsageError(expected="a duration such as 60s, 5m or 1h", came=repr(text), do="Try --budget 60s.")
+    return value
+
+
+def task_from(word: str, options: Mapping[str, Any]) -> Any:
+    """The task that SUBJECT names: a known task, a table or an `.npz` file.
+
+    Raises:
+        UnknownName: neither a task nor a file.
+        InputRefused: the file cannot be read.
+    """
+    path = Path(word)
+    if path.suffix.lower() in TABLES and path.suffix:
+        _must_exist(path)
+        known = find("task", "table").model_fields
+        return find("task", "table").of(path, **{k: v for k, v in options.items() if k in known or k == "task"})
+    if path.suffix.lower() == ".npz":
+        _must_exist(path)
+        kept = {k: options[k] for k in ("task", "missing", "split") if options.get(k) is not None}
+        return find("task", "arrays").from_npz(path, **kept)
+    if word in names("task"):
+        return spec("task", word, {})
+    if path.exists():
+        raise InputRefused(
+            expected="a .csv, .parquet, .npz or .py file, or the name of a task",
+            came=f"{word}",
+            do="Save arrays with numpy.savez(file, x=x, y=y), or a table as CSV.",
+        )
+    raise unknown_name("task (or a file)", word, names("task"))
+
+
+def _must_exist(path: Path) -> None:
+    if not path.is_file():
+        near = [str(p) for p in path.parent.glob("*")] if path.parent.is_dir() else []
+        raise unknown_name("file", str(path), near or ["(the folder is empty or missing)"])

@@ -1,0 +1,190 @@
+"""Session: one subject, from words to answers, over one ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from byheart.engines.base import Engine
+from byheart.errors import InputRefused, StepFailed
+from byheart.ledger.base import Failure, Result
+from byheart.ledger.sqlite import SqliteLedger
+from byheart.probes.base import Probe, Subject
+from byheart.records.finding import Answer, Failed, answer_from
+from byheart.study.execute import Progress, execute
+from byheart.study.keeping import output_from
+from byheart.study.plan import Plan, Settings, Trial, draw_step, plan, trial_step
+from byheart.tasks.data import Output
+
+# A bank smaller than this has examples that no member leaves out, or all do.
+FEWEST_MEMBERS = 8
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What is known of the data without reading its arrays."""
+
+    output: Output
+    n: int
+    n_test: int
+    document: Mapping[str, object]
+
+    @property
+    def offers(self) -> frozenset[str]:
+        """What the data offer to probes."""
+        truth = self.document["truth"]
+        found = {self.output.kind}
+        if self.n_test:
+            found.add("test")
+        if isinstance(truth, Mapping) and truth.get("best_loss_nats") is not None:
+            found.add("oracle")
+        return frozenset(found)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The answers of all probes, the plan behind them, and the failures by probe."""
+
+    plan: Plan
+    findings: dict[str, Answer]
+    cpu_seconds: dict[str, float] = field(default_factory=dict)
+    failed_members: tuple[tuple[int, str], ...] = ()
+
+
+class Session:
+    """Runs a subject's steps in waves: draw, trial, train, measure; everything through one ledger."""
+
+    def __init__(
+        self, subject: Subject, probes: Sequence[Probe], folder: Path, engine: Engine, settings: Settings,
+        progress: Progress | None = None,
+    ) -> None:  # fmt: skip
+        self.subject, self.probes, self.folder = subject, tuple(probes), folder
+        self.engine, self.settings, self.progress = engine, settings, progress
+        self.ledger = SqliteLedger(folder)
+
+    def drawn(self) -> Drawn:
+        """Draw the data (or find them in the ledger), and learn what they offer.
+
+        Raises:
+            InputRefused: the data cannot be measured truly.
+        """
+        step = draw_step(self.subject)
+        executed = execute([step], self.ledger, self.folder, _here(), self.progress)
+        if failure := executed.failures.get(step.key):
+            raise InputRefused(came=failure.message)
+        found = self.ledger.get(step.key)
+        if not isinstance(found, Result):
+            raise StepFailed(expected="the data", came="nothing", do="Run the audit again.")
+        views = found.document["views"]
+        drawn = Drawn(
+            output_from(found.document["output"]),
+            views["train"]["n"],
+            views["test"]["n"] if "test" in views else 0,
+            found.document,
+        )
+        self.subject = replace(self.subject, offers=drawn.offers)
+        return drawn
+
+    def trial(self) -> Trial | None:
+        """The way fleets are trained here: from the ledger, or found now by a short trial."""
+        step = trial_step(self.subject, draw_step(self.subject), self.settings)
+        if step is None:
+            return None
+        executed = execute([step], self.ledger, self.folder, self.engine, self.progress)
+        if failure := executed.failures.get(step.key):
+            raise InputRefused(came=failure.message)
+        return self.known_trial()
+
+    def known_trial(self) -> Trial | None:
+        """The trial's result if the ledger has it."""
+        step = trial_step(self.subject, draw_step(self.subject), self.settings)
+        found = self.ledger.get(step.key) if step else None
+        if not isinstance(found, Result):
+            return None
+        kept = found.document
+        return Trial(kept["way"], kept["chunk"], kept["cpu_seconds_a_member"])
+
+    def plan(self, trial: Trial | None) -> Plan:
+        """The plan of the subject as it stands."""
+        return plan(self.subject, self.probes, self.settings, trial)
+
+    def answers(self, trial: Trial | None, announce: Callable[[Plan], None] | None = None) -> Answers:
+        """Train what is missing, measure what is missing, and read all answers.
+
+        Raises:
+            StepFailed: the members themselves could not be trained.
+        """
+        made = self.plan(trial)
+        if announce:
+            announce(made)
+        unmeasured = made.missing(self.ledger, made.measure)
+        wanted = {key for step in unmeasured for keys in step.about["runs"].values() for key in keys}
+        needed = [step for step in made.train if step.key in wanted]
+        trained = execute(needed, self.ledger, self.folder, self.engine, self.progress)
+        broken = set(trained.failures)
+        self._own_failures(made, trained.failures)
+        ready = [step for step in made.measure if not broken & _reads(step)]
+        measured = execute(ready, self.ledger, self.folder, self.engine, self.progress)
+        findings: dict[str, Answer] = {answer.probe: answer for answer in made.not_applicable}
+        for step in made.measure:
+            name = step.about["probe"]["name"]
+            failure = measured.failures.get(step.key)
+            if step not in ready:
+                first = next(iter(broken & _reads(step)))
+                failure = trained.failures[first]
+            findings[name] = self._answer(step.key, name, failure)
+        order = [probe.name for probe in self.probes]
+        return Answers(
+            made,
+            {name: findings[name] for name in order},
+            self._seconds(made),
+            self._failed_members(made),
+        )
+
+    def _own_failures(self, made: Plan, failures: Mapping[str, Failure]) -> None:
+        """A failure of the subject's own members is the audit's failure; a rival's is a card's."""
+        own = self.subject.learner.name
+        for step in made.train:
+            if step.key in failures and step.about["learner"]["name"] == own:
+                failure = failures[step.key]
+                if failure.kind in {"InputRefused", "UsageError", "UnknownName"}:
+                    raise InputRefused(came=failure.message)
+                raise StepFailed(
+                    came=f"members {step.about['start']} to {step.about['stop']} could not be trained: "
+                    f"{failure.kind}: {failure.message}",
+                    do="Everything finished is kept; the same command tries them again.",
+                )
+
+    def _answer(self, key: str, name: str, failure: Failure | None) -> Answer:
+        question = next(probe.question for probe in self.probes if probe.name == name)
+        if failure is not None:
+            return Failed(probe=name, question=question, error=f"{failure.kind}: {failure.message}")
+        found = self.ledger.get(key)
+        if not isinstance(found, Result):
+            return Failed(probe=name, question=question, error="its result is missing from the ledger")
+        return answer_from(found.document["finding"])
+
+    def _documents(self, made: Plan, kind: str) -> list[dict]:
+        steps = made.train if kind == "train" else made.measure
+        found = (self.ledger.get(step.key) for step in steps)
+        return [outcome.document for outcome in found if isinstance(outcome, Result)]
+
+    def _seconds(self, made: Plan) -> dict[str, float]:
+        return {
+            "train": sum(float(d["about"].get("cpu_seconds", 0.0)) for d in self._documents(made, "train")),
+            "measure": sum(float(d["cpu_seconds"]) for d in self._documents(made, "measure")),
+        }
+
+    def _failed_members(self, made: Plan) -> tuple[tuple[int, str], ...]:
+        return tuple((int(j), str(why)) for d in self._documents(made, "train") for j, why in d["failed"])
+
+
+def _reads(step) -> set[str]:
+    return {key for keys in step.about["runs"].values() for key in keys}
+
+
+def _here() -> Engine:
+    from byheart.engines.inline import Inline
+
+    return Inline()

@@ -1,0 +1,180 @@
+"""Steps: draw, trial, train, measure. Each is known by the key of its description, and does one thing."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from byheart.errors import ByheartError
+from byheart.ledger.base import Failure, Ledger, Result
+from byheart.ledger.sqlite import SqliteLedger
+from byheart.records.spec import key_of
+from byheart.study.keeping import data_from, data_result, revive
+
+
+@dataclass(frozen=True)
+class Step:
+    """One keyed step: its description, and the live objects that cannot be made from it (driver only)."""
+
+    about: Mapping[str, Any]
+    live: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    @property
+    def key(self) -> str:
+        """SHA-256 of the description."""
+        return key_of(dict(self.about))
+
+    @property
+    def kind(self) -> str:
+        """`draw`, `trial`, `train` or `measure`."""
+        return self.about["kind"]
+
+    @property
+    def portable(self) -> bool:
+        """Whether a worker can run it from the description alone."""
+        return not self.live
+
+
+class Work:
+    """The callable an engine is handed: key in, digest of the written entry out."""
+
+    def __init__(self, folder: Path, steps: Mapping[str, Step]) -> None:
+        self.folder, self.steps = folder, dict(steps)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"folder": self.folder, "steps": {key: Step(step.about) for key, step in self.steps.items()}}
+
+    def __call__(self, key: str) -> str:
+        """Run the step of `key`, write its outcome, and return the entry's digest.
+
+        An error of the user's data or model is an outcome (a kept failure); others are the engine's to report.
+        """
+        ledger = SqliteLedger(self.folder)
+        step = self.steps[key]
+        try:
+            outcome: Result | Failure = perform(step, ledger)
+        except ByheartError as error:
+            outcome = Failure(type(error).__name__, str(error))
+        finally:
+            ledger.close()
+        return ledger.write(key, outcome, step.about)
+
+
+def perform(step: Step, ledger: Ledger) -> Result:
+    """Do one step, reading its inputs from the ledger."""
+    return {"draw": _draw, "trial": _trial, "train": _train, "measure": _measure}[step.kind](step, ledger)
+
+
+def load_data(key: str, ledger: Ledger) -> Any:
+    """The data drawn under `key`."""
+    return data_from(loaded(key, ledger))
+
+
+def loaded(key: str, ledger: Ledger) -> Result:
+    """The result under `key`.
+
+    Raises:
+        ByheartError: there is none.
+    """
+    found = ledger.get(key)
+    if isinstance(found, Result):
+        return found
+    what = "nothing" if found is None else f"a failure: {found.message}"
+    raise ByheartError(expected=f"a result under {key[:12]}", came=what, do="Run the audit again.")
+
+
+def load_run(keys: list[str], ledger: Ledger) -> Any:
+    """The run whose chunks stand under `keys`, its members in order."""
+    from byheart.learners.run import Run, joined
+
+    parts = [loaded(key, ledger) for key in keys]
+    return joined([Run.from_parts(part.document, part.arrays) for part in parts])
+
+
+def _spec(step: Step, name: str) -> Any:
+    return step.live[name] if name in step.live else revive(step.about[name])
+
+
+def _draw(step: Step, ledger: Ledger) -> Result:
+    return data_result(_spec(step, "task").draw(step.about["seed"]))
+
+
+@contextlib.contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Intra-op threads fixed while a step runs: the count is part of its key."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _trial(step: Step, ledger: Ledger) -> Result:
+    from byheart.learners.fleet import choose
+
+    about = step.about
+    data = load_data(about["draw"], ledger)
+    with _threads(about["threads"]):
+        way, chunk = choose(
+            _spec(step, "learner"), data, [revive(lever) for lever in about["levers"]], device=about["device"]
+        )  # fmt: skip
+    return Result({"way": way, "chunk": chunk, "cpu_seconds_a_member": None})
+
+
+def _train(step: Step, ledger: Ledger) -> Result:
+    from byheart.learners.members import balanced
+    from byheart.learners.run import Record
+
+    about = step.about
+    data = load_data(about["draw"], ledger)
+    members = balanced(len(data.train), about["stop"], about["share"], about["seed"])
+    record = Record(tuple(about["checkpoints"]), trail=about["trail"])
+    levers = [revive(lever) for lever in about["levers"]]
+    for lever in levers:
+        data = lever.data(data)
+    started = time.process_time()
+    with _threads(about["threads"]):
+        run = _spec(step, "learner").fit(
+            data, members.take(about["start"], about["stop"]), record, levers,
+            way=about["way"], device=about["device"],
+        )  # fmt: skip
+    document = run.document()
+    document["about"]["cpu_seconds"] = time.process_time() - started
+    return Result(document, run.arrays())
+
+
+def _measure(step: Step, ledger: Ledger) -> Result:
+    from byheart.probes.base import Bank
+
+    about = step.about
+    subject = step.live.get("subject") or revive_subject(about["subject"])
+    runs = {need: load_run(list(keys), ledger) for need, keys in about["runs"].items()}
+    started = time.process_time()
+    finding, columns = revive(about["probe"]).measure(Bank(subject, load_data(about["draw"], ledger), runs))
+    document = {
+        "finding": finding.model_dump(mode="json"),
+        "cpu_seconds": time.process_time() - started,
+    }
+    return Result(document, columns)
+
+
+def revive_subject(document: Mapping[str, Any]) -> Any:
+    """The subject that a measure step's description holds."""
+    from byheart.probes.base import Subject
+
+    return Subject(
+        task=revive(document["task"]),
+        learner=revive(document["learner"]),
+        levers=tuple(revive(lever) for lever in document["levers"]),
+        seed=document["seed"],
+        members=document["members"],
+        share=document["share"],
+        offers=frozenset(document["offers"]),
+    )

@@ -1,0 +1,199 @@
+"""The user's arrays as a task: checked, labels read, and a test held out by content where none is given."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from pydantic import Field, PrivateAttr
+
+from byheart.errors import InputRefused
+from byheart.tasks.archive import read_archive
+from byheart.tasks.base import Task
+from byheart.tasks.data import Column, Data, Examples, Output, Truth
+from byheart.tasks.features import (
+    Missing,
+    as_array,
+    check_enough,
+    check_lengths,
+    check_same_scale,
+    check_same_shape,
+    read_features,
+)
+from byheart.tasks.holdout import array_digests, held_out
+from byheart.tasks.labels import Kind, Labels, read_labels, read_more_labels
+from byheart.tasks.pictures import is_picture
+
+WIDEST_ROW = 12  # a row of more numbers says nothing to a reader
+
+
+class Arrays(Task):
+    """What do these arrays ask for? Made by `Arrays.of` or `Arrays.from_npz`; the fields hold digests.
+
+    The arrays are copied when the task is made and are held in this process only (`portable` is False).
+    Ids are positions in the arrays given.
+    """
+
+    name = "arrays"
+    portable: ClassVar[bool] = False
+
+    x: str
+    y: str
+    x_test: str | None = None
+    y_test: str | None = None
+    task: Kind | None = None
+    missing: Missing = "refuse"
+    split: float = Field(default=0.2, gt=0, lt=1)
+    noun: tuple[str, str] = ("example", "examples")
+    title: str = "your arrays"
+
+    _given: dict[str, np.ndarray] = PrivateAttr(default_factory=dict)
+
+    @classmethod
+    def of(cls, x: Any, y: Any, x_test: Any = None, y_test: Any = None, **options: Any) -> Self:
+        """The task of these arrays; everything is checked now, not at the first draw.
+
+        Args:
+            x: (n, d) or (n, ...) features; an array, nested list or tensor. Never changed.
+            y: (n,) labels: text, bytes, bool, whole numbers, floats, (n, 1) or one-hot (n, k).
+            x_test: examples that are not trained on; without them a share is held out by content.
+            y_test: their labels.
+            options: `task` (`classes` or `values`; else inferred), `missing` (`refuse` or `impute`), `split`
+                (share held out, 0.2), `noun` (singular, plural), `title`.
+
+        Raises:
+            InputRefused: what cannot be measured truly, by name, with what to do.
+
+        Example:
+            >>> x = np.arange(100.0).reshape(50, 2)
+            >>> data = Arrays.of(x, ["low", "high"] * 25).draw(0)
+            >>> data.output.classes, len(data.train), len(data.views["test"])
+            (('high', 'low'), 40, 10)
+        """
+        if (x_test is None) != (y_test is None):
+            raise InputRefused(
+                expected="x_test and y_test together", came="only one of them", do="Give both, or neither."
+            )
+        named = {"x": x, "y": y, "x_test": x_test, "y_test": y_test}
+        given = {name: as_array(value, name) for name, value in named.items() if value is not None}
+        task = cls(**{name: _digest(array) for name, array in given.items()}, **options)
+        task._given.update(given)
+        task.draw(0)
+        return task
+
+    @classmethod
+    def from_npz(cls, path: str | Path, **options: Any) -> Self:
+        """The task of a .npz file with the arrays `x` and `y`, and perhaps `x_test` and `y_test`.
+
+        Raises:
+            InputRefused: no such file, a damaged one, arrays missing, or objects that only pickle reads.
+        """
+        return cls.of(**read_archive(Path(path)), **{"title": Path(path).name} | options)
+
+    def draw(self, seed: int) -> Data:
+        """The arrays as data; `seed` changes nothing, for nothing is drawn.
+
+        Raises:
+            InputRefused: the arrays are not in this process, or cannot be measured truly.
+        """
+        if not self._given:
+            raise InputRefused(
+                expected="the arrays in this process",
+                came="only their digests",
+                do="Make the task again with Arrays.of(x, y).",
+            )
+        given, show = self._given, is_picture(self._given["x"])
+        check_lengths(given["x"], given["y"])
+        x = self._features(given["x"], "x", show)
+        labels = read_labels(given["y"], self.task)
+        if "x_test" in given:
+            train, test, how = self._given_test(x, labels, show)
+        else:
+            train, test, how = _split(x, labels, self.split)
+        check_enough(len(train))
+        return Data(
+            phases=(train,),
+            views={"train": train, "test": test},
+            output=_output(x, labels, show, self.noun),
+            truth=Truth(),
+            about=self._about(labels, train, test, how, show),
+        )
+
+    def _features(self, x: np.ndarray, what: str, show: str | None) -> np.ndarray:
+        numbers = read_features(x, self.missing, what)
+        return numbers / np.float32(255) if show and x.dtype == np.uint8 else numbers
+
+    def _given_test(self, x: np.ndarray, labels: Labels, show: str | None) -> tuple[Examples, Examples, str]:
+        raw_x, raw_y = self._given["x_test"], self._given["y_test"]
+        check_lengths(raw_x, raw_y, ("x_test", "y_test"))
+        x_test = self._features(raw_x, "x_test", show)
+        check_same_shape(x, x_test)
+        check_same_scale(self._given["x"], raw_x)
+        y_test = read_more_labels(raw_y, labels)
+        train = Examples(ids=np.arange(len(x)), x=x, y=labels.y)
+        test = Examples(ids=np.arange(len(x_test)), x=x_test, y=y_test)
+        return train, test, f"{len(test)} test examples, given"
+
+    def _about(
+        self, labels: Labels, train: Examples, test: Examples, how: str, show: str | None
+    ) -> dict[str, Any]:
+        shared = int(np.isin(array_digests(test.x), array_digests(train.x)).sum())
+        scaled = ", 0..255 scaled to 0..1" if show and self._given["x"].dtype == np.uint8 else ""
+        lines = [
+            f"task: {labels.inferred}",
+            f"labels: {labels.how}",
+            f"features: shape {train.x.shape[1:]}, {train.x.dtype}{scaled}",
+            f"shown as: {show or _row_or_none(train.x)}",
+            f"held out: {how}",
+        ]
+        blank = int(np.isnan(train.x).sum() + np.isnan(test.x).sum())
+        if blank:
+            lines.append(f"missing cells: {blank}, filled in by each learner from its training examples")
+        if shared:
+            lines.append(f"overlap: {shared} test examples have a twin among the training examples")
+        digest = "".join(text or "" for text in (self.x, self.y, self.x_test, self.y_test))
+        return {
+            "title": self.title,
+            "source": "given by you",
+            "licence": "yours",
+            "sha256": hashlib.sha256(digest.encode()).hexdigest(),
+            "n": len(train),
+            "n_test": len(test),
+            "labels": labels.how,
+            "holdout": how,
+            "overlap": shared,
+            "missing_cells": blank,
+            "inferred": lines,
+        }
+
+
+def _split(x: np.ndarray, labels: Labels, split: float) -> tuple[Examples, Examples, str]:
+    everything = Examples(ids=np.arange(len(x)), x=x, y=labels.y)
+    out = held_out(array_digests(x), split, labels.y if labels.kind == "classes" else None)
+    how = f"{int(out.sum())} of {len(out)} examples, chosen by their content (not their order)"
+    return everything.take(~out), everything.take(out), how
+
+
+def _output(x: np.ndarray, labels: Labels, show: str | None, noun: tuple[str, str]) -> Output:
+    row = not show and _row_or_none(x) == "row"
+    columns = tuple(Column(f"x{i}", "number") for i in range(x.shape[1])) if row else ()
+    if show and noun == ("example", "examples"):
+        noun = ("image", "images")
+    k = len(labels.classes) if labels.kind == "classes" else 1
+    how = show or ("row" if row else "none")
+    return Output(kind=labels.kind, k=k, classes=labels.classes, noun=noun, show=how, columns=columns)
+
+
+def _row_or_none(x: np.ndarray) -> str:
+    return "row" if x.ndim == 2 and x.shape[1] <= WIDEST_ROW else "none"
+
+
+def _digest(array: np.ndarray) -> str:
+    # objects have no bytes of their own; they are refused or read as text right after
+    content = (
+        repr(array.tolist()).encode() if array.dtype.hasobject else np.ascontiguousarray(array).tobytes()
+    )
+    shape = "x".join(map(str, array.shape))
+    return f"{array.dtype.str} {shape} {hashlib.sha256(content).hexdigest()}"

@@ -1,0 +1,34 @@
+"""Task: data with a known structure. Seven promises.
+
+1. Same seed, same bits in another process.
+2. Another seed, other data (where anything is drawn).
+3. Ids are stable, and the views' splits are disjoint.
+4. What is known of `truth` is filled, each number with its source; what is not known is absent.
+5. Where there is an oracle it attains the best loss.
+6. Global random state is untouched.
+7. No network.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar
+
+from byheart.records.spec import Spec
+from byheart.tasks.data import Data
+
+
+class Task(Spec):
+    """A thing that draws Data from a seed. Subclass, give fields and `draw`; list it in the registry."""
+
+    kind: ClassVar[str] = "task"
+    name: ClassVar[str]
+    portable: ClassVar[bool] = True  # False: draws from arrays in this process, so the driver must draw
+
+    @abstractmethod
+    def draw(self, seed: int) -> Data:
+        """The data of `seed`.
+
+        Raises:
+            InputRefused: the data cannot be measured truly; says why.
+        """

@@ -1,0 +1,191 @@
+"""What each column of a table holds: numbers, categories or dates, or nothing that a model can use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from byheart.tasks.data import Column
+
+MANY = 50  # a text column with more different words than this, and than half the rows, is no category
+MOSTLY = 0.9  # from this share of numbers on, the cells that are not are pointed out
+
+_ID_NAME = re.compile(
+    r"(?i:id|index|idx|uuid|guid|row|rownames|nr|no|unnamed: 0)$|.*[ _-](?i:id|nr|no)$|.*[a-z]I[dD]$"
+)
+_WHOLE = re.compile(r"[+-]?\d+$")
+_DECIMAL_COMMA = re.compile(r"[+-]?(?=[\d,])(\d{1,3}(\.\d{3})+|\d+)?(,\d+)?([eE][+-]?\d+)?$")
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})*(\.\d+)?$")
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?$")
+_SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/\d{4}$")
+
+Cells = list[str | None]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Cells as numbers: values (n,), NaN where missing; whether all are whole; how they were read."""
+
+    values: np.ndarray
+    whole: bool
+    how: str = ""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One column, read.
+
+    Attributes:
+        name: the column's name.
+        role: `number`, `category`, `date`, or `dropped`.
+        values: (n,) float64; numbers, days since 1970 or category codes; NaN where missing. Empty if dropped.
+        categories: the words that the codes index.
+        why: why it was dropped, or how it was read.
+        missing: number of missing cells.
+    """
+
+    name: str
+    role: str
+    values: np.ndarray
+    categories: tuple[str, ...] = ()
+    why: str = ""
+    missing: int = 0
+
+    @property
+    def column(self) -> Column:
+        """As a learner sees it: a date is a number."""
+        return Column(self.name, "category" if self.role == "category" else "number", self.categories)
+
+
+def read_column(
+    name: str, cells: Cells, separator: str, category: bool = False, keep: bool = False
+) -> Reading:
+    """What does this column hold?
+
+    Args:
+        name: the column's name.
+        cells: n texts, None where missing.
+        separator: what stands between the cells of the file; it decides what a comma in a number means.
+        category: the user says that it is a category.
+        keep: the user says that it is not to be dropped.
+
+    Example:
+        >>> read_column("size", ["1,5", "2", None], ";").values.tolist()
+        [1.5, 2.0, nan]
+        >>> read_column("colour", ["red", "blue", "red"], ",").categories
+        ('blue', 'red')
+    """
+    present = [text for text in cells if text is not None]
+    missing, different = len(cells) - len(present), len(set(present))
+    if different <= 1 and not keep:
+        return _dropped(name, "no cell is filled" if not present else f"always {present[0]!r}", missing)
+    if category:
+        return _category(name, cells, missing, "as you said")
+    numbers = read_numbers(cells, separator)
+    if numbers is not None:
+        if not keep and (why := _looks_like_id(name, numbers)):
+            return _dropped(name, why, missing)
+        return Reading(name, "number", numbers.values, why=numbers.how, missing=missing)
+    if (days := _read_dates(cells, present)) is not None:
+        return Reading(name, "date", days[0], why=days[1], missing=missing)
+    if not keep and different > MANY and different > len(cells) / 2:
+        return _dropped(name, f"{different} different words in {len(cells)} rows", missing)
+    if not keep and different == len(cells) and different > 2:
+        return _dropped(name, "a different word in every row", missing)
+    return _category(name, cells, missing, _almost_numbers(present, separator))
+
+
+def read_numbers(cells: Cells, separator: str) -> Numbers | None:
+    """The cells as numbers, or None if any filled cell is not one."""
+    present = [text for text in cells if text is not None]
+    if not present:
+        return None
+    how = ""
+    if not _plain(present):
+        how, clean = _with_commas(present, separator)
+        if not how:
+            return None
+        cells = [None if text is None else clean(text) for text in cells]
+    values = np.array([np.nan if text is None else float(text) for text in cells])
+    whole = all(_WHOLE.match(text) for text in cells if text is not None)
+    return Numbers(values, whole, how)
+
+
+def _plain(texts: list[str]) -> bool:
+    try:
+        for text in texts:
+            float(text)
+    except ValueError:
+        return False
+    return not any("_" in text for text in texts)  # Python reads 1_000 as a number, people do not
+
+
+def _with_commas(texts: list[str], separator: str) -> tuple[str, Callable[[str], str]]:
+    if separator != "," and all(_DECIMAL_COMMA.match(text) and text[-1].isdigit() for text in texts):
+        return "decimal comma", lambda text: text.replace(".", "").replace(",", ".")
+    if separator == "," and all(_THOUSANDS.match(text) for text in texts):
+        return "comma between thousands", lambda text: text.replace(",", "")
+    return "", str
+
+
+def _looks_like_id(name: str, numbers: Numbers) -> str:
+    """Judged by the values and not by their order, so that shuffled rows are read the same."""
+    values = numbers.values
+    if not numbers.whole or np.isnan(values).any() or len(np.unique(values)) < len(values):
+        return ""
+    if _ID_NAME.match(name):
+        return "named like an id, and different in every row"
+    counts = len(values) > 2 and values.min() in (0, 1) and np.ptp(values) == len(values) - 1
+    return "numbers the rows" if counts else ""
+
+
+def _read_dates(cells: Cells, present: list[str]) -> tuple[np.ndarray, str] | None:
+    for read, how in _date_forms(present):
+        try:
+            days = [np.nan if text is None else _days(read(text)) for text in cells]
+        except (ValueError, OverflowError):
+            continue
+        return np.array(days), how
+    return None
+
+
+def _date_forms(present: list[str]) -> list[tuple[Callable[[str], datetime], str]]:
+    if not present:
+        return []
+    if all(_ISO.match(text) for text in present):
+        return [(datetime.fromisoformat, "date")]
+    forms = {"%d.%m.%Y": "day.month.year", "%Y/%m/%d": "year/month/day"}
+    if all(_SLASHED.match(text) for text in present):
+        day_first = any(int(_SLASHED.match(text)[1]) > 12 for text in present)
+        month_first = any(int(_SLASHED.match(text)[2]) > 12 for text in present)
+        forms = {"%m/%d/%Y": "month/day/year"} if month_first else {"%d/%m/%Y": "day/month/year"}
+        if not day_first and not month_first:
+            forms = {"%d/%m/%Y": "day/month/year, though month/day/year fits too"}
+    return [(lambda text, form=form: datetime.strptime(text, form), how) for form, how in forms.items()]
+
+
+def _days(when: datetime) -> float:
+    aware = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return aware.timestamp() / 86400
+
+
+def _category(name: str, cells: Cells, missing: int, why: str) -> Reading:
+    words = tuple(sorted({text for text in cells if text is not None}))
+    code = {word: float(place) for place, word in enumerate(words)}
+    values = np.array([np.nan if text is None else code[text] for text in cells])
+    return Reading(name, "category", values, words, why, missing)
+
+
+def _almost_numbers(present: list[str], separator: str) -> str:
+    odd = [text for text in present if read_numbers([text], separator) is None]
+    if len(odd) > (1 - MOSTLY) * len(present):
+        return ""
+    return f"a category because of {len(odd)} cells that are no numbers, such as {odd[0]!r}"
+
+
+def _dropped(name: str, why: str, missing: int) -> Reading:
+    return Reading(name, "dropped", np.empty(0), why=why, missing=missing)

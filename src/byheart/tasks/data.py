@@ -1,0 +1,114 @@
+"""Data: examples with stable ids, the views they are looked at in, and what is known of their truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self
+
+import numpy as np
+
+from byheart.errors import InputRefused
+
+
+@dataclass(frozen=True)
+class Examples:
+    """n examples: `ids` (n,) int64 stable names; `x` (n, ...) array; `y` (n,) labels or values.
+
+    `y` is int64 class numbers 0..k-1 for classes, float64 for values. `meta` holds one array (n,) a name;
+    where it holds `shown` (n,) text, an example is shown by that text, without its label.
+    """
+
+    ids: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+    meta: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not len(self.ids) == len(self.x) == len(self.y):
+            raise InputRefused(
+                expected="ids, x and y of one length",
+                came=f"{len(self.ids)}, {len(self.x)} and {len(self.y)}",
+                do="Give one label and one id an example.",
+            )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, rows: np.ndarray) -> Self:
+        """The examples in `rows` (positions or a boolean mask), in that order."""
+        meta = {name: values[rows] for name, values in self.meta.items()}
+        return replace(self, ids=self.ids[rows], x=self.x[rows], y=self.y[rows], meta=meta)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: a number, or a category whose codes index `categories`; NaN is missing."""
+
+    name: str
+    type: Literal["number", "category"]
+    categories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a model must give: k logits for `classes`, one number for `values`.
+
+    `show` says how an example is shown: `image` (grey) or `photograph` (colour), x in 0..1 in any layout
+    that `pictures.picture` brings to (h, w) or (h, w, 3); `row` (columns); or `none`. `noun` is what one
+    example is called on the page (singular, plural).
+    """
+
+    kind: Literal["classes", "values"]
+    k: int
+    classes: tuple[str, ...] = ()
+    noun: tuple[str, str] = ("example", "examples")
+    show: Literal["image", "photograph", "row", "none"] = "none"
+    columns: tuple[Column, ...] = ()
+    target: str = "label"
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is known of the data; what is not known is absent.
+
+    Attributes:
+        clean: (n,) training labels as they came, before labels were redrawn.
+        changed: (n,) bool: the labels that differ from the original (a redraw may hit the true one).
+        redrawn: how many labels were redrawn.
+        posterior: (k, k) or (n, k) probability of each label given the original one / the example: the
+            best possible prediction, in nats where a loss is made of it.
+        best_loss_nats: mean loss of the best possible prediction on the training labels.
+        sources: where each number comes from.
+    """
+
+    clean: np.ndarray | None = None
+    changed: np.ndarray | None = None
+    redrawn: int = 0
+    posterior: np.ndarray | None = None
+    best_loss_nats: float | None = None
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a task draws.
+
+    Attributes:
+        phases: what is trained on, one after another; ordinary training is one phase.
+        views: what is looked at: `train` (all training examples), `test` (clean, unseen), ...
+        output: what a model must give.
+        truth: what is known.
+        about: title, source, licence, sha256, n and anything a reader must know (text or numbers).
+    """
+
+    phases: tuple[Examples, ...]
+    views: Mapping[str, Examples]
+    output: Output
+    truth: Truth
+    about: Mapping[str, Any]
+
+    @property
+    def train(self) -> Examples:
+        """The examples of the first phase."""
+        return self.phases[0]

@@ -1,0 +1,245 @@
+"""A table file as a task: its columns inferred and said, its target read, a test held out by content."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from pydantic import Field
+
+from byheart.errors import InputRefused, UsageError
+from byheart.tasks.base import Task
+from byheart.tasks.columns import Reading, read_column, read_numbers
+from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.features import Missing, check_enough
+from byheart.tasks.holdout import digests, held_out
+from byheart.tasks.labels import Kind, Labels, read_labels
+from byheart.tasks.reading import Sheet, read_sheet
+from byheart.tasks.said import said
+
+GAP = "\x1f"  # between the cells of a row where their content is hashed
+
+
+class Table(Task):
+    """What does this table ask for? Made by `Table.of(path, target=...)`.
+
+    Args:
+        path: a .csv, .tsv, .txt or .parquet file.
+        sha256: of the file when the task was made; a changed file is refused at the draw.
+        target: the column to predict.
+        task: `classes` or `values`; inferred where not given.
+        categorical: columns of numbers that are categories.
+        drop: columns to leave out.
+        keep: columns to keep that would be left out (ids, words that hardly repeat).
+        missing: `impute` keeps missing cells as NaN, and each learner fills them in; `refuse` refuses them.
+        split: share of the rows that is held out.
+        encoding: of a text file.
+
+    `x` (n, d) is float64: numbers, days since 1970 for dates, codes for categories, NaN where missing. Ids
+    are row numbers from 0 below the header; `meta["line"]` is the line of the file.
+    """
+
+    name = "table"
+
+    path: str
+    sha256: str
+    target: str
+    task: Kind | None = None
+    categorical: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+    missing: Missing = "impute"
+    split: float = Field(default=0.2, gt=0, lt=1)
+    encoding: str = "utf-8"
+
+    @classmethod
+    def of(cls, path: str | Path, target: str | None = None, **options: Any) -> Self:
+        """The task of a table file; everything is checked now, not at the first draw.
+
+        Args:
+            path: the file.
+            target: the column to predict; without it the columns are listed in the error.
+            options: the other fields of `Table`.
+
+        Raises:
+            UsageError: no target, or a column that the file does not have; the nearest is named.
+            InputRefused: what cannot be measured truly, by name, with what to do.
+        """
+        content = _content(Path(path))
+        if target is None:
+            sheet = read_sheet(Path(path), content, options.get("encoding", "utf-8"))
+            raise UsageError(
+                expected=f"a target: the column of {Path(path).name} to predict",
+                came="none",
+                do=f"Perhaps target={sheet.names[-1]!r}, the last. Columns: {', '.join(sheet.names)}.",
+            )
+        digest = hashlib.sha256(content).hexdigest()
+        task = cls(path=str(path), sha256=digest, target=target, **options)
+        task.draw(0)
+        return task
+
+    def inferred(self) -> list[str]:
+        """What was inferred from the file, a line each, for printing."""
+        return list(self.draw(0).about["inferred"])
+
+    def draw(self, seed: int) -> Data:
+        """The table as data; `seed` changes nothing, for nothing is drawn.
+
+        Raises:
+            InputRefused: the file has changed, or cannot be measured truly.
+            UsageError: a column that the file does not have.
+        """
+        sheet = self._sheet()
+        filled = np.array([text is not None for text in sheet.columns[sheet.names.index(self.target)]])
+        if not filled.any():
+            raise InputRefused(
+                expected=f"labels in the column {self.target!r}",
+                came="only empty cells",
+                do="Check the target.",
+            )
+        kept, labels = _rows(sheet, filled), self._labels(sheet, filled)
+        columns = self._columns(kept)
+        used = [column for column in columns if column.role != "dropped"]
+        self._check(columns, used, kept)
+        rows = Examples(
+            ids=np.flatnonzero(filled),
+            x=np.stack([column.values for column in used], axis=1),
+            y=labels.y,
+            meta={"line": kept.lines},
+        )
+        out = held_out(_row_digests(kept, used), self.split, labels.y if labels.kind == "classes" else None)
+        train, test = rows.take(~out), rows.take(out)
+        check_enough(len(train))
+        return Data(
+            phases=(train,),
+            views={"train": train, "test": test},
+            output=Output(
+                kind=labels.kind,
+                k=len(labels.classes) if labels.kind == "classes" else 1,
+                classes=labels.classes,
+                noun=("row", "rows"),
+                show="row",
+                columns=tuple(column.column for column in used),
+                target=self.target,
+            ),
+            truth=Truth(),
+            about=self._about(sheet, columns, labels, filled, out),
+        )
+
+    def _sheet(self) -> Sheet:
+        path = Path(self.path)
+        content = _content(path)
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise InputRefused(
+                expected=f"{path.name} as it was when the audit began",
+                came="a changed file",
+                do="Run the command again.",
+            )
+        sheet = read_sheet(path, content, self.encoding)
+        for name in (self.target, *self.categorical, *self.drop, *self.keep):
+            if name not in sheet.names:
+                raise _no_column(name, sheet.names, path)
+        return sheet
+
+    def _labels(self, sheet: Sheet, filled: np.ndarray) -> Labels:
+        cells = _take(sheet.columns[sheet.names.index(self.target)], filled)
+        numbers = read_numbers(cells, sheet.separator)
+        what = f"column {self.target!r}"
+        if numbers is None or self.target in self.categorical:
+            return read_labels(np.array(cells), self.task, what)
+        whole = numbers.whole and np.abs(numbers.values).max() < 2**53
+        return read_labels(numbers.values.astype(np.int64) if whole else numbers.values, self.task, what)
+
+    def _columns(self, sheet: Sheet) -> list[Reading]:
+        columns = []
+        for name, cells in zip(sheet.names, sheet.columns):
+            if name in self.drop:
+                columns.append(Reading(name, "dropped", np.empty(0), why="as you said"))
+            elif name != self.target:
+                category, keep = name in self.categorical, name in self.keep
+                columns.append(read_column(name, cells, sheet.separator, category, keep))
+        return columns
+
+    def _check(self, columns: list[Reading], used: list[Reading], sheet: Sheet) -> None:
+        if not used:
+            dropped = "; ".join(f"{column.name}: {column.why}" for column in columns)
+            raise InputRefused(
+                expected=f"a column beside {self.target!r} to predict from",
+                came=f"none that can be used ({dropped or 'the table has no other'})",
+                do="Keep one with keep=('name',).",
+            )
+        for column in used:
+            infinite = np.isinf(column.values)
+            line = sheet.lines[infinite.argmax()]
+            if infinite.any():
+                raise InputRefused(
+                    expected=f"finite numbers in column {column.name!r}",
+                    came=f"{int(infinite.sum())} infinite, the first at line {line}",
+                    do="Leave those cells empty, or drop the column.",
+                )
+            if column.missing and self.missing == "refuse":
+                gone = np.isnan(column.values)
+                raise InputRefused(
+                    expected=f"every cell of column {column.name!r} filled",
+                    came=f"{column.missing} empty, the first at line {sheet.lines[gone.argmax()]}",
+                    do="Fill them in, or use missing='impute' (--missing impute).",
+                )
+
+    def _about(
+        self, sheet: Sheet, columns: list[Reading], labels: Labels, filled: np.ndarray, out: np.ndarray
+    ) -> dict[str, Any]:
+        n_test, n = int(out.sum()), int((~out).sum())
+        how = f"{n_test} of {n + n_test} rows, chosen by their content (not their order)"
+        return {
+            "title": Path(self.path).name,
+            "source": "given by you",
+            "licence": "yours",
+            "sha256": self.sha256,
+            "n": n,
+            "n_test": n_test,
+            "labels": labels.how,
+            "holdout": how,
+            "overlap": 0,
+            "missing_cells": sum(column.missing for column in columns if column.role != "dropped"),
+            "inferred": said(sheet, columns, labels, self.target, int((~filled).sum()), how),
+        }
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InputRefused(expected="a table file", came=f"no file {path}", do="Check the path.") from None
+    except OSError as error:
+        raise InputRefused(
+            expected=f"a file at {path} that can be read", came=error.strerror or "an error", do="Check it."
+        ) from None
+
+
+def _no_column(name: str, names: tuple[str, ...], path: Path) -> UsageError:
+    lower = {known.lower(): known for known in names}
+    near = [lower[word] for word in difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.5)]
+    advice = f"Nearest: {', '.join(near)}. " if near else ""
+    return UsageError(
+        expected=f"a column of {path.name}",
+        came=repr(name),
+        do=f"{advice}Columns: {', '.join(names)}.",
+    )
+
+
+def _take(cells: list[str | None], rows: np.ndarray) -> list[str | None]:
+    return [text for text, taken in zip(cells, rows) if taken]
+
+
+def _rows(sheet: Sheet, rows: np.ndarray) -> Sheet:
+    columns = tuple(_take(cells, rows) for cells in sheet.columns)
+    return Sheet(sheet.names, columns, sheet.lines[rows], sheet.separator, sheet.notes)
+
+
+def _row_digests(sheet: Sheet, used: list[Reading]) -> np.ndarray:
+    # the cells as they stand in the file: codes would move when another row brings a new word
+    cells = [sheet.columns[sheet.names.index(column.name)] for column in used]
+    return digests(GAP.join(text or "" for text in row).encode() for row in zip(*cells))

@@ -1,0 +1,1 @@
+"""Judgement, apart from measurement. List a new verdict in `byheart.registry`."""

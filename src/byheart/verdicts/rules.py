@@ -1,0 +1,211 @@
+"""The verdicts: BH101 to BH105."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from byheart.records.figures import interval_text, number, percent, value_text
+from byheart.records.finding import Answer
+from byheart.records.judgement import Judgement
+from byheart.records.quantity import Quantity
+from byheart.verdicts.base import Verdict, quantity
+
+# Measured with this very code, in shares of the reference bits: digits 0.037, digits with a quarter of the labels
+# redrawn 0.220 (64 members, MLP 64-256-10). A tenth lies between the clean and the noisy case.
+MEMORISED = 0.10
+# Five points either way is half of the tenth that BH102 judges: wider, and it could not tell 0 from its threshold.
+HALF_WIDTH = 0.05
+# Half of the labels that others bet against: more than even odds that a strange label was learned.
+FITTED = 0.5
+STRANGE = 0.01
+# Two per cent of the smallest held-out loss: below it a rise changes no decision.
+RISE = 0.02
+
+
+def _shown(found: Quantity) -> str:
+    return f"{value_text(found)} {interval_text(found)}".strip()
+
+
+class WrongLabels(Verdict):
+    """Has it learned labels that look wrong?
+
+    Example:
+        >>> WrongLabels().judge({}).outcome
+        'not applicable'
+    """
+
+    name: ClassVar[str] = "BH101"
+    title: ClassVar[str] = "Labels that look wrong"
+    threshold: ClassVar[str] = f"at least {STRANGE:.0%} of the labels cost models without them more than a blind guess, and at least {FITTED:.0%} of these are given back"
+    source: ClassVar[str] = "byheart's own choice: more than even odds; held-out predictions after Northcutt et al. 2021"
+    anchor: ClassVar[str] = "memory/quadrant"
+
+    def judge(self, findings: Mapping[str, Answer]) -> Judgement:
+        """An issue when both shares are above their thresholds beyond their intervals."""
+        strange = quantity(findings, self.anchor, "strange_share")
+        fitted = quantity(findings, self.anchor, "strange_fitted")
+        if strange is None or fitted is None or strange.interval is None or fitted.interval is None:
+            return self.absent("the quadrant of memorisation against held-out loss")
+        planted = quantity(findings, self.anchor, "planted_found")
+        aside = f" {round(planted.value * planted.n)} of these {planted.n} we planted ourselves." if planted else ""
+        figures = (
+            f"Of the {fitted.n} labels that models without them bet against most, members that saw them give back "
+            f"{_shown(fitted)}.{aside}"
+        )
+        if strange.interval[1] < STRANGE:
+            return self.say("passed", f"Only {_shown(strange)} of the labels look strange.", "Few labels look wrong")
+        if fitted.interval[0] > FITTED:
+            return self.say("issue", f"{figures} Look at them first: many may be honest ambiguity.", "It has learned labels that look wrong")
+        if fitted.interval[1] < FITTED:
+            return self.say("passed", figures, "Labels that look wrong are mostly not learned")
+        return self.say("withheld", f"{figures} The interval contains {percent(FITTED, 0)}.")
+
+
+class MuchMemorised(Verdict):
+    """Is a large share of the label bits memorised?
+
+    Example:
+        >>> MuchMemorised().name
+        'BH102'
+    """
+
+    name: ClassVar[str] = "BH102"
+    title: ClassVar[str] = "A large share of the label bits is memorised"
+    threshold: ClassVar[str] = f"more than {MEMORISED:.0%} of the reference bits"
+    source: ClassVar[str] = "between clean digits (3.7 %) and digits with a quarter of the labels redrawn (22.0 %), measured with this code"
+    anchor: ClassVar[str] = "complexity/bits"
+
+    def judge(self, findings: Mapping[str, Answer]) -> Judgement:
+        """A tip above the threshold; withheld where BH103 withholds or the interval contains it."""
+        share = quantity(findings, self.anchor, "memorised_bits_share")
+        if share is None or share.interval is None:
+            return self.absent("the bit budget")
+        figures = f"{_shown(share)} of the label bits are memorised"
+        if (share.interval[1] - share.interval[0]) / 2 > HALF_WIDTH:
+            return self.say("withheld", f"{figures}: the interval is too wide to say (BH103).")
+        if share.interval[0] > MEMORISED:
+            return self.say(
+                "tip",
+                "Weight decay, stopping earlier or dropout may move it: audit again with --lever and compare.",
+                figures,
+            )
+        if share.interval[1] <= MEMORISED:
+            return self.say("passed", f"{figures}.", "Little is memorised")
+        return self.say("withheld", f"{figures}; the interval contains {percent(MEMORISED, 0)}.")
+
+
+class TooWide(Verdict):
+    """Is the headline known well enough to judge it?
+
+    Example:
+        >>> TooWide().name
+        'BH103'
+    """
+
+    name: ClassVar[str] = "BH103"
+    title: ClassVar[str] = "Enough to say"
+    threshold: ClassVar[str] = f"half width of the headline's interval at most {100 * HALF_WIDTH:.0f} points"
+    source: ClassVar[str] = "half of the tenth that BH102 judges; power is judged on the headline alone"
+    anchor: ClassVar[str] = "complexity/bits"
+
+    def judge(self, findings: Mapping[str, Answer]) -> Judgement:
+        """Withheld when the half width is above the threshold."""
+        share = quantity(findings, self.anchor, "memorised_bits_share")
+        if share is None or share.interval is None:
+            return self.absent("the bit budget")
+        half = (share.interval[1] - share.interval[0]) / 2
+        known = f"The memorised share of the bits is known to \u00b1{number(100 * half, 1)} points from {share.n} examples"
+        if half <= HALF_WIDTH:
+            return self.say("passed", f"{known}.")
+        times = (half / HALF_WIDTH) ** 2
+        return self.say(
+            "withheld",
+            f"{known}; verdicts on it are withheld. About {number(times * share.n)} examples would do, or more members "
+            "if the spread between members is the larger part.",
+            "Too wide to say",
+        )
+
+
+class Overfitting(Verdict):
+    """Is the held-out loss past its minimum?
+
+    Example:
+        >>> Overfitting().name
+        'BH104'
+    """
+
+    name: ClassVar[str] = "BH104"
+    title: ClassVar[str] = "Trained past its best"
+    threshold: ClassVar[str] = f"held-out loss at the end at least {RISE:.0%} above its smallest"
+    source: ClassVar[str] = "byheart's own choice: a smaller rise changes no decision; Prechelt 1998, Early stopping, but when?"
+    anchor: ClassVar[str] = "generalization/gap"
+
+    def judge(self, findings: Mapping[str, Answer]) -> Judgement:
+        """A tip when the rise is above 0 beyond its interval and above the threshold."""
+        rise = quantity(findings, self.anchor, "held_out_loss_rise")
+        last = quantity(findings, self.anchor, "held_out_loss")
+        best = quantity(findings, self.anchor, "best_epoch")
+        if rise is None or last is None or best is None or rise.interval is None:
+            return self.absent("a time course over epochs")
+        smallest = last.value - rise.value
+        if rise.value < RISE * abs(smallest) or rise.interval[1] <= 0:
+            return self.say("passed", "The held-out loss is at its smallest at the end.", "Not trained past its best")
+        if rise.interval[0] <= 0:
+            return self.say("withheld", f"The rise of {_shown(rise)} is not clear of 0.")
+        there = quantity(findings, self.anchor, "best_epoch_test_accuracy")
+        end = quantity(findings, self.anchor, "test_accuracy")
+        stop = (
+            f" Stopping there, on the trail, {value_text(there)} of new examples are right, against {value_text(end)} at the end: "
+            "a hint, since a schedule made to end there would differ."
+            if there and end
+            else ""
+        )
+        epoch = number(best.value, 0)
+        return self.say(
+            "tip",
+            f"The held-out loss is smallest at epoch {epoch} ({number(smallest, 3)}) and rises to {number(last.value, 3)} at the "
+            f"end.{stop}",
+            f"Overfitting since epoch {epoch}",
+        )
+
+
+class Underfitting(Verdict):
+    """Is it worse than the simplest rival, both where it has seen the label and where it has not?
+
+    Example:
+        >>> Underfitting().name
+        'BH105'
+    """
+
+    name: ClassVar[str] = "BH105"
+    title: ClassVar[str] = "Worse than the simplest rival"
+    threshold: ClassVar[str] = "both on seen and on left-out labels below nearest neighbours or ridge, beyond the intervals"
+    source: ClassVar[str] = "the rivals need no training; a dummy baseline as in scikit-learn and skore"
+    anchor: ClassVar[str] = "generalization/gap"
+
+    def judge(self, findings: Mapping[str, Answer]) -> Judgement:
+        """An issue when a rival is better on both sides."""
+        compared = []
+        for unit in ("accuracy", "r2"):
+            train, held = (quantity(findings, self.anchor, f"{side}_{unit}") for side in ("train", "held_out"))
+            for rival, title in (("neighbours", "1-nearest neighbour"), ("ridge", "ridge regression")):
+                theirs, seen = (quantity(findings, self.anchor, f"{rival}_{side}_{unit}") for side in ("held_out", "train"))
+                if train and held and theirs and seen:
+                    compared.append((title, _below(train, seen) and _below(held, theirs), held, theirs))
+        if not compared:
+            return self.absent("a rival on the same data")
+        for title, worse, held, theirs in compared:
+            if worse:
+                return self.say(
+                    "issue",
+                    f"Where left out it reaches {_shown(held)}, {title} {_shown(theirs)}; where seen it is worse too. Train "
+                    "longer, or with another learning rate or model.",
+                    f"Underfitting: worse than {title}",
+                )
+        title, _, held, theirs = compared[0]
+        return self.say("passed", f"Where left out it reaches {_shown(held)}, {title} {_shown(theirs)}.", "Not underfitting")
+
+
+def _below(a: Quantity, b: Quantity) -> bool:
+    return a.interval is not None and b.interval is not None and a.interval[1] < b.interval[0]

@@ -1,0 +1,81 @@
+"""Every task of ours keeps the promises of `byheart.tasks.base`."""
+
+import numpy as np
+import pytest
+
+from byheart.tasks.arrays import Arrays
+from byheart.tasks.digits import Digits
+from byheart.tasks.fashion import Fashion
+from byheart.tasks.flipped import Flipped
+from byheart.tasks.modular import Modular
+from byheart.tasks.table import Table
+from byheart.testing.tasks import TaskSuite
+
+
+class TestFashion(TaskSuite):
+    draws = False
+
+    @pytest.fixture
+    def task(self):
+        return Fashion(n=200, n_test=100)
+
+
+class TestDigits(TaskSuite):
+    @pytest.fixture
+    def task(self):
+        return Digits(n=300)
+
+
+class TestModular(TaskSuite):
+    @pytest.fixture
+    def task(self):
+        return Modular(p=13)
+
+
+class TestFlippedDigits(TaskSuite):
+    @pytest.fixture
+    def task(self):
+        return Flipped(task=Digits(n=300), share=0.2)
+
+
+class TestFlippedModular(TaskSuite):
+    """A truth beneath the noise."""
+
+    @pytest.fixture
+    def task(self):
+        return Flipped(task=Modular(p=13), share=0.2)
+
+
+class TestArrays(TaskSuite):
+    draws = False
+
+    @pytest.fixture
+    def task(self):
+        source = np.random.default_rng(0)
+        return Arrays.of(source.normal(size=(100, 3)), source.choice(["cat", "dog"], size=100))
+
+
+class TestArraysOfValues(TaskSuite):
+    draws = False
+
+    @pytest.fixture
+    def task(self):
+        source = np.random.default_rng(0)
+        x = source.normal(size=(100, 3))
+        return Arrays.of(x[:80], x[:80].sum(axis=1), x[80:], x[80:].sum(axis=1))
+
+
+class TestTable(TaskSuite):
+    draws = False
+
+    @pytest.fixture
+    def task(self, tmp_path):
+        source = np.random.default_rng(0)
+        rows = ["size,colour,when,kind"]
+        for size, colour, day in zip(
+            source.normal(size=90), source.choice(["red", "blue", ""], 90), source.integers(1, 29, 90)
+        ):
+            rows.append(f"{size:.4f},{colour},2024-02-{day:02d},{'big' if size > 0 else 'small'}")
+        path = tmp_path / "things.csv"
+        path.write_text("\n".join(rows))
+        return Table.of(path, "kind")

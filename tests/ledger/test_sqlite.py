@@ -1,0 +1,357 @@
+"""What SqliteLedger does beyond the suite: where it writes, what it refuses, how it is moved and mended."""
+
+import os
+import pickle
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from byheart.errors import ByheartError, InputRefused, LedgerDamaged, OutputRefused, UsageError
+from byheart.ledger import index as index_module
+from byheart.ledger.base import Failure, Result
+from byheart.ledger.sqlite import SqliteLedger
+from byheart.testing.ledgers import key_of, sample
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "deep" / "run"
+
+
+@pytest.fixture
+def ledger(folder):
+    ledger = SqliteLedger(folder)
+    yield ledger
+    ledger.close()
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_looking_leaves_no_trace(ledger, folder):
+    assert ledger.get(key_of(1)) is None
+    assert ledger.state(key_of(1)) == "absent"
+    assert (list(ledger.keys()), ledger.disagreements(), ledger.rebuild()) == ([], [], 0)
+    ledger.forget(key_of(1))
+    assert not folder.parent.exists()
+
+
+def test_reading_a_finished_ledger_leaves_no_trace(ledger, folder):
+    ledger.put(key_of(1), sample(1))
+    ledger.close()
+    before = files(folder)
+    reader = SqliteLedger(folder)
+    assert reader.get(key_of(1)).arrays["x"][1] == 2.0
+    reader.close()
+    assert files(folder) == before
+
+
+def test_a_worker_writes_without_the_index(ledger, folder):
+    worker = pickle.loads(pickle.dumps(ledger))
+    digest = worker.write(key_of(1), sample(1), {})
+    assert not (folder / "index.db").exists()
+    assert ledger.state(key_of(1)) == "absent"
+    ledger.record(key_of(1), digest)
+    assert ledger.get(key_of(1)).document == sample(1).document
+
+
+def test_only_digests_and_relative_names_and_only_for_the_user(ledger, folder):
+    old = os.umask(0)
+    try:
+        ledger.put(key_of(1), sample(1))
+    finally:
+        os.umask(old)
+    ledger.close()
+    assert b"deep" not in (folder / "index.db").read_bytes()
+    for path in [folder, *folder.rglob("*")]:
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+    shutil.move(folder, folder.with_name("elsewhere"))
+    moved = SqliteLedger(folder.with_name("elsewhere"))
+    assert moved.get(key_of(1)).arrays["x"].shape == (20_000,)
+    moved.close()
+
+
+def test_a_change_of_directory_does_not_split_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ledger = SqliteLedger(Path("run"))
+    monkeypatch.chdir("/")
+    ledger.put(key_of(1), Result({}))
+    assert (tmp_path / "run" / "index.db").exists()
+    ledger.close()
+
+
+@pytest.mark.parametrize("word", ["", "1" * 63, "A" * 64, "../" + "1" * 61, "1" * 63 + "\n", "١" * 64, None])
+def test_only_digests_are_keys(ledger, word):
+    for call in (ledger.get, ledger.state, ledger.about, ledger.forget):
+        with pytest.raises(UsageError, match="64 hexadecimal"):
+            call(word)
+    with pytest.raises(UsageError, match="64 hexadecimal"):
+        ledger.write(word, Result({}), {})
+
+
+def test_an_index_that_names_a_path_is_refused(ledger, folder):
+    ledger.put(key_of(1), sample(1))
+    ledger.close()
+    with sqlite3.connect(folder / "index.db") as index:
+        index.execute("UPDATE entry SET digest = '../../../etc/passwd'")
+    index.close()
+    with pytest.raises(LedgerDamaged, match="etc/passwd"):
+        ledger.get(key_of(1))
+
+
+def test_an_entry_is_recorded_under_its_own_key_only(ledger):
+    digest = ledger.write(key_of(1), sample(1), {})
+    with pytest.raises(UsageError, match=key_of(1)):
+        ledger.record(key_of(2), digest)
+    with pytest.raises(LedgerDamaged, match=f"{key_of(9)}.json of key {key_of(2)} is missing"):
+        ledger.record(key_of(2), key_of(9))
+    assert list(ledger.keys()) == []
+
+
+def test_keys_come_in_the_order_of_recording(ledger):
+    for i in (3, 1, 2):
+        ledger.put(key_of(i), Result({"i": i}))
+    ledger.forget(key_of(1))
+    ledger.put(key_of(1), Result({}))
+    assert list(ledger.keys()) == [key_of(3), key_of(2), key_of(1)]
+
+
+def test_a_disagreement_is_kept_once_and_only_if_it_is_one(ledger):
+    first = ledger.write(key_of(1), Result({"a": 1, "b": 2}, {"x": np.arange(2)}), {"kind": "k"})
+    other = ledger.write(key_of(1), Result({"a": 1, "b": 2}, {"x": np.arange(3)}), {"kind": "k"})
+    turned = ledger.write(key_of(1), Result({"b": 2, "a": 1}, {"x": np.arange(2)}), {"kind": "new words"})
+    for digest in (first, turned, other, other):
+        ledger.record(key_of(1), digest)
+    (event,) = ledger.disagreements()
+    assert (event.key, event.kept, event.refused) == (key_of(1), first, other)
+    assert ledger.get(key_of(1)).arrays["x"].shape == (2,)
+
+
+def test_failures_that_differ_by_their_traceback_agree(ledger):
+    ledger.put(key_of(1), Failure("E", "m", "at 0x1"))
+    ledger.put(key_of(1), Failure("E", "m", "at 0x2"))
+    assert ledger.disagreements() == []
+    ledger.put(key_of(1), Failure("E", "other"))
+    assert len(ledger.disagreements()) == 1
+
+
+def test_names_and_lengths_of_arrays_cost_no_array(ledger, folder):
+    ledger.put(key_of(1), Result({}, {"b": np.zeros(1000), "a": np.ones(2, np.uint8)}))
+    (blob,) = folder.rglob("*.safetensors")
+    content = bytearray(blob.read_bytes())
+    content[-1] ^= 1  # damage that only reading an array can find
+    blob.write_bytes(content)
+    arrays = ledger.get(key_of(1)).arrays
+    assert (list(arrays), len(arrays), "a" in arrays, "c" in arrays) == (["a", "b"], 2, True, False)
+    with pytest.raises(KeyError):
+        arrays["c"]
+    with pytest.raises(LedgerDamaged, match=f"{blob.name} of key {key_of(1)} is not what its name says"):
+        arrays["a"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        ("PRAGMA user_version = 2", "format 2"),
+        ("PRAGMA application_id = 7", "another program's"),
+    ],
+)
+def test_a_later_or_foreign_index_is_refused_and_left_alone(ledger, folder, statement, message):
+    ledger.put(key_of(1), sample(1))
+    ledger.close()
+    with sqlite3.connect(folder / "index.db") as index:
+        index.execute(statement)
+    index.close()
+    before = (folder / "index.db").read_bytes()
+    for call in (lambda: ledger.state(key_of(1)), lambda: ledger.put(key_of(2), sample(2)), ledger.rebuild):
+        with pytest.raises(InputRefused, match=message):
+            call()
+    assert (folder / "index.db").read_bytes() == before
+
+
+def test_journals_by_what_the_file_system_can_do(tmp_path, monkeypatch):
+    modes = {}
+    for kind in ("ext4", "nfs4"):
+        monkeypatch.setattr(index_module, "filesystem", lambda path, kind=kind: kind)
+        ledger = SqliteLedger(tmp_path / kind)
+        ledger.put(key_of(1), sample(1))
+        modes[kind] = ledger._index.rows("PRAGMA journal_mode")[0][0]
+        assert ledger._index.rows("PRAGMA synchronous") == [(2,)]
+        assert ledger._index.rows("PRAGMA busy_timeout") == [(30000,)]
+        ledger.close()
+        assert SqliteLedger(tmp_path / kind).state(key_of(1)) == "done"
+    assert modes == {"ext4": "wal", "nfs4": "delete"}
+
+
+def test_the_file_system_is_that_of_the_nearest_mount():
+    assert index_module.filesystem(Path("/proc/self/status")) == "proc"
+
+
+def test_threads_share_one_ledger(ledger):
+    errors = []
+
+    def write(i):
+        try:
+            with ledger.claim(key_of(i % 4)) as mine:
+                if mine:
+                    ledger.put(key_of(i % 4), sample(i % 4))
+            assert ledger.get(key_of(i % 4)).document == sample(i % 4).document
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=write, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert sorted(ledger.keys()) == [key_of(i) for i in range(4)]
+
+
+def test_rebuilding_prefers_results_and_what_the_index_said(ledger, folder):
+    ledger.write(key_of(1), Failure("E", "never recorded"), {})
+    ledger.put(key_of(1), Result({"v": 1}))
+    ledger.write(key_of(1), Result({"v": 2}), {})
+    ledger.put(key_of(2), Result({"v": 3}, {"x": np.zeros(3)}))
+    ledger.write(key_of(3), Result({"v": 4}), {"kind": "orphan"})  # its driver died before recording
+    os.utime(next(folder.rglob("*.safetensors")), (1, 1))
+    assert ledger.rebuild() == 3
+    assert ledger.get(key_of(1)).document == {"v": 1}
+    assert list(ledger.keys()) == [key_of(1), key_of(2), key_of(3)]
+    next(folder.rglob("*.safetensors")).unlink()
+    assert ledger.rebuild() == 2  # a result without its arrays is to be made anew
+    ledger.close()
+    (folder / "index.db").unlink()
+    assert ledger.rebuild() == 2
+    assert ledger.get(key_of(1)).document == {"v": 1}
+
+
+def test_rebuilding_sweeps_old_drafts_only(ledger, folder):
+    ledger.put(key_of(1), sample(1))
+    old, young = folder / "blobs" / "aa" / "old.tmp", folder / "blobs" / "aa" / "young.tmp"
+    old.parent.mkdir(exist_ok=True)
+    for path in (old, young):
+        path.write_text("half")
+    os.utime(old, (1, 1))
+    ledger.rebuild()
+    assert (old.exists(), young.exists()) == (False, True)
+
+
+def test_a_damaged_index_is_named_and_rebuilt(ledger, folder):
+    ledger.put(key_of(1), sample(1))
+    ledger.close()
+    (folder / "index.db").write_bytes(b"not a database, but long enough to be one" * 100)
+    with pytest.raises(LedgerDamaged, match=r"index\.db"):
+        ledger.state(key_of(1))
+    assert ledger.rebuild() == 1
+    assert ledger.state(key_of(1)) == "done"
+    assert (folder / "index.db.damaged").exists()
+
+
+@pytest.fixture
+def unprivileged():
+    """A folder owned by a user whom rights bind (root passes through all of them)."""
+    folder = Path(tempfile.mkdtemp())
+    if os.geteuid() == 0:
+        os.chown(folder, 65534, 65534)
+        os.seteuid(65534)
+        yield folder
+        os.seteuid(0)
+    else:
+        yield folder
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o700)
+    shutil.rmtree(folder)
+
+
+def test_a_read_only_folder_can_be_read_and_refuses_writes(unprivileged):
+    folder = unprivileged / "run"
+    ledger = SqliteLedger(folder)
+    ledger.put(key_of(1), sample(1))
+    ledger.close()
+    for path in sorted(folder.rglob("*"), reverse=True):
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    folder.chmod(0o500)
+    ledger = SqliteLedger(folder)
+    assert ledger.get(key_of(1)).arrays["x"][1] == 2.0
+    for call in (
+        lambda: ledger.put(key_of(2), sample(2)),
+        lambda: ledger.forget(key_of(1)),
+        lambda: ledger.claim(key_of(2)).__enter__(),
+    ):
+        with pytest.raises(OutputRefused, match=r"run .* run again: nothing recorded is lost"):
+            call()
+    assert list(ledger.keys()) == [key_of(1)]
+    ledger.close()
+
+
+def test_a_file_in_the_way_is_refused(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OutputRefused, match="file/run"):
+        SqliteLedger(tmp_path / "file" / "run").put(key_of(1), sample(1))
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from byheart.errors import OutputRefused
+from byheart.ledger.base import Result
+from byheart.ledger.sqlite import SqliteLedger
+ledger = SqliteLedger(Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
+refused = put = 0
+for i in range(300):
+    try:
+        ledger.put(f"{i:064x}", Result({"i": i}), {"long": "x" * 5000})
+        put += 1
+    except OutputRefused as error:
+        refused += 1
+        assert sys.argv[1] in str(error) and "Free space" in str(error), error
+assert put and refused, (put, refused)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+assert len(list(ledger.keys())) == put
+for i in range(300):
+    ledger.put(f"{i:064x}", Result({"i": i}), {"long": "x" * 5000})
+assert [ledger.get(key).document["i"] for key in sorted(ledger.keys())] == list(range(300))
+assert not any(name in sys.modules for name in ("torch", "pytest", "pydantic"))
+"""
+
+
+def test_a_full_folder_is_refused_and_loses_nothing(folder):
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(folder)], env=ours(), capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def ours():
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
+def test_a_name_of_an_array_that_safetensors_keeps_for_itself_is_refused(ledger):
+    for name in ("__metadata__", "two\nlines", 3):
+        with pytest.raises(InputRefused, match="name of an array"):
+            ledger.put(key_of(1), Result({}, {name: np.zeros(1)}))
+
+
+def test_a_document_too_deep_is_refused(ledger):
+    deep = []
+    for _ in range(5000):
+        deep = [deep]
+    with pytest.raises(ByheartError, match="levels"):
+        ledger.put(key_of(1), Result({"deep": deep}))
+
+
+def test_a_tuple_comes_back_as_a_list(ledger):
+    ledger.put(key_of(1), Result({"pair": (1, (2, 3))}))
+    assert ledger.get(key_of(1)).document == {"pair": [1, [2, 3]]}
