@@ -11,7 +11,7 @@ from byheart.maths.codes import (
     logits_from_labels,
     logits_from_probabilities,
 )
-from byheart.maths.pools import Pool, fit_pool, halves
+from byheart.maths.pools import fit_pool, halves
 from byheart.maths.sides import side_means
 
 

@@ -34,8 +34,9 @@ def moving_audit(rng, m=24, n=200, q=500, moves=0.08):
     return (rng.random(q) < 0.75 + skill[:, None]).astype(float)
 
 
-def coverage(make, interval, audits):
-    found = np.array([interval(make()) for _ in range(audits)])
+def coverage(make, interval, audits, seed):
+    rng = np.random.default_rng(seed)
+    found = np.array([interval(make(rng)) for _ in range(audits)])
     truth = found[:, 0].mean()
     return ((found[:, 1] <= truth) & (found[:, 2] >= truth)).mean(), found
 
@@ -50,12 +51,12 @@ def test_new_examples_interval_covers_fresh_draws_and_examples_alone_do_not():
     audits = 300
     tolerance = 4 * math.sqrt(0.95 * 0.05 / audits)
     covered, _ = coverage(
-        lambda rng=np.random.default_rng(1): moving_audit(rng),
+        moving_audit,
         lambda o: new_examples_interval(o, 200, 60),
         audits,
     )
     assert 0.95 - tolerance < covered <= 1
-    broken, _ = coverage(lambda rng=np.random.default_rng(1): moving_audit(rng), examples_alone, audits)
+    broken, _ = coverage(moving_audit, examples_alone, audits, 1)
     assert broken < 0.95 - tolerance
 
 
@@ -83,22 +84,23 @@ def test_budget_shares_cover_fresh_draws_and_examples_alone_do_not(part):
     audits = 300
     tolerance = 4 * math.sqrt(0.95 * 0.05 / audits)
     covered, found = coverage(
-        lambda rng=np.random.default_rng(3): fresh_bank(rng),
+        fresh_bank,
         lambda b: budget_share_intervals(*b)[part],
         audits,
+        3,
     )
     assert covered > 0.95 - tolerance
     # not by being enormous
     assert np.mean(found[:, 3]) < 1.6 * found[:, 0].std()
 
     def blind(bank):
-        reference, bits, mask = bank
+        _, bits, mask = bank
         value = budget_share_intervals(*bank)[part].value
         phi = np.where(mask, 0, bits).sum(0) / (~mask).sum(0) / 2
         half = 1.96 * phi.std() / math.sqrt(len(phi))
         return value, value - half, value + half, half
 
-    broken, _ = coverage(lambda rng=np.random.default_rng(3): fresh_bank(rng), blind, audits)
+    broken, _ = coverage(fresh_bank, blind, audits, 3)
     assert broken < 0.95 - tolerance / 2
 
 

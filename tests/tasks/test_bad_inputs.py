@@ -145,7 +145,7 @@ def test_arrays_in_another_process_are_missing():
 
 def test_flips_refuse_a_regression():
     task = Flipped(task=Arrays.of(features(), features()[:, 0]))
-    with pytest.raises(InputRefused, match="arrays .your arrays., which gives values"):
+    with pytest.raises(InputRefused, match=r"arrays .your arrays., which gives values"):
         task.draw(0)
 
 
@@ -163,10 +163,15 @@ def test_too_small_a_table_of_sums():
         Modular(p=7, share=0.2)
 
 
+def save_lone(path):
+    with open(path, "wb") as file:
+        np.save(file, features())
+
+
 ARCHIVES = {
     "pickled objects": (lambda p: np.savez(p, x=features().astype(object), y=labels()), "run any code"),
     "no y": (lambda p: np.savez(p, x=features(), z=labels()), "x, z in a.npz"),
-    "a lone array": (lambda p: np.save(open(p, "wb"), features()), "a single array in a.npz"),
+    "a lone array": (save_lone, "a single array in a.npz"),
     "no zip": (lambda p: p.write_bytes(b"PK\x03\x04 not a zip at all"), "damaged"),
     "empty": (lambda p: p.write_bytes(b""), "damaged"),
     "text": (lambda p: p.write_text("x,y\n1,2\n"), "damaged"),

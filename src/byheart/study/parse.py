@@ -118,11 +118,11 @@ def task_from(word: str, options: Mapping[str, Any]) -> Any:
     """
     path = Path(word)
     if path.suffix.lower() in TABLES and path.suffix:
-        _must_exist(path)
+        must_exist(path)
         known = find("task", "table").model_fields
         return find("task", "table").of(path, **{k: v for k, v in options.items() if k in known or k == "task"})
     if path.suffix.lower() == ".npz":
-        _must_exist(path)
+        must_exist(path)
         kept = {k: options[k] for k in ("task", "missing", "split") if options.get(k) is not None}
         return find("task", "arrays").from_npz(path, **kept)
     if word in names("task"):
@@ -136,7 +136,8 @@ def task_from(word: str, options: Mapping[str, Any]) -> Any:
     raise unknown_name("task (or a file)", word, names("task"))
 
 
-def _must_exist(path: Path) -> None:
+def must_exist(path: Path) -> None:
+    """Refuse a path that is no file, naming the nearest ones beside it."""
     if not path.is_file():
         near = [str(p) for p in path.parent.glob("*")] if path.parent.is_dir() else []
         raise unknown_name("file", str(path), near or ["(the folder is empty or missing)"])

@@ -105,8 +105,8 @@ class Arrays(Task):
                 do="Make the task again with Arrays.of(x, y).",
             )
         given, show = self._given, is_picture(self._given["x"])
-        check_lengths(given["x"], given["y"])
         x = self._features(given["x"], "x", show)
+        check_lengths(x, given["y"])
         labels = read_labels(given["y"], self.task)
         if "x_test" in given:
             train, test, how = self._given_test(x, labels, show)
@@ -127,8 +127,8 @@ class Arrays(Task):
 
     def _given_test(self, x: np.ndarray, labels: Labels, show: str | None) -> tuple[Examples, Examples, str]:
         raw_x, raw_y = self._given["x_test"], self._given["y_test"]
-        check_lengths(raw_x, raw_y, ("x_test", "y_test"))
         x_test = self._features(raw_x, "x_test", show)
+        check_lengths(x_test, raw_y, ("x_test", "y_test"))
         check_same_shape(x, x_test)
         check_same_scale(self._given["x"], raw_x)
         y_test = read_more_labels(raw_y, labels)

@@ -81,8 +81,10 @@ def read_column(
     """
     present = [text for text in cells if text is not None]
     missing, different = len(cells) - len(present), len(set(present))
-    if different <= 1 and not keep:
-        return _dropped(name, "no cell is filled" if not present else f"always {present[0]!r}", missing)
+    if not present:
+        return _dropped(name, "no cell is filled", missing)
+    if different == 1 and not keep:
+        return _dropped(name, f"always {present[0]!r}", missing)
     if category:
         return _category(name, cells, missing, "as you said")
     numbers = read_numbers(cells, separator)
@@ -154,8 +156,6 @@ def _read_dates(cells: Cells, present: list[str]) -> tuple[np.ndarray, str] | No
 
 
 def _date_forms(present: list[str]) -> list[tuple[Callable[[str], datetime], str]]:
-    if not present:
-        return []
     if all(_ISO.match(text) for text in present):
         return [(datetime.fromisoformat, "date")]
     forms = {"%d.%m.%Y": "day.month.year", "%Y/%m/%d": "year/month/day"}

@@ -1,0 +1,111 @@
+"""Forecast: what an audit would do, without doing it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from byheart.auditing.budget import MEASURE_PART, START_SECONDS
+from byheart.auditing.front import default_learner, probes
+from byheart.auditing.request import Request
+from byheart.engines.inline import Inline
+from byheart.errors import ByheartError
+from byheart.ledger.base import Result
+from byheart.study.keeping import data_from, data_result
+from byheart.study.plan import Settings, Trial
+from byheart.study.session import Session
+
+# Measured on one thread of the two-core build machine: products of small matrices in fleets.
+FLOPS_A_SECOND = 4e10
+# Standard deviation of an example's memorised bits over the reference bits an example, on the default audit.
+SPREAD = 0.6
+
+
+def forecast(request: Request, out: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Steps, done, time, memory and power of the audit that `request` asks for; the data are read, nothing is written.
+
+    Raises:
+        InputRefused: the data cannot be measured truly.
+    """
+    session = Session(request.subject, probes(), out / "ledger", Inline(), Settings(request.device, request.threads))
+    data = _data(session)
+    subject = session.subject
+    offers = {data.output.kind} | ({"test"} if "test" in data.views else set())
+    offers |= {"oracle"} if data.truth.best_loss_nats is not None else set()
+    learner = subject.learner or default_learner(len(data.train), subject.share, settings)
+    session.subject = subject = replace(subject, learner=learner, offers=frozenset(offers))
+    known = session.known_trial()
+    made = session.plan(known or Trial("stacked", 16, None))
+    missing = made.missing(session.ledger)
+    if known is None and learner.fleet:
+        missing = made.steps
+    n, m, k = len(data.train), subject.members, data.output.k
+    train_members = sum(s.about["stop"] - s.about["start"] for s in missing if s.kind == "train" and s.about["learner"]["name"] == learner.name)
+    each = known.cpu_seconds_a_member if known else None
+    source = "measured by a trial here"
+    if each is None and learner.fleet:
+        each, source = _estimated(learner, data, subject.share), "estimated from the number of operations, within a factor of 3"
+    seconds = None if each is None else START_SECONDS + train_members * each * MEASURE_PART / request.jobs
+    if not missing:
+        seconds = 2.0
+    logits = m * (n + sum(len(v) for name, v in data.views.items() if name != "train")) * k * 4
+    return {
+        "steps": len(made.steps),
+        "done": len(made.steps) - len(missing),
+        "to_do": len(missing),
+        "members_to_train": train_members,
+        "seconds": seconds,
+        "seconds_source": source if seconds is not None else "unknown: your own training is not timed before it runs",
+        "memory_bytes": int(250e6 + 4 * logits + 3 * data.train.x.nbytes),
+        "half_width_memorised_bits_share": float(1.96 * SPREAD / np.sqrt(n)),
+        "largest_standard_error_of_a_score": float(0.5 * np.sqrt(1 / (subject.share * m) + 1 / ((1 - subject.share) * m))),
+        "n": n,
+        "members": m,
+        "subject": f"{data.about.get('title', subject.task.name)}, {learner.title(data)}",
+        "inferred": list(data.about.get("inferred", ())),
+        "not_applicable": {answer.probe: answer.reason for answer in made.not_applicable},
+    }
+
+
+def _data(session: Session) -> Any:
+    from byheart.study.plan import draw_step
+
+    found = session.ledger.get(draw_step(session.subject).key)
+    if isinstance(found, Result):
+        return data_from(found)
+    return data_from(data_result(session.subject.task.draw(session.subject.seed)))
+
+
+def _estimated(learner: Any, data: Any, share: float) -> float:
+    """CPU seconds a member from 6 operations a parameter and example seen."""
+    import torch
+
+    try:
+        parameters = sum(p.numel() for p in learner.build(data, torch.Generator()).parameters())
+    except ByheartError:
+        raise
+    return 6 * parameters * share * len(data.train) * learner.steps() / FLOPS_A_SECOND
+
+
+def lines(found: Mapping[str, Any]) -> list[str]:
+    """The forecast in words."""
+    from byheart.records.figures import count, number
+
+    minutes = found["seconds"]
+    time = found["seconds_source"] if minutes is None else f"about {number(minutes, 0)} s ({found['seconds_source']})"
+    said = [
+        f"byheart plan · {found['subject']}",
+        *[f"  {line}" for line in found["inferred"]],
+        f"  steps         {found['steps']}, {found['done']} in the ledger, {found['to_do']} to do",
+        f"  time          {time}",
+        f"  memory        about {number(found['memory_bytes'] / 1e6, 0)} MB a worker",
+        f"  power         memorised share of the bits to about \u00b1{number(100 * found['half_width_memorised_bits_share'], 1)} points "
+        f"from {count(found['n'])} examples (rule of thumb); a single score to \u00b1{number(1.96 * found['largest_standard_error_of_a_score'], 2)} at worst "
+        f"from {found['members']} members",
+    ]
+    said += [f"  not asked     {probe}: {reason}" for probe, reason in found["not_applicable"].items()]
+    return [*said, "Nothing was run."]

@@ -1,0 +1,59 @@
+"""Finished audits in a ledger: found by their digits or their folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from byheart.auditing.document import without_examples
+from byheart.auditing.result import write_whole
+from byheart.errors import UsageError, unknown_name
+from byheart.ledger.base import Result
+from byheart.ledger.sqlite import SqliteLedger
+from byheart.report.page import render
+
+
+def runs(out: Path) -> list[tuple[str, str]]:
+    """(run, title) of every finished audit of the ledger in `out`, newest last."""
+    if not (out / "ledger").is_dir():
+        return []
+    ledger = SqliteLedger(out / "ledger")
+    found = {}
+    for key in ledger.keys("document"):
+        about = ledger.about(key) or {}
+        found[str(about.get("run"))] = str(about.get("title"))
+    ledger.close()
+    return list(found.items())
+
+
+def document_of(run: str, out: Path) -> tuple[Path, dict[str, Any]]:
+    """The folder and document of `run`: digits of a run (the first few do), or an audit's folder (its newest run).
+
+    Raises:
+        UsageError: no such run.
+    """
+    folder = Path(run) if (Path(run) / "ledger").is_dir() else out
+    known = runs(folder)
+    if not known:
+        raise UsageError(expected=f"a ledger with a finished audit in {folder}", came="none", do="Run byheart audit first, or name its folder with --out.")
+    wanted = known[-1][0] if folder != out or run in {"latest", str(out)} else run
+    matches = [name for name, _ in known if name.startswith(wanted)]
+    if len(matches) != 1:
+        raise unknown_name("run", run, [name for name, _ in known])
+    ledger = SqliteLedger(folder / "ledger")
+    document: dict[str, Any] = {}
+    for key in ledger.keys("document"):
+        if (ledger.about(key) or {}).get("run") == matches[0]:
+            found = ledger.get(key)
+            if isinstance(found, Result):
+                document = found.document
+    ledger.close()
+    if not document:
+        raise UsageError(expected=f"the document of run {matches[0]}", came="none", do="Run the audit again.")
+    return folder, document
+
+
+def write_page(document: Mapping[str, Any], target: Path, hide_examples: bool) -> Path:
+    """Write the page of a document."""
+    return write_whole(target, render(without_examples(document) if hide_examples else dict(document)))

@@ -1,0 +1,74 @@
+"""Words of the command line -> a request."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from byheart.auditing.document import cpu_count
+from byheart.auditing.front import make_request
+from byheart.auditing.request import DEFAULT_FLIPS, Request, from_file
+from byheart.errors import UsageError
+from byheart.study import parse
+
+TABLE_ONLY = ("target", "categorical", "drop")
+DEFAULTS = {"members": 64, "share": 0.7, "seed": 0, "device": "auto", "returns": "auto", "out": Path("byheart-audit")}
+OPTIONS = {"setting": "set", "lever": "lever", "categorical": "categorical", "drop": "drop"}
+
+
+def request_from_words(words: Mapping[str, Any], jobs: str) -> tuple[Request, dict[str, Any]]:
+    """The request that the words of `byheart audit` ask for, and the settings of a learner not yet chosen.
+
+    Raises:
+        UsageError: a wrong word or option; InputRefused: a file that cannot be read.
+    """
+    subject = words["subject"]
+    settings = parse.pairs(words["setting"] or (), "--set")
+    options = {name: words[name] for name in (*TABLE_ONLY, "task", "missing", "split") if words[name]}
+    notes: tuple[str, ...] = ()
+    learner, flip = None, words["flip"]
+    if subject.endswith(".py"):
+        parse.must_exist(Path(subject))
+        kept = {name: value for name, value in options.items() if name not in TABLE_ONLY}
+        found = from_file(Path(subject), kept, words["returns"])
+        task, learner, notes = found.task, found.learner, tuple(found.notes)
+    elif subject:
+        task = parse.task_from(subject, options)
+    else:
+        task = parse.spec("task", "fashion", {})
+        flip = DEFAULT_FLIPS if flip is None else flip
+    wrong = [f"--{name}" for name in TABLE_ONLY if words[name] and task.name != "table"]
+    if wrong:
+        raise UsageError(expected=f"a table (.csv or .parquet) for {wrong[0]}", came=subject or "no subject", do="Leave it out.")
+    if words["learner"]:
+        if learner is not None:
+            raise UsageError(expected="one learner", came=f"--learner and the one of {subject}", do="Leave --learner out.")
+        learner = parse.estimator(words["learner"], settings)
+        settings = {}
+    request = make_request(
+        task, learner, levers=words["lever"] or (), members=words["members"], share=words["share"], flip=flip,
+        seed=words["seed"], device=words["device"], jobs=_jobs(jobs), budget=words["budget"], settings=settings,
+        command=command(words), notes=notes,
+    )  # fmt: skip
+    return request, settings
+
+
+def _jobs(word: str) -> int:
+    if word == "auto":
+        return min(8, cpu_count())
+    if not word.isdigit() or int(word) < 1:
+        raise UsageError(expected="--jobs as a whole number or auto", came=repr(word), do="Try --jobs 2.")
+    return int(word)
+
+
+def command(words: Mapping[str, Any]) -> str:
+    """The command that asks for the same audit: the subject, and the options that are not as they stand by default."""
+    said = ["byheart", "audit"] + ([words["subject"]] if words["subject"] else [])
+    for name, value in words.items():
+        if name == "subject" or value in (None, [], ()) or value == DEFAULTS.get(name):
+            continue
+        for item in value if isinstance(value, list) else [value]:
+            said += [f"--{OPTIONS.get(name, name)}", str(item)]
+    return shlex.join(said)

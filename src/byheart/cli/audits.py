@@ -1,0 +1,145 @@
+"""`byheart audit` and `byheart plan`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from byheart.auditing.request import Request
+
+Subject = Annotated[str, typer.Argument(metavar="[SUBJECT]", help="A task's name, data.csv, .parquet, .npz or my_audit.py. Nothing: embedded images with planted label noise.")]
+Target = Annotated[str | None, typer.Option("--target", help="Column of a table to predict.")]
+TaskType = Annotated[str | None, typer.Option("--task", help="classes or values, where it should not be inferred.")]
+Categorical = Annotated[list[str] | None, typer.Option("--categorical", help="Column to read as categories; may be repeated.")]
+Drop = Annotated[list[str] | None, typer.Option("--drop", help="Column to leave out; may be repeated.")]
+Missing = Annotated[str | None, typer.Option("--missing", help="refuse or impute missing features.")]
+Split = Annotated[float | None, typer.Option("--split", help="Share held out by hash of the row (0.2).")]
+Flip = Annotated[float | None, typer.Option("--flip", help="Share of training labels to redraw as a control whose truth is known.")]
+Learner = Annotated[str | None, typer.Option("--learner", help="mlp, conv, neighbours, ridge, or a scikit-learn class such as RandomForestClassifier.")]
+Setting = Annotated[list[str] | None, typer.Option("--set", help="Setting of the learner, NAME=VALUE; may be repeated.")]
+LeverOption = Annotated[list[str] | None, typer.Option("--lever", help="weight-decay=0.001, dropout=0.5, label-smoothing=0.1 or early-stop=8; may be repeated.")]
+Members = Annotated[int, typer.Option("--members", help="Models on random subsets; more make intervals narrower.")]
+Share = Annotated[float, typer.Option("--share", help="Part of the examples that each member sees.")]
+Seed = Annotated[int, typer.Option("--seed", help="The root seed.")]
+Budget = Annotated[str | None, typer.Option("--budget", help="Time to spend, such as 60s or 5m; cuts members, never epochs.")]
+Jobs = Annotated[str, typer.Option("--jobs", help="Worker processes, or auto; changes no number.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+Returns = Annotated[str, typer.Option("--returns", help="What a model of yours returns: auto, logits, probabilities, labels or values.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder of the report and the ledger.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the document on standard output and nothing else there.")]
+Hide = Annotated[bool, typer.Option("--hide-examples", help="Leave only ids of examples in the report.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
+
+
+def audit(
+    subject: Subject = "",
+    target: Target = None,
+    task: TaskType = None,
+    categorical: Categorical = None,
+    drop: Drop = None,
+    missing: Missing = None,
+    split: Split = None,
+    flip: Flip = None,
+    learner: Learner = None,
+    setting: Setting = None,
+    lever: LeverOption = None,
+    members: Members = 64,
+    share: Share = 0.7,
+    seed: Seed = 0,
+    budget: Budget = None,
+    jobs: Jobs = "auto",
+    device: Device = "auto",
+    returns: Returns = "auto",
+    out: Out = Path("byheart-audit"),
+    json: AsJson = False,
+    hide_examples: Hide = False,
+    quiet: Quiet = False,
+) -> None:
+    """Measure what a model trained this way has memorised and what it has understood."""
+    from byheart.auditing.front import run
+    from byheart.cli.progress import Progress
+    from byheart.cli.summary import print_json, summary
+
+    words = {k: v for k, v in locals().items() if k in _WORDS}
+    request, settings = _request(words, jobs)
+    must_be_writable(out)
+    with Progress(quiet) as progress:
+        found = run(request, out, settings=settings, say=progress.say, progress=progress)
+    page = found.save(out / "report.html", hide_examples)
+    document = found.save(out / "report.json", hide_examples)
+    if json:
+        print_json(found.to_dict(hide_examples))
+    else:
+        typer.echo(summary(found.to_dict(), str(page), str(document)))
+
+
+def plan(
+    subject: Subject = "",
+    target: Target = None,
+    task: TaskType = None,
+    categorical: Categorical = None,
+    drop: Drop = None,
+    missing: Missing = None,
+    split: Split = None,
+    flip: Flip = None,
+    learner: Learner = None,
+    setting: Setting = None,
+    lever: LeverOption = None,
+    members: Members = 64,
+    share: Share = 0.7,
+    seed: Seed = 0,
+    jobs: Jobs = "auto",
+    device: Device = "auto",
+    returns: Returns = "auto",
+    out: Out = Path("byheart-audit"),
+    json: AsJson = False,
+) -> None:
+    """Say what an audit would do: steps, done, time, memory, power. Runs nothing."""
+    from byheart.auditing.forecast import forecast, lines
+    from byheart.cli.summary import print_json
+
+    words = {k: v for k, v in locals().items() if k in _WORDS} | {"budget": None}
+    request, settings = _request(words, jobs)
+    found = forecast(request, out, settings)
+    if json:
+        print_json(found)
+    else:
+        typer.echo("\n".join(lines(found)))
+
+
+_WORDS = {
+    "subject", "target", "task", "categorical", "drop", "missing", "split", "flip", "learner", "setting", "lever",
+    "members", "share", "seed", "budget", "device", "returns", "out",
+}  # fmt: skip
+
+
+def _request(words: dict[str, Any], jobs: str) -> tuple[Request, dict[str, Any]]:
+    from byheart.auditing.words import request_from_words
+
+    return request_from_words(words, jobs)
+
+
+def must_be_writable(out: Path) -> None:
+    """Refuse a folder that cannot be written before anything is computed.
+
+    Raises:
+        OutputRefused: the folder is read-only, full or a file.
+    """
+    import os
+
+    from byheart.errors import OutputRefused
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / f".byheart-{os.getpid()}"
+        probe.write_bytes(b"1" * 4096)
+        probe.unlink()
+    except OSError as error:
+        raise OutputRefused(
+            expected=f"a folder that can be written, {out}",
+            came=f"{error.strerror or error}",
+            do="Nothing was lost. Choose another with --out.",
+        ) from None

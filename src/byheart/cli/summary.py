@@ -1,0 +1,77 @@
+"""What a finished audit prints: about ten lines with intervals, or one JSON document."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on standard output."""
+    json.dump(document, sys.stdout, indent=1, ensure_ascii=False, allow_nan=False)
+    sys.stdout.write("\n")
+
+
+def summary(document: dict[str, Any], page: str, data: str) -> str:
+    """About ten lines: the headline, what is memorised, the gap, planted against found, verdicts, where to look."""
+    from byheart.records.figures import count, percent
+    from byheart.records.quantity import Quantity
+
+    subject = document["subject"]
+    found = {
+        name: Quantity.model_validate(quantity)
+        for finding in document["findings"].values()
+        for name, quantity in finding.get("quantities", {}).items()
+    }
+    lines = [
+        f"byheart audit · {subject['title']} · {count(subject['n'])} {subject['nouns']}, {subject['members']} members · run {subject['run']}"
+    ]
+    parts = [found.get(f"{name}_bits_share") for name in ("understood", "memorised", "left")]
+    if all(parts):
+        for label, part in zip(("Understood", "By heart", "Not learned"), parts):
+            lines.append(_line(label, part, f"of the {_bits(found['reference_bits'])} reference bits of the labels"))
+    if "memorised_share" in found:
+        share = found["memorised_share"]
+        lines.append(_line("Depend", share, f"of the {subject['nouns']} are right at least 25 points more often when seen; by chance {percent(share.null or 0)}"))
+    unit = "accuracy" if subject["kind"] == "classes" else "r2"
+    for label, name, words in (
+        ("Seen", f"train_{unit}", "right on labels that were trained on" if unit == "accuracy" else "R2 on values that were trained on"),
+        ("New", f"test_{unit}", f"right on {count(subject['n_test'])} new {subject['nouns']}" if unit == "accuracy" else f"R2 on {count(subject['n_test'])} new {subject['nouns']}"),
+        ("Gap", "gap", "between seen and left out, on the same labels"),
+    ):
+        if name in found:
+            lines.append(_line(label, found[name], words))
+    if "reliability_probability" in found:
+        lines.append(_line("Reliable", found["reliability_probability"], "Spearman of the scores of two halves of the members (probability form)"))
+    planted = document["planted"]
+    if planted and "found" in planted:
+        auc = found.get("planted_auc")
+        lines.append(
+            f"  Planted       {planted['changed']} labels really changed ({planted['redrawn']} redrawn), {planted['found']} found among the "
+            f"{planted['changed']} of largest held-out loss"
+            + (f"; AUC {_text(auc)}" if auc else "")
+        )
+    lines += [f"  {v['code']} {v['outcome']:<9} {v['title']}" for v in document["verdicts"] if v["outcome"] in {"issue", "tip", "withheld"}]
+    for finding in document["findings"].values():
+        if finding["status"] == "failed":
+            lines.append(f"  failed        {finding['probe']}: {finding['error']}")
+    lines += [f"  note          {note}" for note in document["provenance"]["notes"]]
+    lines.append(f"Report  {page}   Data  {data}")
+    return "\n".join(lines)
+
+
+def _text(quantity: Any) -> str:
+    from byheart.records.figures import interval_text, value_text
+
+    return f"{value_text(quantity)} {interval_text(quantity)}".strip()
+
+
+def _line(label: str, quantity: Any, words: str) -> str:
+    return f"  {label:<13} {_text(quantity):<26} {words}"
+
+
+def _bits(quantity: Any) -> str:
+    from byheart.records.figures import bits
+
+    return bits(quantity.value, quantity.interval)
