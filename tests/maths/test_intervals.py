@@ -54,6 +54,7 @@ def test_new_examples_interval_covers_fresh_draws_and_examples_alone_do_not():
         moving_audit,
         lambda o: new_examples_interval(o, 200, 60),
         audits,
+        1,
     )
     assert 0.95 - tolerance < covered <= 1
     broken, _ = coverage(moving_audit, examples_alone, audits, 1)

@@ -17,9 +17,10 @@ from byheart.errors import InputRefused
 from byheart.maths.inputs import array, is_binary, members_mask, same_shape
 from byheart.maths.sides import side_means
 
-# part of the variance between members (sampling removed) that is due to examples acting one by one; the rest, seeds
-# and joint effects, averages out over members. It cannot be told apart with fewer members than examples: 1 is exact
-# for effects that add up and too wide for networks (99.4 % covered), 1/2 too narrow for the former (89 %)
+# part of the variance between members (sampling removed) due to examples acting one by one; the rest,
+# seeds and joint effects, averages out over members. The two cannot be told apart with few members:
+# 1 is exact for effects that add up and too wide for networks (99.4 % covered), 1/2 too narrow for the
+# former (89 %)
 ONE_BY_ONE = 0.75
 # the variance between members less its sampling part is noisy: at least so much of it is kept
 KEPT = 0.25
@@ -277,4 +278,5 @@ class _Bank:
         seen = np.where(self.mask, psi, 0.0).sum(1) / np.maximum(self.mask.sum(1), 1)
         both = 2 * ratio * float(np.cov(seen, effects)[0, 1])
 
-    XX
+        training = ONE_BY_ONE * ratio * max(between - noise, KEPT * between)
+        return examples + max(0.0, training + both)

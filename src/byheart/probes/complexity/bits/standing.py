@@ -142,20 +142,19 @@ def _accuracy_move(bank: Bank, run: Run, best: int, last: int, rng: np.random.Ge
 
 
 def _sentence(trail: list[Waypoint], budget: Budgets) -> str:
-    opening = "Shares of the label bits of a model trained this way"
     if len(trail) < 3:
-        return f"{opening}; the poles are what a lookup table and the task's own truth would score."
+        return f"The poles are what a lookup table and the task's own truth would score."
     best = max(trail[1:], key=lambda point: point.understood)
     end = trail[-1]
     if best.epoch != end.epoch and end.memorised - best.memorised > 0.02:
         fell = best.understood - end.understood
         change = "did not grow" if fell < 0.01 else f"fell by {number(100 * fell, 1)} points"
         return (
-            f"{opening}; the trail is epoch by epoch. It understood first, then learned by heart: after epoch "
+            f"It understood first, then learned by heart: after epoch "
             f"{best.epoch} memory grew from {percent(best.memorised, 0)} to {percent(end.memorised, 0)}, understanding {change}."
         )
     return (
-        f"{opening}; the trail is epoch by epoch. Understanding was still growing at the last epoch, with "
+        f"Understanding was still growing at the last epoch, with "
         f"{percent(end.memorised, 0)} memorised."
     )
 
