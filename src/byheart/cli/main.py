@@ -7,7 +7,7 @@ import sys
 import typer
 
 from byheart.cli.audits import audit, plan
-from byheart.cli.reading import list_names, report, show
+from byheart.cli.reading import list_names, list_words, report, show
 
 app = typer.Typer(
     name="byheart",
@@ -15,29 +15,18 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    add_completion=True,
+    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("audit")(audit)
 app.command("plan")(plan)
-app.command("list")(list_names)
+app.command("list", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(list_words)
 app.command("show")(show)
 app.command("report")(report)
 
 
-def _version(asked: bool) -> None:
-    if asked:
-        from importlib.metadata import version
-
-        typer.echo(f"byheart {version('byheart')}")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
-    debug: bool = typer.Option(False, "--debug", help="Show our own traceback when something of ours breaks."),
-) -> None:
+@app.callback(epilog="byheart --version prints the version; --debug anywhere shows our own traceback when something breaks.")
+def _root() -> None:
     """Know what your model knows by heart, and what it has understood."""
 
 
@@ -47,6 +36,13 @@ def main() -> None:
     if debug:
         sys.argv = [word for word in sys.argv if word != "--debug"]
     try:
+        # By hand: typer reads any word through pydantic, and these two must cost nothing.
+        if sys.argv[1:] == ["--version"]:
+            from importlib.metadata import version
+
+            return print(f"byheart {version('byheart')}")
+        if sys.argv[1:2] == ["list"] and "--help" not in sys.argv and "-h" not in sys.argv:
+            return list_names(sys.argv[2:])
         code = app(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except KeyboardInterrupt:
@@ -58,15 +54,13 @@ def main() -> None:
 
 
 def _told(error: Exception) -> tuple[str, int]:
-    import click
-
     from byheart.errors import ByheartError
 
     if isinstance(error, ByheartError):
         return f"byheart: {error}", error.exit_code
-    if isinstance(error, click.exceptions.Abort):
+    if isinstance(error, typer.Abort):
         return "Interrupted. Everything finished is kept: the same command goes on from there.", 130
-    if isinstance(error, click.ClickException):
+    if hasattr(error, "format_message"):  # typer's own usage errors, of a class it does not export
         return f"byheart: {error.format_message()}\nTry: byheart --help", 2
     if isinstance(error, BrokenPipeError):
         return "", 0

@@ -7,23 +7,27 @@ from typing import Annotated
 
 import typer
 
-Kind = Annotated[str, typer.Argument(metavar="[KIND]", help="task, learner, lever, probe, verdict or run; nothing: all but runs.")]
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's digits, or the folder of an audit.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder of the ledger.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Hide = Annotated[bool, typer.Option("--hide-examples", help="Leave only ids of examples in the report.")]
 
 
-def list_names(kind: Kind = "", out: Out = Path("byheart-audit"), json: AsJson = False) -> None:
-    """List what there is: tasks, learners, levers, probes, verdicts, or the runs of a ledger."""
+def list_words(ctx: typer.Context) -> None:
+    """List what there is: [KIND] is task, learner, lever, probe, verdict or run; --out DIR, --json."""
+    list_names(ctx.args)
+
+
+def list_names(words: list[str]) -> None:
+    """List the names of a kind, or of all kinds but runs."""
     from byheart.registry import BUILT_IN, names
 
-    if kind in {"run", "runs"}:
+    kind, out, json = listed_words(words)
+    if kind == "run":
         from byheart.auditing.runs import runs
 
-        found = {"run": {run: title for run, title in runs(out)}}
+        found = {"run": dict(runs(out))}
     else:
-        kind = kind.removesuffix("s")
         found = {each: names(each) for each in ([kind] if kind else BUILT_IN)}
     if json:
         from byheart.cli.summary import print_json
@@ -34,6 +38,32 @@ def list_names(kind: Kind = "", out: Out = Path("byheart-audit"), json: AsJson =
         typer.echo(f"{each}s" if lines else f"no {each}s in {out}")
         for name, line in lines.items():
             typer.echo(f"  {name:<24} {line}")
+
+
+def listed_words(words: list[str]) -> tuple[str, Path, bool]:
+    """KIND, the folder after --out, and whether --json was given.
+
+    Raises:
+        UsageError: another option, or more than one kind.
+
+    Example:
+        >>> listed_words(["tasks", "--json"])
+        ('task', PosixPath('byheart-audit'), True)
+    """
+    from byheart.errors import UsageError
+
+    kinds, out, json = [], Path("byheart-audit"), False
+    rest = iter(words)
+    for word in rest:
+        if word == "--json":
+            json = True
+        elif word == "--out" or word.startswith("--out="):
+            out = Path(word.partition("=")[2] or next(rest, "byheart-audit"))
+        else:
+            kinds.append(word.removesuffix("s"))
+    if len(kinds) > 1 or any(kind.startswith("-") for kind in kinds):
+        raise UsageError(expected="byheart list [KIND] [--out DIR] [--json]", came=" ".join(words), do="Try: byheart list task.")
+    return (kinds[0] if kinds else ""), out, json
 
 
 def show(run: RunName, out: Out = Path("byheart-audit"), json: AsJson = False) -> None:

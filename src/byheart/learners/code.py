@@ -224,7 +224,7 @@ class _Reader:
     def _function(self, function: types.FunctionType, what: str) -> None:
         code = function.__code__
         file = Path(code.co_filename)
-        if is_foreign(None, file):
+        if is_foreign(function.__globals__.get("__name__"), file):
             self.put("foreign", _foreign_name(function))
             return self._wrapped(function, what)  # the user's function in someone else's decorator
         self._source(code, what)

@@ -17,9 +17,13 @@ Returns = Literal["auto", "logits", "probabilities", "scores", "labels", "values
 BATCH = 1024  # examples a forward pass of a user's torch module
 
 
+class Diverged(InputRefused):
+    """The outputs of one model are NaN or infinite; others may be fine."""
+
+
 def read(
     model: Any, x: np.ndarray, data: Data, returns: Returns = "auto"
-) -> tuple[np.ndarray, np.ndarray | None, str]:
+) -> tuple[np.ndarray, np.ndarray | None, Returns]:
     """What does a trained model say about the examples x, as logits?
 
     - probabilities p (rows >= 0 that sum to 1 within 1e-3, or a `predict_proba`): log max(p, 1 / (n + 2)),
@@ -34,15 +38,17 @@ def read(
             on the array.
         x: (n_view, ...) inputs.
         data: says what must be given, and how many training examples there are.
-        returns: what the outputs are; `auto` looks at the model and the numbers.
+        returns: what the outputs are; `auto` looks at the model and the numbers. An estimator's methods
+            say it themselves, but for `labels`, which uses `predict` alone.
 
     Returns:
         logits (n_view, k) float64; predicted (n_view,) where the model names a class itself, else None;
         what the outputs were: `logits`, `probabilities`, `scores`, `labels` or `values`.
 
     Raises:
-        InputRefused: wrong shape (expected and actual are said), NaN or infinite outputs, labels that are
-            none, probabilities that do not sum to 1.
+        InputRefused: wrong shape (expected and actual are said), labels that are none, probabilities that
+            do not sum to 1.
+        Diverged: NaN or infinite outputs.
 
     Cost: one pass of the model; two for classifiers with probabilities (their `predict` may have its own
     threshold).
@@ -58,14 +64,15 @@ def read(
         ('probabilities', [[0.25, 0.75]])
     """
     if hasattr(model, "predict") and not _is_module(model):
-        raw, predicted, kind = _estimator_outputs(model, x, data)
-        kind = kind if returns == "auto" else returns
+        raw, predicted, kind = _estimator_outputs(model, x, data, returns)
     else:
         raw, predicted = (_module_outputs(model, x) if _is_module(model) else model(x)), None
         kind = returns
     array = _numeric(raw)
     if data.output.kind == "values":
         return _values(array, len(x)), None, "values"
+    if array.shape[:1] == (len(x),):
+        _must_be_finite(array)  # before anything is guessed from the numbers
     kind = _kind(array, kind, len(x), data.output.k)
     if kind == "labels":
         labels = _labels(array, len(x), data.output.k)
@@ -130,11 +137,15 @@ def _module_outputs(module: Any, x: np.ndarray) -> np.ndarray:
     return np.concatenate(parts) if all(part.ndim for part in parts) else parts[0]
 
 
-def _estimator_outputs(model: Any, x: np.ndarray, data: Data) -> tuple[Any, np.ndarray | None, str]:
+def _estimator_outputs(
+    model: Any, x: np.ndarray, data: Data, returns: str
+) -> tuple[Any, np.ndarray | None, str]:
     named = model.predict(x)
     if data.output.kind == "values":
         return named, None, "values"
     classes = getattr(model, "classes_", None)
+    if returns == "labels":
+        return named, None, "labels"
     if hasattr(model, "predict_proba"):
         raw, kind = _numeric(model.predict_proba(x)), "probabilities"
     elif hasattr(model, "decision_function"):
@@ -212,10 +223,12 @@ def _matrix(array: np.ndarray, kind: str, n: int, k: int) -> np.ndarray:
         one = array.reshape(n)
         array = np.stack([1 - one if kind == "probabilities" else np.zeros(n), one], axis=1)
     _must_be(array.shape == (n, k), f"{kind} of shape ({n}, {k}): examples by classes", f"{array.shape}")
-    _must_be(bool(np.isfinite(array).all()), "finite outputs", "NaN or infinite ones")
+    _must_be_finite(array)
     if kind == "probabilities":
-        fine = (array >= -1e-6).all() and (abs(array.sum(1) - 1) <= 1e-3).all()
-        _must_be(bool(fine), "probabilities that sum to 1 in every row", f"sums from {array.sum(1).min():.3g}")
+        sums = array.sum(1)
+        fine = (array >= -1e-6).all() and (abs(sums - 1) <= 1e-3).all()
+        came = f"sums {sums[:3].round(3).tolist()}, ..."
+        _must_be(bool(fine), "probabilities >= 0 that sum to 1 in every row", came)
     return array
 
 
@@ -223,7 +236,8 @@ def _labels(array: np.ndarray, n: int, k: int) -> np.ndarray:
     """(n,) int64 class numbers."""
     _must_be(array.shape in {(n,), (n, 1)}, f"labels of shape ({n},)", f"{array.shape}")
     labels = array.reshape(n)
-    whole = np.isfinite(labels).all() and np.array_equal(labels, np.round(labels))
+    _must_be_finite(labels)
+    whole = np.array_equal(labels, np.round(labels))
     fine = whole and (n == 0 or (labels.min() >= 0 and labels.max() < k))
     _must_be(bool(fine), f"labels among 0..{k - 1}", f"{labels[:5].tolist()}, ...")
     return labels.astype(np.int64)
@@ -232,8 +246,13 @@ def _labels(array: np.ndarray, n: int, k: int) -> np.ndarray:
 def _values(array: np.ndarray, n: int) -> np.ndarray:
     """(n, 1) from (n,) or (n, 1); anything else would be broadcast to n x n in a squared error."""
     _must_be(array.shape in {(n,), (n, 1)}, f"values of shape ({n},) or ({n}, 1)", f"{array.shape}")
-    _must_be(bool(np.isfinite(array).all()), "finite outputs", "NaN or infinite ones")
+    _must_be_finite(array)
     return array.reshape(n, 1)
+
+
+def _must_be_finite(array: np.ndarray) -> None:
+    if not np.isfinite(array).all():
+        raise Diverged("finite outputs", "NaN or infinite ones from the model", "Lower the learning rate.")
 
 
 def _must_be(fine: bool, expected: str, came: str) -> None:

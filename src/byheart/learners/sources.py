@@ -118,7 +118,7 @@ def own_lines(error: BaseException, path: str | Path | None) -> str:
         >>> own_lines(ValueError("no"), None)
         'ValueError: no'
     """
-    said = "".join(traceback.format_exception_only(error)).strip()
+    said = " ".join("".join(traceback.format_exception_only(error)).split())
     frames = [f for f in traceback.extract_tb(error.__traceback__) if path and _same(f.filename, path)]
     lines = [f"{Path(f.filename).name} line {f.lineno}: {f.line}" for f in frames[-3:]]
     return "; ".join([*lines, said])
@@ -185,8 +185,9 @@ def is_foreign(module: str | None, file: Path) -> bool:
 
 @functools.cache
 def version_of(module: str) -> str:
+    """The version of the package that a module is of; Python's where it has none."""
     top = module.partition(".")[0]
-    said = getattr(sys.modules.get(top), "__version__", None)
+    said = vars(sys.modules[top]).get("__version__") if top in sys.modules else None
     if isinstance(said, str):
         return said
     try:
@@ -210,7 +211,10 @@ def _module_at(path: Path) -> types.ModuleType:
     root = root_of(path)
     if root != path.parent:
         parts = path.relative_to(root).with_suffix("").parts
-        return importlib.import_module(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+        module = importlib.import_module(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+        if not _same(module.__file__ or "", path):
+            raise ImportError(f"another module is called {module.__name__}: {module.__file__}")
+        return module
     name = f"byheart_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

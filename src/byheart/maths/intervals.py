@@ -17,11 +17,10 @@ from byheart.errors import InputRefused
 from byheart.maths.inputs import array, is_binary, members_mask, same_shape
 from byheart.maths.sides import side_means
 
-# part of the variance between members (sampling removed) due to examples acting one by one; the rest,
-# seeds and joint effects, averages out over members. The two cannot be told apart with few members:
-# 1 is exact for effects that add up and too wide for networks (99.4 % covered), 1/2 too narrow for the
-# former (89 %)
-ONE_BY_ONE = 0.75
+# part of the variance between members (sampling removed) due to examples acting one by one; the rest, seeds and
+# joint effects, averages out over members. The two cannot be told apart with few members: 1 is exact for effects
+# that add up but covered 99.4 % where seeds matter; lower values were too narrow where labels are few
+ONE_BY_ONE = 0.6
 # the variance between members less its sampling part is noisy: at least so much of it is kept
 KEPT = 0.25
 # half width around the threshold in which the density of scores is taken: wide enough to reach the scores
@@ -103,10 +102,10 @@ def budget_share_intervals(
 
     examples (g: groups) + training set + what the two share. r = (n - d)/d, d examples left out by a member.
     T is the variance between members of their effects t_j: the mean over its unseen and seen examples of the
-    member's bits less the example's own mean, signed as in phi; N the part of T that comes from averaging
-    over finitely many examples; C the covariance over members of t_j with the mean of psi over what j saw (a
-    training set with more wrong labels has both more of them to measure and worse members). h = 3/4, set by
-    simulation, see the module.
+    member's bits less the mean of the other members of that side, signed as in phi; N the part of T that
+    comes from averaging over finitely many examples; C the covariance over members of t_j with the mean of psi
+    over what j saw (a training set with more wrong labels has both more of them to measure and worse
+    members). h = 0.6, checked by simulation, see the module.
 
     Range of the value: about [0, 1]; the interval is not clipped, for understood may be below 0. Rote:
     memorised 1; Oracle: memorised 0; a model that knows nothing: left 1.
@@ -254,7 +253,10 @@ class _Bank:
             )
         values, self.mask = values[:, self.kept], mask[:, self.kept]
         self.inside, self.outside = side_means(values, self.mask)
-        self.residual = values - np.where(self.mask, self.inside, self.outside)
+        # against the other members of the side: the plain mean holds the member itself and hides 1/t of its effect
+        count = np.where(self.mask, self.mask.sum(0), (~self.mask).sum(0))
+        others = np.where(count > 1, count / np.maximum(count - 1, 1), 0.0)
+        self.residual = (values - np.where(self.mask, self.inside, self.outside)) * others
         places = (
             np.arange(len(self.kept)) if groups is None else np.unique(groups, return_inverse=True)[1].ravel()
         )

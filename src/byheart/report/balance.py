@@ -34,7 +34,7 @@ def _balance(balance: dict, who: str, total: int) -> str:
     layers = [layer("point", [{"x": 0, "y": 0}], {"x": xs.encoding("x", "bottom"), "y": ys.encoding("y", "left")}, opacity=0)]
     layers.append(layer("rule", [{"x": 0, "y": 1, "x2": 1, "y2": 0}], ends, stroke="left", strokeWidth=1))
     rest = 1 - x - y
-    if 0.005 < rest < 0.6 and y <= 1:
+    if _left_shown(x, y, rest):
         layers.append(layer("rule", [{"x": x, "y": y, "x2": x + rest, "y2": y}], ends, stroke="left", strokeWidth=1.25, strokeDash=[2, 2]))
     steps = [(step["memorised"], step["understood"]) for step in trail]
     if steps:
@@ -54,7 +54,8 @@ def _balance(balance: dict, who: str, total: int) -> str:
         look = {"fill": "muted", "size": 56} if shape == "diamond" else {"fill": "paper", "stroke": "ink", "strokeWidth": 1.5, "size": 76}
         if rows:
             layers.append(layer("point", rows, plain, shape=shape, **look))
-    standing = [(xs(one["memorised"]), ys(one["understood"])) for one in others] + [(xs(x), ys(y))]
+    standing = [(xs(one["memorised"]), ys(one["understood"])) for one in others] + [(xs(x), ys(y)), (xs(x + rest), ys(y))]
+    standing += [(xs(one["memorised"]) + 70, ys(one["understood"])) for one in balance.get("rivals") or []]
     diagonal, boxes = _along_diagonal(xs, ys, standing)
     layers += [diagonal, *words(_words(balance, who, xs, ys, rest, wide, boxes))]
     layers += words([
@@ -79,7 +80,7 @@ def _words(balance: dict, who: str, xs: Scale, ys: Scale, rest: float, wide: boo
     here = (xs(model["memorised"]["value"]), ys(model["understood"]["value"]))
     steps = [(xs(step["memorised"]), ys(step["understood"])) for step in trail]
     line = along([(xs(0), ys(1)), (xs(1), ys(0))], every=40)
-    obstacles = line + boxes + boxes + along(steps) + [(here[0] - 8, here[1] - 8, here[0] + 8, here[1] + 8)]
+    obstacles = line + boxes + along(steps) + [(here[0] - 8, here[1] - 8, here[0] + 8, here[1] + 8)]
     others = [("poles", pole) for pole in balance.get("poles") or []] + [("rivals", rival) for rival in balance.get("rivals") or []]
     for _, one in others:
         at = (xs(one["memorised"]), ys(one["understood"]))
@@ -95,12 +96,17 @@ def _words(balance: dict, who: str, xs: Scale, ys: Scale, rest: float, wide: boo
             name = "untrained, or chance" if wide else name
         sides = ("right", "left", "above right", "below left", "above", "below", "above left", "below right")
         labels.append(Label(name, (at,), "ink" if kind == "poles" else "muted", kind == "poles", gap=12, sides=sides, tail=note))
-    if 0.02 < rest < 0.6 and trail:
+    if _left_shown(model["memorised"]["value"], model["understood"]["value"], rest) and rest > 0.02:
         far = xs(model["memorised"]["value"] + rest)
         labels.append(Label(f"{percent(rest, 0)} left", ((far, here[1]),), size=12, sides=("right", "above right"), gap=6))
     labels += _epochs(trail, steps, here, wide)
     frame = (xs.pixels[0] + 2, -4.0, xs.pixels[1] + 6, ys.pixels[0] - 2)
     return place(labels, obstacles, frame)
+
+
+def _left_shown(x: float, y: float, rest: float) -> bool:
+    """Whether the way from the model to the diagonal lies in the chart."""
+    return 0.005 < rest < 0.6 and 0 <= y <= 1 and x >= 0
 
 
 def _epochs(trail: list[dict], steps: list[tuple[float, float]], here: tuple[float, float], wide: bool) -> list[Label]:
@@ -109,7 +115,8 @@ def _epochs(trail: list[dict], steps: list[tuple[float, float]], here: tuple[flo
     if first is None:
         return []
     sides = ("right", "below right", "above right", "left")
-    labels = [Label(f"epoch {number(trail[first]['epoch'])}", (steps[first],), gap=6, sides=sides)]
+    near = first > 0 and math.dist(steps[first], steps[0]) < 20
+    labels = [] if near else [Label(f"epoch {number(trail[first]['epoch'])}", (steps[first],), gap=6, sides=sides)]
     last = here
     for i in range(len(trail) - 2, first, -1):
         apart = max(abs(steps[i][0] - last[0]), abs(steps[i][1] - last[1]))

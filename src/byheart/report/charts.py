@@ -12,6 +12,7 @@ from byheart.report.labels import LINE, Box, Label, Placed, along, dodge, place,
 
 WIDE, NARROW = 620, 328
 MOST_MARKS = 1000
+MOST_LABELS = 24  # marks beyond have their words on hover and in the table
 _BOLD = {"understood", "memorised"}
 _SHAPES = {"dot": "circle", "ring": "circle", "square": "square", "diamond": "diamond"}
 
@@ -247,4 +248,4 @@ def _inside(chart: Chart, xs: Scale, ys: Scale, ends: bool, frame: Box) -> list[
     for cell in chart.cells:
         if cell.count * 8 > peak ** 0.5 and xs.shows(cell.x[0]) and ys.shows(cell.y[0]):
             obstacles.append((xs(cell.x[0]), ys(cell.y[1]), xs(cell.x[1]), ys(cell.y[0])))
-    return place(labels, obstacles, frame)
+    return place(labels[:MOST_LABELS], obstacles, frame)

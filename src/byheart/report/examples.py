@@ -7,7 +7,7 @@ import base64
 from byheart.records.finding import Exhibit, Exhibits
 
 FIELDS = 5  # columns of a table of examples
-FIRST = {"pictures": (5, 7), "rows": (2, 3), "text": (2, 3), "ids": (5, 7)}
+FIRST = {"pictures": (5, 7), "rows": (2, 2), "text": (2, 2), "ids": (5, 7)}
 
 
 def gallery(record: Exhibits, known: dict[str, dict], noun: str, first: bool = False) -> dict:

@@ -28,7 +28,8 @@ def headline(subject: dict, findings: dict[str, Answer]) -> list[Run]:
     reason = _why(findings.get("complexity/bits"))
     if fallback:
         return [*fallback, ("", f" What it knows by heart is {reason}")]
-    return [("", f"The headline is {reason}")]
+    who = WHOM["recipe"]
+    return [("", f"How much {who} knows by heart is {reason}")]
 
 
 def _balance_sentence(subject: dict, understood: Quantity, memorised: Quantity, left: Quantity) -> list[Run]:
@@ -92,12 +93,12 @@ def _exact(of: Quantity) -> list[Run]:
 
 def _why(answer: Answer | None) -> str:
     if answer is None:
-        return "not measured: the audit did not ask how many bits are held."
+        return "not measured, because the audit did not ask how many bits are held."
     if isinstance(answer, Finding):
-        return f"withheld: {sentence(answer.withheld.reason)}" if answer.withheld else "not measured."
+        return f"withheld. {sentence(answer.withheld.reason)}" if answer.withheld else "not measured."
     if answer.status == "failed":
-        return "missing: the measurement failed, see Complexity below."
-    return f"not measured: {sentence(answer.reason)}"
+        return "missing, because the measurement failed; see Complexity below."
+    return f"not measured. {sentence(answer.reason)}"
 
 
 def bar(subject: dict, findings: dict[str, Answer]) -> dict | None:
@@ -120,8 +121,8 @@ def bar(subject: dict, findings: dict[str, Answer]) -> dict | None:
 
     positions = [span(0, left, "l", 0), span(left, without, "m", 1 if memorised < 0 else 0), span(without, 1, "u", 1 if understood < 0 else 0)]
     marks = [{"at": span(low, at, "", 0)["width"], "text": text} for at, text in
-             ((0.0, "0"), (1.0, "the reference"), (without, "models that never saw the label"))]
-    return {"label": label, "parts": None, "positions": positions, "marks": sorted(marks, key=lambda mark: mark["at"])}
+             ((0.0, "0"), (1.0, f"the reference code, {percent(1, 0)}"), (without, f"what models that never saw it need, {percent(without, 0)}"))]
+    return {"label": label, "parts": None, "positions": positions, "marks": marks}
 
 
 def numbers(subject: dict, findings: dict[str, Answer], balance: dict | None) -> list[dict]:
@@ -145,7 +146,7 @@ def _bits(subject: dict, findings: dict[str, Answer]) -> dict | None:
     things = "value" if subject["kind"] == "values" else "label"
     if held is None:
         return _absent(findings.get("complexity/bits"), f"How many {things} bits are held by heart?")
-    of = f"of {number(round(reference.value, -1))} {things} bits" if reference else f"of the {things} bits"
+    of = f"of {number(round(reference.value, -1 if reference.value >= 1000 else 0))} {things} bits" if reference else f"of the {things} bits"
     half = quantity(findings, "half_in_share")
     rest = f", half of them in {percent(half.value, 0)} of the {subject['nouns']}" if half else ""
     return _number(held, f"{of} are held by heart{rest}.{_chance(held)}")

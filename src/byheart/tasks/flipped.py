@@ -85,7 +85,7 @@ def _truth(inner: Truth, original: np.ndarray, labels: np.ndarray, k: int, share
     clean = original.copy() if inner.clean is None else inner.clean
     noise = (1 - share) * np.eye(k) + share / k
     posterior = noise if inner.posterior is None else inner.posterior @ noise
-    # (k, k) is a row a class, (n, k) a row an example; they cannot be confused, for n >= 2k
+    # (k, k) is a row a class, (n, k) a row an example
     rows = posterior[clean] if len(posterior) == k else posterior
     nats = -np.log(rows[np.arange(len(labels)), labels])
     within = inner.sources.get("posterior")
@@ -95,7 +95,7 @@ def _truth(inner: Truth, original: np.ndarray, labels: np.ndarray, k: int, share
         changed=labels != clean,
         redrawn=inner.redrawn + count,
         posterior=posterior,
-        best_loss_nats=float(nats.mean()),
+        best_loss_nats=float(nats.mean()) + 0.0,  # no minus zero
         sources={
             "clean": inner.sources.get("clean", "the labels before we planted noise"),
             "changed": OURS,

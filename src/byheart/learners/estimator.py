@@ -1,0 +1,318 @@
+"""Estimator: any scikit-learn classifier, regressor or pipeline as a learner."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+import inspect
+import math
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from pydantic import Field, PrivateAttr, model_validator
+
+from byheart.errors import InputRefused, UnknownName, UsageError
+from byheart.learners.base import Learner
+from byheart.learners.code import fingerprint
+from byheart.learners.inputs import checked, prepare
+from byheart.learners.members import Members
+from byheart.learners.run import Record, Run
+from byheart.learners.sources import is_foreign, load, version_of
+from byheart.learners.userfit import each
+from byheart.levers.base import Lever
+from byheart.seeds import derive
+from byheart.tasks.data import Data
+
+OURS = ("random_state", "n_jobs")  # set for every member, so no part of the key
+
+
+class _Unwritable(Exception):
+    """A parameter that JSON cannot hold."""
+
+
+class Estimator(Learner):
+    """What does this scikit-learn estimator learn?
+
+    Every member is a clone, fitted on its subset with `random_state` from its seed (in every step of a
+    pipeline) and one thread. Tables are filled, scaled and one-hot coded on the member's own rows;
+    other inputs are flattened to (n, d). Outputs: `predict_proba`, else `decision_function`, else `predict`.
+
+    `Estimator.of(instance)`, or by name: `Estimator(cls="RandomForestClassifier", params={...})`. The key
+    holds class, parameters that differ from the defaults (nested estimators too) and the versions of the
+    packages they come from; an estimator with parameters that cannot be written down is not kept.
+
+    Args:
+        cls: the class: scikit-learn's name, `package.module:Class`, or `file.py:Class`.
+        params: parameters.
+        releases: package -> version, or file -> digest, of all classes within; filled in.
+
+    Raises:
+        UnknownName: no such estimator or parameter; the nearest is named.
+        InputRefused: a classifier for values, a regressor for classes, or other versions than in the key.
+        StepFailed: no member could be fitted.
+
+    Cost: m times a fit.
+
+    Fails when: a parameter is a splitter or generator with a state of its own (it is then not kept).
+
+    Example:
+        >>> Estimator(cls="DecisionTreeClassifier", params={"max_depth": 3}).params
+        {'max_depth': 3}
+    """
+
+    name: ClassVar[str] = "estimator"
+    cls: str
+    params: dict[str, Any] = Field(default_factory=dict)
+    releases: dict[str, str] = Field(default_factory=dict)
+    _template: Any = PrivateAttr(default=None)
+    _reason: str = PrivateAttr(default="")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _settled(cls, given: Any) -> Any:
+        """One spelling for one estimator: default parameters left out, versions filled in."""
+        if not isinstance(given, Mapping) or not isinstance(given.get("cls"), str):
+            return given
+        if given.get("releases") == {}:  # of an instance that cannot be written down
+            return given
+        made = _build(given["cls"], given.get("params") or {})
+        releases: dict[str, str] = {}
+        params = _written_params(made, releases)
+        asked = given.get("releases") or releases
+        if asked != releases:
+            raise InputRefused(
+                expected=f"the versions of the key: {asked}", came=str(releases), do="Run the audit again."
+            )
+        return {**given, "cls": _name_of(type(made), {}), "params": params, "releases": releases}
+
+    @classmethod
+    def of(cls, instance: Any) -> Self:
+        """The learner of an estimator instance; it is cloned, never fitted itself.
+
+        Raises:
+            InputRefused: not an estimator.
+        """
+        if isinstance(instance, type) or not hasattr(instance, "get_params"):
+            came = f"the class {instance.__name__}" if isinstance(instance, type) else type(instance).__name__
+            raise InputRefused(
+                expected="a scikit-learn estimator, such as LogisticRegression()",
+                came=came,
+                do="Make an instance of it.",
+            )
+        try:
+            releases: dict[str, str] = {}
+            name = _name_of(type(instance), releases)
+            return cls(cls=name, params=_written_params(instance, releases))
+        except _Unwritable as missing:
+            learner = cls(cls=type(instance).__qualname__, releases={})
+            learner._template, learner._reason = instance, str(missing)
+            return learner
+
+    def __hash__(self) -> int:
+        return hash(self.key())
+
+    @property
+    def keyed(self) -> bool:
+        """Whether class and parameters could be written down."""
+        return bool(self.releases)
+
+    @property
+    def portable(self) -> bool:
+        """Whether a worker can make it from its fields."""
+        return self.keyed
+
+    @property
+    def unkeyed_reason(self) -> str:
+        """Which parameter could not be written down."""
+        return self._reason
+
+    def title(self, data: Data) -> str:
+        """The class's name."""
+        return self.cls.rpartition(":")[2]
+
+    def fit(
+        self,
+        data: Data,
+        members: Members,
+        record: Record,
+        levers: Sequence[Lever] = (),
+        way: str = "each",
+        device: str = "cpu",
+        progress: Callable[[int], None] | None = None,
+    ) -> Run:
+        """Fit a clone for every member."""
+        from sklearn.base import clone
+
+        data = checked(data, members, levers, self.name)
+        template = self._template if self._template is not None else _build(self.cls, self.params)
+        _must_suit(template, data)
+        raw = {view: examples.x.reshape(len(examples), -1) for view, examples in data.views.items()}
+
+        def train(rows: np.ndarray, seed: int) -> tuple[Any, dict[str, np.ndarray]]:
+            views = prepare(data, rows) if data.output.columns else raw
+            model = clone(template)
+            model.set_params(**_own_params(model, seed))
+            return model.fit(views["train"][rows], data.train.y[rows]), views
+
+        return each(data, members, record, train, "auto", None, progress)
+
+
+def _must_suit(template: Any, data: Data) -> None:
+    """A classifier for classes, a regressor for values; else refused by name."""
+    from sklearn.base import is_classifier, is_regressor
+
+    classes = data.output.kind == "classes"
+    if is_classifier(template) if classes else is_regressor(template):
+        return
+    kind = "classifier" if is_classifier(template) else "regressor" if is_regressor(template) else "neither"
+    raise InputRefused(
+        expected=f"a {'classifier' if classes else 'regressor'}: {data.output.target} has {data.output.kind}",
+        came=f"{type(template).__name__}, a {kind}".replace("a neither", "which is neither"),
+        do=f"Try {'LogisticRegression' if classes else 'Ridge'}.",
+    )
+
+
+def _own_params(model: Any, seed: int) -> dict[str, Any]:
+    """`random_state` and `n_jobs` wherever the estimator, or one within it, has them."""
+    own: dict[str, Any] = {}
+    for name in model.get_params(deep=True):
+        last = name.rpartition("__")[2]
+        if last == "random_state":
+            own[name] = derive(seed, name) % 2**31
+        elif last == "n_jobs":
+            own[name] = 1
+    return own
+
+
+@functools.cache
+def _known() -> dict[str, type]:
+    """Every class of scikit-learn by its name."""
+    from sklearn.utils import all_estimators
+
+    return dict(all_estimators())
+
+
+def _class_of(name: str) -> type:
+    """The class that a name stands for: `Name`, `package.module:Class` or `/folder/file.py:Class`."""
+    where, _, qualname = name.rpartition(":")
+    if not where:
+        if name not in _known():
+            raise _no_such("estimator", name, list(_known()))
+        return _known()[name]
+    if where.endswith(".py"):
+        return load(where, qualname)
+    try:
+        return functools.reduce(getattr, qualname.split("."), importlib.import_module(where))
+    except (ImportError, AttributeError):
+        raise UnknownName(
+            expected="an estimator that can be imported", came=name, do="Install its package."
+        ) from None
+
+
+def _name_of(cls: type, releases: dict[str, str]) -> str:
+    """The name that `_class_of` reads; what its code is, into `releases`."""
+    top = cls.__module__.partition(".")[0]
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
+    if _known().get(cls.__name__) is cls:
+        releases["sklearn"] = version_of("sklearn")
+        return cls.__name__
+    if file and is_foreign(cls.__module__, Path(file)):
+        releases[top] = version_of(top)
+        return f"{cls.__module__}:{cls.__qualname__}"
+    code = fingerprint(cls)
+    if code.digest is None or not code.portable:
+        raise _Unwritable(f"the class {cls.__qualname__}: {code.reason}")
+    releases[f"{code.path}:{cls.__qualname__}"] = code.digest
+    return f"{code.path}:{cls.__qualname__}"
+
+
+def _build(name: str, params: Mapping[str, Any]) -> Any:
+    """The estimator of a class's name and written parameters."""
+    cls = _class_of(name)
+    values = {key: _read(value) for key, value in params.items()}
+    known = list(_defaults(cls))
+    for key in values:
+        if known and key not in known:
+            raise _no_such(f"parameter of {cls.__name__}", key, known)
+    try:
+        return cls(**values)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            expected=f"parameters that {cls.__name__} takes", came=str(error), do="See its documentation."
+        ) from None
+
+
+def _no_such(what: str, word: str, known: list[str]) -> UnknownName:
+    lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), list(lower), n=3, cutoff=0.4)
+    names = ", ".join(lower[name] for name in near)
+    advice = f"Nearest: {names}." if near else f"There are {len(known)}, such as {', '.join(known[:3])}."
+    return UnknownName(expected=f"the name of a scikit-learn {what}", came=repr(word), do=advice)
+
+
+def _defaults(cls: type) -> dict[str, Any]:
+    return {
+        name: parameter.default
+        for name, parameter in inspect.signature(cls).parameters.items()
+        if parameter.kind in {parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD}
+    }
+
+
+def _written_params(estimator: Any, releases: dict[str, str]) -> dict[str, Any]:
+    """Parameters that differ from the defaults, as JSON values."""
+    _name_of(type(estimator), releases)
+    defaults = _defaults(type(estimator))
+    params = {}
+    for name, value in sorted(estimator.get_params(deep=False).items()):
+        default = defaults.get(name, _Unwritable)
+        plain = isinstance(value, bool | int | float | str | None | type(None))
+        if name in OURS or value is default or (plain and type(value) is type(default) and value == default):
+            continue
+        params[name] = _write(value, name, releases)
+    return params
+
+
+def _write(value: Any, what: str, releases: dict[str, str]) -> Any:
+    """JSON for a parameter; one-key dictionaries mark what JSON has not."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": repr(value)}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list):
+        return [_write(item, what, releases) for item in value]
+    if isinstance(value, tuple):
+        return {"tuple": [_write(item, what, releases) for item in value]}
+    if isinstance(value, Mapping):
+        return {"items": [[_write(part, what, releases) for part in item] for item in value.items()]}
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf" and value.size <= 10_000:
+        return {"array": [value.dtype.str, _write(value.tolist(), what, releases)]}
+    if hasattr(value, "get_params") and not isinstance(value, type):
+        name = _name_of(type(value), releases)
+        return {"estimator": [name, _written_params(value, releases)]}
+    raise _Unwritable(f"{what} is a {type(value).__name__}, which cannot be written down")
+
+
+def _read(value: Any) -> Any:
+    """The parameter that `_write` wrote; plain JSON is itself."""
+    if isinstance(value, list):
+        return [_read(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    match dict(value):
+        case {"float": str(text), **rest} if not rest:
+            return float(text)
+        case {"tuple": list(items), **rest} if not rest:
+            return tuple(map(_read, items))
+        case {"items": list(pairs), **rest} if not rest:
+            return {_read(key): _read(item) for key, item in pairs}
+        case {"array": [str(dtype), items], **rest} if not rest:
+            return np.array(_read(items), dtype=dtype)
+        case {"estimator": [str(name), params], **rest} if not rest:
+            return _build(name, params)
+    return {key: _read(item) for key, item in value.items()}

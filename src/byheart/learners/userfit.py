@@ -1,0 +1,216 @@
+"""The user's own training: `fit(x, y, seed)` gives a model or estimator, once a member."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from pydantic import PrivateAttr
+
+from byheart.errors import ByheartError, InputRefused, StepFailed
+from byheart.learners.base import Learner
+from byheart.learners.code import fingerprint
+from byheart.learners.inputs import checked
+from byheart.learners.members import Members
+from byheart.learners.outputs import Diverged, Returns, gathered, read
+from byheart.learners.run import Record, Run
+from byheart.learners.sources import contained, load, own_lines, reachable
+from byheart.levers.base import Lever
+from byheart.tasks.data import Data
+
+Train = Callable[[np.ndarray, int], tuple[Any, dict[str, np.ndarray]]]
+Said = tuple[np.ndarray, np.ndarray | None]  # logits (n_view, k), and the classes named (n_view,)
+
+
+class UserFit(Learner):
+    """What does the user's own training learn?
+
+    `fit(x, y, seed)` is called once a member with arrays of its own: the subset's inputs as the task holds
+    them (r, ...), labels as int64 in 0..k-1 (the order of the task's classes) or values as float64, and
+    a seed below 2^31. It returns a torch module, a scikit-learn estimator or a callable, which is then called
+    on the inputs of every view (`byheart.learners.outputs.read`). The global generators of random, numpy and
+    torch start at the seed and are put back.
+
+    Epochs are unknown: there is one checkpoint. Make one with `UserFit.of(fit)`.
+
+    Args:
+        code: digest of the function and all it depends on; empty where it cannot be had.
+        path: its file.
+        qualname: its name there.
+        returns: what its models' outputs are.
+
+    Raises:
+        InputRefused: the outputs have the wrong shape (an error for all), or the file has changed since.
+        StepFailed: no member could be trained; one that could not, while others could, is in `Run.failed`.
+
+    Cost: m times the user's training.
+
+    Fails when: the training draws from a generator of its own that it does not seed with `seed`.
+
+    Example:
+        >>> UserFit.of(lambda x, y, seed: (lambda x_new: np.zeros(len(x_new), int))).portable
+        False
+    """
+
+    name: ClassVar[str] = "user-fit"
+    code: str = ""
+    path: str = ""
+    qualname: str
+    returns: Returns = "auto"
+    _fit: Callable[..., Any] | None = PrivateAttr(default=None)
+    _reasons: tuple[str, bool] = PrivateAttr(default=("", True))
+
+    @classmethod
+    def of(cls, fit: Callable[..., Any], returns: Returns = "auto") -> Self:
+        """The learner of a function `fit(x, y, seed)`."""
+        if not callable(fit):
+            raise InputRefused("fit as a function fit(x, y, seed)", type(fit).__name__, "Give the function.")
+        code = fingerprint(fit)
+        learner = cls(
+            code=code.digest or "", path=code.path or "", qualname=code.qualname, returns=returns
+        )
+        learner._fit = fit
+        learner._reasons = (code.reason, code.portable)
+        return learner
+
+    @property
+    def keyed(self) -> bool:
+        """Whether all that the function depends on could be read."""
+        return bool(self.code)
+
+    @property
+    def portable(self) -> bool:
+        """Whether a worker can import the function."""
+        return self._reasons[1]
+
+    @property
+    def unkeyed_reason(self) -> str:
+        """What could not be read."""
+        return "" if self.keyed else self._reasons[0]
+
+    def title(self, data: Data) -> str:
+        """The function's name."""
+        return self.qualname
+
+    def fit(
+        self,
+        data: Data,
+        members: Members,
+        record: Record,
+        levers: Sequence[Lever] = (),
+        way: str = "each",
+        device: str = "cpu",
+        progress: Callable[[int], None] | None = None,
+    ) -> Run:
+        """Call the user's training for every member."""
+        import torch  # noqa: F401  so that its generator is contained, whenever the user imports it
+
+        data = checked(data, members, levers, self.name)
+        call = self._callable()
+        views = {view: examples.x for view, examples in data.views.items()}
+
+        def train(rows: np.ndarray, seed: int) -> tuple[Any, dict[str, np.ndarray]]:
+            return call(data.train.x[rows], data.train.y[rows], seed), views
+
+        with reachable(self.path or None):
+            return each(data, members, record, train, self.returns, self.path or None, progress)
+
+    def _callable(self) -> Callable[..., Any]:
+        """The function: the one given, or the one in the file if it is still the same."""
+        if self._fit is None:
+            found = load(self.path, self.qualname)
+            code = fingerprint(found)
+            if not self.code or code.digest != self.code:
+                raise InputRefused(
+                    expected=f"{self.qualname} in {self.path} as it was when the audit began",
+                    came=code.reason or "other code, or other values that it refers to",
+                    do="Run the audit again.",
+                )
+            self._fit = found
+        return self._fit
+
+
+def each(
+    data: Data,
+    members: Members,
+    record: Record,
+    train: Train,
+    returns: Returns,
+    path: str | None,
+    progress: Callable[[int], None] | None,
+) -> Run:
+    """Train foreign models one after another and record what they say.
+
+    Args:
+        data: checked data.
+        members: seeds and masks.
+        record: what to keep.
+        train: (rows, seed) -> the model, and view -> the inputs to call it on.
+        returns: what the outputs are; with `auto`, what the first model's training view looks like.
+        path: the user's file, for messages.
+        progress: called with 1 after every member.
+
+    Raises:
+        InputRefused: outputs of the wrong shape or kind.
+        StepFailed: every member failed; the first message.
+    """
+    start = time.process_time()
+    said: list[dict[str, Said]] = []
+    kept: list[int] = []
+    failed: list[tuple[int, str]] = []
+    about: dict[str, Any] = {"way": "one after another"}
+    for j, (seed, mask) in enumerate(zip(members.seeds, members.mask, strict=True)):
+        small = int(seed) % 2**31  # numpy.random.seed takes no more than 32 bits
+        try:
+            with contained(small):
+                model, views = train(np.flatnonzero(mask), small)
+                one, kind = _said(model, views, data, returns)
+        except Diverged as error:
+            failed.append((j, str(error)))
+        except ByheartError:
+            raise
+        except Exception as error:
+            failed.append((j, own_lines(error, path)))
+        else:
+            returns = kind
+            about |= {"outputs": kind} | _size(model)
+            said.append(one)
+            kept.append(j)
+        if progress:
+            progress(1)
+    if not kept:
+        raise StepFailed(
+            expected=f"at least one of {len(members)} models to be trained",
+            came=failed[0][1],
+            do="Try the training alone on a part of the data.",
+        )
+    logits = {view: np.stack([one[view][0] for one in said]) for view in data.views}
+    predicted = None
+    if all(one[view][1] is not None for one in said for view in data.views):
+        predicted = {view: np.stack([one[view][1] for one in said]) for view in data.views}
+    about["cpu_seconds"] = time.process_time() - start
+    those = Members(members.seeds[kept], members.mask[kept])
+    return gathered(data, those, record, logits, about, predicted, tuple(failed))
+
+
+def _said(
+    model: Any, views: dict[str, np.ndarray], data: Data, returns: Returns
+) -> tuple[dict[str, Said], Returns]:
+    """What a model says of every view; what its outputs are is read off the training view, the first."""
+    one: dict[str, Said] = {}
+    for view in sorted(views, key=lambda name: name != "train"):
+        logits, predicted, kind = read(model, views[view], data, returns)
+        one[view] = logits.astype(np.float32), predicted
+        returns = kind
+    return one, returns
+
+
+def _size(model: Any) -> dict[str, int]:
+    """Parameters of a torch module; of other models they are not known."""
+    torch = sys.modules.get("torch")
+    if torch is None or not isinstance(model, torch.nn.Module):
+        return {}
+    return {"parameters": sum(p.numel() for p in model.parameters())}

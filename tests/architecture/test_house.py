@@ -1,0 +1,175 @@
+"""The house: floors, file lengths, public surface, docstrings, no drawers, the README's commands."""
+
+import ast
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import byheart
+from byheart import registry
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "byheart"
+MODULES = sorted(SOURCE.rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+
+def test_no_file_is_longer_than_400_lines():
+    long = {str(p.relative_to(ROOT)): n for p in MODULES if (n := len(p.read_text().splitlines())) > 400}
+    assert long == {}
+
+
+def test_base_classes_stay_small():
+    long = {str(p): n for p in SOURCE.rglob("base.py") if (n := len(p.read_text().splitlines())) > 160}
+    assert long == {}
+
+
+def test_there_are_no_drawers():
+    names = {part for p in MODULES for part in (p.stem, *p.relative_to(SOURCE).parts[:-1])}
+    assert not names & {"utils", "util", "core", "common", "misc", "helpers", "helper"}
+
+
+def test_no_assert_outside_tests_and_suites():
+    found = [
+        f"{p.relative_to(SOURCE)}:{node.lineno}"
+        for p in MODULES
+        if "testing" not in p.parts
+        for node in ast.walk(ast.parse(p.read_text()))
+        if isinstance(node, ast.Assert)
+    ]
+    assert found == []
+
+
+def test_no_pickle_is_read_and_no_global_seed_is_set():
+    forbidden = re.compile(r"pickle\.loads?\(|allow_pickle=True|torch\.load\(|joblib|yaml\.|np\.random\.seed\(")
+    found = [
+        str(p.relative_to(SOURCE)) for p in MODULES if not {"testing", "engines"} & set(p.parts) and forbidden.search(p.read_text())
+    ]
+    assert found == []
+
+
+def test_public_names_exist_and_are_documented():
+    for name in byheart.__all__:
+        assert getattr(byheart, name).__doc__, name
+    assert set(byheart.__all__) == set(byheart._PUBLIC)
+
+
+def test_an_unknown_public_name_is_refused():
+    with pytest.raises(AttributeError, match="no attribute 'audits'"):
+        byheart.audits
+
+
+@pytest.mark.parametrize("kind", sorted(registry.BUILT_IN))
+def test_every_listed_name_is_the_class_that_says_so(kind):
+    for name in registry.BUILT_IN[kind]:
+        found = registry.find(kind, name)
+        assert (found.kind, found.name) == (kind, name)
+
+
+def _public_functions(path):
+    tree = ast.parse(path.read_text())
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            yield node
+
+
+def test_public_maths_functions_say_question_source_and_example():
+    """Functions that are listed in a module's table of contents or called from outside maths."""
+    named = {"memorisation", "influence", "memorised_share", "memorised_share_null", "shuffled", "split_half_reliability",
+             "bit_budget", "bank_code", "bank_code_values", "grid_step", "logits_from_probabilities", "logits_from_labels",
+             "wilson", "bootstrap", "auc", "auc_interval", "spearman", "r2", "deleted_jackknife_variance",
+             "largest_influence_null", "influence_counts", "members_needed"}  # fmt: skip
+    seen = set()
+    for path in (SOURCE / "maths").glob("*.py"):
+        for node in _public_functions(path):
+            if node.name in named:
+                text = ast.get_docstring(node) or ""
+                flat = " ".join(text.split())
+                seen.add(node.name)
+                assert text.split("\n")[0].endswith("?"), node.name
+                for part in ("Args:", "Returns:", "Raises:", "Cost:", "Fails when:", "Reference", ">>>"):
+                    assert part in flat, (node.name, part)
+    assert seen == named
+
+
+@pytest.mark.parametrize("name", sorted(registry.BUILT_IN["probe"]))
+def test_every_probe_says_question_poles_cost_failure_source_and_example(name):
+    probe = registry.find("probe", name)
+    for part in ("?", "Rote", "Oracle", "Cost:", "Fails when:", "Reference:", ">>>"):
+        assert part in " ".join(probe.__doc__.split()), part
+    assert probe.question.endswith("?")
+    assert probe.reference
+
+
+def test_readme_and_ci_run_the_same_test_command():
+    command = 'python3 -m venv .venv && .venv/bin/pip install ".[test]" && .venv/bin/python -m pytest'
+    assert command in (ROOT / "README.md").read_text()
+    assert command in (ROOT / ".ci" / "run").read_text().splitlines()
+
+
+def test_readme_has_the_first_command():
+    command = "python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/byheart audit"
+    assert command in (ROOT / "README.md").read_text().splitlines()
+
+
+def test_relative_links_of_the_pages_exist():
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")):
+        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            if "://" not in target:
+                assert (page.parent / target).exists(), (page.name, target)
+
+
+def test_torch_is_asked_for_as_a_range_and_nothing_is_pinned():
+    text = (ROOT / "pyproject.toml").read_text()
+    assert '"torch>=2.10"' in text
+    assert "==" not in text
+
+
+HEAVY = {"torch", "numpy", "scipy", "pydantic", "sklearn", "altair", "pandas"}
+
+
+@pytest.mark.parametrize("words", [["--help"], ["list"], ["list", "task"], ["--version"]])
+def test_the_command_line_starts_without_heavy_packages(words):
+    code = (
+        "import sys; sys.argv = ['byheart', *%r]\n"
+        "from byheart.cli.main import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert end.code == 0, end.code\n"
+        "print('HEAVY', sorted(set(sys.modules) & %r))" % (words, HEAVY)
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "HEAVY []"
+
+
+def test_help_of_a_command_imports_no_torch():
+    code = (
+        "import sys; sys.argv = ['byheart', 'audit', '--help']\n"
+        "from byheart.cli.main import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "assert not set(sys.modules) & {'torch', 'numpy', 'scipy', 'sklearn'}"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_importing_byheart_imports_nothing_heavy():
+    code = f"import sys, byheart; assert not set(sys.modules) & {HEAVY!r}"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_import_contracts_hold():
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"], cwd=ROOT, capture_output=True, text=True,
+        env={"PYTHONPATH": str(ROOT / "src"), "PATH": "/usr/bin:/bin"},
+    )  # fmt: skip
+    assert "0 broken" in done.stdout, done.stdout[-2000:]
+
+
+def test_every_module_imports():
+    for path in MODULES:
+        parts = path.relative_to(SOURCE.parent).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        importlib.import_module(name)
