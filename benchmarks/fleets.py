@@ -3,9 +3,9 @@
     OMP_NUM_THREADS=1 python benchmarks/fleets.py [--quick]
 
 Rivals: `DataLoader`, the loop of every tutorial; `careful`, the same on tensors in memory with a fused
-optimiser; `vmap`, torch.func as its documentation shows it (our way `functional`). Every training starts from its own
-weights and its own 70 % of the examples, and ends at learning rate 0. Ratios come from one process on one
-thread; rivals and ours alternate, and the best of three rounds counts for each.
+optimiser; `vmap`, torch.func (our way `functional`). Every training starts from its own weights and its own
+70 % of the examples, and ends at learning rate 0. Ratios come from one process on one thread; rivals and
+ours alternate, and the best of three rounds counts for each.
 """
 
 from __future__ import annotations
@@ -37,10 +37,15 @@ def network(learner: Mlp, data: Data, seed: int) -> nn.Module:
     return learner.build(data, torch.Generator().manual_seed(seed))
 
 
+def seen(data: Data, members: Members, j: int) -> tuple[torch.Tensor, torch.Tensor]:
+    own = data.train.take(members.mask[j])
+    return torch.from_numpy(own.x), torch.from_numpy(own.y)
+
+
 def data_loader(learner: Mlp, data: Data, members: Members) -> None:
     """As users write it."""
     for j in range(len(members)):
-        x, y = torch.from_numpy(data.train.x[members.mask[j]]), torch.from_numpy(data.train.y[members.mask[j]])
+        x, y = seen(data, members, j)
         loader = DataLoader(TensorDataset(x, y), batch_size=learner.batch, shuffle=True)
         model = network(learner, data, j)
         optimizer = torch.optim.Adam(model.parameters(), lr=learner.lr)
@@ -57,7 +62,7 @@ def data_loader(learner: Mlp, data: Data, members: Members) -> None:
 def careful(learner: Mlp, data: Data, members: Members) -> None:
     """Tensors in memory, one permutation an epoch, fused Adam, the rate set by hand."""
     for j in range(len(members)):
-        x, y = torch.from_numpy(data.train.x[members.mask[j]]), torch.from_numpy(data.train.y[members.mask[j]])
+        x, y = seen(data, members, j)
         model = network(learner, data, j)
         optimizer = torch.optim.Adam(model.parameters(), lr=learner.lr, fused=True)
         steps, step = learner.epochs * -(-len(x) // learner.batch), 0
@@ -114,7 +119,8 @@ def main() -> None:
     quick = parser.parse_args().quick
     torch.set_num_threads(1)
     data, rounds, short = digits(), 1 if quick else 3, 5 if quick else 1
-    for hidden, batch, epochs, m in ((128, 64, 30, 64), (16, 16, 10, 64), (32, 32, 20, 64), (512, 128, 10, 32)):
+    sizes = ((128, 64, 30, 64), (16, 16, 10, 64), (32, 32, 20, 64), (512, 128, 10, 32))
+    for hidden, batch, epochs, m in sizes:
         learner = Mlp(hidden=(hidden,), batch=batch, epochs=max(epochs // short, 1))
         table(f"digits 64-{hidden}-10, batch {batch}, {learner.epochs} epochs", learner, data, rounds, m)
 

@@ -1,5 +1,7 @@
 """Every learner of ours keeps the promises of `byheart.learners.base`."""
 
+import functools
+
 import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
@@ -22,10 +24,12 @@ from byheart.tasks.flipped import Flipped
 from byheart.testing.learners import LearnerSuite
 
 
+@functools.cache
 def digits():
     return Flipped(task=Digits(n=200), share=0.1).draw(0)
 
 
+@functools.cache
 def table():
     """Values from two numbers with holes and a category."""
     rng = np.random.default_rng(0)

@@ -90,6 +90,15 @@ def test_a_second_run_waits_for_the_end_of_the_first(pool):
     assert len(list(first)) == 5
 
 
+def test_a_run_whose_pool_was_closed_does_not_end_as_if_all_were_done(pool):
+    run = pool.run(pid, list("abcdef"))
+    next(run)
+    pool.close()
+    with pytest.raises(UsageError, match="closed one"):
+        next(run)
+    assert len(list(pool.run(pid, list("abcdef")))) == 6
+
+
 def test_the_environment_is_set_for_workers_and_put_back(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
@@ -169,7 +178,7 @@ def test_a_worker_deep_in_a_c_call_dies_with_the_driver(tmp_path):
     wait_until(lambda: list(tmp_path.glob("*.pid")))
     time.sleep(0.1)  # into the call
     driver.kill()
-    driver.communicate()
+    driver.wait()
     (pid_file,) = tmp_path.glob("*.pid")
     wait_until(lambda: not is_alive(int(pid_file.stem)))
 
@@ -178,8 +187,8 @@ BUSY = """
 import sys, time
 from byheart.engines.pool import Pool
 if __name__ == "__main__":
-    print("up", flush=True)
     try:
+        print("up", flush=True)
         list(Pool(2).run(time.sleep, [600, 600]))
     except KeyboardInterrupt:
         print("interrupted")

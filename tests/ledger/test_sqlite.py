@@ -308,11 +308,11 @@ from byheart.errors import OutputRefused
 from byheart.ledger.base import Result
 from byheart.ledger.sqlite import SqliteLedger
 ledger = SqliteLedger(Path(sys.argv[1]))
-resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, resource.RLIM_INFINITY))
 refused = put = 0
-for i in range(300):
+for i in range(40):
     try:
-        ledger.put(f"{i:064x}", Result({"i": i}), {"long": "x" * 5000})
+        ledger.put(f"{i:064x}", Result({"i": i}), {"long": "x" * 20000})
         put += 1
     except OutputRefused as error:
         refused += 1
@@ -320,9 +320,9 @@ for i in range(300):
 assert put and refused, (put, refused)
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 assert len(list(ledger.keys())) == put
-for i in range(300):
-    ledger.put(f"{i:064x}", Result({"i": i}), {"long": "x" * 5000})
-assert [ledger.get(key).document["i"] for key in sorted(ledger.keys())] == list(range(300))
+for i in range(40):
+    ledger.put(f"{i:064x}", Result({"i": i}), {"long": "x" * 20000})
+assert [ledger.get(key).document["i"] for key in sorted(ledger.keys())] == list(range(40))
 assert not any(name in sys.modules for name in ("torch", "pytest", "pydantic"))
 """
 

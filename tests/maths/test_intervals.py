@@ -97,7 +97,7 @@ def test_budget_shares_cover_fresh_draws_and_examples_alone_do_not(part):
     def blind(bank):
         _, bits, mask = bank
         value = budget_share_intervals(*bank)[part].value
-        phi = np.where(mask, 0, bits).sum(0) / (~mask).sum(0) / 2
+        phi = np.where(mask, 0, bits).sum(0) / np.maximum((~mask).sum(0), 1) / 2
         half = 1.96 * phi.std() / math.sqrt(len(phi))
         return value, value - half, value + half, half
 

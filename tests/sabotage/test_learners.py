@@ -182,6 +182,7 @@ class TestSound(LearnerSuite):
         return Sound()
 
 
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 @pytest.mark.parametrize("broken, promise, why", BROKEN)
 def test_the_suite_catches(broken, promise, why, data):
     fresh = replace(data.train, x=data.train.x.copy())

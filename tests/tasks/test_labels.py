@@ -63,3 +63,13 @@ def test_more_labels_take_the_same_numbers():
     np.testing.assert_array_equal(read_more_labels(np.array(["c", "c", "a"]), like), [2, 2, 0])
     whole = read_labels(np.array([4, 9, 4, 9]))
     np.testing.assert_array_equal(read_more_labels(np.array([9.0, 4.0]), whole), [1, 0])
+
+
+def test_ages_are_values_for_they_start_at_no_first_class():
+    assert read_labels(np.repeat(np.arange(18, 90), 8)).kind == "values"
+
+
+@pytest.mark.parametrize("times, kind", [(100, "classes"), (50, "values")])
+def test_more_examples_allow_more_classes(times, kind):
+    y = np.repeat(np.arange(60) * 3, times)  # 60 kinds; the square roots are 77 and 54
+    assert read_labels(y).kind == kind

@@ -148,6 +148,16 @@ def test_columns(case):
     assert read.missing == cells.count(None)
 
 
+def test_dates_do_not_depend_on_where_the_machine_stands(monkeypatch):
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        assert read_column("a", ["1970-01-02", "1970-01-03"], ",").values.tolist() == [1, 2]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 DROPPED = {
     "constant": (["1"] * 5, "a", "always '1'"),
     "empty": ([None] * 5, "a", "no cell is filled"),

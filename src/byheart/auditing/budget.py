@@ -9,7 +9,6 @@ from byheart.auditing.request import Request
 from byheart.errors import UsageError
 from byheart.ledger.base import Result
 from byheart.probes.base import Subject
-from byheart.study.execute import execute
 from byheart.study.plan import Trial, draw_step, train_steps
 from byheart.study.session import FEWEST_MEMBERS, Session
 
@@ -51,7 +50,7 @@ def _first_chunk_seconds(session: Session, trial: Trial | None) -> float:
     """CPU seconds a member of the first chunk, which is trained (and kept) to find out."""
     draw = draw_step(session.subject)
     first = train_steps(session.subject, session.subject.bank(), draw, session.settings, trial)[0]
-    execute([first], session.ledger, session.folder, session.engine, session.progress)
+    session.execute([first])
     found = session.ledger.get(first.key)
     if not isinstance(found, Result):
         return 0.0

@@ -10,6 +10,7 @@ import numpy as np
 from byheart.records.finding import Answer, Finding
 from byheart.report.pictures import png_data_uri
 from byheart.tasks.data import Column, Data
+from byheart.tasks.pictures import picture
 
 FIELDS = 8  # of a row, so that it fits beside the others
 
@@ -53,11 +54,7 @@ def _shown(data: Data, examples: Any, row: int) -> dict[str, Any]:
 
 
 def _bytes(x: np.ndarray) -> np.ndarray:
-    x = np.asarray(x)
-    if x.ndim == 3 and x.shape[0] in (1, 3) and x.shape[2] not in (1, 3):
-        x = np.moveaxis(x, 0, -1)
-    if x.ndim == 3 and x.shape[2] == 1:
-        x = x[:, :, 0]
+    x = picture(np.asarray(x))
     top = 1.0 if float(np.nanmax(x, initial=0.0)) <= 1.0 else 255.0
     return np.clip(np.nan_to_num(x) / top * 255 + 0.5, 0, 255).astype(np.uint8)
 
@@ -65,6 +62,8 @@ def _bytes(x: np.ndarray) -> np.ndarray:
 def _cell(column: Column, value: float) -> str:
     if not np.isfinite(value):
         return "missing"
+    if column.type == "date":
+        return str(np.datetime64(int(value), "D"))
     if column.type == "category":
         return column.categories[int(value)]
     return f"{value:.4g}"

@@ -15,6 +15,7 @@ from byheart.auditing.request import Request
 from byheart.engines.inline import Inline
 from byheart.errors import ByheartError
 from byheart.ledger.base import Result
+from byheart.study.execute import sound
 from byheart.study.keeping import data_from, data_result
 from byheart.study.plan import Settings, Trial
 from byheart.study.session import Session
@@ -74,7 +75,8 @@ def forecast(request: Request, out: Path, settings: Mapping[str, Any]) -> dict[s
 def _data(session: Session) -> Any:
     from byheart.study.plan import draw_step
 
-    found = session.ledger.get(draw_step(session.subject).key)
+    step = draw_step(session.subject)
+    found = session.ledger.get(step.key) if sound(step, session.ledger, forget=False) else None
     if isinstance(found, Result):
         return data_from(found)
     return data_from(data_result(session.subject.task.draw(session.subject.seed)))

@@ -16,7 +16,7 @@ from byheart.auditing.request import Request, arrays_from, default_learner, lear
 from byheart.auditing.result import Audit
 from byheart.engines.base import Engine
 from byheart.engines.inline import Inline
-from byheart.errors import UsageError
+from byheart.errors import LedgerDamaged, UsageError
 from byheart.ledger.base import Result
 from byheart.probes.base import Subject
 from byheart.records.spec import key_of
@@ -193,7 +193,8 @@ def run(
 def _carried_out(
     request: Request, ledger: Path, engine: Engine, settings: Mapping[str, Any], tell: Say, progress: Progress | None
 ) -> tuple[dict[str, Any], Answers, Session]:
-    session = Session(request.subject, probes(), ledger, engine, Settings(request.device, request.threads), progress)
+    settled = Settings(request.device, request.threads)
+    session = Session(request.subject, probes(), ledger, engine, settled, progress, tell)
     drawn = session.drawn()
     for line in drawn.document["about"].get("inferred", ()) if isinstance(drawn.document["about"], dict) else ():
         tell(str(line))
@@ -205,9 +206,16 @@ def _carried_out(
         session.subject = subject
         tell(line)
         request = replace(request, notes=(*request.notes, line))
-    answers = session.answers(trial, lambda made: tell(announced(made, session)))
-    key = key_of("document", SCHEMA, run_id(answers), request.notes)
-    kept = session.ledger.get(key)
+    answers = session.answers(trial, lambda made, todo: tell(announced(made, todo)))
+    # a failure may be gone the next time, and the document with it
+    failed = [name for name, answer in answers.findings.items() if answer.status == "failed"]
+    key = key_of("document", SCHEMA, run_id(answers), request.notes, failed)
+    try:
+        kept = session.ledger.get(key)
+    except LedgerDamaged as error:
+        tell(f"Damaged ledger: {error.came}. The document is made again.")
+        session.ledger.forget(key)
+        kept = None
     if isinstance(kept, Result):
         return kept.document, answers, session
     made = document(request, session, drawn, answers, trial)
@@ -215,12 +223,11 @@ def _carried_out(
     return made, answers, session
 
 
-def announced(made: Plan, session: Session) -> str:
-    """One line: how many steps, how many are done."""
-    missing = len(made.missing(session.ledger, made.measure)) and len(made.missing(session.ledger))
-    if not missing:
+def announced(made: Plan, todo: int) -> str:
+    """One line: how many steps, how many are to do."""
+    if not todo:
         return f"{len(made.steps)} steps, all in the ledger"
-    return f"{len(made.steps)} steps, {len(made.steps) - missing} in the ledger, {missing} to do"
+    return f"{len(made.steps)} steps, {len(made.steps) - todo} in the ledger, {todo} to do"
 
 
 class _engine:

@@ -60,12 +60,11 @@ def with_flips(task: Any, share: float | None) -> Any:
 
 def default_learner(n: int, share: float, settings: Mapping[str, Any]) -> Any:
     """The default learner for n training examples: an MLP, epochs chosen so that it takes about 1,100 steps."""
-    fields = dict(settings)
-    if "epochs" not in fields:
-        batch = int(fields.get("batch", find("learner", "mlp").model_fields["batch"].default))
-        steps = max(1, -(-round(share * n) // batch))
-        fields["epochs"] = int(min(100, max(20, round(1100 / steps))))
-    return parse.spec("learner", "mlp", fields)
+    made = parse.spec("learner", "mlp", settings)
+    if "epochs" in settings:
+        return made
+    steps = max(1, -(-round(share * n) // max(1, made.batch)))
+    return parse.changed(made, {"epochs": int(min(100, max(20, round(1100 / steps))))})
 
 
 def learner_from(model: Any, fit: Callable[..., Any] | None, returns: str) -> Any:
@@ -74,13 +73,17 @@ def learner_from(model: Any, fit: Callable[..., Any] | None, returns: str) -> An
     Raises:
         UsageError: neither a module factory, a scikit-learn estimator nor a learner.
     """
+    if fit is not None and model is not None:
+        raise UsageError(expected="model or fit", came="both", do="With fit, your training makes the model.")
+    if fit is None and returns != "auto":
+        raise UsageError(expected="fit, for returns says what its models return", came="none", do="Leave it out.")
     if fit is not None:
         return find("learner", "user-fit").of(fit, returns=returns)
     if hasattr(model, "describe") and hasattr(model, "fit") and hasattr(model, "key"):
         return model
     if hasattr(model, "get_params") and hasattr(model, "fit"):
         return find("learner", "estimator").of(model)
-    if callable(model) and not hasattr(model, "forward"):
+    if callable(model) and (isinstance(model, type) or not hasattr(model, "forward")):
         return find("learner", "module").of(model)
     if hasattr(model, "forward"):
         raise UsageError(

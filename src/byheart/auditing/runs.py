@@ -8,7 +8,7 @@ from typing import Any
 
 from byheart.auditing.document import without_examples
 from byheart.auditing.result import write_whole
-from byheart.errors import UsageError, unknown_name
+from byheart.errors import LedgerDamaged, UsageError, unknown_name
 from byheart.ledger.base import Result
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.report.page import render
@@ -45,7 +45,10 @@ def document_of(run: str, out: Path) -> tuple[Path, dict[str, Any]]:
     document: dict[str, Any] = {}
     for key in ledger.keys("document"):
         if (ledger.about(key) or {}).get("run") == matches[0]:
-            found = ledger.get(key)
+            try:
+                found = ledger.get(key)
+            except LedgerDamaged as error:
+                raise LedgerDamaged(came=error.came, do="Run the audit again: it makes it anew.") from error
             if isinstance(found, Result):
                 document = found.document
     ledger.close()

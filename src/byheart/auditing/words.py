@@ -14,6 +14,7 @@ from byheart.errors import UsageError
 from byheart.study import parse
 
 TABLE_ONLY = ("target", "categorical", "drop")
+FILE_ONLY = ("task", "missing", "split")
 DEFAULTS = {"members": 64, "share": 0.7, "seed": 0, "device": "auto", "returns": "auto", "out": Path("byheart-audit")}
 OPTIONS = {"setting": "set", "lever": "lever", "categorical": "categorical", "drop": "drop"}
 
@@ -26,7 +27,7 @@ def request_from_words(words: Mapping[str, Any], jobs: str) -> tuple[Request, di
     """
     subject = words["subject"]
     settings = parse.pairs(words["setting"] or (), "--set")
-    options = {name: words[name] for name in (*TABLE_ONLY, "task", "missing", "split") if words[name]}
+    options = {name: words[name] for name in (*TABLE_ONLY, *FILE_ONLY) if words[name]}
     notes: tuple[str, ...] = ()
     learner, flip = None, words["flip"]
     if subject.endswith(".py"):
@@ -42,6 +43,11 @@ def request_from_words(words: Mapping[str, Any], jobs: str) -> tuple[Request, di
     wrong = [f"--{name}" for name in TABLE_ONLY if words[name] and task.name != "table"]
     if wrong:
         raise UsageError(expected=f"a table (.csv or .parquet) for {wrong[0]}", came=subject or "no subject", do="Leave it out.")
+    wrong = [f"--{name}" for name in FILE_ONLY if words[name] and task.name not in {"table", "arrays"}]
+    if words["returns"] != "auto" and not subject.endswith(".py"):
+        wrong.append("--returns")
+    if wrong:
+        raise UsageError(expected=f"data of yours for {wrong[0]}", came=subject or "no subject", do="Leave it out.")
     if words["learner"]:
         if learner is not None:
             raise UsageError(expected="one learner", came=f"--learner and the one of {subject}", do="Leave --learner out.")

@@ -61,7 +61,8 @@ def audit(
     """Measure what a model trained this way has memorised and what it has understood."""
     from byheart.auditing.front import run
     from byheart.cli.progress import Progress
-    from byheart.cli.summary import print_json, summary
+    from byheart.cli.summary import print_json, print_lines, summary
+    from byheart.errors import StepFailed
 
     words = {k: v for k, v in locals().items() if k in _WORDS}
     request, settings = _request(words, jobs)
@@ -73,7 +74,9 @@ def audit(
     if json:
         print_json(found.to_dict(hide_examples))
     else:
-        typer.echo(summary(found.to_dict(), str(page), str(document)))
+        print_lines(summary(found.to_dict(), str(page), str(document)))
+    if any(answer.status == "failed" for answer in found.findings.values()):
+        raise typer.Exit(StepFailed.exit_code)
 
 
 def plan(
@@ -99,7 +102,7 @@ def plan(
 ) -> None:
     """Say what an audit would do: steps, done, time, memory, power. Runs nothing."""
     from byheart.auditing.forecast import forecast, lines
-    from byheart.cli.summary import print_json
+    from byheart.cli.summary import print_json, print_lines
 
     words = {k: v for k, v in locals().items() if k in _WORDS} | {"budget": None}
     request, settings = _request(words, jobs)
@@ -107,7 +110,7 @@ def plan(
     if json:
         print_json(found)
     else:
-        typer.echo("\n".join(lines(found)))
+        print_lines("\n".join(lines(found)))
 
 
 _WORDS = {
@@ -132,11 +135,13 @@ def must_be_writable(out: Path) -> None:
 
     from byheart.errors import OutputRefused
 
+    probe = out / f".byheart-{os.getpid()}"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        probe = out / f".byheart-{os.getpid()}"
-        probe.write_bytes(b"1" * 4096)
-        probe.unlink()
+        try:
+            probe.write_bytes(b"1" * 4096)
+        finally:
+            probe.unlink(missing_ok=True)
     except OSError as error:
         raise OutputRefused(
             expected=f"a folder that can be written, {out}",

@@ -9,10 +9,11 @@ import typer
 from byheart.cli.audits import audit, plan
 from byheart.cli.reading import list_names, list_words, report, show
 
+LONGEST = 6  # lines of a message
+
 app = typer.Typer(
     name="byheart",
     help="Know what your model knows by heart, and what it has understood.",
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -35,6 +36,8 @@ def main() -> None:
     debug = "--debug" in sys.argv
     if debug:
         sys.argv = [word for word in sys.argv if word != "--debug"]
+    if not sys.argv[1:]:
+        sys.argv.append("--help")
     try:
         # By hand: typer reads any word through pydantic, and these two must cost nothing.
         if sys.argv[1:] == ["--version"]:
@@ -66,15 +69,16 @@ def _told(error: Exception) -> tuple[str, int]:
         return "", 0
     if isinstance(error, MemoryError):
         return "byheart: not enough memory. Try fewer --members, --jobs 1, or a smaller table.", 5
-    kind = type(error).__name__
-    return f"byheart: something of ours broke: {kind}: {error}\nRun again with --debug for the traceback.", 5
+    came = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"byheart: something of ours broke: {came}\nRun again with --debug for the traceback.", 5
 
 
 def _end(message: str, code: int) -> None:
     if message:
-        # Data may hold escape sequences; they must not reach the terminal.
-        shown = "".join(c for c in message if c in "\n\t" or c.isprintable())
-        print(shown, file=sys.stderr)
+        from byheart.cli.summary import printable
+
+        # A message of another library may be long; what counts stands first.
+        print("\n".join(printable(message).splitlines()[:LONGEST]), file=sys.stderr)
     sys.exit(code)
 
 

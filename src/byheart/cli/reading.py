@@ -20,6 +20,7 @@ def list_words(ctx: typer.Context) -> None:
 
 def list_names(words: list[str]) -> None:
     """List the names of a kind, or of all kinds but runs."""
+    from byheart.cli.summary import print_json, print_lines
     from byheart.registry import BUILT_IN, names
 
     kind, out, json = listed_words(words)
@@ -30,14 +31,12 @@ def list_names(words: list[str]) -> None:
     else:
         found = {each: names(each) for each in ([kind] if kind else BUILT_IN)}
     if json:
-        from byheart.cli.summary import print_json
-
         print_json(found)
         return
     for each, lines in found.items():
-        typer.echo(f"{each}s" if lines else f"no {each}s in {out}")
+        print_lines(f"{each}s" if lines else f"no {each}s in {out}")
         for name, line in lines.items():
-            typer.echo(f"  {name:<24} {line}")
+            print_lines(f"  {name:<24} {line}")
 
 
 def listed_words(words: list[str]) -> tuple[str, Path, bool]:
@@ -69,13 +68,13 @@ def listed_words(words: list[str]) -> tuple[str, Path, bool]:
 def show(run: RunName, out: Out = Path("byheart-audit"), json: AsJson = False) -> None:
     """Print a finished audit again."""
     from byheart.auditing.runs import document_of
-    from byheart.cli.summary import print_json, summary
+    from byheart.cli.summary import print_json, print_lines, summary
 
     folder, document = document_of(run, out)
     if json:
         print_json(document)
     else:
-        typer.echo(summary(document, str(folder / "report.html"), str(folder / "report.json")))
+        print_lines(summary(document, str(folder / "report.html"), str(folder / "report.json")))
 
 
 def report(run: RunName, out: Out = Path("byheart-audit"), hide_examples: Hide = False) -> None:

@@ -62,6 +62,7 @@ class Pool(Engine):
         self.workers, self.threads = workers, threads
         self._hands: list[_Hand] = []
         self._last_death = ""
+        self._closings = 0
         _pools.add(self)
 
     def run(self, work: Callable[[str], str], keys: Sequence[str]) -> Iterator[Done]:
@@ -82,7 +83,11 @@ class Pool(Engine):
         return self._run(_pickled(work), deque(keys))
 
     def close(self) -> None:
-        """Stop the workers; the next run starts new ones."""
+        """Stop the workers; a run that is not at its end is over, the next run starts new ones."""
+        self._closings += 1
+        self._let_go()
+
+    def _let_go(self) -> None:
         hands, self._hands = self._hands, []
         _stop(hands)
 
@@ -95,19 +100,19 @@ class Pool(Engine):
         try:
             yield from self._drain(payload, keys, self.workers, suspects)
             if suspects:
-                self.close()  # alone: the others' memory is given back too
+                self._let_go()  # alone: the others' memory is given back too
             for key in suspects:
                 again: deque[str] = deque()
                 yield from self._drain(payload, deque([key]), 1, again)
                 if again:
                     yield Done(key, error=_died_twice(self._last_death))
         except BaseException:  # an interrupt, an error, or a caller who stopped listening
-            self.close()
+            self._let_go()
             raise
 
     def _drain(self, payload: bytes, keys: deque[str], width: int, dead: deque[str]) -> Iterator[Done]:
         """Run `keys` on `width` workers; the keys of those that died are put into `dead`."""
-        false_starts = 0
+        false_starts, closings = 0, self._closings
         while True:
             self._feed(payload, keys, width)
             busy = [hand for hand in self._hands if hand.key is not None]
@@ -119,7 +124,12 @@ class Pool(Engine):
                     continue
                 key, hand.key = hand.key, None
                 if word == "done":
+                    self._feed(payload, keys, width)  # before the driver takes its time with this one
                     yield what
+                    if self._closings != closings:  # its other keys are lost: never end as if all had come
+                        raise UsageError(
+                            "a pool left open to the end of its run", "a closed one", "Run again."
+                        )
                     continue
                 self._dismiss(hand)
                 if word == "unfit":

@@ -254,17 +254,18 @@ class _Reader:
     def _class(self, cls: type) -> None:
         if not _local_class(cls):
             return self.put("foreign", _foreign_name(cls))
-        self._source(cls, cls.__qualname__)
+        source = self._source(cls, cls.__qualname__)
         for base in cls.__bases__:
             self.value(base, base.__qualname__)
         written = hasattr(cls, "__dataclass_fields__")
         for name, part in vars(cls).items():
-            code = getattr(part, "__code__", None)
-            if written and code is not None and code.co_filename == "<string>":
+            if written and name.startswith("__") and f"def {name}" not in source:
                 continue  # generated from the fields, which are in the source
             routine = isinstance(part, types.FunctionType | staticmethod | classmethod | property)
             inner = name.startswith("__") or name == "_abc_impl" or inspect.isdatadescriptor(part)
-            if routine or not inner:
+            # a descriptor that the class does not write itself: put there by a base of an installed package
+            lent = name not in source and hasattr(type(part), "__get__") and not _local_class(type(part))
+            if routine or not (inner or lent):
                 self.put("member", name)
                 self.value(part, f"{cls.__qualname__}.{name}")
         return None
@@ -281,11 +282,13 @@ class _Reader:
                         self._bytecode(function.__code__)
         return None
 
-    def _source(self, thing: Any, what: str) -> None:
+    def _source(self, thing: Any, what: str) -> str:
         try:
-            self.put("source", inspect.getsource(thing))
+            source = inspect.getsource(thing)
         except (OSError, TypeError):
             raise _Unkeyable(f"the source of {what} cannot be read") from None
+        self.put("source", source)
+        return source
 
     def _bytecode(self, code: types.CodeType) -> None:
         self.put("code", code.co_code)
@@ -304,7 +307,10 @@ class _Reader:
             if (path := waiting.pop()) in self.files:
                 continue
             self.files.add(path)
-            content = path.read_bytes()
+            try:
+                content = path.read_bytes()
+            except OSError:
+                raise _Unkeyable(f"the file {path} cannot be read") from None
             self.put("file", path.relative_to(root_of(path)).as_posix())
             self.put("bytes", content)
             with contextlib.suppress(SyntaxError, ValueError):  # not Python: its bytes are enough

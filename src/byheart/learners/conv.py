@@ -54,12 +54,16 @@ class Conv(Network):
         return x[:, None] if x.ndim == 3 else np.moveaxis(x, -1, 1)
 
     def build(self, data: Data, generator: torch.Generator) -> nn.Module:
-        """Convolutions and ReLU in turn, then Flatten and Linear; weights drawn from `generator` alone.
+        """Scaled pixels, convolutions and ReLU in turn, then Flatten and Linear.
+
+        Weights as torch draws them, from `generator` alone.
 
         Raises:
             InputRefused: an example is not an image (h, w) or (h, w, 3).
         """
         from torch import nn
+
+        from byheart.learners.stacked import Scale
 
         shape, show = data.train.x.shape[1:], data.output.show
         if show not in ("image", "photograph") or len(shape) not in (2, 3):
@@ -68,7 +72,7 @@ class Conv(Network):
                 came=f"examples of shape {shape}, shown as {show}",
                 do="Try --learner mlp.",
             )
-        layers: list[nn.Module] = []
+        layers: list[nn.Module] = [Scale()]
         (h, w), depth = shape[:2], (1 if len(shape) == 2 else shape[2])
         for width in self.channels:
             layers += [drawn(nn.Conv2d, generator, depth, width, 3, stride=2, padding=1), nn.ReLU()]

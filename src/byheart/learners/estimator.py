@@ -179,11 +179,11 @@ def _must_suit(template: Any, data: Data) -> None:
 def _own_params(model: Any, seed: int) -> dict[str, Any]:
     """`random_state` and `n_jobs` wherever the estimator, or one within it, has them."""
     own: dict[str, Any] = {}
-    for name in model.get_params(deep=True):
+    for name, value in model.get_params(deep=True).items():
         last = name.rpartition("__")[2]
         if last == "random_state":
             own[name] = derive(seed, name) % 2**31
-        elif last == "n_jobs":
+        elif last == "n_jobs" and value is not None:  # None is 1 already, and some warn when it is said
             own[name] = 1
     return own
 

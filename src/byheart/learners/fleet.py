@@ -107,6 +107,10 @@ class Fleet(ABC):
         """Trained parameters of one member."""
         return self.flat.numel() // self.m
 
+    def before(self, x: Tensor, shared: bool) -> Tensor:
+        """x as `forward` and `predict` want it; called once on all examples."""
+        return x
+
     @abstractmethod
     def forward(self, x: Tensor, hidden: Hidden | None = None) -> Tensor:
         """Logits (m, b, k) of x (m, b, ...) in training; what `backward` needs is kept."""
@@ -194,7 +198,9 @@ class Each(Fleet):
 
 
 def store(
-    found: Sequence[Tensor | None], gradients: dict[str, Tensor], place: Callable[[Tensor], Tensor] = lambda g: g
+    found: Sequence[Tensor | None],
+    gradients: dict[str, Tensor],
+    place: Callable[[Tensor], Tensor] = lambda g: g,
 ) -> None:
     """Copy what autograd found into the flat gradient; a parameter that was not used gets 0."""
     for gradient, value in zip(gradients.values(), found, strict=True):
@@ -255,7 +261,9 @@ def make(way: str, modules: Sequence[nn.Module], device: str = "cpu") -> Fleet:
     if way not in possible:
         reason = reason_against_functional(modules[0]) or "it is not a plain stack of standard layers"
         raise InputRefused(
-            expected=f"a module that can be trained {way}", came=reason, do=f"Possible: {', '.join(possible)}."
+            expected=f"a module that can be trained {way}",
+            came=reason,
+            do=f"Possible: {', '.join(possible)}.",
         )
     if way == "each":
         return (Stacked if "stacked" in possible else Each)(modules, device)
@@ -284,8 +292,9 @@ def choose(
 
     Cost: about `seconds`.
     """
-    from byheart.learners.loop import Training, checked
+    from byheart.learners.loop import checked
     from byheart.learners.members import balanced
+    from byheart.learners.training import Training
 
     members = balanced(len(data.train), members_at_once, 0.7, seed=0)
     data = checked(learner, data, members, levers)

@@ -1,201 +1,28 @@
-"""The loop: how a fleet is trained. The only one; every network and every way goes through it.
-
-A step: gather each member's next examples, logits, the derivative of the loss by the logits, the fleet's
-gradient, decoupled decay, the optimiser on one flat vector. Each member has streams of its own (`init`,
-`order`, `hidden`), so it is the same alone as in a fleet, to rounding.
-"""
+"""The loop: from members and data to a run. The only one; every network and every way goes through it."""
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from byheart.errors import InputRefused
 from byheart.learners import inputs
 from byheart.learners.base import Network
-from byheart.learners.fleet import Fleet, Hidden, make
 from byheart.learners.members import Members
 from byheart.learners.run import Record, Run, outcomes
+from byheart.learners.sources import contained
+from byheart.learners.training import Training, plain_loss
 from byheart.levers.base import Lever
 from byheart.levers.penalties import LabelSmoothing
-from byheart.seeds import derive, stream
+from byheart.seeds import derive
 from byheart.tasks.data import Data
 
-ROWS = 4096  # member-examples evaluated at once: logits and activations stay in the cache
-
-
-def plain_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Loss (...) in nats of logits (..., k): -log softmax(logits)_y, or (z - y)^2 / 2 for float targets."""
-    if targets.is_floating_point():
-        return 0.5 * (logits[..., 0] - targets).square()
-    return logits.logsumexp(-1) - logits.gather(-1, targets[..., None])[..., 0]
-
-
-def plain_slope(logits: Tensor, targets: Tensor) -> Tensor:
-    """Derivative of `plain_loss` by the logits: softmax(logits) - onehot(y), or z - y."""
-    if targets.is_floating_point():
-        return logits - targets[..., None]
-    # Across the classes of many examples at once: a softmax over a short last axis is 10 times slower.
-    slope = logits.transpose(-1, -2).contiguous().softmax(-2)  # (..., k, b)
-    ones = slope.new_full((), -1.0).expand(*targets.shape[:-1], 1, targets.shape[-1])
-    return slope.scatter_add_(-2, targets.unsqueeze(-2), ones).transpose(-1, -2)
-
-
-class _Plain(torch.autograd.Function):
-    """`plain_loss` with `plain_slope`, so that a lever of strength 0 gives the same bits as none."""
-
-    @staticmethod
-    def forward(ctx, logits: Tensor, targets: Tensor) -> Tensor:
-        ctx.save_for_backward(logits, targets)
-        return plain_loss(logits, targets)
-
-    @staticmethod
-    def backward(ctx, g: Tensor) -> tuple[Tensor, None]:
-        return plain_slope(*ctx.saved_tensors) * g[..., None], None
-
-
-def rate(lr: float, schedule: str, step: int, steps: int) -> float:
-    """Learning rate of step 0..steps - 1: lr (1 - t/T), lr (1 + cos(pi t/T)) / 2, or lr."""
-    part = step / steps
-    match schedule:
-        case "linear":
-            return lr * (1 - part)
-        case "cosine":
-            return lr * 0.5 * (1 + math.cos(math.pi * part))
-    return lr
-
-
-def optimiser(name: str, flat: Tensor, lr: float) -> torch.optim.Optimizer:
-    """One fused optimiser for the flat vector of all members; `adamw` decays by 0.01, torch's default."""
-    match name:
-        case "adam":
-            return torch.optim.Adam([flat], lr=lr, fused=True)
-        case "adamw":
-            return torch.optim.AdamW([flat], lr=lr, fused=True)
-        case "sgd":
-            return torch.optim.SGD([flat], lr=lr, fused=True)
-    return torch.optim.SGD([flat], lr=lr, momentum=0.9, fused=True)
-
-
-class Training:
-    """m members of equal size on their way: `epoch()` trains, `logits(view)` looks.
-
-    `centre` and `scale` (m,) are the mean and deviation of each member's own values; 0 and 1 for classes.
-    """
-
-    def __init__(
-        self, learner: Network, data: Data, members: Members, levers: Sequence[Lever], way: str, device: str
-    ) -> None:
-        self.learner, self.device, self.m = learner, device, len(members)
-        self.rows = np.stack([np.flatnonzero(mask) for mask in members.mask])  # (m, n_seen)
-        self.shared, views = _inputs(learner, data, self.rows)
-        self.views = {name: torch.from_numpy(x).to(device) for name, x in views.items()}
-        self.fleet = self._fleet(data, members, levers, way)
-        self.pool = self.views["train"].flatten(0, 0 if self.shared else 1)  # (n, ...) or (m n, ...)
-        self.batch = self.pool.new_empty(self.m * learner.batch, *self.pool.shape[1:])  # filled at every step
-        self._targets(data)
-        self.orders = [stream(seed, "order") for seed in members.seeds]
-        acting = [lever for lever in levers if type(lever).hidden is not Lever.hidden]
-        generators = [torch.Generator().manual_seed(derive(seed, "hidden")) for seed in members.seeds]
-        self.hidden = Hidden(acting, generators, device) if acting else None
-        self.weighing = [lever for lever in levers if type(lever).loss is not Lever.loss]
-        self.decay = sum(lever.decay() for lever in levers)
-        self.fleet.flat.grad = self.fleet.gradient
-        self.optimiser = optimiser(learner.optimizer, self.fleet.flat, learner.lr)
-        self.steps_done, self.steps = 0, learner.epochs * math.ceil(self.rows.shape[1] / learner.batch)
-
-    def _fleet(self, data: Data, members: Members, levers: Sequence[Lever], way: str) -> Fleet:
-        seen = data if self.shared else _as_called(data, self.views)
-        seeds = [derive(seed, "init") for seed in members.seeds]
-        modules = [self.learner.build(seen, torch.Generator().manual_seed(seed)) for seed in seeds]
-        self.template = modules[0]
-        return make(way, modules, self.device)
-
-    def _targets(self, data: Data) -> None:
-        y = data.train.y
-        self.centre, self.scale = np.zeros(self.m), np.ones(self.m)
-        if data.output.kind == "values":
-            self.centre = y[self.rows].mean(1)
-            deviation = y[self.rows].std(1)
-            self.scale = np.where(deviation > 0, deviation, 1.0)
-            y = ((y - self.centre[:, None]) / self.scale[:, None]).astype(np.float32)
-        self.y = torch.from_numpy(np.broadcast_to(y, (self.m, len(data.train))).copy()).to(self.device)  # (m, n)
-
-    def epoch(self) -> None:
-        """One pass over every member's examples, in an order of its own."""
-        for order, targets in self.batches():
-            self.step(order, targets)
-
-    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Positions in the pool and targets, (m, b) each, without replacement; the last may be short."""
-        order = torch.from_numpy(
-            np.stack([rng.permutation(rows) for rng, rows in zip(self.orders, self.rows, strict=True)])
-        ).to(self.device)  # (m, n_seen)
-        targets = self.y.gather(1, order)
-        if not self.shared:
-            order = order + torch.arange(self.m, device=self.device)[:, None] * self.y.shape[1]
-        for start in range(0, order.shape[1], self.learner.batch):
-            stop = start + self.learner.batch
-            yield order[:, start:stop], targets[:, start:stop]
-
-    def step(self, order: Tensor, targets: Tensor) -> None:
-        """One step on the examples `order` (m, b), positions in the pool."""
-        x = self.batch[: order.numel()]
-        torch.index_select(self.pool, 0, order.reshape(-1), out=x)
-        x = x.view(*order.shape, *self.pool.shape[1:])
-        logits = self.fleet.forward(x, self.hidden)
-        self.fleet.backward(self.slope(logits, targets) * (1 / order.shape[1]))
-        lr = rate(self.learner.lr, self.learner.schedule, self.steps_done, self.steps)
-        if self.decay:
-            self.fleet.flat.mul_(1 - lr * self.decay)
-        self.optimiser.param_groups[0]["lr"] = lr
-        self.optimiser.step()
-        self.steps_done += 1
-
-    def slope(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Derivative of the summed training loss by the logits (m, b, k)."""
-        own = type(self.learner).loss is not Network.loss
-        if not own and not self.weighing:
-            return plain_slope(logits, targets)
-        with torch.enable_grad():
-            z = logits.detach().requires_grad_()
-            per_example = self.learner.loss(z, targets) if own else _Plain.apply(z, targets)
-            for lever in self.weighing:
-                per_example = lever.loss(per_example, z, targets)
-        return torch.autograd.grad(per_example.sum(), z)[0]
-
-    def seconds_a_step(self, seconds: float) -> float:
-        """CPU seconds of one step, from as many as fit into `seconds` (at least 2, the first left out)."""
-        started, count, batches = 0.0, 0, self.batches()
-        while count < 2 or time.process_time() - started < seconds:
-            if (batch := next(batches, None)) is None:
-                batches = self.batches()
-                continue
-            self.step(*batch)
-            self.steps_done = 0
-            started, count = (started, count + 1) if count else (time.process_time(), 1)
-        return (time.process_time() - started) / (count - 1)
-
-    def logits(self, view: str) -> np.ndarray:
-        """Logits (m, n_view, k) now; values in the units of y."""
-        x = self.views[view]
-        rows = max(ROWS // self.m, 1)
-        parts = [self.fleet.predict(part, self.shared) for part in x.split(rows, 0 if self.shared else 1)]
-        z = torch.cat(parts, 1).cpu().numpy()
-        scale, centre = (a.astype(np.float32)[:, None, None] for a in (self.scale, self.centre))
-        return z * scale + centre if z.shape[-1] == 1 else z
-
-    def finite(self) -> np.ndarray:
-        """(m,) bool: are all weights of the member finite?"""
-        checks = [p.flatten(1).isfinite().all(1) for p in self.fleet.parameters.values()]
-        return torch.stack(checks).all(0).cpu().numpy()
+__all__ = ["checked", "plain_loss", "train"]
 
 
 def train(
@@ -222,21 +49,25 @@ def train(
     epochs = tuple(sorted({c for c in record.checkpoints if c < last} | {last}))
     parts = []
     for start, stop in _groups(members, way):
-        training = Training(learner, data, members.take(start, stop), levers, way, device)
-        parts.append(_course(training, data, epochs, start))
+        # A module alone may draw noise of its own from the global streams: they become the member's.
+        own = contained(derive(members.seeds[start], "module")) if way == "each" else nullcontext()
+        with own:
+            training = Training(learner, data, members.take(start, stop), levers, way, device)
+            parts.append(_course(training, data, epochs, start))
         if progress:
             progress(stop - start)
     failed = tuple(pair for part in parts for pair in part.failed)
     keep = np.setdiff1d(np.arange(len(members)), [member for member, _ in failed])
     if not len(keep):
         raise InputRefused(
-            expected="weights that stay finite", came=failed[0][1], do="Lower lr, or look for huge values in x."
+            expected="weights that stay finite", came=failed[0][1], do="Lower lr; look for huge values in x."
         )
     views = {}
     for name, examples in data.views.items():
         z = np.concatenate([part.logits[name] for part in parts], 1)[:, keep]
         views[name] = outcomes(z, examples.y, data.output.kind, record.trail and name == "train")
-    weights = {name: np.concatenate([part.weights[name] for part in parts])[keep] for name in parts[0].weights}
+    names = parts[0].weights
+    weights = {name: np.concatenate([part.weights[name] for part in parts])[keep] for name in names}
     return Run(
         members=Members(members.seeds[keep], members.mask[keep]),
         checkpoints=epochs,
@@ -302,23 +133,6 @@ def checked(learner: Network, data: Data, members: Members, levers: Sequence[Lev
         )
     if data.output.kind == "values" and any(isinstance(lever, LabelSmoothing) for lever in levers):
         raise InputRefused(
-            expected="classes for label-smoothing", came="values", do="Leave the lever out, or try weight-decay."
+            expected="classes for label-smoothing", came="values", do="Leave it out; try weight-decay."
         )
     return data
-
-
-def _inputs(learner: Network, data: Data, rows: np.ndarray) -> tuple[bool, dict[str, np.ndarray]]:
-    """Does every member get the same, and a view's x: (n, ...) where so, else (m, n, ...)."""
-    if type(learner).inputs is not Network.inputs:  # the learner says itself what it is called on
-        given = {name: learner.inputs(examples) for name, examples in data.views.items()}
-        return True, {name: np.ascontiguousarray(x, dtype=np.float32) for name, x in given.items()}
-    if inputs.shared(data):
-        return True, inputs.prepare(data, rows[0])
-    members = [inputs.prepare(data, seen) for seen in rows]
-    return False, {name: np.stack([member[name] for member in members]) for name in members[0]}
-
-
-def _as_called(data: Data, x: dict[str, Tensor]) -> Data:
-    """`data` with a member's prepared x (n, d), so that `build` sees the width the module will be called on."""
-    views = {name: replace(examples, x=x[name][0].cpu().numpy()) for name, examples in data.views.items()}
-    return replace(data, phases=(views["train"], *data.phases[1:]), views=views)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from pydantic import PrivateAttr
 
 from byheart.errors import InputRefused
 from byheart.learners.base import Network
+from byheart.learners.code import contained, fingerprint, load
 
 if TYPE_CHECKING:
     import torch
@@ -26,29 +27,68 @@ class FromFactory(Network):
     """What `make_model` returns, trained by our loop on x as it is (float32, the user's shape).
 
     `make_model` is called once a member, without arguments or with the one it asks for by name: `seed`
-    (an integer) or `generator` (a torch.Generator). Around it torch's global stream starts at the
-    member's seed and is put back, so a factory that just builds layers gives fresh weights too.
+    (an integer) or `generator` (a torch.Generator). Around it the global generators start at the
+    member's seed and are put back, so a factory that just builds layers gives fresh weights too.
 
-    `code` is the digest of the factory's source; without it the learner is not kept in the ledger.
+    Make one with `FromFactory.of(make_model, epochs=10)`.
+
+    Args:
+        code: digest of the factory and all it depends on; empty where it cannot be had.
+        path: its file.
+        qualname: its name there.
 
     Example:
         >>> from torch import nn
-        >>> FromFactory(lambda: nn.Linear(4, 2), code="abc", epochs=5).epochs
+        >>> FromFactory.of(lambda: nn.Linear(4, 2), epochs=5).epochs
         5
     """
 
     name: ClassVar[str] = "module"
     code: str = ""
-    _make: Callable[..., nn.Module] = PrivateAttr()
+    path: str = ""
+    qualname: str = ""
+    _make: Callable[..., nn.Module] | None = PrivateAttr(default=None)
+    _reasons: tuple[str, bool] = PrivateAttr(default=("", True))
 
-    def __init__(self, make_model: Callable[..., nn.Module], **fields: Any) -> None:
-        super().__init__(**fields)
-        self._make = make_model
+    @classmethod
+    def of(cls, make_model: Callable[..., nn.Module], code: str | None = None, **settings: Any) -> Self:
+        """The learner of a factory of torch modules.
+
+        Args:
+            make_model: the factory.
+            code: its digest, where it is known; else it is taken here.
+            settings: epochs, batch, lr, optimizer, schedule.
+
+        Raises:
+            InputRefused: not a callable.
+        """
+        if not callable(make_model) or isinstance(make_model, nn_module()):
+            raise InputRefused(
+                expected="model= as a function that makes a new torch module",
+                came=f"a {type(make_model).__name__}",
+                do="Give `lambda: Net()` or the class, not one module: every member needs fresh weights.",
+            )
+        found = fingerprint(make_model, factory=True)
+        digest = found.digest if code is None else code
+        learner = cls(code=digest or "", path=found.path or "", qualname=found.qualname, **settings)
+        learner._make = make_model
+        learner._reasons = (found.reason, found.portable)
+        return learner
 
     @property
-    def keyed(self) -> bool:  # type: ignore[override]
-        """Can it be kept in the ledger?"""
+    def keyed(self) -> bool:
+        """Whether all that the factory depends on could be read."""
         return bool(self.code)
+
+    @property
+    def portable(self) -> bool:
+        """Whether a worker can import the factory."""
+        return self._reasons[1]
+
+    @property
+    def unkeyed_reason(self) -> str:
+        """What could not be read."""
+        return "" if self.keyed else self._reasons[0]
 
     def fit(
         self,
@@ -73,28 +113,47 @@ class FromFactory(Network):
         """One module from the factory, with the member's own randomness.
 
         Raises:
-            InputRefused: the factory gives no module, fails, or its outputs are not logits (b, k) or
-                values (b,) or (b, 1) for these data.
+            InputRefused: the factory gives no module, the module does not take x, or its outputs are not
+                logits (b, k) or values (b,) or (b, 1) for these data.
         """
-        import torch
-        from torch import nn
-
-        seed = generator.initial_seed()
-        asked = set(inspect.signature(self._make).parameters) & {"seed", "generator"}
+        make, seed = self._factory(), generator.initial_seed()
+        asked = set(inspect.signature(make).parameters) & {"seed", "generator"}
         given = {"seed": seed, "generator": generator}
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)
-            module = self._make(**{name: given[name] for name in asked})
-            if not isinstance(module, nn.Module):
+        with contained(seed):
+            module = make(**{name: given[name] for name in asked})
+            if not isinstance(module, nn_module()):
                 raise InputRefused(
-                    expected="a torch.nn.Module from model=", came=type(module).__name__, do="Return the module."
+                    expected="a torch.nn.Module from model=",
+                    came=type(module).__name__,
+                    do="Return the module.",
                 )
             check_outputs(module, self.inputs(data.train.take(slice(0, 3))), data)
         return module
 
     def title(self, data: Data) -> str:
         """The factory's name."""
-        return getattr(self._make, "__name__", type(self._make).__name__)
+        return self.qualname or self.name
+
+    def _factory(self) -> Callable[..., nn.Module]:
+        """The factory: the one given, or the one in the file if it is still the same."""
+        if self._make is None:
+            found = load(self.path, self.qualname)
+            code = fingerprint(found, factory=True)
+            if not self.code or code.digest != self.code:
+                raise InputRefused(
+                    expected=f"{self.qualname} in {self.path} as it was when the audit began",
+                    came=code.reason or "other code, or other values that it refers to",
+                    do="Run the audit again.",
+                )
+            self._make = found
+        return self._make
+
+
+def nn_module() -> type[nn.Module]:
+    """The class of torch modules; importing this file does not import torch."""
+    from torch import nn
+
+    return nn.Module
 
 
 def check_outputs(module: nn.Module, x: np.ndarray, data: Data) -> None:
@@ -123,7 +182,7 @@ def check_outputs(module: nn.Module, x: np.ndarray, data: Data) -> None:
     if shape in fits:
         return
     if kind == "classes" and shape in [(len(x),), (len(x), 1)]:
-        advice = "One logit for two classes is not enough: give two, one a class (a logit z is the pair 0, z)."
+        advice = "One logit is not enough for two classes: give two, one a class (z alone is the pair 0, z)."
     else:
         advice = f"Give the last layer {k if kind == 'classes' else 1} outputs."
     wanted = f"logits (b, {k}), one a class" if kind == "classes" else "values (b,) or (b, 1)"

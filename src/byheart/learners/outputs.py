@@ -213,7 +213,9 @@ def _kind(array: np.ndarray, kind: str, n: int, k: int) -> str:
             came=f"one fraction an example, shape {array.shape}",
             do="Say what it is: returns='logits' or returns='probabilities' (of class 1).",
         )
-    sums = array.reshape(len(array), -1).sum(1) if len(array) else np.ones(0)
+    if array.shape != (n, k):
+        return "logits"  # refused for its shape
+    sums = array.sum(1)
     return "probabilities" if (array >= 0).all() and (abs(sums - 1) <= 1e-3).all() else "logits"
 
 

@@ -41,7 +41,7 @@ def contained(seed: int) -> Iterator[None]:
     states = random.getstate(), np.random.get_state(), torch and torch.get_rng_state()
     cuda = torch.cuda.get_rng_state_all() if torch and torch.cuda.is_initialized() else None
     random.seed(seed)
-    np.random.seed(seed % 2**32)
+    np.random.set_state(np.random.RandomState(seed % 2**32).get_state())
     if torch:
         torch.manual_seed(seed)
     try:
@@ -198,7 +198,11 @@ def version_of(module: str) -> str:
 
 def guarded(path: Path) -> bool:
     """Is there an `if __name__ == ...` at the top level?"""
-    tests = [node.test for node in ast.parse(path.read_bytes()).body if isinstance(node, ast.If)]
+    try:
+        body = ast.parse(path.read_bytes()).body
+    except (SyntaxError, ValueError, OSError):
+        return False  # changed since it was imported
+    tests = [node.test for node in body if isinstance(node, ast.If)]
     return any("__name__" in ast.unparse(test) for test in tests)
 
 

@@ -1,9 +1,9 @@
 """How far would a number move with other examples and another training set? Intervals for fresh draws.
 
 A bootstrap over examples knows only that other examples would be *measured*. Another training set also moves
-all members together. Simulated audits of fresh draws (six recipes, 320 audits each: n 120 to 300, 2 to 10
+all members together. Simulated audits of fresh draws (eight recipes, 320 audits each: n 120 to 400, 2 to 10
 classes, 16 to 32 members): 95 % intervals from examples alone covered the truth in 48 to 92 %, those of this
-module in 91 to 99 %; `left` alone can fall short where it is a few hundredths of the reference and skewed.
+module in 92 to 99 %; `left` alone falls short (61 %) where it is a hundredth of the reference and skewed.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from byheart.errors import InputRefused
 from byheart.maths.inputs import array, is_binary, members_mask, same_shape
 from byheart.maths.sides import side_means
 
-# part of the variance between members (sampling removed) due to examples acting one by one; the rest, seeds and
-# joint effects, averages out over members. The two cannot be told apart with few members: 1 is exact for effects
-# that add up but covered 99.4 % where seeds matter; lower values were too narrow where labels are few
-ONE_BY_ONE = 0.6
+# part of the variance between members (sampling removed) due to examples acting one by one; the rest, seeds
+# and joint effects, averages out over members. The two cannot be told apart with few members: 1 is exact for
+# effects that add up but covered 99.4 % where seeds matter; lower values were too narrow with few classes
+ONE_BY_ONE_BITS, ONE_BY_ONE_SCORES = 0.45, 0.6
 # the variance between members less its sampling part is noisy: at least so much of it is kept
 KEPT = 0.25
 # half width around the threshold in which the density of scores is taken: wide enough to reach the scores
@@ -103,9 +103,9 @@ def budget_share_intervals(
     examples (g: groups) + training set + what the two share. r = (n - d)/d, d examples left out by a member.
     T is the variance between members of their effects t_j: the mean over its unseen and seen examples of the
     member's bits less the mean of the other members of that side, signed as in phi; N the part of T that
-    comes from averaging over finitely many examples; C the covariance over members of t_j with the mean of psi
-    over what j saw (a training set with more wrong labels has both more of them to measure and worse
-    members). h = 0.6, checked by simulation, see the module.
+    comes from averaging over finitely many examples; C the covariance over members of t_j with the mean of
+    psi over what j saw (a training set with more wrong labels has both more of them to measure and worse
+    members). h = 0.45, checked by simulation, see the module.
 
     Range of the value: about [0, 1]; the interval is not clipped, for understood may be below 0. Rote:
     memorised 1; Oracle: memorised 0; a model that knows nothing: left 1.
@@ -143,7 +143,7 @@ def budget_share_intervals(
         phi = own * rho + in_sign * bank.inside + out_sign * bank.outside
         share = phi.sum() / rho.sum()
         variance = bank.variance(
-            (phi - share * rho) / rho.mean(), in_sign / rho.mean(), out_sign / rho.mean()
+            (phi - share * rho) / rho.mean(), in_sign / rho.mean(), out_sign / rho.mean(), ONE_BY_ONE_BITS
         )
         shares.append(estimate(share, variance))
     return BudgetShares(*shares)
@@ -155,10 +155,10 @@ def memorised_share_interval(
     r"""Between which shares would the examples known by heart lie over fresh draws of the task?
 
     The share of examples with score_i >= threshold, score_i = mean outcome of the members that saw i less
-    that of the others. Variance as in `budget_share_intervals` with phi_i = [score_i >= threshold]; t_j, a
-    shift of all scores, moves the share by f t_j, f the density of the scores at the threshold (share within
-    0.2 of it, over 0.4). The part from examples is at least that of (x + 1)/(n + 2), x examples above, so
-    that 0 of n is not certain. Range [0, 1]; Rote 1 up to lucky guesses, Oracle 0.
+    that of the others. Variance as in `budget_share_intervals` with phi_i = [score_i >= threshold], h = 0.6;
+    t_j, a shift of all scores, moves the share by f t_j, f the density of the scores at the threshold (share
+    within 0.25 of it, over 0.5). The part from examples is at least that of (x + 1)/(n + 2), x examples
+    above, so that 0 of n is not certain. Range [0, 1]; Rote 1 up to lucky guesses, Oracle 0.
 
     Args:
         outcome: (m, n) outcome of each member on each training example, 0/1 or probability.
@@ -188,7 +188,9 @@ def memorised_share_interval(
     above = (score >= threshold - 1e-9).astype(np.float64)
     density = float((np.abs(score - threshold) <= NEAR + 1e-9).mean()) / (2 * NEAR)
     shrunk = (above.sum() + 1) / (n + 2)
-    variance = bank.variance(above - above.mean(), density, -density, floor=shrunk * (1 - shrunk) / n)
+    variance = bank.variance(
+        above - above.mean(), density, -density, ONE_BY_ONE_SCORES, floor=shrunk * (1 - shrunk) / n
+    )
     return estimate(above.mean(), variance, 0.0, 1.0)
 
 
@@ -253,7 +255,7 @@ class _Bank:
             )
         values, self.mask = values[:, self.kept], mask[:, self.kept]
         self.inside, self.outside = side_means(values, self.mask)
-        # against the other members of the side: the plain mean holds the member itself and hides 1/t of its effect
+        # against the other members of the side: the plain mean holds the member and hides 1/t of its effect
         count = np.where(self.mask, self.mask.sum(0), (~self.mask).sum(0))
         others = np.where(count > 1, count / np.maximum(count - 1, 1), 0.0)
         self.residual = (values - np.where(self.mask, self.inside, self.outside)) * others
@@ -263,7 +265,9 @@ class _Bank:
         same_shape(places, "groups", self.kept.shape)
         self.groups = places[self.kept]
 
-    def variance(self, psi: np.ndarray, in_weight: float, out_weight: float, floor: float = 0.0) -> float:
+    def variance(
+        self, psi: np.ndarray, in_weight: float, out_weight: float, one_by_one: float, floor: float = 0.0
+    ) -> float:
         """V of `budget_share_intervals` for example values `psi` (mean 0) and the weights of both sides."""
         n = len(psi)
         sums = np.bincount(self.groups, psi)
@@ -280,5 +284,5 @@ class _Bank:
         seen = np.where(self.mask, psi, 0.0).sum(1) / np.maximum(self.mask.sum(1), 1)
         both = 2 * ratio * float(np.cov(seen, effects)[0, 1])
 
-        training = ONE_BY_ONE * ratio * max(between - noise, KEPT * between)
+        training = one_by_one * ratio * max(between - noise, KEPT * between)
         return examples + max(0.0, training + both)

@@ -79,7 +79,7 @@ def bootstrap(values: Any, *, groups: Any = None, rng: np.random.Generator, draw
         InputRefused: NaN, wrong shapes, no example.
 
     Cost: O(draws (n + groups c)). Fails when: fewer than about 30 groups, or the quantity depends on a
-    training set that would change as well: see `intervals.mean_interval_over_draws`.
+    training set that would change as well: see `intervals`.
 
     Reference: Efron 1979, "Bootstrap methods", Annals of Statistics 7; Davison and Hinkley 1997, section 2.4
     and 3.8.

@@ -82,12 +82,8 @@ class Subject:
     def bank(self) -> Need:
         """The members on random subsets: the runs that most probes read."""
         points = self.checkpoints()
-        return Need(
-            members=self.members,
-            share=self.share,
-            checkpoints=points,
-            trail=min(16, self.members) if len(points) > 1 else 0,
-        )
+        trail = min(16, self.members) if len(points) > 1 else 0
+        return Need(members=self.members, share=self.share, checkpoints=points, trail=trail)
 
     def whole(self) -> Need:
         """The one model trained on everything."""
@@ -121,8 +117,7 @@ class Bank:
 
     def noun(self, n: int = 2) -> str:
         """What an example is called, for n of them."""
-        one, many = self.data.output.noun
-        return one if n == 1 else many
+        return self.data.output.noun[n != 1]
 
 
 class Probe(Spec):
@@ -150,6 +145,13 @@ class Probe(Spec):
     def rng(self, bank: Bank, *names: object) -> np.random.Generator:
         """A random stream of this probe's own."""
         return stream(bank.subject.seed, "probe", self.name, *names)
+
+    def one_sided(self, bank: Bank, mask: np.ndarray) -> NotApplicable | None:
+        """The answer where some examples were seen by all members, or by none; else None."""
+        lacking = int((mask.all(0) | ~mask.any(0)).sum())
+        reason = f"Seen by all members or by none: {lacking:,} of {mask.shape[1]:,} {bank.noun()}."
+        offer = "Train more members (--members), or give each a smaller --share."
+        return self.not_applicable(reason, offer) if lacking else None
 
     def not_applicable(self, reason: str, offer: str = "") -> NotApplicable:
         """This question does not apply, why, and what to offer."""

@@ -1,4 +1,4 @@
-"""Scales that charts and their words share: where a value stands, which ticks it has, how they are written."""
+"""Scales that charts and their words share: where a value stands, which ticks it has, how they read."""
 
 from __future__ import annotations
 
@@ -36,15 +36,28 @@ class Scale:
         drawn = {}
         if side:
             expression = f"{json.dumps(self.texts)}[indexof({json.dumps(self.ticks)}, datum.value)]"
-            axis = {"orient": side, "values": list(self.ticks), "labelExpr": expression, "labelOverlap": False, "labelBound": False}
+            axis = {
+                "orient": side,
+                "values": list(self.ticks),
+                "labelExpr": expression,
+                "labelOverlap": False,
+                "labelBound": False,
+            }
             drawn = {"axis": {**axis, "offset": 3, "labelFlush": False}}
-        scale = {"domain": list(self.domain), "type": "log" if self.log else "linear", "nice": False, "zero": False}
+        scale = {
+            "domain": list(self.domain),
+            "type": "log" if self.log else "linear",
+            "nice": False,
+            "zero": False,
+        }
         return {"field": field, "type": "quantitative", "scale": scale, "title": None, **drawn}
 
 
 def scale(axis: Axis, values: Iterable[float], pixels: tuple[float, float], room: int) -> Scale:
     """The scale of `axis` over `values`, with at most `room` ticks."""
-    seen = [value for value in values if math.isfinite(value) and (value > 0 or not axis.log)] or [1.0 if axis.log else 0.0]
+    seen = [value for value in values if math.isfinite(value) and (value > 0 or not axis.log)] or [
+        1.0 if axis.log else 0.0
+    ]
     domain = axis.domain or _span(min(seen), max(seen), axis)
     if axis.log and domain[0] <= 0:
         domain = (min(seen), max(domain[1], min(seen) * 10))
@@ -100,4 +113,11 @@ def _texts(ticks: list[float], axis: Axis) -> list[str]:
 
 
 def _digits(ticks: list[float]) -> int:
-    return next((digits for digits in range(5) if all(abs(round(tick, digits) - tick) < 1e-9 * max(1, abs(tick)) for tick in ticks)), 5)
+    return next(
+        (
+            digits
+            for digits in range(5)
+            if all(abs(round(tick, digits) - tick) < 1e-9 * max(1, abs(tick)) for tick in ticks)
+        ),
+        5,
+    )

@@ -17,6 +17,7 @@ CHAPTERS = {
     "dynamics": "How far back in time does it remember?",
 }
 _ORDER = ("measured", "withheld", "not applicable", "failed")
+TOLD = {"budget", "identity"}  # tables that the exact identity already is
 IDENTITY = ("understood_bits", "memorised_bits", "left_bits", "reference_bits")
 
 
@@ -27,41 +28,79 @@ def chapters(subject: dict, findings: dict[str, Answer], exhibits: dict[str, dic
         by_chapter.setdefault(finding.probe.partition("/")[0], []).append(finding)
     names = [name for name in CHAPTERS if name in by_chapter] + sorted(set(by_chapter) - set(CHAPTERS))
     return [
-        {"id": f"chapter-{slug(name)}", "title": name[:1].upper() + name[1:], "question": CHAPTERS.get(name, ""),
-         "cards": [card(subject, finding, exhibits) for finding in sorted(by_chapter[name], key=lambda one: _ORDER.index(one.status))]}
+        {
+            "id": f"chapter-{slug(name)}",
+            "title": name[:1].upper() + name[1:],
+            "question": CHAPTERS.get(name, ""),
+            "cards": [
+                card(subject, finding, exhibits)
+                for finding in sorted(by_chapter[name], key=lambda one: _ORDER.index(one.status))
+            ],
+        }
         for name in names
     ]
 
 
 def card(subject: dict, finding: Answer, exhibits: dict[str, dict]) -> dict:
     """Everything that the template of one card reads."""
-    made = {"id": slug(finding.probe), "probe": finding.probe, "question": finding.question, "status": finding.status}
+    made = {
+        "id": slug(finding.probe),
+        "probe": finding.probe,
+        "question": finding.question,
+        "status": finding.status,
+    }
     if not isinstance(finding, Finding):
-        rest = {"reason": getattr(finding, "reason", ""), "offer": getattr(finding, "offer", ""), "error": getattr(finding, "error", "")}
+        rest = {
+            "reason": getattr(finding, "reason", ""),
+            "offer": getattr(finding, "offer", ""),
+            "error": getattr(finding, "error", ""),
+        }
         return {**made, **rest, "galleries": []}
-    held = finding.status == "withheld"
+    held, identity = finding.status == "withheld", _identity(finding)
     head = None if held else finding.quantities.get(finding.headline)
     return {
         **made,
-        "head": {"value": value_text(head), "interval": interval_text(head), "says": finding.says} if head else None,
+        "head": {"value": value_text(head), "interval": interval_text(head), "says": finding.says}
+        if head
+        else None,
         "withheld": finding.withheld if held else None,
         "strip": strips(head, finding.poles, hue(finding.headline)) if head and finding.poles else None,
         "facts": _facts(subject, finding, head),
         "body": finding.body,
-        "identity": _identity(finding),
-        "tables": {name: table for name, table in finding.tables.items() if table.rows},
+        "identity": identity,
+        "tables": {
+            name: table
+            for name, table in finding.tables.items()
+            if table.rows and not (name in TOLD and identity)
+        },
         "charts": [_chart(chart) for chart in finding.charts],
-        "galleries": [gallery(one, exhibits, subject["noun"]) for one in finding.exhibits if any(group.shown for group in one.groups)],
+        "galleries": [
+            gallery(one, exhibits, subject["noun"])
+            for one in finding.exhibits
+            if any(group.shown for group in one.groups)
+        ],
         "how": finding.how,
-        "quantities": [{"name": name.replace("_", " "), "value": value_text(one), "interval": interval_text(one), "how": one.how}
-                       for name, one in finding.quantities.items()],
+        "quantities": [
+            {
+                "name": name.replace("_", " "),
+                "value": value_text(one),
+                "interval": interval_text(one),
+                "how": one.how,
+            }
+            for name, one in finding.quantities.items()
+        ],
         "reference": finding.reference,
     }
 
 
 def hue(name: str) -> Role:
     """The role of a quantity: the two hues have one meaning each, all else is ink."""
-    for part, role in (("memoris", "memorised"), ("understood", "understood"), ("accuracy", "understood"), ("left", "left")):
+    for part, role in (
+        ("memoris", "memorised"),
+        ("understood", "understood"),
+        ("accuracy", "understood"),
+        ("left", "left"),
+    ):
         if part in name:
             return role  # type: ignore[return-value]
     return "ink"
@@ -70,7 +109,12 @@ def hue(name: str) -> Role:
 def _facts(subject: dict, finding: Finding, head) -> list[tuple[str, str]]:
     facts = dict(finding.facts)
     if head is not None:
-        ours = {"null": amount(head.null, head.unit) if head.null is not None else "none, see below", "n": f"{count(head.n)} {subject['noun'] if head.n == 1 else subject['nouns']}"}
+        ours = {
+            "null": amount(head.null, head.unit)
+            if head.null is not None
+            else "none; see how it was computed",
+            "n": f"{count(head.n)} {subject['noun'] if head.n == 1 else subject['nouns']}",
+        }
         facts = {**ours, **facts}
         facts.setdefault("speaks of", WHO[head.speaks_of])
     if finding.withheld is not None:
@@ -85,7 +129,13 @@ def _identity(finding: Finding) -> list[dict] | None:
     rows = []
     for name in IDENTITY:
         one = finding.quantities[name]
-        rows.append({"name": name.removesuffix("_bits"), "bits": number(one.value, 1), "interval": interval_text(one) or "exact"})
+        rows.append(
+            {
+                "name": name.removesuffix("_bits"),
+                "bits": number(one.value, 1),
+                "interval": interval_text(one) or "exact",
+            }
+        )
     return rows
 
 

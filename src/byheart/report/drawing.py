@@ -26,7 +26,7 @@ SEPARATOR = "\u2063"  # between a name and the muted words after it, within one 
 _FIGURE = re.compile(r"-?\d+\.\d+(?:e-?\d+)?|-?\d+e-?\d+")
 
 CONFIG: dict[str, Any] = {
-    "background": None,
+    "background": "transparent",
     "font": "sans-serif",
     "view": {"stroke": None},
     "point": {"opacity": 1},
@@ -51,7 +51,11 @@ def layer(mark: str, rows: list[dict], encoding: dict, **look: Any) -> dict:
     colours = {key: COLOURS[look[key]] for key in ("fill", "stroke", "color") if look.get(key)}
     silent = not any("say" in row for row in rows)
     channels = dict(encoding) if silent else {**encoding, "description": {"field": "say"}}
-    return {"data": {"values": rows}, "mark": {"type": mark, "aria": not silent, **look, **colours}, "encoding": channels}
+    return {
+        "data": {"values": rows},
+        "mark": {"type": mark, "aria": not silent, **look, **colours},
+        "encoding": channels,
+    }
 
 
 def pixels(field: str) -> dict:
@@ -76,7 +80,9 @@ def finish(svg: str, title: str, description: str) -> str:
     """`svg` made small and named: colours as classes, no size of its own, no element without use."""
     source = ElementTree.fromstring(svg)
     box = source.get("viewBox", "0 0 1 1")
-    root = ElementTree.Element("svg", {"role": "img", "viewBox": box, "style": f"max-width:{box.split()[2]}px"})
+    root = ElementTree.Element(
+        "svg", {"role": "img", "viewBox": box, "style": f"max-width:{box.split()[2]}px"}
+    )
     for tag, text in (("title", title), ("desc", description)):
         ElementTree.SubElement(root, tag).text = text
     for child in source:
@@ -88,10 +94,19 @@ def _copy(source: ElementTree.Element, parent: ElementTree.Element) -> None:
     tag = source.tag.rpartition("}")[2]
     if "background" in source.get("class", "") or (tag == "rect" and parent.tag == "svg"):
         return
-    kept = {key: _FIGURE.sub(_short, value) if key in {"d", "transform", "x2", "y2"} else value
-            for key, value in source.attrib.items() if key in _KEPT}
-    kept = {key: value for key, value in kept.items() if (key, value) not in {("opacity", "1"), ("transform", "translate(0,0)")}}
-    classes = [f"{kind[0]}-{_NAMES[source.get(kind)]}" for kind in ("fill", "stroke") if source.get(kind) in _NAMES]
+    kept = {
+        key: _FIGURE.sub(_short, value) if key in {"d", "transform", "x2", "y2"} else value
+        for key, value in source.attrib.items()
+        if key in _KEPT
+    }
+    kept = {
+        key: value
+        for key, value in kept.items()
+        if (key, value) not in {("opacity", "1"), ("transform", "translate(0,0)")}
+    }
+    classes = [
+        f"{kind[0]}-{_NAMES[source.get(kind)]}" for kind in ("fill", "stroke") if source.get(kind) in _NAMES
+    ]
     if tag == "text" and source.get("stroke") == COLOURS["paper"]:
         classes.append("halo")
     if source.get("aria-label") and tag == "g":
@@ -113,8 +128,10 @@ def _copy(source: ElementTree.Element, parent: ElementTree.Element) -> None:
 
 def _tell(made: ElementTree.Element, text: str, kept: dict) -> None:
     """A bold name and the muted words beside it; where the text ends at its place the name stands last."""
-    parts = [({"class": "f-ink s-paper halo", "font-weight": "600"}, text.partition(SEPARATOR)[0]),
-             ({"class": "f-muted s-paper halo", "font-weight": "400"}, text.partition(SEPARATOR)[2])]
+    parts = [
+        ({"class": "f-ink s-paper halo", "font-weight": "600"}, text.partition(SEPARATOR)[0]),
+        ({"class": "f-muted s-paper halo", "font-weight": "400"}, text.partition(SEPARATOR)[2]),
+    ]
     if kept.get("text-anchor") == "end":
         parts.reverse()
     for i, (look, part) in enumerate(parts):

@@ -14,25 +14,55 @@ def gallery(record: Exhibits, known: dict[str, dict], noun: str, first: bool = F
     """`record` with what `known` holds of each example; `first` keeps what fits the first screen."""
     shown = [_key(one) for group in record.groups for one in group.shown]
     contents = [known[key] for key in shown if key in known]
-    kind = ("pictures" if any(one.get("picture") for one in contents)
-            else "text" if any(one.get("text") for one in contents)
-            else "rows" if any(one.get("fields") for one in contents) else "ids")
+    kind = (
+        "pictures"
+        if any(one.get("picture") for one in contents)
+        else "text"
+        if any(one.get("text") for one in contents)
+        else "rows"
+        if any(one.get("fields") for one in contents)
+        else "ids"
+    )
     filled = [group for group in record.groups if group.shown]
     room = FIRST[kind] if len(filled) > 1 else (sum(FIRST[kind]),)
-    columns = next(([name for name, _ in one["fields"]][:FIELDS] for one in contents if one.get("fields")), []) if kind == "rows" else []
+    columns = (
+        next(([name for name, _ in one["fields"]][:FIELDS] for one in contents if one.get("fields")), [])
+        if kind == "rows"
+        else []
+    )
     groups = []
     for i, group in enumerate(filled):
         most = room[min(i, len(room) - 1)] if first else (len(group.shown) if kind != "pictures" else 12)
-        groups.append({"label": group.label, "ring": group.ring,
-                       "items": [_item(one, known.get(_key(one), {}), noun, columns) for one in group.shown[:most]]})
+        groups.append(
+            {
+                "label": group.label,
+                "ring": group.ring,
+                "items": [_item(one, known.get(_key(one), {}), noun, columns) for one in group.shown[:most]],
+            }
+        )
     views = {one.view for group in record.groups for one in group.shown}
-    return {"title": record.title, "keys": record.keys, "kind": kind, "columns": columns, "groups": groups,
-            "one_view": len(views) < 2, "size": sum(len(group["items"]) for group in groups)}
+    return {
+        "title": record.title,
+        "keys": record.keys,
+        "kind": kind,
+        "columns": columns,
+        "groups": groups,
+        "one_view": len(views) < 2,
+        "size": sum(len(group["items"]) for group in groups),
+    }
 
 
 def seen(galleries: list[dict]) -> int:
     """How many different examples `galleries` show, and not only number."""
-    return len({item["key"] for made in galleries for group in made["groups"] for item in group["items"] if item["shown"]})
+    return len(
+        {
+            item["key"]
+            for made in galleries
+            for group in made["groups"]
+            for item in group["items"]
+            if item["shown"]
+        }
+    )
 
 
 def _key(one: Exhibit) -> str:
@@ -52,7 +82,12 @@ def _item(one: Exhibit, content: dict, noun: str, columns: list[str]) -> dict:
         "sentence": one.sentence or f"{view} {noun} {one.id}{label}",
         "alt": f"{view} {noun} {one.id}{label}",
         "picture": content.get("picture") if _safe(content.get("picture")) else None,
-        "look": " ".join(["photograph" if content.get("photograph") else "drawn", *(["coarse"] if _coarse(content.get("picture")) else [])]),
+        "look": " ".join(
+            [
+                "photograph" if content.get("photograph") else "drawn",
+                *(["coarse"] if _coarse(content.get("picture")) else []),
+            ]
+        ),
         "text": content.get("text"),
         "fields": [fields.get(name, "") for name in columns],
         "shown": any(content.get(what) for what in ("picture", "fields", "text")),
@@ -71,4 +106,6 @@ def _coarse(picture: str | None) -> bool:
 
 
 def _safe(picture: str | None) -> bool:
-    return isinstance(picture, str) and picture.startswith(("data:image/png;base64,", "data:image/jpeg;base64,", "data:image/webp;base64,"))
+    return isinstance(picture, str) and picture.startswith(
+        ("data:image/png;base64,", "data:image/jpeg;base64,", "data:image/webp;base64,")
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from byheart.report.drawing import SEPARATOR, layer, pixels
 
@@ -142,7 +143,7 @@ def dodge(wanted: list[float], heights: list[float], low: float, high: float) ->
 def along(points: list[tuple[float, float]], every: float = 7) -> list[Box]:
     """Small boxes along a line through `points`: what words must not cover."""
     boxes = []
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in pairwise(points):
         steps = max(1, int(max(abs(x1 - x0), abs(y1 - y0)) / every))
         for step in range(steps + 1):
             x, y = x0 + (x1 - x0) * step / steps, y0 + (y1 - y0) * step / steps
@@ -154,27 +155,47 @@ def words(spots: list[Placed]) -> list[dict]:
     """Layers for words at their places, each on a halo of paper."""
     made = []
     for role in dict.fromkeys((spot.role, spot.bold, spot.align, spot.size) for spot in spots):
-        rows = [{"x": spot.x, "y": spot.y, "text": spot.text} for spot in spots
-                if (spot.role, spot.bold, spot.align, spot.size) == role]
+        rows = [
+            {"x": spot.x, "y": spot.y, "text": spot.text}
+            for spot in spots
+            if (spot.role, spot.bold, spot.align, spot.size) == role
+        ]
         encoding = {
             "x": pixels("x"),
             "y": pixels("y"),
             "text": {"field": "text", "type": "nominal"},
         }
         look = {"fontWeight": 600} if role[1] else {}
-        made.append(layer("text", rows, encoding, fill=role[0], stroke="paper", strokeWidth=4, align=role[2],
-                          baseline="middle", fontSize=role[3], limit=0, **look))
+        made.append(
+            layer(
+                "text",
+                rows,
+                encoding,
+                fill=role[0],
+                stroke="paper",
+                strokeWidth=4,
+                align=role[2],
+                baseline="middle",
+                fontSize=role[3],
+                limit=0,
+                **look,
+            )
+        )
     return made
 
 
-def _stand(label: Label, text: str, point: tuple[float, float], side: str, stretch: float) -> tuple[Box, Placed]:
+def _stand(
+    label: Label, text: str, point: tuple[float, float], side: str, stretch: float
+) -> tuple[Box, Placed]:
     across, down, align = _SIDES[side]
     wide = max(width(text, label.size, label.bold), width(label.note))
     high = label.size * 1.15 + (LINE if label.note else 0)
     x = point[0] + across * label.gap * stretch
     y = point[1] + down * (label.gap * stretch + (high / 2 if across == 0 else 3))
     left = {"left": x, "center": x - wide / 2, "right": x - wide}[align]
-    return (left, y - high / 2, left + wide, y + high / 2), Placed(text, x, y, align, label.role, label.bold, label.size)
+    return (left, y - high / 2, left + wide, y + high / 2), Placed(
+        text, x, y, align, label.role, label.bold, label.size
+    )
 
 
 def _overlap(one: Box, other: Box) -> float:
@@ -184,4 +205,9 @@ def _overlap(one: Box, other: Box) -> float:
 
 
 def _outside(box: Box, frame: Box) -> float:
-    return max(0.0, frame[0] - box[0]) + max(0.0, frame[1] - box[1]) + max(0.0, box[2] - frame[2]) + max(0.0, box[3] - frame[3])
+    return (
+        max(0.0, frame[0] - box[0])
+        + max(0.0, frame[1] - box[1])
+        + max(0.0, box[2] - frame[2])
+        + max(0.0, box[3] - frame[3])
+    )

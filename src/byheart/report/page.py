@@ -24,13 +24,17 @@ def render(document: dict) -> str:
         InputRefused: the document is of another schema.
     """
     script, style = _read("page.js").strip(), _read("page.css").strip()
-    return _templates().get_template("page.html").render(
-        story=story(document),
-        style=Markup(style),
-        script=Markup(script),
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        data=Markup(embedded(document)),
-        digest=hashlib.sha256(embedded(document).encode()).hexdigest(),
+    return (
+        _templates()
+        .get_template("page.html")
+        .render(
+            story=story(document),
+            style=Markup(style),
+            script=Markup(script),
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            data=Markup(embedded(document)),
+            digest=hashlib.sha256(embedded(document).encode()).hexdigest(),
+        )
     )
 
 
@@ -41,8 +45,13 @@ def embedded(document: dict) -> str:
 
 @cache
 def _templates() -> Environment:
-    made = Environment(loader=FunctionLoader(_read), autoescape=True, undefined=StrictUndefined,
-                       trim_blocks=True, lstrip_blocks=True)
+    made = Environment(
+        loader=FunctionLoader(_read),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     made.filters["runs"] = runs
     made.filters["drawing"] = Markup
     return made

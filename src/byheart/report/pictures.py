@@ -22,8 +22,14 @@ def png_data_uri(array: Any) -> str:
         InputRefused: the array is not uint8, or has another shape.
     """
     shape = tuple(getattr(array, "shape", ()))
-    if str(getattr(array, "dtype", "")) != "uint8" or not (len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)) or 0 in shape:
-        raise InputRefused("a uint8 picture (h, w) or (h, w, 3)", f"{getattr(array, 'dtype', type(array).__name__)} {shape}")
+    if (
+        str(getattr(array, "dtype", "")) != "uint8"
+        or not (len(shape) == 2 or (len(shape) == 3 and shape[2] == 3))
+        or 0 in shape
+    ):
+        raise InputRefused(
+            "a uint8 picture (h, w) or (h, w, 3)", f"{getattr(array, 'dtype', type(array).__name__)} {shape}"
+        )
     high, wide = shape[:2]
     data = array.tobytes()
     if len(shape) == 3:
@@ -41,7 +47,12 @@ def _uri(wide: int, high: int, kind: int, data: bytes, size: int) -> str:
     row = wide * size
     lines = b"".join(b"\0" + data[row * y : row * (y + 1)] for y in range(high))
     head = struct.pack(">IIBBBBB", wide, high, 8, kind, 0, 0, 0)
-    png = b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", head) + _chunk(b"IDAT", zlib.compress(lines, 9)) + _chunk(b"IEND", b"")
+    png = (
+        b"\x89PNG\r\n\x1a\n"
+        + _chunk(b"IHDR", head)
+        + _chunk(b"IDAT", zlib.compress(lines, 9))
+        + _chunk(b"IEND", b"")
+    )
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 

@@ -6,9 +6,11 @@ import re
 import unicodedata
 from typing import Any
 
-Run = tuple[str, str]  # kind, text: "" plain, "i" interval, "code", "b" strong, "u" "m" "l" the three hues
+# kind, text: "" plain, "i" interval, "code", "b" strong, "u" "m" "l" the three hues
+Run = tuple[str, str]
 
-_PIECES = re.compile(r"(`[^`\n]{1,200}`)|(\[[\u2212+\-]?[\d.,]+(?:e-?\d+)?\u202f?%?, ?[\u2212+\-]?[\d.,]+(?:e-?\d+)?\u202f?%?\])")
+_END = r"[\u2212+\-]?[\d.,]+(?:e-?\d+)?\u202f?%?"
+_PIECES = re.compile(rf"(`[^`\n]{{1,200}}`)|(\[{_END}, ?{_END}\])")
 _KEPT = {"\n", "\t"}
 SPACE = "\u202f"
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -16,7 +18,11 @@ _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", 
 
 def clean(text: str) -> str:
     """`text` without control characters, unpaired surrogates and marks that turn the line around."""
-    return "".join(sign for sign in text if sign in _KEPT or (unicodedata.category(sign) not in {"Cc", "Cs"} and not _turns(sign)))
+    return "".join(
+        sign
+        for sign in text
+        if sign in _KEPT or (unicodedata.category(sign) not in {"Cc", "Cs"} and not _turns(sign))
+    )
 
 
 def cleaned(value: Any) -> Any:

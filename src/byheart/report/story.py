@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from byheart.errors import InputRefused
-from byheart.records.figures import count, interval_text, number, percent
+from byheart.records.figures import count, number, percent
 from byheart.records.finding import Answer, Finding, answer_from
 from byheart.records.judgement import Judgement
 from byheart.records.provenance import Provenance
 from byheart.registry import BUILT_IN
-from byheart.report import first
+from byheart.report import first, headline
 from byheart.report.balance import balances
 from byheart.report.cards import chapters
 from byheart.report.examples import gallery, seen
@@ -16,7 +16,11 @@ from byheart.report.prose import cleaned, plain, sentence, slug, word
 from byheart.report.strip import WHO
 
 SCHEMA = 1
-_LEVERS = (("weight decay", "weight-decay=0.001"), ("dropout", "dropout=0.2"), ("label smoothing", "label-smoothing=0.1"))
+_LEVERS = (
+    ("weight decay", "weight-decay=0.001"),
+    ("dropout", "dropout=0.2"),
+    ("label smoothing", "label-smoothing=0.1"),
+)
 
 
 def story(document: dict) -> dict:
@@ -26,20 +30,28 @@ def story(document: dict) -> dict:
         InputRefused: the document is of another schema.
     """
     if document.get("schema") != SCHEMA:
-        raise InputRefused(f"a document of schema {SCHEMA}", repr(document.get("schema")), "Make the page with the byheart that wrote the document.")
+        raise InputRefused(
+            f"a document of schema {SCHEMA}",
+            repr(document.get("schema")),
+            "Make the page with the byheart that wrote the document.",
+        )
     document = cleaned(document)
     subject = document["subject"]
     order = [*BUILT_IN["probe"], *sorted(document["findings"])]
-    findings = {name: answer_from(document["findings"][name]) for name in dict.fromkeys(order) if name in document["findings"]}
+    findings = {
+        name: answer_from(document["findings"][name])
+        for name in dict.fromkeys(order)
+        if name in document["findings"]
+    }
     provenance = Provenance.model_validate(document["provenance"])
     exhibits = document.get("exhibits") or {}
-    headline = first.headline(subject, findings)
+    said = headline.headline(subject, findings)
     made = {
         "subject": subject,
         "title": f"byheart: {subject['title']}",
-        "headline": headline,
-        "description": plain(headline),
-        "bar": first.bar(subject, findings),
+        "headline": said,
+        "description": plain(said),
+        "bar": headline.bar(subject, findings),
         "balance": _balance(document, findings),
         "numbers": first.numbers(subject, findings, document.get("balance")),
         "planted": first.planted(subject, document, findings),
@@ -52,7 +64,11 @@ def story(document: dict) -> dict:
         "reproduce": _reproduce(subject, provenance),
         "command": provenance.command,
     }
-    galleries = [one for chapter in made["chapters"] for card in chapter["cards"] for one in card["galleries"]]
+    for card in (card for chapter in made["chapters"] for card in chapter["cards"]):
+        card["galleries"] = [one for one in card["galleries"] if not _same(one, made["most"])]
+    galleries = [
+        one for chapter in made["chapters"] for card in chapter["cards"] for one in card["galleries"]
+    ]
     shown = seen(galleries + ([made["most"]] if made["most"] else []))
     made["meta"] = _meta(document, findings, provenance, shown)
     return made
@@ -60,15 +76,28 @@ def story(document: dict) -> dict:
 
 def _balance(document: dict, findings: dict[str, Answer]) -> dict | None:
     balance = document.get("balance")
-    bits = first.quantity(findings, "memorised_bits_share")
+    bits = headline.quantity(findings, "memorised_bits_share")
     if not balance or bits is None:
         return None
     who = WHO[bits.speaks_of]
     wide, narrow = balances(balance, who)
     things = "value" if document["subject"]["kind"] == "values" else "label"
     trail = f"; the trail is {who}, epoch by epoch" if balance.get("trail") else ""
-    caption = [f"Shares of the {things} bits{trail}.", balance.get("sentence") or "", (document.get("one_model") or {}).get("sentence") or ""]
+    caption = [
+        f"Shares of the {things} bits{trail}.",
+        balance.get("sentence") or "",
+        _one_model(document.get("one_model")),
+    ]
     return {"wide": wide, "narrow": narrow, "caption": " ".join(part for part in caption if part)}
+
+
+def _one_model(given: dict | None) -> str:
+    """What the one model trained on everything holds, beside the recipe; its card says it at length."""
+    if not given:
+        return ""
+    held, rest = given["memorised"]["value"], given["left"]["value"]
+    said = f"{percent(held)} by heart, {percent(rest)} not learned"
+    return f"The one model trained on everything: {said}."
 
 
 def _most(subject: dict, findings: dict[str, Answer], exhibits: dict) -> dict | None:
@@ -78,6 +107,11 @@ def _most(subject: dict, findings: dict[str, Answer], exhibits: dict) -> dict | 
         return None
     rows = [one for one in counterfactual.exhibits if any(group.shown for group in one.groups)]
     return gallery(rows[0], exhibits, subject["noun"], first=True) if rows else None
+
+
+def _same(one: dict, other: dict | None) -> bool:
+    """Whether the first screen shows all of a card's gallery already."""
+    return other is not None and (one["title"], one["size"]) == (other["title"], other["size"])
 
 
 def _verdicts(document: dict, findings: dict[str, Answer]) -> list[dict]:
@@ -92,8 +126,15 @@ def _verdicts(document: dict, findings: dict[str, Answer]) -> list[dict]:
 def _lever(lever: dict) -> dict:
     hint = lever.get("hint", lever["name"].startswith("stop at"))
     unit = lever.get("unit", "share")
-    return {"name": lever["name"], "note": lever.get("note", ""), "hint": hint,
-            **{name: _change(lever.get(name), "share" if name != "accuracy" else unit) for name in ("memorised", "understood", "accuracy")}}
+    return {
+        "name": lever["name"],
+        "note": lever.get("note", ""),
+        "hint": hint,
+        **{
+            name: _change(lever.get(name), "share" if name != "accuracy" else unit)
+            for name in ("memorised", "understood", "accuracy")
+        },
+    }
 
 
 def _change(given: dict | None, unit: str) -> dict | None:
@@ -102,23 +143,35 @@ def _change(given: dict | None, unit: str) -> dict | None:
     times, digits = (100, 1) if unit == "share" else (1, 3)
     text = number(times * given["value"], digits)
     interval = given.get("interval")
-    return {"value": text if text[0] in "\u22120" and given["value"] <= 0 else f"+{text}",
-            "interval": f"[{number(times * interval[0], digits)}, {number(times * interval[1], digits)}]" if interval else ""}
+    return {
+        "value": text if text[0] in "\u22120" and given["value"] <= 0 else f"+{text}",
+        "interval": f"[{number(times * interval[0], digits)}, {number(times * interval[1], digits)}]"
+        if interval
+        else "",
+    }
 
 
 def _unmeasured(document: dict, provenance: Provenance) -> list[dict]:
     """The levers not tried yet, each with the command that would try it."""
     if "unmeasured" in document:
         return [dict(row) for row in document["unmeasured"]]
+    if document["subject"].get("parameters") is None:  # the levers are those of networks
+        return []
     measured = " ".join(lever["name"] for lever in document.get("levers") or [])
     base = provenance.command if provenance.command.startswith("byheart audit") else "byheart audit"
-    return [{"name": name, "command": f"{base} --lever {setting}"} for name, setting in _LEVERS
-            if setting.split("=")[0] not in base and name not in measured]
+    return [
+        {"name": name, "command": f"{base} --lever {setting}"}
+        for name, setting in _LEVERS
+        if setting.split("=")[0] not in base and name not in measured
+    ]
 
 
 def _references(findings: dict[str, Answer]) -> list[dict]:
-    return [{"probe": one.probe, "id": slug(one.probe), "text": one.reference}
-            for one in findings.values() if isinstance(one, Finding) and one.reference]
+    return [
+        {"probe": one.probe, "id": slug(one.probe), "text": one.reference}
+        for one in findings.values()
+        if isinstance(one, Finding) and one.reference
+    ]
 
 
 def _meta(document: dict, findings: dict[str, Answer], provenance: Provenance, shown: int) -> list[str]:
@@ -127,18 +180,33 @@ def _meta(document: dict, findings: dict[str, Answer], provenance: Provenance, s
     k = f", {count(subject['k'])} classes" if subject["kind"] == "classes" and subject.get("k") else ""
     members = ""
     if subject.get("members"):
-        members = f"{count(subject['members'])} models trained on random {percent(subject['share'], 0)} subsets"
+        members = (
+            f"{count(subject['members'])} models trained on random {percent(subject['share'], 0)} subsets"
+        )
         members += " and one on everything" if document.get("one_model") else ""
-    made = [f"{count(subject['n'])} training{new} {subject['nouns']}{k}.", f"{members}; seed {provenance.seed}." if members else f"Seed {provenance.seed}."]
+    made = [
+        f"{count(subject['n'])} training{new} {subject['nouns']}{k}.",
+        f"{members}; seed {provenance.seed}." if members else f"Seed {provenance.seed}.",
+    ]
     if subject.get("reference"):
         made.append(f"Bits are counted against {subject['reference']}.")
     if subject.get("calibration"):
         made.append(sentence(subject["calibration"]))
     counts = first.names_of_statuses(findings)
-    odd = [f"{word(counts[status])} {status}" for status in ("withheld", "not applicable", "failed") if counts.get(status)]
-    made.append(f"{sentence(f'{word(len(findings))} findings')[:-1]}: {', '.join(odd)}." if odd else "Every finding was measured.")
+    odd = [
+        f"{word(counts[status])} {status}"
+        for status in ("withheld", "not applicable", "failed")
+        if counts.get(status)
+    ]
+    made.append(
+        f"{sentence(f'{word(len(findings))} findings')[:-1]}: {', '.join(odd)}."
+        if odd
+        else "Every finding was measured."
+    )
     if shown:
-        made.append(f"This page shows {count(shown)} of the examples themselves; `--hide-examples` leaves only ids.")
+        made.append(
+            f"This page shows {count(shown)} of the examples themselves; `--hide-examples` leaves only ids."
+        )
     elif document.get("hidden"):
         made.append("The examples themselves are hidden; only their ids are shown.")
     made += [sentence(note) for note in provenance.notes]
@@ -146,13 +214,20 @@ def _meta(document: dict, findings: dict[str, Answer], provenance: Provenance, s
 
 
 def _reproduce(subject: dict, provenance: Provenance) -> list[tuple[str, str]]:
-    times = "; ".join(f"{number(seconds, 0 if seconds >= 10 else 1)} CPU seconds on {what}" for what, seconds in provenance.cpu_seconds.items())
+    times = "; ".join(
+        f"{number(seconds, 0 if seconds >= 10 else 1)} CPU seconds on {what}"
+        for what, seconds in provenance.cpu_seconds.items()
+    )
     rows = [
         ("data", _words(provenance.data)),
         ("learner", _words(provenance.learner)),
         ("members", _words(provenance.members) + (f"; fleets: {provenance.way}" if provenance.way else "")),
         ("versions", _words(provenance.versions)),
-        ("machine", f"{provenance.device}, {word(provenance.threads)} thread{'s' if provenance.threads != 1 else ''} a worker, jobs {provenance.jobs}"),
+        (
+            "machine",
+            f"{provenance.device}, {word(provenance.threads)} thread{'s' if provenance.threads != 1 else ''} "
+            f"a worker, jobs {provenance.jobs}",
+        ),
         ("time", times),
         ("level", provenance.level),
         ("run", subject.get("run") or ""),
@@ -161,7 +236,9 @@ def _reproduce(subject: dict, provenance: Provenance) -> list[tuple[str, str]]:
 
 
 def _words(fields: dict) -> str:
-    return "; ".join(f"{name.replace('_', ' ')} {_value(value)}".strip() for name, value in fields.items() if value != "")
+    return "; ".join(
+        f"{name.replace('_', ' ')} {_value(value)}".strip() for name, value in fields.items() if value != ""
+    )
 
 
 def _value(value: object) -> str:
@@ -169,5 +246,9 @@ def _value(value: object) -> str:
         return ", ".join(_value(one) for one in value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         text = str(value)
-        return f"{text[:12]}\u2026" if len(text) >= 40 and all(sign in "0123456789abcdef" for sign in text) else text
+        return (
+            f"{text[:12]}\u2026"
+            if len(text) >= 40 and all(sign in "0123456789abcdef" for sign in text)
+            else text
+        )
     return f"{value:g}" if isinstance(value, float) else str(value)

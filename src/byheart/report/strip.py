@@ -31,22 +31,63 @@ def _strip(quantity: Quantity, poles: tuple[Pole, ...], role: str, total: int) -
         return 6 + (total - 12) * ((1 - part) if turned else part)
 
     channels = {"x": pixels("x"), "y": pixels("y")}
-    layers = [layer("rule", [{"x": 6, "x2": total - 6, "y": _LINE}], {**channels, "x2": {"field": "x2"}}, stroke="rule", strokeWidth=1.25)]
+    layers = [
+        layer(
+            "rule",
+            [{"x": 6, "x2": total - 6, "y": _LINE}],
+            {**channels, "x2": {"field": "x2"}},
+            stroke="rule",
+            strokeWidth=1.25,
+        )
+    ]
     if quantity.null is not None:
         rows = [{"x": at(quantity.null), "y": _LINE - 8, "y2": _LINE + 8}]
-        layers.append(layer("rule", rows, {**channels, "y2": {"field": "y2"}}, stroke="muted", strokeDash=[2, 2], strokeWidth=1.5))
+        layers.append(
+            layer(
+                "rule",
+                rows,
+                {**channels, "y2": {"field": "y2"}},
+                stroke="muted",
+                strokeDash=[2, 2],
+                strokeWidth=1.5,
+            )
+        )
     if quantity.interval:
         begin, end = sorted(at(value) for value in quantity.interval)
         rows = [{"x": begin, "x2": max(end, begin + 1), "y": _LINE}]
-        layers.append(layer("rule", rows, {**channels, "x2": {"field": "x2"}}, stroke=role, strokeWidth=7, opacity=0.35))
-    rows = [{"x": at(pole.value), "y": _LINE, "say": f"{pole.name} {amount(pole.value, quantity.unit)} {pole.note}".strip()} for pole in poles]
-    layers.append(layer("point", rows, channels, shape="square", size=68, fill="paper", stroke="ink", strokeWidth=1.5))
+        layers.append(
+            layer("rule", rows, {**channels, "x2": {"field": "x2"}}, stroke=role, strokeWidth=7, opacity=0.35)
+        )
+    rows = [
+        {
+            "x": at(pole.value),
+            "y": _LINE,
+            "say": f"{pole.name} {amount(pole.value, quantity.unit)} {pole.note}".strip(),
+        }
+        for pole in poles
+    ]
+    layers.append(
+        layer("point", rows, channels, shape="square", size=68, fill="paper", stroke="ink", strokeWidth=1.5)
+    )
     who = WHO[quantity.speaks_of]
-    layers.append(layer("point", [{"x": at(quantity.value), "y": _LINE, "say": f"{who} {value_text(quantity)}"}], channels,
-                        shape="circle", size=80, fill=role))
+    layers.append(
+        layer(
+            "point",
+            [{"x": at(quantity.value), "y": _LINE, "say": f"{who} {value_text(quantity)}"}],
+            channels,
+            shape="circle",
+            size=80,
+            fill=role,
+        )
+    )
     layers += words(_words(quantity, poles, at, who, total))
-    return draw(layers, (total, 66), {"left": 0, "right": 0, "top": 0, "bottom": 0},
-                f"Scale from {first.name} to {last.name}", f"{who} stands at {value_text(quantity)}.")
+    return draw(
+        layers,
+        (total, 66),
+        {"left": 0, "right": 0, "top": 0, "bottom": 0},
+        f"Scale from {first.name} to {last.name}",
+        f"{who} stands at {value_text(quantity)}.",
+    )
 
 
 def _words(quantity: Quantity, poles: tuple[Pole, ...], at, who: str, total: int) -> list[Placed]:
@@ -67,11 +108,33 @@ def _words(quantity: Quantity, poles: tuple[Pole, ...], at, who: str, total: int
     for pole in ends:
         text = shorten(f"{pole.name} {amount(pole.value, quantity.unit)}", room)
         spot = at(pole.value)
-        align = "left" if spot < width(text) / 2 + 6 else "right" if spot > total - width(text) / 2 - 6 else "center"
-        spots.append(Placed(text, {"left": spot - 5, "right": spot + 5, "center": spot}[align], _BOTTOM, align, "muted", False, 12.5))
+        align = (
+            "left"
+            if spot < width(text) / 2 + 6
+            else "right"
+            if spot > total - width(text) / 2 - 6
+            else "center"
+        )
+        spots.append(
+            Placed(
+                text,
+                {"left": spot - 5, "right": spot + 5, "center": spot}[align],
+                _BOTTOM,
+                align,
+                "muted",
+                False,
+                12.5,
+            )
+        )
     if len(ends) == 2:
         (one, other) = sorted(spots[-2:], key=lambda spot: spot.x)
-        if one.align == other.align == "center" and other.x - one.x < (width(one.text) + width(other.text)) / 2 + 8:
-            spots = spots[:-2] + [Placed(one.text, 0, _BOTTOM, "left", "muted", False, 12.5),
-                                  Placed(other.text, total, _BOTTOM, "right", "muted", False, 12.5)]
+        if (
+            one.align == other.align == "center"
+            and other.x - one.x < (width(one.text) + width(other.text)) / 2 + 8
+        ):
+            spots = [
+                *spots[:-2],
+                Placed(one.text, 0, _BOTTOM, "left", "muted", False, 12.5),
+                Placed(other.text, total, _BOTTOM, "right", "muted", False, 12.5),
+            ]
     return spots

@@ -10,10 +10,11 @@ from pathlib import Path
 from byheart.engines.base import Done, Engine
 from byheart.engines.inline import Inline
 from byheart.errors import LedgerDamaged
-from byheart.ledger.base import Failure, Ledger
+from byheart.ledger.base import Failure, Ledger, Result
 from byheart.study.steps import Step, Work
 
 Progress = Callable[[Step, str], None]
+Say = Callable[[str], None]
 PATIENCE_SECONDS = 24 * 3600.0
 
 
@@ -27,18 +28,26 @@ class Executed:
 
 
 def execute(
-    steps: Sequence[Step], ledger: Ledger, folder: Path, engine: Engine, progress: Progress | None = None
+    steps: Sequence[Step],
+    ledger: Ledger,
+    folder: Path,
+    engine: Engine,
+    progress: Progress | None = None,
+    say: Say | None = None,
 ) -> Executed:
     """Run the steps that the ledger has no result of, in any order; every end is recorded as it comes.
 
     A step that another process holds is waited for. Steps that a worker cannot make from their
-    description run in this process, after the others.
+    description run in this process, after the others. A kept failure is tried again.
     """
     told = progress or (lambda step, state: None)
-    todo = [step for step in steps if not _kept(step, ledger)]
+    todo = [step for step in steps if not sound(step, ledger, say)]
     for step in steps:
         if step not in todo:
             told(step, "kept")
+    for step in todo:
+        if ledger.state(step.key) == "failed":
+            ledger.forget(step.key)  # before the claim, which takes any outcome for an end
     failures: dict[str, Failure] = {}
     ran = 0
     with ExitStack() as claims:
@@ -52,9 +61,6 @@ def execute(
         here, away = [step for step in mine if not step.portable], [step for step in mine if step.portable]
         for batch, runner in ((away, engine), (here, Inline())):
             by_key = {step.key: step for step in batch}
-            for step in batch:
-                if ledger.state(step.key) == "failed":
-                    ledger.forget(step.key)
             for done in runner.run(Work(folder, by_key), list(by_key)) if batch else ():
                 _record(done, by_key[done.key], ledger)
                 ran += 1
@@ -66,14 +72,26 @@ def execute(
     return Executed(ran, len(steps) - len(todo), failures)
 
 
-def _kept(step: Step, ledger: Ledger) -> bool:
-    """Whether a sound result is there; a damaged one is forgotten, so that it is made anew."""
-    if ledger.state(step.key) != "done":
-        return False
+def sound(
+    step: Step, ledger: Ledger, say: Say | None = None, arrays: bool = True, forget: bool = True
+) -> bool:
+    """Whether a sound result is there; a damaged one is named and forgotten, so that it is made anew.
+
+    With `arrays` the hash of its arrays is checked too, else its document alone.
+    """
     try:
-        ledger.get(step.key)
-    except LedgerDamaged:
-        ledger.forget(step.key)
+        if ledger.state(step.key) != "done":
+            return False
+        found = ledger.get(step.key)
+        if arrays and isinstance(found, Result):
+            for name in found.arrays:
+                found.arrays[name]  # the first look-up checks the whole file
+                break
+    except LedgerDamaged as error:
+        if forget:
+            ledger.forget(step.key)
+        if say:
+            say(f"Damaged ledger: {error.came}. This {step.kind} step is done again.")
         return False
     return True
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_origin
 
-from byheart.errors import InputRefused, UsageError, unknown_name
+from byheart.errors import InputRefused, UnknownName, UsageError, unknown_name
 from byheart.levers.base import Lever
 from byheart.records.spec import Spec
 from byheart.registry import find, names
@@ -60,7 +61,7 @@ def _fields(cls: type[Spec], settings: Mapping[str, Any]) -> dict[str, Any]:
         if field not in known:
             raise unknown_name(f"setting of {cls.kind} {cls.name}", field, known)
         several = get_origin(known[field].annotation) is tuple
-        fields[field] = [value] if several and not isinstance(value, list) else value
+        fields[field] = [value] if several and not isinstance(value, list | tuple) else value
     return fields
 
 
@@ -86,6 +87,7 @@ def levers(words: Sequence[str]) -> tuple[Lever, ...]:
 def estimator(name: str, settings: Mapping[str, Any]) -> Any:
     """The learner called `name`: one of ours, or any scikit-learn class by its name."""
     if name in names("learner"):
+        _complete("learner", name, settings)
         return spec("learner", name, settings)
     if name[:1].isupper():
         return find("learner", "estimator")(cls=name, params=dict(settings))
@@ -126,6 +128,7 @@ def task_from(word: str, options: Mapping[str, Any]) -> Any:
         kept = {k: options[k] for k in ("task", "missing", "split") if options.get(k) is not None}
         return find("task", "arrays").from_npz(path, **kept)
     if word in names("task"):
+        _complete("task", word, {})
         return spec("task", word, {})
     if path.exists():
         raise InputRefused(
@@ -136,8 +139,21 @@ def task_from(word: str, options: Mapping[str, Any]) -> Any:
     raise unknown_name("task (or a file)", word, names("task"))
 
 
+def _complete(kind: str, name: str, settings: Mapping[str, Any]) -> None:
+    """Refuse a name that stands for nothing without the user's own data or code."""
+    fields = find(kind, name).model_fields
+    missing = [field for field in fields if fields[field].is_required() and field not in settings]
+    if missing or name in {"module", "user-fit"}:
+        raise UsageError(
+            expected=f"a {kind} that needs nothing more", came=repr(name), do=f"{name}: {names(kind)[name]}."
+        )
+
+
 def must_exist(path: Path) -> None:
     """Refuse a path that is no file, naming the nearest ones beside it."""
     if not path.is_file():
-        near = [str(p) for p in path.parent.glob("*")] if path.parent.is_dir() else []
-        raise unknown_name("file", str(path), near or ["(the folder is empty or missing)"])
+        beside = sorted(p.name for p in path.parent.iterdir()) if path.parent.is_dir() else []
+        near = difflib.get_close_matches(path.name, beside, n=3, cutoff=0.5)
+        where = f"in {path.parent.absolute()}"
+        advice = f"Nearest {where}: {', '.join(near)}." if near else f"Nothing like it {where}."
+        raise UnknownName(expected="a file", came=str(path), do=advice)

@@ -49,7 +49,7 @@ class Plan:
 
     def missing(self, ledger: Ledger, steps: Sequence[Step] | None = None) -> list[Step]:
         """The steps that the ledger has no result of; a kept failure is tried again."""
-        return [step for step in (steps or self.steps) if ledger.state(step.key) != "done"]
+        return [step for step in (self.steps if steps is None else steps) if ledger.state(step.key) != "done"]
 
 
 def draw_step(subject: Subject) -> Step:

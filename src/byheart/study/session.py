@@ -7,18 +7,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from byheart.engines.base import Engine
-from byheart.errors import InputRefused, StepFailed
+from byheart.errors import ByheartError, InputRefused, LedgerDamaged, OutputRefused, StepFailed, UsageError
 from byheart.ledger.base import Failure, Result
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.probes.base import Probe, Subject
 from byheart.records.finding import Answer, Failed, answer_from
-from byheart.study.execute import Progress, execute
+from byheart.study.execute import Executed, Progress, Say, execute, sound
 from byheart.study.keeping import output_from
 from byheart.study.plan import Plan, Settings, Trial, draw_step, plan, trial_step
+from byheart.study.steps import Step
 from byheart.tasks.data import Output
 
 # A bank smaller than this has examples that no member leaves out, or all do.
 FEWEST_MEMBERS = 8
+_KINDS = {
+    UsageError: {"UsageError", "UnknownName"},
+    InputRefused: {"InputRefused", "Diverged"},
+    OutputRefused: {"OutputRefused"},
+}
 
 
 @dataclass(frozen=True)
@@ -57,11 +63,15 @@ class Session:
 
     def __init__(
         self, subject: Subject, probes: Sequence[Probe], folder: Path, engine: Engine, settings: Settings,
-        progress: Progress | None = None,
+        progress: Progress | None = None, say: Say | None = None,
     ) -> None:  # fmt: skip
         self.subject, self.probes, self.folder = subject, tuple(probes), folder
-        self.engine, self.settings, self.progress = engine, settings, progress
+        self.engine, self.settings, self.progress, self.say = engine, settings, progress, say
         self.ledger = SqliteLedger(folder)
+
+    def execute(self, steps: Sequence[Step], engine: Engine | None = None) -> Executed:
+        """Run the steps that the ledger has no sound result of."""
+        return execute(steps, self.ledger, self.folder, engine or self.engine, self.progress, self.say)
 
     def drawn(self) -> Drawn:
         """Draw the data (or find them in the ledger), and learn what they offer.
@@ -70,9 +80,9 @@ class Session:
             InputRefused: the data cannot be measured truly.
         """
         step = draw_step(self.subject)
-        executed = execute([step], self.ledger, self.folder, _here(), self.progress)
+        executed = self.execute([step], _here())
         if failure := executed.failures.get(step.key):
-            raise InputRefused(came=failure.message)
+            raise _error(failure, "the data could not be drawn")
         found = self.ledger.get(step.key)
         if not isinstance(found, Result):
             raise StepFailed(expected="the data", came="nothing", do="Run the audit again.")
@@ -91,15 +101,18 @@ class Session:
         step = trial_step(self.subject, draw_step(self.subject), self.settings)
         if step is None:
             return None
-        executed = execute([step], self.ledger, self.folder, self.engine, self.progress)
+        executed = self.execute([step])
         if failure := executed.failures.get(step.key):
-            raise InputRefused(came=failure.message)
+            raise _error(failure, "a first member could not be trained")
         return self.known_trial()
 
     def known_trial(self) -> Trial | None:
         """The trial's result if the ledger has it."""
         step = trial_step(self.subject, draw_step(self.subject), self.settings)
-        found = self.ledger.get(step.key) if step else None
+        try:
+            found = self.ledger.get(step.key) if step else None
+        except LedgerDamaged:
+            return None
         if not isinstance(found, Result):
             return None
         kept = found.document
@@ -109,23 +122,21 @@ class Session:
         """The plan of the subject as it stands."""
         return plan(self.subject, self.probes, self.settings, trial)
 
-    def answers(self, trial: Trial | None, announce: Callable[[Plan], None] | None = None) -> Answers:
+    def answers(self, trial: Trial | None, announce: Callable[[Plan, int], None] | None = None) -> Answers:
         """Train what is missing, measure what is missing, and read all answers.
 
         Raises:
             StepFailed: the members themselves could not be trained.
         """
         made = self.plan(trial)
+        needed = self._needed(made)
         if announce:
-            announce(made)
-        unmeasured = made.missing(self.ledger, made.measure)
-        wanted = {key for step in unmeasured for keys in step.about["runs"].values() for key in keys}
-        needed = [step for step in made.train if step.key in wanted]
-        trained = execute(needed, self.ledger, self.folder, self.engine, self.progress)
+            announce(made, len(made.missing(self.ledger, [*needed, *made.measure])))
+        trained = self.execute(needed)
         broken = set(trained.failures)
         self._own_failures(made, trained.failures)
         ready = [step for step in made.measure if not broken & _reads(step)]
-        measured = execute(ready, self.ledger, self.folder, self.engine, self.progress)
+        measured = self.execute(ready)
         findings: dict[str, Answer] = {answer.probe: answer for answer in made.not_applicable}
         for step in made.measure:
             name = step.about["probe"]["name"]
@@ -142,19 +153,21 @@ class Session:
             self._failed_members(made),
         )
 
+    def _needed(self, made: Plan) -> list[Step]:
+        """The training that missing answers read, and what was kept of it and is damaged."""
+        unmeasured = [step for step in made.measure if not sound(step, self.ledger, self.say)]
+        wanted = set().union(*map(_reads, unmeasured))
+        kept = {step.key for step in made.train if self.ledger.state(step.key) == "done"}
+        whole = {s.key for s in made.train if sound(s, self.ledger, self.say, arrays=s.key in wanted)}
+        return [step for step in made.train if step.key in wanted | (kept - whole)]
+
     def _own_failures(self, made: Plan, failures: Mapping[str, Failure]) -> None:
         """A failure of the subject's own members is the audit's failure; a rival's is a card's."""
         own = self.subject.learner.name
         for step in made.train:
             if step.key in failures and step.about["learner"]["name"] == own:
-                failure = failures[step.key]
-                if failure.kind in {"InputRefused", "UsageError", "UnknownName"}:
-                    raise InputRefused(came=failure.message)
-                raise StepFailed(
-                    came=f"members {step.about['start']} to {step.about['stop']} could not be trained: "
-                    f"{failure.kind}: {failure.message}",
-                    do="Everything finished is kept; the same command tries them again.",
-                )
+                which = f"{step.about['start']} to {step.about['stop']}"
+                raise _error(failures[step.key], f"members {which} could not be trained")
 
     def _answer(self, key: str, name: str, failure: Failure | None) -> Answer:
         question = next(probe.question for probe in self.probes if probe.name == name)
@@ -180,7 +193,16 @@ class Session:
         return tuple((int(j), str(why)) for d in self._documents(made, "train") for j, why in d["failed"])
 
 
-def _reads(step) -> set[str]:
+def _error(failure: Failure, what: str) -> ByheartError:
+    """The error to raise for a kept failure without which nothing can be said."""
+    for kind, names in _KINDS.items():
+        if failure.kind in names:
+            return kind(came=failure.message)
+    came = " ".join(f"{what}: {failure.kind}: {failure.message}".split())
+    return StepFailed(came=came, do="Everything finished is kept; the same command tries it again.")
+
+
+def _reads(step: Step) -> set[str]:
     return {key for keys in step.about["runs"].values() for key in keys}
 
 

@@ -58,7 +58,8 @@ class Reading:
     @property
     def column(self) -> Column:
         """As a learner sees it: a date is a number."""
-        return Column(self.name, "category" if self.role == "category" else "number", self.categories)
+        role = self.role if self.role in ("category", "date") else "number"
+        return Column(self.name, role, self.categories)
 
 
 def read_column(

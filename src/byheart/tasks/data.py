@@ -46,7 +46,7 @@ class Column:
     """One column of a table: a number, or a category whose codes index `categories`; NaN is missing."""
 
     name: str
-    type: Literal["number", "category"]
+    type: Literal["number", "date", "category"]
     categories: tuple[str, ...] = ()
 
 

@@ -50,16 +50,20 @@ class WrongLabels(Verdict):
         planted = quantity(findings, self.anchor, "planted_found")
         aside = f" {round(planted.value * planted.n)} of these {planted.n} we planted ourselves." if planted else ""
         figures = (
-            f"Of the {fitted.n} labels that models without them bet against most, members that saw them give back "
+            f"Labels that models without them bet against most: {fitted.n}, of which members that saw them give back "
             f"{_shown(fitted)}.{aside}"
         )
         if strange.interval[1] < STRANGE:
             return self.say("passed", f"Only {_shown(strange)} of the labels look strange.", "Few labels look wrong")
-        if fitted.interval[0] > FITTED:
-            return self.say("issue", f"{figures} Look at them first: many may be honest ambiguity.", "It has learned labels that look wrong")
         if fitted.interval[1] < FITTED:
             return self.say("passed", figures, "Labels that look wrong are mostly not learned")
-        return self.say("withheld", f"{figures} The interval contains {percent(FITTED, 0)}.")
+        if strange.interval[0] < STRANGE:
+            line = f"{_shown(strange)} of the labels look strange; the interval contains {percent(STRANGE, 0)}."
+            return self.say("withheld", line)
+        if fitted.interval[0] < FITTED:
+            return self.say("withheld", f"{figures} The interval contains {percent(FITTED, 0)}.")
+        line = f"{figures} Look at them first: they may be honest ambiguity."
+        return self.say("issue", line, "It has learned labels that look wrong")
 
 
 class MuchMemorised(Verdict):
@@ -71,7 +75,7 @@ class MuchMemorised(Verdict):
     """
 
     name: ClassVar[str] = "BH102"
-    title: ClassVar[str] = "A large share of the label bits is memorised"
+    title: ClassVar[str] = "How much is memorised"
     threshold: ClassVar[str] = f"more than {MEMORISED:.0%} of the reference bits"
     source: ClassVar[str] = "between clean digits (3.7 %) and digits with a quarter of the labels redrawn (22.0 %), measured with this code"
     anchor: ClassVar[str] = "complexity/bits"
@@ -136,23 +140,28 @@ class Overfitting(Verdict):
     """
 
     name: ClassVar[str] = "BH104"
-    title: ClassVar[str] = "Trained past its best"
+    title: ClassVar[str] = "Whether it was trained past its best"
     threshold: ClassVar[str] = f"held-out loss at the end at least {RISE:.0%} above its smallest"
     source: ClassVar[str] = "byheart's own choice: a smaller rise changes no decision; Prechelt 1998, Early stopping, but when?"
     anchor: ClassVar[str] = "generalization/gap"
 
     def judge(self, findings: Mapping[str, Answer]) -> Judgement:
-        """A tip when the rise is above 0 beyond its interval and above the threshold."""
+        """A tip when the rise is above the threshold beyond its interval."""
         rise = quantity(findings, self.anchor, "held_out_loss_rise")
         last = quantity(findings, self.anchor, "held_out_loss")
         best = quantity(findings, self.anchor, "best_epoch")
         if rise is None or last is None or best is None or rise.interval is None:
             return self.absent("a time course over epochs")
         smallest = last.value - rise.value
-        if rise.value < RISE * abs(smallest) or rise.interval[1] <= 0:
-            return self.say("passed", "The held-out loss is at its smallest at the end.", "Not trained past its best")
-        if rise.interval[0] <= 0:
-            return self.say("withheld", f"The rise of {_shown(rise)} is not clear of 0.")
+        least = RISE * abs(smallest)
+        if rise.value == 0:
+            return self.say("passed", "The held-out loss is smallest at the end.", "Not trained past its best")
+        if rise.interval[1] < least:
+            line = f"At the end the held-out loss is less than {percent(RISE, 0)} above its smallest."
+            return self.say("passed", line, "Not trained past its best")
+        if rise.interval[0] < least:
+            line = f"The held-out loss rises by {_shown(rise)} from its smallest to the end; the interval contains {percent(RISE, 0)}"
+            return self.say("withheld", f"{line} of the smallest, {number(least, 3)}.")
         there = quantity(findings, self.anchor, "best_epoch_test_accuracy")
         end = quantity(findings, self.anchor, "test_accuracy")
         stop = (
@@ -161,6 +170,9 @@ class Overfitting(Verdict):
             if there and end
             else ""
         )
+        if best.value == 0:
+            line = f"The held-out loss is smallest before training ({number(smallest, 3)}) and {number(last.value, 3)} at the end."
+            return self.say("tip", line, "Overfitting from the start")
         epoch = number(best.value, 0)
         return self.say(
             "tip",
@@ -179,32 +191,35 @@ class Underfitting(Verdict):
     """
 
     name: ClassVar[str] = "BH105"
-    title: ClassVar[str] = "Worse than the simplest rival"
+    title: ClassVar[str] = "Whether it underfits"
     threshold: ClassVar[str] = "both on seen and on left-out labels below nearest neighbours or ridge, beyond the intervals"
     source: ClassVar[str] = "the rivals need no training; a dummy baseline as in scikit-learn and skore"
     anchor: ClassVar[str] = "generalization/gap"
 
     def judge(self, findings: Mapping[str, Answer]) -> Judgement:
-        """An issue when a rival is better on both sides."""
+        """An issue when a rival is better on both sides beyond the intervals; withheld when it may be."""
         compared = []
         for unit in ("accuracy", "r2"):
             train, held = (quantity(findings, self.anchor, f"{side}_{unit}") for side in ("train", "held_out"))
             for rival, title in (("neighbours", "1-nearest neighbour"), ("ridge", "ridge regression")):
                 theirs, seen = (quantity(findings, self.anchor, f"{rival}_{side}_{unit}") for side in ("held_out", "train"))
                 if train and held and theirs and seen:
-                    compared.append((title, _below(train, seen) and _below(held, theirs), held, theirs))
+                    beyond = _below(train, seen) and _below(held, theirs)
+                    maybe = train.value < seen.value and held.value < theirs.value
+                    name = "R2 " if unit == "r2" else ""
+                    line = f"Where left out it reaches {name}{_shown(held)}, {title} {_shown(theirs)}"
+                    compared.append((title, beyond, maybe, line, theirs.value))
         if not compared:
             return self.absent("a rival on the same data")
-        for title, worse, held, theirs in compared:
-            if worse:
-                return self.say(
-                    "issue",
-                    f"Where left out it reaches {_shown(held)}, {title} {_shown(theirs)}; where seen it is worse too. Train "
-                    "longer, or with another learning rate or model.",
-                    f"Underfitting: worse than {title}",
-                )
-        title, _, held, theirs = compared[0]
-        return self.say("passed", f"Where left out it reaches {_shown(held)}, {title} {_shown(theirs)}.", "Not underfitting")
+        for title, beyond, _, line, _ in compared:
+            if beyond:
+                advice = "where seen it is worse too. Train longer, or with another learning rate or model."
+                return self.say("issue", f"{line}; {advice}", f"Underfitting: worse than {title}")
+        for _, _, maybe, line, _ in compared:
+            if maybe:
+                return self.say("withheld", f"{line}; where seen it is lower too, but the intervals do not part them.")
+        line = max(compared, key=lambda one: one[4])[3]
+        return self.say("passed", f"{line}.", "Not underfitting")
 
 
 def _below(a: Quantity, b: Quantity) -> bool:

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from byheart.learners.run import Run
+from byheart.maths.intervals import budget_share_intervals, new_examples_interval
 from byheart.maths.sides import side_means
 from byheart.maths.statistics import Interval, bootstrap, r2, wilson
 from byheart.probes.base import Bank, Need, Probe, Subject
@@ -47,6 +48,8 @@ class Gap(Probe):
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Accuracies (or R2) on both sides and on the test view, over the checkpoints, with the rivals."""
         run = bank[bank.subject.bank()]
+        if lacking := self.one_sided(bank, run.members.mask):
+            return lacking, {}
         sides = Sides(bank, run, self.rng(bank, "bootstrap"))
         quantities = sides.quantities()
         quantities |= self._one_model(bank, sides)
@@ -58,8 +61,8 @@ class Gap(Probe):
             probe=self.name,
             question=self.question.replace("examples", bank.noun()),
             headline="gap",
-            says=f"{value_text(train)} {interval_text(train)} where seen, {value_text(held)} {interval_text(held)} on the "
-            "same labels where left out",
+            says=f"{'' if classes else 'R2 '}{value_text(train)} {interval_text(train)} where seen, {value_text(held)} "
+            f"{interval_text(held)} on the same {'labels' if classes else 'values'} where left out",
             quantities=quantities,
             poles=(
                 Pole(name="Oracle", value=0.0),
@@ -130,7 +133,7 @@ class Gap(Probe):
             ),
             "best_epoch": Quantity(
                 value=float(run.checkpoints[best]), unit="epochs",
-                interval=(float(np.quantile(arg, 0.025)), float(np.quantile(arg, 0.975))), null=float(run.checkpoints[-1]), n=n,
+                interval=_around(float(run.checkpoints[best]), arg), null=float(run.checkpoints[-1]), n=n,
                 how="checkpoint of the smallest held-out loss; interval: bootstrap over examples; null: the last epoch",
             ),
             "held_out_loss_rise": Quantity(
@@ -152,17 +155,21 @@ class Gap(Probe):
     def _body(self, bank: Bank, quantities: dict[str, Quantity], unit: str) -> tuple[str, ...]:
         sentences = []
         test = quantities.get(f"test_{unit}")
+        r2_is = "R2 " if unit == "r2" else ""
         if test:
-            sentences.append(f"On {count(test.n)} new {bank.noun()}: {value_text(test)} {interval_text(test)}.")
+            new = f"{count(test.n)} new {bank.noun(test.n)}"
+            sentences.append(f"On {new}: {r2_is}{value_text(test)} {interval_text(test)}.")
         planted = bank.data.truth.changed
         if planted is not None and planted.any() and test:
             sentences.append(
-                f"{count(int(planted.sum()))} training labels were changed and no new ones, so training labels are "
-                "harder than new ones; the gap compares the same labels."
+                f"Labels changed by us: {count(int(planted.sum()))} of training, none of the new ones, so training labels "
+                "are harder than new ones; the gap compares the same labels."
             )
         one = quantities.get(f"one_model_test_{unit}")
         if one:
-            sentences.append(f"The one model trained on everything: {value_text(one)} {interval_text(one)} on new {bank.noun()}.")
+            sentences.append(
+                f"The one model trained on everything: {r2_is}{value_text(one)} {interval_text(one)} on new {bank.noun()}."
+            )
         return tuple(sentences)
 
     def _chart(self, bank: Bank, run: Run, sides: Sides, quantities: dict[str, Quantity]) -> Chart:
@@ -190,14 +197,14 @@ class Gap(Probe):
             rules.append(Rule(axis="y", at=sides.chance, label=f"chance {percent(sides.chance, 0)}"))
         floor = 0.0 if sides.unit == "accuracy" else max(-1.0, min(0.0, *(float(min(line.y)) for line in lines)))
         return Chart(
-            title="Accuracy over epochs" if sides.unit == "accuracy" else "R2 over epochs",
+            title=f"{'Accuracy' if sides.unit == 'accuracy' else 'R2'}{' over epochs' if len(points) > 1 else ''}",
             description="; ".join(line.label for line in lines),
             x=Axis(title="epoch", log=len(points) > 1, ticks=tuple(x) if len(points) > 1 else ()),
             y=Axis(title=unit, domain=(floor, 1.0), format="percent" if sides.unit == "accuracy" else "number"),
             lines=tuple(lines),
             rules=tuple(rules),
             reading=(
-                "Where the lines rise together it learns what holds for all; where only the line of seen labels rises it "
+                "Where the lines rise together it learns what holds for all; where only the line of what it saw rises it "
                 "learns by heart. Bands are 95 % intervals over examples; the scale of epochs is logarithmic."
                 if len(points) > 1
                 else "This learner has no epochs: one line a side."
@@ -206,13 +213,12 @@ class Gap(Probe):
         )
 
     def _how(self, bank: Bank, run: Run, classes: bool) -> tuple[str, ...]:
-        what = "accuracy" if classes else "R2"
+        what, labels = ("Accuracy", "labels") if classes else ("R2", "values")
         return (
-            f"{what} where seen: over all training labels as given, under the members that saw them; where left out: the "
-            f"same labels under the members that did not. Gap is the difference. New {bank.noun()}: mean over members and "
-            "test labels.",
-            "Intervals: bootstrap over examples (exact duplicates together) and what another draw of the training set would "
-            "bring (delete-d jackknife between members), added. Rote is right where seen and guesses elsewhere; the Oracle's "
+            f"{what} where seen: over all training {labels} as given, under the members that saw them; where left out: the "
+            f"same {labels} under the members that did not. Gap is the difference. New {bank.noun()}: mean over members and "
+            f"test {labels}.",
+            "Intervals: what other examples (exact duplicates together) and another draw of the training set would bring. Rote is right where seen and guesses elsewhere; the Oracle's "
             "gap is 0.",
             "Fails when near-duplicates stand in for one another. Cost: no training of its own.",
         )
@@ -236,43 +242,40 @@ class Sides:
             return train.correct[c].astype(np.float64)
         return train.loss_nats[c].astype(np.float64) / float(self.bank.data.train.y.var())
 
-    def _score(self, means: np.ndarray) -> float:
-        return float(means.mean()) if self.classes else 1.0 - float(means.mean())
-
-    def _of(self, name: str, means: np.ndarray, groups, how: str, extra_variance: float = 0.0) -> Quantity:
-        low, high = bootstrap(means, groups=groups, rng=self.rng).mean(0)
-        if not self.classes:
-            low, high = 1 - high, 1 - low
-        value = self._score(means)
-        half = 1.96 * np.sqrt(((high - low) / 3.92) ** 2 + extra_variance)
-        ceiling = 1.0
-        return Quantity(
-            value=value, unit=self.unit, interval=(min(value, max(value - half, 0.0 if self.classes else -np.inf)), min(ceiling, value + half)),
-            null=self.chance, n=len(means), better="high",
-            how=f"{how}; interval: bootstrap over examples plus delete-d jackknife between members; null: {self.chance_words}",
-        )  # fmt: skip
-
     def quantities(self) -> dict[str, Quantity]:
-        """`train_`, `held_out_`, `test_` and `gap`."""
-        groups = self.bank.duplicates
-        between = members_variances(self.run, self._outcome(-1), self._test_outcome())
+        """`train_`, `held_out_`, `test_` and `gap`, each over fresh draws of examples and training set."""
+        outcome = self._outcome(-1)
+        n, mask = outcome.shape[1], self.run.members.mask
+        # errors in the place of code lengths, 1 in the place of the reference: understood is then the score where
+        # left out, memorised the gap, left the error where seen
+        errors = 1 - outcome if self.classes else outcome
+        parts = budget_share_intervals(np.ones(n), errors, mask, self.bank.duplicates)
+        seen = (1 - parts.left.value, 1 - parts.left.high, 1 - parts.left.low)
+        where = "interval: over fresh draws of examples and training set"
         found = {
-            f"train_{self.unit}": self._of("train", self.inside, groups, "members that saw the label", between["train"]),
-            f"held_out_{self.unit}": self._of("out", self.outside, groups, "members that did not", between["held_out"]),
-        }
-        difference = (self.inside - self.outside) * (1 if self.classes else -1)
-        variance = bootstrap(difference, groups=groups, rng=self.rng).variance(0) + between["gap"]
-        half = 1.96 * float(np.sqrt(variance))
-        gap = float(difference.mean())
-        found["gap"] = Quantity(
-            value=gap, unit="points" if self.classes else "r2", interval=(gap - half, gap + half), null=0.0, n=len(difference),
-            better="low",
-            how="train - held out, on the same labels; interval: bootstrap over examples plus delete-d jackknife between "
-            "members; null: 0",
-        )  # fmt: skip
+            f"train_{self.unit}": self._score(*seen, n, f"members that saw the label; {where}"),
+            f"held_out_{self.unit}": self._score(*parts.understood[:3], n, f"members that did not; {where}"),
+            "gap": Quantity(
+                value=parts.memorised.value, unit="points" if self.classes else "r2",
+                interval=(parts.memorised.low, parts.memorised.high), null=0.0, n=n, better="low",
+                how=f"seen less left out, on the same labels; {where}; null: 0",
+            ),
+        }  # fmt: skip
         if (test := self._test_outcome()) is not None:
-            found[f"test_{self.unit}"] = self._of("test", test.mean(0), None, "mean over members on the test view", between["test"])
+            new = new_examples_interval(test, n, int((~mask[0]).sum()))
+            low, high, value = new.low, new.high, new.value
+            if not self.classes:
+                low, high, value = 1 - high, 1 - low, 1 - value
+            found[f"test_{self.unit}"] = self._score(value, low, high, test.shape[1], f"mean over members on the test view; {where}")
         return found
+
+    def _score(self, value: float, low: float, high: float, n: int, how: str) -> Quantity:
+        if self.classes:
+            low, high = max(0.0, low), min(1.0, high)
+        return Quantity(
+            value=value, unit=self.unit, interval=(min(low, value), max(high, value)), null=self.chance, n=n, better="high",
+            how=f"{how}; null: {self.chance_words}",
+        )  # fmt: skip
 
     def _test_outcome(self) -> np.ndarray | None:
         view = self.run.views.get("test")
@@ -299,15 +302,16 @@ class Sides:
         roles = {"seen": "memorised", "left out": "understood", "redrawn, seen": "ink"}
         made = []
         for label, series in lines.items():
-            means = np.array([self._score(values) for values in series])
+            means = np.array([values.mean() if self.classes else 1 - values.mean() for values in series])
             errors = np.array([1.96 * values.std(ddof=1) / np.sqrt(len(values)) for values in series])
             made.append((label, roles.get(label, "muted"), means, means - errors, means + errors))
         return made
 
 
-def members_variances(run: Run, outcome: np.ndarray, test: np.ndarray | None) -> dict[str, float]:
-    """Variance that another draw of the training set brings to each mean; 0 where a run has no left-out side."""
-    return {"train": 0.0, "held_out": 0.0, "gap": 0.0, "test": 0.0}
+def _around(value: float, draws: np.ndarray) -> tuple[float, float]:
+    """The middle 95 % of the draws, stretched to hold the value itself."""
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return min(float(low), value), max(float(high), value)
 
 
 def _most_frequent(bank: Bank) -> float:

@@ -7,8 +7,8 @@ from typing import ClassVar
 import numpy as np
 
 from byheart.maths.counterfactual import memorisation, memorised_share, memorised_share_null, shuffled, split_half_reliability
+from byheart.maths.intervals import budget_share_intervals, memorised_share_interval
 from byheart.maths.sides import side_means
-from byheart.maths.statistics import bootstrap
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.records.chart import Axis, Chart, Line, Mark, Rule, Table
 from byheart.records.figures import count, number, percent
@@ -51,22 +51,22 @@ class Counterfactual(Probe):
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Scores, their share, null and reliability, and the most memorised examples."""
+        run = bank[bank.subject.bank()]
+        if lacking := self.one_sided(bank, run.members.mask):
+            return lacking, {}
         if bank.data.output.kind == "values":
             return self._values(bank)
-        run = bank[bank.subject.bank()]
         mask, outcomes = run.members.mask, run.views["train"]
         right = outcomes.correct[-1]  # (m, n)
         probability = np.exp(-outcomes.loss_nats[-1].astype(np.float64))
         score, error = memorisation(right, mask)
         fine, fine_error = memorisation(probability, mask)
-        if not np.isfinite(score).all():
-            return self.not_applicable("Some examples were seen by all members or by none.", "Train more members."), {}
         above = score >= THRESHOLD - 1e-9
         share = self._share(bank, right, mask, above)
         reliability = split_half_reliability(probability, mask, self.rng(bank, "halves"))
         coarse = split_half_reliability(right, mask, self.rng(bank, "halves"))
         c_score = side_means(right.astype(np.float64), mask)[1]
-        order = np.lexsort((-fine, -score))
+        order = np.lexsort((bank.data.train.ids, -fine, -score))
         finding = Finding(
             probe=self.name,
             question=self.question.replace("examples", bank.noun()),
@@ -75,12 +75,12 @@ class Counterfactual(Probe):
             quantities={
                 "memorised_share": share,
                 **_reliabilities(reliability, coarse, len(score)),
-                "c_score": self._c_score(bank, c_score),
+                "c_score": self._c_score(bank, right, mask),
             },
             poles=(Pole(name="Oracle", value=0.0), Pole(name="Rote", value=_rote_share(bank))),
             body=self._body(bank, score, error, above, share, reliability),
             charts=(self._chart(bank, score, right, mask, share),),
-            exhibits=(_most(bank, order, score, right, outcomes.logits, mask),),
+            exhibits=_most(bank, order, score, outcomes.logits, mask),
             how=self._how(bank, mask, score, share),
             reference=self.reference,
         )
@@ -96,43 +96,44 @@ class Counterfactual(Probe):
     def _share(self, bank: Bank, right: np.ndarray, mask: np.ndarray, above: np.ndarray) -> Quantity:
         value = memorised_share(right, mask, THRESHOLD)
         null = memorised_share_null(right, mask, THRESHOLD, self.rng(bank, "null"), SHUFFLES)
-        low, high = share_interval(bank, right, mask, above, self.rng(bank, "bootstrap"))
+        interval = memorised_share_interval(right, mask, THRESHOLD, bank.duplicates)
         return Quantity(
             value=value,
             unit="share",
-            interval=(max(0.0, low), min(1.0, high)),
+            interval=(interval.low, interval.high),
             null=float(null.mean()),
             n=len(above),
             better="low",
-            how=f"share of training {bank.noun()} with a 0/1 score of at least {THRESHOLD}; interval: bootstrap over "
-            f"examples (duplicates together) and noise between members; null: the masks of the members shuffled, "
+            how=f"share of training {bank.noun()} with a 0/1 score of at least {THRESHOLD}; interval: over "
+            f"fresh draws of examples (duplicates together) and training set; null: the masks of the members shuffled, "
             f"{SHUFFLES} times",
         )
 
-    def _c_score(self, bank: Bank, c_score: np.ndarray) -> Quantity:
-        resampled = bootstrap(c_score, groups=bank.duplicates, rng=self.rng(bank, "c"))
+    def _c_score(self, bank: Bank, right: np.ndarray, mask: np.ndarray) -> Quantity:
+        errors = 1 - right.astype(np.float64)
+        held = budget_share_intervals(np.ones(right.shape[1]), errors, mask, bank.duplicates).understood
         return Quantity(
-            value=float(c_score.mean()),
+            value=held.value,
             unit="accuracy",
-            interval=tuple(resampled.mean(0)),
+            interval=(max(0.0, held.low), min(1.0, held.high)),
             null=1 / bank.data.output.k,
-            n=len(c_score),
+            n=right.shape[1],
             better="high",
-            how="mean over examples of the share of members right that did not see it; interval: bootstrap over "
-            "examples; null: one in k classes",
+            how="mean over examples of the share of members right that did not see it; interval: over fresh draws of "
+            "examples and training set; null: one in k classes",
         )
 
     def _body(self, bank: Bank, score, error, above, share: Quantity, reliability) -> tuple[str, ...]:
         sentences = []
         changed = bank.data.truth.changed
-        if changed is not None and changed.any():
+        if changed is not None and changed.any() and not changed.all():
             sentences.append(
                 f"Of the labels we changed {percent(above[changed].mean(), 0)} score that high, of the labels as they "
                 f"came {percent(above[~changed].mean(), 0)}."
             )
         sentences.append(
-            f"Two halves of the members rank the {bank.noun()} alike: Spearman {number(reliability.mean, 2)} "
-            f"(probability form). A single score is known to \u00b1{number(1.96 * float(error.max()), 2)} at worst."
+            f"{_alike(bank, reliability, ' (probability form)')} A single score is known to "
+            f"\u00b1{number(1.96 * float(error.max()), 2)} at worst."
         )
         ties = int((score >= 1 - 1e-9).sum())
         if ties > 1:
@@ -146,7 +147,8 @@ class Counterfactual(Probe):
         curves = [(f"all {count(len(score))} training {bank.noun()}", "memorised", score)]
         changed = bank.data.truth.changed
         if changed is not None and changed.any():
-            curves.insert(0, (f"the {count(int(changed.sum()))} redrawn labels", "ink", score[changed]))
+            redrawn = f"the {count(int(changed.sum()))} redrawn labels" if changed.sum() > 1 else "the one redrawn label"
+            curves.insert(0, (redrawn, "ink", score[changed]))
         curves.append(("membership shuffled", "null", null))
         at = [0.1, THRESHOLD, 0.4, 0.55, 0.7, 0.85, 1.0]
         lines = tuple(
@@ -174,14 +176,26 @@ class Counterfactual(Probe):
 
     def _how(self, bank: Bank, mask: np.ndarray, score: np.ndarray, share: Quantity) -> tuple[str, ...]:
         out = (~mask).sum(0)
+        if bank.data.output.kind == "values":
+            score_is = (
+                f"score = (mean squared error on the {bank.noun(1)} of the members that did not see it \u2212 the same of "
+                "those that did) / variance of the target"
+            )
+            poles = "Rote scores about 1 on average, the Oracle 0"
+            error = "the variance of each side, shrunk towards that of all examples by two imagined members"
+        else:
+            score_is = (
+                f"score = share of members right about the {bank.noun(1)} among those that saw it \u2212 the same among "
+                "those that did not"
+            )
+            poles = "Rote scores 1 wherever its guess would miss, the Oracle 0"
+            error = "from (x + 1)/(t + 2), x right ones of t members, on both sides, so that none claims to be exact"
+        times = f"{out.min()}" if out.min() == out.max() else f"{out.min()} to {out.max()}"
         return (
-            f"score = share of members right about the {bank.noun(1)} among those that saw it \u2212 the same among those "
-            f"that did not. Every {bank.noun(1)} was left out by {int(out.min())} to {int(out.max())} of the "
-            f"{len(mask)} members. Rote scores 1 wherever its guess would miss, the Oracle 0.",
-            f"Interval: bootstrap over {bank.noun()}, exact duplicates together, and the noise of having {len(mask)} "
-            f"members. Null: which member saw which {bank.noun(1)} is shuffled, {SHUFFLES} times. Standard error of one "
-            "score: (x + 1)/(t + 2) on both sides, so that none claims to be exact.",
-            f"Fails when a {bank.noun(1)} is left out by too few members, or near-duplicates stand in for one another. "
+            f"{score_is}. Every {bank.noun(1)} was left out by {times} of the {len(mask)} members. {poles}.",
+            f"Interval: what other {bank.noun()} (exact duplicates together) and another draw of the training set would "
+            f"bring. Null: which member saw which {bank.noun(1)} is shuffled, {SHUFFLES} times. Standard error of one score: {error}.",
+            f"Fails when too few members left out the {bank.noun(1)}, or near-duplicates stand in for one another. "
             "Cost: no training of its own.",
         )
 
@@ -192,19 +206,19 @@ class Counterfactual(Probe):
         outcome = -run.views["train"].loss_nats[-1].astype(np.float64) / variance
         score, error = memorisation(outcome, mask)
         null = [np.nanmean(memorisation(outcome, shuffled(mask, self.rng(bank, "null", s))).score) for s in range(SHUFFLES)]
-        low, high = bootstrap(score, groups=bank.duplicates, rng=self.rng(bank, "bootstrap")).mean(0)
+        gain = budget_share_intervals(np.ones(len(score)), -outcome, mask, bank.duplicates).memorised
         reliability = split_half_reliability(outcome, mask, self.rng(bank, "halves"))
         mean = Quantity(
             value=float(score.mean()),
             unit="ratio",
-            interval=(low, high),
+            interval=(gain.low, gain.high),
             null=float(np.mean(null)),
             n=len(score),
             better="low",
             how="mean over training examples of (squared error of members that did not see it - of those that did) over "
-            "the variance of the target; interval: bootstrap over examples; null: masks shuffled",
+            "the variance of the target; interval: over fresh draws of examples and training set; null: masks shuffled",
         )
-        order = np.argsort(-score, kind="stable")
+        order = np.lexsort((bank.data.train.ids, -score))
         grid = np.quantile(np.abs(score), np.linspace(0, 0.999, 60))
         lines = tuple(
             Line(label=label, role=role, x=tuple(grid), y=tuple(float((values >= x).mean()) for x in grid), step=True)
@@ -222,7 +236,7 @@ class Counterfactual(Probe):
             poles=(Pole(name="Oracle", value=0.0), Pole(name="Rote", value=1.0, note="a lookup table")),
             body=(
                 f"Scores of values are ranked; there is no share above a threshold, since errors have no natural one. "
-                f"Two halves of the members rank the {bank.noun()} alike: Spearman {number(reliability.mean, 2)}.",
+                f"{_alike(bank, reliability)}",
             ),
             charts=(
                 Chart(
@@ -242,16 +256,17 @@ class Counterfactual(Probe):
         return finding, {"score": score, "standard_error": error, "score_probability": score, "rank": ranks}
 
 
-def share_interval(bank: Bank, right: np.ndarray, mask: np.ndarray, above: np.ndarray, rng) -> tuple[float, float]:
-    """95 % interval of the memorised share: bootstrap over examples, and noise between members."""
-    variance = bootstrap(above.astype(float), groups=bank.duplicates, rng=rng).variance(0)
-    half = 1.96 * float(np.sqrt(variance))
-    return float(above.mean()) - half, float(above.mean()) + half
+def _alike(bank: Bank, reliability, form: str = "") -> str:
+    """Whether two halves of the members rank the examples alike, as a sentence."""
+    if not np.isfinite(reliability.mean):
+        return "All scores are tied: there is no ranking to repeat."
+    return f"Rank correlation between the scores of two halves of the members: {number(reliability.mean, 2)}{form}."
 
 
 def _reliabilities(fine, coarse, n: int) -> dict[str, Quantity]:
     found = {}
-    for name, kept, form in (("reliability_probability", fine, "probability"), ("reliability_correct", coarse, "0/1")):
+    form_of_fine = "probability" if coarse is not None else "squared error"
+    for name, kept, form in (("reliability_probability", fine, form_of_fine), ("reliability_correct", coarse, "0/1")):
         if kept is not None and np.isfinite(kept.mean):
             sd = kept.sd if np.isfinite(kept.sd) else 0.0
             found[name] = Quantity(
@@ -299,7 +314,7 @@ def class_name(bank: Bank, label: int) -> str:
     return classes[label] if label < len(classes) else str(label)
 
 
-def _most(bank: Bank, order, score, right, logits, mask) -> Exhibits:
+def _most(bank: Bank, order, score, logits, mask) -> tuple[Exhibits, ...]:
     changed = bank.data.truth.changed
     planted = changed if changed is not None else np.zeros(len(score), bool)
     groups = []
@@ -311,7 +326,8 @@ def _most(bank: Bank, order, score, right, logits, mask) -> Exhibits:
         if rows:
             shown = tuple(_exhibit(bank, i, score, logits, mask, ring) for i in rows)
             groups.append(ExhibitGroup(label=label, ring=ring, shown=shown))
-    return Exhibits(title="Most memorised", keys=("label", "the others say", "how many"), groups=tuple(groups))
+    shown = Exhibits(title="Most memorised", keys=("label", "the others say", "how many"), groups=tuple(groups))
+    return (shown,) if groups else ()
 
 
 def _exhibit(bank: Bank, i: int, score, logits, mask, ring: bool) -> Exhibit:

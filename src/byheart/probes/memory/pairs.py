@@ -54,6 +54,8 @@ class Pairs(Probe):
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Pairs that stand clear of chance, or the withheld card with its evidence."""
         run = bank[bank.subject.bank()]
+        if lacking := self.one_sided(bank, run.members.mask):
+            return lacking, {}
         mask, right = run.members.mask, run.views["test"].correct[-1]  # (m, n), (m, q)
         n, q, m = mask.shape[1], right.shape[1], len(mask)
         null = largest_influence_null(right, mask, self.rng(bank, "null"), SHUFFLES)
@@ -80,10 +82,10 @@ class Pairs(Probe):
             probe=self.name,
             question=f"Which training {bank.noun(1)} helps which new {bank.noun(1)}?",
             headline="largest_influence" if clear else "",
-            says=f"largest influence of {count(n * q)} pairs; {len(clear)} stand clear of chance" if clear else "",
+            says=f"largest influence of {count(n * q)} pairs; clear of chance: {count(len(clear))}" if clear else "",
             quantities=quantities,
             facts=(
-                ("measured", f"{count(measured)} pairs at {THRESHOLD} or more"),
+                ("measured", f"{count(measured)} pair{'' if measured == 1 else 's'} at {THRESHOLD} or more"),
                 ("null", f"{count(chance)}, masks shuffled; the largest pair by chance is {number(bar, 2)}"),
                 ("would do", f"about {count(needed)} members for all pairs at {THRESHOLD}"),
             ),
@@ -101,8 +103,10 @@ class Pairs(Probe):
             withheld=None
             if clear
             else Withheld(
-                reason=f"none distinguishable with {m} members",
-                would_do=f"about {count(needed)} members would do: --members {needed}",
+                reason=f"no pair stands clear of chance with {m} members",
+                would_do=f"about {count(needed)} members would do: --members {needed}"
+                if m < needed
+                else f"nothing: {count(m)} members are enough to show a pair of {THRESHOLD}, and none shows",
             ),
         )
         return finding, {}
@@ -178,7 +182,8 @@ def _exhibits(bank: Bank, clear) -> tuple[Exhibits, ...]:
                 id=int(view.ids[row]),
                 view=name,
                 lines=(f"{'training' if name == 'train' else 'new'} {int(view.ids[row])}", str(classes[int(view.y[row])])),
-                sentence=f"{name} {bank.noun(1)} {int(view.ids[row])}, influence {number(value, 2)}",
+                sentence=f"{'training' if name == 'train' else 'new'} {bank.noun(1)} {int(view.ids[row])}, influence "
+                f"{number(value, 2)}",
             )
             for name, view, row in (("train", train, i), ("test", test, j))
         )

@@ -55,6 +55,8 @@ class Quadrant(Probe):
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Both axes for every example, the ranking by held-out loss, and its AUC against planted truth."""
         run = bank[bank.subject.bank()]
+        if lacking := self.one_sided(bank, run.members.mask):
+            return lacking, {}
         mask, outcomes = run.members.mask, run.views["train"]
         loss = outcomes.loss_nats[-1].astype(np.float64) / np.log(2)
         seen, held_out = side_means(loss, mask)  # bits
@@ -64,8 +66,8 @@ class Quadrant(Probe):
         planted = changed if changed is not None and changed.any() and not changed.all() else None
         blind = float(np.log2(bank.data.output.k))
         strange = held_out > blind
-        order = np.argsort(-held_out, kind="stable")
-        quantities = self._quantities(bank, held_out, score, strange, fitted, planted)
+        order = np.lexsort((bank.data.train.ids, -held_out))
+        quantities = self._quantities(bank, held_out, score, strange, fitted, planted, order)
         headline = "planted_auc" if planted is not None else "strange_share"
         finding = Finding(
             probe=self.name,
@@ -92,11 +94,10 @@ class Quadrant(Probe):
             "suspicion_rank": np.argsort(order, kind="stable").astype(np.int64),
         }
 
-    def _quantities(self, bank: Bank, held_out, score, strange, fitted, planted) -> dict[str, Quantity]:
+    def _quantities(self, bank: Bank, held_out, score, strange, fitted, planted, order) -> dict[str, Quantity]:
         n = len(score)
         suspicious = int(planted.sum()) if planted is not None else max(1, int(strange.sum()))
-        top = np.argsort(-held_out, kind="stable")[:suspicious]
-        fit = float(fitted[top].mean())
+        fit = float(fitted[order[:suspicious]].mean())
         found = {
             "strange_share": Quantity(
                 value=float(strange.mean()), unit="share", interval=tuple(wilson(int(strange.sum()), n)), null=None, n=n,
@@ -107,13 +108,13 @@ class Quadrant(Probe):
             "strange_fitted": Quantity(
                 value=fit, unit="share", interval=tuple(wilson(round(fit * suspicious), suspicious)), null=1 / bank.data.output.k,
                 n=suspicious, better="low",
-                how=f"share of the {suspicious} labels of largest held-out loss that members that saw them give back; "
+                how=f"of the {_labels(suspicious)} of largest held-out loss, the share that members that saw them give back; "
                 "interval: Wilson; null: a guess, 1/k",
             ),
         }  # fmt: skip
         if planted is not None:
             k = int(planted.sum())
-            hits = int(planted[np.argsort(-held_out, kind="stable")[:k]].sum())
+            hits = int(planted[order[:k]].sum())
             value = auc(held_out, planted)
             how = "interval: bootstrap within each group; null: 0.5 by definition"
             found["planted_auc"] = Quantity(
@@ -135,19 +136,24 @@ class Quadrant(Probe):
         high = score >= THRESHOLD - 1e-9
         sentences = []
         if planted is not None:
-            low = int((planted & ~high).sum())
+            unfitted = int((planted & ~high & (fitted < 0.5)).sum())
             by_score = quantities["planted_auc_score"]
             sentences.append(
-                f"The memorisation score alone finds them less well, AUC {number(by_score.value, 2)}: {count(low)} of the "
-                f"redrawn labels score below {THRESHOLD}. The members that saw them did not learn them either, so they "
-                "are not memorised, only wrong."
+                f"The memorisation score alone finds them less well: AUC {number(by_score.value, 2)}."
                 if by_score.value < quantities["planted_auc"].value
-                else f"The memorisation score finds them as well, AUC {number(by_score.value, 2)}."
+                else f"The memorisation score finds them as well: AUC {number(by_score.value, 2)}."
             )
+            if unfitted:
+                sentences.append(
+                    f"Of the {count(int(planted.sum()))} labels we changed, {count(unfitted)} were given back by fewer than "
+                    "half of the members that saw them: not memorised, only wrong."
+                )
         both = int((strange & high).sum())
         sentences.append(
-            f"Models without them bet against {count(int(strange.sum()))} labels; {count(both)} of these were learned by "
-            f"heart. Ranked, not accused: many are honestly ambiguous."
+            f"Models without them bet against {_labels(int(strange.sum()))}; learned by heart: {count(both)} of these. "
+            "Ranked, not accused: a strange label may be honestly ambiguous."
+            if strange.any()
+            else "There is no label that models without it bet against."
         )
         return tuple(sentences)
 
@@ -176,7 +182,7 @@ class Quadrant(Probe):
             rows.append((label, count(int(chosen.sum())), redrawn))
         return Chart(
             title="Memorisation score against held-out code length",
-            description=f"{rows[0][1]} labels are strange and memorised, {rows[1][1]} strange and not memorised.",
+            description=f"Strange and memorised: {rows[0][1]}; strange and not memorised: {rows[1][1]}.",
             x=Axis(title=f"bits that models without the {bank.noun(1)} need for its label", log=True, domain=(0.003, top)),
             y=Axis(title="memorisation score", domain=(min(-0.2, float(score.min())), 1.0), ticks=(0, 0.25, 0.5, 0.75, 1)),
             cells=cells,
@@ -231,6 +237,10 @@ class Quadrant(Probe):
             "no training of its own."
         )
         return tuple(parts)
+
+
+def _labels(n: int) -> str:
+    return f"{count(n)} label{'' if n == 1 else 's'}"
 
 
 def _cells(x: np.ndarray, y: np.ndarray, top: float) -> tuple[Cell, ...]:

@@ -7,16 +7,19 @@ from typing import ClassVar
 import numpy as np
 
 from byheart.learners.run import Run
-from byheart.maths.codes import BankCode, bank_code, bank_code_values, bit_budget, grid_step
+from byheart.maths.codes import BankCode, BankLengths, bank_lengths, bank_lengths_values, grid_step
 from byheart.maths.counterfactual import shuffled
+from byheart.maths.sides import side_means
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.complexity.bits.budget import Budgets, measured_budget
-from byheart.probes.complexity.bits.standing import balance_of, budget_chart
+from byheart.probes.complexity.bits.standing import balance_of, budget_chart, shares
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.figures import bits, count, number, percent
 from byheart.records.quantity import Quantity
 
-BANK_SECTION = "the bank form: a log-linear pool of model and reference a side, cross-fitted, shared by all members"
+# Below this many bits a label, changed labels are not bet against: who knows nothing is at 0.
+AGAINST = 0.05
+BANK_FORM = "the bank form: one calibration a side, cross-fitted, shared by all members"
 
 
 class Bits(Probe):
@@ -56,24 +59,21 @@ class Bits(Probe):
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """The budget of the recipe, its trail, its poles, and the one model beside it."""
-        subject, train = bank.subject, bank.data.train
+        subject = bank.subject
         run = bank[subject.bank()]
-        code = code_of(bank, run)
-        if np.isnan(code.in_bits).any() or np.isnan(code.out_bits).any():
-            missing = int((np.isnan(code.in_bits) | np.isnan(code.out_bits)).sum())
-            return self.not_applicable(
-                f"{count(missing)} of {count(len(train))} {bank.noun()} were seen by all members or by none.",
-                "Train more members: --members.",
-            ), {}
-        budget = measured_budget(bank, run, code, self.rng(bank, "bootstrap"))
+        if lacking := self.one_sided(bank, run.members.mask):
+            return lacking, {}
+        lengths = lengths_of(bank, run, run.members.mask)
+        code = BankCode(lengths.reference_bits, *side_means(lengths.member_bits, run.members.mask))
+        budget = measured_budget(bank, code, lengths.member_bits, run.members.mask, self.rng(bank, "bootstrap"))
         null = self._null(bank, run)
         balance = balance_of(bank, run, code, budget, code_of, self.rng(bank, "moves"))
         finding = Finding(
             probe=self.name,
-            question=self.question,
+            question=self.question.replace("label bits", "bits of the values") if _values(bank) else self.question,
             headline="memorised_bits_share",
             says=f"memorised: {bits(budget.memorised.value, budget.memorised.interval)} of "
-            f"{bits(budget.reference.value, budget.reference.interval)} bits",
+            f"{bits(budget.reference.value, budget.memorised.interval)} bits",
             quantities=self._quantities(bank, run, budget, null),
             poles=tuple(Pole(name=p.name, value=p.memorised, note=p.note) for p in balance.poles),
             body=self._body(bank, budget, code, balance.one_model.sentence if balance.one_model else ""),
@@ -94,8 +94,7 @@ class Bits(Probe):
         few = min(16, len(run.members))
         mask = shuffled(run.members.mask[:few], self.rng(bank, "null"))
         code = code_of(bank, run, mask=mask, members=few)
-        budget = bit_budget(code.reference_bits, code.in_bits, code.out_bits)
-        return float(np.nansum(budget.memorised) / code.reference_bits.sum())
+        return shares(code).memorised
 
     def _quantities(self, bank: Bank, run: Run, budget: Budgets, null: float) -> dict[str, Quantity]:
         found = budget.quantities(null)
@@ -122,9 +121,11 @@ class Bits(Probe):
             sentences.append(f"Half of the memorised bits lie in {percent(few, 0)} of the {bank.noun()}.")
         if (planted := bank.data.truth.changed) is not None and planted.any():
             wrong = (code.reference_bits - code.out_bits)[planted].mean()
+            against = (
+                ": models that did not see them bet against them, as anybody who knows the task must" if wrong < -AGAINST else ""
+            )
             sentences.append(
-                f"For the {count(int(planted.sum()))} labels we changed, understood is {number(wrong, 2)} bits a "
-                "label: models that did not see them bet against them, as anybody who knows the task must."
+                f"Over the labels we changed ({count(int(planted.sum()))}), understood is {number(wrong, 2)} bits a label{against}."
             )
         if one_model:
             sentences.append(one_model)
@@ -133,8 +134,10 @@ class Bits(Probe):
     def _how(self, bank: Bank, run: Run, null: float) -> tuple[str, ...]:
         outputs = str(run.about.get("outputs", "logits"))
         m, n = run.members.mask.shape
-        left_out = (~run.members.mask).sum(0)
-        if bank.data.output.kind == "values":
+        out = (~run.members.mask).sum(0)
+        times = f"{out.min()}" if out.min() == out.max() else f"{out.min()} to {out.max()}"
+        target = "value" if _values(bank) else "label"
+        if _values(bank):
             step = grid_step(bank.data.train.y)
             reference = (
                 f"reference = the code of the value on a grid of step {step:.4g} under the Gaussian of all training "
@@ -146,17 +149,17 @@ class Bits(Probe):
                 "z the logits and q0 the class frequencies, b and a fitted"
             )
         caveat = {
-            "labels": "The model gives only labels, so its code is an error-rate code: one length if right, one if wrong.",
+            "labels": "The model gives only labels, so its code is an error-rate code: short if right, long if wrong.",
             "probabilities": "The model gives probabilities; they enter as logarithms floored at 1/(n + 2).",
         }.get(outputs, "")
         return tuple(
             part
             for part in (
-                f"For each label: {reference} ({BANK_SECTION}). In = mean code length over the members that saw the "
+                f"For each {target}: {reference} ({BANK_FORM}). In = mean code length over the members that saw the "
                 "example, out = the same over those that did not; mean of lengths, never of probabilities. understood "
-                "= reference - out, memorised = out - in, left = in: they add up exactly, label by label.",
+                f"= reference - out, memorised = out - in, left = in: they add up exactly, {target} by {target}.",
                 caveat,
-                f"Each {bank.noun(1)} was left out by {int(left_out.min())} to {int(left_out.max())} of {m} members. "
+                f"Each {bank.noun(1)} was left out by {times} of {m} members. "
                 f"{budget_interval_words(bank)} Null: which member saw which {bank.noun(1)} is shuffled, "
                 f"{percent(null, 1)} of the reference.",
                 f"It speaks of the recipe on {percent(bank.subject.share, 0)} of the {count(n)} {bank.noun()}: the "
@@ -167,21 +170,32 @@ class Bits(Probe):
         )
 
 
+def _values(bank: Bank) -> bool:
+    return bank.data.output.kind == "values"
+
+
 def budget_interval_words(bank: Bank) -> str:
     """How the intervals of the budget are made, in words."""
     return (
-        "Interval: bootstrap over examples (exact duplicates together), and the variance that another draw of the "
-        "training set would bring (delete-d jackknife between members), added."
+        f"Interval: what other {bank.noun()} (exact duplicates together) and another draw of the training set would "
+        "bring, checked by simulated audits of fresh draws."
     )
 
 
-def code_of(bank: Bank, run: Run, mask: np.ndarray | None = None, members: int = 0, checkpoint: int | None = None) -> BankCode:
+def code_of(
+    bank: Bank, run: Run, mask: np.ndarray | None = None, members: int = 0, checkpoint: int | None = None
+) -> BankCode:
     """The code of the training labels under a run: at its end, or from its trail at `checkpoint`."""
+    mask = run.members.mask[: members or len(run.members)] if mask is None else mask
+    lengths = lengths_of(bank, run, mask, checkpoint)
+    return BankCode(lengths.reference_bits, *side_means(lengths.member_bits, mask))
+
+
+def lengths_of(bank: Bank, run: Run, mask: np.ndarray, checkpoint: int | None = None) -> BankLengths:
+    """Bits of each training label under each of the first members, as many as `mask` has rows."""
     outcomes, train = run.views["train"], bank.data.train
     logits = outcomes.logits if checkpoint is None else outcomes.trail[checkpoint]  # type: ignore[index]
-    used = members or len(logits)
-    mask = run.members.mask[:used] if mask is None else mask
     where = {"ids": train.ids, "groups": bank.duplicates, "seed": bank.subject.seed}
-    if bank.data.output.kind == "values":
-        return bank_code_values(logits[:used, :, 0], train.y, mask, **where)
-    return bank_code(logits[:used].astype(np.float32), train.y, mask, **where)
+    if _values(bank):
+        return bank_lengths_values(logits[: len(mask), :, 0].astype(np.float64), train.y, mask, **where)
+    return bank_lengths(logits[: len(mask)].astype(np.float32), train.y, mask, **where)

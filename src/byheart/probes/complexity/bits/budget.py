@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from byheart.learners.run import Run
-from byheart.maths.codes import BankCode, bit_budget
+from byheart.maths.codes import BankCode
+from byheart.maths.intervals import budget_share_intervals
 from byheart.maths.statistics import bootstrap
 from byheart.probes.base import Bank
 from byheart.records.chart import Table
@@ -21,7 +21,7 @@ HOW = {
     "memorised": "out - in: what only members that saw the label save",
     "left": "in: what members that saw the label still pay",
 }
-INTERVAL = "interval: bootstrap over examples plus delete-d jackknife between members"
+INTERVAL = "interval: over fresh draws of examples and training set"
 
 
 @dataclass(frozen=True)
@@ -87,26 +87,20 @@ class Budgets:
         return Table(columns=("", "bits", "95 % interval"), rows=tuple(rows))
 
 
-def measured_budget(bank: Bank, run: Run, code: BankCode, rng: np.random.Generator) -> Budgets:
-    """Totals with intervals: bootstrap over examples (duplicates together), and between members."""
-    budget = bit_budget(code.reference_bits, code.in_bits, code.out_bits)
-    columns = np.stack([code.reference_bits, *budget], 1)  # (n, 4)
-    resampled = bootstrap(columns, groups=bank.duplicates, rng=rng)
-    between = members_variance(bank, run, code)
+def measured_budget(bank: Bank, code: BankCode, member_bits: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> Budgets:
+    """Totals with intervals over fresh draws of the examples (duplicates together) and of the training set."""
+    reference = code.reference_bits
+    whole = float(reference.sum())
+    resampled = bootstrap(reference, groups=bank.duplicates, rng=rng)
+    spread = float(resampled.sums[:, 0].std(ddof=1))
+    estimates = budget_share_intervals(reference, member_bits, mask, bank.duplicates)
     parts = []
-    for place in range(4):
-        value, share = float(columns[:, place].sum()), float(columns[:, place].sum() / columns[:, 0].sum())
-        bits_variance = float(resampled.sums[:, place].var(ddof=1))
-        share_variance = resampled.variance(place, 0)
-        extra = between[place]
-        half_bits = 1.96 * np.sqrt(bits_variance + extra * columns[:, 0].sum() ** 2)
-        half_share = 1.96 * np.sqrt(share_variance + extra)
+    for estimate in estimates:
+        # the total moves with its share and with the reference it is a share of
+        error = float(np.hypot(estimate.standard_error * whole, estimate.value * spread))
+        value = estimate.value * whole
         parts.append(
-            Part(value, (value - half_bits, value + half_bits), share, (share - half_share, share + half_share))
+            Part(value, (value - 1.96 * error, value + 1.96 * error), estimate.value, (estimate.low, estimate.high))
         )
-    return Budgets(*parts, n=len(columns))
-
-
-def members_variance(bank: Bank, run: Run, code: BankCode) -> tuple[float, float, float, float]:
-    """Variance of each total's share that another draw of the training set brings: (0, understood, memorised, left)."""
-    return (0.0, 0.0, 0.0, 0.0)
+    own = Part(whole, (whole - 1.96 * spread, whole + 1.96 * spread), 1.0, (1.0, 1.0))
+    return Budgets(own, *parts, n=len(reference))

@@ -20,6 +20,8 @@ Code = Callable[..., BankCode]
 NOTES = {"rote": ("Rote", "a lookup table"), "oracle": ("Oracle", "knows the task's own truth")}
 # A stop is worth a row when it takes away more than a twentieth of the memorised share.
 WORTH = 0.05
+# A hundredth of the reference: less is not called understanding, nor growth of it.
+NOTHING = 0.01
 
 
 class Shares(NamedTuple):
@@ -31,9 +33,10 @@ class Shares(NamedTuple):
 
 
 def shares(code: BankCode) -> Shares:
-    """The three shares of a code's totals."""
-    whole = code.reference_bits.sum()
-    inside, outside = code.in_bits.sum(), code.out_bits.sum()
+    """The three shares of a code's totals, over the examples that have both sides."""
+    both = np.isfinite(code.in_bits + code.out_bits)
+    whole = code.reference_bits[both].sum()
+    inside, outside = code.in_bits[both].sum(), code.out_bits[both].sum()
     return Shares(float(1 - outside / whole), float((outside - inside) / whole), float(inside / whole))
 
 
@@ -109,13 +112,15 @@ def _stops(bank: Bank, run: Run, codes: dict[int, BankCode], rng: np.random.Gene
     if not codes:
         return ()
     last = max(codes)
-    best = min(codes, key=lambda epoch: codes[epoch].out_bits.sum())
+    best = min(codes, key=lambda epoch: np.nansum(codes[epoch].out_bits))
     gone = shares(codes[last]).memorised - shares(codes[best]).memorised
     if best in (0, last) or gone < WORTH * abs(shares(codes[last]).memorised):
         return ()
     a, b = codes[best], codes[last]
     columns = np.stack([b.reference_bits, b.out_bits - a.out_bits, (a.out_bits - a.in_bits) - (b.out_bits - b.in_bits)], 1)
-    resampled = bootstrap(columns, groups=bank.duplicates, rng=rng)
+    both = np.isfinite(columns).all(1)
+    columns = columns[both]
+    resampled = bootstrap(columns, groups=bank.duplicates[both], rng=rng)
     understood, memorised = (
         Share(value=float(columns[:, c].sum() / columns[:, 0].sum()), interval=tuple(resampled.ratio(c, 0)))
         for c in (1, 2)
@@ -143,27 +148,29 @@ def _accuracy_move(bank: Bank, run: Run, best: int, last: int, rng: np.random.Ge
 
 def _sentence(trail: list[Waypoint], budget: Budgets) -> str:
     if len(trail) < 3:
-        return f"The poles are what a lookup table and the task's own truth would score."
+        return "There is no trail: outcomes were kept at the end of training alone."
     best = max(trail[1:], key=lambda point: point.understood)
     end = trail[-1]
+    if best.understood < NOTHING:
+        return f"Nothing was understood at any epoch; after the last, {percent(end.memorised, 0)} is memorised."
     if best.epoch != end.epoch and end.memorised - best.memorised > 0.02:
         fell = best.understood - end.understood
-        change = "did not grow" if fell < 0.01 else f"fell by {number(100 * fell, 1)} points"
+        change = "did not grow" if fell < NOTHING else f"fell by {number(100 * fell, 1)} points"
         return (
             f"It understood first, then learned by heart: after epoch "
             f"{best.epoch} memory grew from {percent(best.memorised, 0)} to {percent(end.memorised, 0)}, understanding {change}."
         )
-    return (
-        f"Understanding was still growing at the last epoch, with "
-        f"{percent(end.memorised, 0)} memorised."
-    )
+    grows = best.epoch == end.epoch and end.understood - trail[-2].understood > NOTHING
+    growth = "was still growing at" if grows else "no longer grew towards"
+    return f"Understanding {growth} the last epoch, with {percent(end.memorised, 0)} memorised."
 
 
 def budget_chart(bank: Bank, code: BankCode) -> Chart:
     """Positions on an axis of code length: in, out and reference, for all examples and apart for the redrawn."""
-    groups = [(f"all {count(len(code.in_bits))} labels", np.ones(len(code.in_bits), bool))]
+    target = "value" if bank.data.output.kind == "values" else "label"
+    groups = [(f"all {count(len(code.in_bits))} {target}s", np.ones(len(code.in_bits), bool))]
     changed = bank.data.truth.changed
-    if changed is not None and changed.any():
+    if changed is not None and changed.any() and not changed.all():
         groups.append((f"the {count(int((~changed).sum()))} that came with the data", ~changed))
         groups.append((f"the {count(int(changed.sum()))} redrawn at random", changed))
     bars, rows = [], []
@@ -183,15 +190,15 @@ def budget_chart(bank: Bank, code: BankCode) -> Chart:
         rows.append((label, number(reference - out, 2), number(out - left, 2), number(left, 2)))
     blind = float(code.reference_bits.mean())
     return Chart(
-        title="Bits a label: left, memorised, understood",
+        title=f"Bits a {target}: left, memorised, understood",
         description="; ".join(f"{row[0]}: understood {row[1]}, memorised {row[2]}, left {row[3]} bits" for row in rows),
-        x=Axis(title="bits to write down one label"),
+        x=Axis(title=f"bits to write down one {target}"),
         rules=(Rule(axis="x", at=blind, label=f"a blind guess needs {number(blind, 2)}"),),
         bars=tuple(bars),
         reading=(
-            "Grey ends where models stand that saw the label, orange where those stand that did not, blue where a blind "
-            "guess stands. Where blue runs back to the left, models without the label do worse than a blind guess: they "
+            f"Grey ends where models stand that saw the {target}, orange where those stand that did not, blue where a blind "
+            f"guess stands. Where blue runs back to the left, models without the {target} do worse than a blind guess: they "
             "bet against it, and only memory can pay the difference."
         ),
-        table=Table(columns=("bits a label", "understood", "memorised", "left"), rows=tuple(rows)),
+        table=Table(columns=(f"bits a {target}", "understood", "memorised", "left"), rows=tuple(rows)),
     )

@@ -1,0 +1,102 @@
+"""Words become specs; a wrong word names the nearest right one."""
+
+import pytest
+
+from byheart.errors import InputRefused, UnknownName, UsageError
+from byheart.learners.mlp import Mlp
+from byheart.levers.penalties import Dropout, WeightDecay
+from byheart.study import parse
+
+
+def test_pairs_are_read_as_json_where_they_can_be():
+    words = ["epochs=3", "lr=1e-3", "hidden=8,4", "activation=tanh", "on=true", "none=null", "max-depth=2"]
+    assert parse.pairs(words, "--set") == {
+        "epochs": 3, "lr": 0.001, "hidden": [8, 4], "activation": "tanh", "on": True, "none": None, "max_depth": 2,
+    }  # fmt: skip
+    assert parse.pairs(["text=a=b"], "--set") == {"text": "a=b"}
+
+
+@pytest.mark.parametrize("word", ["epochs", "=3", ""])
+def test_a_pair_without_name_or_sign_is_refused(word):
+    with pytest.raises(UsageError, match="expected NAME=VALUE after --set"):
+        parse.pairs([word], "--set")
+
+
+@pytest.mark.parametrize("width", [8, [8], (8,)])
+def test_a_lone_value_fits_a_setting_that_holds_several(width):
+    assert parse.spec("learner", "mlp", {"hidden": width}) == Mlp(hidden=(8,))
+
+
+def test_changing_a_setting_leaves_the_others():
+    assert parse.changed(Mlp(hidden=(4,), epochs=3), {"epochs": 5}) == Mlp(hidden=(4,), epochs=5)
+    with pytest.raises(UnknownName, match="Nearest: epochs"):
+        parse.changed(Mlp(), {"epoch": 5})
+
+
+def test_levers_are_read_and_their_nearest_named():
+    assert parse.levers(["dropout=0.5", "weight-decay=1e-3"]) == (Dropout(share=0.5), WeightDecay(strength=0.001))
+    with pytest.raises(UnknownName, match="'dropot'. Nearest: dropout"):
+        parse.levers(["dropot=0.5"])
+    with pytest.raises(UsageError, match="dropout=VALUE"):
+        parse.levers(["dropout"])
+    with pytest.raises(UsageError, match="less than 1, got 2"):
+        parse.levers(["dropout=2"])
+
+
+@pytest.mark.parametrize("text, seconds", [("90", 90), ("60s", 60), ("1.5m", 90), ("2H", 7200)])
+def test_durations(text, seconds):
+    assert parse.seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "abc", "s", "-5s", "0", "nan", "inf", "5d"])
+def test_what_is_no_duration_is_refused(text):
+    with pytest.raises(UsageError, match="60s, 5m or 1h"):
+        parse.seconds(text)
+
+
+@pytest.mark.parametrize("kind, word, near", [
+    ("task", "digts", "digits"), ("learner", "mpl", "mlp"), ("lever", "early-stopp", "early-stop"),
+    ("verdict", "BH11", "BH101"), ("probe", "memory/pair", "memory/pairs"),
+])  # fmt: skip
+def test_a_wrong_name_is_answered_with_the_nearest(kind, word, near):
+    with pytest.raises(UnknownName, match=f"name of a {kind}.*Nearest: .*{near}"):
+        parse.spec(kind, word, {})
+
+
+def test_learners_are_ours_or_of_scikit_learn():
+    assert parse.estimator("mlp", {"epochs": 2}) == Mlp(epochs=2)
+    tree = parse.estimator("DecisionTreeClassifier", {"max_depth": 2})
+    assert tree.title(None) == "DecisionTreeClassifier"
+    with pytest.raises(UnknownName, match="Nearest: DecisionTreeClassifier"):
+        parse.estimator("DecisionTreeClasifier", {})
+    with pytest.raises(UnknownName, match="Nearest: mlp"):
+        parse.estimator("mpl", {})
+
+
+@pytest.mark.parametrize("word", ["module", "user-fit", "estimator"])
+def test_a_learner_that_needs_the_users_code_is_no_name_alone(word):
+    with pytest.raises(UsageError, match="needs nothing more"):
+        parse.estimator(word, {})
+
+
+@pytest.mark.parametrize("word", ["arrays", "table", "flipped"])
+def test_a_task_that_needs_the_users_data_is_no_name_alone(word):
+    with pytest.raises(UsageError, match="needs nothing more"):
+        parse.task_from(word, {})
+
+
+def test_a_missing_file_names_the_nearest_beside_it_and_no_more(tmp_path):
+    for i in range(50):
+        (tmp_path / f"other{i}.bin").touch()
+    (tmp_path / "data.csv").touch()
+    with pytest.raises(UnknownName, match="Nearest in .*: data.csv") as caught:
+        parse.task_from(str(tmp_path / "dta.csv"), {})
+    assert "other17" not in str(caught.value)
+    with pytest.raises(UnknownName, match="Nothing like it"):
+        parse.must_exist(tmp_path / "nowhere" / "x.csv")
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path):
+    (tmp_path / "data.xlsx").touch()
+    with pytest.raises(InputRefused, match=r"expected a .csv, .parquet, .npz or .py file"):
+        parse.task_from(str(tmp_path / "data.xlsx"), {})
