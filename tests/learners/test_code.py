@@ -318,6 +318,7 @@ def test_a_factory_enters_by_what_it_builds(untouched):
     assert a.digest == b.digest
     assert a.digest != fingerprint(build(4), factory=True).digest
     assert a.digest != fingerprint(build(3)).digest
+    assert fingerprint(lambda seed, generator: nn.Linear(seed + 1, 2), factory=True).digest
     assert "gives a int" in fingerprint(lambda: 3, factory=True).reason
     assert "could not be built: division" in fingerprint(lambda: 1 / 0, factory=True).reason
 

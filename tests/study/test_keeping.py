@@ -82,7 +82,7 @@ def test_a_table_comes_back_and_draws_the_same(tmp_path):
 
 def test_a_subject_comes_back():
     levers = tuple(find("lever", name)(**{field: value}) for name, field, value in (
-        ("dropout", "share", 0.5), ("early-stop", "epochs", 2)))  # fmt: skip
+        ("dropout", "share", 0.5), ("early-stop", "epoch", 2)))  # fmt: skip
     subject = Subject(Flipped(task=Digits()), find("learner", "mlp")(epochs=3), levers, 4, 9, 0.6, frozenset({"test"}))
     document = {
         "task": described(subject.task), "learner": described(subject.learner),

@@ -56,7 +56,7 @@ def test_what_is_no_duration_is_refused(text):
 
 @pytest.mark.parametrize("kind, word, near", [
     ("task", "digts", "digits"), ("learner", "mpl", "mlp"), ("lever", "early-stopp", "early-stop"),
-    ("verdict", "BH11", "BH101"), ("probe", "memory/pair", "memory/pairs"),
+    ("probe", "memory/pair", "memory/pairs"),
 ])  # fmt: skip
 def test_a_wrong_name_is_answered_with_the_nearest(kind, word, near):
     with pytest.raises(UnknownName, match=f"name of a {kind}.*Nearest: .*{near}"):

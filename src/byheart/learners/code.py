@@ -76,8 +76,9 @@ def fingerprint(obj: Any, factory: bool = False) -> Code:
     The digest takes in: source text and byte code; the bytes of its file and of the local files
     that file imports, and theirs (standard library and installed packages enter by name and version);
     default values, closure cells and the globals its code names, functions among them likewise;
-    arrays by their bytes; torch modules by repr and weights. With `factory`, `obj()` is built
-    at seed 0, and its repr and weights enter too. Names of modules and folders do not enter.
+    arrays by their bytes; torch modules by repr and weights. With `factory`, `obj()` is built at seed 0
+    (given as `seed` or `generator` if it asks for one); its repr and weights enter too. Names of modules
+    and folders do not enter.
 
     Args:
         obj: what the user gave.
@@ -169,8 +170,10 @@ class _Reader:
         import torch
 
         try:
+            given = {"seed": 0, "generator": torch.Generator().manual_seed(0)}
+            asked = given.keys() & inspect.signature(factory).parameters.keys()
             with contained(0):
-                module = factory()
+                module = factory(**{name: given[name] for name in asked})
         except Exception as error:
             raise _Unkeyable(f"it could not be built: {error}") from None
         if not isinstance(module, torch.nn.Module):

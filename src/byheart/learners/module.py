@@ -68,7 +68,7 @@ class FromFactory(Network):
                 came=f"a {type(make_model).__name__}",
                 do="Give `lambda: Net()` or the class, not one module: every member needs fresh weights.",
             )
-        found = fingerprint(make_model, factory=True)
+        found = fingerprint(make_model, factory=code is None)
         digest = found.digest if code is None else code
         learner = cls(code=digest or "", path=found.path or "", qualname=found.qualname, **settings)
         learner._make = make_model

@@ -223,7 +223,7 @@ def pieces(module: nn.Module, prefix: str = "") -> Iterator[tuple[str, nn.Module
     if type(module) is not nn.Sequential:
         yield prefix, module
         return
-    for name, part in module.named_children():
+    for name, part in module._modules.items():  # not named_children: it leaves out what comes twice
         yield from pieces(part, f"{prefix}{name}.")
 
 

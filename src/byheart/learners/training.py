@@ -172,7 +172,9 @@ class Training:
             per_example = self.learner.loss(z, targets) if own else _Plain.apply(z, targets)
             for lever in self.weighing:
                 per_example = lever.loss(per_example, z, targets)
-        return torch.autograd.grad(per_example.sum(), z)[0]
+        g = torch.autograd.grad(per_example.sum(), z)[0]
+        # Laid out as `plain_slope` lays it out: products of another layout round differently.
+        return g.transpose(-1, -2).contiguous().transpose(-1, -2)
 
     def seconds_a_step(self, seconds: float) -> float:
         """CPU seconds of one step, from as many as fit into `seconds` (at least 2, the first left out)."""

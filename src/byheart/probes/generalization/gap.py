@@ -199,7 +199,7 @@ class Gap(Probe):
         return Chart(
             title=f"{'Accuracy' if sides.unit == 'accuracy' else 'R2'}{' over epochs' if len(points) > 1 else ''}",
             description="; ".join(line.label for line in lines),
-            x=Axis(title="epoch", log=len(points) > 1, ticks=tuple(x) if len(points) > 1 else ()),
+            x=Axis(title="epoch" if len(points) > 1 else "", log=len(points) > 1, ticks=tuple(x) if len(points) > 1 else ()),
             y=Axis(title=unit, domain=(floor, 1.0), format="percent" if sides.unit == "accuracy" else "number"),
             lines=tuple(lines),
             rules=tuple(rules),

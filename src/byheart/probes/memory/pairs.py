@@ -77,6 +77,7 @@ class Pairs(Probe):
                 "shuffled masks, the null",
             ),
         }  # fmt: skip
+        chart = self._chart(bank, counts, clear, bar, n * q)
         finding = Finding(
             status="measured" if clear else "withheld",
             probe=self.name,
@@ -90,7 +91,7 @@ class Pairs(Probe):
                 ("would do", f"about {count(needed)} members for all pairs at {THRESHOLD}"),
             ),
             body=self._body(bank, clear, run, right, bar, m),
-            charts=(self._chart(bank, counts, clear, bar, n * q),),
+            charts=(chart,) if chart.lines else (),
             exhibits=_exhibits(bank, clear),
             how=(
                 f"influence = share of members right about new {bank.noun(1)} j among those that saw training "

@@ -28,7 +28,7 @@ class Quadrant(Probe):
     loss ranks labels likely to be wrong; with planted truth its AUC says how well. It ranks and does not accuse: much
     of what stands high is honest ambiguity.
 
-    Rote knows nothing of unseen labels: AUC 0.5. Oracle: 1 where the truth is in the input. Cost: no training of its
+    Rote knows nothing of unseen labels but how frequent they are: AUC 0.5 where classes are equally frequent. Oracle: 1 where the truth is in the input. Cost: no training of its
     own. Fails when: many examples of a class are mislabelled alike, for then the others agree with the error.
     Reference: Northcutt, Jiang and Chuang 2021, Confident learning, section 3 (held-out predictions).
 
@@ -79,7 +79,7 @@ class Quadrant(Probe):
                 else f"of the labels cost models that did not see them more than a blind guess, {number(blind, 2)} bits"
             ),
             quantities=quantities,
-            poles=(Pole(name="Rote", value=0.5), Pole(name="Oracle", value=1.0)) if planted is not None else (),
+            poles=(Pole(name="Rote", value=0.5, note="where classes are equally frequent"), Pole(name="Oracle", value=1.0)) if planted is not None else (),
             body=self._body(bank, score, strange, fitted, planted, quantities),
             charts=(self._chart(bank, held_out, score, planted, blind),),
             exhibits=self._exhibits(bank, order, strange, score, held_out, outcomes.logits, mask, planted),

@@ -1,0 +1,45 @@
+"""Small data of the user's, and an audit of them with as little work as can be."""
+
+import numpy as np
+import pytest
+from sklearn.tree import DecisionTreeClassifier
+
+import byheart as bh
+
+
+@pytest.fixture
+def xy():
+    """(70, 3) features and two classes, a few labels wrong."""
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=(70, 3))
+    y = (x[:, 0] > 0).astype(int)
+    y[:6] = 1 - y[:6]
+    return x, y
+
+
+@pytest.fixture
+def quick(xy):
+    """An audit of a tree on these data, 8 members, whatever is not given."""
+
+    def made(data=None, **options):
+        if "fit" not in options and "model" not in options:
+            options["model"] = DecisionTreeClassifier()
+        return bh.audit(xy if data is None else data, **{"members": 8, "device": "cpu"} | options)
+
+    return made
+
+
+@pytest.fixture
+def refused():
+    """Checks an error's three parts: what was expected, what came, what to do, in at most 6 lines."""
+
+    def check(error, *words):
+        text = str(error)
+        assert error.came
+        assert error.expected or error.do
+        assert 10 < len(text) < 600
+        assert len(text.splitlines()) <= 6
+        for word in words:
+            assert word in text, text
+
+    return check

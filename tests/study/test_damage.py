@@ -1,0 +1,72 @@
+"""A damaged or missing blob is named and computed again; the answers are the same."""
+
+import json
+
+import pytest
+
+from byheart.auditing import front
+from byheart.ledger.sqlite import SqliteLedger
+
+
+def _files(folder, kind, part):
+    """The blobs of one step of this kind: its entry, or its arrays."""
+    found = []
+    for path in sorted((folder / "ledger" / "blobs").glob("??/*.json")):
+        entry = json.loads(path.read_text())
+        if entry["about"].get("kind") == kind:
+            arrays = entry["arrays"] or ""
+            found.append(path if part == "entry" else path.parents[1] / arrays[:2] / f"{arrays}.safetensors")
+    return found
+
+
+def _flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+
+
+def _delete(path):
+    path.unlink()
+
+
+@pytest.mark.parametrize("harm", [_flip, _delete])
+@pytest.mark.parametrize("kind, part", [
+    ("draw", "entry"), ("draw", "arrays"), ("train", "entry"), ("measure", "entry"), ("measure", "arrays"),
+    ("document", "entry"),
+])  # fmt: skip
+def test_damage_is_named_and_mended(kind, part, harm, tree, ran, timeless, tmp_path):
+    before = timeless(front.run(tree(), tmp_path))
+    harmed = _files(tmp_path, kind, part)[0]
+    harm(harmed)
+    ran.clear()
+    said = []
+    audit = front.run(tree(), tmp_path, say=said.append)
+    assert [line for line in said if "Damaged" in line and harmed.name in line]
+    assert [step for step, _ in ran] == ([] if kind == "document" else [kind])
+    assert timeless(audit) == before
+    assert all(len(audit.columns(name)) for name, answer in audit.findings.items() if answer.status == "measured")
+    ran.clear()
+    said.clear()
+    front.run(tree(), tmp_path, say=said.append)
+    assert not [line for line in said if "Damaged" in line]
+    assert ran == []
+
+
+@pytest.mark.parametrize("harm", [_flip, _delete])
+def test_a_damaged_run_is_trained_again_before_it_is_read(harm, tree, ran, timeless, tmp_path):
+    audit = front.run(tree(), tmp_path)
+    before = timeless(audit)
+    ledger = SqliteLedger(tmp_path / "ledger")
+    for step in audit._plan.measure:
+        ledger.forget(step.key)
+    ledger.close()
+    harmed = _files(tmp_path, "train", "arrays")[0]
+    harm(harmed)
+    ran.clear()
+    said = []
+    again = front.run(tree(), tmp_path, say=said.append)
+    assert [line for line in said if harmed.name in line]
+    assert [kind for kind, _ in ran].count("train") == 1
+    assert timeless(again) == before
+    todo = next(line for line in said if " to do" in line)
+    assert int(todo.rsplit(",", 1)[-1].split()[0]) == len(ran)
