@@ -15,7 +15,7 @@ from byheart.study import parse
 
 TABLE_ONLY = ("target", "categorical", "drop")
 FILE_ONLY = ("task", "missing", "split")
-DEFAULTS = {"members": 64, "share": 0.7, "seed": 0, "device": "auto", "returns": "auto", "out": Path("byheart-audit")}
+DEFAULTS = {"members": 64, "share": 0.7, "device": "auto", "returns": "auto"}
 OPTIONS = {"setting": "set", "lever": "lever", "categorical": "categorical", "drop": "drop"}
 
 
@@ -70,11 +70,14 @@ def _jobs(word: str) -> int:
 
 
 def command(words: Mapping[str, Any]) -> str:
-    """The command that asks for the same audit: the subject, and the options that are not as they stand by default."""
+    """The command that asks for the same audit: the subject, the seed, and options that are not as they stand by default.
+
+    The folder is left out: it changes no number, and a page must not carry a path of somebody's machine.
+    """
     said = ["byheart", "audit"] + ([words["subject"]] if words["subject"] else [])
     for name, value in words.items():
-        if name == "subject" or value in (None, [], ()) or value == DEFAULTS.get(name):
+        if name in {"subject", "seed", "out"} or value in (None, [], ()) or value == DEFAULTS.get(name):
             continue
         for item in value if isinstance(value, list) else [value]:
             said += [f"--{OPTIONS.get(name, name)}", str(item)]
-    return shlex.join(said)
+    return shlex.join([*said, "--seed", str(words["seed"])])

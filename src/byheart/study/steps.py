@@ -107,11 +107,14 @@ def _draw(step: Step, ledger: Ledger) -> Result:
 def _threads(count: int) -> Iterator[None]:
     """Intra-op threads fixed while a step runs: the count is part of its key."""
     import torch
+    from threadpoolctl import threadpool_limits
 
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
-        yield
+        # numpy's, scipy's and scikit-learn's threads are not torch's
+        with threadpool_limits(count):
+            yield
     finally:
         torch.set_num_threads(before)
 
@@ -137,8 +140,6 @@ def _train(step: Step, ledger: Ledger) -> Result:
     members = balanced(len(data.train), about["stop"], about["share"], about["seed"])
     record = Record(tuple(about["checkpoints"]), trail=about["trail"])
     levers = [revive(lever) for lever in about["levers"]]
-    for lever in levers:
-        data = lever.data(data)
     started = time.process_time()
     with _threads(about["threads"]):
         run = _spec(step, "learner").fit(
@@ -146,6 +147,7 @@ def _train(step: Step, ledger: Ledger) -> Result:
             way=about["way"], device=about["device"],
         )  # fmt: skip
     document = run.document()
+    document["failed"] = [[about["start"] + member, why] for member, why in document["failed"]]
     document["about"]["cpu_seconds"] = time.process_time() - started
     return Result(document, run.arrays())
 

@@ -37,7 +37,7 @@ class WrongLabels(Verdict):
 
     name: ClassVar[str] = "BH101"
     title: ClassVar[str] = "Labels that look wrong"
-    threshold: ClassVar[str] = f"at least {STRANGE:.0%} of the labels cost models without them more than a blind guess, and at least {FITTED:.0%} of these are given back"
+    threshold: ClassVar[str] = f"at least {percent(STRANGE, 0)} of the labels cost models without them more than a blind guess, and at least {percent(FITTED, 0)} of these are given back"
     source: ClassVar[str] = "byheart's own choice: more than even odds; held-out predictions after Northcutt et al. 2021"
     anchor: ClassVar[str] = "memory/quadrant"
 
@@ -76,7 +76,7 @@ class MuchMemorised(Verdict):
 
     name: ClassVar[str] = "BH102"
     title: ClassVar[str] = "How much is memorised"
-    threshold: ClassVar[str] = f"more than {MEMORISED:.0%} of the reference bits"
+    threshold: ClassVar[str] = f"more than {percent(MEMORISED, 0)} of the reference bits"
     source: ClassVar[str] = "between clean digits (3.7 %) and digits with a quarter of the labels redrawn (22.0 %), measured with this code"
     anchor: ClassVar[str] = "complexity/bits"
 
@@ -119,7 +119,7 @@ class TooWide(Verdict):
         if share is None or share.interval is None:
             return self.absent("the bit budget")
         half = (share.interval[1] - share.interval[0]) / 2
-        known = f"The memorised share of the bits is known to \u00b1{number(100 * half, 1)} points from {share.n} examples"
+        known = f"The memorised share of the bits is known to \u00b1{number(100 * half, 1)} points from {number(share.n)} examples"
         if half <= HALF_WIDTH:
             return self.say("passed", f"{known}.")
         times = (half / HALF_WIDTH) ** 2
@@ -141,7 +141,7 @@ class Overfitting(Verdict):
 
     name: ClassVar[str] = "BH104"
     title: ClassVar[str] = "Whether it was trained past its best"
-    threshold: ClassVar[str] = f"held-out loss at the end at least {RISE:.0%} above its smallest"
+    threshold: ClassVar[str] = f"held-out loss at the end at least {percent(RISE, 0)} above its smallest"
     source: ClassVar[str] = "byheart's own choice: a smaller rise changes no decision; Prechelt 1998, Early stopping, but when?"
     anchor: ClassVar[str] = "generalization/gap"
 

@@ -176,16 +176,24 @@ class Gap(Probe):
         points = run.checkpoints
         unit = "share of labels it gets right" if sides.unit == "accuracy" else "R2"
         courses = sides.courses()
-        x = tuple(float(max(p, 0.5)) for p in points) if len(points) > 1 else (0.0, 1.0)
+        # epoch 0 has no place on a logarithmic scale; the table keeps it
+        drawn = slice(1, None) if len(points) > 1 else slice(None)
+        x = tuple(float(p) for p in points[drawn]) if len(points) > 1 else (0.0, 1.0)
         lines, rows = [], []
         for label, role, values, low, high in courses:
             if len(points) == 1:
                 values, low, high = (np.repeat(v, 2) for v in (values, low, high))
             written = percent(values[-1]) if sides.unit == "accuracy" else number(values[-1], 2)
             lines.append(
-                Line(label=f"{label} {written}", role=role, x=x, y=tuple(map(float, values)), low=tuple(map(float, low)),
-                     high=tuple(map(float, high)))
-            )  # fmt: skip
+                Line(
+                    label=f"{label} {written}",
+                    role=role,
+                    x=x,
+                    y=tuple(map(float, values[drawn])),
+                    low=tuple(map(float, low[drawn])),
+                    high=tuple(map(float, high[drawn])),
+                )
+            )
         show = percent if sides.unit == "accuracy" else lambda v: number(v, 3)
         for c, epoch in enumerate(points):
             rows.append((str(epoch), *(show(values[c]) for _, _, values, _, _ in courses)))
