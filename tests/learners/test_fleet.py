@@ -177,6 +177,26 @@ def test_any_module_functional_and_each():
     assert set(fleet.weights()) == {name for name, _ in twins[0].state_dict().items()}
 
 
+class Moody(nn.Module):
+    """Another function in training than in evaluation, without noise or statistics."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Linear(6, 4)
+
+    def forward(self, x):
+        return self.a(x) + (1 if self.training else 0)
+
+
+@pytest.mark.parametrize("kind, m", [(Functional, M), (Each, 1)])
+def test_training_and_evaluation_are_told_apart(kind, m):
+    x, _ = batch((6,))
+    fleet = kind(modules(Moody, m))
+    for _ in range(2):
+        trained = fleet.forward(x[:m])
+        torch.testing.assert_close(trained, fleet.predict(x[:m], False) + 1)
+
+
 class Tied(nn.Sequential):
     def forward(self, x):
         return super().forward(x) + 1

@@ -331,6 +331,13 @@ def test_where_no_member_stays_finite_there_is_no_run():
         learner.fit(data, members.take(1, 2), Record((0, 4)), way="stacked")
 
 
+def test_logits_that_are_not_finite_are_no_result():
+    data = data_of("classes")
+    data.views["test"].x[3] = 3e38
+    with pytest.raises(InputRefused, match="logits"):
+        fit(data=data)
+
+
 def test_rates():
     assert [rate(1.0, "linear", t, 4) for t in range(4)] == [1.0, 0.75, 0.5, 0.25]
     assert [round(rate(1.0, "cosine", t, 4), 4) for t in (0, 2)] == [1.0, 0.5]

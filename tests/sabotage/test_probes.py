@@ -123,11 +123,11 @@ class Tilted(Sound):
         return seen - 0.9 * left_out
 
 
-class Folded(Sound):
-    """Promise 6: it measures how far the left-out side is from one half."""
+class Inverted(Sound):
+    """Promise 6: less is found where more is planted."""
 
     def gain(self, bank, seen, left_out):
-        return (seen - left_out) * left_out
+        return left_out
 
 
 class ByPlace(Sound):
@@ -185,7 +185,7 @@ BROKEN = [
     (Silent, "test_4_every_number_is_a_quantity", "no interval and does not say why"),
     (Optimist, "test_5_poles_sit_at_the_ends", "pole rote stands"),
     (Tilted, "test_5_poles_sit_at_the_ends", "pole oracle stands"),
-    (Folded, "test_6_monotone_in_the_dose", "not monotone"),
+    (Inverted, "test_6_monotone_in_the_dose", "not monotone"),
     (ByPlace, "test_7_order_of_examples_changes_nothing", "which examples are shown"),
     (Halved, "test_7_order_of_examples_changes_nothing", "the order of examples changes gain"),
     (ByNumber, "test_7_names_of_classes_change_nothing", "the numbering of classes changes gain"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -73,7 +74,8 @@ class Audit:
         """
         found = self._findings["complexity/bits"]
         if not isinstance(found, Finding):
-            raise ByheartError(expected="a bit budget", came=f"{found.status}: {getattr(found, 'reason', '')}")
+            why = getattr(found, "reason", "") or getattr(found, "error", "")
+            raise ByheartError(expected="a bit budget", came=f"{found.status}: {why}", do="See Audit.findings.")
         return Bits(*(found.quantities[f"{name}_bits"] for name in Bits._fields))
 
     def memorised(self, k: int = 20) -> list[MemorisedExample]:
@@ -170,7 +172,8 @@ def write_whole(target: Path, text: str) -> Path:
             os.fsync(file.fileno())
         temporary.replace(target)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise OutputRefused(
             expected=f"to write {target}", came=f"{error.strerror or error}", do="Choose another folder with --out."
         ) from error

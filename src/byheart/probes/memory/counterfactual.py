@@ -66,7 +66,7 @@ class Counterfactual(Probe):
         reliability = split_half_reliability(probability, mask, self.rng(bank, "halves"))
         coarse = split_half_reliability(right, mask, self.rng(bank, "halves"))
         c_score = side_means(right.astype(np.float64), mask)[1]
-        order = np.lexsort((bank.data.train.ids, -fine, -score))
+        order = np.lexsort((bank.data.train.ids, -np.round(fine, 12), -np.round(score, 12)))  # tied but for rounding: by id
         finding = Finding(
             probe=self.name,
             question=self.question.replace("examples", bank.noun()),

@@ -47,6 +47,9 @@ def balance_of(
     subject = bank.subject
     codes = _trail_codes(bank, run, code_of)
     trail = [Waypoint(epoch=epoch, **shares(found)._asdict()) for epoch, found in codes.items()]
+    if trail:
+        # the trail is of the first members; where it ends stands the recipe, of all of them
+        trail[-1] = Waypoint(epoch=trail[-1].epoch, **shares(code)._asdict())
     poles = [
         Landmark(name=NOTES[name][0], note=NOTES[name][1], **_point(bank, name, code_of))
         for name in ("oracle", "rote")

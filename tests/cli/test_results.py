@@ -1,0 +1,282 @@
+"""What commands print: the result on standard output, the progress on standard error."""
+
+import io
+import json
+import shlex
+import sys
+
+import numpy as np
+import pytest
+from sklearn.tree import DecisionTreeClassifier
+
+import byheart as bh
+from byheart.auditing import budget
+from byheart.auditing.front import run
+from byheart.auditing.words import request_from_words
+from byheart.cli.progress import Progress
+from byheart.cli.summary import print_json, print_lines
+from byheart.probes.generalization.gap import Gap
+from byheart.study.steps import Step
+
+
+def _words(**given):
+    names = ("subject", "target", "task", "categorical", "drop", "missing", "split", "flip", "learner", "setting",
+             "lever", "budget")  # fmt: skip
+    fixed = {"members": 8, "share": 0.7, "seed": 0, "device": "cpu", "returns": "auto"}
+    return dict.fromkeys(names) | fixed | given
+
+
+def test_digits_from_words_to_a_page(audited, tmp_path):
+    said = audited("digits", "--set", "epochs=1", "--set", "hidden=8", "--out", "out")
+    assert said.code == 0
+    assert said.out.startswith("byheart audit · Handwritten digits, MLP 64-8-10 · 1,437 digits, 8 members · run ")
+    assert "By heart" in said.out
+    assert said.out.rstrip().endswith("Report  out/report.html   Data  out/report.json")
+    assert 5 < len(said.out.splitlines()) < 25
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "data:image/png" in page
+    assert not [c for c in said.err if not (c.isprintable() or c == "\n")]
+    assert "steps" in said.err
+
+
+def test_modular_with_a_lever(audited, tmp_path):
+    said = audited("modular", "--set", "epochs=1", "--set", "hidden=8", "--lever", "dropout=0.5", "--json")
+    document = json.loads(said.out)
+    assert document["provenance"]["learner"]["lever dropout"] == "0.5"
+    assert "--lever dropout=0.5" in document["provenance"]["command"]
+    assert (tmp_path / "byheart-audit" / "report.html").exists()
+
+
+def test_json_is_one_document_and_the_same_everywhere(tree, tmp_path):
+    said = tree("--json", "--out", "out")
+    assert said.code == 0
+    document = json.loads(said.out)
+    assert document == json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    words = _words(subject="data.npz", learner="DecisionTreeClassifier", setting=["max_depth=3"], out=tmp_path / "out")
+    request, settings = request_from_words(words, "1")
+    assert run(request, tmp_path / "out", settings=settings).to_dict() == document
+
+
+def test_the_printed_command_asks_for_the_same(tree, byheart):
+    document = json.loads(tree("--json", "--seed", "3", "--flip", "0.1").out)
+    words = shlex.split(document["provenance"]["command"])
+    assert words[0] == "byheart"
+    again = byheart(*words[1:], "--json", "--jobs", "1")
+    assert json.loads(again.out) == document
+    assert "all in the ledger" in again.err
+
+
+def test_the_python_call_and_the_command_give_the_same_numbers(tree, tmp_path):
+    document = json.loads(tree("--json").out)
+    data = np.load(tmp_path / "data.npz")
+    audit = bh.audit((data["x"], data["y"]), model=DecisionTreeClassifier(max_depth=3), members=8)
+    assert audit.to_dict()["findings"] == document["findings"]
+
+
+def test_quiet_says_nothing_but_the_result(tree):
+    said = tree("--quiet")
+    assert said.err == ""
+    assert said.out
+
+
+def test_progress_is_lines_when_it_is_no_terminal(tree, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    err = tree().err
+    lines = [line for line in err.splitlines() if " steps, " in line and " of " in line]
+    assert 1 <= len(lines) <= 10
+    total = int(lines[-1].split(" of ")[1].split()[0])
+    assert lines[-1].startswith(f"measuring: {total} of {total} steps")
+    assert f"{total} to do" in err
+    assert "\r" not in err
+    assert "\x1b" not in err
+
+
+def test_a_terminal_shows_a_bar_and_no_colour_where_none_is_wanted(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    shown = {}
+    for colour in ("", "1"):
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        monkeypatch.setenv("TERM", "xterm-256color")
+        monkeypatch.setenv("NO_COLOR", colour) if colour else monkeypatch.delenv("NO_COLOR", raising=False)
+        with Progress(quiet=False) as progress:
+            progress.say("2 steps, 0 in the ledger, 2 to do \x1b[31m")
+            progress(Step({"kind": "train"}), "done")
+        shown[colour] = sys.stderr.getvalue()
+    assert "training" in shown[""]
+    assert "\x1b[3" in shown[""].replace("\x1b[31m", "")
+    assert "\x1b[3" not in shown["1"]
+    assert "\x1b[31m" not in shown["1"]
+
+
+def test_plan_runs_nothing_and_leaves_no_trace(byheart, npz, listing, tmp_path):
+    before = listing(tmp_path)
+    said = byheart("plan", npz, "--out", "nowhere", "--members", "8")
+    assert said.code == 0
+    assert said.out.rstrip().endswith("Nothing was run.")
+    assert "0 in the ledger" in said.out
+    assert listing(tmp_path) == before
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_plan_says_what_is_there(tree, byheart, npz, listing, tmp_path):
+    tree("--out", "out")
+    before = listing(tmp_path / "out")
+    words = ["--learner", "DecisionTreeClassifier", "--set", "max_depth=3", "--members", "8", "--out", "out", "--json"]
+    found = json.loads(byheart("plan", npz, *words).out)
+    assert (found["to_do"], found["done"]) == (0, found["steps"])
+    more = json.loads(byheart("plan", npz, *words, "--seed", "1").out)
+    assert more["to_do"] == more["steps"]
+    assert {k: v for k, v in listing(tmp_path / "out").items() if "blobs" in k} == {
+        k: v for k, v in before.items() if "blobs" in k
+    }
+
+
+def test_show_and_report_say_it_again(tree, byheart, tmp_path):
+    first = tree("--out", "out")
+    document = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    page = (tmp_path / "out" / "report.html").read_bytes()
+    run_id = document["subject"]["run"]
+    assert byheart("show", "out").out == first.out
+    for name in (run_id, run_id[:5]):
+        assert json.loads(byheart("show", name, "--out", "out", "--json").out) == document
+    (tmp_path / "out" / "report.html").unlink()
+    assert byheart("report", run_id, "--out", "out").out.strip() == "out/report.html"
+    assert (tmp_path / "out" / "report.html").read_bytes() == page
+    listed = byheart("list", "run", "--out", "out")
+    assert run_id in listed.out
+    assert document["subject"]["title"] in listed.out
+    assert json.loads(byheart("list", "run", "--out", "out", "--json").out) == {"run": {run_id: document["subject"]["title"]}}
+
+
+def test_two_audits_in_one_folder_are_two_runs(tree, byheart, short):
+    tree("--out", "out")
+    tree("--out", "out", "--seed", "1")
+    runs = json.loads(byheart("list", "run", "--out", "out", "--json").out)["run"]
+    assert len(runs) == 2
+    newest = json.loads(byheart("show", "out", "--json").out)
+    assert newest["provenance"]["seed"] == 1
+    short(byheart("show", "zz", "--out", "out"), 2, "'zz'", *runs)
+
+
+def test_hidden_examples_are_neither_in_the_page_nor_in_the_json(audited, byheart, tmp_path):
+    words = ["digits", "--set", "epochs=1", "--set", "hidden=8", "--out", "out"]
+    shown = json.loads(audited(*words, "--json").out)
+    assert shown["exhibits"]
+    hidden = audited(*words, "--json", "--hide-examples")
+    document = json.loads(hidden.out)
+    assert document == json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert (document["exhibits"], document["hidden"]) == ({}, True)
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    for text in (page, hidden.out):
+        assert "data:image/png" not in text
+    assert document["findings"] == shown["findings"]
+    byheart("report", "out")
+    assert "data:image/png" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    byheart("report", "out", "--hide-examples")
+    assert "data:image/png" not in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_hidden_rows_leave_no_fields(audited, tmp_path):
+    rows = [f"secret{i},{i % 5},{'yes' if i % 3 else 'no'}" for i in range(70)]
+    (tmp_path / "t.csv").write_text("who,number,label\n" + "\n".join(rows), encoding="utf-8")
+    words = ["t.csv", "--target", "label", "--categorical", "who", "--learner", "DecisionTreeClassifier", "--out", "out"]
+    shown = audited(*words, "--json")
+    assert "secret1" in shown.out
+    hidden = audited(*words, "--json", "--hide-examples")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    for text in (hidden.out, page):
+        assert "secret" not in text
+        assert '"fields"' not in text
+
+
+def test_a_budget_is_said_before_training(tree, monkeypatch):
+    monkeypatch.setattr(budget, "_first_chunk_seconds", lambda session, trial: 0.1)
+    said = tree("--budget", f"{budget.START_SECONDS + 1.25}s", "--members", "64", "--json")
+    assert said.code == 0
+    lines = said.err.splitlines()
+    line = next(i for i, text in enumerate(lines) if text.startswith("Budget 9 s: "))
+    assert line < next(i for i, text in enumerate(lines) if "to do" in text)
+    assert json.loads(said.out)["provenance"]["members"]["members"] == 8
+    assert lines[line] in json.loads(said.out)["provenance"]["notes"]
+
+
+def test_a_budget_too_small_names_the_needed_one(tree, short):
+    short(tree("--budget", "1s"), 2, "at least 8 members", "Try --budget ")
+
+
+@pytest.mark.parametrize("word", ["list", "list tasks", "list learner", "list lever", "list probe", "list verdict"])
+def test_lists(word, byheart):
+    said = byheart(*word.split())
+    assert said.code == 0
+    assert len(said.out.splitlines()) > 3
+    assert said.err == ""
+
+
+def test_a_list_of_runs_where_there_are_none(byheart, tmp_path):
+    assert byheart("list", "run").out == "no runs in byheart-audit\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["audit", "--help"], ["plan", "-h"], ["list", "--help"], ["--version"]])
+def test_help_and_version_are_results(words, byheart):
+    said = byheart(*words)
+    assert (said.code, said.err) == (0, "")
+    assert said.out
+
+
+def test_a_failed_question_leaves_the_rest_and_says_so_in_the_exit_code(tree, monkeypatch):
+    def broken(*given):
+        raise RuntimeError("no \x1b[31mluck")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Gap, "measure", broken)
+        said = tree("--out", "out")
+        assert said.code == 6
+        assert "failed        generalization/gap: RuntimeError: no [31mluck" in said.out
+        assert "By heart" in said.out
+        assert "\x1b" not in said.out
+        assert json.loads(tree("--out", "out", "--json").out)["findings"]["generalization/gap"]["status"] == "failed"
+    assert tree("--out", "out").code == 0
+
+
+def test_a_damaged_ledger_is_named_and_mended(tree, tmp_path):
+    first = json.loads(tree("--out", "out", "--json").out)
+    blobs = tmp_path / "out" / "ledger" / "blobs"
+    for path in blobs.glob("??/*.json"):
+        entry = json.loads(path.read_text())
+        if entry["about"]["kind"] == "train":
+            harmed = blobs / entry["arrays"][:2] / f"{entry['arrays']}.safetensors"
+        elif entry["about"]["kind"] in {"document", "measure"}:
+            path.unlink()
+    harmed.write_bytes(harmed.read_bytes()[:-3])
+    said = tree("--out", "out", "--json")
+    assert said.code == 0
+    assert harmed.name in said.err
+    again = json.loads(said.out)
+    for document in (first, again):
+        document["provenance"].pop("cpu_seconds")
+    assert again == first
+
+
+def test_ascii_output_is_still_json(tree, monkeypatch):
+    class Ascii:
+        encoding = "ascii"
+
+        def __init__(self):
+            self.text = ""
+
+        def write(self, text):
+            self.text += text.encode("ascii").decode()
+
+        def flush(self):
+            pass
+
+    plain = Ascii()
+    monkeypatch.setattr(sys, "stdout", plain)
+    print_json({"a": "Überschrift ±", "b": "half \udcff"})
+    assert json.loads(plain.text) == {"a": "Überschrift ±", "b": "half \udcff"}
+    print_lines("± \x1b[0m")
+    assert plain.text.endswith("? [0m\n")

@@ -1,0 +1,224 @@
+"""The bit budget: an exact identity, blind to scale, honest about random labels, with its poles at the ends."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from byheart.learners.members import Members, balanced
+from byheart.learners.mlp import Mlp
+from byheart.learners.poles import Oracle, Rote
+from byheart.maths.intervals import budget_share_intervals
+from byheart.probes.base import Bank, Subject
+from byheart.probes.complexity.bits import Bits, lengths_of
+from byheart.probes.complexity.bits.standing import budget_chart, shares
+from byheart.tasks.base import Task
+from byheart.tasks.digits import Digits
+from byheart.tasks.flipped import Flipped
+from byheart.testing.probes import bank_of
+
+SHARES = ("understood_bits_share", "memorised_bits_share", "left_bits_share")
+
+
+def share_of(finding, name):
+    return finding.quantities[name].value
+
+
+def rescaled(bank, factor):
+    """The bank with every logit of the subject multiplied."""
+    def of(run):
+        views = {
+            v: replace(o, logits=o.logits * factor, trail=None if o.trail is None else o.trail * np.float16(factor))
+            for v, o in run.views.items()
+        }
+        return replace(run, views=views)
+
+    own = {bank.subject.bank().key(), bank.subject.whole().key()}
+    return replace(bank, runs={key: of(run) if key in own else run for key, run in bank.runs.items()})
+
+
+class RandomClasses(Task):
+    """Digits whose labels are five classes of unequal frequency, drawn without a look at the image."""
+
+    name = "random-classes"
+
+    def draw(self, seed):
+        data = Digits(n=600).draw(seed)
+        rng = np.random.default_rng(seed + 1)
+        views = {v: replace(e, y=rng.choice(5, len(e), p=(0.4, 0.2, 0.2, 0.1, 0.1))) for v, e in data.views.items()}
+        return replace(data, phases=(views["train"],), views=views, output=replace(data.output, k=5, classes=tuple("abcde")))
+
+
+@pytest.fixture(scope="module")
+def measured(noisy):
+    return Bits().measure(noisy)
+
+
+def test_the_identity_holds_for_every_example(measured):
+    finding, columns = measured
+    reference, inside, outside = (columns[name] for name in ("reference_bits", "in_bits", "out_bits"))
+    parts = (reference - outside) + (outside - inside) + inside
+    np.testing.assert_allclose(parts, reference, atol=1e-9)
+    q = finding.quantities
+    for part, column in (("reference", reference), ("understood", reference - outside), ("memorised", outside - inside), ("left", inside)):
+        assert q[f"{part}_bits"].value == pytest.approx(column.sum(), abs=1e-9 * reference.sum())
+    assert sum(share_of(finding, name) for name in SHARES) == pytest.approx(1, abs=1e-12)
+    total = sum(q[f"{part}_bits"].value for part in ("understood", "memorised", "left"))
+    assert total == pytest.approx(q["reference_bits"].value, abs=1e-9 * total)
+
+
+def test_the_reference_is_the_class_frequencies(noisy, measured):
+    y = noisy.data.train.y
+    counts = np.bincount(y, minlength=10) + 0.5
+    np.testing.assert_allclose(measured[1]["reference_bits"], -np.log2(counts / counts.sum())[y], rtol=1e-12)
+
+
+@pytest.mark.parametrize("factor", [0.3, 20.0])
+def test_the_scale_of_the_logits_moves_no_share(noisy, measured, factor):
+    finding = Bits().measure(rescaled(noisy, factor))[0]
+    for name in SHARES:
+        assert share_of(finding, name) == pytest.approx(share_of(measured[0], name), abs=0.001), name
+    assert finding.balance.one_model.memorised.value == pytest.approx(measured[0].balance.one_model.memorised.value, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    "task", [Flipped(task=Digits(n=600), share=1.0), RandomClasses()], ids=["ten classes", "five unequal classes"]
+)
+def test_random_labels_are_memorised_and_not_understood(task):
+    finding = Bits().measure(bank_of(Bits(), task, Mlp(hidden=(64,), epochs=30, lr=0.01), members=12, way="stacked"))[0]
+    assert abs(share_of(finding, "understood_bits_share")) < 0.01
+    assert share_of(finding, "memorised_bits_share") > 0.25
+    assert finding.balance.sentence.startswith("Nothing was understood at any epoch")
+    assert not any("bet against" in sentence for sentence in finding.body)
+
+
+def test_rote_memorises_all_and_oracle_nothing():
+    task = Flipped(task=Digits(n=300), share=0.2)
+    rote, oracle = (Bits().measure(bank_of(Bits(), task, learner))[0] for learner in (Rote(), Oracle()))
+    assert share_of(rote, "understood_bits_share") == pytest.approx(0, abs=0.01)
+    assert share_of(rote, "memorised_bits_share") == pytest.approx(1, abs=0.01)
+    assert share_of(oracle, "memorised_bits_share") == pytest.approx(0, abs=0.01)
+    assert share_of(oracle, "understood_bits_share") > 0.4
+    assert [pole.name for pole in rote.poles] == ["Oracle", "Rote"]
+
+
+def test_a_constant_model_leaves_everything(make_bank, mask, rng):
+    y = rng.integers(0, 4, 120)
+    finding = Bits().measure(make_bank(y, np.tile([3.0, 1.0, 0.0, -2.0], (16, 120, 1)), mask))[0]
+    found = [share_of(finding, name) for name in SHARES]
+    # a and b are fitted on the other half: 2 parameters cost about 1 nat of 60 labels, out of about 2 bits each
+    np.testing.assert_allclose(found, [0, 0, 1], atol=0.03)
+
+
+def test_wrong_labels_are_bet_against(noisy, measured):
+    finding, columns = measured
+    changed = noisy.data.truth.changed
+    understood = columns["reference_bits"] - columns["out_bits"]
+    wrong = understood[changed]
+    assert wrong.mean() + 4 * wrong.std(ddof=1) / np.sqrt(len(wrong)) < 0
+    right = understood[~changed]
+    assert right.mean() - 4 * right.std(ddof=1) / np.sqrt(len(right)) > 0
+    assert any("bet against them" in sentence for sentence in finding.body)
+    assert finding.charts[0].bars[2].segments[2].label.startswith("worse than a blind guess")
+
+
+def test_copies_do_not_make_the_interval_narrower(noisy):
+    """Every example twice: the same evidence, resampled together, so the same interval."""
+    twice = np.repeat(np.arange(len(noisy.data.train)), 2)
+    run = noisy[noisy.subject.bank()]
+    lengths = lengths_of(noisy, run, run.members.mask)
+    once = budget_share_intervals(lengths.reference_bits, lengths.member_bits, run.members.mask, noisy.duplicates)
+    pair = (lengths.reference_bits[twice], lengths.member_bits[:, twice], run.members.mask[:, twice])
+    together = budget_share_intervals(*pair, noisy.duplicates[twice])
+    apart = budget_share_intervals(*pair, np.arange(len(twice)))
+    assert together.memorised.standard_error >= 0.99 * once.memorised.standard_error
+    assert apart.memorised.standard_error < 0.95 * together.memorised.standard_error
+
+
+def test_exact_copies_are_one_group(make_bank, mask, rng):
+    x = rng.normal(size=(120, 3)).astype(np.float32)
+    x[5] = x[9]
+    bank = make_bank(rng.integers(0, 3, 120), rng.normal(size=(16, 120, 3)), mask, x=x)
+    assert bank.duplicates[5] == bank.duplicates[9]
+    assert len(np.unique(bank.duplicates)) == 119
+
+
+def test_masks_permuted_leave_no_memory(noisy, measured):
+    """The printed null, and the null of other permutations: 4 standard errors over permutations."""
+    run = noisy[noisy.subject.bank()]
+    found = []
+    for seed in range(6):
+        order = np.random.default_rng(seed).permutation(len(run.members))
+        lengths = lengths_of(noisy, run, run.members.mask[order])
+        inside, outside = (
+            np.where(side, lengths.member_bits, 0).sum(0) / side.sum(0)
+            for side in (run.members.mask[order], ~run.members.mask[order])
+        )
+        found.append((outside - inside).sum() / lengths.reference_bits.sum())
+    allowed = 4 * np.std(found, ddof=1)
+    assert abs(np.mean(found)) < allowed
+    assert abs(measured[0].quantities["memorised_bits_share"].null - np.mean(found)) < allowed
+    assert share_of(measured[0], "memorised_bits_share") > allowed
+
+
+def test_the_trail_ends_where_the_recipe_stands(noisy, measured):
+    balance = measured[0].balance
+    assert [point.epoch for point in balance.trail] == list(noisy[noisy.subject.bank()].checkpoints)
+    end, model = balance.trail[-1], balance.model
+    # 16 of 16 members keep their trail, in half precision
+    for name in ("understood", "memorised", "left"):
+        assert getattr(end, name) == pytest.approx(getattr(model, name).value, abs=0.002)
+    start = balance.trail[0]
+    assert (start.understood, start.memorised) == pytest.approx((0, 0), abs=0.02)
+
+
+def test_few_members_on_many_examples_leave_no_gap_in_trail_and_null():
+    """The first 16 members leave out too little: what they cannot say is left out, and never NaN."""
+    data = Digits(n=60).draw(0)
+    learner, share = Mlp(hidden=(4,), epochs=3), 0.95
+    subject = Subject(Digits(n=60), learner, (), 0, 40, share, frozenset({"classes", "test"}))
+    from byheart.learners.run import Record
+
+    run = learner.fit(data, balanced(60, 40, share, 0), Record(subject.checkpoints()), way="stacked")
+    assert run.members.mask[:16].all(0).any()
+    assert not run.members.mask.all(0).any()
+    finding = Bits().measure(Bank(subject, data, {subject.bank().key(): run}))[0]
+    assert all(np.isfinite([point.understood, point.memorised]).all() for point in finding.balance.trail)
+
+
+def test_one_model_is_named_as_one_draw(measured):
+    sentence = measured[0].balance.one_model.sentence
+    assert "one draw of the recipe" in sentence
+    assert sentence in measured[0].body
+
+
+def test_values_have_a_budget_of_their_own(values):
+    finding, columns = Bits().measure(values)
+    parts = columns["reference_bits"].sum()
+    assert finding.quantities["reference_bits"].value == pytest.approx(parts)
+    assert share_of(finding, "understood_bits_share") > 0.05
+    assert "label" not in finding.question
+    assert "label" not in finding.charts[0].reading
+    assert finding.charts[0].bars[0].label == "all 150 values"
+    assert "Gaussian" in finding.how[0]
+
+
+def test_all_labels_changed_draws_one_bar(noisy, measured):
+    truth = replace(noisy.data.truth, changed=np.ones(300, bool))
+    bank = replace(noisy, data=replace(noisy.data, truth=truth))
+    from byheart.probes.complexity.bits import code_of
+
+    assert len(budget_chart(bank, code_of(bank, bank[bank.subject.bank()])).bars) == 1
+    assert len(measured[0].charts[0].bars) == 3
+
+
+def test_shares_skip_examples_without_both_sides(make_bank, mask, rng):
+    bank = make_bank(rng.integers(0, 3, 120), rng.normal(size=(16, 120, 3)), mask)
+    from byheart.probes.complexity.bits import code_of
+
+    one_sided = mask.copy()
+    one_sided[:, 0] = True
+    assert np.isfinite(shares(code_of(bank, bank[bank.subject.bank()], mask=one_sided))).all()
+    seen_by_all = replace(bank[bank.subject.bank()], members=Members(np.arange(16), one_sided))
+    answer = Bits().measure(replace(bank, runs={bank.subject.bank().key(): seen_by_all}))[0]
+    assert answer.reason == "Seen by all members or by none: 1 of 120 examples."
