@@ -68,7 +68,7 @@ def test_most_memorised_come_by_score_then_probability(make_bank, answers, mask)
     right[:, :20] = mask[:, :20]
     logits = answers(y, right, 3)
     logits[:, :20] *= (1 + np.arange(20) / 10)[None, :, None]  # ties at 1.00, surer and surer
-    bank = make_bank(y, logits, mask, ids=np.arange(120)[::-1] + 500)
+    bank = make_bank(y, logits, mask)
     finding, columns = Counterfactual().measure(bank)
     shown = [one.id for one in finding.exhibits[0].groups[0].shown]
     assert shown == [int(bank.data.train.ids[i]) for i in range(19, 7, -1)]
@@ -87,6 +87,14 @@ def test_full_ties_are_ordered_by_id(make_bank, answers, mask):
     first = tied[np.argsort(columns["rank"][tied])]
     assert list(ids[first]) == sorted(ids[first])
     assert finding.exhibits
+
+
+def test_the_sentence_on_changed_labels_counts_at_the_threshold(noisy, measured):
+    high, changed = measured[1]["score"] >= 0.25 - 1e-9, noisy.data.truth.changed
+    among = [f"{100 * high[chosen].mean():.0f}\u202f%" for chosen in (changed, ~changed)]
+    assert measured[0].body[0] == f"Of the labels we changed {among[0]} score that high, of the labels as they came {among[1]}."
+    between = (measured[1]["score"] >= 0.25) & (measured[1]["score"] < 0.3)
+    assert between.any()
 
 
 def test_redrawn_labels_stand_beside_the_users_own(noisy, measured):

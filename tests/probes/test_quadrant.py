@@ -54,6 +54,13 @@ def test_unfitted_labels_are_wrong_and_not_memorised(make_bank, answers, mask):
     assert [row.title for row in finding.exhibits] == ["Labels that look wrong", "Look wrong, not memorised"]
 
 
+def test_labels_that_all_give_back_are_not_called_wrong(make_bank, answers, mask):
+    """A low score can also mean that even those without the label were right."""
+    y, changed = np.arange(120) % 4, np.arange(120) < 20
+    finding = Quadrant().measure(make_bank(y, answers(y, np.ones_like(mask), 4), mask, changed=changed))[0]
+    assert not any("only wrong" in sentence for sentence in finding.body)
+
+
 def test_on_digits_the_flips_are_found_by_nearest_neighbours():
     """1-nearest neighbours of clean digits agree with each other: an AUC well above chance, within its interval."""
     bank = bank_of(Quadrant(), Flipped(task=Digits(n=300), share=0.1), Neighbours(k=5))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 
 import typer
@@ -47,6 +48,8 @@ def main() -> None:
         if sys.argv[1:2] == ["list"] and "--help" not in sys.argv and "-h" not in sys.argv:
             return list_names(sys.argv[2:])
         code = app(standalone_mode=False)
+        if code == 130:  # typer turns an interrupt into this number
+            raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
     except KeyboardInterrupt:
         _end("Interrupted. Everything finished is kept: the same command goes on from there.", 130)
@@ -64,7 +67,7 @@ def _told(error: Exception) -> tuple[str, int]:
     if isinstance(error, typer.Abort):
         return "Interrupted. Everything finished is kept: the same command goes on from there.", 130
     if hasattr(error, "format_message"):  # typer's own usage errors, of a class it does not export
-        return f"byheart: {error.format_message()}\nTry: byheart --help", 2
+        return f"byheart: {error.format_message()}\nGiven: {shlex.join(sys.argv[1:])}\nTry: byheart --help", 2
     if isinstance(error, BrokenPipeError):
         return "", 0
     if isinstance(error, MemoryError):

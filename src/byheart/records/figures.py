@@ -11,6 +11,7 @@ from byheart.records.quantity import Quantity
 
 MINUS, NARROW, DASH = "\u2212", "\u202f", "\u2013"
 _PER_CENT = {"share", "accuracy"}
+_COUNTED = {"examples", "pairs", "epochs", "members"}
 
 
 def number(value: float, decimals: int = 0) -> str:
@@ -67,7 +68,7 @@ def value_text(quantity: Quantity) -> str:
         return f"{number(100 * value, 1)} points"
     if unit == "bits":
         return f"{bits(value, quantity.interval)} bits"
-    if unit in {"examples", "epochs", "members"}:
+    if unit in _COUNTED:
         return f"{number(value, 0)} {unit}"
     digits = decimals_for(quantity.interval[1] - quantity.interval[0]) if quantity.interval else 3
     suffix = {"bits/parameter": " bits a parameter", "nats": " nats"}.get(unit, "")
@@ -99,6 +100,8 @@ def interval_text(quantity: Quantity) -> str:
         return f"[{number(100 * low, 1)}, {number(100 * high, 1)}]"
     if quantity.unit == "bits":
         return f"[{bits(low, quantity.interval)}, {bits(high, quantity.interval)}]"
+    if quantity.unit in _COUNTED:
+        return f"[{number(low)}, {number(high)}]"
     digits = max(2, min(decimals_for(high - low), 3))
     return f"[{number(low, digits)}, {number(high, digits)}]"
 
@@ -129,7 +132,7 @@ def amount(value: float, unit: str) -> str:
         return f"{number(100 * value, _needed(100 * value))} points"
     if unit == "bits":
         return f"{number(value, 0)} bits"
-    if unit in {"examples", "epochs", "members"}:
+    if unit in _COUNTED:
         return f"{number(value, 0)} {unit}"
     return number(value, 2).removesuffix("0").removesuffix(".0")
 

@@ -42,7 +42,7 @@ class Gap(Probe):
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The bank, the one model on everything, and the simplest rival."""
-        rivals = ["neighbours"] + (["ridge"] if "values" in subject.offers else [])
+        rivals = ["rote", "neighbours"] + (["ridge"] if "values" in subject.offers else [])
         return (subject.bank(), subject.whole(), *(subject.rival(name) for name in rivals))
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
@@ -66,7 +66,7 @@ class Gap(Probe):
             quantities=quantities,
             poles=(
                 Pole(name="Oracle", value=0.0),
-                Pole(name="Rote", value=1 - _most_frequent(bank) if classes else 1.0, note="a lookup table"),
+                Pole(name="Rote", value=self._rote_gap(bank, classes), note="a lookup table"),
             ),
             body=self._body(bank, quantities, sides.unit),
             charts=(self._chart(bank, run, sides, quantities),),
@@ -74,6 +74,14 @@ class Gap(Probe):
             reference=self.reference,
         )
         return finding, {"seen": sides.inside, "held_out": sides.outside}
+
+    def _rote_gap(self, bank: Bank, classes: bool) -> float:
+        """The gap of a lookup table: measured where it was run, else from the likeliest class."""
+        need = bank.subject.rival("rote")
+        if need in bank:
+            rote = Sides(bank, bank[need], self.rng(bank, "rote"))
+            return float((rote.inside - rote.outside).mean()) * (1 if classes else -1)
+        return 1 - _most_frequent(bank) if classes else 1.0
 
     def _one_model(self, bank: Bank, sides: Sides) -> dict[str, Quantity]:
         need = bank.subject.whole()

@@ -46,8 +46,8 @@ class Counterfactual(Probe):
     )
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
-        """The bank alone."""
-        return (subject.bank(),)
+        """The bank, and the pole that stands at the upper end."""
+        return (subject.bank(), subject.rival("rote"))
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Scores, their share, null and reliability, and the most memorised examples."""
@@ -283,7 +283,11 @@ def _reliabilities(fine, coarse, n: int) -> dict[str, Quantity]:
 
 
 def _rote_share(bank: Bank) -> float:
-    """What a lookup table scores: all examples that a guess at the most frequent class would miss."""
+    """What a lookup table scores: measured where it was run, else what a guess at the likeliest class misses."""
+    need = bank.subject.rival("rote")
+    if need in bank:
+        rote = bank[need]
+        return memorised_share(rote.views["train"].correct[-1], rote.members.mask, THRESHOLD)
     return float(1 - np.bincount(bank.data.train.y).max() / len(bank.data.train))
 
 

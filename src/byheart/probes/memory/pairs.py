@@ -72,7 +72,7 @@ class Pairs(Probe):
                 f"under {SHUFFLES} shuffles of the masks (median shown, highest {bar:.2f})",
             ),
             "pairs_at_threshold": Quantity(
-                value=measured, unit="examples", interval=None, null=chance, n=n * q, better=None,
+                value=measured, unit="pairs", interval=None, null=chance, n=n * q, better=None,
                 how=f"pairs with an influence of at least {THRESHOLD}; no interval: compared with the count under "
                 "shuffled masks, the null",
             ),
