@@ -93,7 +93,7 @@ def models_a_second(train, learner: Mlp, data: Data, m: int) -> float:
 
 
 def table(title: str, learner: Mlp, data: Data, rounds: int, m: int) -> None:
-    way, chunk = choose(learner, data, members_at_once=32)
+    way, chunk, _ = choose(learner, data, members_at_once=32)
     rivals = {
         "DataLoader": (data_loader, max(m // 8, 1)),
         "careful": (careful, max(m // 4, 1)),

@@ -249,8 +249,9 @@ def test_choose_gives_a_way_that_trains():
     train = Examples(np.arange(60), rng.random((60, 4, 4)), rng.integers(3, size=60))
     data = Data((train,), {"train": train}, Output("classes", 3, show="image"), Truth(), {})
     learner = Mlp(hidden=(4,), batch=8)
-    assert choose(learner, data, members_at_once=1, seconds=0.05) == ("each", 1)
-    way, chunk = choose(learner, data, members_at_once=16, seconds=0.2)
+    assert choose(learner, data, members_at_once=1, seconds=0.05)[:2] == ("each", 1)
+    way, chunk, cost = choose(learner, data, members_at_once=16, seconds=0.2)
+    assert cost > 0
     assert (way, chunk) in {("stacked", 8), ("stacked", 16), ("each", 1)}
     before = torch.get_rng_state()
     choose(learner, data, members_at_once=4, seconds=0.05)

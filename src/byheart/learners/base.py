@@ -76,7 +76,7 @@ class Learner(Spec):
             levers: what moves the balance.
             way: how a fleet is trained: `stacked`, `functional` or `each` (learners without fleets ignore it).
             device: `cpu`, `cuda` or `mps`.
-            progress: called with the number of members finished, as they finish.
+            progress: called with how many more members have finished, as they finish.
 
         Raises:
             InputRefused: the data do not fit the learner; the shape is named.
@@ -108,6 +108,21 @@ class Network(Learner):
     def steps(self) -> int:
         """Epochs of training."""
         return self.epochs
+
+    def fit(
+        self,
+        data: Data,
+        members: Members,
+        record: Record,
+        levers: Sequence[Lever] = (),
+        way: str = "each",
+        device: str = "cpu",
+        progress: Callable[[int], None] | None = None,
+    ) -> Run:
+        """Train every member (`Learner.fit`)."""
+        from byheart.learners.loop import train
+
+        return train(self, data, members, record, levers, way, device, progress)
 
     @abstractmethod
     def build(self, data: Data, generator: torch.Generator) -> nn.Module:

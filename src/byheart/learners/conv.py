@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
@@ -16,9 +15,6 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from byheart.learners.members import Members
-    from byheart.learners.run import Record, Run
-    from byheart.levers.base import Lever
     from byheart.tasks.data import Data, Examples
 
 
@@ -32,21 +28,6 @@ class Conv(Network):
 
     name: ClassVar[str] = "conv"
     channels: tuple[Annotated[int, Field(ge=1)], ...] = (16, 32)
-
-    def fit(
-        self,
-        data: Data,
-        members: Members,
-        record: Record,
-        levers: Sequence[Lever] = (),
-        way: str = "each",
-        device: str = "cpu",
-        progress: Callable[[int], None] | None = None,
-    ) -> Run:
-        """Train every member (`Learner.fit`)."""
-        from byheart.learners.loop import train
-
-        return train(self, data, members, record, levers, way, device, progress)
 
     def inputs(self, examples: Examples) -> np.ndarray:
         """Channels first: (n, 1, h, w) or (n, 3, h, w) float32."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -270,6 +270,14 @@ def make(way: str, modules: Sequence[nn.Module], device: str = "cpu") -> Fleet:
     return (Stacked if way == "stacked" else Functional)(modules, device)
 
 
+class Choice(NamedTuple):
+    """How to train a fleet here: the way, the members at once, and CPU seconds a step and member."""
+
+    way: str
+    members: int
+    seconds_a_step: float | None
+
+
 def choose(
     learner: Network,
     data: Data,
@@ -277,7 +285,7 @@ def choose(
     members_at_once: int = 16,
     device: str = "cpu",
     seconds: float = 2.0,
-) -> tuple[str, int]:
+) -> Choice:
     """Which way, and how many members at once, costs least CPU time a model? A short trial.
 
     `each` and the best batched way take steps on the real shapes, with 8, 16 and 32 members at once, in
@@ -285,7 +293,8 @@ def choose(
     answer depends on the machine, so it is asked once, by the plan, and stored.
 
     Returns:
-        (way, members at once), the latter at most `members_at_once`.
+        The way, the members at once (at most `members_at_once`), and CPU seconds a step and member (None on an
+        accelerator, whose time the CPU does not see).
 
     Raises:
         InputRefused: the learner cannot be trained on these data; the reason is said.
@@ -304,10 +313,10 @@ def choose(
 
     alone = start("each", 1)
     batched = ways_for(alone.template)[0]  # stacked beats functional wherever it is possible
-    if batched == "each" or members_at_once == 1:
-        return "each", 1
     if device != "cpu":
-        return batched, members_at_once
+        return Choice(batched, 1 if batched == "each" else members_at_once, None)
+    if batched == "each" or members_at_once == 1:
+        return Choice("each", 1, alone.seconds_a_step(seconds / 4))
     sizes = [k for k in (8, 16, 32) if k <= members_at_once] or [members_at_once]
     rivals = {("each", 1): alone, **{(batched, k): start(batched, k) for k in sizes}}
     cost = dict.fromkeys(rivals, float("inf"))
@@ -315,4 +324,5 @@ def choose(
         for rival, training in rivals.items():
             took = training.seconds_a_step(seconds / 3 / len(rivals)) / rival[1]
             cost[rival] = min(cost[rival], took)
-    return min(cost, key=cost.__getitem__)
+    way, k = min(cost, key=cost.__getitem__)
+    return Choice(way, k, cost[way, k])

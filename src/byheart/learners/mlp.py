@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -14,9 +13,6 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from byheart.learners.members import Members
-    from byheart.learners.run import Record, Run
-    from byheart.levers.base import Lever
     from byheart.tasks.data import Data
 
 
@@ -35,21 +31,6 @@ class Mlp(Network):
     epochs: int = 16
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = (128,)
     activation: Literal["relu", "gelu", "tanh"] = "relu"
-
-    def fit(
-        self,
-        data: Data,
-        members: Members,
-        record: Record,
-        levers: Sequence[Lever] = (),
-        way: str = "each",
-        device: str = "cpu",
-        progress: Callable[[int], None] | None = None,
-    ) -> Run:
-        """Train every member (`Learner.fit`)."""
-        from byheart.learners.loop import train
-
-        return train(self, data, members, record, levers, way, device, progress)
 
     def build(self, data: Data, generator: torch.Generator) -> nn.Module:
         """Flatten, then Linear and activation in turn; pixels are scaled first, to about -1..2.

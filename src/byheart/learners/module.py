@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from byheart.learners.members import Members
-    from byheart.learners.run import Record, Run
-    from byheart.levers.base import Lever
     from byheart.tasks.data import Data, Examples
 
 
@@ -89,21 +86,6 @@ class FromFactory(Network):
     def unkeyed_reason(self) -> str:
         """What could not be read."""
         return "" if self.keyed else self._reasons[0]
-
-    def fit(
-        self,
-        data: Data,
-        members: Members,
-        record: Record,
-        levers: Sequence[Lever] = (),
-        way: str = "each",
-        device: str = "cpu",
-        progress: Callable[[int], None] | None = None,
-    ) -> Run:
-        """Train every member (`Learner.fit`)."""
-        from byheart.learners.loop import train
-
-        return train(self, data, members, record, levers, way, device, progress)
 
     def inputs(self, examples: Examples) -> np.ndarray:
         """x as it is, as float32."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,10 @@ from byheart.ledger.base import Failure, Ledger, Result
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.records.spec import key_of
 from byheart.study.keeping import data_from, data_result, revive
+
+
+AT_ONCE = 32  # the most members that a chunk holds: more do not help the cache, and less is lost when stopped
+TRIAL_SECONDS = 1.5
 
 
 @dataclass(frozen=True)
@@ -123,12 +128,14 @@ def _trial(step: Step, ledger: Ledger) -> Result:
     from byheart.learners.fleet import choose
 
     about = step.about
-    data = load_data(about["draw"], ledger)
+    data, learner = load_data(about["draw"], ledger), _spec(step, "learner")
     with _threads(about["threads"]):
-        way, chunk = choose(
-            _spec(step, "learner"), data, [revive(lever) for lever in about["levers"]], device=about["device"]
-        )  # fmt: skip
-    return Result({"way": way, "chunk": chunk, "cpu_seconds_a_member": None})
+        chosen = choose(
+            learner, data, [revive(lever) for lever in about["levers"]], AT_ONCE, about["device"], TRIAL_SECONDS
+        )
+    steps = learner.steps() * math.ceil(round(about["share"] * len(data.train)) / learner.batch)
+    seconds = None if chosen.seconds_a_step is None else chosen.seconds_a_step * steps
+    return Result({"way": chosen.way, "chunk": chosen.members, "cpu_seconds_a_member": seconds})
 
 
 def _train(step: Step, ledger: Ledger) -> Result:
