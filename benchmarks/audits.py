@@ -20,14 +20,15 @@ from pathlib import Path
 
 
 def tree_memory(root: int) -> int:
-    """Resident bytes of a process and all its descendants (Linux)."""
+    """Bytes of a process and all its descendants, shared pages counted once (Linux, PSS)."""
     children: dict[int, list[int]] = {}
     resident: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-                resident[int(entry.name)] = int((entry / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+                rollup = (entry / "smaps_rollup").read_text()
+                resident[int(entry.name)] = 1024 * int(rollup.split("Pss:")[1].split()[0])
             except (OSError, IndexError):
                 continue
             children.setdefault(int(fields[1]), []).append(int(entry.name))
@@ -49,7 +50,7 @@ def measured(words: list[str], folder: str) -> dict[str, float]:
     def watch() -> None:
         while process.poll() is None:
             peak[0] = max(peak[0], tree_memory(process.pid))
-            time.sleep(0.2)
+            time.sleep(0.3)
 
     watcher = threading.Thread(target=watch)
     watcher.start()

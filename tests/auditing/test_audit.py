@@ -342,5 +342,5 @@ def test_what_was_not_measured_says_so(quick, monkeypatch):
 
     monkeypatch.setattr(Bits, "measure", broken)
     audit = quick()
-    with pytest.raises(ByheartError, match="a bit budget, got failed: RuntimeError: broken. See"):
+    with pytest.raises(ByheartError, match=r"a bit budget, got failed: RuntimeError: broken. See"):
         audit.bits  # noqa: B018

@@ -18,6 +18,8 @@ from byheart.cli.summary import print_json, print_lines
 from byheart.probes.generalization.gap import Gap
 from byheart.study.steps import Step
 
+TREE = ["--learner", "DecisionTreeClassifier", "--set", "max_depth=3"]
+
 
 def _words(**given):
     names = ("subject", "target", "task", "categorical", "drop", "missing", "split", "flip", "learner", "setting",
@@ -162,9 +164,11 @@ def test_two_audits_in_one_folder_are_two_runs(tree, byheart, short):
 
 
 def test_hidden_examples_are_neither_in_the_page_nor_in_the_json(audited, byheart, tmp_path):
-    words = ["digits", "--set", "epochs=1", "--set", "hidden=8", "--out", "out"]
+    pictures = np.random.default_rng(0).integers(0, 255, size=(70, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "pictures.npz", x=pictures, y=np.arange(70) % 2)
+    words = ["pictures.npz", *TREE, "--out", "out"]
     shown = json.loads(audited(*words, "--json").out)
-    assert shown["exhibits"]
+    assert "data:image/png" in json.dumps(shown["exhibits"])
     hidden = audited(*words, "--json", "--hide-examples")
     document = json.loads(hidden.out)
     assert document == json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))

@@ -48,15 +48,23 @@ def _request(task, learner, **options):
     )
 
 
+def _tree(**options):
+    task = arrays_from(_xy(), None, {})
+    return _request(task, learner_from(DecisionTreeClassifier(), None, "auto"), **options)
+
+
 @pytest.fixture
 def tree():
     """A request for a tree on arrays: its steps run in this process."""
+    return _tree
 
-    def made(**options):
-        task = arrays_from(_xy(), None, {})
-        return _request(task, learner_from(DecisionTreeClassifier(), None, "auto"), **options)
 
-    return made
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """The folder of a finished audit of `tree`, to be copied."""
+    folder = tmp_path_factory.mktemp("finished")
+    front.run(_tree(), folder)
+    return folder
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def test_changing_a_setting_leaves_the_others():
 
 def test_levers_are_read_and_their_nearest_named():
     assert parse.levers(["dropout=0.5", "weight-decay=1e-3"]) == (Dropout(share=0.5), WeightDecay(strength=0.001))
-    with pytest.raises(UnknownName, match="'dropot'. Nearest: dropout"):
+    with pytest.raises(UnknownName, match=r"'dropot'. Nearest: dropout"):
         parse.levers(["dropot=0.5"])
     with pytest.raises(UsageError, match="dropout=VALUE"):
         parse.levers(["dropout"])
@@ -89,7 +89,7 @@ def test_a_missing_file_names_the_nearest_beside_it_and_no_more(tmp_path):
     for i in range(50):
         (tmp_path / f"other{i}.bin").touch()
     (tmp_path / "data.csv").touch()
-    with pytest.raises(UnknownName, match="Nearest in .*: data.csv") as caught:
+    with pytest.raises(UnknownName, match=r"Nearest in .*: data.csv") as caught:
         parse.task_from(str(tmp_path / "dta.csv"), {})
     assert "other17" not in str(caught.value)
     with pytest.raises(UnknownName, match="Nothing like it"):

@@ -13,6 +13,7 @@ from byheart.study.plan import Settings, Trial, plan, trial_step
 from byheart.tasks.modular import Modular
 
 TRIAL = Trial("stacked", 8, None)
+CPU = Settings()
 OFFERS = frozenset({"classes", "test", "oracle"})
 
 
@@ -22,7 +23,7 @@ def _subject(**changed):
     } | changed)  # fmt: skip
 
 
-def _keys(subject, settings=Settings(), trial=TRIAL):
+def _keys(subject, settings=CPU, trial=TRIAL):
     made = plan(subject, probes(), settings, trial)
     return [step.key for step in made.train], [step.key for step in made.measure]
 
@@ -72,7 +73,7 @@ GOLDEN = {"draw": "2af3bba05f2e", "trial": "e898743f7458", "train": ["10cac7c163
     {"learner": Mlp(hidden=(4,), epochs=2, lr=0.1)}, {"levers": (Dropout(share=0.5),)}, {"task": Modular(p=11)},
 ])  # fmt: skip
 def test_a_changed_setting_changes_the_keys(changed):
-    train, measure = _keys(_subject())
+    _, measure = _keys(_subject())
     other_train, other_measure = _keys(_subject(**changed))
     assert not set(measure) & set(other_measure)
     assert set(_own(_subject())).isdisjoint(other_train)

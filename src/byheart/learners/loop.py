@@ -14,7 +14,7 @@ from byheart.errors import InputRefused
 from byheart.learners import inputs
 from byheart.learners.base import Network
 from byheart.learners.members import Members
-from byheart.learners.run import Record, Run, outcomes
+from byheart.learners.run import Outcomes, Record, Run, in_time, of_members, outcomes, side_by_side
 from byheart.learners.sources import contained
 from byheart.learners.training import Training, plain_loss
 from byheart.levers.base import Lever
@@ -53,7 +53,7 @@ def train(
         own = contained(derive(members.seeds[start], "module")) if way == "each" else nullcontext()
         with own:
             training = Training(learner, data, members.take(start, stop), levers, way, device)
-            parts.append(_course(training, data, epochs, start))
+            parts.append(_course(training, data, epochs, start, record.trail))
         if progress:
             progress(stop - start)
     failed = tuple(pair for part in parts for pair in part.failed)
@@ -62,10 +62,9 @@ def train(
         raise InputRefused(
             expected="weights that stay finite", came=failed[0][1], do="Lower lr; look for huge values in x."
         )
-    views = {}
-    for name, examples in data.views.items():
-        z = np.concatenate([part.logits[name] for part in parts], 1)[:, keep]
-        views[name] = outcomes(z, examples.y, data.output.kind, record.trail and name == "train")
+    views = {name: side_by_side([part.views[name] for part in parts]) for name in data.views}
+    if failed:
+        views = {name: of_members(kept, keep) for name, kept in views.items()}
     names = parts[0].weights
     weights = {name: np.concatenate([part.weights[name] for part in parts])[keep] for name in names}
     return Run(
@@ -85,32 +84,34 @@ def train(
 
 @dataclass(frozen=True)
 class _Part:
-    """What one fleet leaves: logits (c, m, n, k) a view, final weights (m, ...), failed (member, reason)."""
+    """What one fleet leaves: outcomes a view, final weights (m, ...), failed (member, reason)."""
 
-    logits: dict[str, np.ndarray]
+    views: dict[str, Outcomes]
     weights: dict[str, np.ndarray]
     failed: tuple[tuple[int, str], ...]
     parameters: int
 
 
-def _course(training: Training, data: Data, epochs: tuple[int, ...], start: int) -> _Part:
+def _course(training: Training, data: Data, epochs: tuple[int, ...], start: int, trail: bool) -> _Part:
     """Train through the checkpoints `epochs`; `start` is the first member's place in the call."""
     failed: dict[int, str] = {}
-    kept: dict[str, list[np.ndarray]] = {name: [] for name in data.views}
+    # outcomes are made at each checkpoint, so that the logits of all of them are never held at once
+    kept: dict[str, list[Outcomes]] = {name: [] for name in data.views}
     for epoch in range(epochs[-1] + 1):
         if epoch:
             training.epoch()
         fine = training.finite()
         if epoch in epochs:
-            for name in data.views:
-                kept[name].append(training.logits(name))
-                fine &= np.isfinite(kept[name][-1]).all((1, 2))
+            for name, examples in data.views.items():
+                z = training.logits(name)
+                fine &= np.isfinite(z).all((1, 2))
+                kept[name].append(outcomes(z[None], examples.y, data.output.kind, trail and name == "train"))
         for member in np.flatnonzero(~fine):
             reason = f"member {start + member} has weights or logits that are not finite after epoch {epoch}"
             failed.setdefault(int(start + member), reason)
     weights = {name: value.cpu().numpy() for name, value in training.fleet.weights().items()}
-    logits = {name: np.stack(z) for name, z in kept.items()}
-    return _Part(logits, weights, tuple(sorted(failed.items())), training.fleet.size)
+    views = {name: in_time(parts) for name, parts in kept.items()}
+    return _Part(views, weights, tuple(sorted(failed.items())), training.fleet.size)
 
 
 def _groups(members: Members, way: str) -> list[tuple[int, int]]:

@@ -85,7 +85,7 @@ class Run:
         views = {
             view: Outcomes(
                 **{
-                    name: arrays[f"{view}.{name}"] if f"{view}.{name}" in arrays else None
+                    name: arrays.get(f"{view}.{name}")
                     for name in ("loss_nats", "correct", "margin", "logits", "trail")
                 }
             )
@@ -107,16 +107,9 @@ def joined(runs: list[Run]) -> Run:
     if len(runs) == 1:
         return runs[0]
     first = runs[0]
-    views = {}
-    for view, outcomes in first.views.items():
-        parts = {}
-        for name, axis in (("loss_nats", 1), ("correct", 1), ("margin", 1), ("logits", 0), ("trail", 1)):
-            present = getattr(outcomes, name) is not None
-            # Only the first members keep their trail.
-            found = [getattr(run.views[view], name, None) for run in runs if view in run.views]
-            arrays = [array for array in found if array is not None] if present else None
-            parts[name] = np.concatenate(arrays, axis) if arrays else None
-        views[view] = Outcomes(**parts)
+    views = {
+        view: side_by_side([run.views[view] for run in runs if view in run.views]) for view in first.views
+    }
     members = Members(
         np.concatenate([run.members.seeds for run in runs]),
         np.concatenate([run.members.mask for run in runs]),
@@ -129,6 +122,37 @@ def joined(runs: list[Run]) -> Run:
         about={**first.about, "cpu_seconds": seconds},
         failed=tuple(pair for run in runs for pair in run.failed),
     )
+
+
+# Where the members stand in each array of Outcomes; checkpoints stand first in all but the logits.
+MEMBER_AXIS = {"loss_nats": 1, "correct": 1, "margin": 1, "logits": 0, "trail": 1}
+
+
+def side_by_side(parts: list[Outcomes]) -> Outcomes:
+    """The members of all parts, in order; a part without a trail adds none (only the first members keep it)."""
+    arrays = {}
+    for name, axis in MEMBER_AXIS.items():
+        found = [array for part in parts if (array := getattr(part, name)) is not None]
+        arrays[name] = np.concatenate(found, axis) if found and getattr(parts[0], name) is not None else None
+    return Outcomes(**arrays)
+
+
+def in_time(parts: list[Outcomes]) -> Outcomes:
+    """Checkpoints one after another; the logits are those of the last."""
+    arrays: dict[str, Any] = {"logits": parts[-1].logits}
+    for name in ("loss_nats", "correct", "margin", "trail"):
+        found = [getattr(part, name) for part in parts]
+        arrays[name] = None if found[0] is None else np.concatenate(found)
+    return Outcomes(**arrays)
+
+
+def of_members(outcomes: Outcomes, keep: np.ndarray) -> Outcomes:
+    """The members in `keep` (positions), in that order."""
+    arrays = {}
+    for name, axis in MEMBER_AXIS.items():
+        array = getattr(outcomes, name)
+        arrays[name] = None if array is None else np.take(array, keep, axis)
+    return Outcomes(**arrays)
 
 
 def outcomes(
