@@ -59,16 +59,16 @@ def with_flips(task: Any, share: float | None) -> Any:
 
 
 def default_learner(n: int, share: float, settings: Mapping[str, Any]) -> Any:
-    """The default learner for n training examples: an MLP, epochs chosen so that it takes about 900 steps.
+    """The default learner for n training examples: an MLP, epochs chosen so that it takes about 1,100 steps.
 
-    On the embedded images that is 16 epochs of batches of 64, where memorising shows and the fit is good; smaller data
+    On the embedded images that is 20 epochs of batches of 64, where memorising shows and the fit is good; smaller data
     need more epochs for as many steps, at most 100.
     """
     made = parse.spec("learner", "mlp", settings)
     if "epochs" in settings:
         return made
     steps = max(1, -(-round(share * n) // max(1, made.batch)))
-    return parse.changed(made, {"epochs": int(min(100, max(16, round(880 / steps))))})
+    return parse.changed(made, {"epochs": int(min(100, max(20, round(1100 / steps))))})
 
 
 def learner_from(model: Any, fit: Callable[..., Any] | None, returns: str) -> Any:
