@@ -6,6 +6,7 @@ said not to have seen; so they are fitted on its rows alone, and the width is th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -144,6 +145,19 @@ def prepare(data: Data, rows: np.ndarray) -> dict[str, np.ndarray]:
         x = _emptied(_missing_as_nan(examples.x, columns), empty, columns)
         prepared[view] = table.transform(x).astype(np.float32)  # (n_view, d)
     return prepared
+
+
+def width(data: Data) -> int:
+    """How many numbers a learner gets of one example: a category of a table takes one for each of its words.
+
+    Example:
+        >>> from byheart.tasks.digits import Digits
+        >>> width(Digits(n=20).draw(0))
+        64
+    """
+    if not data.output.columns:
+        return math.prod(data.train.x.shape[1:])
+    return sum(max(1, len(c.categories)) if c.type == "category" else 1 for c in data.output.columns)
 
 
 def known(data: Data, view: str) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from byheart.learners import inputs
 from byheart.learners.base import Network
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Mlp(Network):
 
     def title(self, data: Data) -> str:
         """E.g. `MLP 784-128-10`."""
-        widths = (math.prod(data.train.x.shape[1:]), *self.hidden, data.output.k)
+        widths = (inputs.width(data), *self.hidden, data.output.k)
         return f"MLP {'-'.join(map(str, widths))}"
 
 
