@@ -70,8 +70,14 @@ def main() -> None:
     command = [sys.executable, "-m", "byheart.cli.main"]
     with tempfile.TemporaryDirectory() as folder:
         rows = [
-            ("byheart --help (best of 5)", min((measured([*command, "--help"], folder) for _ in range(5)), key=lambda r: r["cpu"])),
-            ("byheart list (best of 5)", min((measured([*command, "list"], folder) for _ in range(5)), key=lambda r: r["cpu"])),
+            (
+                "byheart --help (best of 5)",
+                min((measured([*command, "--help"], folder) for _ in range(5)), key=lambda r: r["cpu"]),
+            ),
+            (
+                "byheart list (best of 5)",
+                min((measured([*command, "list"], folder) for _ in range(5)), key=lambda r: r["cpu"]),
+            ),
             ("byheart audit", measured([*command, "audit", "--jobs", jobs], folder)),
             ("byheart audit, again", measured([*command, "audit", "--jobs", jobs], folder)),
         ]
@@ -83,7 +89,9 @@ def main() -> None:
     for name, row in rows:
         print(f"{name:<28}{row['code']:>5.0f}{row['wall']:>9.2f}{row['cpu']:>9.2f}{row['tree_mb']:>22.0f}")
     seconds = document["provenance"]["cpu_seconds"]
-    print(f"CPU s training {seconds['train']}, measuring {seconds['measure']} ({seconds['measure'] / seconds['train']:.0%} of training)")
+    print(
+        f"CPU s training {seconds['train']}, measuring {seconds['measure']} ({seconds['measure'] / seconds['train']:.0%} of training)"
+    )
     print(f"report.html {page / 1e3:.0f} kB, ledger {ledger / 1e6:.0f} MB")
     for probe, name in (
         ("complexity/bits", "understood_bits_share"), ("complexity/bits", "memorised_bits_share"), ("complexity/bits", "left_bits_share"),

@@ -77,10 +77,14 @@ def audited(seed: int, task: Mixture, learner: Mlp, members: int) -> tuple[dict,
         found |= {(probe.name, name): quantity for name, quantity in finding.quantities.items()}
         rng = np.random.default_rng(seed)
         if probe.name == "complexity/bits":
-            resampled = bootstrap(np.stack([columns["reference_bits"], columns["out_bits"] - columns["in_bits"]], 1), rng=rng)
+            resampled = bootstrap(
+                np.stack([columns["reference_bits"], columns["out_bits"] - columns["in_bits"]], 1), rng=rng
+            )
             naive[probe.name, "memorised_bits_share"] = 1.96 * resampled.variance(1, 0) ** 0.5
         elif probe.name == "memory/counterfactual":
-            naive[probe.name, "memorised_share"] = 1.96 * bootstrap((columns["score"] >= 0.25 - 1e-9) * 1.0, rng=rng).variance(0) ** 0.5
+            naive[probe.name, "memorised_share"] = (
+                1.96 * bootstrap((columns["score"] >= 0.25 - 1e-9) * 1.0, rng=rng).variance(0) ** 0.5
+            )
         else:
             means = run.views["test"].correct[-1].mean(0)
             naive[probe.name, "test_accuracy"] = 1.96 * bootstrap(means, rng=rng).variance(0) ** 0.5
@@ -104,7 +108,9 @@ def main() -> None:
     audits = [audited(options.first + a, task, learner, options.members) for a in range(options.audits)]
     print(f"{os.cpu_count()} cores, one torch thread; {time.process_time() - started:.0f} CPU s")
     print(f"{options.audits} audits of {task!r}, {learner.title(task.draw(0))}, {options.members} members on 70 %")
-    print(f"{'quantity':<26}{'truth':>8}{'sd':>8}{'half width':>12}{'covered':>10}{'  95 % of that':<18}{'examples alone':>15}")
+    print(
+        f"{'quantity':<26}{'truth':>8}{'sd':>8}{'half width':>12}{'covered':>10}{'  95 % of that':<18}{'examples alone':>15}"
+    )
     for name in NAMES:
         values = np.array([found[name].value for found, _ in audits])
         bounds = np.array([found[name].interval for found, _ in audits])
@@ -116,7 +122,9 @@ def main() -> None:
             half = np.array([naive[name] for _, naive in audits])
             alone = f"{np.mean(np.abs(values - truth) <= half):.1%}"
         width = (bounds[:, 1] - bounds[:, 0]).mean() / 2
-        print(f"{name[1]:<26}{truth:>8.4f}{values.std(ddof=1):>8.4f}{width:>12.4f}{hits / len(audits):>10.1%}  [{low:.1%}, {high:.1%}]{alone:>15}")
+        print(
+            f"{name[1]:<26}{truth:>8.4f}{values.std(ddof=1):>8.4f}{width:>12.4f}{hits / len(audits):>10.1%}  [{low:.1%}, {high:.1%}]{alone:>15}"
+        )
 
 
 if __name__ == "__main__":

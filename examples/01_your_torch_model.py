@@ -20,7 +20,9 @@ def main(members: int = 24) -> bh.Audit:
     audit = bh.audit((x[:600], y[:600]), test=(x[600:900], y[600:900]), model=make_model, members=members)
     print(audit)
     for example in audit.memorised(3):
-        print(f"  digit {example.id}, labelled {example.label}: {example.score:.2f} \u00b1 {1.96 * example.standard_error:.2f}")
+        print(
+            f"  digit {example.id}, labelled {example.label}: {example.score:.2f} \u00b1 {1.96 * example.standard_error:.2f}"
+        )
     return audit
 
 

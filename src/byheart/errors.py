@@ -86,6 +86,4 @@ def unknown_name(kind: str, word: str, known: Iterable[str]) -> UnknownName:
     names = sorted(known)
     near = difflib.get_close_matches(word.lower(), names, n=3, cutoff=0.5)
     advice = f"Nearest: {', '.join(near)}. " if near else ""
-    return UnknownName(
-        expected=f"the name of a {kind}", came=repr(word), do=f"{advice}Known: {', '.join(names)}."
-    )
+    return UnknownName(expected=f"the name of a {kind}", came=repr(word), do=f"{advice}Known: {', '.join(names)}.")

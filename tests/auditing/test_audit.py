@@ -148,6 +148,19 @@ def test_a_budget_too_small_names_the_needed_one(quick, refused, monkeypatch):
     assert quick(budget=needed).to_dict()["subject"]["members"] == 8
 
 
+def test_finding_out_what_a_member_takes_does_not_spend_the_budget(quick):
+    """Few are trained for it, not all that were asked for."""
+    trained = []
+
+    def fit(x, y, seed):
+        trained.append(seed)
+        return DecisionTreeClassifier(random_state=seed).fit(x, y)
+
+    with pytest.raises(bh.UsageError, match="at least 8 members"):
+        quick(fit=fit, members=64, budget="1s")
+    assert len(trained) == 8
+
+
 def test_the_first_members_say_what_a_member_takes(quick):
     """The chunk that is trained to find out is a part of the audit, and is not trained again."""
     seen = []

@@ -9,7 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from byheart.auditing import runs
 from byheart.cli.main import main
+from byheart.report import page
 
 SUBJECT = ["--members", "8", "--jobs", "1", "--device", "cpu"]
 
@@ -92,3 +94,10 @@ def listing():
         }
 
     return made
+
+
+@pytest.fixture
+def quick_page(monkeypatch):
+    """Drawing takes half a second: for tests that do not look at the page."""
+    for place in (page, runs):
+        monkeypatch.setattr(place, "render", lambda document: f"<!doctype html>{len(document)}")

@@ -8,18 +8,12 @@ import sys
 import numpy as np
 import pytest
 
-from byheart.auditing import runs
 from byheart.ledger.sqlite import SqliteLedger
-from byheart.report import page
 
 TREE = ["--learner", "DecisionTreeClassifier", "--set", "max_depth=3"]
 
 
-@pytest.fixture(autouse=True)
-def _quick_page(monkeypatch):
-    """Drawing takes half a second, and nothing here looks at the page."""
-    for place in (page, runs):
-        monkeypatch.setattr(place, "render", lambda document: f"<!doctype html>{len(document)}")
+pytestmark = pytest.mark.usefixtures("quick_page")
 
 
 @pytest.mark.parametrize("words, told", [

@@ -41,6 +41,7 @@ def test_digits_from_words_to_a_page(audited, tmp_path):
     assert "steps" in said.err
 
 
+@pytest.mark.usefixtures("quick_page")
 def test_modular_with_a_lever(audited, tmp_path):
     said = audited("modular", "--set", "epochs=1", "--set", "hidden=8", "--lever", "dropout=0.5", "--json")
     document = json.loads(said.out)
@@ -49,6 +50,7 @@ def test_modular_with_a_lever(audited, tmp_path):
     assert (tmp_path / "byheart-audit" / "report.html").exists()
 
 
+@pytest.mark.usefixtures("quick_page")
 def test_json_is_one_document_and_the_same_everywhere(tree, tmp_path):
     said = tree("--json", "--out", "out")
     assert said.code == 0
@@ -59,6 +61,7 @@ def test_json_is_one_document_and_the_same_everywhere(tree, tmp_path):
     assert run(request, tmp_path / "out", settings=settings).to_dict() == document
 
 
+@pytest.mark.usefixtures("quick_page")
 def test_the_printed_command_asks_for_the_same(tree, byheart):
     document = json.loads(tree("--json", "--seed", "3", "--flip", "0.1").out)
     words = shlex.split(document["provenance"]["command"])
@@ -68,6 +71,7 @@ def test_the_printed_command_asks_for_the_same(tree, byheart):
     assert "all in the ledger" in again.err
 
 
+@pytest.mark.usefixtures("quick_page")
 def test_the_python_call_and_the_command_give_the_same_numbers(tree, tmp_path):
     document = json.loads(tree("--json").out)
     data = np.load(tmp_path / "data.npz")
@@ -75,12 +79,14 @@ def test_the_python_call_and_the_command_give_the_same_numbers(tree, tmp_path):
     assert audit.to_dict()["findings"] == document["findings"]
 
 
+@pytest.mark.usefixtures("quick_page")
 def test_quiet_says_nothing_but_the_result(tree):
     said = tree("--quiet")
     assert said.err == ""
     assert said.out
 
 
+@pytest.mark.usefixtures("quick_page")
 def test_progress_is_lines_when_it_is_no_terminal(tree, monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     err = tree().err
@@ -123,6 +129,7 @@ def test_plan_runs_nothing_and_leaves_no_trace(byheart, npz, listing, tmp_path):
     assert not (tmp_path / "nowhere").exists()
 
 
+@pytest.mark.usefixtures("quick_page")
 def test_plan_says_what_is_there(tree, byheart, npz, listing, tmp_path):
     tree("--out", "out")
     before = listing(tmp_path / "out")
@@ -153,6 +160,7 @@ def test_show_and_report_say_it_again(tree, byheart, tmp_path):
     assert json.loads(byheart("list", "run", "--out", "out", "--json").out) == {"run": {run_id: document["subject"]["title"]}}
 
 
+@pytest.mark.usefixtures("quick_page")
 def test_two_audits_in_one_folder_are_two_runs(tree, byheart, short):
     tree("--out", "out")
     tree("--out", "out", "--seed", "1")
@@ -196,6 +204,7 @@ def test_hidden_rows_leave_no_fields(audited, tmp_path):
         assert '"fields"' not in text
 
 
+@pytest.mark.usefixtures("quick_page")
 def test_a_budget_is_said_before_training(tree, monkeypatch):
     monkeypatch.setattr(budget, "_first_chunk_seconds", lambda session, trial: 0.1)
     said = tree("--budget", f"{budget.START_SECONDS + 1.25}s", "--members", "64", "--json")
@@ -231,6 +240,7 @@ def test_help_and_version_are_results(words, byheart):
     assert said.out
 
 
+@pytest.mark.usefixtures("quick_page")
 def test_a_failed_question_leaves_the_rest_and_says_so_in_the_exit_code(tree, monkeypatch):
     def broken(*given):
         raise RuntimeError("no \x1b[31mluck")
@@ -246,6 +256,7 @@ def test_a_failed_question_leaves_the_rest_and_says_so_in_the_exit_code(tree, mo
     assert tree("--out", "out").code == 0
 
 
+@pytest.mark.usefixtures("quick_page")
 def test_a_damaged_ledger_is_named_and_mended(tree, tmp_path):
     first = json.loads(tree("--out", "out", "--json").out)
     blobs = tmp_path / "out" / "ledger" / "blobs"

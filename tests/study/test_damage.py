@@ -10,14 +10,14 @@ from byheart.ledger.sqlite import SqliteLedger
 
 
 def _files(folder, kind, part):
-    """The blobs of one step of this kind: its entry, or its arrays."""
-    found = []
-    for path in sorted((folder / "ledger" / "blobs").glob("??/*.json")):
+    """The blobs of the steps of this kind, in the order of their keys: their entries, or their arrays."""
+    blobs, found = folder / "ledger" / "blobs", {}
+    for path in blobs.glob("??/*.json"):
         entry = json.loads(path.read_text())
-        if entry["about"].get("kind") == kind:
-            arrays = entry["arrays"] or ""
-            found.append(path if part == "entry" else path.parents[1] / arrays[:2] / f"{arrays}.safetensors")
-    return found
+        if entry["about"].get("kind") == kind and (part == "entry" or entry["arrays"]):
+            arrays = blobs / (entry["arrays"] or "")[:2] / f"{entry['arrays']}.safetensors"
+            found[entry["key"]] = path if part == "entry" else arrays
+    return [found[key] for key in sorted(found)]
 
 
 def _flip(path):

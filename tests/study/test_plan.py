@@ -12,6 +12,8 @@ from byheart.study import plan as planning
 from byheart.study.plan import Settings, Trial, plan, trial_step
 from byheart.tasks.modular import Modular
 
+# Every setting is said, so that a new default changes no key here.
+NETWORK = {"activation": "relu", "batch": 64, "lr": 0.005, "optimizer": "adam", "schedule": "linear"}
 TRIAL = Trial("stacked", 8, None)
 CPU = Settings()
 OFFERS = frozenset({"classes", "test", "oracle"})
@@ -19,7 +21,7 @@ OFFERS = frozenset({"classes", "test", "oracle"})
 
 def _subject(**changed):
     return Subject(**{
-        "task": Modular(p=7), "learner": Mlp(hidden=(4,), epochs=2), "members": 16, "offers": OFFERS,
+        "task": Modular(p=7), "learner": Mlp(hidden=(4,), epochs=2, **NETWORK), "members": 16, "offers": OFFERS,
     } | changed)  # fmt: skip
 
 
@@ -69,8 +71,9 @@ GOLDEN = {"draw": "2af3bba05f2e", "trial": "e898743f7458", "train": ["10cac7c163
 
 
 @pytest.mark.parametrize("changed", [
-    {"seed": 1}, {"share": 0.6}, {"learner": Mlp(hidden=(4,), epochs=3)}, {"learner": Mlp(hidden=(5,), epochs=2)},
-    {"learner": Mlp(hidden=(4,), epochs=2, lr=0.1)}, {"levers": (Dropout(share=0.5),)}, {"task": Modular(p=11)},
+    {"seed": 1}, {"share": 0.6}, {"learner": Mlp(hidden=(4,), epochs=3, **NETWORK)},
+    {"learner": Mlp(hidden=(5,), epochs=2, **NETWORK)}, {"learner": Mlp(hidden=(4,), epochs=2, **{**NETWORK, "lr": 0.1})},
+    {"levers": (Dropout(share=0.5),)}, {"task": Modular(p=11)},
 ])  # fmt: skip
 def test_a_changed_setting_changes_the_keys(changed):
     _, measure = _keys(_subject())

@@ -47,9 +47,15 @@ def cut(session: Session, trial: Trial | None, request: Request) -> tuple[Subjec
 
 
 def _first_chunk_seconds(session: Session, trial: Trial | None) -> float:
-    """CPU seconds a member of the first chunk, which is trained (and kept) to find out."""
-    draw = draw_step(session.subject)
-    first = train_steps(session.subject, session.subject.bank(), draw, session.settings, trial)[0]
+    """CPU seconds a member of the first chunk, which is trained (and kept) to find out.
+
+    Learners that train all members in one step train the fewest here, or the budget would be spent to find out.
+    """
+    subject = session.subject
+    if trial is None:
+        subject = replace(subject, members=FEWEST_MEMBERS)
+    draw = draw_step(subject)
+    first = train_steps(subject, subject.bank(), draw, session.settings, trial)[0]
     session.execute([first])
     found = session.ledger.get(first.key)
     if not isinstance(found, Result):

@@ -25,9 +25,7 @@ class Lever(Spec):
         """The data to train on."""
         return data
 
-    def loss(
-        self, per_example: torch.Tensor, logits: torch.Tensor, targets: torch.Tensor
-    ) -> torch.Tensor:
+    def loss(self, per_example: torch.Tensor, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Training loss (m, b) in nats from the plain one; logits (m, b, k), targets (m, b)."""
         return per_example
 

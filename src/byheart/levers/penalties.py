@@ -66,9 +66,7 @@ class LabelSmoothing(Lever):
     name: ClassVar[str] = "label-smoothing"
     share: Annotated[float, Field(ge=0, lt=1)]
 
-    def loss(
-        self, per_example: torch.Tensor, logits: torch.Tensor, targets: torch.Tensor
-    ) -> torch.Tensor:
+    def loss(self, per_example: torch.Tensor, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """The smoothed loss; a regression target (one logit) is refused by the learner's plan."""
         uniform = -logits.log_softmax(-1).mean(-1)
         return (1 - self.share) * per_example + self.share * uniform

@@ -9,7 +9,23 @@ from pydantic import model_validator
 
 from byheart.records.spec import Record
 
-Unit = Literal["share", "bits", "nats", "points", "accuracy", "auc", "r2", "correlation", "examples", "pairs", "bits/parameter", "ratio", "epochs", "members", "squared error"]
+Unit = Literal[
+    "share",
+    "bits",
+    "nats",
+    "points",
+    "accuracy",
+    "auc",
+    "r2",
+    "correlation",
+    "examples",
+    "pairs",
+    "bits/parameter",
+    "ratio",
+    "epochs",
+    "members",
+    "squared error",
+]
 
 
 class Quantity(Record):

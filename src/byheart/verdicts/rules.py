@@ -37,8 +37,12 @@ class WrongLabels(Verdict):
 
     name: ClassVar[str] = "BH101"
     title: ClassVar[str] = "Labels that look wrong"
-    threshold: ClassVar[str] = f"at least {percent(STRANGE, 0)} of the labels cost models without them more than a blind guess, and at least {percent(FITTED, 0)} of these are given back"
-    source: ClassVar[str] = "byheart's own choice: more than even odds; held-out predictions after Northcutt et al. 2021"
+    threshold: ClassVar[str] = (
+        f"at least {percent(STRANGE, 0)} of the labels cost models without them more than a blind guess, and at least {percent(FITTED, 0)} of these are given back"
+    )
+    source: ClassVar[str] = (
+        "byheart's own choice: more than even odds; held-out predictions after Northcutt et al. 2021"
+    )
     anchor: ClassVar[str] = "memory/quadrant"
 
     def judge(self, findings: Mapping[str, Answer]) -> Judgement:
@@ -77,7 +81,9 @@ class MuchMemorised(Verdict):
     name: ClassVar[str] = "BH102"
     title: ClassVar[str] = "How much is memorised"
     threshold: ClassVar[str] = f"more than {percent(MEMORISED, 0)} of the reference bits"
-    source: ClassVar[str] = "between clean digits (3.7 %) and digits with a quarter of the labels redrawn (22.0 %), measured with this code"
+    source: ClassVar[str] = (
+        "between clean digits (3.7 %) and digits with a quarter of the labels redrawn (22.0 %), measured with this code"
+    )
     anchor: ClassVar[str] = "complexity/bits"
 
     def judge(self, findings: Mapping[str, Answer]) -> Judgement:
@@ -142,7 +148,9 @@ class Overfitting(Verdict):
     name: ClassVar[str] = "BH104"
     title: ClassVar[str] = "Whether it was trained past its best"
     threshold: ClassVar[str] = f"held-out loss at the end at least {percent(RISE, 0)} above its smallest"
-    source: ClassVar[str] = "byheart's own choice: a smaller rise changes no decision; Prechelt 1998, Early stopping, but when?"
+    source: ClassVar[str] = (
+        "byheart's own choice: a smaller rise changes no decision; Prechelt 1998, Early stopping, but when?"
+    )
     anchor: ClassVar[str] = "generalization/gap"
 
     def judge(self, findings: Mapping[str, Answer]) -> Judgement:
@@ -192,7 +200,9 @@ class Underfitting(Verdict):
 
     name: ClassVar[str] = "BH105"
     title: ClassVar[str] = "Whether it underfits"
-    threshold: ClassVar[str] = "both on seen and on left-out labels below nearest neighbours or ridge, beyond the intervals"
+    threshold: ClassVar[str] = (
+        "both on seen and on left-out labels below nearest neighbours or ridge, beyond the intervals"
+    )
     source: ClassVar[str] = "the rivals need no training; a dummy baseline as in scikit-learn and skore"
     anchor: ClassVar[str] = "generalization/gap"
 
@@ -202,7 +212,9 @@ class Underfitting(Verdict):
         for unit in ("accuracy", "r2"):
             train, held = (quantity(findings, self.anchor, f"{side}_{unit}") for side in ("train", "held_out"))
             for rival, title in (("neighbours", "1-nearest neighbour"), ("ridge", "ridge regression")):
-                theirs, seen = (quantity(findings, self.anchor, f"{rival}_{side}_{unit}") for side in ("held_out", "train"))
+                theirs, seen = (
+                    quantity(findings, self.anchor, f"{rival}_{side}_{unit}") for side in ("held_out", "train")
+                )
                 if train and held and theirs and seen:
                     beyond = _below(train, seen) and _below(held, theirs)
                     maybe = train.value < seen.value and held.value < theirs.value

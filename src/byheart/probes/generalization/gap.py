@@ -100,8 +100,14 @@ class Gap(Probe):
                 value = r2(y, outcomes.logits[0, :, 0])
                 interval = _r2_interval(outcomes.loss_nats[-1, 0], y, sides.rng)
             found[f"one_model_{name}_{sides.unit}"] = Quantity(
-                value=value, unit=sides.unit, interval=tuple(interval), null=sides.chance, n=len(y), better="high",
-                speaks_of="run", how=f"the one model trained on everything, on the {name} view; interval over examples "
+                value=value,
+                unit=sides.unit,
+                interval=tuple(interval),
+                null=sides.chance,
+                n=len(y),
+                better="high",
+                speaks_of="run",
+                how=f"the one model trained on everything, on the {name} view; interval over examples "
                 f"alone, not over another training; null: {sides.chance_words}",
             )
         return found  # fmt: skip
@@ -154,8 +160,12 @@ class Gap(Probe):
         if test is not None and test.correct is not None:
             there = test.correct[best].astype(float).mean(0)
             found["best_epoch_test_accuracy"] = Quantity(
-                value=float(there.mean()), unit="accuracy", interval=tuple(bootstrap(there, rng=sides.rng).mean(0)),
-                null=sides.chance, n=len(there), better="high",
+                value=float(there.mean()),
+                unit="accuracy",
+                interval=tuple(bootstrap(there, rng=sides.rng).mean(0)),
+                null=sides.chance,
+                n=len(there),
+                better="high",
                 how="members' accuracy on the test view at that checkpoint; a schedule made to end there would differ",
             )
         return found  # fmt: skip
@@ -215,7 +225,9 @@ class Gap(Probe):
         return Chart(
             title=f"{'Accuracy' if sides.unit == 'accuracy' else 'R2'}{' over epochs' if len(points) > 1 else ''}",
             description="; ".join(line.label for line in lines),
-            x=Axis(title="epoch" if len(points) > 1 else "", log=len(points) > 1, ticks=tuple(x) if len(points) > 1 else ()),
+            x=Axis(
+                title="epoch" if len(points) > 1 else "", log=len(points) > 1, ticks=tuple(x) if len(points) > 1 else ()
+            ),
             y=Axis(title=unit, domain=(floor, 1.0), format="percent" if sides.unit == "accuracy" else "number"),
             lines=tuple(lines),
             rules=tuple(rules),
@@ -282,7 +294,9 @@ class Sides:
             low, high, value = new.low, new.high, new.value
             if not self.classes:
                 low, high, value = 1 - high, 1 - low, 1 - value
-            found[f"test_{self.unit}"] = self._score(value, low, high, test.shape[1], f"mean over members on the test view; {where}")
+            found[f"test_{self.unit}"] = self._score(
+                value, low, high, test.shape[1], f"mean over members on the test view; {where}"
+            )
         return found
 
     def _score(self, value: float, low: float, high: float, n: int, how: str) -> Quantity:
@@ -311,7 +325,11 @@ class Sides:
             lines["seen"].append(inside)
             lines["left out"].append(outside)
             if test is not None:
-                new = test.correct[c].mean(0) if self.classes else test.loss_nats[c].mean(0) / self.bank.data.views["test"].y.var()
+                new = (
+                    test.correct[c].mean(0)
+                    if self.classes
+                    else test.loss_nats[c].mean(0) / self.bank.data.views["test"].y.var()
+                )
                 lines.setdefault(f"new {self.bank.noun()}", []).append(new)
             if planted is not None and planted.any() and self.classes:
                 lines.setdefault("redrawn, seen", []).append(inside[planted])

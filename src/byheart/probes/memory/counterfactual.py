@@ -6,7 +6,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from byheart.maths.counterfactual import memorisation, memorised_share, memorised_share_null, shuffled, split_half_reliability
+from byheart.maths.counterfactual import (
+    memorisation,
+    memorised_share,
+    memorised_share_null,
+    shuffled,
+    split_half_reliability,
+)
 from byheart.maths.intervals import budget_share_intervals, memorised_share_interval
 from byheart.maths.sides import side_means
 from byheart.probes.base import Bank, Need, Probe, Subject
@@ -66,7 +72,9 @@ class Counterfactual(Probe):
         reliability = split_half_reliability(probability, mask, self.rng(bank, "halves"))
         coarse = split_half_reliability(right, mask, self.rng(bank, "halves"))
         c_score = side_means(right.astype(np.float64), mask)[1]
-        order = np.lexsort((bank.data.train.ids, -np.round(fine, 12), -np.round(score, 12)))  # tied but for rounding: by id
+        order = np.lexsort(
+            (bank.data.train.ids, -np.round(fine, 12), -np.round(score, 12))
+        )  # tied but for rounding: by id
         finding = Finding(
             probe=self.name,
             question=self.question.replace("examples", bank.noun()),
@@ -147,17 +155,23 @@ class Counterfactual(Probe):
         curves = [(f"all {count(len(score))} training {bank.noun()}", "memorised", score)]
         changed = bank.data.truth.changed
         if changed is not None and changed.any():
-            redrawn = f"the {count(int(changed.sum()))} redrawn labels" if changed.sum() > 1 else "the one redrawn label"
+            redrawn = (
+                f"the {count(int(changed.sum()))} redrawn labels" if changed.sum() > 1 else "the one redrawn label"
+            )
             curves.insert(0, (redrawn, "ink", score[changed]))
         curves.append(("membership shuffled", "null", null))
         at = [0.1, THRESHOLD, 0.4, 0.55, 0.7, 0.85, 1.0]
         lines = tuple(
-            Line(label=label, role=role, x=tuple(grid), y=tuple(float((values >= x - 1e-9).mean()) for x in grid), step=True)
+            Line(
+                label=label,
+                role=role,
+                x=tuple(grid),
+                y=tuple(float((values >= x - 1e-9).mean()) for x in grid),
+                step=True,
+            )
             for label, role, values in curves
         )
-        rows = tuple(
-            (number(x, 2), *(percent((values >= x - 1e-9).mean()) for _, _, values in curves)) for x in at
-        )
+        rows = tuple((number(x, 2), *(percent((values >= x - 1e-9).mean()) for _, _, values in curves)) for x in at)
         return Chart(
             title=f"Share of {bank.noun()} by memorisation score",
             description=f"{percent(share.value)} of all {bank.noun()} score {THRESHOLD} or more.",
@@ -205,7 +219,9 @@ class Counterfactual(Probe):
         mask, variance = run.members.mask, float(bank.data.train.y.var())
         outcome = -run.views["train"].loss_nats[-1].astype(np.float64) / variance
         score, error = memorisation(outcome, mask)
-        null = [np.nanmean(memorisation(outcome, shuffled(mask, self.rng(bank, "null", s))).score) for s in range(SHUFFLES)]
+        null = [
+            np.nanmean(memorisation(outcome, shuffled(mask, self.rng(bank, "null", s))).score) for s in range(SHUFFLES)
+        ]
         gain = budget_share_intervals(np.ones(len(score)), -outcome, mask, bank.duplicates).memorised
         reliability = split_half_reliability(outcome, mask, self.rng(bank, "halves"))
         mean = Quantity(
@@ -355,6 +371,8 @@ def _most_values(bank: Bank, order, score, predictions, mask) -> Exhibits:
             f"{bank.noun(1)} {ident}: {bank.data.output.target} {y:.4g}; members without it say {others:.4g} on average; "
             f"score {number(float(score[i]), 2)}"
         )
-        shown.append(Exhibit(id=ident, lines=(f"{y:.4g}", f"{others:.4g}", number(float(score[i]), 2)), sentence=sentence))
+        shown.append(
+            Exhibit(id=ident, lines=(f"{y:.4g}", f"{others:.4g}", number(float(score[i]), 2)), sentence=sentence)
+        )
     groups = (ExhibitGroup(label="values as they came", shown=tuple(shown)),)
     return Exhibits(title="Most memorised", keys=("value", "the others say", "score"), groups=groups)

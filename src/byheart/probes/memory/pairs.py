@@ -182,7 +182,10 @@ def _exhibits(bank: Bank, clear) -> tuple[Exhibits, ...]:
             Exhibit(
                 id=int(view.ids[row]),
                 view=name,
-                lines=(f"{'training' if name == 'train' else 'new'} {int(view.ids[row])}", str(classes[int(view.y[row])])),
+                lines=(
+                    f"{'training' if name == 'train' else 'new'} {int(view.ids[row])}",
+                    str(classes[int(view.y[row])]),
+                ),
                 sentence=f"{'training' if name == 'train' else 'new'} {bank.noun(1)} {int(view.ids[row])}, influence "
                 f"{number(value, 2)}",
             )

@@ -79,7 +79,12 @@ class Quadrant(Probe):
                 else f"of the labels cost models that did not see them more than a blind guess, {number(blind, 2)} bits"
             ),
             quantities=quantities,
-            poles=(Pole(name="Rote", value=0.5, note="where classes are equally frequent"), Pole(name="Oracle", value=1.0)) if planted is not None else (),
+            poles=(
+                Pole(name="Rote", value=0.5, note="where classes are equally frequent"),
+                Pole(name="Oracle", value=1.0),
+            )
+            if planted is not None
+            else (),
             body=self._body(bank, score, strange, fitted, planted, quantities),
             charts=(self._chart(bank, held_out, score, planted, blind),),
             exhibits=self._exhibits(bank, order, strange, score, held_out, outcomes.logits, mask, planted),
@@ -118,15 +123,29 @@ class Quadrant(Probe):
             value = auc(held_out, planted)
             how = "interval: bootstrap within each group; null: 0.5 by definition"
             found["planted_auc"] = Quantity(
-                value=value, unit="auc", interval=tuple(auc_interval(held_out, planted, self.rng(bank, "auc"))), null=0.5,
-                n=n, better="high", how=f"AUC of the held-out loss for the labels we changed; {how}",
+                value=value,
+                unit="auc",
+                interval=tuple(auc_interval(held_out, planted, self.rng(bank, "auc"))),
+                null=0.5,
+                n=n,
+                better="high",
+                how=f"AUC of the held-out loss for the labels we changed; {how}",
             )
             found["planted_auc_score"] = Quantity(
-                value=auc(score, planted), unit="auc", interval=tuple(auc_interval(score, planted, self.rng(bank, "auc2"))),
-                null=0.5, n=n, how=f"AUC of the memorisation score for the labels we changed; {how}",
+                value=auc(score, planted),
+                unit="auc",
+                interval=tuple(auc_interval(score, planted, self.rng(bank, "auc2"))),
+                null=0.5,
+                n=n,
+                how=f"AUC of the memorisation score for the labels we changed; {how}",
             )
             found["planted_found"] = Quantity(
-                value=hits / k, unit="share", interval=tuple(wilson(hits, k)), null=k / n, n=k, better="high",
+                value=hits / k,
+                unit="share",
+                interval=tuple(wilson(hits, k)),
+                null=k / n,
+                n=k,
+                better="high",
                 how=f"share of the {k} labels we changed that stand among the {k} of largest held-out loss; interval: "
                 "Wilson; null: their share of all labels",
             )
@@ -183,8 +202,12 @@ class Quadrant(Probe):
         return Chart(
             title="Memorisation score against held-out code length",
             description=f"Strange and memorised: {rows[0][1]}; strange and not memorised: {rows[1][1]}.",
-            x=Axis(title=f"bits that models without the {bank.noun(1)} need for its label", log=True, domain=(0.003, top)),
-            y=Axis(title="memorisation score", domain=(min(-0.2, float(score.min())), 1.0), ticks=(0, 0.25, 0.5, 0.75, 1)),
+            x=Axis(
+                title=f"bits that models without the {bank.noun(1)} need for its label", log=True, domain=(0.003, top)
+            ),
+            y=Axis(
+                title="memorisation score", domain=(min(-0.2, float(score.min())), 1.0), ticks=(0, 0.25, 0.5, 0.75, 1)
+            ),
             cells=cells,
             marks=marks,
             rules=(

@@ -122,7 +122,9 @@ class Bits(Probe):
         if (planted := bank.data.truth.changed) is not None and planted.any():
             wrong = (code.reference_bits - code.out_bits)[planted].mean()
             against = (
-                ": models that did not see them bet against them, as anybody who knows the task must" if wrong < -AGAINST else ""
+                ": models that did not see them bet against them, as anybody who knows the task must"
+                if wrong < -AGAINST
+                else ""
             )
             sentences.append(
                 f"Over the labels we changed ({count(int(planted.sum()))}), understood is {number(wrong, 2)} bits a label{against}."

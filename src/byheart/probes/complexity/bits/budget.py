@@ -87,7 +87,9 @@ class Budgets:
         return Table(columns=("", "bits", "95 % interval"), rows=tuple(rows))
 
 
-def measured_budget(bank: Bank, code: BankCode, member_bits: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> Budgets:
+def measured_budget(
+    bank: Bank, code: BankCode, member_bits: np.ndarray, mask: np.ndarray, rng: np.random.Generator
+) -> Budgets:
     """Totals with intervals over fresh draws of the examples (duplicates together) and of the training set."""
     reference = code.reference_bits
     whole = float(reference.sum())

@@ -61,7 +61,9 @@ def balance_of(
     rivals.append(Landmark(name="chance", understood=0.0, memorised=0.0, note="untrained, or chance"))
     moves = _stops(bank, run, codes, rng)
     return Balance(
-        model=Standing(understood=_share(budget.understood), memorised=_share(budget.memorised), left=_share(budget.left)),
+        model=Standing(
+            understood=_share(budget.understood), memorised=_share(budget.memorised), left=_share(budget.left)
+        ),
         trail=tuple(trail),
         poles=tuple(poles),
         rivals=tuple(rivals),
@@ -85,9 +87,7 @@ def _trail_codes(bank: Bank, run: Run, code_of: Code) -> dict[int, BankCode]:
     kept = run.views["train"].trail
     if kept is None or len(run.checkpoints) < 3:
         return {}
-    return {
-        epoch: code_of(bank, run, members=kept.shape[1], checkpoint=c) for c, epoch in enumerate(run.checkpoints)
-    }
+    return {epoch: code_of(bank, run, members=kept.shape[1], checkpoint=c) for c, epoch in enumerate(run.checkpoints)}
 
 
 def _one_model(bank: Bank, code: BankCode, code_of: Code, rng: np.random.Generator) -> OneModel | None:
@@ -120,7 +120,9 @@ def _stops(bank: Bank, run: Run, codes: dict[int, BankCode], rng: np.random.Gene
     if best in (0, last) or gone < WORTH * abs(shares(codes[last]).memorised):
         return ()
     a, b = codes[best], codes[last]
-    columns = np.stack([b.reference_bits, b.out_bits - a.out_bits, (a.out_bits - a.in_bits) - (b.out_bits - b.in_bits)], 1)
+    columns = np.stack(
+        [b.reference_bits, b.out_bits - a.out_bits, (a.out_bits - a.in_bits) - (b.out_bits - b.in_bits)], 1
+    )
     both = np.isfinite(columns).all(1)
     columns = columns[both]
     resampled = bootstrap(columns, groups=bank.duplicates[both], rng=rng)
