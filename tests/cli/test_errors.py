@@ -144,6 +144,11 @@ def test_bad_arrays_are_refused(arrays, told, audited, short, tmp_path):
     short(audited("bad.npz"), 3, *told)
 
 
+@pytest.mark.parametrize("share", ["0", "1", "-0.5"])
+def test_a_split_that_leaves_nothing_on_one_side_is_a_usage_error(share, audited, npz, short):
+    short(audited(npz, "--split", share), 2, "split")
+
+
 def test_a_damaged_archive_is_refused(audited, npz, short, tmp_path):
     content = (tmp_path / npz).read_bytes()
     (tmp_path / npz).write_bytes(content[: len(content) // 2])

@@ -27,7 +27,7 @@ def request_from_words(words: Mapping[str, Any], jobs: str) -> tuple[Request, di
     """
     subject = words["subject"]
     settings = parse.pairs(words["setting"] or (), "--set")
-    options = {name: words[name] for name in (*TABLE_ONLY, *FILE_ONLY) if words[name]}
+    options = {name: words[name] for name in (*TABLE_ONLY, *FILE_ONLY) if words[name] not in (None, "", [])}
     notes: tuple[str, ...] = ()
     learner, flip = None, words["flip"]
     if subject.endswith(".py"):
@@ -43,7 +43,7 @@ def request_from_words(words: Mapping[str, Any], jobs: str) -> tuple[Request, di
     wrong = [f"--{name}" for name in TABLE_ONLY if words[name] and task.name != "table"]
     if wrong:
         raise UsageError(expected=f"a table (.csv or .parquet) for {wrong[0]}", came=subject or "no subject", do="Leave it out.")
-    wrong = [f"--{name}" for name in FILE_ONLY if words[name] and task.name not in {"table", "arrays"}]
+    wrong = [f"--{name}" for name in FILE_ONLY if words[name] is not None and task.name not in {"table", "arrays"}]
     if words["returns"] != "auto" and not subject.endswith(".py"):
         wrong.append("--returns")
     if wrong:
