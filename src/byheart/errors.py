@@ -84,6 +84,7 @@ def unknown_name(kind: str, word: str, known: Iterable[str]) -> UnknownName:
         "expected the name of a task, got 'digit'. Nearest: digits. Known: digits, fashion."
     """
     names = sorted(known)
-    near = difflib.get_close_matches(word.lower(), names, n=3, cutoff=0.5)
+    by_lower = {name.lower(): name for name in reversed(names)}
+    near = [by_lower[found] for found in difflib.get_close_matches(word.lower(), list(by_lower), n=3, cutoff=0.5)]
     advice = f"Nearest: {', '.join(near)}. " if near else ""
     return UnknownName(expected=f"the name of a {kind}", came=repr(word), do=f"{advice}Known: {', '.join(names)}.")

@@ -18,7 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from byheart.errors import InputRefused, StepFailed, UnknownName, UsageError
+from byheart.errors import InputRefused, UnknownName, UsageError
 from byheart.learners.estimator import Estimator
 from byheart.learners.members import Members, balanced
 from byheart.learners.run import Record
@@ -171,9 +171,11 @@ def test_a_member_that_fails_is_counted_and_the_rest_goes_on(numbered):
     assert run.views["test"].logits.shape == (6 - len(failing), 360, 10)
 
 
-def test_all_failing_is_a_failed_step(numbered, members):
-    with pytest.raises(StepFailed, match=r"at least one of 3 models.*no convergence"):
-        Estimator.of(Sometimes(always=True)).fit(numbered, members, RECORD)
+def test_where_all_fail_the_run_is_empty_and_says_why(numbered, members):
+    run = Estimator.of(Sometimes(always=True)).fit(numbered, members, RECORD)
+    assert len(run.members) == 0
+    assert all("no convergence" in why for _, why in run.failed) and len(run.failed) == 3
+    assert run.views["train"].logits.shape[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from byheart.errors import InputRefused, StepFailed
+from byheart.errors import InputRefused
 from byheart.learners.members import Members, balanced
 from byheart.learners.run import Record
 from byheart.learners.userfit import UserFit
@@ -158,12 +158,14 @@ def test_a_model_that_diverged_is_a_failed_member(digits, members):
     assert "NaN or infinite" in run.failed[0][1]
 
 
-def test_all_failing_is_a_failed_step(digits, members):
+def test_where_all_fail_the_run_is_empty_and_says_why(digits, members):
     def fit(x, y, seed):
         raise ValueError(f"no {len(x)}")
 
-    with pytest.raises(StepFailed, match=r"at least one of 4 models.*ValueError: no 84"):
-        UserFit.of(fit).fit(digits, members, RECORD)
+    run = UserFit.of(fit).fit(digits, members, RECORD)
+    assert len(run.members) == 0
+    assert all("ValueError: no 84" in why for _, why in run.failed) and len(run.failed) == 4
+    assert run.views["train"].logits.shape[0] == 0
 
 
 def test_a_wrong_shape_is_an_error_for_all(digits, members):

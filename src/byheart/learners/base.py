@@ -14,7 +14,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import Field
 
 from byheart.levers.base import Lever
 from byheart.records.spec import Spec
@@ -99,9 +101,9 @@ class Network(Learner):
     """A learner made of a torch module: give `build` and `loss`; the loop is not yours (learners/loop.py)."""
 
     fleet: ClassVar[bool] = True
-    epochs: int = 20
-    batch: int = 64
-    lr: float = 0.005
+    epochs: Annotated[int, Field(ge=1)] = 20
+    batch: Annotated[int, Field(ge=1)] = 64
+    lr: Annotated[float, Field(gt=0)] = 0.005
     optimizer: str = "adam"
     schedule: str = "linear"
 

@@ -53,7 +53,6 @@ class Estimator(Learner):
     Raises:
         UnknownName: no such estimator or parameter; the nearest is named.
         InputRefused: a classifier for values, a regressor for classes, or other versions than in the key.
-        StepFailed: no member could be fitted.
 
     Cost: m times a fit.
 
@@ -65,6 +64,7 @@ class Estimator(Learner):
     """
 
     name: ClassVar[str] = "estimator"
+    members_a_step: ClassVar[int] = 4
     cls: str
     params: dict[str, Any] = Field(default_factory=dict)
     releases: dict[str, str] = Field(default_factory=dict)

@@ -29,8 +29,7 @@ class Mlp(Network):
     """
 
     name: ClassVar[str] = "mlp"
-    epochs: int = 20
-    lr: float = 0.004
+    lr: Annotated[float, Field(gt=0)] = 0.004
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = (128,)
     activation: Literal["relu", "gelu", "tanh"] = "relu"
 

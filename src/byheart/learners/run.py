@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from byheart.errors import InputRefused
 from byheart.learners.members import Members
 
 
@@ -103,10 +104,24 @@ class Run:
 
 
 def joined(runs: list[Run]) -> Run:
-    """One run of all the members of `runs`, in order."""
+    """One run of all the members of `runs`, in order.
+
+    Raises:
+        InputRefused: the models of one part gave probabilities, say, and those of another logits.
+    """
     if len(runs) == 1:
         return runs[0]
+    failed = tuple(pair for run in runs for pair in run.failed)
+    seconds = sum(float(run.about.get("cpu_seconds", 0.0)) for run in runs)
+    # a part of which no member could be trained has nothing but its failures
+    runs = [run for run in runs if len(run.members)] or runs[:1]
     first = runs[0]
+    outputs = sorted({str(run.about.get("outputs", "")) for run in runs})
+    if len(outputs) > 1:
+        raise InputRefused(
+            expected="models that all return the same kind of outputs", came=" and ".join(outputs),
+            do="Say which with returns=..., and return it always.",
+        )  # fmt: skip
     views = {
         view: side_by_side([run.views[view] for run in runs if view in run.views]) for view in first.views
     }
@@ -114,14 +129,8 @@ def joined(runs: list[Run]) -> Run:
         np.concatenate([run.members.seeds for run in runs]),
         np.concatenate([run.members.mask for run in runs]),
     )
-    seconds = sum(float(run.about.get("cpu_seconds", 0.0)) for run in runs)
-    return Run(
-        members=members,
-        checkpoints=first.checkpoints,
-        views=views,
-        about={**first.about, "cpu_seconds": seconds},
-        failed=tuple(pair for run in runs for pair in run.failed),
-    )
+    about = {**first.about, "cpu_seconds": seconds}
+    return Run(members, first.checkpoints, views, about, failed)
 
 
 # Where the members stand in each array of Outcomes; checkpoints stand first in all but the logits.
@@ -187,4 +196,6 @@ def outcomes(
             margin[c, j] = label - (top + np.log(np.exp(z - top[:, None]).sum(1)))
     if predicted is not None:
         correct = predicted == y
-    return Outcomes(np.logaddexp(0.0, -margin).astype(np.float32), correct, margin, last, kept)
+    with np.errstate(invalid="ignore"):  # a member that diverged has NaN here and is left out by its learner
+        loss = np.logaddexp(0.0, -margin).astype(np.float32)
+    return Outcomes(loss, correct, margin, last, kept)

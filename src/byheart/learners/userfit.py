@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from pydantic import PrivateAttr
 
-from byheart.errors import ByheartError, InputRefused, StepFailed
+from byheart.errors import ByheartError, InputRefused
 from byheart.learners.base import Learner
 from byheart.learners.code import fingerprint
 from byheart.learners.inputs import checked
@@ -44,7 +44,9 @@ class UserFit(Learner):
 
     Raises:
         InputRefused: the outputs have the wrong shape (an error for all), or the file has changed since.
-        StepFailed: no member could be trained; one that could not, while others could, is in `Run.failed`.
+
+    A member that could not be trained is in `Run.failed`, and its rows are not in the arrays; the study refuses a
+    bank of which no member is left.
 
     Cost: m times the user's training.
 
@@ -56,6 +58,7 @@ class UserFit(Learner):
     """
 
     name: ClassVar[str] = "user-fit"
+    members_a_step: ClassVar[int] = 4
     code: str = ""
     path: str = ""
     qualname: str
@@ -155,7 +158,6 @@ def each(
 
     Raises:
         InputRefused: outputs of the wrong shape or kind.
-        StepFailed: every member failed; the first message.
     """
     start = time.process_time()
     said: list[dict[str, Said]] = []
@@ -181,15 +183,10 @@ def each(
             kept.append(j)
         if progress:
             progress(1)
-    if not kept:
-        raise StepFailed(
-            expected=f"at least one of {len(members)} models to be trained",
-            came=failed[0][1],
-            do="Try the training alone on a part of the data.",
-        )
-    logits = {view: np.stack([one[view][0] for one in said]) for view in data.views}
+    empty = {view: np.zeros((0, len(examples), data.output.k), np.float32) for view, examples in data.views.items()}
+    logits = {view: np.stack([one[view][0] for one in said]) for view in data.views} if said else empty
     predicted = None
-    if all(one[view][1] is not None for one in said for view in data.views):
+    if said and all(one[view][1] is not None for one in said for view in data.views):
         predicted = {view: np.stack([one[view][1] for one in said]) for view in data.views}
     about["cpu_seconds"] = time.process_time() - start
     those = Members(members.seeds[kept], members.mask[kept])

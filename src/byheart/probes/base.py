@@ -106,7 +106,8 @@ class Bank:
         return self.runs[need.key()]
 
     def __contains__(self, need: Need) -> bool:
-        return need.key() in self.runs
+        run = self.runs.get(need.key())
+        return run is not None and len(run.members) > 0
 
     @cached_property
     def duplicates(self) -> np.ndarray:

@@ -13,7 +13,7 @@ from byheart.levers.base import Lever
 from byheart.records.spec import Spec
 from byheart.registry import find, names
 
-TABLES = {".csv", ".tsv", ".txt", ".parquet", ".pq"}
+TABLES = {".csv", ".tsv", ".txt", ".parquet"}
 
 
 def pairs(words: Sequence[str], option: str) -> dict[str, Any]:

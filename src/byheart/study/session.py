@@ -168,6 +168,15 @@ class Session:
             if step.key in failures and step.about["learner"]["name"] == own:
                 which = f"{step.about['start']} to {step.about['stop']}"
                 raise _error(failures[step.key], f"members {which} could not be trained")
+        bank = [step for step in made.train if step.about["learner"]["name"] == own and step.about["share"] < 1]
+        found = [outcome for step in bank if isinstance(outcome := self.ledger.get(step.key), Result)]
+        lost = [str(why) for outcome in found for _, why in outcome.document["failed"]]
+        if bank and len(lost) == sum(step.about["stop"] - step.about["start"] for step in bank):
+            raise StepFailed(
+                expected=f"at least one of {len(lost)} models to be trained",
+                came=lost[0],
+                do="Try the training alone on a part of the data.",
+            )
 
     def _answer(self, key: str, name: str, failure: Failure | None) -> Answer:
         question = next(probe.question for probe in self.probes if probe.name == name)

@@ -1,0 +1,306 @@
+"""Trace: a recorded training, from which every step can be had again.
+
+What was learned from whom at every step? A trace keeps, per step, the ids of the batch (never its contents),
+learning rates, clip factors, random states where noise was drawn, and the weights: all, or every k-th, those
+between replayed bit for bit (CPU, same thread count). `maths/credit.py` and `maths/effect.py` read it.
+
+Weights are one flat vector theta (p,) in the order of `layout`. Step t (0-based) goes from `weights(t)` to
+`weights(t + 1)`; there are `len(trace)` steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from byheart.errors import InputRefused
+from byheart.maths.layout import Layout
+from byheart.maths.losses import Loss, batch_mean, digest_of, loss_digest, per_example
+from byheart.maths.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Part:
+    """One forward and backward pass: `ids` (b,) int64 of the examples, and `share`, so that the gradient is that
+    of share times the mean loss. `state` is the random state before the forward pass, if it drew.
+    """
+
+    ids: Tensor
+    share: float = 1.0
+    state: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step of the optimiser was made of; g groups of parameters.
+
+    Attributes:
+        index: t, from 0.
+        parts: the passes whose gradients were added.
+        rates: learning rates (g,).
+        clips: factor (g,) by which the gradient was multiplied before the optimiser saw it; 1 unclipped.
+        before: weights (p,) before the step.
+        after: weights (p,) after it.
+        second: Adam's second moments v (p,) after the step, not corrected for bias; None under SGD.
+    """
+
+    index: int
+    parts: tuple[Part, ...]
+    rates: tuple[float, ...]
+    clips: tuple[float, ...]
+    before: Tensor
+    after: Tensor
+    second: Tensor | None = None
+
+    @property
+    def ids(self) -> Tensor:
+        """Ids (b,) of all examples of the step, in the order of the parts."""
+        return torch.cat([part.ids for part in self.parts])
+
+    @property
+    def coefficients(self) -> Tensor:
+        """(b,) float64: the batch gradient is the sum of coefficient times example gradient (before clipping)."""
+        return torch.cat([torch.full((len(p.ids),), p.share / len(p.ids), dtype=torch.float64) for p in self.parts])
+
+
+# Weights (stop - start + 1, p) from `start` on, and second moments (stop - start, p) after each step or None.
+Replay = Callable[["Trace", int, int], tuple[Tensor, Tensor | None]]
+
+
+@dataclass
+class Trace:
+    """A recorded training.
+
+    Attributes:
+        module: a copy of the model; its own weights are not read (see `outputs`), its buffers are.
+        modes: name of each submodule -> whether it was in training mode during the steps.
+        x, y: the examples, by reference: tensors (n, ...) or dicts of them.
+        loss: the per-example loss (maths/losses.py).
+        layout: names and shapes of the trained weights.
+        recipe: the optimiser and its constants.
+        every: weights are kept at each `every`-th step and at the end.
+        parts, rates, clips: per step, as in `Step`.
+        kept: step -> `weights` (p,) and the optimiser's tensors (p,) before that step; the last is the end.
+        note: why the trace ends before the training did; empty for a whole one. All of `len(trace)` steps are usable.
+        replay: makes the steps between kept ones again; None is maths/replay.py.
+        digests: of `model`, `data` and `loss` when recording began.
+    """
+
+    module: nn.Module
+    x: Any
+    y: Any
+    loss: Loss
+    layout: Layout
+    recipe: Recipe
+    every: int = 1
+    modes: dict[str, bool] = field(default_factory=dict)
+    parts: list[tuple[Part, ...]] = field(default_factory=list)
+    rates: list[tuple[float, ...]] = field(default_factory=list)
+    clips: list[tuple[float, ...]] = field(default_factory=list)
+    kept: dict[int, dict[str, Tensor]] = field(default_factory=dict)
+    note: str = ""
+    replay: Replay | None = None
+    digests: dict[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """Steps that can be used."""
+        return len(self.parts)
+
+    @property
+    def n(self) -> int:
+        """Number of examples."""
+        return count(self.x)
+
+    def weights(self, t: int) -> Tensor:
+        """Weights (p,) before step t, 0 <= t <= len(trace); replayed where they were not kept."""
+        if t in self.kept:
+            return self.kept[t]["weights"]
+        start = max(k for k in self.kept if k <= t)
+        return self._replayed(start, t)[0][-1]
+
+    def named(self, flat: Tensor) -> dict[str, Tensor]:
+        """Flat weights (..., p) as named tensors (..., *shape)."""
+        return self.layout.named(flat)
+
+    def steps(self, start: int = 0, stop: int | None = None) -> Iterator[Step]:
+        """Steps start..stop - 1 in order; no more than `every` of them are in memory at once."""
+        stop = len(self) if stop is None else stop
+        for first, last in self._segments():
+            if first < stop and last > start:
+                segment = self._segment(first, last)
+                yield from (step for step in segment if start <= step.index < stop)
+
+    def backwards(self) -> Iterator[Step]:
+        """All steps from the last to the first."""
+        for first, last in reversed(self._segments()):
+            yield from reversed(self._segment(first, last))
+
+    def _segments(self) -> list[tuple[int, int]]:
+        marks = sorted(self.kept)
+        return list(zip(marks[:-1], marks[1:], strict=True))
+
+    def _segment(self, first: int, last: int) -> list[Step]:
+        if last == first + 1:
+            weights = [self.kept[first]["weights"], self.kept[last]["weights"]]
+            second = [self.kept[last]["exp_avg_sq"]] if self.recipe.adaptive else [None]
+        else:
+            weights, second = self._replayed(first, last)
+            second = [None] * (last - first) if second is None else second
+        return [
+            Step(t, self.parts[t], self.rates[t], self.clips[t], weights[j], weights[j + 1], second[j])
+            for j, t in enumerate(range(first, last))
+        ]
+
+    def _replayed(self, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
+        from byheart.maths.replay import checked, replay
+
+        return checked(self, start, stop, *(self.replay or replay)(self, start, stop))
+
+    def outputs(self, weights: Tensor | Mapping[str, Tensor], x: Any, part: Part | None = None) -> Any:
+        """What the model gives for x (b, ...) at flat weights (p,) or named tensors.
+
+        In evaluation mode; with `part`, in the modes of training and from the random state of that pass.
+        Differentiable; buffers are not changed for good.
+        """
+        named = self.named(weights) if isinstance(weights, Tensor) else weights
+        with self.mode(part):
+            return called(lambda *a, **k: torch.func.functional_call(self.module, dict(named), a, k), x)
+
+    def losses(self, weights: Tensor | Mapping[str, Tensor], part: Part) -> Tensor:
+        """Training losses (b,) of the examples of a pass, as they were: same modes, same noise."""
+        return per_example(self.loss, self.outputs(weights, take(self.x, part.ids), part), take(self.y, part.ids))
+
+    def batch_loss(self, weights: Tensor | Mapping[str, Tensor], part: Part) -> Tensor:
+        """`share` times the mean loss of a pass; its gradient is the part's addend of the batch gradient."""
+        mean = batch_mean(self.loss, self.outputs(weights, take(self.x, part.ids), part), take(self.y, part.ids))
+        return mean if part.share == 1 else part.share * mean
+
+    @contextmanager
+    def mode(self, part: Part | None) -> Iterator[None]:
+        """The module in evaluation mode, or in the modes and from the random state of a training pass."""
+        for name, submodule in self.module.named_modules():
+            submodule.training = part is not None and self.modes.get(name, True)
+        if part is None or part.state is None:
+            yield
+            return
+        with torch.random.fork_rng(devices=[]):
+            torch.set_rng_state(part.state)
+            yield
+
+    def spread(self, values: Sequence[float], like: Tensor | None = None) -> Tensor:
+        """One value a parameter group (g,) as one value a weight (p,)."""
+        like = self.kept[min(self.kept)]["weights"] if like is None else like
+        return self.layout.spread(values, [group.names for group in self.recipe.groups], like)
+
+    def verify(self) -> None:
+        """Refuses if examples, model or loss are no longer what was recorded; the one that differs is named.
+
+        Raises:
+            InputRefused: `examples`, `model` or `loss` has another digest.
+        """
+        self.match(**digests(self.module, self.layout, self.x, self.y, self.loss))
+
+    def match(self, **found: str) -> None:
+        """Refuses digests that differ from those recorded."""
+        what = {"model": "the model", "data": "the examples (x, y)", "loss": "the per-example loss"}
+        for name, digest in found.items():
+            if self.digests.get(name, digest) != digest:
+                raise InputRefused(
+                    expected=f"{what[name]} that this trace was recorded with, digest {self.digests[name][:12]}",
+                    came=f"{what[name]} with digest {digest[:12]}",
+                    do=f"Give {what[name]} exactly as at recording, or record again.",
+                )
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held: weights, optimiser states, ids, random states; the examples are not ours."""
+        tensors = [tensor for entry in self.kept.values() for tensor in entry.values()]
+        for parts in self.parts:
+            tensors += [part.ids for part in parts] + [part.state for part in parts if part.state is not None]
+        return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+    def save(self, path: Any) -> None:
+        """Write the trace into the folder `path`: maths/tracefile.py."""
+        from byheart.maths.tracefile import save
+
+        save(self, path)
+
+    @classmethod
+    def load(cls, path: Any, module: nn.Module, examples: tuple[Any, Any], loss: Any) -> Trace:
+        """Read a trace that `save` wrote; model, examples and loss are given again: maths/tracefile.py."""
+        from byheart.maths.tracefile import load
+
+        return load(path, module, examples, loss)
+
+
+def trace_bytes(p: int, steps: int, every: int, recipe: Recipe, item: int = 4) -> int:
+    """How much memory does a trace of `steps` steps of p weights take, in bytes, the replayed segment included?
+
+    Kept: p weights, and p for each state of the optimiser (`every` = 1: only Adam's second moment, nothing is
+    replayed), each `every` steps; replayed at a time: `every` + 1 weights and, under Adam, as many second moments.
+
+    Example:
+        >>> trace_bytes(1000, 100, 1, Recipe("SGD", (), {}))
+        404000
+    """
+    states = int(recipe.adaptive) if every == 1 else len(recipe.states)
+    marks = -(-steps // every) + 1
+    segment = 0 if every == 1 else (every + 1) * (1 + recipe.adaptive)
+    return item * p * (marks * (1 + states) + segment)
+
+
+def every_under(p: int, steps: int, recipe: Recipe, limit_bytes: int = 200_000_000, item: int = 4) -> int:
+    """Each how many steps must weights be kept, so that a trace stays under `limit_bytes`? The fewest replays.
+
+    Raises:
+        InputRefused: no spacing fits; the least possible size is said.
+
+    Example:
+        >>> every_under(10_000, 1000, Recipe("SGD", (), {}), 10_000_000)
+        5
+    """
+    for every in range(1, max(steps, 1) + 1):
+        if trace_bytes(p, steps, every, recipe, item) <= limit_bytes:
+            return every
+    least = min(trace_bytes(p, steps, every, recipe, item) for every in range(1, max(steps, 1) + 1))
+    raise InputRefused(
+        expected=f"a trace of at most {limit_bytes / 1e6:.0f} MB",
+        came=f"{p} weights over {steps} steps, which need {least / 1e6:.0f} MB even at the best spacing",
+        do="Allow more memory, or record fewer steps.",
+    )
+
+
+def called(module: Callable[..., Any], x: Any) -> Any:
+    """Outputs of a model: a dict of inputs goes in by name; of a rich output the `logits` are taken."""
+    given = module(**x) if isinstance(x, Mapping) else module(x)
+    if isinstance(given, Tensor):
+        return given
+    return given["logits"] if isinstance(given, Mapping) else getattr(given, "logits", given)
+
+
+def take(values: Any, ids: Tensor) -> Any:
+    """Rows `ids` of a tensor or of each tensor in a dict."""
+    if isinstance(values, Mapping):
+        return {name: value[ids.to(value.device)] for name, value in values.items()}
+    return values[ids.to(values.device)]
+
+
+def count(values: Any) -> int:
+    """Rows of a tensor or of the tensors in a dict."""
+    return len(next(iter(values.values()))) if isinstance(values, Mapping) else len(values)
+
+
+def digests(module: nn.Module, layout: Layout, x: Any, y: Any, loss: Loss) -> dict[str, str]:
+    """Digests of model (structure, trained names and shapes, buffers), data (bytes) and loss (name or code)."""
+    fixed = {name: value for name, value in module.named_buffers()}
+    fixed |= {name: value for name, value in module.named_parameters() if name not in layout.names}
+    return {
+        "model": digest_of(repr(module), layout.names, layout.shapes, fixed),
+        "data": digest_of(x, y),
+        "loss": loss_digest(loss),
+    }
