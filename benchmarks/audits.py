@@ -90,13 +90,16 @@ def main() -> None:
         print(f"{name:<28}{row['code']:>5.0f}{row['wall']:>9.2f}{row['cpu']:>9.2f}{row['tree_mb']:>22.0f}")
     seconds = document["provenance"]["cpu_seconds"]
     print(
-        f"CPU s training {seconds['train']}, measuring {seconds['measure']} ({seconds['measure'] / seconds['train']:.0%} of training)"
+        f"CPU s training {seconds['train']}, measuring {seconds['measure']} "
+        f"({seconds['measure'] / seconds['train']:.0%} of training)"
     )
     print(f"report.html {page / 1e3:.0f} kB, ledger {ledger / 1e6:.0f} MB")
     for probe, name in (
-        ("complexity/bits", "understood_bits_share"), ("complexity/bits", "memorised_bits_share"), ("complexity/bits", "left_bits_share"),
+        ("complexity/bits", "understood_bits_share"), ("complexity/bits", "memorised_bits_share"),
+        ("complexity/bits", "left_bits_share"),
         ("memory/counterfactual", "memorised_share"), ("memory/counterfactual", "reliability_probability"),
-        ("memory/quadrant", "planted_auc"), ("generalization/gap", "train_accuracy"), ("generalization/gap", "test_accuracy"),
+        ("memory/quadrant", "planted_auc"), ("generalization/gap", "train_accuracy"),
+        ("generalization/gap", "test_accuracy"),
         ("generalization/gap", "gap"),
     ):  # fmt: skip
         found = document["findings"][probe]["quantities"][name]

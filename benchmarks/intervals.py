@@ -31,7 +31,8 @@ from byheart.tasks.data import Data, Examples, Output, Truth
 NAMES = (
     ("complexity/bits", "memorised_bits_share"), ("complexity/bits", "understood_bits_share"),
     ("memory/counterfactual", "memorised_share"), ("generalization/gap", "test_accuracy"),
-    ("generalization/gap", "train_accuracy"), ("generalization/gap", "held_out_accuracy"), ("generalization/gap", "gap"),
+    ("generalization/gap", "train_accuracy"), ("generalization/gap", "held_out_accuracy"),
+    ("generalization/gap", "gap"),
 )  # fmt: skip
 
 
@@ -109,7 +110,8 @@ def main() -> None:
     print(f"{os.cpu_count()} cores, one torch thread; {time.process_time() - started:.0f} CPU s")
     print(f"{options.audits} audits of {task!r}, {learner.title(task.draw(0))}, {options.members} members on 70 %")
     print(
-        f"{'quantity':<26}{'truth':>8}{'sd':>8}{'half width':>12}{'covered':>10}{'  95 % of that':<18}{'examples alone':>15}"
+        f"{'quantity':<26}{'truth':>8}{'sd':>8}{'half width':>12}{'covered':>10}"
+        f"{'  95 % of that':<18}{'examples alone':>15}"
     )
     for name in NAMES:
         values = np.array([found[name].value for found, _ in audits])
@@ -123,7 +125,8 @@ def main() -> None:
             alone = f"{np.mean(np.abs(values - truth) <= half):.1%}"
         width = (bounds[:, 1] - bounds[:, 0]).mean() / 2
         print(
-            f"{name[1]:<26}{truth:>8.4f}{values.std(ddof=1):>8.4f}{width:>12.4f}{hits / len(audits):>10.1%}  [{low:.1%}, {high:.1%}]{alone:>15}"
+            f"{name[1]:<26}{truth:>8.4f}{values.std(ddof=1):>8.4f}{width:>12.4f}{hits / len(audits):>10.1%}  "
+            f"[{low:.1%}, {high:.1%}]{alone:>15}"
         )
 
 

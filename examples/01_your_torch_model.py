@@ -21,7 +21,8 @@ def main(members: int = 24) -> bh.Audit:
     print(audit)
     for example in audit.memorised(3):
         print(
-            f"  digit {example.id}, labelled {example.label}: {example.score:.2f} \u00b1 {1.96 * example.standard_error:.2f}"
+            f"  digit {example.id}, labelled {example.label}: {example.score:.2f} \u00b1 "
+            f"{1.96 * example.standard_error:.2f}"
         )
     return audit
 

@@ -60,7 +60,7 @@ def test_public_names_exist_and_are_documented():
 
 def test_an_unknown_public_name_is_refused():
     with pytest.raises(AttributeError, match="no attribute 'audits'"):
-        byheart.audits
+        _ = byheart.audits
 
 
 @pytest.mark.parametrize("kind", sorted(registry.BUILT_IN))
@@ -135,10 +135,10 @@ HEAVY = {"torch", "numpy", "scipy", "pydantic", "sklearn", "altair", "pandas"}
 @pytest.mark.parametrize("words", [["--help"], ["list"], ["list", "task"], ["--version"]])
 def test_the_command_line_starts_without_heavy_packages(words):
     code = (
-        "import sys; sys.argv = ['byheart', *%r]\n"
+        f"import sys; sys.argv = ['byheart', *{words!r}]\n"
         "from byheart.cli.main import main\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert end.code == 0, end.code\n"
-        "print('HEAVY', sorted(set(sys.modules) & %r))" % (words, HEAVY)
+        f"print('HEAVY', sorted(set(sys.modules) & {HEAVY!r}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

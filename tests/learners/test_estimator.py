@@ -174,7 +174,8 @@ def test_a_member_that_fails_is_counted_and_the_rest_goes_on(numbered):
 def test_where_all_fail_the_run_is_empty_and_says_why(numbered, members):
     run = Estimator.of(Sometimes(always=True)).fit(numbered, members, RECORD)
     assert len(run.members) == 0
-    assert all("no convergence" in why for _, why in run.failed) and len(run.failed) == 3
+    assert len(run.failed) == 3
+    assert all("no convergence" in why for _, why in run.failed)
     assert run.views["train"].logits.shape[0] == 0
 
 

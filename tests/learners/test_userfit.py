@@ -164,7 +164,8 @@ def test_where_all_fail_the_run_is_empty_and_says_why(digits, members):
 
     run = UserFit.of(fit).fit(digits, members, RECORD)
     assert len(run.members) == 0
-    assert all("ValueError: no 84" in why for _, why in run.failed) and len(run.failed) == 4
+    assert len(run.failed) == 4
+    assert all("ValueError: no 84" in why for _, why in run.failed)
     assert run.views["train"].logits.shape[0] == 0
 
 

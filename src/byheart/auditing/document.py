@@ -81,7 +81,9 @@ def _subject(session: Session, drawn: Drawn, answers: Answers, data: Any, run: M
         "task": subject.task.name,
         "data": name,
         "learner": learner,
-        "learner_article": "an" if learner[:1] in "AEFHILMNORSXaeiou" and not learner[:1].islower() or learner[:1] in "aeio" else "a",
+        "learner_article": "an"
+        if (learner[:1] in "AEFHILMNORSXaeiou" and not learner[:1].islower()) or learner[:1] in "aeio"
+        else "a",
         "noun": output.noun[0],
         "nouns": output.noun[1],
         "kind": output.kind,
@@ -132,7 +134,13 @@ def _planted(data: Any, findings: Mapping[str, Answer]) -> dict[str, Any] | None
 
 
 def _provenance(
-    request: Request, session: Session, drawn: Drawn, answers: Answers, trial: Trial | None, data: Any, run: Mapping[str, Any]
+    request: Request,
+    session: Session,
+    drawn: Drawn,
+    answers: Answers,
+    trial: Trial | None,
+    data: Any,
+    run: Mapping[str, Any],
 ) -> dict[str, Any]:
     subject = session.subject
     notes = list(request.notes)

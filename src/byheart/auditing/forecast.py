@@ -45,11 +45,18 @@ def forecast(request: Request, out: Path, settings: Mapping[str, Any]) -> dict[s
     if known is None and learner.fleet:
         missing = made.steps
     n, m, k = len(data.train), subject.members, data.output.k
-    train_members = sum(s.about["stop"] - s.about["start"] for s in missing if s.kind == "train" and s.about["learner"]["name"] == learner.name)
+    train_members = sum(
+        s.about["stop"] - s.about["start"]
+        for s in missing
+        if s.kind == "train" and s.about["learner"]["name"] == learner.name
+    )
     each = known.cpu_seconds_a_member if known else None
     source = "measured by a trial here"
     if each is None and learner.fleet:
-        each, source = _estimated(learner, data, subject.share), "estimated from the number of operations, within a factor of 3"
+        each, source = (
+            _estimated(learner, data, subject.share),
+            "estimated from the number of operations, within a factor of 3",
+        )
     seconds = None if each is None else START_SECONDS + train_members * each * MEASURE_PART / request.jobs
     if not missing:
         seconds = 2.0
@@ -63,7 +70,9 @@ def forecast(request: Request, out: Path, settings: Mapping[str, Any]) -> dict[s
         "seconds_source": source if seconds is not None else "unknown: your own training is not timed before it runs",
         "memory_bytes": int(250e6 + 4 * logits + 3 * data.train.x.nbytes),
         "half_width_memorised_bits_share": float(1.96 * SPREAD / np.sqrt(n)),
-        "largest_standard_error_of_a_score": float(0.5 * np.sqrt(1 / (subject.share * m) + 1 / ((1 - subject.share) * m))),
+        "largest_standard_error_of_a_score": float(
+            0.5 * np.sqrt(1 / (subject.share * m) + 1 / ((1 - subject.share) * m))
+        ),
         "n": n,
         "members": m,
         "subject": f"{data.about.get('title', subject.task.name)}, {learner.title(data)}",
@@ -105,8 +114,10 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         f"  steps         {found['steps']}, {found['done']} in the ledger, {found['to_do']} to do",
         f"  time          {time}",
         f"  memory        about {number(found['memory_bytes'] / 1e6, 0)} MB a worker",
-        f"  power         memorised share of the bits to about \u00b1{number(100 * found['half_width_memorised_bits_share'], 1)} points "
-        f"from {count(found['n'])} examples (rule of thumb); a single score to \u00b1{number(1.96 * found['largest_standard_error_of_a_score'], 2)} at worst "
+        "  power         memorised share of the bits to about "
+        f"\u00b1{number(100 * found['half_width_memorised_bits_share'], 1)} points "
+        f"from {count(found['n'])} examples (rule of thumb); a single score to "
+        f"\u00b1{number(1.96 * found['largest_standard_error_of_a_score'], 2)} at worst "
         f"from {found['members']} members",
     ]
     said += [f"  not asked     {probe}: {reason}" for probe, reason in found["not_applicable"].items()]

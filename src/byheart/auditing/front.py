@@ -177,7 +177,9 @@ def run(
             temporary = Path(tempfile.mkdtemp(prefix="byheart-"))
             ledger = temporary
         if unkeyed:
-            reason = f"Not kept: {request.subject.learner.unkeyed_reason}; it runs in this process and nothing is resumed."
+            reason = (
+                f"Not kept: {request.subject.learner.unkeyed_reason}; it runs in this process and nothing is resumed."
+            )
             tell(reason)
             request = replace(request, notes=(*request.notes, reason))
         try:
@@ -219,7 +221,9 @@ def _carried_out(
     if isinstance(kept, Result):
         return kept.document, answers, session
     made = document(request, session, drawn, answers, trial)
-    session.ledger.put(key, Result(made), {"kind": "document", "run": run_id(answers), "title": made["subject"]["title"]})
+    session.ledger.put(
+        key, Result(made), {"kind": "document", "run": run_id(answers), "title": made["subject"]["title"]}
+    )
     return made, answers, session
 
 

@@ -54,7 +54,9 @@ def with_flips(task: Any, share: float | None) -> Any:
     if not share:
         return task
     if not 0 < share < 1:
-        raise UsageError(expected="a share of labels to redraw, above 0 and below 1", came=f"{share}", do="Try --flip 0.05.")
+        raise UsageError(
+            expected="a share of labels to redraw, above 0 and below 1", came=f"{share}", do="Try --flip 0.05."
+        )
     return find("task", "flipped")(task=task, share=share)
 
 
@@ -132,7 +134,9 @@ def from_file(path: Path, options: Mapping[str, Any], returns: str) -> FileSubje
     from byheart.learners.code import load_module
 
     module = load_module(path)
-    given = {name: getattr(module, name, None) for name in ("task", "learner", "x", "y", "x_test", "y_test", "fit", "model")}
+    given = {
+        name: getattr(module, name, None) for name in ("task", "learner", "x", "y", "x_test", "y_test", "fit", "model")
+    }
     if given["task"] is not None:
         learner = given["learner"] if given["learner"] is not None else given["model"]
         if learner is None and given["fit"] is None:

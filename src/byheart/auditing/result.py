@@ -49,7 +49,12 @@ class Audit:
     """What `byheart.audit` found; made from its document, with the columns an example read late from the ledger."""
 
     def __init__(
-        self, document: Mapping[str, Any], findings: Mapping[str, Answer], ledger: Ledger, plan: Plan, temporary: Path | None
+        self,
+        document: Mapping[str, Any],
+        findings: Mapping[str, Answer],
+        ledger: Ledger,
+        plan: Plan,
+        temporary: Path | None,
     ) -> None:
         self._document, self._findings, self._ledger, self._plan = dict(document), dict(findings), ledger, plan
         if temporary is not None:

@@ -36,7 +36,11 @@ def document_of(run: str, out: Path) -> tuple[Path, dict[str, Any]]:
     folder = Path(run) if (Path(run) / "ledger").is_dir() else out
     known = runs(folder)
     if not known:
-        raise UsageError(expected=f"a ledger with a finished audit in {folder}", came="none", do="Run byheart audit first, or name its folder with --out.")
+        raise UsageError(
+            expected=f"a ledger with a finished audit in {folder}",
+            came="none",
+            do="Run byheart audit first, or name its folder with --out.",
+        )
     wanted = known[-1][0] if folder != out or run in {"latest", str(out)} else run
     matches = [name for name, _ in known if name.startswith(wanted)]
     if len(matches) != 1:

@@ -42,7 +42,9 @@ def request_from_words(words: Mapping[str, Any], jobs: str) -> tuple[Request, di
         flip = DEFAULT_FLIPS if flip is None else flip
     wrong = [f"--{name}" for name in TABLE_ONLY if words[name] and task.name != "table"]
     if wrong:
-        raise UsageError(expected=f"a table (.csv or .parquet) for {wrong[0]}", came=subject or "no subject", do="Leave it out.")
+        raise UsageError(
+            expected=f"a table (.csv or .parquet) for {wrong[0]}", came=subject or "no subject", do="Leave it out."
+        )
     wrong = [f"--{name}" for name in FILE_ONLY if words[name] is not None and task.name not in {"table", "arrays"}]
     if words["returns"] != "auto" and not subject.endswith(".py"):
         wrong.append("--returns")
@@ -50,7 +52,9 @@ def request_from_words(words: Mapping[str, Any], jobs: str) -> tuple[Request, di
         raise UsageError(expected=f"data of yours for {wrong[0]}", came=subject or "no subject", do="Leave it out.")
     if words["learner"]:
         if learner is not None:
-            raise UsageError(expected="one learner", came=f"--learner and the one of {subject}", do="Leave --learner out.")
+            raise UsageError(
+                expected="one learner", came=f"--learner and the one of {subject}", do="Leave --learner out."
+            )
         learner = parse.estimator(words["learner"], settings)
         settings = {}
     request = make_request(
@@ -70,7 +74,7 @@ def _jobs(word: str) -> int:
 
 
 def command(words: Mapping[str, Any]) -> str:
-    """The command that asks for the same audit: the subject, the seed, and options that are not as they stand by default.
+    """The command that asks for the same audit: the subject, the seed, and options that differ from their defaults.
 
     The folder is left out: it changes no number, and a page must not carry a path of somebody's machine.
     """

@@ -10,24 +10,50 @@ import typer
 if TYPE_CHECKING:
     from byheart.auditing.request import Request
 
-Subject = Annotated[str, typer.Argument(metavar="[SUBJECT]", help="A task's name, data.csv, .parquet, .npz or my_audit.py. Nothing: embedded images with planted label noise.")]
+Subject = Annotated[
+    str,
+    typer.Argument(
+        metavar="[SUBJECT]",
+        help="A task's name, data.csv, .parquet, .npz or my_audit.py. Nothing: embedded images with planted label noise.",
+    ),
+]
 Target = Annotated[str | None, typer.Option("--target", help="Column of a table to predict.")]
 TaskType = Annotated[str | None, typer.Option("--task", help="classes or values, where it should not be inferred.")]
-Categorical = Annotated[list[str] | None, typer.Option("--categorical", help="Column to read as categories; may be repeated.")]
+Categorical = Annotated[
+    list[str] | None, typer.Option("--categorical", help="Column to read as categories; may be repeated.")
+]
 Drop = Annotated[list[str] | None, typer.Option("--drop", help="Column to leave out; may be repeated.")]
 Missing = Annotated[str | None, typer.Option("--missing", help="refuse or impute missing features.")]
 Split = Annotated[float | None, typer.Option("--split", help="Share held out by hash of the row (0.2).")]
-Flip = Annotated[float | None, typer.Option("--flip", help="Share of training labels to redraw as a control whose truth is known.")]
-Learner = Annotated[str | None, typer.Option("--learner", help="mlp, conv, neighbours, ridge, or a scikit-learn class such as RandomForestClassifier.")]
-Setting = Annotated[list[str] | None, typer.Option("--set", help="Setting of the learner, NAME=VALUE; may be repeated.")]
-LeverOption = Annotated[list[str] | None, typer.Option("--lever", help="weight-decay=0.001, dropout=0.5, label-smoothing=0.1 or early-stop=8; may be repeated.")]
+Flip = Annotated[
+    float | None, typer.Option("--flip", help="Share of training labels to redraw as a control whose truth is known.")
+]
+Learner = Annotated[
+    str | None,
+    typer.Option(
+        "--learner", help="mlp, conv, neighbours, ridge, or a scikit-learn class such as RandomForestClassifier."
+    ),
+]
+Setting = Annotated[
+    list[str] | None, typer.Option("--set", help="Setting of the learner, NAME=VALUE; may be repeated.")
+]
+LeverOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--lever", help="weight-decay=0.001, dropout=0.5, label-smoothing=0.1 or early-stop=8; may be repeated."
+    ),
+]
 Members = Annotated[int, typer.Option("--members", help="Models on random subsets; more make intervals narrower.")]
 Share = Annotated[float, typer.Option("--share", help="Part of the examples that each member sees.")]
 Seed = Annotated[int, typer.Option("--seed", help="The root seed.")]
-Budget = Annotated[str | None, typer.Option("--budget", help="Time to spend, such as 60s or 5m; cuts members, never epochs.")]
+Budget = Annotated[
+    str | None, typer.Option("--budget", help="Time to spend, such as 60s or 5m; cuts members, never epochs.")
+]
 Jobs = Annotated[str, typer.Option("--jobs", help="Worker processes, or auto; changes no number.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
-Returns = Annotated[str, typer.Option("--returns", help="What a model of yours returns: auto, logits, probabilities, labels or values.")]
+Returns = Annotated[
+    str, typer.Option("--returns", help="What a model of yours returns: auto, logits, probabilities, labels or values.")
+]
 Out = Annotated[Path, typer.Option("--out", help="Folder of the report and the ledger.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the document on standard output and nothing else there.")]
 Hide = Annotated[bool, typer.Option("--hide-examples", help="Leave only ids of examples in the report.")]

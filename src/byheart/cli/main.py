@@ -27,7 +27,9 @@ app.command("show")(show)
 app.command("report")(report)
 
 
-@app.callback(epilog="byheart --version prints the version; --debug anywhere shows our own traceback when something breaks.")
+@app.callback(
+    epilog="byheart --version prints the version; --debug anywhere shows our own traceback when something breaks."
+)
 def _root() -> None:
     """Know what your model knows by heart, and what it has understood."""
 

@@ -28,7 +28,12 @@ class Progress:
             from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
             from rich.progress import Progress as Bar
 
-            columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeElapsedColumn())
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.completed}/{task.total}"),
+                TimeElapsedColumn(),
+            )
             self.bar = Bar(*columns, console=Console(stderr=True), transient=True)
 
     def __enter__(self) -> Progress:
@@ -55,6 +60,7 @@ class Progress:
             self.done = self.told = 0
 
     def __call__(self, step: Step, state: str) -> None:
+        """Count one step, unless it was kept from before."""
         if self.quiet or state == "kept":
             return
         self.done += 1

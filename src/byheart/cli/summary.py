@@ -54,26 +54,51 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
             lines.append(_line(label, part, f"of the {_bits(found['reference_bits'])} reference bits of the labels"))
     if "memorised_share" in found:
         share = found["memorised_share"]
-        lines.append(_line("Depend", share, f"of the {subject['nouns']} are right at least 25 points more often when seen; by chance {percent(share.null or 0)}"))
+        lines.append(
+            _line(
+                "Depend",
+                share,
+                f"of the {subject['nouns']} are right at least 25 points more often when seen; by chance {percent(share.null or 0)}",
+            )
+        )
     unit = "accuracy" if subject["kind"] == "classes" else "r2"
     for label, name, words in (
-        ("Seen", f"train_{unit}", "right on labels that were trained on" if unit == "accuracy" else "R2 on values that were trained on"),
-        ("New", f"test_{unit}", f"right on {count(subject['n_test'])} new {subject['nouns']}" if unit == "accuracy" else f"R2 on {count(subject['n_test'])} new {subject['nouns']}"),
+        (
+            "Seen",
+            f"train_{unit}",
+            "right on labels that were trained on" if unit == "accuracy" else "R2 on values that were trained on",
+        ),
+        (
+            "New",
+            f"test_{unit}",
+            f"right on {count(subject['n_test'])} new {subject['nouns']}"
+            if unit == "accuracy"
+            else f"R2 on {count(subject['n_test'])} new {subject['nouns']}",
+        ),
         ("Gap", "gap", "between seen and left out, on the same labels"),
     ):
         if name in found:
             lines.append(_line(label, found[name], words))
     if "reliability_probability" in found:
-        lines.append(_line("Reliable", found["reliability_probability"], "Spearman of the scores of two halves of the members (probability form)"))
+        lines.append(
+            _line(
+                "Reliable",
+                found["reliability_probability"],
+                "Spearman of the scores of two halves of the members (probability form)",
+            )
+        )
     planted = document["planted"]
     if planted and "found" in planted:
         auc = found.get("planted_auc")
         lines.append(
             f"  Planted       {planted['changed']} labels really changed ({planted['redrawn']} redrawn), {planted['found']} found among the "
-            f"{planted['changed']} of largest held-out loss"
-            + (f"; AUC {_text(auc)}" if auc else "")
+            f"{planted['changed']} of largest held-out loss" + (f"; AUC {_text(auc)}" if auc else "")
         )
-    lines += [f"  {v['code']} {v['outcome']:<9} {v['title']}" for v in document["verdicts"] if v["outcome"] in {"issue", "tip", "withheld"}]
+    lines += [
+        f"  {v['code']} {v['outcome']:<9} {v['title']}"
+        for v in document["verdicts"]
+        if v["outcome"] in {"issue", "tip", "withheld"}
+    ]
     for finding in document["findings"].values():
         if finding["status"] == "failed":
             lines.append(f"  failed        {finding['probe']}: {finding['error']}")

@@ -77,7 +77,7 @@ class Subject:
         while a < last:
             grid.append(a)
             a, b = b, a + b
-        return tuple(grid + [last]) if last else (0,)
+        return (*grid, last) if last else (0,)
 
     def bank(self) -> Need:
         """The members on random subsets: the runs that most probes read."""

@@ -72,9 +72,7 @@ def execute(
     return Executed(ran, len(steps) - len(todo), failures)
 
 
-def sound(
-    step: Step, ledger: Ledger, say: Say | None = None, arrays: bool = True, forget: bool = True
-) -> bool:
+def sound(step: Step, ledger: Ledger, say: Say | None = None, arrays: bool = True, forget: bool = True) -> bool:
     """Whether a sound result is there; a damaged one is named and forgotten, so that it is made anew.
 
     With `arrays` the hash of its arrays is checked too, else its document alone.

@@ -16,9 +16,7 @@ from byheart.tasks.data import Column, Data, Examples, Output, Truth
 
 def revive(description: Mapping[str, Any]) -> Any:
     """The spec that `description` (made by `Spec.describe`) holds, nested specs likewise."""
-    fields = {
-        name: _revived(value) for name, value in description.items() if name not in {"kind", "name", "version"}
-    }
+    fields = {name: _revived(value) for name, value in description.items() if name not in {"kind", "name", "version"}}
     return find(description["kind"], description["name"])(**fields)
 
 

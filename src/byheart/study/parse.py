@@ -101,7 +101,7 @@ def seconds(text: str) -> float:
         >>> seconds("1.5m")
         90.0
     """
-    unit = {"s": 1.0, "m": 60.0, "h": 3600.0}.get(text[-1:].lower(), None)
+    unit = {"s": 1.0, "m": 60.0, "h": 3600.0}.get(text[-1:].lower())
     try:
         value = float(text[:-1] if unit else text) * (unit or 1.0)
     except ValueError:

@@ -78,9 +78,7 @@ def _live_learner(learner: Any) -> dict[str, Any]:
     return {} if learner.portable else {"learner": learner}
 
 
-def plan(
-    subject: Subject, probes: Sequence[Probe], settings: Settings, trial: Trial | None
-) -> Plan:
+def plan(subject: Subject, probes: Sequence[Probe], settings: Settings, trial: Trial | None) -> Plan:
     """Every step that the answers of `probes` need; equal steps are one.
 
     `trial` is None for learners without fleets, or when the trial has not run yet: the training steps then
@@ -104,9 +102,7 @@ def plan(
     return made
 
 
-def train_steps(
-    subject: Subject, need: Need, draw: Step, settings: Settings, trial: Trial | None
-) -> list[Step]:
+def train_steps(subject: Subject, need: Need, draw: Step, settings: Settings, trial: Trial | None) -> list[Step]:
     """The chunks of members that give the runs of `need`."""
     learner = find("learner", need.learner)() if need.learner else subject.learner
     fleet = learner.fleet and trial is not None
@@ -133,9 +129,7 @@ def train_steps(
     return steps
 
 
-def _measure_step(
-    subject: Subject, probe: Probe, draw: Step, runs: Mapping[str, list[str]]
-) -> Step:
+def _measure_step(subject: Subject, probe: Probe, draw: Step, runs: Mapping[str, list[str]]) -> Step:
     about = {
         "kind": "measure",
         "probe": described(probe),

@@ -16,7 +16,6 @@ from byheart.ledger.sqlite import SqliteLedger
 from byheart.records.spec import key_of
 from byheart.study.keeping import data_from, data_result, revive
 
-
 AT_ONCE = 32  # the most members that a chunk holds: more do not help the cache, and less is lost when stopped
 TRIAL_SECONDS = 1.5
 

@@ -38,7 +38,8 @@ class WrongLabels(Verdict):
     name: ClassVar[str] = "BH101"
     title: ClassVar[str] = "Labels that look wrong"
     threshold: ClassVar[str] = (
-        f"at least {percent(STRANGE, 0)} of the labels cost models without them more than a blind guess, and at least {percent(FITTED, 0)} of these are given back"
+        f"at least {percent(STRANGE, 0)} of the labels cost models without them more than a blind guess, and at "
+        f"least {percent(FITTED, 0)} of these are given back"
     )
     source: ClassVar[str] = (
         "byheart's own choice: more than even odds; held-out predictions after Northcutt et al. 2021"
@@ -125,7 +126,8 @@ class TooWide(Verdict):
         if share is None or share.interval is None:
             return self.absent("the bit budget")
         half = (share.interval[1] - share.interval[0]) / 2
-        known = f"The memorised share of the bits is known to \u00b1{number(100 * half, 1)} points from {number(share.n)} examples"
+        points = number(100 * half, 1)
+        known = f"The memorised share of the bits is known to \u00b1{points} points from {number(share.n)} examples"
         if half <= HALF_WIDTH:
             return self.say("passed", f"{known}.")
         times = (half / HALF_WIDTH) ** 2
@@ -168,23 +170,27 @@ class Overfitting(Verdict):
             line = f"At the end the held-out loss is less than {percent(RISE, 0)} above its smallest."
             return self.say("passed", line, "Not trained past its best")
         if rise.interval[0] < least:
-            line = f"The held-out loss rises by {_shown(rise)} from its smallest to the end; the interval contains {percent(RISE, 0)}"
-            return self.say("withheld", f"{line} of the smallest, {number(least, 3)}.")
+            line = f"The held-out loss rises by {_shown(rise)} from its smallest to the end"
+            contained = f"the interval contains {percent(RISE, 0)} of the smallest, {number(least, 3)}"
+            return self.say("withheld", f"{line}; {contained}.")
         there = quantity(findings, self.anchor, "best_epoch_test_accuracy")
         end = quantity(findings, self.anchor, "test_accuracy")
         stop = (
-            f" Stopping there, on the trail, {value_text(there)} of new examples are right, against {value_text(end)} at the end: "
+            f" Stopping there, on the trail, {value_text(there)} of new examples are right, against "
+            f"{value_text(end)} at the end: "
             "a hint, since a schedule made to end there would differ."
             if there and end
             else ""
         )
         if best.value == 0:
-            line = f"The held-out loss is smallest before training ({number(smallest, 3)}) and {number(last.value, 3)} at the end."
+            start = f"The held-out loss is smallest before training ({number(smallest, 3)})"
+            line = f"{start} and {number(last.value, 3)} at the end."
             return self.say("tip", line, "Overfitting from the start")
         epoch = number(best.value, 0)
         return self.say(
             "tip",
-            f"The held-out loss is smallest at epoch {epoch} ({number(smallest, 3)}) and rises to {number(last.value, 3)} at the "
+            f"The held-out loss is smallest at epoch {epoch} ({number(smallest, 3)}) and rises to "
+            f"{number(last.value, 3)} at the "
             f"end.{stop}",
             f"Overfitting since epoch {epoch}",
         )

@@ -141,8 +141,9 @@ class Gap(Probe):
         n = held.shape[1]
         found = {
             "held_out_loss": Quantity(
-                value=float(means[-1]), unit=unit, interval=tuple(resampled.mean(len(means) - 1)), null=float(means[0]), n=n,
-                better="low", how="mean held-out loss at the end, as the models say it; interval: bootstrap over examples; "
+                value=float(means[-1]), unit=unit, interval=tuple(resampled.mean(len(means) - 1)), null=float(means[0]),
+                n=n, better="low", how="mean held-out loss at the end, as the models say it; interval: bootstrap "
+                "over examples; "
                 "null: the same before training",
             ),
             "best_epoch": Quantity(
@@ -152,7 +153,8 @@ class Gap(Probe):
             ),
             "held_out_loss_rise": Quantity(
                 value=float(means[-1] - means[best]), unit=unit, interval=(float(low), float(high)), null=0.0, n=n,
-                better="low", how="held-out loss at the end less its smallest over the checkpoints; interval: bootstrap over "
+                better="low", how="held-out loss at the end less its smallest over the checkpoints; interval: "
+                "bootstrap over "
                 "examples at that checkpoint; null: 0",
             ),
         }  # fmt: skip
@@ -180,13 +182,15 @@ class Gap(Probe):
         planted = bank.data.truth.changed
         if planted is not None and planted.any() and test:
             sentences.append(
-                f"Labels changed by us: {count(int(planted.sum()))} of training, none of the new ones, so training labels "
+                f"Labels changed by us: {count(int(planted.sum()))} of training, none of the new ones, so "
+                "training labels "
                 "are harder than new ones; the gap compares the same labels."
             )
         one = quantities.get(f"one_model_test_{unit}")
         if one:
             sentences.append(
-                f"The one model trained on everything: {r2_is}{value_text(one)} {interval_text(one)} on new {bank.noun()}."
+                f"The one model trained on everything: {r2_is}{value_text(one)} {interval_text(one)} on new "
+                f"{bank.noun()}."
             )
         return tuple(sentences)
 
@@ -232,7 +236,8 @@ class Gap(Probe):
             lines=tuple(lines),
             rules=tuple(rules),
             reading=(
-                "Where the lines rise together it learns what holds for all; where only the line of what it saw rises it "
+                "Where the lines rise together it learns what holds for all; where only the line of what it saw "
+                "rises it "
                 "learns by heart. Bands are 95 % intervals over examples; the scale of epochs is logarithmic."
                 if len(points) > 1
                 else "This learner has no epochs: one line a side."
@@ -243,10 +248,13 @@ class Gap(Probe):
     def _how(self, bank: Bank, run: Run, classes: bool) -> tuple[str, ...]:
         what, labels = ("Accuracy", "labels") if classes else ("R2", "values")
         return (
-            f"{what} where seen: over all training {labels} as given, under the members that saw them; where left out: the "
-            f"same {labels} under the members that did not. Gap is the difference. New {bank.noun()}: mean over members and "
+            f"{what} where seen: over all training {labels} as given, under the members that saw them; where "
+            "left out: the "
+            f"same {labels} under the members that did not. Gap is the difference. New {bank.noun()}: mean over "
+            "members and "
             f"test {labels}.",
-            "Intervals: what other examples (exact duplicates together) and another draw of the training set would bring. Rote is right where seen and guesses elsewhere; the Oracle's "
+            "Intervals: what other examples (exact duplicates together) and another draw of the training set "
+            "would bring. Rote is right where seen and guesses elsewhere; the Oracle's "
             "gap is 0.",
             "Fails when near-duplicates stand in for one another. Cost: no training of its own.",
         )
@@ -303,8 +311,8 @@ class Sides:
         if self.classes:
             low, high = max(0.0, low), min(1.0, high)
         return Quantity(
-            value=value, unit=self.unit, interval=(min(low, value), max(high, value)), null=self.chance, n=n, better="high",
-            how=f"{how}; null: {self.chance_words}",
+            value=value, unit=self.unit, interval=(min(low, value), max(high, value)), null=self.chance, n=n,
+            better="high", how=f"{how}; null: {self.chance_words}",
         )  # fmt: skip
 
     def _test_outcome(self) -> np.ndarray | None:
@@ -317,7 +325,7 @@ class Sides:
 
     def courses(self) -> list[tuple]:
         """(label, role, values (c,), low, high) of each line of the chart."""
-        mask, train, test = self.run.members.mask, self.run.views["train"], self.run.views.get("test")
+        mask, test = self.run.members.mask, self.run.views.get("test")
         planted = self.bank.data.truth.changed
         lines: dict[str, list[np.ndarray]] = {"seen": [], "left out": []}
         for c in range(len(self.run.checkpoints)):

@@ -192,14 +192,16 @@ class Counterfactual(Probe):
         out = (~mask).sum(0)
         if bank.data.output.kind == "values":
             score_is = (
-                f"score = (mean squared error on the {bank.noun(1)} of the members that did not see it \u2212 the same of "
+                f"score = (mean squared error on the {bank.noun(1)} of the members that did not see it \u2212 "
+                "the same of "
                 "those that did) / variance of the target"
             )
             poles = "Rote scores about 1 on average, the Oracle 0"
             error = "the variance of each side, shrunk towards that of all examples by two imagined members"
         else:
             score_is = (
-                f"score = share of members right about the {bank.noun(1)} among those that saw it \u2212 the same among "
+                f"score = share of members right about the {bank.noun(1)} among those that saw it \u2212 the "
+                "same among "
                 "those that did not"
             )
             poles = "Rote scores 1 wherever its guess would miss, the Oracle 0"
@@ -207,8 +209,10 @@ class Counterfactual(Probe):
         times = f"{out.min()}" if out.min() == out.max() else f"{out.min()} to {out.max()}"
         return (
             f"{score_is}. Every {bank.noun(1)} was left out by {times} of the {len(mask)} members. {poles}.",
-            f"Interval: what other {bank.noun()} (exact duplicates together) and another draw of the training set would "
-            f"bring. Null: which member saw which {bank.noun(1)} is shuffled, {SHUFFLES} times. Standard error of one score: {error}.",
+            f"Interval: what other {bank.noun()} (exact duplicates together) and another draw of the training "
+            "set would "
+            f"bring. Null: which member saw which {bank.noun(1)} is shuffled, {SHUFFLES} times. Standard error "
+            f"of one score: {error}.",
             f"Fails when too few members left out the {bank.noun(1)}, or near-duplicates stand in for one another. "
             "Cost: no training of its own.",
         )
@@ -231,7 +235,8 @@ class Counterfactual(Probe):
             null=float(np.mean(null)),
             n=len(score),
             better="low",
-            how="mean over training examples of (squared error of members that did not see it - of those that did) over "
+            how="mean over training examples of (squared error of members that did not see it - of those that "
+            "did) over "
             "the variance of the target; interval: over fresh draws of examples and training set; null: masks shuffled",
         )
         order = np.lexsort((bank.data.train.ids, -score))
@@ -261,7 +266,8 @@ class Counterfactual(Probe):
                     x=Axis(title="score at least, in variances of the target"),
                     y=Axis(title=f"share of {bank.noun()}", domain=(0, 1), format="percent"),
                     lines=lines,
-                    reading="How many examples gain at least x from having been in the training set; dashed: by chance.",
+                    reading="How many examples gain at least x from having been in the training set; dashed: by "
+                    "chance.",
                 ),
             ),
             exhibits=(_most_values(bank, order, score, run.views["train"].logits[:, :, 0], mask),),
@@ -314,7 +320,8 @@ def _halving(bank: Bank, share: Quantity, above: np.ndarray, error: np.ndarray) 
     m = bank.subject.members
     if total <= 0 or examples >= total / 4:
         return (
-            f"More members would not halve this interval, {4 * len(above):,} {bank.noun()} would; {4 * m} members would "
+            f"More members would not halve this interval, {4 * len(above):,} {bank.noun()} would; {4 * m} "
+            "members would "
             "halve the error of a single score."
         )
     needed = int(np.ceil(m * (total - examples) / (total / 4 - examples)))
@@ -368,7 +375,8 @@ def _most_values(bank: Bank, order, score, predictions, mask) -> Exhibits:
         ident, y = int(bank.data.train.ids[i]), float(bank.data.train.y[i])
         others = float(predictions[~mask[:, i], i].mean())
         sentence = (
-            f"{bank.noun(1)} {ident}: {bank.data.output.target} {y:.4g}; members without it say {others:.4g} on average; "
+            f"{bank.noun(1)} {ident}: {bank.data.output.target} {y:.4g}; members without it say {others:.4g} on "
+            "average; "
             f"score {number(float(score[i]), 2)}"
         )
         shown.append(

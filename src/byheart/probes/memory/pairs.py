@@ -95,9 +95,11 @@ class Pairs(Probe):
             exhibits=_exhibits(bank, clear),
             how=(
                 f"influence = share of members right about new {bank.noun(1)} j among those that saw training "
-                f"{bank.noun(1)} i \u2212 the same among those that did not. A pair is shown only above the largest of all "
+                f"{bank.noun(1)} i \u2212 the same among those that did not. A pair is shown only above the "
+                "largest of all "
                 f"{count(n * q)} pairs in each of {SHUFFLES} shuffles of the masks (p \u2264 1/{SHUFFLES + 1}).",
-                f"To name single pairs at {THRESHOLD} with one false alarm in twenty takes about {count(needed)} members. "
+                f"To name single pairs at {THRESHOLD} with one false alarm in twenty takes about "
+                f"{count(needed)} members. "
                 "A withheld card keeps its evidence, and says what would lift it; it shows no scale.",
             ),
             reference=self.reference,
@@ -118,10 +120,13 @@ class Pairs(Probe):
         i, j, value = clear[0]
         saw = run.members.mask[:, i]
         return (
-            f"{len(clear)} pair{'s' if len(clear) > 1 else ''} stand{'' if len(clear) > 1 else 's'} clear of chance, the "
-            f"first with {number(value, 2)}: {int(right[saw, j].sum())} of the {int(saw.sum())} members that saw training "
+            f"{len(clear)} pair{'s' if len(clear) > 1 else ''} stand{'' if len(clear) > 1 else 's'} clear of "
+            "chance, the "
+            f"first with {number(value, 2)}: {int(right[saw, j].sum())} of the {int(saw.sum())} members that "
+            "saw training "
             f"{bank.noun(1)} {int(bank.data.train.ids[i])} are right about new {bank.noun(1)} "
-            f"{int(bank.data.views['test'].ids[j])}, and {int(right[~saw, j].sum())} of the {int((~saw).sum())} others.",
+            f"{int(bank.data.views['test'].ids[j])}, and {int(right[~saw, j].sum())} of the {int((~saw).sum())} "
+            "others.",
             "All other pairs are not named: as many reach their influence by chance.",
         )
 
@@ -140,13 +145,15 @@ class Pairs(Probe):
         rows = tuple((number(g, 2), count(int(a)), count(int(b))) for g, a, b in zip(grid, measured, chance))
         return Chart(
             title="Number of pairs by influence",
-            description=f"{count(int(measured[0]))} of {count(pairs)} pairs reach {GRID[0]}, {count(int(chance[0]))} by chance.",
+            description=f"{count(int(measured[0]))} of {count(pairs)} pairs reach {GRID[0]}, "
+            f"{count(int(chance[0]))} by chance.",
             x=Axis(title="estimated influence at least", domain=(0.1, 1.0)),
             y=Axis(title="number of pairs", log=True, format="count"),
             lines=tuple(lines),
             marks=marks,
             reading=(
-                f"How many of the {count(pairs)} pairs reach an influence of x. Where the measured line lies on the dashed "
+                f"How many of the {count(pairs)} pairs reach an influence of x. Where the measured line lies on "
+                "the dashed "
                 "one, single pairs mean nothing."
             ),
             table=Table(columns=("influence at least", "measured", "shuffled once"), rows=rows),

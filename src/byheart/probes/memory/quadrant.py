@@ -11,7 +11,7 @@ from byheart.maths.sides import side_means
 from byheart.maths.statistics import auc, auc_interval, wilson
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.records.chart import Axis, Cell, Chart, Mark, Rule, Table
-from byheart.records.figures import count, number, percent
+from byheart.records.figures import count, number
 from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity
 
@@ -28,8 +28,9 @@ class Quadrant(Probe):
     loss ranks labels likely to be wrong; with planted truth its AUC says how well. It ranks and does not accuse: much
     of what stands high is honest ambiguity.
 
-    Rote knows nothing of unseen labels but how frequent they are: AUC 0.5 where classes are equally frequent. Oracle: 1 where the truth is in the input. Cost: no training of its
-    own. Fails when: many examples of a class are mislabelled alike, for then the others agree with the error.
+    Rote knows nothing of unseen labels but how frequent they are: AUC 0.5 where classes are equally
+    frequent. Oracle: 1 where the truth is in the input. Cost: no training of its own. Fails when: many examples of a
+    class are mislabelled alike, for then the others agree with the error.
     Reference: Northcutt, Jiang and Chuang 2021, Confident learning, section 3 (held-out predictions).
 
     Example:
@@ -105,15 +106,17 @@ class Quadrant(Probe):
         fit = float(fitted[order[:suspicious]].mean())
         found = {
             "strange_share": Quantity(
-                value=float(strange.mean()), unit="share", interval=tuple(wilson(int(strange.sum()), n)), null=None, n=n,
-                better="low",
-                how="share of labels with a held-out loss above that of a blind guess (log2 k bits); interval: Wilson; no "
+                value=float(strange.mean()), unit="share", interval=tuple(wilson(int(strange.sum()), n)), null=None,
+                n=n, better="low",
+                how="share of labels with a held-out loss above that of a blind guess (log2 k bits); interval: "
+                "Wilson; no "
                 "null: a model that knows nothing sits at the line itself",
             ),
             "strange_fitted": Quantity(
-                value=fit, unit="share", interval=tuple(wilson(round(fit * suspicious), suspicious)), null=1 / bank.data.output.k,
-                n=suspicious, better="low",
-                how=f"of the {_labels(suspicious)} of largest held-out loss, the share that members that saw them give back; "
+                value=fit, unit="share", interval=tuple(wilson(round(fit * suspicious), suspicious)),
+                null=1 / bank.data.output.k, n=suspicious, better="low",
+                how=f"of the {_labels(suspicious)} of largest held-out loss, the share that members that saw "
+                "them give back; "
                 "interval: Wilson; null: a guess, 1/k",
             ),
         }  # fmt: skip
@@ -164,7 +167,8 @@ class Quadrant(Probe):
             )
             if unfitted:
                 sentences.append(
-                    f"Of the {count(int(planted.sum()))} labels we changed, {count(unfitted)} were given back by fewer than "
+                    f"Of the {count(int(planted.sum()))} labels we changed, {count(unfitted)} were given back "
+                    "by fewer than "
                     "half of the members that saw them: not memorised, only wrong."
                 )
         both = int((strange & high).sum())
@@ -215,7 +219,8 @@ class Quadrant(Probe):
                 Rule(axis="y", at=THRESHOLD),
             ),
             reading=(
-                f"Right of the dashed line, models that never saw the {bank.noun(1)} bet against its label; above the other, "
+                f"Right of the dashed line, models that never saw the {bank.noun(1)} bet against its label; "
+                "above the other, "
                 "seeing it made the difference."
                 + (" Rings are the labels we redrew." if planted is not None else "")
                 + (" Squares count the others (stronger is more, on a log scale)." if cells else "")
@@ -247,16 +252,20 @@ class Quadrant(Probe):
 
     def _how(self, bank: Bank, blind: float, planted) -> tuple[str, ...]:
         parts = [
-            f"Across: mean over the members that did not see the {bank.noun(1)} of \u2212log2 p(label), as the models say it. "
-            f"Up: the memorisation score. The dashed lines stand at {number(blind, 2)} bits (a blind guess) and at {THRESHOLD}."
+            f"Across: mean over the members that did not see the {bank.noun(1)} of \u2212log2 p(label), as the "
+            "models say it. "
+            f"Up: the memorisation score. The dashed lines stand at {number(blind, 2)} bits (a blind guess) and "
+            f"at {THRESHOLD}."
         ]
         if planted is not None:
             parts.append(
-                "AUC is the probability that a redrawn label has the larger held-out loss of a random pair; interval by "
+                "AUC is the probability that a redrawn label has the larger held-out loss of a random pair; "
+                "interval by "
                 "bootstrap within each group, 1,000 draws. Null 0.5. Rote 0.5, Oracle 1."
             )
         parts.append(
-            f"Fails when many {bank.noun()} of a class are mislabelled alike: then the others agree with the error. Cost: "
+            f"Fails when many {bank.noun()} of a class are mislabelled alike: then the others agree with the "
+            "error. Cost: "
             "no training of its own."
         )
         return tuple(parts)
@@ -283,7 +292,8 @@ def _exhibit(bank: Bank, i: int, score, held_out, logits, mask) -> Exhibit:
     label, said = classes[int(bank.data.train.y[i])], classes[int(votes.argmax())]
     ident = int(bank.data.train.ids[i])
     sentence = (
-        f"{bank.noun(1)} {ident}: labelled {label}; {int(votes.max())} of {int(out.sum())} members without it say {said}; "
+        f"{bank.noun(1)} {ident}: labelled {label}; {int(votes.max())} of {int(out.sum())} members without it "
+        f"say {said}; "
         f"held-out {number(float(held_out[i]), 1)} bits; score {number(float(score[i]), 2)}"
     )
     return Exhibit(id=ident, lines=(label, said, f"{int(votes.max())} of {int(out.sum())}"), sentence=sentence)

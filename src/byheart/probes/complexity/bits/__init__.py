@@ -13,8 +13,8 @@ from byheart.maths.sides import side_means
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.complexity.bits.budget import Budgets, measured_budget
 from byheart.probes.complexity.bits.standing import balance_of, budget_chart, shares
-from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.figures import bits, count, number, percent
+from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity
 
 # Below this many bits a label, changed labels are not bet against: who knows nothing is at 0.
@@ -127,7 +127,8 @@ class Bits(Probe):
                 else ""
             )
             sentences.append(
-                f"Over the labels we changed ({count(int(planted.sum()))}), understood is {number(wrong, 2)} bits a label{against}."
+                f"Over the labels we changed ({count(int(planted.sum()))}), understood is {number(wrong, 2)} "
+                f"bits a label{against}."
             )
         if one_model:
             sentences.append(one_model)

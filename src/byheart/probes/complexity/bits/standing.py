@@ -163,7 +163,8 @@ def _sentence(trail: list[Waypoint], budget: Budgets) -> str:
         change = "did not grow" if fell < NOTHING else f"fell by {number(100 * fell, 1)} points"
         return (
             f"It understood first, then learned by heart: after epoch "
-            f"{best.epoch} memory grew from {percent(best.memorised, 0)} to {percent(end.memorised, 0)}, understanding {change}."
+            f"{best.epoch} memory grew from {percent(best.memorised, 0)} to {percent(end.memorised, 0)}, "
+            f"understanding {change}."
         )
     grows = best.epoch == end.epoch and end.understood - trail[-2].understood > NOTHING
     growth = "was still growing at" if grows else "no longer grew towards"
@@ -201,8 +202,10 @@ def budget_chart(bank: Bank, code: BankCode) -> Chart:
         rules=(Rule(axis="x", at=blind, label=f"a blind guess needs {number(blind, 2)}"),),
         bars=tuple(bars),
         reading=(
-            f"Grey ends where models stand that saw the {target}, orange where those stand that did not, blue where a blind "
-            f"guess stands. Where blue runs back to the left, models without the {target} do worse than a blind guess: they "
+            f"Grey ends where models stand that saw the {target}, orange where those stand that did not, blue "
+            "where a blind "
+            f"guess stands. Where blue runs back to the left, models without the {target} do worse than a blind "
+            "guess: they "
             "bet against it, and only memory can pay the difference."
         ),
         table=Table(columns=(f"bits a {target}", "understood", "memorised", "left"), rows=tuple(rows)),
