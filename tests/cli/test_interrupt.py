@@ -35,6 +35,11 @@ def fit(x, y, seed):
 """
 
 
+def heeding_interrupts() -> None:
+    """A child of a background job inherits a SIGINT that is ignored, and would never be interrupted."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def _start(folder, jobs):
     return subprocess.Popen(
         [sys.executable, "-m", "byheart.cli.main", *WORDS, "--jobs", str(jobs)],
@@ -44,6 +49,7 @@ def _start(folder, jobs):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,  # a process group of its own, as of a shell's command
+        preexec_fn=heeding_interrupts,
     )
 
 

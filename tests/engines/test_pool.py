@@ -23,6 +23,11 @@ def pool():
     pool.close()
 
 
+def heeding_interrupts() -> None:
+    """A child of a background job inherits a SIGINT that is ignored, and would never be interrupted."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def script(folder, body, *words, **more):
     """Start a script of its own file, as a user would."""
     path = folder / "script.py"
@@ -34,6 +39,7 @@ def script(folder, body, *words, **more):
         stderr=subprocess.PIPE,
         text=True,
         **more,
+        preexec_fn=heeding_interrupts,
     )
 
 

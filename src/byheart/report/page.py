@@ -23,19 +23,17 @@ def render(document: dict) -> str:
     Raises:
         InputRefused: the document is of another schema.
     """
+    data = embedded(document)
+    digest = hashlib.sha256(data.encode()).hexdigest()
+    return styled("page.html", story=story(document), data=Markup(data), digest=digest)
+
+
+def styled(template: str, **parts: object) -> str:
+    """A template of ours with the one style and the one script of every page."""
     script, style = _read("page.js").strip(), _read("page.css").strip()
-    return (
-        _templates()
-        .get_template("page.html")
-        .render(
-            story=story(document),
-            style=Markup(style),
-            script=Markup(script),
-            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-            data=Markup(embedded(document)),
-            digest=hashlib.sha256(embedded(document).encode()).hexdigest(),
-        )
-    )
+    mark = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    made = _templates().get_template(template)
+    return made.render(style=Markup(style), script=Markup(script), script_hash=mark, **parts)
 
 
 def embedded(document: dict) -> str:

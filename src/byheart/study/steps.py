@@ -108,7 +108,7 @@ def _draw(step: Step, ledger: Ledger) -> Result:
 
 
 @contextlib.contextmanager
-def _threads(count: int) -> Iterator[None]:
+def fixed_threads(count: int) -> Iterator[None]:
     """Intra-op threads fixed while a step runs: the count is part of its key."""
     import torch
     from threadpoolctl import threadpool_limits
@@ -128,7 +128,7 @@ def _trial(step: Step, ledger: Ledger) -> Result:
 
     about = step.about
     data, learner = load_data(about["draw"], ledger), _spec(step, "learner")
-    with _threads(about["threads"]):
+    with fixed_threads(about["threads"]):
         chosen = choose(
             learner, data, [revive(lever) for lever in about["levers"]], AT_ONCE, about["device"], TRIAL_SECONDS
         )
@@ -147,7 +147,7 @@ def _train(step: Step, ledger: Ledger) -> Result:
     record = Record(tuple(about["checkpoints"]), trail=about["trail"])
     levers = [revive(lever) for lever in about["levers"]]
     started = time.process_time()
-    with _threads(about["threads"]):
+    with fixed_threads(about["threads"]):
         run = _spec(step, "learner").fit(
             data, members.take(about["start"], about["stop"]), record, levers,
             way=about["way"], device=about["device"],

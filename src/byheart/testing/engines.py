@@ -207,6 +207,11 @@ class _Nameless(Exception):
         raise RuntimeError("an exception without a text")
 
 
+def heeding_interrupts() -> None:
+    """A child of a background job inherits a SIGINT that is ignored, and would never be interrupted."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def _start(recipe: str, folder: Path) -> subprocess.Popen[str]:
     script = folder / "driver.py"
     script.write_text(_SCRIPT.format(recipe=recipe, folder=str(folder)))
@@ -217,6 +222,7 @@ def _start(recipe: str, folder: Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=heeding_interrupts,
     )
 
 
