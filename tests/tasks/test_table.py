@@ -45,7 +45,7 @@ def test_an_odd_file_is_read(odd):
     assert data.output.columns == (
         Column("Größe in m", "number"),
         Column("Preis", "number"),
-        Column("Datum", "number"),
+        Column("Datum", "date"),
         Column("aktiv", "category", ("ja", "nein")),
         Column("Farbe", "category", ("blau", "grün", "rot; hell")),
         Column("Farbe (2)", "category", ("a", "b")),
