@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from byheart.auditing.front import audit
     from byheart.auditing.result import Audit
     from byheart.errors import ByheartError, InputRefused, UsageError
+    from byheart.learners.recording import record
     from byheart.records.finding import Finding
     from byheart.records.quantity import Quantity
 
@@ -23,6 +24,8 @@ _PUBLIC = {
     # the front door
     "audit": "byheart.auditing.front",
     "Audit": "byheart.auditing.result",
+    # your own loop, recorded step by step
+    "record": "byheart.learners.recording",
     # what it finds
     "Finding": "byheart.records.finding",
     "Quantity": "byheart.records.quantity",
@@ -32,7 +35,7 @@ _PUBLIC = {
     "UsageError": "byheart.errors",
 }
 
-__all__ = ["Audit", "ByheartError", "Finding", "InputRefused", "Quantity", "UsageError", "audit"]
+__all__ = ["Audit", "ByheartError", "Finding", "InputRefused", "Quantity", "UsageError", "audit", "record"]
 
 
 def __getattr__(name: str) -> Any:

@@ -17,9 +17,12 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "flipped": ("byheart.tasks.flipped:Flipped", "any of these with a share of the labels redrawn (--flip)"),
         "arrays": ("byheart.tasks.arrays:Arrays", "your own arrays: bh.audit((x, y)) or data.npz"),
         "table": ("byheart.tasks.table:Table", "your own table: data.csv or data.parquet with --target"),
+        "text": ("byheart.tasks.text:Text", "any text in passages: text.txt, or Python's own manual"),
+        "canaries": ("byheart.tasks.canaries:Canaries", "a text with random secrets planted a known number of times"),
     },
     "learner": {
         "mlp": ("byheart.learners.mlp:Mlp", "multilayer perceptron, trained in fleets"),
+        "transformer": ("byheart.learners.transformer:Transformer", "small decoder for text, byte by byte"),
         "conv": ("byheart.learners.conv:Conv", "small convolutional network for images"),
         "neighbours": ("byheart.learners.neighbours:Neighbours", "k nearest neighbours in closed form"),
         "ridge": ("byheart.learners.ridge:Ridge", "ridge regression on values or one-hot labels, closed form"),
@@ -45,6 +48,22 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "memory/quadrant": (
             "byheart.probes.memory.quadrant:Quadrant",
             "Is a strange label memorised, or was it never fitted?",
+        ),
+        "memory/membership": (
+            "byheart.probes.memory.membership:Membership",
+            "Can somebody who holds the model tell who was in the training set?",
+        ),
+        "memory/duplicates": (
+            "byheart.probes.memory.duplicates:Duplicates",
+            "Is an example there twice, in training or in the test?",
+        ),
+        "memory/order": (
+            "byheart.probes.memory.order:Order",
+            "In what order is it learned, and which cheap sign of it stands in for memorisation?",
+        ),
+        "memory/exposure": (
+            "byheart.probes.memory.exposure:Exposure",
+            "Can planted secrets be read back from the model, and how often must it have seen them?",
         ),
         "generalization/gap": (
             "byheart.probes.generalization.gap:Gap",
@@ -75,7 +94,7 @@ def names(kind: str) -> dict[str, str]:
 
     Example:
         >>> sorted(names("task"))
-        ['arrays', 'digits', 'fashion', 'flipped', 'modular', 'table']
+        ['arrays', 'canaries', 'digits', 'fashion', 'flipped', 'modular', 'table', 'text']
     """
     if kind not in BUILT_IN:
         raise unknown_name("kind", kind, BUILT_IN)

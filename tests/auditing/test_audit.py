@@ -17,6 +17,9 @@ from byheart.auditing.front import probes
 from byheart.errors import ByheartError, InputRefused, StepFailed
 from byheart.records.finding import Finding
 
+# nothing was planted in a text; no learning in epochs
+ELSEWHERE = {"memory/exposure", "memory/order"}
+
 
 @pytest.fixture
 def audit(quick):
@@ -49,7 +52,7 @@ def test_findings_are_one_a_probe(audit):
     assert list(audit.findings) == [probe.name for probe in probes()]
     for name, answer in audit.findings.items():
         assert answer.probe == name
-        assert isinstance(answer, bh.Finding)
+        assert isinstance(answer, bh.Finding) or name in ELSEWHERE
 
 
 def test_the_document_is_json_and_no_view(audit):
@@ -178,7 +181,8 @@ def test_an_estimator_that_only_names_classes(quick):
     assert audit.to_dict()["subject"]["outputs"] == "scores"
     audit = quick(fit=lambda x, y, seed: _Named(DecisionTreeClassifier(random_state=seed).fit(x, y)))
     assert audit.to_dict()["subject"]["outputs"] == "labels"
-    assert all(isinstance(answer, Finding) for answer in audit.findings.values())
+    others = {name for name, answer in audit.findings.items() if not isinstance(answer, Finding)}
+    assert others <= ELSEWHERE
 
 
 class _Named:
@@ -269,7 +273,8 @@ def test_training_of_the_users_that_gives_a_module(quick):
     audit = quick(fit=fit)
     subject = audit.to_dict()["subject"]
     assert (subject["outputs"], subject["parameters"]) == ("logits", 8)
-    assert all(isinstance(answer, Finding) for answer in audit.findings.values())
+    others = {name for name, answer in audit.findings.items() if not isinstance(answer, Finding)}
+    assert others <= ELSEWHERE
 
 
 def test_training_that_fails_on_some_subsets_is_counted_and_the_rest_goes_on(quick):

@@ -11,16 +11,20 @@ import pytest
 
 from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
+from byheart.learners.run import outcomes
 from byheart.probes.complexity.bits import Bits
 from byheart.probes.generalization.gap import Gap
 from byheart.probes.memory.counterfactual import Counterfactual
+from byheart.probes.memory.duplicates import Duplicates
+from byheart.probes.memory.membership import Membership
+from byheart.probes.memory.order import Order
 from byheart.probes.memory.pairs import Pairs
 from byheart.probes.memory.quadrant import Quadrant
 from byheart.registry import find
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.digits import Digits
 from byheart.tasks.flipped import Flipped
-from byheart.testing.probes import ProbeSuite, bank_of
+from byheart.testing.probes import Merged, ProbeSuite, bank_of
 
 NOISY = Flipped(task=Digits(n=200), share=0.2)
 
@@ -64,6 +68,7 @@ class TestPairs(OnNoisyDigits):
 class TestQuadrant(OnNoisyDigits):
     needs = ("classes",)
     dosed_quantity = "strange_share"
+    doses = (0.0, 0.1, 0.2)  # with half of the labels random no model can bet against one
     # 4 standard errors of an AUC of 0.5 with about 54 redrawn and 246 other labels: 4 sqrt(301 / (12 * 54 * 246))
     pole_tolerance = 0.174
 
@@ -74,6 +79,74 @@ class TestQuadrant(OnNoisyDigits):
     def pole(self, probe, name):
         """Classes equally frequent: otherwise a lookup table finds redrawn labels by their rarity."""
         return bank_of(probe, Flipped(task=Digits(n=300), share=0.2), find("learner", name)())
+
+
+class TestMembership(OnNoisyDigits):
+    @pytest.fixture(scope="class")
+    def probe(self):
+        return Membership()
+
+
+class TestDuplicates(OnNoisyDigits):
+    """Its poles and its dose are data, whatever the model: all different, all copies, more and more copies."""
+
+    doses = (0.0, 0.1, 0.3)
+    # it has no sides: an example that all members saw may still be there twice
+    test_8_one_sided_examples_are_not_applicable = None
+
+    @pytest.fixture(scope="class")
+    def probe(self):
+        return Duplicates()
+
+    def copied(self, probe, share):
+        """The share `share` of 100 rows are copies of one another, two by two, one of each pair with another label."""
+        rng = np.random.default_rng(0)
+        x, y = rng.normal(size=(100, 5)), np.arange(100) % 2
+        half = round(50 * share)
+        x[half : 2 * half] = x[:half]
+        task = Arrays.of(x, y, rng.normal(size=(30, 5)), np.arange(30) % 2, task="classes")
+        return bank_of(probe, task, Neighbours(), members=12)
+
+    @pytest.fixture(scope="class")
+    def bank(self, probe):
+        return self.copied(probe, 0.2)
+
+    def pole(self, probe, name):
+        return self.copied(probe, 1.0 if name == "all copies" else 0.0)
+
+    def dosed(self, probe, dose):
+        return self.copied(probe, dose)
+
+
+class TestOrder(OnNoisyDigits):
+    """Its poles are orders: one that has nothing to do with memory, and one in which what is by heart comes last."""
+
+    needs = ("classes",)
+    dosed_quantity = "first_learned"
+    pole_tolerance = 4 / np.sqrt(200)  # 4 standard errors of a rank correlation of 0
+
+    @pytest.fixture(scope="class")
+    def probe(self):
+        return Order()
+
+    def pole(self, probe, name):
+        """Member by member: right from a stage on where seen; where not, the less likely the later the stage, or not so."""
+        bank = bank_of(probe, Digits(n=200), Mlp(hidden=(8,), epochs=8), members=32, way="stacked")
+        rng, n = np.random.default_rng(0), 200
+        stage = np.arange(n) % 5 + 1
+        hard = (stage if name == "by heart last" else rng.permutation(stage)) / 6
+        need = bank.subject.bank()
+        run, y = bank[need], bank.data.train.y
+        mask, late = run.members.mask, np.arange(6)[:, None, None] >= stage
+        margin = np.where(mask, np.where(late, 4.0, -4.0), np.log(1 - hard) - np.log(hard))
+        logits = np.zeros((*margin.shape, 10))
+        logits[..., np.arange(n), y] = margin + np.log(9)
+        kept = outcomes(logits, y, "classes", trail=False)
+        return replace(bank, runs={**bank.runs, need.key(): replace(run, views={**run.views, "train": kept})})
+
+    def dosed(self, probe, dose):
+        task = Flipped(task=Merged(n=200), share=dose)
+        return bank_of(probe, task, Mlp(hidden=(32,), epochs=20, lr=0.01), members=12, way="stacked")
 
 
 class TestGap(OnNoisyDigits):
@@ -106,6 +179,20 @@ class TestCounterfactualOnValues(OnValues, ProbeSuite):
     @pytest.fixture(scope="class")
     def probe(self):
         return Counterfactual()
+
+
+class TestMembershipOnValues(OnValues, ProbeSuite):
+    @pytest.fixture(scope="class")
+    def probe(self):
+        return Membership()
+
+
+class TestDuplicatesOnValues(OnValues, ProbeSuite):
+    test_8_one_sided_examples_are_not_applicable = None
+
+    @pytest.fixture(scope="class")
+    def probe(self):
+        return Duplicates()
 
 
 class TestGapOnValues(OnValues, ProbeSuite):

@@ -426,3 +426,112 @@ def test_a_file_that_is_gone_leaves_no_digest(folder):
     fingerprint(fit)  # its source is in the line cache now
     (folder.path / "other.py").unlink()
     assert "other.py cannot be read" in fingerprint(fit).reason
+
+
+class Named(list):
+    pass
+
+
+class Whole(int):
+    pass
+
+
+class Scaled(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale, self.inner = 1.0, nn.Linear(2, 2)
+
+
+class Wrapper:
+    """A decorator of the user's, which takes its function's name on."""
+
+    def __init__(self, function, rate):
+        self.rate = rate
+        functools.update_wrapper(self, function)
+
+    def __call__(self, x):
+        return x
+
+
+def _with(value, name, new):
+    def change():
+        setattr(value, name, new)
+
+    return value, change
+
+
+def _masked():
+    value = np.ma.MaskedArray([1.0, 2.0], mask=[False, False])
+    return value, lambda: value.__setitem__(0, np.ma.masked)
+
+
+def _hooked(deep):
+    value = Scaled()
+    part = value.inner if deep else value
+    return value, lambda: part.register_forward_hook(lambda module, given, out: out * 9)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: _with(Named([1]), "extra", 2),
+        lambda: _with(Scaled(), "scale", 100.0),
+        lambda: _with(torch.nn.Parameter(torch.ones(2)), "requires_grad", False),
+        lambda: _with(Wrapper(square, 1), "rate", 2),
+        lambda: _with(lambda x: x, "rate", 2),
+        lambda: _hooked(False),
+        lambda: _hooked(True),
+        _masked,
+    ],
+)
+def test_what_is_set_at_run_time_counts(make):
+    value, change = make()
+    before, again = fingerprint(closing_over(value)), fingerprint(closing_over(value))
+    assert before.digest, before.reason
+    assert before.digest == again.digest
+    change()
+    after = fingerprint(closing_over(value))
+    assert after.digest != before.digest
+
+
+def test_numbers_of_a_class_of_the_users_own_enter_by_value():
+    assert fingerprint(closing_over(Whole(1))).digest != fingerprint(closing_over(Whole(2))).digest
+
+
+@pytest.mark.parametrize("read", [
+    "import conf\ndef fit(x): return conf.DEPTH\n",
+    "import conf\ndef fit(x): return conf.depth()\n",
+    "def fit(x):\n    import conf\n    return conf.DEPTH\n",
+    "def fit(x):\n    from conf import DEPTH\n    return DEPTH\n",
+    "from conf import depth\ndef fit(x): return depth()\n",
+    "import conf\ndef fit(x): return getattr(conf, 'DE' + 'PTH')\n",
+    "import conf\ndef first(x): return conf.depth\ndef fit(x): return first(x), conf.NET\n",
+])  # fmt: skip
+def test_what_is_read_of_a_local_module_enters_by_value(folder, read):
+    conf = "import types\nDEPTH = 2\nNET = types.SimpleNamespace(rate=1)\ndef depth(): return DEPTH\n"
+    fit = folder.write(main=read, conf=conf).fresh()
+    before = fingerprint(fit)
+    assert before.digest, before.reason
+    sys.modules["conf"].DEPTH = 10
+    sys.modules["conf"].NET.rate = 2
+    assert fingerprint(fit).digest != before.digest
+
+
+@pytest.mark.parametrize("value", [
+    torch.zeros(2).to_sparse(), torch.empty(2, device="meta"), np.frompyfunc(square, 1, 1), np.vectorize(square),
+])  # fmt: skip
+def test_what_has_more_to_it_than_can_be_read_leaves_no_digest(value):
+    code = fingerprint(closing_over(value))
+    assert code.digest is None
+    assert "value" in code.reason
+
+
+def test_small_floats_are_read():
+    a, b = (fingerprint(closing_over(torch.full((2,), v).to(torch.float8_e5m2))).digest for v in (1.0, 2.0))
+    assert a
+    assert a != b
+
+
+def test_computed_names_leave_no_digest(folder):
+    fit = folder.write(main="N = 1\ndef fit(x): return globals()['N']\n").fresh()
+    assert "calls globals" in fingerprint(fit).reason

@@ -22,6 +22,7 @@ from byheart.errors import InputRefused, UnknownName, UsageError
 from byheart.learners.estimator import Estimator
 from byheart.learners.members import Members, balanced
 from byheart.learners.run import Record
+from byheart.tasks.arrays import Arrays
 from byheart.tasks.data import Column, Data, Examples, Output, Truth
 from byheart.tasks.digits import Digits
 
@@ -259,3 +260,41 @@ def test_progress_counts_every_member(digits, members):
     seen = []
     Estimator.of(KNeighborsClassifier()).fit(digits, members, RECORD, progress=seen.append)
     assert seen == [1, 1, 1]
+
+
+def _arrays(width, missing="refuse"):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, width)) * 1000 + 5000
+    y = (x[:, 0] > 5000).astype(int)
+    if missing == "impute":
+        x[::7, 1] = np.nan
+    return Arrays.of(x, y, missing=missing).draw(0)
+
+
+@pytest.mark.parametrize("width", [2, 12, 13, 20])
+@pytest.mark.parametrize("missing", ["refuse", "impute"])
+def test_arrays_go_in_as_they_are_whatever_their_width(width, missing):
+    data = _arrays(width, missing)
+    members = balanced(len(data.train), 3, 0.7, 0)
+    run = Estimator.of(KNeighborsClassifier(3)).fit(data, members, RECORD)
+    for j, seen in enumerate(members.mask):
+        imputer = SimpleImputer(strategy="median").fit(data.train.x[seen])
+        train, test = imputer.transform(data.train.x), imputer.transform(data.views["test"].x)
+        model = KNeighborsClassifier(3).fit(train[seen], data.train.y[seen])
+        correct = model.predict(test) == data.views["test"].y
+        np.testing.assert_array_equal(run.views["test"].correct[0, j], correct)
+    assert ("median" in run.about["inputs"]) == (missing == "impute")
+    assert run.about["inputs"].startswith("as given")
+
+
+def test_the_instance_given_is_the_one_that_runs(digits, members):
+    """Its class is changed at run time; its file does not say so."""
+    learner = Estimator.of(Sometimes(always=False, first=-7.0))
+    kept = Sometimes.predict
+    try:
+        Sometimes.predict = lambda self, x: np.ones(len(x), int)
+        run = Estimator.of(Sometimes(first=-7.0)).fit(digits, members, RECORD)
+        assert Estimator.of(Sometimes(first=-7.0)).key() != learner.key()
+    finally:
+        Sometimes.predict = kept
+    np.testing.assert_array_equal(run.views["test"].correct[0, 0], digits.views["test"].y == 1)

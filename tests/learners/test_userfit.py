@@ -10,8 +10,10 @@ from torch import nn
 
 from byheart.errors import InputRefused
 from byheart.learners.members import Members, balanced
+from byheart.learners.module import FromFactory
 from byheart.learners.run import Record
 from byheart.learners.userfit import UserFit
+from byheart.tasks.arrays import Arrays
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.tasks.digits import Digits
 
@@ -260,3 +262,32 @@ def test_a_member_alone_is_the_member_in_the_bank(digits, members):
     run = UserFit.of(network).fit(digits, members, RECORD)
     alone = UserFit.of(network).fit(digits, Members(members.seeds[2:3], members.mask[2:3]), RECORD)
     np.testing.assert_array_equal(alone.views["test"].logits[0], run.views["test"].logits[2])
+
+
+@pytest.mark.parametrize("width", [3, 12, 13])
+def test_arrays_reach_the_training_as_they_are(width):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, width)) * 1000 + 5000, np.arange(60) % 2
+    x[::7, 1] = np.nan
+    data = Arrays.of(x, y, missing="impute").draw(0)
+    members, calls = balanced(len(data.train), 2, 0.7, 0), []
+
+    def fit(x, y, seed):
+        calls.append(x)
+        return lambda new: np.zeros((len(new), 2)) + np.isnan(new).any()
+
+    run = UserFit.of(fit).fit(data, members, RECORD)
+    for given, seen in zip(calls, members.mask):
+        own = data.train.x[seen]
+        np.testing.assert_array_equal(given, np.where(np.isnan(own), np.nanmedian(own, axis=0), own))
+    assert (run.views["test"].logits == 0).all()
+    assert "median" in run.about["inputs"]
+
+
+@pytest.mark.parametrize("width", [3, 13])
+def test_a_module_is_refused_missing_cells_by_name(width):
+    x = np.random.default_rng(0).normal(size=(60, width))
+    x[3, 1] = np.nan
+    data = Arrays.of(x, np.arange(60) % 2, missing="impute").draw(0)
+    with pytest.raises(InputRefused, match="without missing cells for a module of your own"):
+        FromFactory.of(lambda: nn.Linear(width, 2), epochs=1).fit(data, balanced(len(data.train), 2, 0.7, 0), RECORD)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from byheart.learners.neighbours import Neighbours
+from byheart.maths.codes import bank_code
 from byheart.probes.memory.quadrant import Quadrant
 from byheart.records.finding import NotApplicable
 from byheart.tasks.digits import Digits
@@ -69,14 +70,23 @@ def test_on_digits_the_flips_are_found_by_nearest_neighbours():
     assert found.interval[0] > 0.9
 
 
-def test_held_out_bits_are_the_mean_over_members_that_did_not_see(noisy):
+def test_held_out_bits_are_the_calibrated_code_of_the_members_that_did_not_see(noisy):
     columns = Quadrant().measure(noisy)[1]
-    run = noisy[noisy.subject.bank()]
-    loss = run.views["train"].loss_nats[-1].astype(float) / np.log(2)
-    for i in range(0, 300, 23):
-        out = ~run.members.mask[:, i]
-        assert columns["held_out_bits"][i] == pytest.approx(loss[out, i].mean())
-        assert columns["seen_bits"][i] == pytest.approx(loss[~out, i].mean())
+    run, train = noisy[noisy.subject.bank()], noisy.data.train
+    where = {"ids": train.ids, "groups": noisy.duplicates}
+    code = bank_code(run.views["train"].logits, train.y, run.members.mask, noisy.subject.seed, **where)
+    np.testing.assert_allclose(columns["held_out_bits"], code.out_bits)
+    np.testing.assert_allclose(columns["seen_bits"], code.in_bits)
+
+
+def test_a_rare_class_is_not_strange_for_being_rare(make_bank, mask):
+    """Models that know nothing but the frequencies bet against nobody, however unequal the classes."""
+    rng = np.random.default_rng(3)
+    n = mask.shape[1]
+    y = (np.arange(n) % 10 == 0).astype(np.int64)
+    logits = np.log([0.9, 0.1]) + 0.05 * rng.normal(size=(len(mask), n, 2))
+    found = Quadrant().measure(make_bank(y, logits, mask))[0]
+    assert found.quantities["strange_share"].value == 0.0
 
 
 def test_without_planted_truth_no_auc_and_no_poles(make_bank, answers, mask):

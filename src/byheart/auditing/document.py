@@ -16,7 +16,9 @@ from byheart.study.session import Answers, Drawn, Session
 from byheart.study.steps import load_data, load_run
 
 SCHEMA = 1
-LEVEL = "bitwise: same machine, versions, threads and device give the same numbers"
+LEVEL = "bitwise: same machine, versions, threads, device and way of training give the same numbers"
+# settings that say where a file lies or what its digest is: nothing to a reader, and a path is somebody's own
+LOCAL = {"path", "qualname", "code", "releases"}
 
 
 def document(request: Request, session: Session, drawn: Drawn, answers: Answers, trial: Trial | None) -> dict[str, Any]:
@@ -34,6 +36,7 @@ def document(request: Request, session: Session, drawn: Drawn, answers: Answers,
         "planted": _planted(data, findings),
         "balance": None if balance is None else _balance(balance),
         "one_model": balance.one_model.model_dump(mode="json") if balance and balance.one_model else None,
+        "unmeasured": _unmeasured(request, session.subject, drawn),
         "levers": [move.model_dump(mode="json") for move in balance.moves] if balance else [],
         "exhibits": exhibits(data, wanted(findings)),
         "hidden": False,
@@ -41,9 +44,40 @@ def document(request: Request, session: Session, drawn: Drawn, answers: Answers,
     }
 
 
+# settings worth trying first; an audit measures one at a time
+TRIED = (("weight decay", "weight-decay=0.001"), ("dropout", "dropout=0.2"), ("label smoothing", "label-smoothing=0.1"))
+
+
+def _unmeasured(request: Request, subject: Any, drawn: Drawn) -> list[dict[str, str]]:
+    """The levers that apply to this learner and were not tried, each with the words that would try it."""
+    if not subject.learner.fleet:
+        return []
+    tried = {lever.name for lever in subject.levers}
+    shell = request.command.startswith("byheart audit")
+    return [
+        {"name": name, "command": f"{request.command} --lever {word}" if shell else f'levers=["{word}"]'}
+        for name, word in TRIED
+        if word.split("=")[0] not in tried and not (word.startswith("label") and drawn.output.kind != "classes")
+    ]
+
+
 def without_examples(made: Mapping[str, Any]) -> dict[str, Any]:
     """The same document with ids alone in the place of examples."""
-    return {**made, "exhibits": {}, "hidden": True}
+    findings = {
+        name: {**finding, "exhibits": [_only_ids(row) for row in finding.get("exhibits", ())]}
+        if finding["status"] in {"measured", "withheld"}
+        else finding
+        for name, finding in made["findings"].items()
+    }
+    return {**made, "findings": findings, "exhibits": {}, "hidden": True}
+
+
+def _only_ids(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of exhibits without a word on any example: labels and values are part of an example."""
+    groups = [
+        {**group, "shown": [{**one, "lines": [], "sentence": ""} for one in group["shown"]]} for group in row["groups"]
+    ]
+    return {**row, "keys": [], "groups": groups}
 
 
 def _plain(answer: Answer) -> dict[str, Any]:
@@ -90,7 +124,7 @@ def _subject(session: Session, drawn: Drawn, answers: Answers, data: Any, run: M
         "n": drawn.n,
         "n_test": drawn.n_test,
         "k": output.k,
-        "classes": list(output.classes),
+        "classes": list(output.classes) if output.kind == "classes" else [],
         "target": output.target,
         "epochs": subject.checkpoints()[-1],
         "members": trained,
@@ -107,6 +141,8 @@ def _reference(drawn: Drawn, answers: Answers) -> str:
     if not isinstance(bits, Finding):
         return ""
     each = bits.quantities["reference_bits"].value / drawn.n
+    if drawn.output.kind == "tokens":
+        return f"how frequent each token is, {each:.0f} bits a {drawn.output.noun[0]}"
     if drawn.output.kind == "values":
         return f"the spread of all training values, {each:.2f} bits a value"
     return f"class frequencies, {each:.2f} bits a label"
@@ -154,6 +190,7 @@ def _provenance(
     settings = {
         key: value if isinstance(value, str | int | float) else str(value)
         for key, value in subject.learner.settings().items()
+        if key not in LOCAL
     }
     levers = {f"lever {lever.name}": str(next(iter(lever.model_dump().values()))) for lever in subject.levers}
     return Provenance(

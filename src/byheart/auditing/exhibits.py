@@ -9,7 +9,7 @@ import numpy as np
 
 from byheart.records.finding import Answer, Finding
 from byheart.report.pictures import png_data_uri
-from byheart.tasks.data import Column, Data
+from byheart.tasks.data import Column, Data, Output
 from byheart.tasks.pictures import picture
 
 FIELDS = 8  # of a row, so that it fits beside the others
@@ -34,9 +34,16 @@ def exhibits(data: Data, shown: Iterable[tuple[str, int]]) -> dict[str, dict[str
         examples = data.views[view]
         row = int(np.flatnonzero(examples.ids == ident)[0])
         y = examples.y[row]
-        label = data.output.classes[int(y)] if data.output.kind == "classes" else f"{float(y):.4g}"
+        label = _label(data.output, y)
         made[f"{view}:{ident}"] = {"label": label, **_shown(data, examples, row)}
     return made
+
+
+def _label(output: Output, y: Any) -> str:
+    """What stands under an example: its class, its value; a passage is its own label."""
+    if output.kind == "tokens":
+        return ""
+    return output.classes[int(y)] if output.kind == "classes" else f"{float(y):.4g}"
 
 
 def _shown(data: Data, examples: Any, row: int) -> dict[str, Any]:

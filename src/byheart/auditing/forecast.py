@@ -35,9 +35,9 @@ def forecast(request: Request, out: Path, settings: Mapping[str, Any]) -> dict[s
     session = Session(request.subject, probes(), out / "ledger", Inline(), Settings(request.device, request.threads))
     data = _data(session)
     subject = session.subject
-    offers = {data.output.kind} | ({"test"} if "test" in data.views else set())
+    offers = {data.output.kind} | (set(data.views) & {"test", "canaries"})
     offers |= {"oracle"} if data.truth.best_loss_nats is not None else set()
-    learner = subject.learner or default_learner(len(data.train), subject.share, settings)
+    learner = subject.learner or default_learner(len(data.train), subject.share, settings, data.output.kind)
     session.subject = subject = replace(subject, learner=learner, offers=frozenset(offers))
     known = session.known_trial()
     made = session.plan(known or Trial("stacked", 16, None))
@@ -99,7 +99,8 @@ def _estimated(learner: Any, data: Any, share: float) -> float:
         parameters = sum(p.numel() for p in learner.build(data, torch.Generator()).parameters())
     except ByheartError:
         raise
-    return 6 * parameters * share * len(data.train) * learner.steps() / FLOPS_A_SECOND
+    places = data.train.x.shape[1] if data.output.kind == "tokens" else 1
+    return 6 * parameters * places * share * len(data.train) * learner.steps() / FLOPS_A_SECOND
 
 
 def lines(found: Mapping[str, Any]) -> list[str]:

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from byheart.auditing.budget import cut
-from byheart.auditing.document import SCHEMA, document, run_id, without_examples
+from byheart.auditing.document import LOCAL, SCHEMA, document, run_id, without_examples
 from byheart.auditing.request import Request, arrays_from, default_learner, learner_from, resolved_device, with_flips
 from byheart.auditing.result import Audit
 from byheart.engines.base import Engine
 from byheart.engines.inline import Inline
 from byheart.errors import LedgerDamaged, UsageError
+from byheart.learners.code import why_unkeyed
 from byheart.ledger.base import Result
 from byheart.probes.base import Subject
 from byheart.records.spec import key_of
 from byheart.registry import find, names
 from byheart.study import parse
 from byheart.study.execute import Progress
+from byheart.study.keeping import can_move
 from byheart.study.plan import Plan, Settings
-from byheart.study.session import FEWEST_MEMBERS, Answers, Session
+from byheart.study.session import FEWEST_MEMBERS, Answers, Session, mend
 
 Say = Callable[[str], None]
 
@@ -37,7 +41,7 @@ def audit(
     fit: Callable[..., Any] | None = None,
     returns: str = "auto",
     levers: Sequence[str] = (),
-    members: int = 64,
+    members: int | None = None,
     share: float = 0.7,
     flip: float | None = None,
     seed: int = 0,
@@ -63,7 +67,7 @@ def audit(
         fit: your own training, `fit(x, y, seed) -> model or estimator`; the model is called on x.
         returns: what your model returns: `auto`, `logits`, `probabilities`, `labels` or `values`.
         levers: such as `"weight-decay=0.001"`.
-        members: how many models; more make intervals narrower.
+        members: how many models (64; fewer for text); more make intervals narrower.
         share: part of the examples that each member sees.
         flip: share of the training labels to redraw, as a positive control whose truth is known.
         seed: the root seed.
@@ -74,7 +78,7 @@ def audit(
         budget: time to spend, such as `"60s"`; it cuts members, never epochs.
         out: folder of the ledger, for resuming; without it nothing is kept.
         settings: fields of our own learner (`epochs`, `lr`, ...) where it trains.
-        say: called with each line worth telling before and while it runs.
+        say: called with each line worth telling before and while it runs; without it they go to standard error.
         progress: called with (step, state) as steps end.
 
     Returns:
@@ -101,12 +105,17 @@ def audit(
     options = {"task": task, "missing": missing}
     chosen = arrays_from(data, test, {k: v for k, v in options.items() if v is not None})
     learner = learner_from(model, fit, returns) if model is not None or fit is not None else None
+    members = chosen.usual_members if members is None else members
     request = make_request(
         chosen, learner, levers=levers, members=members, share=share, flip=flip, seed=seed, device=device, jobs=jobs,
         budget=budget, settings=settings or {}, command="byheart.audit(...)",
     )  # fmt: skip
     folder = Path(out) if out is not None else None
-    return run(request, folder, settings=settings, say=say, progress=progress)
+    return run(request, folder, settings=settings, say=say or _to_stderr, progress=progress)
+
+
+def _to_stderr(line: str) -> None:
+    print("".join(c for c in line if c.isprintable()), file=sys.stderr)
 
 
 def make_request(
@@ -140,7 +149,7 @@ def make_request(
         raise UsageError(expected="a share between 0 and 1", came=f"{share}", do="Try --share 0.7.")
     if jobs < 1:
         raise UsageError(expected="at least one job", came=f"{jobs}", do="Try --jobs 2.")
-    moved = parse.levers(levers)
+    moved = parse.levers([levers] if isinstance(levers, str) else levers)
     if learner is not None and settings:
         learner = parse.changed(learner, settings)
     subject = Subject(with_flips(task, flip), learner, moved, seed, members, share)
@@ -172,16 +181,17 @@ def run(
     with ExitStack() as stack:
         ledger = folder / "ledger" if folder is not None else None
         temporary = None
-        unkeyed = request.subject.learner is not None and not request.subject.learner.keyed
+        parts = [part for part in (request.subject.task, request.subject.learner) if part is not None]
+        unkeyed = [why for part in parts if (why := getattr(part, "unkeyed_reason", "") or why_unkeyed(part))]
         if ledger is None or unkeyed:
             temporary = Path(tempfile.mkdtemp(prefix="byheart-"))
             ledger = temporary
         if unkeyed:
-            reason = (
-                f"Not kept: {request.subject.learner.unkeyed_reason}; it runs in this process and nothing is resumed."
-            )
+            reason = f"Not kept: {'; '.join(unkeyed)}; it runs in this process and nothing is resumed."
             tell(reason)
             request = replace(request, notes=(*request.notes, reason))
+        if request.jobs > 1 and not unkeyed and parts[1:] and not can_move(parts[1]):
+            tell("The training runs in this process: another, which has only its file, does not get the same from it.")
         try:
             engine = stack.enter_context(_engine(request))
             made, answers, session = _carried_out(request, ledger, engine, settings or {}, tell, progress)
@@ -197,11 +207,16 @@ def _carried_out(
 ) -> tuple[dict[str, Any], Answers, Session]:
     settled = Settings(request.device, request.threads)
     session = Session(request.subject, probes(), ledger, engine, settled, progress, tell)
+    mend(session.ledger, tell)
     drawn = session.drawn()
     for line in drawn.document["about"].get("inferred", ()) if isinstance(drawn.document["about"], dict) else ():
         tell(str(line))
     if session.subject.learner is None:
-        session.subject = replace(session.subject, learner=default_learner(drawn.n, session.subject.share, settings))
+        learner = default_learner(drawn.n, session.subject.share, settings, drawn.output.kind)
+        session.subject = replace(session.subject, learner=learner)
+    if session.subject.learner.fleet:
+        told = {name: value for name, value in session.subject.learner.settings().items() if name not in LOCAL}
+        tell("trained by our loop: " + ", ".join(f"{name} {value}" for name, value in told.items()))
     trial = session.trial()
     if request.budget_seconds is not None:
         subject, line = cut(session, trial, request)
@@ -211,7 +226,7 @@ def _carried_out(
     answers = session.answers(trial, lambda made, todo: tell(announced(made, todo)))
     # a failure may be gone the next time, and the document with it
     failed = [name for name, answer in answers.findings.items() if answer.status == "failed"]
-    key = key_of("document", SCHEMA, run_id(answers), request.notes, failed)
+    key = key_of("document", SCHEMA, run_id(answers), request.notes, failed, _told(request), rules())
     try:
         kept = session.ledger.get(key)
     except LedgerDamaged as error:
@@ -225,6 +240,17 @@ def _carried_out(
         key, Result(made), {"kind": "document", "run": run_id(answers), "title": made["subject"]["title"]}
     )
     return made, answers, session
+
+
+def _told(request: Request) -> list[Any]:
+    """What a document says of the call itself."""
+    return [request.command, request.device, request.threads, request.jobs, version("byheart")]
+
+
+def rules() -> list[Any]:
+    """The verdicts as they stand: a changed threshold makes a new document."""
+    found = [find("verdict", name)() for name in names("verdict")]
+    return [[verdict.describe(), verdict.threshold, verdict.source] for verdict in found]
 
 
 def announced(made: Plan, todo: int) -> str:

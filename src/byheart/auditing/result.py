@@ -16,8 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from byheart.auditing.document import without_examples
-from byheart.errors import ByheartError, OutputRefused
+from byheart.auditing.explain import Query, explain
+from byheart.errors import ByheartError, OutputRefused, UsageError
 from byheart.ledger.base import Ledger, Result
+from byheart.records.explanation import Explanation
 from byheart.records.figures import interval_text, value_text
 from byheart.records.finding import Answer, Finding
 from byheart.records.judgement import Judgement
@@ -99,10 +101,30 @@ class Audit:
                 score=float(columns["score"][i]),
                 standard_error=float(columns["standard_error"][i]),
                 score_probability=float(columns["score_probability"][i]),
-                label=str(classes[int(train["train.y"][i])]) if classes else f"{float(train['train.y'][i]):.6g}",
+                label=_label(classes, train["train.y"][i]),
             )
             for i in order
         ]
+
+    def explain(self, x: Any = None, *, test: int | None = None, example: int | None = None) -> Explanation:
+        """Which training examples is a prediction made of, and whose removal would change it?
+
+        Args:
+            x: one example of your own, without a batch axis, on the scale of the training data.
+            test: or the id of a new example.
+            example: or the id of a training example.
+
+        Raises:
+            UsageError: none or several of these, or no such id.
+            InputRefused: the learner is not trained in recorded steps.
+        """
+        given = [value for value in (x, test, example) if value is not None]
+        if len(given) != 1:
+            raise UsageError(expected="one of x, test=ID and example=ID", came=f"{len(given)} of them")
+        view = "test" if test is not None else "train"
+        query = Query(view, int(given[0])) if x is None else Query(x=np.asarray(x))
+        threads = int(self._document["provenance"]["threads"])
+        return explain(self._ledger, self._plan.draw.key, self._plan.subject, query, threads)
 
     def columns(self, probe: str) -> Mapping[str, np.ndarray]:
         """The arrays of a finding, one number a training example, in the order of the training data.
@@ -136,6 +158,8 @@ class Audit:
         """
         target = Path(path)
         made = self.to_dict(hide_examples)
+        if target.suffix not in {".json", ".html", ".htm"}:
+            raise UsageError(expected="a path ending in .html or .json", came=target.name, do="Try report.html.")
         if target.suffix == ".json":
             return write_whole(target, json.dumps(made, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
         from byheart.report.page import render
@@ -160,6 +184,13 @@ class Audit:
             for found in self._findings.values()
             if isinstance(found, Finding) and found.headline
         ]
+
+
+def _label(classes: list[str], y: Any) -> str:
+    """The class, or the value; a passage is its own label and has none."""
+    if np.ndim(y):
+        return ""
+    return str(classes[int(y)]) if classes else f"{float(y):.6g}"
 
 
 def write_whole(target: Path, text: str) -> Path:

@@ -41,7 +41,8 @@ def document_of(run: str, out: Path) -> tuple[Path, dict[str, Any]]:
             came="none",
             do="Run byheart audit first, or name its folder with --out.",
         )
-    wanted = known[-1][0] if folder != out or run in {"latest", str(out)} else run
+    whole = folder != out or run == "latest" or Path(run).resolve() == out.resolve()
+    wanted = known[-1][0] if whole else run
     matches = [name for name, _ in known if name.startswith(wanted)]
     if len(matches) != 1:
         raise unknown_name("run", run, [name for name, _ in known])

@@ -15,7 +15,7 @@ from byheart.study import parse
 
 TABLE_ONLY = ("target", "categorical", "drop")
 FILE_ONLY = ("task", "missing", "split")
-DEFAULTS = {"members": 64, "share": 0.7, "device": "auto", "returns": "auto"}
+DEFAULTS = {"share": 0.7, "device": "auto", "returns": "auto"}
 OPTIONS = {"setting": "set", "lever": "lever", "categorical": "categorical", "drop": "drop"}
 
 
@@ -57,8 +57,9 @@ def request_from_words(words: Mapping[str, Any], jobs: str) -> tuple[Request, di
             )
         learner = parse.estimator(words["learner"], settings)
         settings = {}
+    members = task.usual_members if words["members"] is None else words["members"]
     request = make_request(
-        task, learner, levers=words["lever"] or (), members=words["members"], share=words["share"], flip=flip,
+        task, learner, levers=words["lever"] or (), members=members, share=words["share"], flip=flip,
         seed=words["seed"], device=words["device"], jobs=_jobs(jobs), budget=words["budget"], settings=settings,
         command=command(words), notes=notes,
     )  # fmt: skip
@@ -78,7 +79,8 @@ def command(words: Mapping[str, Any]) -> str:
 
     The folder is left out: it changes no number, and a page must not carry a path of somebody's machine.
     """
-    said = ["byheart", "audit"] + ([words["subject"]] if words["subject"] else [])
+    subject = words["subject"]
+    said = ["byheart", "audit", *([Path(subject).name if Path(subject).is_file() else subject] if subject else [])]
     for name, value in words.items():
         if name in {"subject", "seed", "out"} or value in (None, [], ()) or value == DEFAULTS.get(name):
             continue

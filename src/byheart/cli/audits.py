@@ -43,7 +43,10 @@ LeverOption = Annotated[
         "--lever", help="weight-decay=0.001, dropout=0.5, label-smoothing=0.1 or early-stop=8; may be repeated."
     ),
 ]
-Members = Annotated[int, typer.Option("--members", help="Models on random subsets; more make intervals narrower.")]
+Members = Annotated[
+    int | None,
+    typer.Option("--members", help="Models on random subsets (64; fewer for text); more make intervals narrower."),
+]
 Share = Annotated[float, typer.Option("--share", help="Part of the examples that each member sees.")]
 Seed = Annotated[int, typer.Option("--seed", help="The root seed.")]
 Budget = Annotated[
@@ -72,7 +75,7 @@ def audit(
     learner: Learner = None,
     setting: Setting = None,
     lever: LeverOption = None,
-    members: Members = 64,
+    members: Members = None,
     share: Share = 0.7,
     seed: Seed = 0,
     budget: Budget = None,
@@ -117,7 +120,7 @@ def plan(
     learner: Learner = None,
     setting: Setting = None,
     lever: LeverOption = None,
-    members: Members = 64,
+    members: Members = None,
     share: Share = 0.7,
     seed: Seed = 0,
     jobs: Jobs = "auto",

@@ -8,6 +8,7 @@ import sys
 import typer
 
 from byheart.cli.audits import audit, plan
+from byheart.cli.explaining import explain
 from byheart.cli.reading import list_names, list_words, report, show
 
 LONGEST = 6  # lines of a message
@@ -25,6 +26,7 @@ app.command("plan")(plan)
 app.command("list", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(list_words)
 app.command("show")(show)
 app.command("report")(report)
+app.command("explain")(explain)
 
 
 @app.callback(

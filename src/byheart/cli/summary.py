@@ -50,8 +50,9 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
     ]
     parts = [found.get(f"{name}_bits_share") for name in ("understood", "memorised", "left")]
     if all(parts):
+        things = {"values": "values", "tokens": "text"}.get(subject["kind"], "labels")
         for label, part in zip(("Understood", "By heart", "Not learned"), parts):
-            lines.append(_line(label, part, f"of the {_bits(found['reference_bits'])} reference bits of the labels"))
+            lines.append(_line(label, part, f"of the {_bits(found['reference_bits'])} reference bits of the {things}"))
     if "memorised_share" in found:
         share = found["memorised_share"]
         lines.append(
@@ -75,7 +76,7 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
             if unit == "accuracy"
             else f"R2 on {count(subject['n_test'])} new {subject['nouns']}",
         ),
-        ("Gap", "gap", "between seen and left out, on the same labels"),
+        ("Gap", "gap", "between seen and left out, on the same examples"),
     ):
         if name in found:
             lines.append(_line(label, found[name], words))
@@ -84,7 +85,8 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
             _line(
                 "Reliable",
                 found["reliability_probability"],
-                "Spearman of the scores of two halves of the members (probability form)",
+                "Spearman of the scores of two halves of the members"
+                + (" (probability form)" if subject["kind"] == "classes" else ""),
             )
         )
     planted = document["planted"]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from byheart.learners.members import Members
     from byheart.learners.run import Record, Run
+    from byheart.learners.training import Training
 
 
 class Learner(Spec):
@@ -42,11 +43,12 @@ class Learner(Spec):
     name: ClassVar[str]
     fleet: ClassVar[bool] = False
     members_a_step: ClassVar[int] = 0  # 0: all members in one step
+    reads: ClassVar[tuple[str, ...]] = ("classes", "values")  # kinds of output it can be trained for
 
     @property
     def keyed(self) -> bool:
         """Whether equal fields mean equal results, so that results may be kept."""
-        return True
+        return not self.unkeyed_reason
 
     @property
     def portable(self) -> bool:
@@ -56,7 +58,9 @@ class Learner(Spec):
     @property
     def unkeyed_reason(self) -> str:
         """Why it is not keyed; empty when it is."""
-        return ""
+        from byheart.learners.code import why_unkeyed
+
+        return why_unkeyed(self)
 
     @abstractmethod
     def fit(
@@ -125,6 +129,12 @@ class Network(Learner):
         from byheart.learners.loop import train
 
         return train(self, data, members, record, levers, way, device, progress)
+
+    def training(self, data: Data, members: Members, levers: Sequence[Lever], way: str, device: str) -> Training:
+        """Members of equal size on their way; sequences have a training of their own."""
+        from byheart.learners.training import Training
+
+        return Training(self, data, members, levers, way, device)
 
     @abstractmethod
     def build(self, data: Data, generator: torch.Generator) -> nn.Module:

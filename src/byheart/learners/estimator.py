@@ -7,8 +7,10 @@ import functools
 import importlib
 import inspect
 import math
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -17,16 +19,17 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from byheart.errors import InputRefused, UnknownName, UsageError
 from byheart.learners.base import Learner
-from byheart.learners.code import fingerprint
+from byheart.learners.code import comes_back, fingerprint
 from byheart.learners.inputs import checked, prepare
 from byheart.learners.members import Members
 from byheart.learners.run import Record, Run
-from byheart.learners.sources import is_foreign, load, version_of
-from byheart.learners.userfit import each
+from byheart.learners.sources import is_foreign, load_once, version_of
+from byheart.learners.userfit import AS_GIVEN, FILLED, each, filled, has_missing
 from byheart.levers.base import Lever
 from byheart.seeds import derive
 from byheart.tasks.data import Data
 
+PREPARED = "columns filled in, scaled and one-hot coded on the member's own rows"
 OURS = ("random_state", "n_jobs")  # set for every member, so no part of the key
 
 
@@ -38,8 +41,9 @@ class Estimator(Learner):
     """What does this scikit-learn estimator learn?
 
     Every member is a clone, fitted on its subset with `random_state` from its seed (in every step of a
-    pipeline) and one thread. Tables are filled, scaled and one-hot coded on the member's own rows;
-    other inputs are flattened to (n, d). Outputs: `predict_proba`, else `decision_function`, else `predict`.
+    pipeline) and one thread. Tables (files) are filled, scaled and one-hot coded on the member's own
+    rows; arrays are flattened to (n, d) and go in as they are, whatever their width, but for missing cells, which are
+    filled with the median of the member's own rows. Outputs: `predict_proba`, else `decision_function`, else `predict`.
 
     `Estimator.of(instance)`, or by name: `Estimator(cls="RandomForestClassifier", params={...})`. The key
     holds class, parameters that differ from the defaults (nested estimators too) and the versions of the
@@ -70,6 +74,7 @@ class Estimator(Learner):
     releases: dict[str, str] = Field(default_factory=dict)
     _template: Any = PrivateAttr(default=None)
     _reason: str = PrivateAttr(default="")
+    _settled_params: Any = PrivateAttr(default=None)
 
     @model_validator(mode="before")
     @classmethod
@@ -106,14 +111,28 @@ class Estimator(Learner):
         try:
             releases: dict[str, str] = {}
             name = _name_of(type(instance), releases)
-            return cls(cls=name, params=_written_params(instance, releases))
+            params = _written_params(instance, releases)
+            # not made again from its names: a class of the user's may not come back from its file as it is now
+            learner = cls(cls=name, releases={}).model_copy(update={"params": params, "releases": releases})
         except _Unwritable as missing:
             learner = cls(cls=type(instance).__qualname__, releases={})
-            learner._template, learner._reason = instance, str(missing)
-            return learner
+            learner._reason = str(missing)
+        learner._template, learner._settled_params = instance, learner.params
+        return learner
 
     def __hash__(self) -> int:
         return hash(self.key())
+
+    def __eq__(self, other: object) -> bool:
+        """Of equal key; those without one are equal if they hold the same instance."""
+        if not isinstance(other, Estimator):
+            return NotImplemented
+        return self.key() == other.key() and (self.keyed or self._template is other._template)
+
+    def key_fields(self) -> dict[str, Any]:
+        """Fields without the files that classes of the user's lie in: digests of their code are in `releases`."""
+        releases = {_placeless(name): release for name, release in self.releases.items()}
+        return {"cls": _placeless(self.cls), "params": _placeless_params(self.params), "releases": releases}
 
     @property
     def keyed(self) -> bool:
@@ -122,13 +141,14 @@ class Estimator(Learner):
 
     @property
     def portable(self) -> bool:
-        """Whether a worker can make it from its fields."""
-        return self.keyed
+        """Whether a worker can make it from its fields; asking may cost a process for a class of the user's."""
+        files = [(*name.rsplit(":", 1), digest) for name, digest in self.releases.items() if _PLACE.search(name)]
+        return self.keyed and all(comes_back(path, qualname, digest) for path, qualname, digest in files)
 
     @property
     def unkeyed_reason(self) -> str:
         """Which parameter could not be written down."""
-        return self._reason
+        return "" if self.keyed else self._reason or "it holds what cannot be written down"
 
     def title(self, data: Data) -> str:
         """The class's name."""
@@ -148,17 +168,45 @@ class Estimator(Learner):
         from sklearn.base import clone
 
         data = checked(data, members, levers, self.name)
-        template = self._template if self._template is not None else _build(self.cls, self.params)
+        given = self._template is not None and self.params == self._settled_params
+        template = self._template if given else _build(self.cls, self.params)
         _must_suit(template, data)
         raw = {view: examples.x.reshape(len(examples), -1) for view, examples in data.views.items()}
+        table, missing = bool(data.output.columns) and not data.output.raw, has_missing(data)
 
         def train(rows: np.ndarray, seed: int) -> tuple[Any, dict[str, np.ndarray]]:
-            views = prepare(data, rows) if data.output.columns else raw
+            views = prepare(data, rows) if table else filled(raw, rows) if missing else raw
             model = clone(template)
             model.set_params(**_own_params(model, seed))
             return model.fit(views["train"][rows], data.train.y[rows]), views
 
-        return each(data, members, record, train, "auto", None, progress)
+        run = each(data, members, record, train, "auto", None, progress)
+        return replace(run, about={**run.about, "inputs": PREPARED if table else FILLED if missing else AS_GIVEN})
+
+
+_PLACE = re.compile(r"^.*\.py(?=:[^/\\]+$)")
+
+
+def _placeless(name: str) -> str:
+    """The name of a class without the file that it lies in.
+
+    Example:
+        >>> _placeless("/home/me/mine.py:Mine"), _placeless("sklearn.svm:SVC")
+        (':Mine', 'sklearn.svm:SVC')
+    """
+    return _PLACE.sub("", name)
+
+
+def _placeless_params(value: Any) -> Any:
+    """Written parameters with the names of estimators within `_placeless`."""
+    if isinstance(value, list):
+        return [_placeless_params(item) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    match dict(value):
+        case {"estimator": [str(name), params], **rest} if not rest:
+            return {"estimator": [_placeless(name), _placeless_params(params)]}
+    return {key: _placeless_params(item) for key, item in value.items()}
 
 
 def _must_suit(template: Any, data: Data) -> None:
@@ -204,7 +252,7 @@ def _class_of(name: str) -> type:
             raise _no_such("estimator", name, list(_known()))
         return _known()[name]
     if where.endswith(".py"):
-        return load(where, qualname)
+        return load_once(where, qualname)
     try:
         return functools.reduce(getattr, qualname.split("."), importlib.import_module(where))
     except (ImportError, AttributeError):
@@ -224,7 +272,7 @@ def _name_of(cls: type, releases: dict[str, str]) -> str:
         releases[top] = version_of(top)
         return f"{cls.__module__}:{cls.__qualname__}"
     code = fingerprint(cls)
-    if code.digest is None or not code.portable:
+    if code.digest is None or code.path is None:
         raise _Unwritable(f"the class {cls.__qualname__}: {code.reason}")
     releases[f"{code.path}:{cls.__qualname__}"] = code.digest
     return f"{code.path}:{cls.__qualname__}"

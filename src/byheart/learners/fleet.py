@@ -309,7 +309,7 @@ def choose(
     data = checked(learner, data, members, levers)
 
     def start(way: str, k: int) -> Training:
-        return Training(learner, data, members.take(0, k), levers, way, device)
+        return learner.training(data, members.take(0, k), levers, way, device)
 
     alone = start("each", 1)
     batched = ways_for(alone.template)[0]  # stacked beats functional wherever it is possible

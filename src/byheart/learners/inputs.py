@@ -26,7 +26,8 @@ STEPPING = ("loss", "hidden", "decay", "last_epoch")
 
 
 def checked(
-    data: Data, members: Members, levers: Sequence[Lever] = (), learner: str = "this learner"
+    data: Data, members: Members, levers: Sequence[Lever] = (), learner: str = "this learner",
+    reads: Sequence[str] = ("classes", "values"),
 ) -> Data:
     """Do the views, masks and levers fit the training examples? The data to train on, if so.
 
@@ -37,9 +38,11 @@ def checked(
         members: masks (m, n) over its n training examples.
         levers: what moves the balance.
         learner: what the learner is called in messages.
+        reads: the kinds of output that it can be trained for.
 
     Raises:
-        InputRefused: no view `train`, or a view or mask whose shape differs from the training examples'.
+        InputRefused: another kind of output, no view `train`, or a view or mask whose shape differs from the training
+            examples'.
         UsageError: a lever that acts on training steps.
 
     Example:
@@ -63,6 +66,12 @@ def checked(
             expected="a view train with all training examples in order",
             came=f"views {', '.join(data.views) or 'none'}",
             do="Put the training examples among the views.",
+        )
+    if data.output.kind not in reads:
+        raise InputRefused(
+            expected=f"data for {learner}, which gives {' or '.join(reads)}",
+            came=f"{data.about.get('title', 'data')}, which needs {data.output.kind}",
+            do="Text needs --learner transformer; images, tables and arrays another (byheart list learner).",
         )
     shape = data.train.x.shape[1:]
     for view, examples in data.views.items():

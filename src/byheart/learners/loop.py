@@ -14,7 +14,7 @@ from byheart.errors import InputRefused
 from byheart.learners import inputs
 from byheart.learners.base import Network
 from byheart.learners.members import Members
-from byheart.learners.run import Outcomes, Record, Run, in_time, of_members, outcomes, side_by_side
+from byheart.learners.run import Outcomes, Record, Run, in_time, of_members, side_by_side
 from byheart.learners.sources import contained
 from byheart.learners.training import Training, plain_loss
 from byheart.levers.base import Lever
@@ -34,11 +34,13 @@ def train(
     way: str = "each",
     device: str = "cpu",
     progress: Callable[[int], None] | None = None,
+    watch: Callable[[Training], None] | None = None,
 ) -> Run:
     """Train every member on its subset of `data.train` and record outcomes on every view: `Learner.fit`.
 
     Outcomes are kept at the checkpoints before the last epoch trained, and at that one. A member whose
     weights or logits are no longer finite is in `Run.failed` (index in this call, reason), not in the arrays.
+    `watch` is called with each training before its first step (learners/recorded.py).
 
     Raises:
         InputRefused: the data, the module or the levers do not fit each other, or no member stayed finite.
@@ -52,7 +54,9 @@ def train(
         # A module alone may draw noise of its own from the global streams: they become the member's.
         own = contained(derive(members.seeds[start], "module")) if way == "each" else nullcontext()
         with own:
-            training = Training(learner, data, members.take(start, stop), levers, way, device)
+            training = learner.training(data, members.take(start, stop), levers, way, device)
+            if watch:
+                watch(training)
             parts.append(_course(training, data, epochs, start, record.trail))
         if progress:
             progress(stop - start)
@@ -74,7 +78,7 @@ def train(
         about={
             "parameters": parts[0].parameters,
             "way": way,
-            "outputs": "logits" if data.output.kind == "classes" else "values",
+            "outputs": {"classes": "logits", "tokens": "tokens"}.get(data.output.kind, "values"),
             "cpu_seconds": time.process_time() - started,
         },
         failed=failed,
@@ -103,9 +107,10 @@ def _course(training: Training, data: Data, epochs: tuple[int, ...], start: int,
         fine = training.finite()
         if epoch in epochs:
             for name, examples in data.views.items():
-                z = training.logits(name)
-                fine &= np.isfinite(z).all((1, 2))
-                kept[name].append(outcomes(z[None], examples.y, data.output.kind, trail and name == "train"))
+                look = name == "train"
+                found, finite = training.outcomes(name, examples, trail and look, look and epoch == epochs[-1])
+                fine &= finite
+                kept[name].append(found)
         for member in np.flatnonzero(~fine):
             reason = f"member {start + member} has weights or logits that are not finite after epoch {epoch}"
             failed.setdefault(int(start + member), reason)
@@ -127,7 +132,7 @@ def checked(learner: Network, data: Data, members: Members, levers: Sequence[Lev
     """The data to train on, if data, members and levers fit each other."""
     for lever in levers:
         data = lever.data(data)
-    data = inputs.checked(data, members, learner=learner.name)
+    data = inputs.checked(data, members, learner=learner.name, reads=learner.reads)
     if not members.mask.any(1).all():
         raise InputRefused(
             expected="members that see something", came="an empty subset", do="Raise the share."

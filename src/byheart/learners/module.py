@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -11,12 +12,13 @@ from pydantic import PrivateAttr
 
 from byheart.errors import InputRefused
 from byheart.learners.base import Network
-from byheart.learners.code import contained, fingerprint, load
+from byheart.learners.code import again, comes_back, contained, fingerprint
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from byheart.learners.run import Run
     from byheart.tasks.data import Data, Examples
 
 
@@ -41,6 +43,7 @@ class FromFactory(Network):
     """
 
     name: ClassVar[str] = "module"
+    not_in_key: ClassVar[frozenset[str]] = frozenset({"path"})
     code: str = ""
     path: str = ""
     qualname: str = ""
@@ -79,17 +82,33 @@ class FromFactory(Network):
 
     @property
     def portable(self) -> bool:
-        """Whether a worker can import the factory."""
-        return self._reasons[1]
+        """Whether a worker gets the same factory from its file; asking may cost a process."""
+        return self._make is None or (self._reasons[1] and comes_back(self.path, self.qualname, self.code, True))
 
     @property
     def unkeyed_reason(self) -> str:
         """What could not be read."""
-        return "" if self.keyed else self._reasons[0]
+        return "" if self.keyed else self._reasons[0] or "nothing is known of its code"
 
     def inputs(self, examples: Examples) -> np.ndarray:
-        """x as it is, as float32."""
-        return np.asarray(examples.x, np.float32)
+        """x as it is, as float32.
+
+        Raises:
+            InputRefused: cells are missing; a network of one's own would turn them into losses that are not finite.
+        """
+        x = np.asarray(examples.x, np.float32)
+        if np.isnan(x).any():
+            raise InputRefused(
+                expected="x without missing cells for a module of your own, which gets x as it is",
+                came=f"{int(np.isnan(x).sum())} missing",
+                do="Fill them in, or give fit=, a scikit-learn estimator or none of your own.",
+            )
+        return x
+
+    def fit(self, *given: Any, **named: Any) -> Run:
+        """Train every member (`Learner.fit`), and say that x went in as it is."""
+        run = super().fit(*given, **named)
+        return replace(run, about={**run.about, "inputs": "as given"})
 
     def build(self, data: Data, generator: torch.Generator) -> nn.Module:
         """One module from the factory, with the member's own randomness.
@@ -118,17 +137,7 @@ class FromFactory(Network):
 
     def _factory(self) -> Callable[..., nn.Module]:
         """The factory: the one given, or the one in the file if it is still the same."""
-        if self._make is None:
-            found = load(self.path, self.qualname)
-            code = fingerprint(found, factory=True)
-            if not self.code or code.digest != self.code:
-                raise InputRefused(
-                    expected=f"{self.qualname} in {self.path} as it was when the audit began",
-                    came=code.reason or "other code, or other values that it refers to",
-                    do="Run the audit again.",
-                )
-            self._make = found
-        return self._make
+        return again(self.path, self.qualname, self.code, True) if self._make is None else self._make
 
 
 def nn_module() -> type[nn.Module]:

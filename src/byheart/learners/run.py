@@ -11,6 +11,9 @@ import numpy as np
 from byheart.errors import InputRefused
 from byheart.learners.members import Members
 
+# The arrays of Outcomes, by their names in the ledger.
+ARRAYS = ("loss_nats", "correct", "margin", "logits", "trail", "pool")
+
 
 @dataclass(frozen=True)
 class Record:
@@ -32,18 +35,22 @@ class Outcomes:
     """Outcomes of m members on the n examples of one view at c checkpoints.
 
     Attributes:
-        loss_nats: (c, m, n) float32: -log p(label); squared error for values.
-        correct: (c, m, n) bool; None for values.
+        loss_nats: (c, m, n) float32: -log p(label); squared error for values; the sum over tokens for sequences.
+        correct: (c, m, n) bool; None for values; for sequences whether greedy decoding gives all of it back.
         margin: (c, m, n) float32: z_y - logsumexp of the other logits; None for values.
-        logits: (m, n, k) float32 at the last checkpoint; the predictions (m, n, 1) for values.
-        trail: (c, m', n, k) float16 logits at every checkpoint of the first m' members, or None.
+        logits: (m, n, k) float32 at the last checkpoint; the predictions (m, n, 1) for values; None for tokens.
+        pool: (m, n, g) float32 for tokens, at the last checkpoint of the training view: summed lengths in nats on the
+            grid of `maths.passages`; else None.
+        trail: (c, m', n, k) float16 logits at every checkpoint of the first m' members, or None; for tokens their
+            lengths on the grid (c, m', n, g) float32.
     """
 
     loss_nats: np.ndarray
     correct: np.ndarray | None
     margin: np.ndarray | None
-    logits: np.ndarray
+    logits: np.ndarray | None
     trail: np.ndarray | None = None
+    pool: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,7 @@ class Run:
         """Everything as named arrays, for the ledger."""
         arrays = {"seeds": self.members.seeds, "mask": self.members.mask}
         for view, outcomes in self.views.items():
-            for name in ("loss_nats", "correct", "margin", "logits", "trail"):
+            for name in ARRAYS:
                 if (array := getattr(outcomes, name)) is not None:
                     arrays[f"{view}.{name}"] = array
         return arrays | {f"weights.{name}": array for name, array in (self.weights or {}).items()}
@@ -85,10 +92,7 @@ class Run:
         """The run that `document` and `arrays` hold."""
         views = {
             view: Outcomes(
-                **{
-                    name: arrays.get(f"{view}.{name}")
-                    for name in ("loss_nats", "correct", "margin", "logits", "trail")
-                }
+                **{name: arrays.get(f"{view}.{name}") for name in ARRAYS}
             )
             for view in document["views"]
         }
@@ -122,9 +126,7 @@ def joined(runs: list[Run]) -> Run:
             expected="models that all return the same kind of outputs", came=" and ".join(outputs),
             do="Say which with returns=..., and return it always.",
         )  # fmt: skip
-    views = {
-        view: side_by_side([run.views[view] for run in runs if view in run.views]) for view in first.views
-    }
+    views = {view: side_by_side([run.views[view] for run in runs if view in run.views]) for view in first.views}
     members = Members(
         np.concatenate([run.members.seeds for run in runs]),
         np.concatenate([run.members.mask for run in runs]),
@@ -134,7 +136,7 @@ def joined(runs: list[Run]) -> Run:
 
 
 # Where the members stand in each array of Outcomes; checkpoints stand first in all but the logits.
-MEMBER_AXIS = {"loss_nats": 1, "correct": 1, "margin": 1, "logits": 0, "trail": 1}
+MEMBER_AXIS = {"loss_nats": 1, "correct": 1, "margin": 1, "logits": 0, "trail": 1, "pool": 0}
 
 
 def side_by_side(parts: list[Outcomes]) -> Outcomes:
@@ -148,7 +150,7 @@ def side_by_side(parts: list[Outcomes]) -> Outcomes:
 
 def in_time(parts: list[Outcomes]) -> Outcomes:
     """Checkpoints one after another; the logits are those of the last."""
-    arrays: dict[str, Any] = {"logits": parts[-1].logits}
+    arrays: dict[str, Any] = {"logits": parts[-1].logits, "pool": parts[-1].pool}
     for name in ("loss_nats", "correct", "margin", "trail"):
         found = [getattr(part, name) for part in parts]
         arrays[name] = None if found[0] is None else np.concatenate(found)

@@ -103,12 +103,44 @@ def load(path: str | Path, qualname: str) -> Any:
         >>> load(random.__file__, "Random.seed").__name__
         'seed'
     """
-    found: Any = load_module(path)
+    return _attribute(load_module(path), path, qualname)
+
+
+def _attribute(module: types.ModuleType, path: str | Path, qualname: str) -> Any:
+    found: Any = module
     for part in qualname.split("."):
         if not hasattr(found, part):
             raise InputRefused(f"{qualname} in {path}", f"no {part} there", "Define it at the top level.")
         found = getattr(found, part)
     return found
+
+
+def load_once(path: str | Path, qualname: str) -> Any:
+    """`load`, but a file with the same content is run once a process.
+
+    Raises:
+        InputRefused: no such file or attribute, or its import fails.
+    """
+    try:
+        key = (os.path.realpath(path), hashlib.sha256(Path(path).read_bytes()).hexdigest())
+    except OSError:
+        return load(path, qualname)  # which says what is wrong
+    if key not in _ONCE:
+        _ONCE[key] = load_module(path)
+    return _attribute(_ONCE[key], path, qualname)
+
+
+_ONCE: dict[tuple[str, str], types.ModuleType] = {}
+
+
+def local_module(name: str, path: Path) -> types.ModuleType | None:
+    """The local module that code in the file at `path` gets by importing a dotted name; None where it is not local."""
+    if not _files_of(name, _bases(name, path)):
+        return None
+    if name not in sys.modules:
+        with reachable(path), contextlib.suppress(Exception), contained(0):
+            importlib.import_module(name)
+    return sys.modules.get(name)
 
 
 def own_lines(error: BaseException, path: str | Path | None) -> str:

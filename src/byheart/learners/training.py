@@ -21,9 +21,10 @@ from byheart.learners import inputs
 from byheart.learners.base import Network
 from byheart.learners.fleet import Fleet, Hidden, make
 from byheart.learners.members import Members
+from byheart.learners.run import Outcomes, outcomes
 from byheart.levers.base import Lever
 from byheart.seeds import derive, stream
-from byheart.tasks.data import Data
+from byheart.tasks.data import Data, Examples
 
 ROWS = 4096  # member-examples evaluated at once: logits and activations stay in the cache
 
@@ -94,7 +95,7 @@ class Training:
     def __init__(
         self, learner: Network, data: Data, members: Members, levers: Sequence[Lever], way: str, device: str
     ) -> None:
-        self.learner, self.device, self.m = learner, device, len(members)
+        self.learner, self.device, self.m, self.kind = learner, device, len(members), data.output.kind
         self.rows = np.stack([np.flatnonzero(mask) for mask in members.mask])  # (m, n_seen)
         self.shared, views = _inputs(learner, data, self.rows)
         self.views = {name: torch.from_numpy(x).to(device) for name, x in views.items()}
@@ -197,10 +198,21 @@ class Training:
         scale, centre = (a.astype(np.float32)[:, None, None] for a in (self.scale, self.centre))
         return z * scale + centre if z.shape[-1] == 1 else z
 
+    def outcomes(self, view: str, examples: Examples, trail: bool, last: bool) -> tuple[Outcomes, np.ndarray]:
+        """Outcomes of `view` now, and (m,) whether each member's logits are finite; `trail` keeps a trail's."""
+        z = self.logits(view)
+        return outcomes(z[None], examples.y, self.kind, trail), np.isfinite(z).all((1, 2))
+
     def finite(self) -> np.ndarray:
         """(m,) bool: are all weights of the member finite?"""
         checks = [p.flatten(1).isfinite().all(1) for p in self.fleet.parameters.values()]
         return torch.stack(checks).all(0).cpu().numpy()
+
+
+def called_on(learner: Network, data: Data, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """What the module of one member that sees `rows` is called on: view -> x (n_view, ...)."""
+    shared, views = _inputs(learner, data, rows[None])
+    return views if shared else {name: x[0] for name, x in views.items()}
 
 
 def _inputs(learner: Network, data: Data, rows: np.ndarray) -> tuple[bool, dict[str, np.ndarray]]:

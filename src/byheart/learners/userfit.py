@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -12,15 +13,17 @@ from pydantic import PrivateAttr
 
 from byheart.errors import ByheartError, InputRefused
 from byheart.learners.base import Learner
-from byheart.learners.code import fingerprint
+from byheart.learners.code import again, comes_back, fingerprint
 from byheart.learners.inputs import checked
 from byheart.learners.members import Members
 from byheart.learners.outputs import Diverged, Returns, gathered, read
 from byheart.learners.run import Record, Run
-from byheart.learners.sources import contained, load, own_lines, reachable
+from byheart.learners.sources import contained, own_lines, reachable
 from byheart.levers.base import Lever
 from byheart.tasks.data import Data
 
+AS_GIVEN = "as given"
+FILLED = "as given; missing cells at the median of the member's own examples"
 Train = Callable[[np.ndarray, int], tuple[Any, dict[str, np.ndarray]]]
 Said = tuple[np.ndarray, np.ndarray | None]  # logits (n_view, k), and the classes named (n_view,)
 
@@ -29,7 +32,8 @@ class UserFit(Learner):
     """What does the user's own training learn?
 
     `fit(x, y, seed)` is called once a member with arrays of its own: the subset's inputs as the task holds
-    them (r, ...), labels as int64 in 0..k-1 (the order of the task's classes) or values as float64, and
+    them (r, ...), never scaled (missing cells of arrays, which `missing="impute"` lets in, at the median of the
+    member's own examples), labels as int64 in 0..k-1 (the order of the task's classes) or values as float64, and
     a seed below 2^31. It returns a torch module, a scikit-learn estimator or a callable, which is then called
     on the inputs of every view (`byheart.learners.outputs.read`). The global generators of random, numpy and
     torch start at the seed and are put back.
@@ -59,6 +63,7 @@ class UserFit(Learner):
 
     name: ClassVar[str] = "user-fit"
     members_a_step: ClassVar[int] = 4
+    not_in_key: ClassVar[frozenset[str]] = frozenset({"path"})
     code: str = ""
     path: str = ""
     qualname: str
@@ -86,13 +91,13 @@ class UserFit(Learner):
 
     @property
     def portable(self) -> bool:
-        """Whether a worker can import the function."""
-        return self._reasons[1]
+        """Whether a worker gets the same function from its file; asking may cost a process."""
+        return self._fit is None or (self._reasons[1] and comes_back(self.path, self.qualname, self.code))
 
     @property
     def unkeyed_reason(self) -> str:
         """What could not be read."""
-        return "" if self.keyed else self._reasons[0]
+        return "" if self.keyed else self._reasons[0] or "nothing is known of its code"
 
     def title(self, data: Data) -> str:
         """The function's name."""
@@ -114,26 +119,38 @@ class UserFit(Learner):
         data = checked(data, members, levers, self.name)
         call = self._callable()
         views = {view: examples.x for view, examples in data.views.items()}
+        fill = data.output.raw and has_missing(data)
 
         def train(rows: np.ndarray, seed: int) -> tuple[Any, dict[str, np.ndarray]]:
-            return call(data.train.x[rows], data.train.y[rows], seed), views
+            own = filled(views, rows) if fill else views
+            return call(own["train"][rows], data.train.y[rows], seed), own
 
         with reachable(self.path or None):
-            return each(data, members, record, train, self.returns, self.path or None, progress)
+            run = each(data, members, record, train, self.returns, self.path or None, progress)
+        return replace(run, about={**run.about, "inputs": FILLED if fill else AS_GIVEN})
 
     def _callable(self) -> Callable[..., Any]:
         """The function: the one given, or the one in the file if it is still the same."""
-        if self._fit is None:
-            found = load(self.path, self.qualname)
-            code = fingerprint(found)
-            if not self.code or code.digest != self.code:
-                raise InputRefused(
-                    expected=f"{self.qualname} in {self.path} as it was when the audit began",
-                    came=code.reason or "other code, or other values that it refers to",
-                    do="Run the audit again.",
-                )
-            self._fit = found
-        return self._fit
+        return again(self.path, self.qualname, self.code) if self._fit is None else self._fit
+
+
+def has_missing(data: Data) -> bool:
+    """Is a cell of any view's inputs missing (NaN)?"""
+    return any(bool(np.isnan(examples.x).any()) for examples in data.views.values() if examples.x.dtype.kind == "f")
+
+
+def filled(views: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Inputs with every missing number at the median of its column among the training examples `rows`; 0 without any.
+
+    Example:
+        >>> x = np.array([[1.0], [3.0], [np.nan], [9.0]])
+        >>> filled({"train": x}, np.array([0, 1, 2]))["train"].ravel().tolist()
+        [1.0, 3.0, 2.0, 9.0]
+    """
+    seen = views["train"][rows]
+    empty = np.isnan(seen).all(0)
+    medians = np.nanmedian(np.where(empty, 0, seen), axis=0)
+    return {view: np.where(np.isnan(x), medians, x).astype(x.dtype) for view, x in views.items()}
 
 
 def each(

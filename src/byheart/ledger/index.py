@@ -38,6 +38,8 @@ _NETWORK = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "lustre", "gpfs", "bee
 _NOT_DAMAGE = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM,
                sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM)  # fmt: skip
 
+MEND = "Run the audit again: it makes the index anew from the blobs."
+
 
 @contextlib.contextmanager
 def writing(folder: Path) -> Iterator[None]:
@@ -73,9 +75,9 @@ def reading(folder: Path) -> Iterator[None]:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NOT_DAMAGE:
             do = "Check the rights of the folder, or wait for who holds it."
             raise InputRefused(what, f"{place} ({error})", do) from error
-        raise LedgerDamaged(what, f"{place} ({error})", "Rebuild the ledger from its blobs.") from error
+        raise LedgerDamaged(what, f"{place} ({error})", MEND) from error
     except UnicodeError as error:  # damaged text, or SQLite's own message quoting it
-        raise LedgerDamaged(what, f"{place} ({error})", "Rebuild the ledger from its blobs.") from error
+        raise LedgerDamaged(what, f"{place} ({error})", MEND) from error
     except OSError as error:
         raise InputRefused(what, f"{place} ({error})", "Check the rights of the folder.") from error
 

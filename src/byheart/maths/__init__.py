@@ -13,5 +13,6 @@
 | `intervals` | how far would another training set move a mean over examples and members? |
 | `inputs` | what all of these accept, and how they refuse |
 
-Arrays are numpy arrays or torch tensors; what comes back is numpy, float64. torch is never imported here.
+Arrays are numpy arrays or torch tensors; what comes back is numpy, float64. The modules above import no torch;
+`trace`, `credit`, `effect` and what they stand on read a recorded training, and do.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 import torch
@@ -19,7 +19,8 @@ class Group:
     coupled decay adds lam theta to g before all else; decoupled subtracts eta lam theta from theta.
     SGD: v = mu v + (1 - dampening) g (v = g at the first step), step -eta v, or -eta (g + mu v) (Nesterov).
     Adam: m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2, step -eta m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + eps);
-    `momentum` is mu, or b1; `square` is b2.
+    `momentum` is mu, or b1; `square` is b2. `outside`: a decoupled decay that the loop itself applies before the
+    optimiser's step.
     """
 
     names: tuple[str, ...]
@@ -30,6 +31,16 @@ class Group:
     eps: float = 0.0
     decay: float = 0.0
     decoupled: bool = False
+    outside: float = 0.0
+
+    def shrinks(self, rate: float) -> float:
+        """The part of theta that a step at learning rate `rate` takes away by decoupled decay."""
+        return 1 - (1 - rate * self.outside) * (1 - rate * self.decay * self.decoupled)
+
+    @property
+    def coupled(self) -> float:
+        """The decay that goes in with the gradient."""
+        return 0.0 if self.decoupled else self.decay
 
 
 @dataclass(frozen=True)
@@ -59,7 +70,7 @@ class Recipe:
 
     @classmethod
     def of(cls, optimizer: torch.optim.Optimizer, names: Mapping[int, str]) -> Self:
-        """The recipe of a torch optimiser; `names` gives the name of each parameter by its `id`.
+        """The recipe of a torch optimiser; `names` gives the name of each trained parameter by its `id`.
 
         Raises:
             InputRefused: another optimiser, an option whose steps are not linear in the gradient, or a
@@ -77,14 +88,15 @@ class Recipe:
                 raise InputRefused(expected=f"{kind} without {option}", came=f"{option}=True", do="Leave it out.")
         groups = []
         for position, given in enumerate(optimizer.param_groups):
-            strange = [p for p in given["params"] if id(p) not in names]
+            strange = [p for p in given["params"] if id(p) not in names and p.requires_grad]
             if strange:
                 raise InputRefused(
                     expected="an optimiser of the model's own parameters",
                     came=f"group {position} with a parameter {tuple(strange[0].shape)} that the model does not have",
                     do="Make the optimiser from model.parameters() of the recorded model.",
                 )
-            groups.append(Group(tuple(names[id(p)] for p in given["params"]), **constants(kind, given)))
+            held = tuple(names[id(p)] for p in given["params"] if id(p) in names)
+            groups.append(Group(held, **constants(kind, given)))
         flags = {name: optimizer.param_groups[0].get(name) for name in ("foreach", "fused")}
         return cls(kind, tuple(groups), flags)
 
@@ -132,5 +144,4 @@ def constants(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
 def changed(group: Group, kind: str, given: Mapping[str, Any]) -> str:
     """The name of a constant that is no longer what the recipe says; empty where none is."""
     now = constants(kind, given)
-    return next((f.name for f in fields(Group) if f.name != "names" and getattr(group, f.name) != now.get(
-        f.name, f.default)), "")
+    return next((name for name in now if getattr(group, name) != now[name]), "")

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -89,6 +90,7 @@ class Trace:
         note: why the trace ends before the training did; empty for a whole one. All of `len(trace)` steps are usable.
         replay: makes the steps between kept ones again; None is maths/replay.py.
         digests: of `model`, `data` and `loss` when recording began.
+        drift: largest departure of a replay from what was recorded, relative to the way gone; 0 is bit for bit.
     """
 
     module: nn.Module
@@ -106,10 +108,11 @@ class Trace:
     note: str = ""
     replay: Replay | None = None
     digests: dict[str, str] = field(default_factory=dict)
+    drift: float = 0.0
 
     def __len__(self) -> int:
-        """Steps that can be used."""
-        return len(self.parts)
+        """Steps that can be used: those up to the last weights kept."""
+        return max(self.kept, default=0)
 
     @property
     def n(self) -> int:
@@ -142,7 +145,7 @@ class Trace:
 
     def _segments(self) -> list[tuple[int, int]]:
         marks = sorted(self.kept)
-        return list(zip(marks[:-1], marks[1:], strict=True))
+        return list(pairwise(marks))
 
     def _segment(self, first: int, last: int) -> list[Step]:
         if last == first + 1:
@@ -297,7 +300,7 @@ def count(values: Any) -> int:
 
 def digests(module: nn.Module, layout: Layout, x: Any, y: Any, loss: Loss) -> dict[str, str]:
     """Digests of model (structure, trained names and shapes, buffers), data (bytes) and loss (name or code)."""
-    fixed = {name: value for name, value in module.named_buffers()}
+    fixed = dict(module.named_buffers())
     fixed |= {name: value for name, value in module.named_parameters() if name not in layout.names}
     return {
         "model": digest_of(repr(module), layout.names, layout.shapes, fixed),

@@ -76,13 +76,15 @@ def value_text(quantity: Quantity) -> str:
 
 
 def bits(value: float, interval: tuple[float, float] | None = None) -> str:
-    """Bits, to tens when the interval is wide, to one decimal when it is narrow.
+    """Bits, to tens when the interval is wide, to one or two decimals when it is narrow.
 
     Example:
         >>> bits(4665.5, (4430.0, 4910.0)), bits(12.34, (11.0, 13.0))
         ('4,670', '12.3')
     """
     width = interval[1] - interval[0] if interval else 0.02 * abs(value)
+    if interval and width < 0.5:
+        return number(value, 2)
     return number(round(value, -1), 0) if width >= 100 else number(value, 0 if width >= 20 else 1)
 
 
@@ -115,7 +117,7 @@ def null_text(quantity: Quantity) -> str:
     if quantity.unit == "points":
         return f"{number(100 * quantity.null, 1)} points"
     if quantity.unit == "bits":
-        return f"{number(quantity.null, 0)} bits"
+        return f"{_few(quantity.null)} bits"
     return number(quantity.null, 2).removesuffix("0").removesuffix(".0")
 
 
@@ -131,10 +133,18 @@ def amount(value: float, unit: str) -> str:
     if unit == "points":
         return f"{number(100 * value, _needed(100 * value))} points"
     if unit == "bits":
-        return f"{number(value, 0)} bits"
+        return f"{_few(value)} bits"
     if unit in _COUNTED:
         return f"{number(value, 0)} {unit}"
     return number(value, 2).removesuffix("0").removesuffix(".0")
+
+
+def _few(bits_: float) -> str:
+    """Bits without an interval: whole ones, two decimals below 20."""
+    if abs(bits_) >= 20:
+        return number(bits_, 0)
+    text = number(bits_, 2)
+    return text.rstrip("0").removesuffix(".") if "." in text else text
 
 
 def _needed(value: float) -> int:

@@ -42,13 +42,14 @@ class Spec(Record):
     """A thing that can be made again from its fields alone.
 
     Promises: 1 fields are coerced to their declared type, so `64` and `64.0` give one key; 2 the key
-    holds kind, name, version and ALL fields; 3 non-finite floats are refused; 4 `version` is raised
-    when the MEANING of the code changes.
+    holds kind, name, version and ALL fields but those `not_in_key`; 3 non-finite floats are refused;
+    4 `version` is raised when the MEANING of the code changes.
     """
 
     kind: ClassVar[str]
     name: ClassVar[str]
     version: ClassVar[int] = 1
+    not_in_key: ClassVar[frozenset[str]] = frozenset()  # fields that say where it lies, beside a digest of what it is
 
     def __init__(self, **fields: Any) -> None:
         try:
@@ -65,13 +66,18 @@ class Spec(Record):
         return self
 
     def describe(self) -> dict[str, Any]:
-        """Kind, name, version and all fields, nested specs likewise: what the key is made of."""
+        """Kind, name, version and all fields, nested specs likewise: all that it takes to make it again."""
         fields = {field: _described(getattr(self, field)) for field in type(self).model_fields}
         return {"kind": self.kind, "name": self.name, "version": self.version, **fields}
 
     def key(self) -> str:
-        """SHA-256 of the canonical JSON of `describe()`."""
-        return key_of(self.describe())
+        """SHA-256 of the canonical JSON of kind, name, version and `key_fields()`."""
+        fields = {field: _keyed(value) for field, value in self.key_fields().items()}
+        return key_of({"kind": self.kind, "name": self.name, "version": self.version, **fields})
+
+    def key_fields(self) -> dict[str, Any]:
+        """The fields as they enter the key: without where things lie, if what they are is there."""
+        return {field: getattr(self, field) for field in type(self).model_fields if field not in self.not_in_key}
 
 
 def _described(value: Any) -> Any:
@@ -84,6 +90,17 @@ def _described(value: Any) -> Any:
     if isinstance(value, Record):
         return value.model_dump(mode="json")
     return value
+
+
+def _keyed(value: Any) -> Any:
+    if isinstance(value, Spec):
+        fields = {field: _keyed(part) for field, part in value.key_fields().items()}
+        return {"kind": value.kind, "name": value.name, "version": value.version, **fields}
+    if isinstance(value, tuple | list):
+        return [_keyed(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _keyed(item) for key, item in value.items()}
+    return _described(value)
 
 
 def _usage_error(cls: type[Spec], error: ValidationError) -> UsageError:

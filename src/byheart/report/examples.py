@@ -70,7 +70,7 @@ def _key(one: Exhibit) -> str:
 
 
 def _item(one: Exhibit, content: dict, noun: str, columns: list[str]) -> dict:
-    view = {"train": "training", "test": "new"}.get(one.view, one.view)
+    view = {"train": "training", "test": "new", "canaries": "secret"}.get(one.view, one.view)
     fields = dict(content.get("fields") or [])
     lines = one.lines or ((content["label"],) if content.get("label") else ())
     label = f", labelled {content['label']}" if content.get("label") else ""

@@ -29,7 +29,7 @@ def _memorised(subject: dict, findings: dict[str, Answer]) -> dict | None:
     if share is None:
         return (
             _absent(counterfactual, f"Which {subject['nouns']} depend on having been seen?")
-            if subject["kind"] != "values"
+            if subject["kind"] == "classes"
             else None
         )
     says = (
@@ -51,7 +51,7 @@ def _memorised(subject: dict, findings: dict[str, Answer]) -> dict | None:
 
 def _bits(subject: dict, findings: dict[str, Answer]) -> dict | None:
     held, reference = quantity(findings, "memorised_bits"), quantity(findings, "reference_bits")
-    things = "value" if subject["kind"] == "values" else "label"
+    things = {"values": "value", "tokens": "text"}.get(subject["kind"], "label")
     if held is None:
         return _absent(findings.get("complexity/bits"), f"How many {things} bits are held by heart?")
     of = (
@@ -66,6 +66,8 @@ def _bits(subject: dict, findings: dict[str, Answer]) -> dict | None:
 
 def _accuracy(subject: dict, findings: dict[str, Answer], balance: dict | None) -> dict | None:
     nouns = subject["nouns"]
+    if (new := quantity(findings, "test_bits_a_token")) is not None:
+        return _text(subject, findings, new)
     compared, where, seen, gap = scores(findings)
     test = first_of(findings, "test_accuracy", "test_r2")
     head = test or compared
@@ -89,6 +91,16 @@ def _accuracy(subject: dict, findings: dict[str, Answer], balance: dict | None) 
                 f"{rival['name']} {percent(score, 0) if head.unit == 'accuracy' else number(score, 2)}"
             )
     return _number(head, f"{made}. {', '.join(by_chance)}".rstrip(" ") + ("." if by_chance else ""))
+
+
+def _text(subject: dict, findings: dict[str, Answer], new: Quantity) -> dict:
+    """What a token of new text costs, in the place of an accuracy."""
+    says = f"a token on {count(new.n)} new {subject['nouns']}"
+    seen, gap = quantity(findings, "train_bits_a_token"), quantity(findings, "gap_bits_a_token")
+    if seen is not None and gap is not None:
+        says += f", {value_text(seen)} on those it has seen and {value_text(gap)} more {interval_text(gap)} on the "
+        says += "same left out"
+    return _number(new, f"{sentence_end(says)}{_chance(new)}")
 
 
 def sentence_end(text: str) -> str:

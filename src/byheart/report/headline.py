@@ -43,7 +43,7 @@ def headline(subject: dict, findings: dict[str, Answer]) -> list[Run]:
 
 
 def _balance_sentence(subject: dict, understood: Quantity, memorised: Quantity, left: Quantity) -> list[Run]:
-    things = "values" if subject["kind"] == "values" else "labels"
+    things = {"values": "values", "tokens": subject["nouns"]}.get(subject["kind"], "labels")
     who = WHOM[understood.speaks_of]
     made: list[Run] = [("", f"Of the information in its {count(subject['n'])} training {things}, {who} ")]
     low, high = understood.interval or (understood.value, understood.value)

@@ -81,7 +81,7 @@ def _balance(document: dict, findings: dict[str, Answer]) -> dict | None:
         return None
     who = WHO[bits.speaks_of]
     wide, narrow = balances(balance, who)
-    things = "value" if document["subject"]["kind"] == "values" else "label"
+    things = {"values": "value", "tokens": "text"}.get(document["subject"]["kind"], "label")
     trail = f"; the trail is {who}, epoch by epoch" if balance.get("trail") else ""
     caption = [
         f"Shares of the {things} bits{trail}.",

@@ -37,8 +37,8 @@ def execute(
 ) -> Executed:
     """Run the steps that the ledger has no result of, in any order; every end is recorded as it comes.
 
-    A step that another process holds is waited for. Steps that a worker cannot make from their
-    description run in this process, after the others. A kept failure is tried again.
+    A step that another process holds is waited for. Steps that a worker cannot make from their description run in this
+    process, after the others; all do where the engine is this process. A kept failure is tried again.
     """
     told = progress or (lambda step, state: None)
     todo = [step for step in steps if not sound(step, ledger, say)]
@@ -58,7 +58,9 @@ def execute(
         ]
         order = {step.key: place for place, step in enumerate(todo)}
         mine.sort(key=lambda step: order[step.key])
-        here, away = [step for step in mine if not step.portable], [step for step in mine if step.portable]
+        away = [] if isinstance(engine, Inline) else [step for step in mine if step.portable]
+        gone = {step.key for step in away}
+        here = [step for step in mine if step.key not in gone]
         for batch, runner in ((away, engine), (here, Inline())):
             by_key = {step.key: step for step in batch}
             for done in runner.run(Work(folder, by_key), list(by_key)) if batch else ():

@@ -8,15 +8,20 @@ from typing import Any
 
 import numpy as np
 
+from byheart.learners.code import own_code
 from byheart.ledger.base import Result
-from byheart.records.spec import Spec
+from byheart.records.spec import Record, Spec
 from byheart.registry import find
 from byheart.tasks.data import Column, Data, Examples, Output, Truth
 
+WHERE, OWN = "lies at", "class code"  # two words each, so no names of fields
+_NO_FIELDS = {"kind", "name", "version", WHERE, OWN}
+
 
 def revive(description: Mapping[str, Any]) -> Any:
-    """The spec that `description` (made by `Spec.describe`) holds, nested specs likewise."""
-    fields = {name: _revived(value) for name, value in description.items() if name not in {"kind", "name", "version"}}
+    """The spec that `description` (made by `described` or `Spec.describe`) holds, nested specs likewise."""
+    fields = {name: _revived(value) for name, value in description.items() if name not in _NO_FIELDS}
+    fields |= {name: _revived(value) for name, value in description.get(WHERE, {}).items()}
     return find(description["kind"], description["name"])(**fields)
 
 
@@ -27,8 +32,53 @@ def _revived(value: Any) -> Any:
 
 
 def described(spec: Spec) -> dict[str, Any]:
-    """The description of a spec as JSON values alone (tuples as lists)."""
-    return _plain(spec.describe())
+    """The description of a spec as JSON values alone (tuples as lists).
+
+    Fields that only say where something lies stand under `WHERE`, which no key takes in (`material`); the digest of a
+    class of the user's own stands under `OWN`.
+    """
+    made: dict[str, Any] = {"kind": spec.kind, "name": spec.name, "version": spec.version}
+    in_key = {name: _described(value) for name, value in spec.key_fields().items()}
+    whole = {name: _described(getattr(spec, name)) for name in type(spec).model_fields}
+    made |= in_key
+    if where := {name: value for name, value in whole.items() if name not in in_key or in_key[name] != value}:
+        made[WHERE] = where
+    if (code := own_code(spec)) is not None:
+        made[OWN] = code.digest or ""
+    return made
+
+
+def _described(value: Any) -> Any:
+    if isinstance(value, Spec):
+        return described(value)
+    if isinstance(value, Record):
+        return _plain(value.model_dump(mode="json"))
+    if isinstance(value, Mapping):
+        return {key: _described(item) for key, item in value.items()}
+    return [_described(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def material(about: Any) -> Any:
+    """What of a description makes a key: all but where things lie."""
+    if isinstance(about, Mapping):
+        return {key: material(value) for key, value in about.items() if key != WHERE}
+    return [material(item) for item in about] if isinstance(about, list | tuple) else about
+
+
+def specs_within(spec: Any) -> list[Spec]:
+    """A spec and those within its fields."""
+    if isinstance(spec, Spec):
+        fields = (getattr(spec, name) for name in type(spec).model_fields)
+        return [spec, *(found for value in fields for found in specs_within(value))]
+    if isinstance(spec, list | tuple):
+        return [found for item in spec for found in specs_within(item)]
+    return []
+
+
+def can_move(spec: Spec) -> bool:
+    """Whether a worker can make it from its description; asking may cost a process (`code.comes_back`)."""
+    inner = specs_within(spec)
+    return all(own_code(one) is None for one in inner) and all(getattr(one, "portable", True) for one in inner)
 
 
 def _plain(value: Any) -> Any:
@@ -37,7 +87,7 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-_TRUTH = ("clean", "changed", "posterior")
+_TRUTH = ("clean", "changed", "posterior", "repeats")
 
 
 def data_result(data: Data) -> Result:

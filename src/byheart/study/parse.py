@@ -14,6 +14,7 @@ from byheart.records.spec import Spec
 from byheart.registry import find, names
 
 TABLES = {".csv", ".tsv", ".txt", ".parquet"}
+TEXTS = {".txt", ".md", ".rst"}  # a .txt with a target is a table
 
 
 def pairs(words: Sequence[str], option: str) -> dict[str, Any]:
@@ -112,13 +113,16 @@ def seconds(text: str) -> float:
 
 
 def task_from(word: str, options: Mapping[str, Any]) -> Any:
-    """The task that SUBJECT names: a known task, a table or an `.npz` file.
+    """The task that SUBJECT names: a known task, a table, a text or an `.npz` file.
 
     Raises:
         UnknownName: neither a task nor a file.
         InputRefused: the file cannot be read.
     """
     path = Path(word)
+    if path.suffix.lower() in TEXTS and options.get("target") is None:
+        must_exist(path)
+        return find("task", "text").of(path)
     if path.suffix.lower() in TABLES and path.suffix:
         must_exist(path)
         known = find("task", "table").model_fields
@@ -132,7 +136,7 @@ def task_from(word: str, options: Mapping[str, Any]) -> Any:
         return spec("task", word, {})
     if path.exists():
         raise InputRefused(
-            expected="a .csv, .parquet, .npz or .py file, or the name of a task",
+            expected="a .csv, .parquet, .npz or .py file, a text (.txt), or the name of a task",
             came=f"{word}",
             do="Save arrays with numpy.savez(file, x=x, y=y), or a table as CSV.",
         )

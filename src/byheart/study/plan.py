@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
-from typing import Any
 
 from byheart.ledger.base import Ledger
 from byheart.probes.base import Need, Probe, Subject
@@ -55,7 +54,7 @@ class Plan:
 def draw_step(subject: Subject) -> Step:
     """The step that draws the subject's data."""
     about = {"kind": "draw", "task": described(subject.task), "seed": subject.seed}
-    return Step(about, {} if subject.task.portable else {"task": subject.task})
+    return Step(about, {"task": subject.task})
 
 
 def trial_step(subject: Subject, draw: Step, settings: Settings) -> Step | None:
@@ -71,11 +70,7 @@ def trial_step(subject: Subject, draw: Step, settings: Settings) -> Step | None:
         "device": settings.device,
         "threads": settings.threads,
     }
-    return Step(about, _live_learner(subject.learner))
-
-
-def _live_learner(learner: Any) -> dict[str, Any]:
-    return {} if learner.portable else {"learner": learner}
+    return Step(about, {"learner": subject.learner})
 
 
 def plan(subject: Subject, probes: Sequence[Probe], settings: Settings, trial: Trial | None) -> Plan:
@@ -125,7 +120,7 @@ def train_steps(subject: Subject, need: Need, draw: Step, settings: Settings, tr
             "threads": settings.threads,
             "torch": ".".join(metadata.version("torch").split(".")[:2]),
         }
-        steps.append(Step(about, _live_learner(learner)))
+        steps.append(Step(about, {"learner": learner}))
     return steps
 
 
@@ -145,5 +140,4 @@ def _measure_step(subject: Subject, probe: Probe, draw: Step, runs: Mapping[str,
             "offers": sorted(subject.offers),
         },
     }
-    portable = subject.learner.portable and subject.task.portable
-    return Step(about, {} if portable else {"subject": subject})
+    return Step(about, {"subject": subject})

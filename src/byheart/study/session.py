@@ -43,6 +43,8 @@ class Drawn:
         found = {self.output.kind}
         if self.n_test:
             found.add("test")
+        if "canaries" in self.document["views"]:  # type: ignore[operator]
+            found.add("canaries")
         if isinstance(truth, Mapping) and truth.get("best_loss_nats") is not None:
             found.add("oracle")
         return frozenset(found)
@@ -219,3 +221,15 @@ def _here() -> Engine:
     from byheart.engines.inline import Inline
 
     return Inline()
+
+
+def mend(ledger: SqliteLedger, say: Say) -> None:
+    """Make the index anew where it is missing or damaged: the blobs are the truth, and nothing finished is lost."""
+    try:
+        next(iter(ledger.keys()), None)
+        missing = (ledger.folder / "blobs").is_dir() and not (ledger.folder / "index.db").exists()
+    except LedgerDamaged as error:
+        say(f"Damaged ledger: {error.came}.")
+        missing = True
+    if missing and (found := ledger.rebuild()):
+        say(f"The index of the ledger was made anew from its blobs: {found} results found.")

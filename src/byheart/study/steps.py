@@ -14,7 +14,7 @@ from byheart.errors import ByheartError
 from byheart.ledger.base import Failure, Ledger, Result
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.records.spec import key_of
-from byheart.study.keeping import data_from, data_result, revive
+from byheart.study.keeping import can_move, data_from, data_result, material, revive
 
 AT_ONCE = 32  # the most members that a chunk holds: more do not help the cache, and less is lost when stopped
 TRIAL_SECONDS = 1.5
@@ -22,15 +22,19 @@ TRIAL_SECONDS = 1.5
 
 @dataclass(frozen=True)
 class Step:
-    """One keyed step: its description, and the live objects that cannot be made from it (driver only)."""
+    """One keyed step: its description, and the live objects that it describes (driver only).
+
+    Run in the driver it uses the objects as they were given; a worker, to which they are not sent, makes them from the
+    description.
+    """
 
     about: Mapping[str, Any]
     live: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def key(self) -> str:
-        """SHA-256 of the description."""
-        return key_of(dict(self.about))
+        """SHA-256 of the description, less where the user's files lie."""
+        return key_of(material(self.about))
 
     @property
     def kind(self) -> str:
@@ -39,8 +43,8 @@ class Step:
 
     @property
     def portable(self) -> bool:
-        """Whether a worker can run it from the description alone."""
-        return not self.live
+        """Whether a worker can run it from the description alone; asking may cost a process."""
+        return all(can_move(spec) for held in self.live.values() for spec in _specs_of(held))
 
 
 class Work:
@@ -97,6 +101,11 @@ def load_run(keys: list[str], ledger: Ledger) -> Any:
 
     parts = [loaded(key, ledger) for key in keys]
     return joined([Run.from_parts(part.document, part.arrays) for part in parts])
+
+
+def _specs_of(held: Any) -> list[Any]:
+    """The specs of a live object: itself, or those of a subject."""
+    return [held] if hasattr(held, "key_fields") else [held.task, held.learner, *held.levers]
 
 
 def _spec(step: Step, name: str) -> Any:

@@ -26,7 +26,7 @@ from byheart.tasks.holdout import array_digests, held_out
 from byheart.tasks.labels import Kind, Labels, read_labels, read_more_labels
 from byheart.tasks.pictures import is_picture
 
-WIDEST_ROW = 12  # a row of more numbers says nothing to a reader
+WIDEST_ROW = 12  # a row of more numbers says nothing to a reader; it decides nothing else
 
 
 class Arrays(Task):
@@ -183,7 +183,7 @@ def _output(x: np.ndarray, labels: Labels, show: str | None, noun: tuple[str, st
         noun = ("image", "images")
     k = len(labels.classes) if labels.kind == "classes" else 1
     how = show or ("row" if row else "none")
-    return Output(kind=labels.kind, k=k, classes=labels.classes, noun=noun, show=how, columns=columns)
+    return Output(kind=labels.kind, k=k, classes=labels.classes, noun=noun, show=how, columns=columns, raw=True)
 
 
 def _row_or_none(x: np.ndarray) -> str:

@@ -23,6 +23,7 @@ class Task(Spec):
 
     kind: ClassVar[str] = "task"
     name: ClassVar[str]
+    usual_members: ClassVar[int] = 64  # how many models an audit trains unless told otherwise
     portable: ClassVar[bool] = True  # False: draws from arrays in this process, so the driver must draw
 
     @abstractmethod

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
 from byheart.errors import InputRefused
+
+if TYPE_CHECKING:
+    from byheart.maths.duplicates import Copies
 
 
 @dataclass(frozen=True)
 class Examples:
     """n examples: `ids` (n,) int64 stable names; `x` (n, ...) array; `y` (n,) labels or values.
 
-    `y` is int64 class numbers 0..k-1 for classes, float64 for values. `meta` holds one array (n,) a name;
+    `y` is int64 class numbers 0..k-1 for classes, float64 for values. For tokens x (n, t) holds the numbers 0..k-1 of
+    a sequence and y (n, t) int64 the same numbers, each to be given from those before it; -1 is not counted (context,
+    padding). `meta` holds one array (n,) a name;
     where it holds `shown` (n,) text, an example is shown by that text, without its label.
     """
 
@@ -52,20 +58,22 @@ class Column:
 
 @dataclass(frozen=True)
 class Output:
-    """What a model must give: k logits for `classes`, one number for `values`.
+    """What a model must give: k logits for `classes`, one number for `values`, k logits a place for `tokens`.
 
     `show` says how an example is shown: `image` (grey) or `photograph` (colour), x in 0..1 in any layout
     that `pictures.picture` brings to (h, w) or (h, w, 3); `row` (columns); or `none`. `noun` is what one
-    example is called on the page (singular, plural).
+    example is called on the page (singular, plural). `raw` says that x is an array of the user's, which goes to the
+    user's own model or training as it is, though it may have columns to show.
     """
 
-    kind: Literal["classes", "values"]
+    kind: Literal["classes", "values", "tokens"]
     k: int
     classes: tuple[str, ...] = ()
     noun: tuple[str, str] = ("example", "examples")
     show: Literal["image", "photograph", "row", "none"] = "none"
     columns: tuple[Column, ...] = ()
     target: str = "label"
+    raw: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,7 @@ class Truth:
         posterior: (k, k) or (n, k) probability of each label given the original one / the example: the
             best possible prediction, in nats where a loss is made of it.
         best_loss_nats: mean loss of the best possible prediction on the training labels.
+        repeats: how often each example of the view `canaries` stands in training; 0 is held out, never trained on.
         sources: where each number comes from.
     """
 
@@ -87,6 +96,7 @@ class Truth:
     redrawn: int = 0
     posterior: np.ndarray | None = None
     best_loss_nats: float | None = None
+    repeats: np.ndarray | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -112,3 +122,20 @@ class Data:
     def train(self) -> Examples:
         """The examples of the first phase."""
         return self.phases[0]
+
+    def laid_out(self, view: str = "") -> tuple[np.ndarray, ...]:
+        """Training examples, and those of `view`, as rows (n, d) whose distances mean something."""
+        from byheart.maths.likeness import comparable
+
+        output = self.output
+        form = "pictures" if output.show in ("image", "photograph") else "columns"
+        categories = [column.type == "category" for column in output.columns]
+        other = self.views[view].x if view else None
+        return comparable(self.train.x, other, "tokens" if output.kind == "tokens" else form, categories)
+
+    @cached_property
+    def copies(self) -> Copies:
+        """Who copies whom among the training examples, exactly or nearly, by `maths.duplicates`."""
+        from byheart.maths.duplicates import copies
+
+        return copies(self.train.x, *self.laid_out())

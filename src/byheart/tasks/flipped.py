@@ -62,7 +62,7 @@ class Flipped(Task):
         if data.output.kind != "classes":
             raise InputRefused(
                 expected="a classification task: labels are redrawn among classes",
-                came=f"{self.task.name} ({data.about.get('title', 'untitled')}), which gives values",
+                came=f"{self.task.name} ({data.about.get('title', 'untitled')}), which gives {data.output.kind}",
                 do="Audit it without planted noise, or cut its values into classes first.",
             )
         # the stream is named by the task within, so that flips over flips are drawn apart

@@ -43,6 +43,7 @@ class Table(Task):
     """
 
     name = "table"
+    not_in_key = frozenset({"path"})
 
     path: str
     sha256: str

@@ -87,7 +87,7 @@ def bank_of(
 def offers_of(data: Data) -> frozenset[str]:
     """What data offer to probes."""
     oracle = {"oracle"} if data.truth.best_loss_nats is not None else set()
-    return frozenset({data.output.kind, *(set(data.views) & {"test"}), *oracle})
+    return frozenset({data.output.kind, *(set(data.views) & {"test", "canaries"}), *oracle})
 
 
 def reordered(bank: Bank, seed: int = 1) -> tuple[Bank, np.ndarray]:
@@ -102,6 +102,7 @@ def reordered(bank: Bank, seed: int = 1) -> tuple[Bank, np.ndarray]:
     truth = replace(
         data.truth,
         clean=None if data.truth.clean is None else data.truth.clean[first],
+        repeats=None if data.truth.repeats is None else data.truth.repeats[orders["canaries"]],
         changed=None if data.truth.changed is None else data.truth.changed[first],
         posterior=posterior,
     )
@@ -245,7 +246,7 @@ class ProbeSuite:
 
     def test_7_names_of_classes_change_nothing(self, probe: Probe, bank: Bank) -> None:
         """Promise 7: classes numbered otherwise."""
-        if bank.data.output.kind == "values":
+        if bank.data.output.kind != "classes":
             return
         (before, columns), (after, moved) = probe.measure(bank), probe.measure(renamed(bank))
         _same(before, after, "the numbering of classes")
@@ -329,7 +330,9 @@ def _taken(kept: Outcomes, order: np.ndarray) -> Outcomes:
     """The outcomes with the examples in another order: third axis, but second of the last logits."""
     made = {name: getattr(kept, name) for name in ("loss_nats", "correct", "margin", "trail")}
     made = {name: None if array is None else array[:, :, order] for name, array in made.items()}
-    return replace(kept, logits=kept.logits[:, order], **made)
+    last = {name: getattr(kept, name) for name in ("logits", "pool")}
+    last = {name: None if array is None else array[:, order] for name, array in last.items()}
+    return replace(kept, **made, **last)
 
 
 def _fingerprint(bank: Bank) -> str:

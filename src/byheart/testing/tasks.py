@@ -64,7 +64,7 @@ def _parts(data: Data) -> Iterator[tuple[str, Any]]:
         for name in sorted(examples.meta):
             yield f"{label} {name}", examples.meta[name]
     truth = data.truth
-    yield from (("clean", truth.clean), ("changed", truth.changed), ("posterior", truth.posterior))
+    yield from ((name, getattr(truth, name)) for name in ("clean", "changed", "posterior", "repeats"))
     yield "truth", (truth.redrawn, truth.best_loss_nats, sorted(truth.sources.items()))
     yield "output", data.output
     yield "about", canonical(dict(data.about))
@@ -132,7 +132,8 @@ class TaskSuite:
         """Promise 4: and only what is known is there."""
         data = task.draw(0)
         truth, n, k = data.truth, len(data.train), data.output.k
-        known = {name for name in ("clean", "changed", "posterior", "best_loss_nats") if _filled(truth, name)}
+        names = ("clean", "changed", "posterior", "repeats", "best_loss_nats")
+        known = {name for name in names if _filled(truth, name)}
         known |= {"redrawn"} if truth.redrawn else set()
         assert known <= set(truth.sources), f"without a source: {sorted(known - set(truth.sources))}"
         assert all(truth.sources.values())
@@ -180,9 +181,18 @@ class TaskSuite:
         assert len(task.draw(0).train)
 
     def test_the_output_fits_the_labels(self, task: Task) -> None:
-        """Labels are class numbers below k, or finite values; columns fit the features."""
+        """Labels are class numbers below k, finite values, or tokens below k; columns fit the features."""
         data = task.draw(0)
         for examples in data.views.values():
+            if data.output.kind == "tokens":
+                assert examples.y.dtype == np.int64
+                assert np.issubdtype(examples.x.dtype, np.integer)
+                assert examples.x.shape == examples.y.shape
+                assert examples.x.max() < data.output.k == len(data.output.classes)
+                assert (examples.y >= 0).any(1).all(), "an example of which nothing is counted"
+                counted = examples.y >= 0
+                np.testing.assert_array_equal(examples.y[counted], examples.x[counted])
+                continue
             assert np.issubdtype(examples.x.dtype, np.floating)
             if data.output.kind == "classes":
                 assert examples.y.dtype == np.int64

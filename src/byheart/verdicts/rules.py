@@ -38,8 +38,8 @@ class WrongLabels(Verdict):
     name: ClassVar[str] = "BH101"
     title: ClassVar[str] = "Labels that look wrong"
     threshold: ClassVar[str] = (
-        f"at least {percent(STRANGE, 0)} of the labels cost models without them more than a blind guess, and at "
-        f"least {percent(FITTED, 0)} of these are given back"
+        f"at least {percent(STRANGE, 0)} of the labels cost models without them half a bit more than a blind guess, "
+        f"and at least {percent(FITTED, 0)} of the most suspicious are given back"
     )
     source: ClassVar[str] = (
         "byheart's own choice: more than even odds; held-out predictions after Northcutt et al. 2021"
@@ -98,7 +98,7 @@ class MuchMemorised(Verdict):
         if share.interval[0] > MEMORISED:
             return self.say(
                 "tip",
-                "Weight decay, stopping earlier or dropout may move it: audit again with --lever and compare.",
+                "What moves it is seen by auditing again with another setting and comparing.",
                 figures,
             )
         if share.interval[1] <= MEMORISED:

@@ -47,6 +47,9 @@ class Pairs(Probe):
         """The bank; new examples and right or wrong answers are needed."""
         if "values" in subject.offers:
             return self.not_applicable("Influence counts right answers; values have none.", "")
+        if "tokens" in subject.offers:
+            reason = "Influence counts right answers; a passage is given with more or fewer bits."
+            return self.not_applicable(reason)
         if "test" not in subject.offers:
             return self.not_applicable("There are no new examples.", "Give a test set.")
         return (subject.bank(),)

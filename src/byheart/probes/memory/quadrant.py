@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from byheart.maths.codes import bank_lengths
 from byheart.maths.counterfactual import memorisation
 from byheart.maths.sides import side_means
 from byheart.maths.statistics import auc, auc_interval, wilson
@@ -16,13 +17,16 @@ from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding, No
 from byheart.records.quantity import Quantity
 
 THRESHOLD = 0.25
+# Half a bit over a blind guess is clear of the noise of the calibration.
+STRANGE_BITS = 0.5
 RINGS = 1000  # above this many marks they are binned
 
 
 class Quadrant(Probe):
     r"""Is a strange label memorised, or was it never fitted?
 
-    Across: held-out loss of example i, the mean over members that did not see it of -log2 p(label) [bits]; up: its
+    Across: held-out loss of example i, the mean calibrated code length of its label over members that did not see it
+    [bits] (`maths.codes.bank_lengths`); strange: half a bit or more over a blind guess at class frequencies; up: its
     memorisation score. Top right: models without it bet against the label, and seeing it made the difference: learned
     by heart. Bottom right: they bet against it and it was not fitted either: strange, not memorised. The held-out
     loss ranks labels likely to be wrong; with planted truth its AUC says how well. It ranks and does not accuse: much
@@ -30,7 +34,8 @@ class Quadrant(Probe):
 
     Rote knows nothing of unseen labels but how frequent they are: AUC 0.5 where classes are equally
     frequent. Oracle: 1 where the truth is in the input. Cost: no training of its own. Fails when: many examples of a
-    class are mislabelled alike, for then the others agree with the error.
+    class are mislabelled alike, for then the others agree with the error; or so many
+    labels are random that no model can bet half a bit against one.
     Reference: Northcutt, Jiang and Chuang 2021, Confident learning, section 3 (held-out predictions).
 
     Example:
@@ -51,6 +56,8 @@ class Quadrant(Probe):
             return self.not_applicable(
                 "A value is not right or wrong; the ranking of memory/counterfactual serves instead.", ""
             )
+        if "tokens" in subject.offers:
+            return self.not_applicable("A passage has no label that could be wrong.", "")
         return (subject.bank(),)
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
@@ -59,15 +66,18 @@ class Quadrant(Probe):
         if lacking := self.one_sided(bank, run.members.mask):
             return lacking, {}
         mask, outcomes = run.members.mask, run.views["train"]
-        loss = outcomes.loss_nats[-1].astype(np.float64) / np.log(2)
-        seen, held_out = side_means(loss, mask)  # bits
+        train = bank.data.train
+        lengths = bank_lengths(outcomes.logits, train.y, mask, bank.subject.seed, ids=train.ids, groups=bank.duplicates)
+        seen, held_out = side_means(lengths.member_bits, mask)
         score = memorisation(outcomes.correct[-1], mask).score
         fitted, unseen_right = side_means(outcomes.correct[-1].astype(np.float64), mask)
         changed = bank.data.truth.changed
         planted = changed if changed is not None and changed.any() and not changed.all() else None
-        blind = float(np.log2(bank.data.output.k))
-        strange = held_out > blind
-        order = np.lexsort((bank.data.train.ids, -held_out))
+        # against the label's own blind guess: a rare class is not strange for being rare
+        excess = held_out - lengths.reference_bits
+        strange = excess > STRANGE_BITS
+        blind = float(lengths.reference_bits.mean()) + STRANGE_BITS
+        order = np.lexsort((train.ids, -excess))
         quantities = self._quantities(bank, held_out, score, strange, fitted, planted, order)
         headline = "planted_auc" if planted is not None else "strange_share"
         finding = Finding(
@@ -77,7 +87,7 @@ class Quadrant(Probe):
             says=(
                 "AUC of held-out loss for the redrawn labels"
                 if planted is not None
-                else f"of the labels cost models that did not see them more than a blind guess, {number(blind, 2)} bits"
+                else "of the labels cost models that did not see them half a bit or more over a blind guess"
             ),
             quantities=quantities,
             poles=(
@@ -87,7 +97,7 @@ class Quadrant(Probe):
             if planted is not None
             else (),
             body=self._body(bank, score, strange, fitted, planted, quantities),
-            charts=(self._chart(bank, held_out, score, planted, blind),),
+            charts=(self._chart(bank, held_out, score, strange, planted, blind),),
             exhibits=self._exhibits(bank, order, strange, score, held_out, outcomes.logits, mask, planted),
             how=self._how(bank, blind, planted),
             reference=self.reference,
@@ -106,18 +116,17 @@ class Quadrant(Probe):
         fit = float(fitted[order[:suspicious]].mean())
         found = {
             "strange_share": Quantity(
-                value=float(strange.mean()), unit="share", interval=tuple(wilson(int(strange.sum()), n)), null=None,
+                value=float(strange.mean()), unit="share", interval=tuple(wilson(int(strange.sum()), n)), null=0.0,
                 n=n, better="low",
-                how="share of labels with a held-out loss above that of a blind guess (log2 k bits); interval: "
-                "Wilson; no "
-                "null: a model that knows nothing sits at the line itself",
+                how="share of labels that models without them code at least half a bit longer than a blind guess at "
+                "class frequencies, both sides calibrated; interval: Wilson; null: 0, who knows "
+                "nothing is coded like the blind guess",
             ),
             "strange_fitted": Quantity(
                 value=fit, unit="share", interval=tuple(wilson(round(fit * suspicious), suspicious)),
                 null=1 / bank.data.output.k, n=suspicious, better="low",
-                how=f"of the {_labels(suspicious)} of largest held-out loss, the share that members that saw "
-                "them give back; "
-                "interval: Wilson; null: a guess, 1/k",
+                how=f"of the {_labels(suspicious)} that stand furthest over a blind guess where left out, the share "
+                "that members that saw them give back; interval: Wilson; null: a guess, 1/k",
             ),
         }  # fmt: skip
         if planted is not None:
@@ -132,7 +141,7 @@ class Quadrant(Probe):
                 null=0.5,
                 n=n,
                 better="high",
-                how=f"AUC of the held-out loss for the labels we changed; {how}",
+                how=f"AUC of the held-out loss (calibrated code length) for the labels we changed; {how}",
             )
             found["planted_auc_score"] = Quantity(
                 value=auc(score, planted),
@@ -168,8 +177,7 @@ class Quadrant(Probe):
             if unfitted:
                 sentences.append(
                     f"Of the {count(int(planted.sum()))} labels we changed, {count(unfitted)} were given back "
-                    "by fewer than "
-                    "half of the members that saw them: not memorised, only wrong."
+                    "by fewer than half of the members that saw them: not memorised, only wrong."
                 )
         both = int((strange & high).sum())
         sentences.append(
@@ -180,7 +188,7 @@ class Quadrant(Probe):
         )
         return tuple(sentences)
 
-    def _chart(self, bank: Bank, held_out, score, planted, blind: float) -> Chart:
+    def _chart(self, bank: Bank, held_out, score, strange, planted, blind: float) -> Chart:
         x = np.maximum(held_out, 0.003)
         top = float(max(x.max(), 2 * blind)) * 1.1
         rest = ~planted if planted is not None else np.ones(len(x), bool)
@@ -193,7 +201,7 @@ class Quadrant(Probe):
             marks += tuple(
                 Mark(x=float(a), y=float(b), shape="ring") for a, b in zip(x[planted][:RINGS], score[planted][:RINGS])
             )
-        high, strange = score >= THRESHOLD - 1e-9, held_out > blind
+        high = score >= THRESHOLD - 1e-9
         rows = []
         for label, chosen in (
             ("others bet against it, memorised", strange & high),
@@ -215,13 +223,12 @@ class Quadrant(Probe):
             cells=cells,
             marks=marks,
             rules=(
-                Rule(axis="x", at=blind, label="a blind guess"),
+                Rule(axis="x", at=blind, label="half a bit over a blind guess"),
                 Rule(axis="y", at=THRESHOLD),
             ),
             reading=(
                 f"Right of the dashed line, models that never saw the {bank.noun(1)} bet against its label; "
-                "above the other, "
-                "seeing it made the difference."
+                "above the other, seeing it made the difference."
                 + (" Rings are the labels we redrew." if planted is not None else "")
                 + (" Squares count the others (stronger is more, on a log scale)." if cells else "")
             ),
@@ -252,21 +259,19 @@ class Quadrant(Probe):
 
     def _how(self, bank: Bank, blind: float, planted) -> tuple[str, ...]:
         parts = [
-            f"Across: mean over the members that did not see the {bank.noun(1)} of \u2212log2 p(label), as the "
-            "models say it. "
-            f"Up: the memorisation score. The dashed lines stand at {number(blind, 2)} bits (a blind guess) and "
-            f"at {THRESHOLD}."
+            f"Across: mean code length of the label over the members that did not see the {bank.noun(1)}, "
+            "calibrated as in complexity/bits. Up: the memorisation score. A label is strange when it costs half a "
+            f"bit or more over a blind guess at its class ({number(blind, 2)} bits on average), so a rare class is not "
+            f"strange for being rare. The dashed lines stand there and at {THRESHOLD}."
         ]
         if planted is not None:
             parts.append(
                 "AUC is the probability that a redrawn label has the larger held-out loss of a random pair; "
-                "interval by "
-                "bootstrap within each group, 1,000 draws. Null 0.5. Rote 0.5, Oracle 1."
+                "interval by bootstrap within each group, 1,000 draws. Null 0.5. Rote 0.5, Oracle 1."
             )
         parts.append(
             f"Fails when many {bank.noun()} of a class are mislabelled alike: then the others agree with the "
-            "error. Cost: "
-            "no training of its own."
+            "error. Cost: no training of its own."
         )
         return tuple(parts)
 

@@ -9,6 +9,7 @@ import numpy as np
 from byheart.learners.run import Run
 from byheart.maths.codes import BankCode, BankLengths, bank_lengths, bank_lengths_values, grid_step
 from byheart.maths.counterfactual import shuffled
+from byheart.maths.passages import GRID, passage_lengths
 from byheart.maths.sides import side_means
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.complexity.bits.budget import Budgets, measured_budget
@@ -19,6 +20,8 @@ from byheart.records.quantity import Quantity
 
 # Below this many bits a label, changed labels are not bet against: who knows nothing is at 0.
 AGAINST = 0.05
+_ASKED = {"values": "bits of the values", "tokens": "bits of the text"}
+_TARGET = {"values": "value", "tokens": "passage"}
 BANK_FORM = "the bank form: one calibration a side, cross-fitted, shared by all members"
 
 
@@ -54,6 +57,8 @@ class Bits(Probe):
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The bank, the one model on everything, the poles and the nearest-neighbour rival."""
+        if "tokens" in subject.offers:  # poles and rivals do not speak
+            return (subject.bank(), subject.whole())
         rivals = ["rote", "neighbours"] + (["oracle"] if "oracle" in subject.offers else [])
         return (subject.bank(), subject.whole(), *(subject.rival(name) for name in rivals))
 
@@ -70,7 +75,7 @@ class Bits(Probe):
         balance = balance_of(bank, run, code, budget, code_of, self.rng(bank, "moves"))
         finding = Finding(
             probe=self.name,
-            question=self.question.replace("label bits", "bits of the values") if _values(bank) else self.question,
+            question=self.question.replace("label bits", _ASKED.get(bank.data.output.kind, "label bits")),
             headline="memorised_bits_share",
             says=f"memorised: {bits(budget.memorised.value, budget.memorised.interval)} of "
             f"{bits(budget.reference.value, budget.memorised.interval)} bits",
@@ -139,8 +144,13 @@ class Bits(Probe):
         m, n = run.members.mask.shape
         out = (~run.members.mask).sum(0)
         times = f"{out.min()}" if out.min() == out.max() else f"{out.min()} to {out.max()}"
-        target = "value" if _values(bank) else "label"
-        if _values(bank):
+        target = _TARGET.get(bank.data.output.kind, "label")
+        if bank.data.output.kind == "tokens":
+            reference = (
+                "reference = the code of its tokens by their frequencies in training, one by one; a side's model is "
+                f"softmax(b z + (1 - b) log q0) token by token, b one of {', '.join(f'{b:g}' for b in GRID)}, fitted"
+            )
+        elif _values(bank):
             step = grid_step(bank.data.train.y)
             reference = (
                 f"reference = the code of the value on a grid of step {step:.4g} under the Gaussian of all training "
@@ -197,8 +207,12 @@ def code_of(
 def lengths_of(bank: Bank, run: Run, mask: np.ndarray, checkpoint: int | None = None) -> BankLengths:
     """Bits of each training label under each of the first members, as many as `mask` has rows."""
     outcomes, train = run.views["train"], bank.data.train
-    logits = outcomes.logits if checkpoint is None else outcomes.trail[checkpoint]  # type: ignore[index]
-    where = {"ids": train.ids, "groups": bank.duplicates, "seed": bank.subject.seed}
+    where = {"ids": train.ids, "groups": bank.data.copies.groups, "seed": bank.subject.seed}
+    last = outcomes.pool if bank.data.output.kind == "tokens" else outcomes.logits
+    z = last if checkpoint is None else outcomes.trail[checkpoint]  # type: ignore[index]
+    z = z[: len(mask)]  # type: ignore[index]
+    if bank.data.output.kind == "tokens":
+        return passage_lengths(z, mask, **where)
     if _values(bank):
-        return bank_lengths_values(logits[: len(mask), :, 0].astype(np.float64), train.y, mask, **where)
-    return bank_lengths(logits[: len(mask)].astype(np.float32), train.y, mask, **where)
+        return bank_lengths_values(z[:, :, 0].astype(np.float64), train.y, mask, **where)
+    return bank_lengths(z.astype(np.float32), train.y, mask, **where)

@@ -56,7 +56,7 @@ class Budgets:
         reasons = {
             "reference": "null: itself",
             "understood": "null: 0, who knows nothing is coded like the reference",
-            "memorised": "null: measured with the masks shuffled",
+            "memorised": "null: measured with the masks of the first 16 members shuffled",
             "left": "null: everything but what shuffling gives",
         }
         better = {"reference": None, "understood": "high", "memorised": "low", "left": None}

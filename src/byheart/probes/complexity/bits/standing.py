@@ -47,6 +47,7 @@ def balance_of(
     subject = bank.subject
     codes = _trail_codes(bank, run, code_of)
     trail = [Waypoint(epoch=epoch, **shares(found)._asdict()) for epoch, found in codes.items()]
+    sentence = _sentence(trail, budget)
     if trail:
         # the trail is of the first members; where it ends stands the recipe, of all of them
         trail[-1] = Waypoint(epoch=trail[-1].epoch, **shares(code)._asdict())
@@ -55,6 +56,8 @@ def balance_of(
         for name in ("oracle", "rote")
         if subject.rival(name) in bank
     ]
+    if bank.data.output.kind == "tokens":  # a lookup table of passages gives what it saw back, and else the reference
+        poles.append(Landmark(name="Rote", note="a lookup table, by definition", understood=0.0, memorised=1.0))
     rivals = []
     if subject.rival("neighbours") in bank:
         rivals.append(Landmark(name="1-nearest neighbour", **_point(bank, "neighbours", code_of)))
@@ -69,7 +72,7 @@ def balance_of(
         rivals=tuple(rivals),
         one_model=_one_model(bank, code, code_of, rng),
         moves=moves,
-        sentence=_sentence(trail, budget),
+        sentence=sentence,
     )
 
 
@@ -144,7 +147,7 @@ def _stops(bank: Bank, run: Run, codes: dict[int, BankCode], rng: np.random.Gene
 
 def _accuracy_move(bank: Bank, run: Run, best: int, last: int, rng: np.random.Generator) -> Share | None:
     test = run.views.get("test")
-    if test is None or test.correct is None:
+    if test is None or test.correct is None or bank.data.output.kind != "classes":
         return None
     places = {epoch: c for c, epoch in enumerate(run.checkpoints)}
     change = test.correct[places[best]].mean(0) - test.correct[places[last]].astype(float).mean(0)
@@ -157,23 +160,22 @@ def _sentence(trail: list[Waypoint], budget: Budgets) -> str:
     best = max(trail[1:], key=lambda point: point.understood)
     end = trail[-1]
     if best.understood < NOTHING:
-        return f"Nothing was understood at any epoch; after the last, {percent(end.memorised, 0)} is memorised."
+        return f"Nothing was understood at any epoch; {percent(budget.memorised.share, 0)} is memorised."
     if best.epoch != end.epoch and end.memorised - best.memorised > 0.02:
         fell = best.understood - end.understood
         change = "did not grow" if fell < NOTHING else f"fell by {number(100 * fell, 1)} points"
         return (
-            f"It understood first, then learned by heart: after epoch "
-            f"{best.epoch} memory grew from {percent(best.memorised, 0)} to {percent(end.memorised, 0)}, "
-            f"understanding {change}."
+            f"It understood first, then learned by heart: after epoch {best.epoch} memory grew by "
+            f"{number(100 * (end.memorised - best.memorised), 0)} points, understanding {change}."
         )
     grows = best.epoch == end.epoch and end.understood - trail[-2].understood > NOTHING
     growth = "was still growing at" if grows else "no longer grew towards"
-    return f"Understanding {growth} the last epoch, with {percent(end.memorised, 0)} memorised."
+    return f"Understanding {growth} the last epoch, with {percent(budget.memorised.share, 0)} memorised."
 
 
 def budget_chart(bank: Bank, code: BankCode) -> Chart:
     """Positions on an axis of code length: in, out and reference, for all examples and apart for the redrawn."""
-    target = "value" if bank.data.output.kind == "values" else "label"
+    target = {"values": "value", "tokens": "passage"}.get(bank.data.output.kind, "label")
     groups = [(f"all {count(len(code.in_bits))} {target}s", np.ones(len(code.in_bits), bool))]
     changed = bank.data.truth.changed
     if changed is not None and changed.any() and not changed.all():

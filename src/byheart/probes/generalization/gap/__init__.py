@@ -11,6 +11,7 @@ from byheart.maths.intervals import budget_share_intervals, new_examples_interva
 from byheart.maths.sides import side_means
 from byheart.maths.statistics import Interval, bootstrap, r2, wilson
 from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.probes.generalization.gap.passages import of_passages
 from byheart.records.chart import Axis, Chart, Line, Rule, Table
 from byheart.records.figures import count, interval_text, number, percent, value_text
 from byheart.records.finding import Finding, NotApplicable, Pole
@@ -22,7 +23,7 @@ class Gap(Probe):
 
     train = mean over training examples of the accuracy of members that saw them; held out = the same examples and
     labels under the members that did not; gap = train - held out [points]. The clean test view stands apart, since
-    its labels may be cleaner. For values R2 takes the place of accuracy.
+    its labels may be cleaner. For values R2 takes the place of accuracy, for passages bits a token.
 
     Oracle: gap 0. Rote: 1 minus the share of its guess. Cost: no training of its own. Fails when: near-duplicates of
     an example stand in for it. Reference: Feldman and Zhang 2020, section 3 (subset form); Zhang et al. 2017,
@@ -42,6 +43,8 @@ class Gap(Probe):
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The bank, the one model on everything, and the simplest rival."""
+        if "tokens" in subject.offers:
+            return (subject.bank(), subject.whole())
         rivals = ["rote", "neighbours"] + (["ridge"] if "values" in subject.offers else [])
         return (subject.bank(), subject.whole(), *(subject.rival(name) for name in rivals))
 
@@ -50,11 +53,13 @@ class Gap(Probe):
         run = bank[bank.subject.bank()]
         if lacking := self.one_sided(bank, run.members.mask):
             return lacking, {}
+        if bank.data.output.kind == "tokens":
+            return of_passages(self, bank, self._course(bank, run))
         sides = Sides(bank, run, self.rng(bank, "bootstrap"))
         quantities = sides.quantities()
         quantities |= self._one_model(bank, sides)
         quantities |= self._rivals(bank, sides)
-        quantities |= self._course(bank, run, sides)
+        quantities |= self._course(bank, run)
         classes = bank.data.output.kind == "classes"
         train, held = quantities[f"train_{sides.unit}"], quantities[f"held_out_{sides.unit}"]
         finding = Finding(
@@ -125,7 +130,7 @@ class Gap(Probe):
                         found[f"{name}_{side}_{sides.unit}"] = quantity.model_copy(update={"how": how})
         return found
 
-    def _course(self, bank: Bank, run: Run, sides: Sides) -> dict[str, Quantity]:
+    def _course(self, bank: Bank, run: Run) -> dict[str, Quantity]:
         """Where the held-out loss was smallest, and what it was there and at the end."""
         if len(run.checkpoints) < 3:
             return {}
@@ -135,7 +140,7 @@ class Gap(Probe):
         best = int(means.argmin())
         resampled = bootstrap(held.T, groups=bank.duplicates, rng=self.rng(bank, "course"))
         arg = np.array(run.checkpoints)[resampled.sums.argmin(1)]
-        unit = "nats" if bank.data.output.kind == "classes" else "squared error"
+        unit = "squared error" if bank.data.output.kind == "values" else "nats"
         rise = resampled.sums[:, -1] / resampled.counts - resampled.sums[:, best] / resampled.counts
         low, high = np.quantile(rise, [0.025, 0.975])
         n = held.shape[1]
@@ -159,13 +164,13 @@ class Gap(Probe):
             ),
         }  # fmt: skip
         test = run.views.get("test")
-        if test is not None and test.correct is not None:
+        if test is not None and bank.data.output.kind == "classes":
             there = test.correct[best].astype(float).mean(0)
             found["best_epoch_test_accuracy"] = Quantity(
                 value=float(there.mean()),
                 unit="accuracy",
-                interval=tuple(bootstrap(there, rng=sides.rng).mean(0)),
-                null=sides.chance,
+                interval=tuple(bootstrap(there, rng=self.rng(bank, "best epoch")).mean(0)),
+                null=_most_frequent(bank),
                 n=len(there),
                 better="high",
                 how="members' accuracy on the test view at that checkpoint; a schedule made to end there would differ",

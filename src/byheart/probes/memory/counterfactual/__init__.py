@@ -6,6 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from byheart.learners.run import Run
+from byheart.maths.codes import bank_lengths
 from byheart.maths.counterfactual import (
     memorisation,
     memorised_share,
@@ -16,6 +18,7 @@ from byheart.maths.counterfactual import (
 from byheart.maths.intervals import budget_share_intervals, memorised_share_interval
 from byheart.maths.sides import side_means
 from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.probes.memory.counterfactual.ranked import SHUFFLES, alike, ranked, reliabilities
 from byheart.records.chart import Axis, Chart, Line, Mark, Rule, Table
 from byheart.records.figures import count, number, percent
 from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding, NotApplicable, Pole
@@ -23,7 +26,6 @@ from byheart.records.quantity import Quantity
 
 # Feldman and Zhang 2020 publish their high-influence pairs at scores of at least 0.25.
 THRESHOLD = 0.25
-SHUFFLES = 20
 
 
 class Counterfactual(Probe):
@@ -32,7 +34,7 @@ class Counterfactual(Probe):
     score_i = share of members right about example i among those that saw it - the same among those that did not
     [0/1 form, -1 to 1]; the probability form puts p(label) in the place of right or wrong. The C-score is the second
     term alone. memorised_share = share of examples with score_i >= 0.25. For values the outcome is minus the squared
-    error over the variance of the target; scores are ranked and no share is counted.
+    error over the variance of the target, for passages minus the bits; scores are ranked and no share is counted.
 
     Rote: 1 on every example its guess would miss. Oracle: 0. Cost: no training of its own. Fails when: an example is
     left out by too few members, or near-duplicates stand in for one another. Reference: Feldman and Zhang 2020, What
@@ -53,6 +55,8 @@ class Counterfactual(Probe):
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The bank, and the pole that stands at the upper end."""
+        if "tokens" in subject.offers:
+            return (subject.bank(),)
         return (subject.bank(), subject.rival("rote"))
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
@@ -60,11 +64,11 @@ class Counterfactual(Probe):
         run = bank[bank.subject.bank()]
         if lacking := self.one_sided(bank, run.members.mask):
             return lacking, {}
-        if bank.data.output.kind == "values":
-            return self._values(bank)
+        if bank.data.output.kind != "classes":
+            return ranked(self, bank, self._how)
         mask, outcomes = run.members.mask, run.views["train"]
         right = outcomes.correct[-1]  # (m, n)
-        probability = np.exp(-outcomes.loss_nats[-1].astype(np.float64))
+        probability = _probability(bank, run)
         score, error = memorisation(right, mask)
         fine, fine_error = memorisation(probability, mask)
         above = score >= THRESHOLD - 1e-9
@@ -82,7 +86,7 @@ class Counterfactual(Probe):
             says=f"of the training {bank.noun()} score {THRESHOLD} or more",
             quantities={
                 "memorised_share": share,
-                **_reliabilities(reliability, coarse, len(score)),
+                **reliabilities(reliability, coarse, len(score)),
                 "c_score": self._c_score(bank, right, mask),
             },
             poles=(Pole(name="Oracle", value=0.0), Pole(name="Rote", value=_rote_share(bank))),
@@ -124,11 +128,11 @@ class Counterfactual(Probe):
             value=held.value,
             unit="accuracy",
             interval=(max(0.0, held.low), min(1.0, held.high)),
-            null=1 / bank.data.output.k,
+            null=float(np.bincount(bank.data.train.y).max() / right.shape[1]),
             n=right.shape[1],
             better="high",
             how="mean over examples of the share of members right that did not see it; interval: over fresh draws of "
-            "examples and training set; null: one in k classes",
+            "examples and training set; null: the most frequent class",
         )
 
     def _body(self, bank: Bank, score, error, above, share: Quantity, reliability) -> tuple[str, ...]:
@@ -140,7 +144,7 @@ class Counterfactual(Probe):
                 f"came {percent(above[~changed].mean(), 0)}."
             )
         sentences.append(
-            f"{_alike(bank, reliability, ' (probability form)')} A single score is known to "
+            f"{alike(bank, reliability, ' (probability form)')} A single score is known to "
             f"\u00b1{number(1.96 * float(error.max()), 2)} at worst."
         )
         ties = int((score >= 1 - 1e-9).sum())
@@ -190,7 +194,15 @@ class Counterfactual(Probe):
 
     def _how(self, bank: Bank, mask: np.ndarray, score: np.ndarray, share: Quantity) -> tuple[str, ...]:
         out = (~mask).sum(0)
-        if bank.data.output.kind == "values":
+        if bank.data.output.kind == "tokens":
+            score_is = (
+                "score = mean bits of the passage under the members that did not see it \u2212 the same under those "
+                "that "
+                "did, as each model says it, without calibration (complexity/bits calibrates)"
+            )
+            poles = "Rote scores the whole reference, the Oracle 0"
+            error = "the variance of each side, shrunk towards that of all passages by two imagined members"
+        elif bank.data.output.kind == "values":
             score_is = (
                 f"score = (mean squared error on the {bank.noun(1)} of the members that did not see it \u2212 "
                 "the same of "
@@ -217,91 +229,14 @@ class Counterfactual(Probe):
             "Cost: no training of its own.",
         )
 
-    def _values(self, bank: Bank) -> tuple[Finding, dict[str, np.ndarray]]:
-        """Values: minus the squared error over the variance of the target; ranked, no share."""
-        run = bank[bank.subject.bank()]
-        mask, variance = run.members.mask, float(bank.data.train.y.var())
-        outcome = -run.views["train"].loss_nats[-1].astype(np.float64) / variance
-        score, error = memorisation(outcome, mask)
-        null = [
-            np.nanmean(memorisation(outcome, shuffled(mask, self.rng(bank, "null", s))).score) for s in range(SHUFFLES)
-        ]
-        gain = budget_share_intervals(np.ones(len(score)), -outcome, mask, bank.duplicates).memorised
-        reliability = split_half_reliability(outcome, mask, self.rng(bank, "halves"))
-        mean = Quantity(
-            value=float(score.mean()),
-            unit="ratio",
-            interval=(gain.low, gain.high),
-            null=float(np.mean(null)),
-            n=len(score),
-            better="low",
-            how="mean over training examples of (squared error of members that did not see it - of those that "
-            "did) over "
-            "the variance of the target; interval: over fresh draws of examples and training set; null: masks shuffled",
-        )
-        order = np.lexsort((bank.data.train.ids, -score))
-        grid = np.quantile(np.abs(score), np.linspace(0, 0.999, 60))
-        lines = tuple(
-            Line(label=label, role=role, x=tuple(grid), y=tuple(float((values >= x).mean()) for x in grid), step=True)
-            for label, role, values in (
-                (f"all {count(len(score))} training {bank.noun()}", "memorised", score),
-                ("membership shuffled", "null", memorisation(outcome, shuffled(mask, self.rng(bank, "chart"))).score),
-            )
-        )
-        finding = Finding(
-            probe=self.name,
-            question=f"Which {bank.noun()} are fitted only because they were trained on?",
-            headline="memorisation_mean",
-            says="of the target's variance: how much more squared error where the value was left out",
-            quantities={"memorisation_mean": mean, **_reliabilities(reliability, None, len(score))},
-            poles=(Pole(name="Oracle", value=0.0), Pole(name="Rote", value=1.0, note="a lookup table")),
-            body=(
-                f"Scores of values are ranked; there is no share above a threshold, since errors have no natural one. "
-                f"{_alike(bank, reliability)}",
-            ),
-            charts=(
-                Chart(
-                    title=f"Share of {bank.noun()} by memorisation score",
-                    description=f"On average the error falls by {number(mean.value, 2)} of the variance when seen.",
-                    x=Axis(title="score at least, in variances of the target"),
-                    y=Axis(title=f"share of {bank.noun()}", domain=(0, 1), format="percent"),
-                    lines=lines,
-                    reading="How many examples gain at least x from having been in the training set; dashed: by "
-                    "chance.",
-                ),
-            ),
-            exhibits=(_most_values(bank, order, score, run.views["train"].logits[:, :, 0], mask),),
-            how=self._how(bank, mask, score, mean),
-            reference=self.reference,
-        )
-        ranks = np.argsort(order, kind="stable").astype(np.int64)
-        return finding, {"score": score, "standard_error": error, "score_probability": score, "rank": ranks}
 
-
-def _alike(bank: Bank, reliability, form: str = "") -> str:
-    """Whether two halves of the members rank the examples alike, as a sentence."""
-    if not np.isfinite(reliability.mean):
-        return "All scores are tied: there is no ranking to repeat."
-    return f"Rank correlation between the scores of two halves of the members: {number(reliability.mean, 2)}{form}."
-
-
-def _reliabilities(fine, coarse, n: int) -> dict[str, Quantity]:
-    found = {}
-    form_of_fine = "probability" if coarse is not None else "squared error"
-    for name, kept, form in (("reliability_probability", fine, form_of_fine), ("reliability_correct", coarse, "0/1")):
-        if kept is not None and np.isfinite(kept.mean):
-            sd = kept.sd if np.isfinite(kept.sd) else 0.0
-            found[name] = Quantity(
-                value=kept.mean,
-                unit="correlation",
-                interval=(kept.mean - 1.96 * sd, min(1.0, kept.mean + 1.96 * sd)),
-                null=0.0,
-                n=n,
-                better="high",
-                how=f"Spearman between scores ({form} form) of two random halves of the members, mean of {kept.splits} "
-                "splits; interval: spread over splits; null: 0",
-            )
-    return found
+def _probability(bank: Bank, run: Run) -> np.ndarray:
+    """(m, n) probability of the label: as the model says it, or calibrated where it gives only labels or scores."""
+    outcomes, train, mask = run.views["train"], bank.data.train, run.members.mask
+    if run.about.get("outputs") not in {"labels", "scores"}:
+        return np.exp(-outcomes.loss_nats[-1].astype(np.float64))
+    where = {"ids": train.ids, "groups": bank.duplicates}
+    return 2.0 ** -bank_lengths(outcomes.logits, train.y, mask, bank.subject.seed, **where).member_bits
 
 
 def _rote_share(bank: Bank) -> float:
@@ -367,20 +302,3 @@ def _exhibit(bank: Bank, i: int, score, logits, mask, ring: bool) -> Exhibit:
         f"{members} members without it say {said}; score {number(float(score[i]), 2)}"
     )
     return Exhibit(id=ident, lines=(label, said, f"{votes} of {members}"), sentence=sentence)
-
-
-def _most_values(bank: Bank, order, score, predictions, mask) -> Exhibits:
-    shown = []
-    for i in (int(i) for i in order[:12]):
-        ident, y = int(bank.data.train.ids[i]), float(bank.data.train.y[i])
-        others = float(predictions[~mask[:, i], i].mean())
-        sentence = (
-            f"{bank.noun(1)} {ident}: {bank.data.output.target} {y:.4g}; members without it say {others:.4g} on "
-            "average; "
-            f"score {number(float(score[i]), 2)}"
-        )
-        shown.append(
-            Exhibit(id=ident, lines=(f"{y:.4g}", f"{others:.4g}", number(float(score[i]), 2)), sentence=sentence)
-        )
-    groups = (ExhibitGroup(label="values as they came", shown=tuple(shown)),)
-    return Exhibits(title="Most memorised", keys=("value", "the others say", "score"), groups=groups)

@@ -1,0 +1,61 @@
+"""Does exposure grow with the copies planted, and do held-out secrets stand at the null? Several seeds, end to end.
+
+    python benchmarks/canaries.py [--seeds 3] [--epochs 20]      about 60 CPU seconds a seed
+
+The goal of the issue: Spearman of exposure against copies above 0.9, held-out secrets at 1/ln 2 = 1.44 bits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import numpy as np
+import torch
+
+from byheart.learners.transformer import Transformer
+from byheart.maths.exposure import null_deviation, null_mean
+from byheart.probes.memory.exposure import Exposure
+from byheart.tasks.canaries import Canaries
+from byheart.testing.probes import bank_of
+
+NAMES = (
+    "dose_spearman", "dose_spearman_ranked", "exposure_held_out_bits", "extractable_share", "memorised_bits_a_secret",
+)  # fmt: skip
+
+
+def main() -> None:
+    """Print a table a seed and the summary."""
+    words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    words.add_argument("--seeds", type=int, default=3)
+    words.add_argument("--epochs", type=int, default=20)
+    words.add_argument("--width", type=int, default=32)
+    said = words.parse_args()
+    torch.set_num_threads(1)
+    task, learner = Canaries(), Transformer(epochs=said.epochs, width=said.width)
+    summary = []
+    for seed in range(said.seeds):
+        started = time.process_time()
+        finding, _ = Exposure().measure(bank_of(Exposure(), task, learner, seed=seed))
+        table = finding.charts[0].table
+        print(f"seed {seed}, {time.process_time() - started:.0f} CPU s")
+        widths = [max(len(row[i]) for row in (table.columns, *table.rows)) for i in range(len(table.columns))]
+        for row in (table.columns, *table.rows):
+            print("  " + "  ".join(cell.rjust(width) for cell, width in zip(row, widths)))
+        for name in NAMES:
+            found = finding.quantities[name]
+            print(f"  {name:24} {found.value:6.3f} [{found.interval[0]:.3f}, {found.interval[1]:.3f}]")
+        summary.append([finding.quantities[name].value for name in NAMES])
+    means = np.mean(summary, 0)
+    error = null_deviation(task.references) / np.sqrt(task.held_out * said.seeds)
+    print(
+        f"mean of {said.seeds} seeds: Spearman {means[0]:.3f} (goal above 0.9), by rank with its ceiling "
+        f"{means[1]:.3f}; held out "
+        f"{means[2]:.2f} bits, null {null_mean(task.references):.2f}, "
+        f"{abs(means[2] - null_mean(task.references)) / error:.1f} "
+        "standard errors away"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""Sequences: members on their way over passages; the loss of a passage is the sum over its tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from byheart.learners.base import Network
+from byheart.learners.members import Members
+from byheart.learners.run import Outcomes
+from byheart.learners.training import Training, plain_loss
+from byheart.levers.base import Lever
+from byheart.maths.passages import GRID
+from byheart.tasks.data import Data, Examples
+
+PASSAGES = 256  # member-passages evaluated at once
+
+
+class Sequences(Training):
+    """`Training` whose examples are sequences: y (n, t), -1 where a token is not counted.
+
+    Logits of all tokens are never kept: a view's outcomes are made from them passage by passage.
+    """
+
+    def __init__(
+        self, learner: Network, data: Data, members: Members, levers: Sequence[Lever], way: str, device: str
+    ) -> None:
+        counts = np.bincount(data.train.y[data.train.y >= 0], minlength=data.output.k) + 0.5
+        self.log_q = torch.from_numpy(np.log(counts / counts.sum()).astype(np.float32)).to(device)
+        self.asked = {name: torch.from_numpy(view.y).to(device) for name, view in data.views.items()}
+        super().__init__(learner, data, members, levers, way, device)
+
+    def _targets(self, data: Data) -> None:
+        self.centre, self.scale = np.zeros(self.m), np.ones(self.m)
+        self.y = self.asked["train"]  # (n, t), the same for all members
+
+    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Positions (m, b) and the tokens to be given (m, b, t), in an order of each member's own."""
+        order = torch.from_numpy(
+            np.stack([rng.permutation(rows) for rng, rows in zip(self.orders, self.rows, strict=True)])
+        ).to(self.device)
+        for part in order.split(self.learner.batch, 1):
+            yield part, self.y[part]
+
+    def slope(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Derivative of the summed training loss by the logits (m, b, t, v); 0 where a token is not counted."""
+        counted, own = targets >= 0, targets.clamp(min=0)
+        if not self.weighing:
+            slope = logits.softmax(-1)
+            slope.scatter_add_(-1, own[..., None], slope.new_full((), -1.0).expand(*own.shape, 1))
+            return slope.mul_(counted[..., None])
+        with torch.enable_grad():
+            z = logits.detach().requires_grad_()
+            loss = plain_loss(z, own)
+            for lever in self.weighing:
+                loss = lever.loss(loss, z, own)
+        return torch.autograd.grad((loss * counted).sum(), z)[0]
+
+    @torch.no_grad()
+    def outcomes(self, view: str, examples: Examples, trail: bool, last: bool) -> tuple[Outcomes, np.ndarray]:
+        """Outcomes of the view now, and whether each member's losses are finite.
+
+        With `trail`, and on the training view at the `last` checkpoint, lengths on the grid of pools are kept too.
+        """
+        x, y = self.views[view], self.asked[view]
+        stop = int((y >= 0).any(0).nonzero().max()) + 1  # nothing looks ahead: what is not asked for is cut off
+        x, y = x[:, :stop], y[:, :stop]
+        losses, told, pools = [], [], []
+        for part in torch.arange(len(x), device=x.device).split(max(PASSAGES // self.m, 1)):
+            z = self.fleet.predict(x[part], True)  # (m, b, t, v)
+            own = y[part].clamp(min=0).expand(self.m, -1, -1)
+            counted = y[part] >= 0
+            log_p = z.log_softmax(-1)
+            said = log_p.gather(-1, own[..., None])
+            losses.append(-(said[..., 0].double() * counted).sum(-1))
+            # the single most likely token, as `maths.extraction.greedy_extractable` says
+            told.append((((log_p >= said).sum(-1) == 1) | ~counted).all(-1))
+            if trail or last:
+                pools.append(self._pooled(log_p, own, counted))
+        loss = torch.cat(losses, 1).cpu().numpy()
+        pool = torch.cat(pools, 1).cpu().numpy() if pools else None  # (m, n, g)
+        kept = Outcomes(
+            loss_nats=loss.astype(np.float32)[None],
+            correct=torch.cat(told, 1).cpu().numpy()[None],
+            margin=None,
+            logits=None,
+            trail=pool[None] if trail and pool is not None else None,
+            pool=pool if last else None,
+        )
+        return kept, np.isfinite(loss).all(1)
+
+    def _pooled(self, log_p: Tensor, own: Tensor, counted: Tensor) -> Tensor:
+        """(m, b, g) summed lengths of the pools softmax(b log p + (1 - b) log q0), b on the grid."""
+        made = []
+        for b in GRID:
+            z = b * log_p + (1 - b) * self.log_q
+            made.append((plain_loss(z, own).double() * counted).sum(-1).float())
+        return torch.stack(made, -1)

@@ -1,0 +1,118 @@
+"""A trace on disk: `trace.safetensors` and `trace.json` in a folder; reading runs no code, nothing is pickled.
+
+The model, the examples and the loss are not in it: they are given again and held against their digests.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from byheart.errors import InputRefused
+from byheart.maths.layout import Layout
+from byheart.maths.losses import resolved
+from byheart.maths.recipe import Recipe
+from byheart.maths.trace import Part, Trace
+
+FORMAT = 1
+
+
+def save(trace: Trace, path: str | os.PathLike[str]) -> None:
+    """Write `trace` into the folder `path`; a killed writer leaves no trace.json, so nothing that looks whole."""
+    folder = Path(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "trace.json").unlink(missing_ok=True)
+    arrays = {f"kept.{t}.{name}": v.cpu().contiguous() for t, kept in trace.kept.items() for name, v in kept.items()}
+    flat = [part for parts in trace.parts for part in parts]
+    arrays["ids"] = torch.cat([part.ids for part in flat]) if flat else torch.zeros(0, dtype=torch.int64)
+    arrays["lengths"] = torch.tensor([len(part.ids) for part in flat], dtype=torch.int64)
+    arrays["shares"] = torch.tensor([part.share for part in flat], dtype=torch.float64)
+    arrays["passes"] = torch.tensor([len(parts) for parts in trace.parts], dtype=torch.int64)
+    arrays["rates"] = torch.tensor(trace.rates, dtype=torch.float64)
+    arrays["clips"] = torch.tensor(trace.clips, dtype=torch.float64)
+    arrays |= {f"state.{j}": part.state for j, part in enumerate(flat) if part.state is not None}
+    save_file(arrays, folder / "trace.safetensors")
+    document = {
+        "format": FORMAT,
+        "names": list(trace.layout.names),
+        "shapes": [list(shape) for shape in trace.layout.shapes],
+        "recipe": trace.recipe.document(),
+        "every": trace.every,
+        "modes": trace.modes,
+        "note": trace.note,
+        "digests": trace.digests,
+    }
+    partial = folder / "trace.json.part"
+    partial.write_text(json.dumps(document, indent=1, sort_keys=True))
+    os.replace(partial, folder / "trace.json")
+
+
+def load(path: str | os.PathLike[str], module: nn.Module, examples: tuple[Any, Any], loss: Any) -> Trace:
+    """The trace in the folder `path`, with the model (its weights are not read), the examples and the loss.
+
+    Raises:
+        InputRefused: no whole trace there, or model, examples or loss are not those of the recording.
+    """
+    folder = Path(path)
+    try:
+        document = json.loads((folder / "trace.json").read_text())
+        arrays = load_file(folder / "trace.safetensors")
+        if document["format"] != FORMAT:
+            raise KeyError(f"format {document['format']}")
+        trace = _trace(document, arrays, module, examples, loss)
+    except (OSError, ValueError, KeyError, SafetensorError, IndexError, RuntimeError) as error:
+        raise InputRefused(
+            expected=f"trace.json and trace.safetensors of a trace in {folder}",
+            came=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+            do="Save the trace again; a writer that was stopped leaves none.",
+        ) from error
+    trace.verify()
+    return trace
+
+
+def _trace(document: dict, arrays: dict[str, torch.Tensor], module: nn.Module, examples: tuple, loss: Any) -> Trace:
+    ids = arrays["ids"].split(arrays["lengths"].tolist())
+    made = [
+        Part(one, share, arrays.get(f"state.{j}"))
+        for j, (one, share) in enumerate(zip(ids, arrays["shares"].tolist(), strict=True))
+    ]
+    parts, start = [], 0
+    for passes in arrays["passes"].tolist():
+        parts.append(tuple(made[start : start + passes]))
+        start += passes
+    kept: dict[int, dict[str, torch.Tensor]] = {}
+    for name, value in arrays.items():
+        if name.startswith("kept."):
+            _, step, state = name.split(".", 2)
+            kept.setdefault(int(step), {})[state] = value
+    trace = Trace(
+        copy.deepcopy(module),
+        *examples,
+        resolved(loss),
+        Layout(tuple(document["names"]), tuple(map(tuple, document["shapes"]))),
+        Recipe.from_document(document["recipe"]),
+        document["every"],
+        document["modes"],
+        parts,
+        [tuple(row) for row in arrays["rates"].tolist()],
+        [tuple(row) for row in arrays["clips"].tolist()],
+        dict(sorted(kept.items())),
+        document["note"],
+        digests=document["digests"],
+    )
+    missing = set(trace.layout.names) - {name for name, _ in trace.module.named_parameters()}
+    if missing:
+        raise InputRefused(
+            expected=f"the model that this trace was recorded with, which has a weight {min(missing)}",
+            came=f"a {type(module).__name__} without it",
+            do="Give the model exactly as at recording; its weights may differ.",
+        )
+    return trace

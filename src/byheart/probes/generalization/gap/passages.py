@@ -1,0 +1,126 @@
+"""The gap of passages: bits a token where seen, where left out, and on new passages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from byheart.maths.intervals import budget_share_intervals, new_examples_interval
+from byheart.maths.sides import side_means
+from byheart.records.chart import Axis, Chart, Line, Rule, Table
+from byheart.records.figures import count, interval_text, number, value_text
+from byheart.records.finding import Finding, Pole
+from byheart.records.quantity import Quantity
+
+if TYPE_CHECKING:
+    from byheart.probes.base import Bank, Probe
+
+WHERE = "interval: over fresh draws of passages and training set"
+
+
+def of_passages(probe: Probe, bank: Bank, course: dict[str, Quantity]) -> tuple[Finding, dict[str, np.ndarray]]:
+    """The finding of `generalization/gap` in bits a token; `course` is its time course of the held-out loss."""
+    run = bank[bank.subject.bank()]
+    mask, bits = run.members.mask, _bits(bank, "train", run)  # (c, m, n) a token
+    n = bits.shape[2]
+    inside, outside = side_means(bits[-1], mask)
+    parts = budget_share_intervals(np.ones(n), bits[-1], mask, bank.duplicates)
+    blind = float((run.views["train"].pool[0, :, 0] / np.log(2) / _counted(bank, "train")).mean())  # type: ignore[index]
+
+    def of(estimate, how: str, **more) -> Quantity:
+        interval = (estimate.low, estimate.high)
+        fields = {"unit": "bits", "null": blind, "n": n, "better": "low", "speaks_of": "recipe", **more}
+        return Quantity(value=estimate.value, interval=interval, how=f"{how}; {WHERE}", **fields)
+
+    null = "null: tokens coded by their frequencies"
+    held = parts.understood
+    quantities = {
+        "train_bits_a_token": of(parts.left, f"members that saw the passage, bits a token; {null}"),
+        "held_out_bits_a_token": of(
+            held._replace(value=1 - held.value, low=1 - held.high, high=1 - held.low),
+            f"members that did not, on the same passages; {null}",
+        ),
+        "gap_bits_a_token": of(parts.memorised, "left out less seen, on the same passages; null: 0", null=0.0),
+    }
+    if "test" in run.views:
+        new = _bits(bank, "test", run)[-1]
+        quantities["test_bits_a_token"] = of(
+            new_examples_interval(new, n, int((~mask[0]).sum())),
+            f"mean over members on new passages; {null}",
+            n=new.shape[1],
+        )
+    quantities |= course
+    train, left_out, gap = (quantities[f"{name}_bits_a_token"] for name in ("train", "held_out", "gap"))
+    test = quantities.get("test_bits_a_token")
+    seen, unseen = (f"{value_text(one)} {interval_text(one)}" for one in (train, left_out))
+    new = f"On {count(test.n)} new {bank.noun(test.n)}: {value_text(test)} {interval_text(test)}" if test else ""
+    body = (f"{new} a token.",) if test else ()
+    return Finding(
+        probe=probe.name,
+        question=probe.question.replace("examples", bank.noun()),
+        headline="gap_bits_a_token",
+        says=f"a token: {seen} where seen, {unseen} on the same passages where left out",
+        quantities=quantities,
+        poles=(Pole(name="Oracle", value=0.0), Pole(name="Rote", value=blind, note="a lookup table, by definition")),
+        body=body,
+        charts=(_chart(bank, run, bits, blind, gap),),
+        how=(
+            "Bits a token = summed -log2 p of a passage over its counted tokens, as each model says it, without "
+            "calibration. "
+            "Where seen: under the members that saw the passage; where left out: the same passages under the others.",
+            "Intervals: what other passages (exact duplicates together) and another draw of the training set would "
+            "bring. "
+            "Fails when near-duplicates stand in for one another. Cost: no training of its own.",
+        ),
+        reference=probe.reference,
+    ), {"seen": inside, "held_out": outside}
+
+
+def _counted(bank: Bank, view: str) -> np.ndarray:
+    """(n,) tokens of each passage that are counted."""
+    return (bank.data.views[view].y >= 0).sum(1)
+
+
+def _bits(bank: Bank, view: str, run) -> np.ndarray:
+    """(c, m, n) bits a token of each passage."""
+    return run.views[view].loss_nats.astype(np.float64) / np.log(2) / _counted(bank, view)
+
+
+def _chart(bank: Bank, run, bits: np.ndarray, blind: float, gap: Quantity) -> Chart:
+    points, mask = run.checkpoints, run.members.mask
+    sides = [side_means(values, mask) for values in bits]
+    series = {"left out": [out for _, out in sides], "seen": [seen for seen, _ in sides]}
+    if "test" in run.views:
+        series[f"new {bank.noun()}"] = [values.mean(0) for values in _bits(bank, "test", run)]
+    roles = {"seen": "memorised", "left out": "understood"}
+    # epoch 0 has no place on a logarithmic scale; the table keeps it
+    drawn = [c for c, epoch in enumerate(points) if epoch > 0]
+    lines = []
+    for label, values in series.items():
+        means = np.array([one.mean() for one in values])
+        half = np.array([1.96 * one.std(ddof=1) / np.sqrt(len(one)) for one in values])
+        lines.append(
+            Line(
+                label=f"{label} {number(means[-1], 2)}",
+                role=roles.get(label, "muted"),
+                x=tuple(float(points[c]) for c in drawn),
+                y=tuple(float(means[c]) for c in drawn),
+                low=tuple(float(means[c] - half[c]) for c in drawn),
+                high=tuple(float(means[c] + half[c]) for c in drawn),
+            )
+        )
+    means = [[number(float(one.mean()), 3) for one in values] for values in series.values()]
+    rows = tuple((str(epoch), *(column[c] for column in means)) for c, epoch in enumerate(points))
+    return Chart(
+        title="Bits a token over epochs",
+        description="; ".join(line.label for line in lines),
+        x=Axis(title="epoch", log=True, ticks=tuple(float(points[c]) for c in drawn)),
+        y=Axis(title="bits a token"),
+        lines=tuple(lines),
+        rules=(Rule(axis="y", at=blind, label=f"tokens by their frequency {number(blind, 2)}"),),
+        reading="Where the lines fall together it learns what holds for all; where only the line of what it saw "
+        "falls it "
+        "learns by heart. Bands are 95 % intervals over passages; the scale of epochs is logarithmic.",
+        table=Table(columns=("epoch", *series), rows=rows),
+    )

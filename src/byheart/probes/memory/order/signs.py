@@ -1,0 +1,104 @@
+"""Cheap signs of memorisation, each judged by scores of members that it has not used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from byheart.learners.run import Run
+from byheart.maths.counterfactual import memorisation
+from byheart.maths.order import Course, StandIn, course, stand_in
+from byheart.maths.sides import side_means
+from byheart.maths.statistics import auc
+from byheart.probes.base import Bank
+
+TOP = 0.05  # share of the examples that counts as the most memorised
+Rng = Callable[..., np.random.Generator]
+
+# name of the quantity, words, field of the course, +1 if higher means more memorised
+SIGNS = (
+    ("confidence", "1 \u2212 mean confidence", "confidence", -1),
+    ("variability", "variability", "variability", 1),
+    ("first_learned", "epoch first learned", "first_learned", 1),
+    ("forgetting_events", "forgetting events", "forgetting_events", 1),
+    ("final_loss", "loss at the end", "final_loss", 1),
+)
+OF_MANY = (
+    ("held_out_loss", "held-out loss"),
+    ("c_score", "1 \u2212 C-score"),
+    ("memorisation", "the score itself, other half"),
+)
+
+
+class Half(NamedTuple):
+    """What half of the members say: scores, and the signs they give; `kept` has members on both sides."""
+
+    score: np.ndarray
+    held_out_loss: np.ndarray
+    c_score: np.ndarray
+    course: Course
+
+
+class Row(NamedTuple):
+    """A sign, how well it stands in from one run and from many, and its AUC for redrawn labels."""
+
+    name: str
+    words: str
+    one: StandIn | None
+    many: StandIn | None
+    flips: float | None
+
+
+def half_of(run: Run, part: slice) -> Half:
+    """Scores and signs of the members in `part` alone."""
+    mask, view = run.members.mask[part], run.views["train"]
+    loss = view.loss_nats[:, part]
+    correct = view.correct[:, part]
+    score = memorisation(np.exp(-loss[-1].astype(np.float64)), mask).score
+    held_out = side_means(loss[-1].astype(np.float64), mask)[1]
+    right = side_means(correct[-1].astype(np.float64), mask)[1]
+    return Half(score, held_out, right, course(correct, loss, mask, run.checkpoints))
+
+
+def rows_of(bank: Bank, halves: list[Half], there: np.ndarray, rng: Rng) -> list[Row]:
+    """Every sign, judged by the memorisation scores of members that it has not used."""
+    by_id = np.argsort(bank.data.train.ids, kind="stable")
+    kept = by_id[there[by_id]]  # by id, so that the draws do not depend on the order of the examples
+    scores = [np.round(half.score[kept], 12) for half in halves]
+    groups = bank.duplicates[kept]
+    k = max(1, round(TOP * len(kept)))
+    changed = bank.data.truth.changed
+    planted = changed[kept] if changed is not None and 0 < changed[kept].sum() < len(kept) else None
+    whole = bank.subject.whole()
+    alone = None
+    if whole in bank:
+        run = bank[whole]
+        view = run.views["train"]
+        alone = course(view.correct, view.loss_nats, run.members.mask, run.checkpoints)
+
+    def judged(name: str, signs: list[np.ndarray]) -> StandIn | None:
+        found = stand_in([np.round(sign[kept], 12) for sign in signs], scores, k, rng(bank, name), groups)
+        return found if np.isfinite(found.spearman) else None
+
+    def flips(sign: np.ndarray) -> float | None:
+        return None if planted is None else auc(np.round(sign[kept], 12), planted)
+
+    rows = []
+    for name, words, field, way in SIGNS:
+        one = None if alone is None else way * getattr(alone, field)
+        # each half is judged by the other
+        many = [way * getattr(half.course, field) for half in halves[::-1]]
+        rows.append(
+            Row(name, words, None if one is None else judged(f"{name} one", [one, one]), judged(name, many),
+                 flips(many[0] if one is None else one))
+        )  # fmt: skip
+    for name, words in OF_MANY:
+        signs = {
+            "held_out_loss": [half.held_out_loss for half in halves[::-1]],
+            "c_score": [1 - half.c_score for half in halves[::-1]],
+            "memorisation": [half.score for half in halves[::-1]],
+        }[name]
+        rows.append(Row(name, words, None, judged(name, signs), flips((signs[0] + signs[1]) / 2)))
+    return rows

@@ -1,0 +1,118 @@
+"""The linear datamodeling score: closed forms, a twin by scipy, its interval and its ceiling; what must fail."""
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from byheart.errors import InputRefused
+from byheart.maths import ranking
+from byheart.maths.ranking import datamodel_score
+
+
+def planted(rng, m=60, q=12, n=40, noise=0.0, seeds=None):
+    masks = rng.random((m, n)) < 0.5
+    effects = rng.normal(size=(q, n))
+    clean = masks @ effects.T
+    if seeds is None:
+        return effects, masks, clean + noise * rng.normal(size=clean.shape)
+    return effects, masks, clean[:, None] + noise * rng.normal(size=(m, seeds, q))
+
+
+def test_the_truth_scores_one_its_negative_minus_one_and_chance_zero(rng):
+    effects, masks, outputs = planted(rng)
+    score = datamodel_score(effects, masks, outputs)
+    assert score.value == pytest.approx(1)
+    assert np.isnan(score.ceiling)
+    assert score.interval.low == pytest.approx(1)
+    assert datamodel_score(-effects, masks, outputs).value == pytest.approx(-1)
+    chance = datamodel_score(rng.normal(size=effects.shape), masks, outputs)
+    assert abs(chance.value) < 4 / np.sqrt(60 * 12)
+    assert chance.interval.low < 0 < chance.interval.high
+
+
+def test_equals_a_loop_over_queries_with_scipy(rng):
+    effects, masks, outputs = planted(rng, noise=5.0, seeds=3)
+    outputs = outputs.round()  # ties
+    guess = effects + rng.normal(size=effects.shape)
+    expected = np.mean([spearmanr(masks @ g, f).statistic for g, f in zip(guess, outputs.mean(1).T)])
+    assert datamodel_score(guess, masks, outputs).value == pytest.approx(expected, abs=1e-6)
+    pairs = [spearmanr(outputs[:, s, j], outputs[:, t, j]).statistic for j in range(12) for s in range(3) for t in range(s)]
+    rho = np.mean(pairs)
+    assert datamodel_score(guess, masks, outputs).ceiling == pytest.approx(np.sqrt(3 * rho / (1 + 2 * rho)), abs=1e-6)
+
+
+def test_a_draw_of_members_is_the_score_of_those_members(rng):
+    a, b = rng.normal(size=(4, 20)).round(1), rng.normal(size=(4, 20)).round(1)
+    weights = rng.multinomial(20, np.full(20, 1 / 20), 5).T
+    found = ranking._rank_correlations(a, b, weights.astype(float))
+    for draw in range(5):
+        rows = np.repeat(np.arange(20), weights[:, draw])
+        for j in range(4):
+            assert found[j, draw] == pytest.approx(spearmanr(a[j, rows], b[j, rows]).statistic, abs=1e-6)
+
+
+def test_the_ceiling_is_what_the_truth_reaches(rng):
+    effects, masks, outputs = planted(rng, m=300, q=20, noise=4.0, seeds=4)
+    score = datamodel_score(effects, masks, outputs, draws=100)
+    assert 0.5 < score.ceiling < 0.95
+    assert abs(score.value - score.ceiling) < 0.02
+    one = datamodel_score(effects, masks, outputs[:, :1], draws=100)
+    assert np.isnan(one.ceiling)
+    assert one.value < score.value
+    flat = datamodel_score(effects, masks, rng.normal(size=outputs.shape), draws=100)
+    assert flat.ceiling < 0.35
+
+
+def test_the_interval_covers_and_narrows_with_members(rng):
+    covered, widths = 0, {20: [], 60: []}
+    effects, masks, outputs = planted(rng, m=1000, q=10, n=30, noise=6.0)
+    guess = effects + rng.normal(size=effects.shape)
+    truth = datamodel_score(guess, masks, outputs, draws=1).value
+    for _trial in range(20):
+        for m in widths:
+            rows = rng.choice(1000, m, replace=False)
+            score = datamodel_score(guess, masks[rows], outputs[rows], draws=100)
+            widths[m].append(score.interval.high - score.interval.low)
+            covered += m == 60 and score.interval.low <= truth <= score.interval.high
+    assert covered >= 15  # of 20; binomial(20, 0.95) is below 15 once in 3,000
+    assert np.mean(widths[60]) < 0.75 * np.mean(widths[20])
+
+
+def test_order_and_scale_change_nothing(rng):
+    effects, masks, outputs = planted(rng, noise=3.0, seeds=2)
+    base = datamodel_score(effects, masks, outputs)
+    members, examples, queries = rng.permutation(60), rng.permutation(40), rng.permutation(12)
+    moved = datamodel_score(effects[queries][:, examples], masks[members][:, examples], outputs[members][:, :, queries])
+    assert moved.value == pytest.approx(base.value)
+    assert moved.ceiling == pytest.approx(base.ceiling)
+    assert datamodel_score(3 * effects, masks, np.exp(outputs[:, :1] / 30)).value == pytest.approx(datamodel_score(effects, masks, outputs[:, :1]).value)
+    assert datamodel_score(effects, masks, outputs) == base  # no state between calls
+
+
+def test_a_score_that_ranks_nothing_counts_zero(rng):
+    effects, masks, outputs = planted(rng, q=2)
+    effects[0] = 0
+    assert datamodel_score(effects, masks, outputs).value == pytest.approx(0.5)
+    outputs[:, 1] = 3.0
+    assert datamodel_score(effects, masks, outputs).value == pytest.approx(0.0)
+
+
+def test_without_the_masks_it_is_not_the_score(rng):
+    effects, masks, outputs = planted(rng, noise=2.0)
+    assert datamodel_score(effects, ~masks, outputs).value < 0 < datamodel_score(effects, masks, outputs).value
+
+
+def test_refusals_name_what_is_wrong(rng):
+    effects, masks, outputs = planted(rng)
+    for call, words in [
+        (lambda: datamodel_score(effects[:, :-1], masks, outputs), "mask of shape"),
+        (lambda: datamodel_score(effects, masks, outputs.T), "outputs of shape"),
+        (lambda: datamodel_score(effects, masks * 2, outputs), "True and False"),
+        (lambda: datamodel_score(effects[0], masks, outputs), r"scores of shape \(q, n\)"),
+        (lambda: datamodel_score(effects, masks[:2], outputs[:2]), "at least 3 members"),
+        (lambda: datamodel_score(effects, masks, outputs * 0), "constant"),
+        (lambda: datamodel_score(effects * np.nan, masks, outputs), "scores without NaN"),
+        (lambda: datamodel_score(effects, masks, outputs + np.inf), "outputs without NaN"),
+    ]:
+        with pytest.raises(InputRefused, match=words):
+            call()

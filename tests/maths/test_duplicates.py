@@ -1,0 +1,154 @@
+"""Copies: planted ones are found exactly, smooth clouds have none, and what is laid out is invariant."""
+
+import numpy as np
+import pytest
+
+from byheart.errors import InputRefused
+from byheart.maths.duplicates import comparable, contradicting, copies, exact_groups, leaks
+
+
+def found_in(x, **options):
+    return copies(x, *comparable(x, **options))
+
+
+def test_planted_copies_are_found_and_nothing_else(rng):
+    x = rng.normal(size=(300, 6))
+    x[10], x[11] = x[0], x[0]
+    x[20] = x[1] + 1e-3 * rng.normal(size=6)
+    found = found_in(x)
+    assert set(np.flatnonzero(found.copied)) == {0, 1, 10, 11, 20}
+    assert found.groups[0] == found.groups[10] == found.groups[11] != found.groups[1] == found.groups[20]
+    assert found.pairs.tolist() == [[1, 20]]
+    assert len(np.unique(found.groups)) == 300 - 3
+    assert found.examined == 1.0
+
+
+@pytest.mark.parametrize("d", [2, 5, 12])
+def test_a_smooth_cloud_has_no_near_copies_and_shows_its_dimension(d):
+    """0.05 expected a cloud: more than 4 in 40 clouds would be beyond 4 standard errors."""
+    dimensions, pairs = [], 0
+    for seed in range(40):
+        found = found_in(np.random.default_rng(seed).normal(size=(200, d)))
+        dimensions.append(found.dimension)
+        pairs += len(found.pairs)
+    assert pairs <= 4 + 40 * 0.05
+    assert 0.6 * d < np.median(dimensions) < 1.4 * d
+
+
+def test_ratio_and_nearest_equal_the_slow_twin(rng):
+    x = rng.normal(size=(60, 4))
+    found = found_in(x)
+    z = (x - x.mean(0)) / x.std(0) / 2
+    distance = np.sqrt(((z[:, None] - z) ** 2).sum(2))
+    np.fill_diagonal(distance, np.inf)
+    near = np.sort(distance, 1)
+    np.testing.assert_allclose(found.ratio, near[:, 0] / near[:, 9], rtol=1e-5)
+    np.testing.assert_array_equal(found.nearest, distance.argmin(1))
+
+
+def test_exact_copies_have_no_say_in_the_dimension(rng):
+    x = rng.normal(size=(200, 5))
+    many = np.concatenate([x, np.repeat(x[:20], 15, 0)])
+    a, b = found_in(x), found_in(many)
+    np.testing.assert_allclose(b.ratio[:200], a.ratio, rtol=0.5)
+    assert abs(a.dimension - b.dimension) < 1.0
+    assert len(b.pairs) == 0
+    assert b.copied.sum() == 20 * 16
+
+
+def test_pictures_do_not_feel_brightness_and_contrast(rng):
+    x = rng.random((100, 8, 8))
+    x[1] = 0.5 * x[0] + 0.3
+    found = found_in(x, form="pictures")
+    assert set(np.flatnonzero(found.copied)) == {0, 1}
+    x[1] = 0.1 * x[0] + 0.8  # far in brightness
+    assert not found_in(x, form="columns").copied.any()
+    assert set(np.flatnonzero(found_in(x, form="pictures").copied)) == {0, 1}
+    np.testing.assert_array_equal(comparable(np.zeros((2, 8, 8)), form="pictures")[0], 0)
+
+
+def test_categories_and_missing_cells_count_where_they_differ():
+    x = np.array([[0.0, 0.0], [0.0, 2.0], [0.0, np.nan], [np.nan, np.nan]])
+    laid = comparable(x, categories=(False, True))[0]
+    squared = ((laid[:, None] - laid) ** 2).sum(2) * 2  # two columns
+    np.testing.assert_allclose(squared[0, 1:], [1, 1, 2], rtol=1e-6)
+    np.testing.assert_allclose(squared[2, 3], 1, rtol=1e-6)
+
+
+def test_passages_that_share_most_runs_are_near_copies(rng):
+    x = rng.integers(0, 60, (200, 64))
+    x[1] = x[0]
+    x[1, 3] += 1
+    x[2] = np.roll(x[5], 1)
+    found = found_in(x, form="tokens")
+    assert set(np.flatnonzero(found.copied)) == {0, 1, 2, 5}
+
+
+def test_distances_with_many_ties_make_no_copies():
+    """One-hot pairs: every neighbour is equally far."""
+    a, b = np.divmod(np.arange(121), 11)
+    found = found_in(np.hstack([np.eye(11)[a], np.eye(11)[b]]))
+    assert not found.copied.any()
+
+
+def test_order_of_examples_changes_nothing(rng):
+    x = rng.normal(size=(150, 4))
+    x[3], x[7] = x[40], x[50] + 1e-4
+    order = rng.permutation(150)
+    a, b = found_in(x), found_in(x[order])
+    np.testing.assert_array_equal(a.copied[order], b.copied)
+    np.testing.assert_allclose(a.ratio[order], b.ratio, rtol=1e-5)
+    np.testing.assert_array_equal(a.groups[order], b.groups)
+    assert (a.threshold, a.dimension) == pytest.approx((b.threshold, b.dimension), rel=1e-5)
+
+
+def test_numbers_are_those_of_exact_groups_where_nothing_is_near(rng):
+    x = rng.integers(0, 3, (50, 2)).astype(float)
+    found = found_in(x)
+    np.testing.assert_array_equal(found.exact, exact_groups(x))
+    far = rng.normal(size=(50, 3))
+    np.testing.assert_array_equal(found_in(far).groups, exact_groups(far))
+
+
+def test_leaks_exact_and_near(rng):
+    x, new = rng.normal(size=(200, 5)), rng.normal(size=(50, 5))
+    new[3], new[8] = x[17], x[60] + 1e-4
+    laid, laid_new = comparable(x, new)
+    found = leaks(x, new, laid, laid_new, copies(x, laid))
+    assert {int(q): int(found.source[q]) for q in np.flatnonzero(found.source >= 0)} == {3: 17, 8: 60}
+    assert np.flatnonzero(found.exact).tolist() == [3]
+    assert found.examined == 1.0
+
+
+def test_too_much_work_is_cut_and_said(rng):
+    x = rng.normal(size=(200, 5))
+    x[100] = x[0]
+    found = copies(x, *comparable(x), work=5e4)
+    assert found.examined == 25 / 199  # 199 contents of 10 numbers: a column, and whether it is missing
+    assert np.isnan(found.ratio).sum() > 100
+    assert found.copied[[0, 100]].all()  # exact copies are found among all
+
+
+def test_contradicting_pairs(rng):
+    x = rng.normal(size=(100, 5))
+    x[1], x[2], x[3] = x[0], x[0], x[0] + 1e-5
+    found = found_in(x)
+    labels = np.zeros(100, int)
+    assert contradicting(found, labels).tolist() == []
+    labels[2] = 1
+    assert contradicting(found, labels).tolist() == [[0, 2], [2, 3]]
+    labels[3] = 2
+    assert contradicting(found, labels).tolist() == [[0, 2], [0, 3], [2, 3]]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5])
+def test_very_few_examples(n):
+    found = found_in(np.arange(n, dtype=float)[:, None])
+    assert not found.copied.any()
+
+
+def test_bad_input_is_refused():
+    with pytest.raises(InputRefused, match="at least 1"):
+        copies(np.empty((0, 2)), np.empty((0, 2)))
+    with pytest.raises(InputRefused, match="length"):
+        comparable([[1.0, 2.0]], [[1.0]])

@@ -1,0 +1,97 @@
+"""Duplicates: planted copies, contradictions and leaks are found exactly, and named by the least id."""
+
+import numpy as np
+import pytest
+
+from byheart.learners.neighbours import Neighbours
+from byheart.probes.memory.duplicates import Duplicates
+from byheart.tasks.arrays import Arrays
+from byheart.testing.probes import bank_of
+
+
+def bank_with(x, y, x_test, y_test, task="classes", **options):
+    return bank_of(Duplicates(), Arrays.of(x, y, x_test, y_test, task=task), Neighbours(), members=12, **options)
+
+
+@pytest.fixture(scope="module")
+def planted():
+    """200 and 80 examples; 0 and 1 exact copies, 2 a near copy of them with another label; 5 new ones leak."""
+    rng = np.random.default_rng(0)
+    x, x_test = rng.normal(size=(200, 6)), rng.normal(size=(80, 6))
+    y, y_test = (x[:, 0] > 0).astype(int), (x_test[:, 0] > 0).astype(int)
+    x[1], y[1] = x[0], y[0]
+    x[2], y[2] = x[0] + 1e-4, 1 - y[0]
+    x_test[:3], y_test[:3] = x[50:53], y[50:53]
+    x_test[3:5], y_test[3:5] = x[53:55] + 1e-4, 1 - y[53:55]
+    return bank_with(x, y, x_test, y_test)
+
+
+def test_what_is_planted_is_found_exactly(planted):
+    finding, columns = Duplicates().measure(planted)
+    q = finding.quantities
+    assert q["duplicate_share"].value == 3 / 200
+    assert q["contradicting"].value == 1
+    assert q["leaked_share"].value == 5 / 80
+    assert columns["copies"].tolist()[:4] == [2, 2, 2, 0]
+    assert columns["copies"].sum() == 6
+    assert len(set(columns["copy_group"][:3])) == 1
+    assert any("Of these 2 with another label" in line for line in finding.body)
+
+
+def test_accuracy_without_leaked_is_that_of_the_others(planted):
+    q = Duplicates().measure(planted)[0].quantities
+    right = planted[planted.subject.bank()].views["test"].correct[-1]
+    assert q["test_accuracy"].value == pytest.approx(right.mean())
+    clean = q["test_accuracy_without_leaked"]
+    assert clean.value == pytest.approx(right[:, 5:].mean())
+    assert clean.n == 75
+    assert clean.interval[0] < clean.value < clean.interval[1]
+
+
+def test_pairs_are_shown_with_both_sides(planted):
+    finding = Duplicates().measure(planted)[0]
+    shown = {row.title.split(",")[0]: [[(one.view, one.id) for one in group.shown] for group in row.groups] for row in finding.exhibits}
+    ids, new = planted.data.train.ids, planted.data.views["test"].ids
+    assert shown["Copies with different labels"] == [[("train", ids[0]), ("train", ids[2])]]
+    assert shown["Copies within training"] == [[("train", ids[0]), ("train", ids[1])]]
+    leaked = shown["New rows that are in training" if planted.noun() == "rows" else f"New {planted.noun()} that are in training"]
+    assert {(pair[0], pair[1]) for pair in leaked} <= {(("test", new[i]), ("train", ids[50 + i])) for i in range(5)}
+    assert len(leaked) == 4
+
+
+def test_copies_are_handed_to_the_bit_budget(planted):
+    groups = planted.data.copies.groups
+    assert groups[0] == groups[1] == groups[2]
+    assert len(np.unique(groups)) == 198
+    assert len(np.unique(planted.duplicates)) == 199  # exact ones alone
+
+
+def test_a_clean_set_has_none_and_says_so():
+    rng = np.random.default_rng(3)
+    x, x_test = rng.normal(size=(150, 5)), rng.normal(size=(40, 5))
+    finding = Duplicates().measure(bank_with(x, np.arange(150) % 3, x_test, np.arange(40) % 3))[0]
+    assert finding.quantities["duplicate_share"].value == 0
+    assert finding.quantities["duplicate_share"].interval[1] > 0
+    assert finding.exhibits == ()
+    assert any("No training" in line for line in finding.body)
+
+
+def test_discrete_columns_have_copies_by_chance():
+    """Three columns of two words: nearly all rows repeat, and so they do when the columns are shuffled."""
+    rng = np.random.default_rng(0)
+    x, x_test = rng.integers(0, 2, (120, 3)).astype(float), rng.integers(0, 2, (30, 3)).astype(float)
+    q = Duplicates().measure(bank_with(x, np.arange(120) % 2, x_test, np.arange(30) % 2))[0].quantities
+    assert q["duplicate_share"].value == 1
+    assert q["duplicate_share"].null == 1
+    assert "test_accuracy_without_leaked" not in q  # everything leaked
+
+
+def test_values_have_no_contradictions_and_an_r2():
+    rng = np.random.default_rng(0)
+    x, x_test = rng.normal(size=(100, 4)), rng.normal(size=(40, 4))
+    x_test[0] = x[0]
+    finding = Duplicates().measure(bank_with(x, x[:, 0], x_test, x_test[:, 0], task="values"))[0]
+    assert "contradicting" not in finding.quantities
+    error = Duplicates().measure(bank_with(x, x[:, 0], x_test, x_test[:, 0], task="values"))[0].quantities
+    assert error["test_r2_without_leaked"].n == 39
+    assert finding.quantities["leaked_share"].value == 1 / 40

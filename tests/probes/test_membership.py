@@ -1,0 +1,124 @@
+"""Membership: the closed form, the two poles, what is withheld, what is shown first, values."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from byheart.learners.members import Members, balanced
+from byheart.maths.membership import likelihood_ratio
+from byheart.probes.memory.membership import Membership, attack_score
+from byheart.records.finding import NotApplicable
+
+
+def with_margins(make_bank, margin, mask, **options):
+    """A bank of two classes whose margins (m, n) are given."""
+    y = np.arange(margin.shape[1]) % 2
+    logits = np.zeros((*margin.shape, 2))
+    logits[:, np.arange(len(y)), y] = margin
+    return make_bank(y, logits, mask, **options)
+
+
+def permuted(bank, seed):
+    need = bank.subject.bank()
+    run = bank[need]
+    mask = run.members.mask[np.random.default_rng(seed).permutation(len(run.members))]
+    return replace(bank, runs={**bank.runs, need.key(): replace(run, members=Members(run.members.seeds, mask))})
+
+
+def test_normal_margins_give_the_closed_form(make_bank):
+    rng, mask = np.random.default_rng(0), balanced(300, 60, 0.5, seed=0).mask
+    finding, columns = Membership().measure(with_margins(make_bank, rng.normal(size=mask.shape) + 1.5 * mask, mask))
+    found = finding.quantities["membership_auc"]
+    assert found.value == pytest.approx(norm.cdf(1.5 / np.sqrt(2)), abs=0.015)
+    assert found.interval[0] < norm.cdf(1.5 / np.sqrt(2)) < found.interval[1] + 0.01
+    at = finding.quantities["tpr_at_fpr_1_percent"]
+    assert at.value == pytest.approx(norm.sf(norm.isf(0.01) - 1.5), abs=0.04)
+    assert at.null == 0.01
+    assert columns["risk"].mean() == pytest.approx(found.value, abs=1e-9)
+    assert columns["found_at_1_percent"].mean() == pytest.approx(at.value, abs=1e-3)
+
+
+def test_masks_permuted_give_one_half(noisy):
+    found = np.array([Membership().measure(permuted(noisy, seed))[0].quantities["membership_auc"].value for seed in range(8)])
+    assert abs(found.mean() - 0.5) < 4 * found.std(ddof=1) / np.sqrt(8)
+    measured = Membership().measure(noisy)[0].quantities["membership_auc"]
+    assert measured.interval[0] > 0.5
+    assert measured.value > found.max()
+
+
+def test_levels_without_enough_false_alarms_are_withheld_and_say_what_would_do(noisy):
+    finding = Membership().measure(noisy)[0]  # 16 members, 300 digits: about 1,440 judgements of non-members
+    assert not {"tpr_at_fpr_1_percent", "tpr_at_fpr_0.1_percent"} & set(finding.quantities)
+    assert any("withheld, 14 false alarms in the place of 30; 34 members would do" in line for line in finding.body)
+    assert any("At 0.1" in line and "withheld, 1 false alarm in" in line for line in finding.body)
+
+
+def test_the_most_exposed_come_first_and_planted_apart(make_bank):
+    rng, mask = np.random.default_rng(1), balanced(240, 48, 0.7, seed=0).mask
+    effect = np.zeros(240)
+    effect[:12] = 12.0
+    changed = np.zeros(240, bool)
+    changed[:4] = True
+    bank = with_margins(make_bank, rng.normal(size=mask.shape) + effect * mask, mask, changed=changed)
+    finding, columns = Membership().measure(bank)
+    redrawn, own = finding.exhibits[0].groups
+    assert {one.id for one in redrawn.shown} == {100, 101, 102, 103}
+    assert {one.id for one in own.shown} <= set(range(104, 112))
+    assert (columns["found_at_1_percent"][:12] == 1).all()
+    assert any("give themselves away: of these 100" in line for line in finding.body)
+    saw = int(mask[:, redrawn.shown[0].id - 100].sum())
+    assert redrawn.shown[0].lines[1] == f"{saw} of {saw}"
+
+
+def test_nobody_is_shown_where_nothing_is_given_away(make_bank):
+    mask = balanced(120, 16, 0.7, seed=0).mask
+    bank = with_margins(make_bank, np.broadcast_to(np.linspace(-3, 3, 120), mask.shape), mask)
+    finding, columns = Membership().measure(bank)
+    assert finding.quantities["membership_auc"].value == pytest.approx(0.5, abs=1e-12)
+    assert finding.exhibits == ()
+    np.testing.assert_allclose(columns["risk"], 0.5)
+
+
+def test_too_few_members_are_not_applicable(make_bank):
+    rng, mask = np.random.default_rng(0), balanced(120, 4, 0.7, seed=0).mask
+    answer, columns = Membership().measure(with_margins(make_bank, rng.normal(size=mask.shape), mask))
+    assert isinstance(answer, NotApplicable)
+    assert columns == {}
+    assert "--members" in answer.offer
+
+
+def test_values_are_judged_by_their_absolute_error(values):
+    run = values[values.subject.bank()]
+    wanted = -np.abs(run.views["train"].logits[:, :, 0] - values.data.train.y)
+    np.testing.assert_allclose(attack_score(values), wanted, atol=1e-5)
+    finding = Membership().measure(values)[0]
+    assert finding.quantities["membership_auc"].value > 0.5
+    assert "absolute error" in finding.how[0]
+    assert any("sorts by error" in line for line in finding.body)
+
+
+def test_the_chart_is_the_curve(noisy):
+    chart = Membership().measure(noisy)[0].charts[0]
+    assert chart.x.log
+    assert chart.y.log
+    online, _, _, guess = chart.lines
+    assert online.y[-1] == pytest.approx(1.0)
+    assert guess.x == guess.y
+    assert all(low <= y <= high for low, y, high in zip(online.low, online.y, online.high))
+    mask = noisy[noisy.subject.bank()].members.mask
+    ratio = likelihood_ratio(attack_score(noisy), mask)
+    bar = np.quantile(ratio[~mask], 1 - online.x[8])
+    assert online.y[8] == pytest.approx((ratio[mask] > bar).mean(), abs=0.01)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n, m", [(20, 8), (40, 6), (60, 5)])
+def test_small_banks_are_measured_without_a_curve_or_said_not_to_apply(make_bank, n, m):
+    """Fewer than 60 judgements of non-members draw no curve; nothing is divided by zero on the way."""
+    rng, mask = np.random.default_rng(0), balanced(n, m, 0.7, seed=0).mask
+    answer = Membership().measure(with_margins(make_bank, rng.normal(size=mask.shape), mask))[0]
+    if not isinstance(answer, NotApplicable):
+        assert len(answer.charts) == ((~mask).sum() >= 60)
+        assert 0 <= answer.quantities["membership_auc"].value <= 1
