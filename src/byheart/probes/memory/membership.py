@@ -153,11 +153,13 @@ class Membership(Probe):
         return tuple(sentences)
 
     def _chart(self, bank: Bank, points: Points, grid, others: dict[str, np.ndarray], mask: np.ndarray) -> Chart:
-        drawn = points.points[len(LEVELS) :]
+        # ties can leave a level with fewer false alarms behind it than it promised: it is withheld, and not drawn
+        kept = [(x, p) for x, p in zip(grid, points.points[len(LEVELS) :]) if p.value is not None and p.interval]
+        grid, drawn = tuple(x for x, _ in kept), [p for _, p in kept]
         values = [float(point.value) for point in drawn]
         bands = [point.interval for point in drawn]
         curves = {name: np.interp(grid, *detection_curve(score, mask)) for name, score in others.items()}
-        floor = min(grid)
+        floor = min(grid, default=1.0)
         online = Line(
             label=f"all the others, AUC {number(points.auc, 2)}", role="memorised", x=tuple(grid), y=tuple(values),
             low=tuple(max(floor / 2, band.low) for band in bands), high=tuple(band.high for band in bands),
