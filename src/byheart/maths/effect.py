@@ -59,7 +59,8 @@ def unrolled(
             with None, 0.76 with 20; where the rate falls to 0, 0.82 and 0.85).
         hessian: `exact` is the derivative. `gauss-newton` drops the curvature of the network itself from each H_t, so
             that no direction grows through negative curvature: no derivative any more, but where training is rough
-            (Adam, large steps) it foretells retraining better, and elsewhere as well as the derivative.
+            it foretells retraining better (LDS with 20 moments, Adam at 0.004: digits 0.74 against 0.55, the default
+            Fashion audit 0.58 against 0.45), and elsewhere about as well.
         limit_bytes: adjoints held at once; queries beyond it wait for another pass over the trace. One query needs
             p weights for each of 1 (SGD), 2 (momentum) or 3 (Adam) adjoints.
 

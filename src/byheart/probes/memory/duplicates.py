@@ -321,7 +321,8 @@ def _exhibits(bank: Bank, found: _Found) -> tuple[Exhibits, ...]:
         groups = tuple(_pair(bank, found, pair, view) for pair in pairs[:SHOWN])
         if groups:
             more = f", {len(groups)} of {count(len(pairs))}" if len(pairs) > len(groups) else ""
-            made.append(Exhibits(title=f"{title}{more}", keys=("which", bank.data.output.target), groups=groups))
+            keys = ("which", bank.data.output.target)[: 1 if bank.data.output.kind == "tokens" else 2]
+            made.append(Exhibits(title=f"{title}{more}", keys=keys, groups=groups))
     return tuple(made)
 
 

@@ -24,10 +24,10 @@ class Membership(Probe):
     r"""Can somebody who holds the model tell who was in the training set?
 
     Each member is attacked in turn, the others are the shadow models: log p(score | saw it) - log p(score | did not),
-    both densities from the others, the score the margin of the label (for values minus the absolute error).
-    One threshold for all gives the ROC: membership_auc, and the share of members found at 1 % and 0.1 % false alarms.
-    The model trained on everything has no non-members, so it cannot be attacked. Per example: risk, the share of
-    non-members it stands out from; the mean of the risks is the AUC.
+    both densities from the others, the score the margin of the label (for values minus the absolute error, for
+    passages log p). One threshold for all gives the ROC: membership_auc, and the share of members found at 1 % and
+    0.1 % false alarms. The model trained on everything has no non-members, so it cannot be attacked. Per example:
+    risk, the share of non-members it stands out from; the mean of the risks is the AUC.
 
     Oracle: 0.5. Rote: 1. Cost: no training of its own. Fails when: members are few (the attack is then weaker than
     the one a patient attacker would mount: a lower bound). Reference: Carlini et al. 2022, Membership inference
@@ -145,7 +145,7 @@ class Membership(Probe):
                 f"false alarms, {percent(caught[~changed].mean(), 1)} of the labels as they came."
             )
         offline, alone = quantities["offline_auc"], quantities["loss_threshold_auc"]
-        what = "loss" if bank.data.output.kind == "classes" else "error"
+        what = "error" if bank.data.output.kind == "values" else "loss"
         sentences.append(
             f"Who cannot train on the {bank.noun(1)} reaches AUC {number(offline.value, 2)}; who only sorts by {what}, "
             f"without other models, {number(alone.value, 2)}."
@@ -199,8 +199,10 @@ class Membership(Probe):
         )  # fmt: skip
 
     def _how(self, bank: Bank, points: Points, mask: np.ndarray) -> tuple[str, ...]:
-        classes = bank.data.output.kind == "classes"
-        score = "the margin of the label, log p \u2212 log (1 \u2212 p)" if classes else "minus the absolute error"
+        score = {
+            "classes": "the margin of the label, log p \u2212 log (1 \u2212 p)",
+            "values": "minus the absolute error",
+        }.get(bank.data.output.kind, "log p of the whole passage")
         return (
             f"Each of the {len(mask)} members is attacked in turn; the others say how the score is distributed with "
             "and "
@@ -221,13 +223,16 @@ class Membership(Probe):
 
 
 def attack_score(bank: Bank) -> np.ndarray:
-    """(m, n) what is judged of each member: the margin of the label; minus the absolute error of a value.
+    """(m, n) what is judged of each member: the margin of the label; minus the absolute error of a value; log p of a
+    whole passage.
 
     On diabetes (442 values, 32 members) the absolute error gave AUC 0.770, its square 0.761, the log of it 0.735.
     """
     train = bank[bank.subject.bank()].views["train"]
     if train.margin is not None:
         return train.margin[-1].astype(np.float64)
+    if bank.data.output.kind == "tokens":
+        return -train.loss_nats[-1].astype(np.float64)
     return -np.sqrt(train.loss_nats[-1].astype(np.float64))
 
 
@@ -262,19 +267,23 @@ def _exposed(bank: Bank, risk: np.ndarray, caught: np.ndarray | None, mask: np.n
             shown = tuple(_exhibit(bank, i, risk, caught, mask) for i in rows)
             groups.append(ExhibitGroup(label=label, ring=ring, shown=shown))
     target = bank.data.output.target
-    keys = (target, "risk") if caught is None else (target, "found in")
+    keys = (target, "risk" if caught is None else "found in")[bank.data.output.kind == "tokens" :]
     return (Exhibits(title="Most exposed", keys=keys, groups=tuple(groups)),) if groups else ()
 
 
 def _exhibit(bank: Bank, i: int, risk: np.ndarray, caught: np.ndarray | None, mask: np.ndarray) -> Exhibit:
     train, output = bank.data.train, bank.data.output
-    label = output.classes[int(train.y[i])] if output.classes else f"{float(train.y[i]):.4g}"
+    if output.kind == "tokens":
+        label = ""
+    else:
+        label = output.classes[int(train.y[i])] if output.classes else f"{float(train.y[i]):.4g}"
     saw, ident, risky = int(mask[:, i].sum()), int(train.ids[i]), number(float(risk[i]), 2)
     if caught is None:
-        lines, found = (label, risky), ""
+        lines, found = (label, risky)[not label :], ""
     else:
         times = round(float(caught[i]) * saw)
-        lines = (label, f"{times} of {saw}")
+        lines = (label, f"{times} of {saw}")[not label :]
         found = f"found in {times} of the {saw} members that saw it at 1\u202f% false alarms; "
-    sentence = f"{bank.noun(1)} {ident}: {output.target} {label}; {found}risk {risky}"
+    said = f"{output.target} {label}; " if label else ""
+    sentence = f"{bank.noun(1)} {ident}: {said}{found}risk {risky}"
     return Exhibit(id=ident, lines=lines, sentence=sentence)

@@ -31,11 +31,11 @@ def table(rows: list[Row]) -> Table:
     for row in rows:
         best = row.one or row.many
         flips = (NONE if row.flips is None else number(row.flips, 2),) if planted else ()
-        found = NONE if best is None else percent(best.recall, 0)
+        found = NONE if best is None else number(best.recall, 2)
         many = NONE if row.many is None else number(row.many.spearman, 2)
         made.append((row.words, _said(row.one), many, found, *flips))
     last = ("AUC, flips",) if planted else ()
-    columns = ("sign", "one run", "half the bank", "found", *last)
+    columns = ("sign", "one run", "half the bank", "top", *last)
     return Table(columns=columns, rows=tuple(made))
 
 
