@@ -77,7 +77,7 @@ class Order(Probe):
             poles=(Pole(name="No order", value=0.0), Pole(name="By heart last", value=1.0)),
             body=self._body(bank, path, rows, run.checkpoints),
             charts=charts(bank, run, path, rows, score),
-            tables={f"Rank correlation with the score; top: share found of its largest {percent(TOP, 0)}": table(rows)},
+            tables={f"Rank correlation with the score; found: of its largest {percent(TOP, 0)}": table(rows)},
             exhibits=last(bank, path, run.checkpoints),
             how=self._how(bank, run.checkpoints, len(mask)),
             reference=self.reference,

@@ -35,7 +35,7 @@ def table(rows: list[Row]) -> Table:
         many = NONE if row.many is None else number(row.many.spearman, 2)
         made.append((row.words, _said(row.one), many, found, *flips))
     last = ("AUC, flips",) if planted else ()
-    columns = ("sign", "one run", "half the bank", "top", *last)
+    columns = ("sign", "one run", "half the bank", "top found", *last)
     return Table(columns=columns, rows=tuple(made))
 
 
