@@ -32,6 +32,11 @@ def test_where_memory_still_grows_there_is_no_plateau():
     assert "still grows" in found.reason
 
 
+def test_the_last_step_must_be_level_too():
+    assert capacity([100, 200, 300], [[1000.0], [1010.0], [1040.0]], 100, 5.0).found
+    assert not capacity([100, 200, 300], [[1000.0], [1010.0], [1100.0]], 100, 5.0).found
+
+
 def test_a_fall_behind_the_peak_is_no_plateau():
     found = capacity([10, 20, 40, 80], [[600.0], [1100.0], [700.0], [650.0]], 100, 64.0)
     assert not found.found
@@ -71,6 +76,9 @@ def passages(rng, m=6, n=40):
 def test_slow_twin_of_the_code_of_passages(rng):
     nats, mask = passages(rng)
     m, n, g = nats.shape
+    # the halves want other weights, so that it matters whose fit is used
+    swapped = halves(n, 3)
+    nats[:, swapped, 3], nats[:, swapped, 6] = nats[:, swapped, 6].copy(), nats[:, swapped, 3].copy()
     found = passage_lengths(nats, mask, seed=3)
     first, mix = halves(n, 3), 1 / (n + 2)
 
