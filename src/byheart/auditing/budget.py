@@ -40,9 +40,8 @@ def cut(session: Session, trial: Trial | None, request: Request) -> tuple[Subjec
         )
     widened = math.sqrt(subject.members / members)
     line = (
-        f"Budget {budget:.0f} s: {members} of {subject.members} members (about {each:.2f} CPU seconds each); "
-        "the error of a "
-        f"single score grows {widened:.2f} times, the headline's interval by its part between members"
+        f"Budget {budget:.0f} s: {members} of {subject.members} members (about {each:.2f} CPU seconds each); the "
+        f"error of a single score grows {widened:.2f} times, the headline's interval by its part between members"
     )
     return replace(subject, members=members), line
 

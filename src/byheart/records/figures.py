@@ -117,8 +117,19 @@ def null_text(quantity: Quantity) -> str:
     if quantity.unit == "points":
         return f"{number(100 * quantity.null, 1)} points"
     if quantity.unit == "bits":
-        return f"{_few(quantity.null)} bits"
+        wide = quantity.interval is not None and quantity.interval[1] - quantity.interval[0] >= 20
+        return f"{number(quantity.null) if wide else _few(quantity.null)} bits"
     return number(quantity.null, 2).removesuffix("0").removesuffix(".0")
+
+
+def with_article(noun: str) -> str:
+    """A noun with its article.
+
+    Example:
+        >>> with_article("image"), with_article("row")
+        ('an image', 'a row')
+    """
+    return f"{'an' if noun[:1].lower() in 'aeio' else 'a'} {noun}"
 
 
 def amount(value: float, unit: str) -> str:

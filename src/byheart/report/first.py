@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from byheart.records.figures import amount, count, interval_text, number, percent, value_text
+from byheart.records.figures import amount, count, interval_text, null_text, number, percent, value_text
 from byheart.records.finding import Answer, Finding
 from byheart.records.quantity import Quantity
 from byheart.report.headline import exact, first_of, quantity, scores
@@ -109,7 +109,7 @@ def sentence_end(text: str) -> str:
 
 
 def _chance(of: Quantity) -> str:
-    return "" if of.null is None else f" By chance {amount(of.null, of.unit)}."
+    return "" if of.null is None else f" By chance {null_text(of)}."
 
 
 def _number(of: Quantity, says: str) -> dict:

@@ -177,8 +177,7 @@ class Overfitting(Verdict):
         end = quantity(findings, self.anchor, "test_accuracy")
         stop = (
             f" Stopping there, on the trail, {value_text(there)} of new examples are right, against "
-            f"{value_text(end)} at the end: "
-            "a hint, since a schedule made to end there would differ."
+            f"{value_text(end)} at the end: a hint, since a schedule made to end there would differ."
             if there and end
             else ""
         )
@@ -190,8 +189,7 @@ class Overfitting(Verdict):
         return self.say(
             "tip",
             f"The held-out loss is smallest at epoch {epoch} ({number(smallest, 3)}) and rises to "
-            f"{number(last.value, 3)} at the "
-            f"end.{stop}",
+            f"{number(last.value, 3)} at the end.{stop}",
             f"Overfitting since epoch {epoch}",
         )
 

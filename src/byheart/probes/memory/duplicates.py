@@ -11,7 +11,7 @@ from byheart.maths.intervals import new_examples_interval
 from byheart.maths.statistics import wilson
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.records.chart import Axis, Chart, Line, Rule, Table
-from byheart.records.figures import count, interval_text, number, percent, value_text
+from byheart.records.figures import count, interval_text, number, percent, value_text, with_article
 from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity
 
@@ -52,8 +52,7 @@ class Duplicates(Probe):
     question: ClassVar[str] = "Is an example there twice, in training or in the test?"
     reference: ClassVar[str] = (
         "Barz and Denzler 2020, Do we train on test data? Purging CIFAR of near-duplicates, section 3; dimension: "
-        "Levina "
-        "and Bickel 2004, Maximum likelihood estimation of intrinsic dimension, eq. 8"
+        "Levina and Bickel 2004, Maximum likelihood estimation of intrinsic dimension, eq. 8"
     )
     poles: ClassVar[tuple[str, str]] = ("all different", "all copies")
 
@@ -92,8 +91,8 @@ class Duplicates(Probe):
                 value=share, unit="share", interval=tuple(wilson(share * groups, groups)), null=self._null(bank), n=n,
                 better="low",
                 how=f"training examples with an exact or near copy in training; interval: Wilson, {count(groups)} "
-                "groups "
-                "of copies for that many draws; null: exact copies when each column is shuffled within its class"
+                "groups of copies for that many draws; null: exact copies when each column is shuffled within its "
+                "class"
                 + ("" if bank.data.output.show == "row" else ", none for pictures and sequences"),
             )
         }  # fmt: skip
@@ -132,8 +131,7 @@ class Duplicates(Probe):
             near = int((kept.copied & ~exact).sum())
             sentences.append(
                 f"Exact copies of another: {count(int(exact.sum()))}; near copies only: {count(near)}. Exact ones "
-                "count as "
-                "one in every interval, near ones too in the bit budget."
+                "count as one in every interval, near ones too in the bit budget."
             )
         else:
             sentences.append(f"No training {bank.noun(1)} is a copy of another, exactly or nearly.")
@@ -169,8 +167,7 @@ class Duplicates(Probe):
         if kept.examined < 1:
             sentences.append(
                 f"Near copies were looked for among {percent(kept.examined, 0)} of the {bank.noun()}, against all; "
-                "exact "
-                "ones among all."
+                "exact ones among all."
             )
         return tuple(sentence for sentence in sentences if sentence)
 
@@ -185,15 +182,12 @@ class Duplicates(Probe):
         dimension = f"{number(kept.dimension, 1)} dimensions" if np.isfinite(kept.dimension) else "no dimension (ties)"
         return (
             f"Exact: equal bytes. Near: {laid}; i copies j if their distance is below {number(kept.threshold, 2)} of "
-            "the "
-            f"distance from i to its tenth neighbour. Neighbours spread here as in {dimension}, where chance brings "
-            "0.05 "
-            f"such pairs among all {count(len(kept.groups))} {bank.noun()}; the ratio is at most 0.5.",
+            f"the distance from i to its tenth neighbour. Neighbours spread here as in {dimension}, where chance "
+            f"brings 0.05 such pairs among all {count(len(kept.groups))} {bank.noun()}; the ratio is at most 0.5.",
             "The question is about the data: no model is asked but for the accuracy without what leaked. All different "
             "0, all copies 1.",
             f"Fails when copies are shifted or turned, or more than {NEIGHBOURS - 1} near copies stand together. "
-            "Cost: all "
-            "distances once, no training.",
+            "Cost: all distances once, no training.",
         )
 
 
@@ -299,10 +293,9 @@ def _charts(bank: Bank, found: _Found, share: Quantity) -> tuple[Chart, ...]:
             lines=tuple(lines),
             rules=(Rule(axis="x", at=kept.threshold, label="near copy"),),
             reading=(
-                f"Left of the dashed upright a {bank.noun(1)} is so much nearer to its neighbour than to the next ones "
-                "that chance would not bring it; exact copies stand at the left end. The dashed curve is a cloud of "
-                "the "
-                "same dimension without copies; both scales are logarithmic."
+                f"Left of the dashed upright {with_article(bank.noun(1))} is so much nearer to its neighbour than to "
+                "the next ones that chance would not bring it; exact copies stand at the left end. The dashed curve "
+                "is a cloud of the same dimension without copies; both scales are logarithmic."
             ),
             table=Table(columns=("at most", *(label for label, _ in shares)), rows=rows),
         ),

@@ -10,7 +10,7 @@ from byheart.maths.detection import Point, Points, detection_curve, example_risk
 from byheart.maths.membership import likelihood_ratio
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.records.chart import Axis, Chart, Line, Mark, Table
-from byheart.records.figures import count, number, percent
+from byheart.records.figures import count, number, percent, with_article
 from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity
 
@@ -75,8 +75,8 @@ class Membership(Probe):
             probe=self.name,
             question=self.question,
             headline="membership_auc",
-            says=f"AUC: how often a model's own training {bank.noun(1)} looks more like one than a {bank.noun(1)} it "
-            "never saw",
+            says=f"AUC: how often a model's own training {bank.noun(1)} looks more like one than "
+            f"{with_article(bank.noun(1))} it never saw",
             quantities=quantities,
             poles=(Pole(name="Oracle", value=0.5), Pole(name="Rote", value=1.0)),
             body=self._body(bank, points, quantities, None if caught is None else caught[back]),
@@ -105,8 +105,7 @@ class Membership(Probe):
             return Quantity(
                 value=kept.auc, unit="auc", interval=tuple(kept.auc_interval), null=0.5, n=n, better="low",
                 how=f"{what}, {count(kept.positives)} judgements of members and {count(kept.negatives)} of others "
-                "under "
-                f"one threshold; {by}; null: 0.5",
+                f"under one threshold; {by}; null: 0.5",
             )  # fmt: skip
 
         found = {"membership_auc": auc(points, "likelihood ratio, both sides from the other members")}
@@ -190,10 +189,8 @@ class Membership(Probe):
             marks=first,
             reading=(
                 "Left counts: an attacker who must be sure allows few false alarms. Above the dashed line the model "
-                "gives "
-                f"its training {bank.noun()} away; both scales are logarithmic. The line begins where {count(30)} "
-                "false "
-                "alarms stand behind it; band: 95\u202f%."
+                f"gives its training {bank.noun()} away; both scales are logarithmic. The line begins where "
+                f"{count(30)} false alarms stand behind it; band: 95\u202f%."
             ),
             table=Table(columns=("false alarms", "all the others", "never saw it", "no other models"), rows=rows),
         )  # fmt: skip
@@ -205,13 +202,10 @@ class Membership(Probe):
         }.get(bank.data.output.kind, "log p of the whole passage")
         return (
             f"Each of the {len(mask)} members is attacked in turn; the others say how the score is distributed with "
-            "and "
-            f"without the {bank.noun(1)}: log p(score | seen) \u2212 log p(score | not seen). Score: {score}. The "
-            "densities "
-            "are Student's t: the variance of each side is that of the others, shrunk towards that of all "
-            f"{bank.noun()} as far as these agree. One other member of the opposite side is set aside, so that seen "
-            "and "
-            f"unseen {bank.noun()} are judged by equally many.",
+            f"and without the {bank.noun(1)}: log p(score | seen) \u2212 log p(score | not seen). Score: {score}. "
+            "The densities are Student's t: the variance of each side is that of the others, shrunk towards that of "
+            f"all {bank.noun()} as far as these agree. One other member of the opposite side is set aside, so that "
+            f"seen and unseen {bank.noun()} are judged by equally many.",
             f"{count(points.positives)} judgements of training {bank.noun()}, {count(points.negatives)} of others. "
             f"Interval: {bank.noun()} and attacked members drawn with replacement together; judgements taken as "
             "independent would give one several times too narrow. Levels with fewer than 30 false alarms behind them "

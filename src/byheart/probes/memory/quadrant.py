@@ -297,8 +297,7 @@ def _exhibit(bank: Bank, i: int, score, held_out, logits, mask) -> Exhibit:
     label, said = classes[int(bank.data.train.y[i])], classes[int(votes.argmax())]
     ident = int(bank.data.train.ids[i])
     sentence = (
-        f"{bank.noun(1)} {ident}: labelled {label}; {int(votes.max())} of {int(out.sum())} members without it "
-        f"say {said}; "
-        f"held-out {number(float(held_out[i]), 1)} bits; score {number(float(score[i]), 2)}"
+        f"{bank.noun(1)} {ident}: labelled {label}; {int(votes.max())} of {int(out.sum())} members without it say "
+        f"{said}; held-out {number(float(held_out[i]), 1)} bits; score {number(float(score[i]), 2)}"
     )
     return Exhibit(id=ident, lines=(label, said, f"{int(votes.max())} of {int(out.sum())}"), sentence=sentence)

@@ -139,7 +139,7 @@ def _stops(bank: Bank, run: Run, codes: dict[int, BankCode], rng: np.random.Gene
             memorised=memorised,
             understood=understood,
             accuracy=_accuracy_move(bank, run, best, last, rng),
-            note=f"a hint, not a lever measured: points against epoch {last}, read off the trail of these members; "
+            note=f"points against epoch {last}, read off the trail of these members; "
             "a schedule made to end there would differ",
         ),
     )
@@ -204,11 +204,9 @@ def budget_chart(bank: Bank, code: BankCode) -> Chart:
         rules=(Rule(axis="x", at=blind, label=f"a blind guess needs {number(blind, 2)}"),),
         bars=tuple(bars),
         reading=(
-            f"Grey ends where models stand that saw the {target}, orange where those stand that did not, blue "
-            "where a blind "
-            f"guess stands. Where blue runs back to the left, models without the {target} do worse than a blind "
-            "guess: they "
-            "bet against it, and only memory can pay the difference."
+            f"Grey ends where models stand that saw the {target}, orange where those stand that did not, blue where "
+            f"a blind guess stands. Where blue runs back to the left, models without the {target} do worse than a "
+            "blind guess: they bet against it, and only memory can pay the difference."
         ),
         table=Table(columns=(f"bits a {target}", "understood", "memorised", "left"), rows=tuple(rows)),
     )

@@ -148,8 +148,7 @@ class Gap(Probe):
             "held_out_loss": Quantity(
                 value=float(means[-1]), unit=unit, interval=tuple(resampled.mean(len(means) - 1)), null=float(means[0]),
                 n=n, better="low", how="mean held-out loss at the end, as the models say it; interval: bootstrap "
-                "over examples; "
-                "null: the same before training",
+                "over examples; null: the same before training",
             ),
             "best_epoch": Quantity(
                 value=float(run.checkpoints[best]), unit="epochs",
@@ -159,8 +158,7 @@ class Gap(Probe):
             "held_out_loss_rise": Quantity(
                 value=float(means[-1] - means[best]), unit=unit, interval=(float(low), float(high)), null=0.0, n=n,
                 better="low", how="held-out loss at the end less its smallest over the checkpoints; interval: "
-                "bootstrap over "
-                "examples at that checkpoint; null: 0",
+                "bootstrap over examples at that checkpoint; null: 0",
             ),
         }  # fmt: skip
         test = run.views.get("test")
@@ -187,9 +185,8 @@ class Gap(Probe):
         planted = bank.data.truth.changed
         if planted is not None and planted.any() and test:
             sentences.append(
-                f"Labels changed by us: {count(int(planted.sum()))} of training, none of the new ones, so "
-                "training labels "
-                "are harder than new ones; the gap compares the same labels."
+                f"Labels changed by us: {count(int(planted.sum()))} of training, none of the new ones, so training "
+                "labels are harder than new ones; the gap compares the same labels."
             )
         one = quantities.get(f"one_model_test_{unit}")
         if one:
@@ -242,8 +239,8 @@ class Gap(Probe):
             rules=tuple(rules),
             reading=(
                 "Where the lines rise together it learns what holds for all; where only the line of what it saw "
-                "rises it "
-                "learns by heart. Bands are 95 % intervals over examples; the scale of epochs is logarithmic."
+                "rises it learns by heart. Bands are 95 % intervals over examples; the scale of epochs is "
+                "logarithmic."
                 if len(points) > 1
                 else "This learner has no epochs: one line a side."
             ),
@@ -253,11 +250,9 @@ class Gap(Probe):
     def _how(self, bank: Bank, run: Run, classes: bool) -> tuple[str, ...]:
         what, labels = ("Accuracy", "labels") if classes else ("R2", "values")
         return (
-            f"{what} where seen: over all training {labels} as given, under the members that saw them; where "
-            "left out: the "
-            f"same {labels} under the members that did not. Gap is the difference. New {bank.noun()}: mean over "
-            "members and "
-            f"test {labels}.",
+            f"{what} where seen: over all training {labels} as given, under the members that saw them; where left "
+            f"out: the same {labels} under the members that did not. Gap is the difference. New {bank.noun()}: mean "
+            f"over members and test {labels}.",
             "Intervals: what other examples (exact duplicates together) and another draw of the training set "
             "would bring. Rote is right where seen and guesses elsewhere; the Oracle's "
             "gap is 0.",

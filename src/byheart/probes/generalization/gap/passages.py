@@ -67,11 +67,10 @@ def of_passages(probe: Probe, bank: Bank, course: dict[str, Quantity]) -> tuple[
         charts=(_chart(bank, run, bits, blind, gap),),
         how=(
             "Bits a token = summed -log2 p of a passage over its counted tokens, as each model says it, without "
-            "calibration. "
-            "Where seen: under the members that saw the passage; where left out: the same passages under the others.",
+            "calibration. Where seen: under the members that saw the passage; where left out: the same passages "
+            "under the others.",
             "Intervals: what other passages (exact duplicates together) and another draw of the training set would "
-            "bring. "
-            "Fails when near-duplicates stand in for one another. Cost: no training of its own.",
+            "bring. Fails when near-duplicates stand in for one another. Cost: no training of its own.",
         ),
         reference=probe.reference,
     ), {"seen": inside, "held_out": outside}
@@ -120,7 +119,6 @@ def _chart(bank: Bank, run, bits: np.ndarray, blind: float, gap: Quantity) -> Ch
         lines=tuple(lines),
         rules=(Rule(axis="y", at=blind, label=f"tokens by their frequency {number(blind, 2)}"),),
         reading="Where the lines fall together it learns what holds for all; where only the line of what it saw "
-        "falls it "
-        "learns by heart. Bands are 95 % intervals over passages; the scale of epochs is logarithmic.",
+        "falls it learns by heart. Bands are 95 % intervals over passages; the scale of epochs is logarithmic.",
         table=Table(columns=("epoch", *series), rows=rows),
     )

@@ -197,33 +197,29 @@ class Counterfactual(Probe):
         if bank.data.output.kind == "tokens":
             score_is = (
                 "score = mean bits of the passage under the members that did not see it \u2212 the same under those "
-                "that "
-                "did, as each model says it, without calibration (complexity/bits calibrates)"
+                "that did, as each model says it, without calibration (complexity/bits calibrates)"
             )
             poles = "Rote scores the whole reference, the Oracle 0"
             error = "the variance of each side, shrunk towards that of all passages by two imagined members"
         elif bank.data.output.kind == "values":
             score_is = (
-                f"score = (mean squared error on the {bank.noun(1)} of the members that did not see it \u2212 "
-                "the same of "
-                "those that did) / variance of the target"
+                f"score = (mean squared error on the {bank.noun(1)} of the members that did not see it \u2212 the "
+                "same of those that did) / variance of the target"
             )
             poles = "Rote scores about 1 on average, the Oracle 0"
             error = "the variance of each side, shrunk towards that of all examples by two imagined members"
         else:
             score_is = (
-                f"score = share of members right about the {bank.noun(1)} among those that saw it \u2212 the "
-                "same among "
-                "those that did not"
+                f"score = share of members right about the {bank.noun(1)} among those that saw it \u2212 the same "
+                "among those that did not"
             )
             poles = "Rote scores 1 wherever its guess would miss, the Oracle 0"
             error = "from (x + 1)/(t + 2), x right ones of t members, on both sides, so that none claims to be exact"
         times = f"{out.min()}" if out.min() == out.max() else f"{out.min()} to {out.max()}"
         return (
             f"{score_is}. Every {bank.noun(1)} was left out by {times} of the {len(mask)} members. {poles}.",
-            f"Interval: what other {bank.noun()} (exact duplicates together) and another draw of the training "
-            "set would "
-            f"bring. Null: which member saw which {bank.noun(1)} is shuffled, {SHUFFLES} times. Standard error "
+            f"Interval: what other {bank.noun()} (exact duplicates together) and another draw of the training set "
+            f"would bring. Null: which member saw which {bank.noun(1)} is shuffled, {SHUFFLES} times. Standard error "
             f"of one score: {error}.",
             f"Fails when too few members left out the {bank.noun(1)}, or near-duplicates stand in for one another. "
             "Cost: no training of its own.",
@@ -255,9 +251,8 @@ def _halving(bank: Bank, share: Quantity, above: np.ndarray, error: np.ndarray) 
     m = bank.subject.members
     if total <= 0 or examples >= total / 4:
         return (
-            f"More members would not halve this interval, {4 * len(above):,} {bank.noun()} would; {4 * m} "
-            "members would "
-            "halve the error of a single score."
+            f"More members would not halve this interval, {4 * len(above):,} {bank.noun()} would; {4 * m} members "
+            "would halve the error of a single score."
         )
     needed = int(np.ceil(m * (total - examples) / (total / 4 - examples)))
     return f"About {needed:,} members would halve this interval, {4 * m} the error of a single score."

@@ -12,7 +12,7 @@ from byheart.maths.intervals import budget_share_intervals
 from byheart.maths.sides import side_means
 from byheart.probes.base import Bank, Probe
 from byheart.records.chart import Axis, Chart, Line
-from byheart.records.figures import count, number
+from byheart.records.figures import count, number, with_article
 from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding, Pole
 from byheart.records.quantity import Quantity
 
@@ -80,8 +80,7 @@ def _values(bank: Bank) -> Form:
         question=f"Which {bank.noun()} are fitted only because they were trained on?",
         says="of the target's variance: how much more squared error where the value was left out",
         how="mean over training examples of (squared error of members that did not see it - of those that did) over "
-        "the "
-        "variance of the target",
+        "the variance of the target",
         axis="score at least, in variances of the target",
         gain="On average the error falls by {} of the variance when seen.",
         body="Scores of values are ranked; there is no share above a threshold, since errors have no natural one.",
@@ -95,7 +94,7 @@ def _passages(bank: Bank, run: Run) -> Form:
         unit="bits",
         form="bits",
         question=f"Which {bank.noun()} are easier only because they were trained on?",
-        says=f"a {bank.noun(1)}: how much longer it is to models that did not see it",
+        says=f"{with_article(bank.noun(1))}: how much longer it is to models that did not see it",
         how="mean over training passages of the bits of members that did not see it less those of members that did, as "
         "each model says them",
         axis="score at least, bits",

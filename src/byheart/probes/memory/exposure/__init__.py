@@ -45,9 +45,8 @@ class Exposure(Probe):
     question: ClassVar[str] = "Can planted secrets be read back from the model, and how often must it have seen them?"
     reference: ClassVar[str] = (
         "Carlini, Liu, Erlingsson, Kos and Song 2019, The Secret Sharer, definitions 2 and 3, section 4; Carlini et "
-        "al. "
-        "2023, Quantifying memorization across neural language models, definition 3.1; Hayes et al. 2024, Measuring "
-        "memorization through probabilistic discoverable extraction, section 3"
+        "al. 2023, Quantifying memorization across neural language models, definition 3.1; Hayes et al. 2024, "
+        "Measuring memorization through probabilistic discoverable extraction, section 3"
     )
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
@@ -161,8 +160,7 @@ class Exposure(Probe):
         if (full := float(found.beyond[found.repeats > 0].mean())) > 0:
             said.append(
                 f"{percent(full, 0)} of the planted secrets are likelier than all {count(found.r)} references: their "
-                "exposure "
-                "is a lower bound, and the extrapolated one goes on under an assumption."
+                "exposure is a lower bound, and the extrapolated one goes on under an assumption."
             )
         return tuple(said)
 
@@ -189,8 +187,7 @@ class Exposure(Probe):
         return Chart(
             title="Exposure by number of copies",
             description=f"From {number(lines[1].y[0], 1)} bits at {_times(found.doses[0])} to "
-            f"{number(lines[1].y[-1], 1)} at "
-            f"{_times(found.doses[-1])}; held out {number(out, 2)}.",
+            f"{number(lines[1].y[-1], 1)} at {_times(found.doses[-1])}; held out {number(out, 2)}.",
             x=Axis(title="copies in the training text", log=True, ticks=x),
             y=Axis(title="exposure, bits"),
             lines=tuple(lines),
@@ -199,8 +196,7 @@ class Exposure(Probe):
                 Rule(axis="y", at=ceiling, label=f"likelier than all references {number(ceiling, 1)}"),
             ),
             reading="How many bits better than chance the model ranks a secret among secrets it never saw. Bands are "
-            "95 % "
-            "intervals over secrets; above the upper dashed line the value is extrapolated.",
+            "95 % intervals over secrets; above the upper dashed line the value is extrapolated.",
             table=self._table(found),
         )
 
@@ -233,8 +229,7 @@ class Exposure(Probe):
                     view="canaries",
                     lines=(f"{number(found.ranked[i], 1)} bits", percent(found.told[i], 0)),
                     sentence=f"secret {int(view.ids[i])}: {_times(dose)}; exposure {number(found.ranked[i], 1)} "
-                    "bits; said "
-                    f"back by {percent(found.told[i], 0)} of the models",
+                    f"bits; said back by {percent(found.told[i], 0)} of the models",
                 )
                 for i in rows
             )
@@ -245,18 +240,15 @@ class Exposure(Probe):
         fit = ", ".join(number(value, 2) for value in found.fit)
         return (
             f"exposure = log2({found.r:,} + 1) \u2212 log2(rank), rank = 1 + the references that need no more bits: "
-            "the rank "
-            "form, ties against the secret. Bits are those of the secret alone after its context; each of the "
-            f"{found.models} models is ranked by itself, then a secret's mean is taken.",
+            "the rank form, ties against the secret. Bits are those of the secret alone after its context; each of "
+            f"the {found.models} models is ranked by itself, then a secret's mean is taken.",
             "Extrapolated: \u2212log2 of a skew-normal's lower tail fitted to the references' bits (first model: "
-            "shape, place, "
-            f"scale {fit}); beyond the smallest reference it is an assumption. Memorised = {found.reference:.1f} "
-            "bits of a "
-            "secret drawn blindly \u2212 its bits, if more than 0. Samples for even odds: smallest number after which "
-            "sampling has said it with probability one half, from its probability; nothing is generated.",
+            f"shape, place, scale {fit}); beyond the smallest reference it is an assumption. Memorised = "
+            f"{found.reference:.1f} bits of a secret drawn blindly \u2212 its bits, if more than 0. Samples for even "
+            "odds: smallest number after which sampling has said it with probability one half, from its probability; "
+            "nothing is generated.",
             "Interval: Student over the secrets of a group. Null: a secret never trained on has a uniform rank. "
-            "Fails when "
-            "references are not made like the secrets. Cost: four models on everything.",
+            "Fails when references are not made like the secrets. Cost: four models on everything.",
         )
 
 

@@ -129,8 +129,7 @@ class Measured:
             return ""
         return (
             f"secrets never planted stand at {number(out.mean(), 2)} bits where chance gives "
-            f"{number(null_mean(self.r), 2)}: "
-            "the references are not like them"
+            f"{number(null_mean(self.r), 2)}: the references are not like them"
         )
 
 

@@ -12,7 +12,7 @@ from byheart.maths.statistics import bootstrap, wilson
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.memory.order.shown import ceiling_of, charts, epoch_words, last, table
 from byheart.probes.memory.order.signs import TOP, Row, half_of, rows_of
-from byheart.records.figures import number, percent
+from byheart.records.figures import number, percent, with_article
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity
 
@@ -72,7 +72,7 @@ class Order(Probe):
             probe=self.name,
             question=self.question,
             headline="first_learned_spearman",
-            says=f"rank correlation: how late a {bank.noun(1)} is learned, and how much it is memorised",
+            says=f"rank correlation: how late {with_article(bank.noun(1))} is learned, and how much it is memorised",
             quantities=quantities,
             poles=(Pole(name="No order", value=0.0), Pole(name="By heart last", value=1.0)),
             body=self._body(bank, path, rows, run.checkpoints),
@@ -96,8 +96,7 @@ class Order(Probe):
                 found[f"{row.name}_spearman{suffix}"] = Quantity(
                     value=kept.spearman, unit="correlation", interval=tuple(kept.interval), null=0.0, n=n,
                     how=f"Spearman between {row.words}, from {source}, and the memorisation score (probability form) "
-                    "of "
-                    "members it has not used, mean over both halves; interval: bootstrap over examples; null: 0",
+                    "of members it has not used, mean over both halves; interval: bootstrap over examples; null: 0",
                 )  # fmt: skip
                 found[f"{row.name}_recall{suffix}"] = Quantity(
                     value=kept.recall, unit="share", interval=None, null=k / n, n=k,
@@ -120,8 +119,7 @@ class Order(Probe):
             value=mean, unit="epochs", interval=(min(drawn.low, mean), max(drawn.high, mean)), null=None,
             n=len(by_id),
             how="mean epoch from which an example is right to the end, never counts twice the last; interval: "
-            "bootstrap "
-            f"over examples; {without}",
+            f"bootstrap over examples; {without}",
         )  # fmt: skip
         for name, values, how in (
             ("never_learned", path.never_learned, "share of members that saw an example and are wrong at the end"),
@@ -151,8 +149,7 @@ class Order(Probe):
         if ceiling is not None and ceiling.spearman > 0:
             sentences.append(
                 f"Two halves of the members agree to {number(ceiling.spearman, 2)}, so that no sign could reach more "
-                "than "
-                f"{number(ceiling_of(rows), 2)} against one."
+                f"than {number(ceiling_of(rows), 2)} against one."
             )
         changed = bank.data.truth.changed
         if changed is not None and changed.any() and not changed.all():
@@ -165,19 +162,14 @@ class Order(Probe):
         grid = ", ".join(str(point) for point in checkpoints if point > 0)
         return (
             f"Over the checkpoints after epochs {grid}, for the members that saw the {bank.noun(1)}. First learned: "
-            "the "
-            "checkpoint from which it is right to the end; never counts twice the last epoch. A forgetting event: "
-            "right at "
-            "one checkpoint and wrong at the next; what is lost and found again in between is not seen, so this counts "
-            "fewer than presentation by presentation. Never right counts all checkpoints. Confidence and variability: "
-            "mean "
-            "and standard deviation of p(label) over the checkpoints, which stand closer at the beginning.",
+            "the checkpoint from which it is right to the end; never counts twice the last epoch. A forgetting "
+            "event: right at one checkpoint and wrong at the next; what is lost and found again in between is not "
+            "seen, so this counts fewer than presentation by presentation. Never right counts all checkpoints. "
+            "Confidence and variability: mean and standard deviation of p(label) over the checkpoints, which stand "
+            "closer at the beginning.",
             f"Signs: from the one model trained on everything, and from half of the {members} members. The score to "
-            "stand "
-            "in for is always that of members the sign has not used, so that they share no luck; both halves are "
-            "judged "
-            f"and averaged. Found: of the {percent(TOP, 0)} largest scores.",
-            "No order 0, by heart last 1. Fails when checkpoints are coarse, or most scores tie. Cost: no training of "
-            "its "
-            "own.",
+            "stand in for is always that of members the sign has not used, so that they share no luck; both halves "
+            f"are judged and averaged. Found: of the {percent(TOP, 0)} largest scores.",
+            "No order 0, by heart last 1. Fails when checkpoints are coarse, or most scores tie. Cost: no training "
+            "of its own.",
         )

@@ -74,8 +74,7 @@ def _learned(bank: Bank, run: Run, score: np.ndarray) -> Chart:
         y=Axis(title=f"share of {bank.noun()} right from here to the end", domain=(0, 1), format="percent"),
         lines=tuple(lines),
         reading="Where the orange line lies right of the blue one, what is known by heart is learned last. Members "
-        "that "
-        f"saw the {bank.noun(1)}; dots are the recorded checkpoints, the scale of epochs is logarithmic.",
+        f"that saw the {bank.noun(1)}; dots are the recorded checkpoints, the scale of epochs is logarithmic.",
         table=Table(
             columns=("epoch", *(label for label, *_ in curves)),
             rows=tuple((number(e, 0), *(percent(float(y[c]), 1) for y in rows)) for c, e in enumerate(x)),
@@ -102,8 +101,7 @@ def _signs(rows: list[Row]) -> Chart:
         bars=tuple(bars),
         rules=(Rule(axis="x", at=top, label="most that can be reached"),) if (top := ceiling_of(rows)) > 0 else (),
         reading="Dark bars need one run, grey ones the bank. The score itself is noisy, so that even a perfect "
-        "sign "
-        "would end at the dashed line: the root of the agreement of two halves of the members.",
+        "sign would end at the dashed line: the root of the agreement of two halves of the members.",
     )
 
 
