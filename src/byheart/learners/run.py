@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -107,32 +107,51 @@ class Run:
         )
 
 
-def joined(runs: list[Run]) -> Run:
-    """One run of all the members of `runs`, in order.
+def joined(parts: Sequence[tuple[Mapping[str, Any], Mapping[str, np.ndarray]]]) -> Run:
+    """One run of the members of all parts (document and arrays of a run each), in order.
+
+    Arrays are read and joined one name after another, so that late ones are never held twice as a whole.
 
     Raises:
         InputRefused: the models of one part gave probabilities, say, and those of another logits.
     """
-    if len(runs) == 1:
-        return runs[0]
-    failed = tuple(pair for run in runs for pair in run.failed)
-    seconds = sum(float(run.about.get("cpu_seconds", 0.0)) for run in runs)
+    documents = [document for document, _ in parts]
+    seconds = sum(float(document["about"].get("cpu_seconds", 0.0)) for document in documents)
+    failed = [pair for document in documents for pair in document["failed"]]
     # a part of which no member could be trained has nothing but its failures
-    runs = [run for run in runs if len(run.members)] or runs[:1]
-    first = runs[0]
-    outputs = sorted({str(run.about.get("outputs", "")) for run in runs})
+    full = [part for part in parts if len(part[1]["seeds"])] or list(parts[:1])
+    outputs = sorted({str(document["about"].get("outputs", "")) for document, _ in full})
     if len(outputs) > 1:
         raise InputRefused(
             expected="models that all return the same kind of outputs", came=" and ".join(outputs),
             do="Say which with returns=..., and return it always.",
         )  # fmt: skip
-    views = {view: side_by_side([run.views[view] for run in runs if view in run.views]) for view in first.views}
-    members = Members(
-        np.concatenate([run.members.seeds for run in runs]),
-        np.concatenate([run.members.mask for run in runs]),
-    )
-    about = {**first.about, "cpu_seconds": seconds}
-    return Run(members, first.checkpoints, views, about, failed)
+    first = full[0][0]
+    document = {**first, "failed": failed, "about": {**first["about"], "cpu_seconds": seconds}}
+    arrays = [arrays for _, arrays in full]
+    return Run.from_parts(document, arrays[0] if len(arrays) == 1 else _SideBySide(arrays))
+
+
+class _SideBySide(Mapping[str, np.ndarray]):
+    """Arrays of several parts as if of one run; only the first members keep a trail."""
+
+    def __init__(self, parts: list[Mapping[str, np.ndarray]]) -> None:
+        self.parts = parts
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self:
+            raise KeyError(name)
+        axis = MEMBER_AXIS.get(name.rpartition(".")[2], 0)
+        return np.concatenate([part[name] for part in self.parts if name in part], axis)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.parts[0])
+
+    def __len__(self) -> int:
+        return len(self.parts[0])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.parts[0]
 
 
 # Where the members stand in each array of Outcomes; checkpoints stand first in all but the logits.

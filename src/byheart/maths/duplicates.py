@@ -20,6 +20,7 @@ FALSE_COPIES = 0.05  # near copies that chance would bring, over all examples
 LARGEST_RATIO = 0.5  # distances with many ties have no dimension; farther than half way is no copy
 WORK = 1e12  # products of numbers: about half a minute on one thread
 MEMORY = 1 << 24  # distances at once
+ROWS = 64  # rows at once: the exact distances of their nearest are (rows, k, d) in float64
 
 
 class Copies(NamedTuple):
@@ -98,8 +99,8 @@ def copies(x: Any, laid: Any, work: float = WORK) -> Copies:
     Raises:
         InputRefused: no examples, or lengths that differ.
 
-    Cost: O(n^2 d) products in pieces of 64 MB, at most `work`. Fails when: more than nine near copies of one example
-    stand together (each other's tenth neighbours); copies are shifted or turned.
+    Cost: O(n^2 d) products in pieces of at most 64 MB, at most `work`. Fails when: more than nine near copies of one
+    example stand together (each other's tenth neighbours); copies are shifted or turned.
 
     Reference: Levina and Bickel 2004, "Maximum likelihood estimation of intrinsic dimension", eq. 8; ratios of
     neighbours: Facco et al. 2017, "Estimating the intrinsic dimension by a minimal neighborhood information", eq. 5.
@@ -208,7 +209,7 @@ def _nearest(asked: np.ndarray, known: np.ndarray, own: np.ndarray | None, first
     k = min(NEIGHBOURS, len(known) - (own is not None))
     norms = (known**2).sum(1)
     distance, row = np.empty((len(asked), k)), np.empty((len(asked), k), int)
-    at_once = max(1, min(512, MEMORY // len(known)))
+    at_once = max(1, min(ROWS, MEMORY // len(known)))
     itself = None if own is None else np.searchsorted(first, own, sorter=(by := np.argsort(first)))
     for start in range(0, len(asked), at_once):
         part = asked[start : start + at_once]

@@ -92,7 +92,7 @@ def plan(subject: Subject, probes: Sequence[Probe], settings: Settings, trial: T
             steps = train_steps(subject, need, draw, settings, trial)
             train |= {step.key: step for step in steps}
             runs[need.key()] = [step.key for step in steps]
-        made.measure.append(_measure_step(subject, probe, draw, runs))
+        made.measure.append(_measure_step(subject, probe, draw, runs, settings.threads))
     made.train = list(train.values())
     return made
 
@@ -124,12 +124,13 @@ def train_steps(subject: Subject, need: Need, draw: Step, settings: Settings, tr
     return steps
 
 
-def _measure_step(subject: Subject, probe: Probe, draw: Step, runs: Mapping[str, list[str]]) -> Step:
+def _measure_step(subject: Subject, probe: Probe, draw: Step, runs: Mapping[str, list[str]], threads: int) -> Step:
     about = {
         "kind": "measure",
         "probe": described(probe),
         "draw": draw.key,
         "runs": dict(runs),
+        "threads": threads,
         "subject": {
             "task": described(subject.task),
             "learner": described(subject.learner),

@@ -97,10 +97,10 @@ def loaded(key: str, ledger: Ledger) -> Result:
 
 def load_run(keys: list[str], ledger: Ledger) -> Any:
     """The run whose chunks stand under `keys`, its members in order."""
-    from byheart.learners.run import Run, joined
+    from byheart.learners.run import joined
 
     parts = [loaded(key, ledger) for key in keys]
-    return joined([Run.from_parts(part.document, part.arrays) for part in parts])
+    return joined([(part.document, part.arrays) for part in parts])
 
 
 def _specs_of(held: Any) -> list[Any]:
@@ -118,7 +118,7 @@ def _draw(step: Step, ledger: Ledger) -> Result:
 
 @contextlib.contextmanager
 def fixed_threads(count: int) -> Iterator[None]:
-    """Intra-op threads fixed while a step runs: the count is part of its key."""
+    """Intra-op threads fixed while a step runs, those of every library: the count is part of its key."""
     import torch
     from threadpoolctl import threadpool_limits
 
@@ -174,7 +174,8 @@ def _measure(step: Step, ledger: Ledger) -> Result:
     subject = step.live.get("subject") or revive_subject(about["subject"])
     runs = {need: load_run(list(keys), ledger) for need, keys in about["runs"].items()}
     started = time.process_time()
-    finding, columns = revive(about["probe"]).measure(Bank(subject, load_data(about["draw"], ledger), runs))
+    with fixed_threads(about["threads"]):
+        finding, columns = revive(about["probe"]).measure(Bank(subject, load_data(about["draw"], ledger), runs))
     document = {
         "finding": finding.model_dump(mode="json"),
         "cpu_seconds": time.process_time() - started,
