@@ -7,7 +7,7 @@ from torch import nn
 from byheart.errors import InputRefused, UsageError
 from byheart.learners.recording import record
 from byheart.maths.credit import path_credit
-from byheart.maths.kernels import coefficient_spread, continuous_error, path_kernel
+from byheart.maths.kernels import coefficient_spread, continuous_error, fixed_coefficients, path_kernel
 from byheart.maths.recipe import Recipe
 
 SMOOTH = ["sgd", "momentum", "dampened", "nesterov", "adam", "adamw"]
@@ -232,6 +232,30 @@ def test_a_linear_model_is_a_kernel_machine_and_a_bent_one_is_less(runs):
     assert shares[-1] < 0.997
     unseen = runs.train(runs.mlp(), x, y, steps=1, batches=[[0, 1]])
     assert np.isnan(coefficient_spread(unseen, query).mean).sum() == 18
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adam"])
+def test_kernel_sums_come_in_the_pass_of_the_credit(optimiser, runs):
+    x, y = runs.data(n=12)
+    trace = runs.train(runs.mlp(), x, y % 2, optimiser, steps=10)
+    query = (x[:4], y[:4] % 2)
+    plain, both = path_credit(trace, query), path_credit(trace, query, kernel=True)
+    assert plain.kernel is None
+    assert np.abs(plain.examples - both.examples).max() < 1e-12 * np.abs(plain.examples).max()
+    spread = coefficient_spread(trace, query)
+    again = fixed_coefficients(both.kernel, both.examples)
+    assert again.share == pytest.approx(spread.share, abs=1e-12)
+    np.testing.assert_allclose(again.mean, spread.mean, rtol=1e-9)
+
+
+def test_fixed_coefficients_are_least_squares_one_example_at_a_time(rng):
+    kernel, credit = rng.normal(size=(7, 5)), rng.normal(size=(7, 5))
+    found = fixed_coefficients(kernel, credit)
+    lines = [np.linalg.lstsq(kernel[:, i : i + 1], credit[:, i], rcond=None) for i in range(5)]
+    np.testing.assert_allclose(found.mean, [a[0] for a, *_ in lines])
+    assert found.share == pytest.approx(1 - sum(left[0] for _, left, *_ in lines) / (credit**2).sum())
+    with pytest.raises(InputRefused, match="credit"):
+        fixed_coefficients(kernel, credit[:3])
 
 
 def test_targets_logit_and_function(runs):

@@ -13,8 +13,6 @@ Second moments v are taken as the metric of the step; they are not attributed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
@@ -54,7 +52,3 @@ class Adjoint:
             found[name] = torch.add(x, y, alpha=group.momentum) if group.nesterov else y
         return found
 
-
-def against(adjoint: Mapping[str, Tensor], gradients: Gradients, scales: Mapping[str, float]) -> Tensor:
-    """Inner products (b, q) of example gradients with the adjoints; each tensor's times its scale."""
-    return sum((g @ adjoint[name].T).mul_(scales[name]) for name, g in gradients.form().items())

@@ -57,6 +57,18 @@ class Outer:
             weight = torch.bmm(self.s.transpose(1, 2), self.a)
         return {self.weight: weight.flatten(1)} | ({self.bias: self.s.sum(1)} if self.bias else {})
 
+    def against(self, adjoint: Mapping[str, Tensor], scales: Mapping[str, float]) -> Tensor:
+        """Inner products (b, q) with q directions, given as named tensors (q, size)."""
+        (b, t, i), o = self.a.shape, self.s.shape[-1]
+        if t > 1:
+            return _against(self.form(), adjoint, scales)
+        v = adjoint[self.weight]
+        s = self.s[:, 0]
+        # s.(V a) and not (s a).V: the same products, and no gradient of the whole weight is formed
+        moved = (self.a[:, 0] @ v.reshape(len(v) * o, i).T).view(b, len(v), o)
+        found = torch.bmm(moved, s[:, :, None])[..., 0].mul_(scales[self.weight])
+        return torch.addmm(found, s, adjoint[self.bias].T, alpha=scales[self.bias]) if self.bias else found
+
     def dot(self, direction: Mapping[str, Tensor]) -> Tensor:
         """Inner products (b,) with one direction, given as named tensors."""
         moved = self.a @ direction[self.weight].reshape(self.s.shape[-1], -1).T
@@ -80,6 +92,10 @@ class Several:
 
     terms: list[Outer]
     weights: list[float]
+
+    def against(self, adjoint: Mapping[str, Tensor], scales: Mapping[str, float]) -> Tensor:
+        """Inner products (b, q), as `Outer.against`."""
+        return sum(w * one.against(adjoint, scales) for one, w in zip(self.terms, self.weights, strict=True))
 
     def form(self) -> dict[str, Tensor]:
         """The gradients (b, size) by tensor name."""
@@ -110,6 +126,10 @@ class Indexed:
         same.mul_(self.s.reshape(b * t, d) @ other.s.reshape(q * u, d).T).mul_(scales[self.weight])
         return _summed(same, b, t, q, u)
 
+    def against(self, adjoint: Mapping[str, Tensor], scales: Mapping[str, float]) -> Tensor:
+        """Inner products (b, q), as `Outer.against`."""
+        return _against(self.form(), adjoint, scales)
+
     def form(self) -> dict[str, Tensor]:
         """The gradients (b, v d)."""
         b, t, d = self.s.shape
@@ -137,6 +157,10 @@ class Formed:
     def pair(self, other: Formed, scales: Mapping[str, float]) -> Tensor:
         """Inner products (b, q), as `Outer.pair`."""
         return _formed_pair(self.gradients, other.gradients, scales)
+
+    def against(self, adjoint: Mapping[str, Tensor], scales: Mapping[str, float]) -> Tensor:
+        """Inner products (b, q), as `Outer.against`."""
+        return _against(self.gradients, adjoint, scales)
 
     def form(self) -> dict[str, Tensor]:
         """The gradients, as new tensors: the caller may write into them."""
@@ -171,6 +195,10 @@ class Gradients:
             total = found if total is None else total.add_(found)
         return total
 
+    def against(self, adjoint: Mapping[str, Tensor], scales: Mapping[str, float]) -> Tensor:
+        """Inner products (b, q) with q directions, given as named tensors (q, size); each tensor's times its scale."""
+        return sum(part.against(adjoint, scales) for part in self.parts)
+
     def dot(self, direction: Mapping[str, Tensor]) -> Tensor:
         """Inner products (b,) with one direction, given as named tensors."""
         return sum(part.dot(direction) for part in self.parts)
@@ -186,6 +214,10 @@ def joined(gradients: Sequence[Gradients], weights: Sequence[float]) -> Gradient
         return gradients[0]
     columns = zip(*(g.parts for g in gradients), strict=True)
     return Gradients([parts[0].joined(parts, weights) for parts in columns])
+
+
+def _against(mine: Mapping[str, Tensor], adjoint: Mapping[str, Tensor], scales: Mapping[str, float]) -> Tensor:
+    return sum((g @ adjoint[name].T).mul_(scales[name]) for name, g in mine.items())
 
 
 def _formed_pair(mine: Mapping[str, Tensor], theirs: Mapping[str, Tensor], scales: Mapping[str, float]) -> Tensor:

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 
 from byheart.errors import InputRefused, UsageError
-from byheart.maths.adjoints import Adjoint, against
+from byheart.maths.adjoints import Adjoint
 from byheart.maths.contraction import Gradients, joined
 from byheart.maths.examplewise import Examplewise
 from byheart.maths.losses import per_example
 from byheart.maths.quadrature import points
-from byheart.maths.targets import Target, function, query_tensors
+from byheart.maths.targets import Target, function, margin, query_tensors
 from byheart.maths.trace import Step, Trace, count, take
 
 MOST_HALVINGS = 5
@@ -40,6 +40,7 @@ class Credit:
         bisected: how many steps were bisected to keep the remainder small.
         coverage: share of the weights by how their gradients were had; they sum to 1.
         notes: sentences for the reader: a trace cut short, a tolerance not reached, a replay not bit for bit.
+        kernel: (q, n) what each credit is a multiple of, where it was asked for (`kernels.fixed_coefficients`).
     """
 
     examples: np.ndarray
@@ -51,6 +52,7 @@ class Credit:
     bisected: int = 0
     coverage: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    kernel: np.ndarray | None = None
 
 
 def path_credit(
@@ -60,6 +62,7 @@ def path_credit(
     gauss: int = 2,
     tolerance: float | None = 1e-2,
     limit_bytes: int = 200_000_000,
+    kernel: bool = False,
 ) -> Credit:
     """Which training examples, and how much of each, is a prediction made of?
 
@@ -86,6 +89,7 @@ def path_credit(
         gauss: points a step: 1, 2 or 4.
         tolerance: relative remainder above which steps are bisected and the run gone through again; None never does.
         limit_bytes: most working memory above trace and result; queries are taken in chunks that fit.
+        kernel: give the kernel sums as well, in the same pass (losses of one number an example: `pushed`).
 
     Returns:
         Credit, numpy float64.
@@ -121,16 +125,18 @@ def path_credit(
     chunk = chunk_of(trace, count(x), gauss, limit_bytes)
     path = Path(trace)
     parts = [
-        path.walk(take(x, rows), y[rows], value, gauss, tolerance) for rows in torch.arange(count(x)).split(chunk)
+        path.walk(take(x, rows), y[rows], value, gauss, tolerance, kernel)
+        for rows in torch.arange(count(x)).split(chunk)
     ]
     examples, decay, initial, output = (np.concatenate([part[j] for part in parts]) for j in range(4))
+    sums = np.concatenate([part[5] for part in parts]) if kernel else None
     remainder = output - initial - examples.sum(1) - decay
     relative = _relative(remainder, output - initial)
     notes = list(notes_of(trace))
     if tolerance is not None and relative > tolerance:
         notes.append(f"the remainder is {relative:.1e} of the change, above the tolerance {tolerance:.1e}")
     bisected = max(part[4] for part in parts)
-    return Credit(examples, decay, initial, remainder, output, relative, bisected, path.at.coverage, tuple(notes))
+    return Credit(examples, decay, initial, remainder, output, relative, bisected, path.at.coverage, tuple(notes), sums)
 
 
 def _relative(remainder: np.ndarray, change: np.ndarray) -> float:
@@ -177,39 +183,58 @@ class Path:
         self.owner = {name: j for j, group in enumerate(trace.recipe.groups) for name in group.names}
 
     def walk(
-        self, x: Any, y: Tensor, value: Any, gauss: int, tolerance: float | None
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int]:
-        """examples (q, n), decay, initial, output (q,), and how many steps were bisected."""
+        self, x: Any, y: Tensor, value: Any, gauss: int, tolerance: float | None, kernel: bool = False
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int, np.ndarray | None]:
+        """examples (q, n), decay, initial, output (q,), how many steps were bisected, and kernel sums (q, n)."""
         of_query = lambda outputs: value(outputs, y)  # noqa: E731
         trace = self.trace
         initial, output = (self.at.values(trace.weights(t), x, of_query).double() for t in (0, len(trace)))
         first = trace.parts[0][0]
         self.at.check(trace.weights(0), take(trace.x, first.ids), self._loss(first), first)
         self.at.check(trace.weights(0), x, of_query)
-        examples, decay = self.once(x, of_query, gauss, {})
+        sums = torch.zeros(trace.n, count(x), dtype=torch.float64) if kernel else None
+        examples, decay = self.once(x, of_query, gauss, {}, sums)
         change = (output - initial).numpy()
         remainder = change - examples.sum(0).numpy() - decay.numpy()
         halvings: dict[int, int] = {}
         if tolerance is not None and _relative(remainder, change) > tolerance:
             halvings = self._halvings(x, of_query, gauss, tolerance * float(np.sqrt(np.mean(change**2))))
-            examples, decay = self.once(x, of_query, gauss, halvings)
-        return examples.T.numpy(), decay.numpy(), initial.numpy(), output.numpy(), len(halvings)
+            examples, decay = self.once(x, of_query, gauss, halvings, None if sums is None else sums.zero_())
+        found = None if sums is None else sums.T.numpy()
+        return examples.T.numpy(), decay.numpy(), initial.numpy(), output.numpy(), len(halvings), found
 
     def once(
-        self, x: Any, of_query: Any, gauss: int, halvings: Mapping[int, int], careful: bool = False
+        self,
+        x: Any,
+        of_query: Any,
+        gauss: int,
+        halvings: Mapping[int, int],
+        kernel: Tensor | None = None,
+        careful: bool = False,
     ) -> tuple[Tensor, Tensor]:
-        """examples (n, q) and decay (q,), float64, from one pass; `careful` names the first that is not finite."""
+        """examples (n, q) and decay (q,), float64, from one pass; `careful` names the first that is not finite.
+
+        Into `kernel` (n, q) go the sums K with credit = push times kernel, step by step (maths/kernels.py).
+        """
         q = count(x)
         examples, decay = torch.zeros(self.trace.n, q, dtype=torch.float64), torch.zeros(q, dtype=torch.float64)
         for step, mean, moving in self.course(x, of_query, gauss, halvings):
             decay -= self.decayed(step, mean, moving)
             for part in step.parts:
-                found = self.products(step, mean, moving, self.of_batch(step, part))
+                push = None
+                if kernel is None:
+                    gradients = self.of_batch(step, part)
+                else:
+                    gradients, push = pushed(self.at, self.trace, step, part)
+                found = self.products(step, mean, moving, gradients).double()
+                if push is not None and kernel is not None:
+                    kernel.index_add_(0, part.ids, found, alpha=part.share / len(part.ids))
+                    found = found * -push[:, None]
                 if careful and not torch.isfinite(found).all():
                     _refuse_bad(step, part, found)
-                examples.index_add_(0, part.ids, found.double(), alpha=-part.share / len(part.ids))
+                examples.index_add_(0, part.ids, found, alpha=-part.share / len(part.ids))
         if not careful and not bool(torch.isfinite(examples.sum() + decay.sum())):
-            return self.once(x, of_query, gauss, halvings, careful=True)
+            return self.once(x, of_query, gauss, halvings, kernel, careful=True)
         return examples, decay
 
     def course(
@@ -227,7 +252,7 @@ class Path:
         """<a_t, g> (b, q) for gradients g of b scalars, as the optimiser took them in: clipped, dampened."""
         let_in = [clip * self._damp(step, j) for j, clip in enumerate(step.clips)]
         if moving is not None:
-            return against(moving, gradients, self.by_name(let_in))
+            return gradients.against(moving, self.by_name(let_in))
         return gradients.pair(mean, self.by_name([a * rate for a, rate in zip(let_in, step.rates, strict=True)]))
 
     def decayed(self, step: Step, mean: Gradients, moving: dict[str, Tensor] | None) -> Tensor:
@@ -292,6 +317,34 @@ class Path:
                 found[step.index] = level
             after = before
         return found
+
+
+def pushed(at: Examplewise, trace: Trace, step: Step, part: Any) -> tuple[Gradients, Tensor]:
+    """Gradients of the one number f of each example of a pass, and how hard the loss pushes it up: -dl/df (b,).
+
+    f is the margin m under cross-entropy, whose loss is log(1 + exp(-m)), or the value under squared errors.
+
+    Raises:
+        InputRefused: the loss is not a function of one number an example.
+    """
+    if callable(trace.loss):
+        raise InputRefused(
+            expected="a loss that is a function of one number an example",
+            came="a function of the user's",
+            do="Record with loss='cross-entropy', or 'squared-error' and one output.",
+        )
+    numbers: list[Tensor] = []
+    targets = take(trace.y, part.ids)
+
+    def of_one(outputs: Tensor) -> Tensor:
+        numbers.append(margin(outputs, targets))
+        return numbers[-1]
+
+    gradients = at.at(step.before, take(trace.x, part.ids), of_one, part)
+    f = numbers[0].detach().double()
+    if trace.loss == "cross-entropy":
+        return gradients, torch.sigmoid(-f)
+    return gradients, (targets.reshape(f.shape).double() - f) * (2.0 if trace.loss == "squared-error" else 1.0)
 
 
 def _refuse_bad(step: Step, part: Any, found: Tensor) -> None:

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from byheart.errors import InputRefused
-from byheart.maths.adjoints import against, metric
+from byheart.maths.adjoints import metric
 from byheart.maths.contraction import Gradients
 from byheart.maths.credit import Path
+from byheart.maths.inputs import array, same_shape
 from byheart.maths.quadrature import points
 from byheart.maths.targets import Target, function, margin, query_tensors
 from byheart.maths.trace import Step, Trace, count, take
@@ -83,7 +83,7 @@ def _in_metric(path: Path, step: Step, mine: Gradients, theirs: Gradients) -> Te
         j = path.owner[name]
         group = path.trace.recipe.groups[j]
         scaled[name] = g * metric(path.trace, step, group, step.rates[j], second[name].reshape(-1))
-    return against(scaled, mine, dict.fromkeys(scaled, 1.0))
+    return mine.against(scaled, dict.fromkeys(scaled, 1.0))
 
 
 @dataclass(frozen=True)
@@ -139,44 +139,51 @@ def coefficient_spread(trace: Trace, query: tuple[Any, Any], gauss: int = 2) -> 
     """
     x, y = query_tensors(trace, query)
     trace.verify()
-    if callable(trace.loss):
-        raise InputRefused(
-            expected="a loss that is a function of one number an example",
-            came="a function of the user's",
-            do="Record with loss='cross-entropy', or 'squared-error' and one output.",
-        )
     path = Path(trace)
     of_query = lambda outputs: margin(outputs, y)  # noqa: E731
     first = trace.parts[0][0]
-    path.at.check(trace.weights(0), take(trace.x, first.ids), lambda z: margin(z, take(trace.y, first.ids)), first)
+    if not callable(trace.loss):  # else refused by the first step, with the reason
+        path.at.check(trace.weights(0), take(trace.x, first.ids), lambda z: margin(z, take(trace.y, first.ids)), first)
     path.at.check(trace.weights(0), x, of_query)
     kernel = torch.zeros(trace.n, count(x), dtype=torch.float64)
-    credit = torch.zeros_like(kernel)
-    for step, mean, moving in path.course(x, of_query, gauss, {}):
-        for part in step.parts:
-            numbers: list[Tensor] = []
-            targets = take(trace.y, part.ids)
-
-            def of_one(outputs: Tensor, targets: Tensor = targets, numbers: list[Tensor] = numbers) -> Tensor:
-                numbers.append(margin(outputs, targets))
-                return numbers[-1]
-
-            gradients = path.at.at(step.before, take(trace.x, part.ids), of_one, part)
-            found = path.products(step, mean, moving, gradients).double() * (part.share / len(part.ids))
-            kernel.index_add_(0, part.ids, found)
-            credit.index_add_(0, part.ids, found * _push(trace.loss, numbers[0].detach().double(), targets)[:, None])
-    squares = kernel.square().sum(1)
-    mean_ = (credit * kernel).sum(1) / squares
-    left = (credit - torch.nan_to_num(mean_)[:, None] * kernel).square().sum(1)
-    spread = (left / squares).sqrt() / mean_.abs()
-    return Coefficients(mean_.numpy(), spread.numpy(), float(1 - left.sum() / credit.square().sum()))
+    credit, _ = path.once(x, of_query, gauss, {}, kernel)
+    return fixed_coefficients(kernel.T.numpy(), credit.T.numpy())
 
 
-def _push(loss: str, f: Tensor, y: Tensor) -> Tensor:
-    """-dl/df (b,): how hard the loss pushes the one number of an example up."""
-    if loss == "cross-entropy":
-        return torch.sigmoid(-f)
-    return (y.reshape(f.shape).double() - f) * (2.0 if loss == "squared-error" else 1.0)
+def fixed_coefficients(kernel: Any, credit: Any) -> Coefficients:
+    """Which coefficients, the same for all queries, come nearest to credit = coefficient times kernel?
+
+        a_i = sum_j A_ij K_ij / sum_j K_ij^2,   share = 1 - sum_ij (A_ij - a_i K_ij)^2 / sum_ij A_ij^2
+
+    least squares over the queries j, each example by itself. `share` in [0, 1], no unit: 1 a kernel machine, 0 none.
+
+    Args:
+        kernel: (q, n) kernel sums of `path_credit(..., kernel=True)`.
+        credit: (q, n) credits of the same pass.
+
+    Returns:
+        Coefficients.
+
+    Raises:
+        InputRefused: NaN, or shapes that differ.
+
+    Cost: O(q n). Fails when: queries are few: one query has a coefficient of its own for everything.
+
+    Reference: as `coefficient_spread`.
+
+    Example:
+        >>> fixed_coefficients([[1.0, 2.0], [3.0, 1.0]], [[0.5, 2.0], [1.5, 1.0]]).share
+        1.0
+    """
+    kernel, credit = array(kernel, "kernel", "qn"), array(credit, "credit", "qn")
+    same_shape(credit, "credit", kernel.shape)
+    squares = (kernel**2).sum(0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = (credit * kernel).sum(0) / squares
+        left = ((credit - np.nan_to_num(mean) * kernel) ** 2).sum(0)
+        spread = np.sqrt(left / squares) / np.abs(mean)
+        share = float(1 - left.sum() / (credit**2).sum())
+    return Coefficients(mean, spread, share)
 
 
 def continuous_error(trace: Trace, query: tuple[Any, Any], target: Target = "margin") -> float:
@@ -212,6 +219,6 @@ def continuous_error(trace: Trace, query: tuple[Any, Any], target: Target = "mar
     """
     x, y = query_tensors(trace, query)
     trace.verify()
-    examples, decay, initial, output, _ = Path(trace).walk(x, y, function(target), 0, None)
+    examples, decay, initial, output, *_ = Path(trace).walk(x, y, function(target), 0, None)
     remainder = output - initial - examples.sum(1) - decay
     return float(np.sqrt(np.mean(remainder**2) / np.mean((output - initial) ** 2)))
