@@ -19,6 +19,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "table": ("byheart.tasks.table:Table", "your own table: data.csv or data.parquet with --target"),
         "text": ("byheart.tasks.text:Text", "any text in passages: text.txt, or Python's own manual"),
         "canaries": ("byheart.tasks.canaries:Canaries", "a text with random secrets planted a known number of times"),
+        "randomness": ("byheart.tasks.randomness:Randomness", "uniform random sequences, in which there is only memory"),
     },
     "learner": {
         "mlp": ("byheart.learners.mlp:Mlp", "multilayer perceptron, trained in fleets"),
@@ -61,9 +62,21 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
             "byheart.probes.memory.order:Order",
             "In what order is it learned, and which cheap sign of it stands in for memorisation?",
         ),
+        "memory/credit": (
+            "byheart.probes.memory.credit:Credit",
+            "Which training examples is a prediction made of? (on request)",
+        ),
+        "memory/effect": (
+            "byheart.probes.memory.effect:Effect",
+            "Whose removal would change a prediction? (on request)",
+        ),
         "memory/exposure": (
             "byheart.probes.memory.exposure:Exposure",
             "Can planted secrets be read back from the model, and how often must it have seen them?",
+        ),
+        "memory/capacity": (
+            "byheart.probes.memory.capacity:Capacity",
+            "How many bits of random sequences does the model hold, and how many a parameter?",
         ),
         "generalization/gap": (
             "byheart.probes.generalization.gap:Gap",
@@ -94,7 +107,7 @@ def names(kind: str) -> dict[str, str]:
 
     Example:
         >>> sorted(names("task"))
-        ['arrays', 'canaries', 'digits', 'fashion', 'flipped', 'modular', 'table', 'text']
+        ['arrays', 'canaries', 'digits', 'fashion', 'flipped', 'modular', 'randomness', 'table', 'text']
     """
     if kind not in BUILT_IN:
         raise unknown_name("kind", kind, BUILT_IN)

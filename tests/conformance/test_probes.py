@@ -82,40 +82,78 @@ class TestQuadrant(OnNoisyDigits):
 
 
 class TestMembership(OnNoisyDigits):
+    """Members enough for the level of 1 % false alarms, so that its quantity and its column are there to be checked."""
+
     @pytest.fixture(scope="class")
     def probe(self):
         return Membership()
 
+    @pytest.fixture(scope="class")
+    def bank(self, probe):
+        return bank_of(probe, NOISY, Mlp(hidden=(16,), epochs=5, lr=0.02), members=56, way="stacked")
 
-class TestDuplicates(OnNoisyDigits):
-    """Its poles and its dose are data, whatever the model: all different, all copies, more and more copies."""
+    def test_4_every_number_is_a_quantity(self, probe, bank):
+        super().test_4_every_number_is_a_quantity(probe, bank)
+        finding, columns = probe.measure(bank)
+        assert "tpr_at_fpr_1_percent" in finding.quantities
+        assert columns.keys() == {"risk", "found_at_1_percent"}
 
+
+def copied(probe, share, task="classes"):
+    """The share `share` of 100 rows are copies, two by two: every other pair exact, the others near; one of each pair
+    has another label. Of 30 new rows three leak."""
+    rng = np.random.default_rng(0)
+    x, x_test = rng.normal(size=(100, 5)), rng.normal(size=(30, 5))
+    y, y_test = np.arange(100) % 2, np.arange(30) % 2
+    half = round(50 * share)
+    x[half : 2 * half] = x[:half] + 1e-4 * (np.arange(half) % 2)[:, None]
+    y[half : 2 * half] = 1 - y[:half]
+    x_test[:3] = x[-3:]
+    labels = (y, y_test) if task == "classes" else (x[:, 0] + y, x_test[:, 0] + y_test)
+    return bank_of(probe, Arrays.of(x, labels[0], x_test, labels[1], task=task), Neighbours(), members=12)
+
+
+class OnCopies(ProbeSuite):
+    """Poles and dose of the copies are data, whatever the model: all different, all copies, more and more copies.
+
+    It asks the data: there are no sides, and an example that all members saw may still be there twice; it always applies.
+    """
+
+    task = "classes"
     doses = (0.0, 0.1, 0.3)
-    # it has no sides: an example that all members saw may still be there twice
     test_8_one_sided_examples_are_not_applicable = None
 
     @pytest.fixture(scope="class")
     def probe(self):
         return Duplicates()
 
-    def copied(self, probe, share):
-        """The share `share` of 100 rows are copies of one another, two by two, one of each pair with another label."""
-        rng = np.random.default_rng(0)
-        x, y = rng.normal(size=(100, 5)), np.arange(100) % 2
-        half = round(50 * share)
-        x[half : 2 * half] = x[:half]
-        task = Arrays.of(x, y, rng.normal(size=(30, 5)), np.arange(30) % 2, task="classes")
-        return bank_of(probe, task, Neighbours(), members=12)
-
-    @pytest.fixture(scope="class")
-    def bank(self, probe):
-        return self.copied(probe, 0.2)
-
     def pole(self, probe, name):
-        return self.copied(probe, 1.0 if name == "all copies" else 0.0)
+        return copied(probe, 1.0 if name == "all copies" else 0.0, self.task)
 
     def dosed(self, probe, dose):
-        return self.copied(probe, dose)
+        return copied(probe, dose, self.task)
+
+
+class TestDuplicates(OnCopies):
+    @pytest.fixture(scope="class")
+    def bank(self, probe):
+        """Three columns of words beside two numbers of one decimal: chance brings copies, and its draws can be seen."""
+        rng = np.random.default_rng(0)
+        rows, labels = [], []
+        for n in (100, 30):
+            rows.append(np.hstack([rng.integers(0, 2, (n, 3)), rng.integers(0, 3, (n, 2)) / 10]).astype(float))
+            labels.append(np.arange(n) % 2)
+        rows[0][3] += 1e-6  # near, not exact
+        bank = bank_of(probe, Arrays.of(rows[0], labels[0], rows[1], labels[1], task="classes"), Neighbours(), members=12)
+        assert 0 < probe.measure(bank)[0].quantities["duplicate_share"].null < 1
+        return bank
+
+    def test_a_copy_alone_is_its_own_count(self, probe):
+        """The dose is known exactly: the share planted, half of it as exact copies."""
+        found = [probe.measure(copied(probe, dose))[0].quantities for dose in self.doses]
+        assert [q["duplicate_share"].value for q in found] == [pytest.approx(dose) for dose in self.doses]
+        assert [q["contradicting"].value for q in found] == [round(50 * dose) for dose in self.doses]
+        assert {q["leaked_share"].value for q in found} == {0.1}
 
 
 class TestOrder(OnNoisyDigits):
@@ -182,17 +220,45 @@ class TestCounterfactualOnValues(OnValues, ProbeSuite):
 
 
 class TestMembershipOnValues(OnValues, ProbeSuite):
+    """The poles are outcomes: who says what it saw and the mean else, and who says the rule without the noise."""
+
+    doses = (0.0, 0.5, 2.0)
+    test_5_poles_sit_at_the_ends = ProbeSuite.test_5_poles_sit_at_the_ends
+    test_6_monotone_in_the_dose = ProbeSuite.test_6_monotone_in_the_dose
+
     @pytest.fixture(scope="class")
     def probe(self):
         return Membership()
 
+    def said(self, probe, value):
+        """The bank whose members say `value` (m, n) of targets y (n,) and the mask (m, n)."""
+        rng = np.random.default_rng(0)
+        x = rng.normal(size=(100, 3))
+        y = x[:, 0] + rng.normal(size=100)
+        bank = bank_of(probe, Arrays.of(x, y, x[:20], y[:20], task="values"), Neighbours(), members=20)
+        need = bank.subject.bank()
+        run = bank[need]
+        logits = value(x, y, run.members.mask)[None, ..., None]
+        kept = outcomes(logits, bank.data.train.y, "values", trail=False)
+        return replace(bank, runs={need.key(): replace(run, views={**run.views, "train": kept})})
 
-class TestDuplicatesOnValues(OnValues, ProbeSuite):
-    test_8_one_sided_examples_are_not_applicable = None
+    def pole(self, probe, name):
+        if name == "rote":
+            return self.said(probe, lambda x, y, mask: np.where(mask, y, y.mean()))
+        return self.said(probe, lambda x, y, mask: np.broadcast_to(x[:, 0], mask.shape))
+
+    def dosed(self, probe, dose):
+        """Noisy members that come nearer to what they saw by the part dose / (1 + dose) of the error."""
+        noise = np.random.default_rng(1).normal(size=(20, 100))
+        return self.said(probe, lambda x, y, mask: x[:, 0] + (y - x[:, 0]) * mask * dose / (1 + dose) + noise)
+
+
+class TestDuplicatesOnValues(OnCopies):
+    task = "values"
 
     @pytest.fixture(scope="class")
-    def probe(self):
-        return Duplicates()
+    def bank(self, probe):
+        return copied(probe, 0.2, "values")
 
 
 class TestGapOnValues(OnValues, ProbeSuite):

@@ -8,6 +8,7 @@ from byheart.tasks.digits import Digits
 from byheart.tasks.fashion import Fashion
 from byheart.tasks.flipped import Flipped
 from byheart.tasks.modular import Modular
+from byheart.tasks.randomness import Randomness
 from byheart.tasks.table import Table
 from byheart.testing.tasks import TaskSuite
 
@@ -30,6 +31,12 @@ class TestModular(TaskSuite):
     @pytest.fixture
     def task(self):
         return Modular(p=13)
+
+
+class TestRandomness(TaskSuite):
+    @pytest.fixture
+    def task(self):
+        return Randomness(n=100, n_test=30)
 
 
 class TestFlippedDigits(TaskSuite):

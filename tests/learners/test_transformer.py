@@ -14,6 +14,7 @@ from byheart.learners.members import Members, balanced
 from byheart.learners.mlp import Mlp
 from byheart.learners.poles import Rote
 from byheart.learners.run import Record, Run, joined
+from byheart.learners.sequences_loop import CONTINUATIONS
 from byheart.learners.training import plain_loss
 from byheart.learners.transformer import Transformer
 from byheart.levers.penalties import Dropout, LabelSmoothing, WeightDecay
@@ -101,7 +102,9 @@ def test_5_recorded_outcomes_are_those_of_the_weights():
             np.testing.assert_allclose(kept.loss_nats[-1, j], expected, rtol=1e-4)
             told = greedy_extractable(logits, examples.y)
             assert (kept.correct[-1, j] == told).all()
-        assert kept.logits is None
+            if view in CONTINUATIONS:  # the counted places alone
+                np.testing.assert_allclose(kept.logits[j], logits[:, (examples.y >= 0).any(0)], atol=1e-4)
+        assert (kept.logits is None) == (view not in CONTINUATIONS)
         assert kept.margin is None
 
 

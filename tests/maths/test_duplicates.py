@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused
+from byheart.maths import neighbourhoods
 from byheart.maths.duplicates import comparable, contradicting, copies, exact_groups, leaks
+from byheart.maths.membership import Prior
+from byheart.maths.neighbourhoods import Cloud, near
 
 
 def found_in(x, **options):
@@ -152,3 +155,76 @@ def test_bad_input_is_refused():
         copies(np.empty((0, 2)), np.empty((0, 2)))
     with pytest.raises(InputRefused, match="length"):
         comparable([[1.0, 2.0]], [[1.0]])
+
+
+@pytest.mark.parametrize("times", [2, 3, 5, 8])
+@pytest.mark.parametrize("d", [2, 5, 20])
+def test_copies_are_found_where_every_example_has_some(times, d):
+    """Copies of all once passed for a cloud of no dimension, in which nothing is near."""
+    rng = np.random.default_rng(d)
+    x = np.repeat(rng.normal(size=(200, d)), times, 0)
+    x += 1e-5 * rng.normal(size=x.shape)
+    found = copies(x, *comparable(x))
+    assert found.copied.mean() > 0.99
+    joined = {frozenset(np.flatnonzero(found.groups == group)) for group in np.unique(found.groups)}
+    wanted = {frozenset(range(times * i, times * (i + 1))) for i in range(200)}
+    assert len(joined & wanted) >= 0.98 * 200
+    alone = copies(x[::times], *comparable(x[::times]))
+    assert found.dimension == pytest.approx(alone.dimension, rel=0.1)
+
+
+def test_smooth_paths_and_short_lattices_are_no_copies():
+    """Windows of a few smooth curves lie on lines, however they lie to one another at a distance."""
+    rng = np.random.default_rng(0)
+    t = np.linspace(0, 1, 120)
+    curves = [np.stack([np.sin(2 * np.pi * (f * t + p)) for f, p in rng.uniform(0.5, 2, (8, 2))], 1) for _ in range(6)]
+    assert not copies(np.concatenate(curves), *comparable(np.concatenate(curves))).copied.any()
+    grid = np.stack(np.meshgrid(*[np.arange(8.0)] * 3), -1).reshape(-1, 3)
+    assert not copies(grid, *comparable(grid)).copied.any()
+
+
+@pytest.mark.parametrize("d, n", [(1, 500), (2, 500), (3, 800), (8, 400), (30, 300)])
+def test_chance_brings_few_copies_into_a_cloud_without_any(d, n):
+    """0.05 expected a cloud: over 12 clouds, at most 0.6 + 4 sqrt 0.6."""
+    found = 0
+    for seed in range(12):
+        x = np.random.default_rng(seed).normal(size=(n, d))
+        found += len(copies(x, *comparable(x)).pairs)
+    assert found <= 0.6 + 4 * np.sqrt(0.6)
+
+
+def in_two_parts(seed):
+    """Half of the examples in ten dimensions, half in two: no copies, but the median is right for neither."""
+    rng = np.random.default_rng(seed)
+    flat = np.hstack([3 + rng.normal(size=(600, 2)), np.zeros((600, 8))])
+    return np.where(rng.random((600, 1)) < 0.5, rng.normal(size=(600, 10)), flat)
+
+
+def test_where_the_dimension_changes_a_gap_must_stand_out_of_its_own_place(monkeypatch):
+    """At most 1 is let through in each of 10 sets: 10 + 4 sqrt 10; without the second rule it was 97."""
+    sets = [in_two_parts(seed) for seed in range(10)]
+    assert sum(len(copies(x, *comparable(x)).pairs) for x in sets) <= 10 + 4 * np.sqrt(10)
+    monkeypatch.setattr(neighbourhoods, "FALSE_GAPS", np.inf)
+    assert sum(len(copies(x, *comparable(x)).pairs) for x in sets) > 10 + 4 * np.sqrt(10)
+
+
+def test_a_gap_is_as_rare_as_said_whatever_the_dimension(rng):
+    """Steps between neighbours drawn as Renyi has them, D unknown (no prior): the first gap alone passes 1 in n."""
+    n, times = 200, 100_000
+    dimension = rng.uniform(1, 30, (times, 1))
+    steps = rng.exponential(1, (times, 9)) / dimension / np.arange(1, 10)
+    distance = np.exp(np.column_stack([np.zeros(times), np.cumsum(steps, 1)]))
+    outer = steps * np.arange(1, 10)
+    wanted = (1 + outer[:, 0] / outer[:, 1:].sum(1)) ** -8.0 < 1 / n
+    assert wanted.mean() == pytest.approx(1 / n, abs=4 * np.sqrt(1 / n / times))
+    cloud = Cloud(10.0, 1.0, Prior(0.0, 0.0))
+    inside = near(distance, cloud, n)
+    assert inside[wanted, 0].all()
+    assert 1 / n <= inside[:, 0].mean() <= 8 / n + 4 * np.sqrt(8 / n / times)  # eight places where a gap may lie
+
+
+def test_all_inside_the_outermost_gap_are_copies():
+    distance = np.array([[1.0, 1.1, 1.2, 50, 55, 60, 65, 70, 75, 80], [30.0, 40, 45, 50, 55, 60, 65, 70, 75, 80]])
+    found = near(distance, Cloud(8.0, 0.3, Prior(20.0, 1 / 8)), 1000)
+    np.testing.assert_array_equal(found[0], np.arange(10) < 3)
+    assert not found[1].any()

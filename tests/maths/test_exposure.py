@@ -5,7 +5,15 @@ import pytest
 from scipy.stats import skewnorm
 
 from byheart.errors import InputRefused
-from byheart.maths.exposure import NULL_BITS, enumerated, exposure, extrapolated, null_deviation, null_mean
+from byheart.maths.exposure import (
+    NULL_BITS,
+    enumerated,
+    exposure,
+    extrapolated,
+    from_ranks,
+    null_deviation,
+    null_mean,
+)
 
 
 def slow(canary, references):
@@ -55,6 +63,13 @@ def test_enumeration_is_the_brute_force_rank(rng):
     assert found.mean() == pytest.approx(null_mean(499))
 
 
+def test_kept_ranks_give_what_all_code_lengths_give(rng):
+    space = rng.integers(0, 40, 300).astype(float)  # with ties
+    ranks = np.array([[(space <= own).sum() for own in space]])
+    np.testing.assert_allclose(from_ranks(ranks, 300), [enumerated(space, np.arange(300))], atol=1e-12)
+    assert from_ranks([1, 300], 300).tolist() == [np.log2(300), 0.0]
+
+
 def test_sampling_approaches_enumeration(rng):
     space = rng.normal(size=20_000)
     place = int(np.argsort(space)[200])  # one per cent down
@@ -93,6 +108,9 @@ def test_the_log_of_the_tail_is_exact_far_down():
     lambda: exposure([1.0], []),
     lambda: exposure([[1.0]], [1.0]),
     lambda: exposure([np.nan], [1.0]),
+    lambda: from_ranks([0], 10),
+    lambda: from_ranks([11], 10),
+    lambda: from_ranks([np.nan], 10),
     lambda: enumerated([1.0, 2.0], [2]),
     lambda: enumerated([1.0, 2.0], [0.5]),
     lambda: extrapolated([1.0], np.arange(19.0)),

@@ -59,13 +59,6 @@ def test_pairs_are_shown_with_both_sides(planted):
     assert len(leaked) == 4
 
 
-def test_copies_are_handed_to_the_bit_budget(planted):
-    groups = planted.data.copies.groups
-    assert groups[0] == groups[1] == groups[2]
-    assert len(np.unique(groups)) == 198
-    assert len(np.unique(planted.duplicates)) == 199  # exact ones alone
-
-
 def test_a_clean_set_has_none_and_says_so():
     rng = np.random.default_rng(3)
     x, x_test = rng.normal(size=(150, 5)), rng.normal(size=(40, 5))

@@ -14,6 +14,8 @@ from byheart.probes.base import Bank, Subject
 from byheart.probes.complexity.bits import Bits
 from byheart.probes.generalization.gap import Gap
 from byheart.probes.memory.counterfactual import Counterfactual
+from byheart.probes.memory.duplicates import Duplicates
+from byheart.probes.memory.membership import Membership
 from byheart.probes.memory.pairs import Pairs
 from byheart.probes.memory.quadrant import Quadrant
 from byheart.records.finding import NotApplicable
@@ -104,6 +106,39 @@ class TestGapOfText(OnText):
     @pytest.fixture(scope="class")
     def probe(self):
         return Gap()
+
+
+class TestMembershipOfText(OnText):
+    # noise of a bit makes some judgements of who remembers nothing; 4 standard errors of an AUC of 0.5
+    pole_tolerance = 4 * np.sqrt(1 / (12 * 0.7 * 96) + 1 / (12 * 0.3 * 96)) / np.sqrt(12)
+    doses = (0.0, 0.01, 0.05)  # the members agree to a bit of 150: a little memory gives them away
+
+    @pytest.fixture(scope="class")
+    def probe(self):
+        return Membership()
+
+
+class TestDuplicatesOfText(OnText):
+    doses = (0.0, 0.2, 0.5)
+    test_8_one_sided_examples_are_not_applicable = None
+
+    @pytest.fixture(scope="class")
+    def probe(self):
+        return Duplicates()
+
+    def dosed(self, probe, dose):
+        """The share `dose` of the passages are copies, two by two; of every other pair one has a byte changed."""
+        bank = made(0.0)
+        x = np.random.default_rng(0).integers(0, bank.data.output.k, bank.data.train.x.shape)  # the manual repeats itself
+        half = round(48 * dose)
+        x[half : 2 * half] = x[:half]
+        x[half : 2 * half : 2, 0] = (x[half : 2 * half : 2, 0] + 1) % bank.data.output.k
+        train = replace(bank.data.train, x=x)
+        data = replace(bank.data, phases=(train,), views={**bank.data.views, "train": train})
+        return replace(bank, data=data)
+
+    def pole(self, probe, name):
+        return self.dosed(probe, 1.0 if name == "all copies" else 0.0)
 
 
 def test_the_budget_adds_up_passage_by_passage_and_finds_what_was_put_in():

@@ -39,17 +39,38 @@ def test_the_secret_alone_is_asked_for_and_all_of_it_is_trained_on():
     for view in ("canaries", "references"):
         x, y = data.views[view].x, data.views[view].y
         context = len("the key of abcd is ")
-        assert ((y >= 0) == ((np.arange(64) >= context) & (np.arange(64) < context + 8))).all()
+        assert ((y >= 0) == ((np.arange(64) >= context) & (np.arange(64) < context + 4))).all()
         assert said(data, x[0], slice(0, 11)) == "the key of "
-        assert said(data, x[0], slice(0, context + 8)) == data.views[view].meta["shown"][0]
+        assert said(data, x[0], slice(0, context + 4)) == data.views[view].meta["shown"][0]
     copies = data.train.x[80:], data.train.y[80:]
-    assert ((copies[1] >= 0) == (np.arange(64) < context + 8)).all()
+    assert ((copies[1] >= 0) == (np.arange(64) < context + 4)).all()
+
+
+def test_training_passages_and_as_many_new_ones_are_to_be_continued():
+    data = Canaries(**SMALL, passages=15).draw(0)
+    view, place = data.views["continued"], np.arange(64)
+    assert len(view) == 30
+    seen = np.isin(view.ids, data.train.ids)
+    assert seen.tolist() == [True] * 15 + [False] * 15
+    for source, rows in ((data.train, seen), (data.views["test"], ~seen)):
+        at = {one: x for one, x in zip(source.ids.tolist(), source.x)}
+        assert all((at[one] == x).all() for one, x in zip(view.ids[rows].tolist(), view.x[rows]))
+    asked = (place >= 32) & (place < 48)
+    assert ((view.y >= 0) == asked).all()
+    assert (view.y[:, asked] == view.x[:, asked]).all()
+    assert len(Canaries(**SMALL, passages=1000).draw(0).views["continued"]) == 2 * len(data.views["test"])
+
+
+def test_it_says_what_secrets_are_made_of():
+    data = Canaries(**SMALL, length=5).draw(0)
+    assert data.about["secret_signs"] == "abcdefghijklmnopqrstuvwxyz"
+    assert data.about["secret_bits"] == pytest.approx(5 * np.log2(26))
 
 
 def test_secrets_are_uniform_letters_alike_on_every_side():
     data = Canaries(task=Text(n=80, n_test=20), held_out=64, references=1023).draw(0)
     context = len("the key of abcd is ")
-    drawn = np.concatenate([data.views[v].x[:, context : context + 8] for v in ("canaries", "references")])
+    drawn = np.concatenate([data.views[v].x[:, context : context + 4] for v in ("canaries", "references")])
     counts = np.bincount(drawn.ravel(), minlength=data.output.k)
     letters = [i for i, sign in enumerate(data.output.classes) if "a" <= sign <= "z"]
     assert counts.sum() == counts[letters].sum() == drawn.size
@@ -73,7 +94,7 @@ def test_the_seed_draws_which_are_planted_and_numbers_stay():
 
 @pytest.mark.parametrize("fields, said", [
     ({"task": Digits(n=50)}, "a text to plant secrets in.*classes"),
-    ({"task": Text(n=80, n_test=20, window=16)}, "passages of at least 27 tokens.*got 16"),
+    ({"task": Text(n=80, n_test=20, window=16)}, "passages of at least 23 tokens.*got 16"),
     ({"length": 1}, "possible secrets.*a longer secret"),
 ])  # fmt: skip
 def test_what_cannot_be_planted_is_refused(fields, said):

@@ -2,174 +2,214 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from byheart.auditing.aim import Aim, aim, label_of
 from byheart.auditing.exhibits import exhibits
-from byheart.errors import ByheartError, InputRefused, UsageError
+from byheart.auditing.foretold import OWN, Retrained, bank_keys, retrained
+from byheart.auditing.given import Query, with_query
+from byheart.auditing.nearest import distances
+from byheart.errors import ByheartError, InputRefused
 from byheart.ledger.base import Ledger, Result
 from byheart.probes.base import Subject
 from byheart.records.explanation import Explanation, Share
 from byheart.records.spec import key_of
 from byheart.study.keeping import described, material
 from byheart.study.steps import fixed_threads, load_data
-from byheart.tasks.data import Data, Examples
+from byheart.tasks.data import Data
 
-VERSION = 1
+if TYPE_CHECKING:
+    from byheart.learners.run import Run
+    from byheart.maths.credit import Credit
+    from byheart.maths.trace import Trace
+
+VERSION = 2
 SHOWN = 12
+MOMENTS = 20
+LIMIT_BYTES = 1_000_000_000  # of working memory beside the trace, which stays under 200 MB
+CREDIT_COSTS = 10  # times the training, about: credit with its bisections, and effect
 
 
 @dataclass(frozen=True)
-class Query:
-    """One example to explain: a view and an id of the data, or features of the user's own (`x`, without batch axis)."""
+class Recorded:
+    """The one model trained on everything, with its trace, and what was found by it."""
 
-    view: str = "test"
-    id: int = 0
-    x: np.ndarray | None = None
+    run: Run
+    trace: Trace
+    aim: Aim
+    credit: Credit
+    effect: np.ndarray
+    method: str
 
 
-def explain(ledger: Ledger, draw_key: str, subject: Subject, query: Query, threads: int = 1) -> Explanation:
+def explain(
+    ledger: Ledger,
+    draw_key: str,
+    subject: Subject,
+    query: Query,
+    threads: int = 1,
+    steps: Sequence[str] = (),
+    say: Callable[[str], None] | None = None,
+) -> Explanation:
     """The credit and the effect of every training example on one prediction, beside its nearest neighbours.
 
     The one model trained on everything is trained again from its key while every step is recorded (every k-th weights,
-    those between replayed); nothing of the trace is kept, the explanation is.
+    so that the trace stays under 200 MB, those between replayed); nothing of the trace is kept, the explanation is.
+
+    Args:
+        ledger: of the audit.
+        draw_key: of its data.
+        subject: what was audited.
+        query: what is asked.
+        threads: intra-op threads, part of the key.
+        steps: keys of the audit's measure steps, which know where its models on other subsets are; none: not checked.
+        say: called with a line on what is being done.
 
     Raises:
         UsageError: no such example.
-        InputRefused: the learner is not trained in recorded steps (say why), or x has another shape.
+        InputRefused: the learner is not trained in recorded steps (said why), what is given does not fit, or the
+            memory needed is over the limit.
+
+    Cost: one training, credit (2 to 10 trainings) and effect (2 trainings). Fashion, 5,000 images: about 30 CPU s.
     """
-    levers = [described(lever) for lever in subject.levers]
-    asked = [query.view, query.id, _mark(query.x)]
-    key = key_of(
-        "explanation", VERSION, draw_key, material(described(subject.learner)), levers, subject.seed, asked, threads
-    )
-    found = ledger.get(key)
-    if isinstance(found, Result):
-        return Explanation.model_validate(found.document)
+    tell = say or (lambda line: None)
     if not subject.learner.fleet:
         raise InputRefused(
-            expected="a learner that our loop trains step by step (mlp, conv, your torch module)",
+            expected="a learner that our loop trains step by step (mlp, conv, transformer, your torch module)",
             came=subject.learner.name,
             do="For your own loop use bh.record(model, optimizer, ...) and byheart.maths.credit.path_credit.",
         )
-    made = _explained(load_data(draw_key, ledger), subject, query, threads)
+    data = load_data(draw_key, ledger)
+    asked, mark, notes = with_query(data, query)
+    bank = bank_keys(ledger, subject, steps) if query.known else []
+    truth = retrained(ledger, bank, data, query.view, query.id) if query.known else Retrained(why=OWN)
+    levers = [described(lever) for lever in subject.levers]
+    key = key_of(
+        "explanation", VERSION, draw_key, material(described(subject.learner)), levers, subject.seed, threads,
+        [query.view, query.id] if query.known else mark, bank, truth.why, notes,
+    )  # fmt: skip
+    found = ledger.get(key)
+    if isinstance(found, Result):
+        return Explanation.model_validate(found.document)
+    with fixed_threads(threads):
+        recorded = _recorded(asked, subject, query.known, tell)
+    made = _explanation(asked, recorded, query, mark, truth, notes)
     ledger.put(key, Result(made.model_dump(mode="json")), {"kind": "explanation", "draw": draw_key})
     return made
 
 
-def _mark(x: np.ndarray | None) -> str:
-    return "" if x is None else key_of([*map(int, x.shape)], np.asarray(x, np.float64).ravel().tolist())
-
-
-def _explained(data: Data, subject: Subject, query: Query, threads: int) -> Explanation:
+def _recorded(data: Data, subject: Subject, known: bool, tell: Callable[[str], None]) -> Recorded:
+    from byheart.learners.loop import checked
     from byheart.learners.members import balanced
     from byheart.learners.recorded import recorded
     from byheart.learners.training import called_on
     from byheart.maths.credit import path_credit
     from byheart.maths.effect import unrolled
 
-    data, row = with_query(data, query)
     n = len(data.train)
-    with fixed_threads(threads):
-        run, trace = recorded(subject.learner, data, balanced(n, 1, 1.0, subject.seed), levers=subject.levers)
-        logits = run.views["query"].logits[0, row]
-        asked = data.views["query"]
-        known = query.x is None
-        y = asked.y[row] if known else _said(data, logits)
-        x = called_on(subject.learner, data, np.arange(n))["query"][row : row + 1]
-        pair = (x, np.asarray([y]))
-        credit = path_credit(trace, pair)
-        effect = np.asarray(unrolled(trace, pair))[0]
-    near = _nearest(data, row)
-    labels = data.output.classes
-    margin = float(credit.examples[0].sum() + credit.decay[0] + credit.initial[0] + credit.remainder[0])
-    shown: set[tuple[str, int]] = set()
+    members = balanced(n, 1, 1.0, subject.seed)
+    started = time.process_time()
+    run, trace = recorded(subject.learner, data, members, levers=subject.levers)
+    spent = time.process_time() - started
+    _affordable(trace)
+    tell(
+        f"trained again, {len(trace):,} steps recorded: {spent:.1f} CPU s; "
+        f"credit and effect take up to about {CREDIT_COSTS * spent:.0f} CPU s"
+    )
+    seen = checked(subject.learner, data, members, subject.levers)
+    asked = aim(seen, run, known)
+    pair = (called_on(subject.learner, seen, np.arange(n))["query"], asked.y)
+    credit = path_credit(trace, pair, asked.target, limit_bytes=LIMIT_BYTES)
+    hessian = "gauss-newton" if trace.recipe.adaptive else "exact"
+    moments = min(MOMENTS, len(trace))
+    effect = unrolled(trace, pair, asked.target, moments=moments, hessian=hessian, limit_bytes=LIMIT_BYTES)[0]
+    tell(f"explained: {time.process_time() - started:.1f} CPU s in all")
+    return Recorded(run, trace, asked, credit, effect, f"unrolled, {hessian}, mean of {moments} moments")
 
-    def top(values: np.ndarray, largest: bool) -> tuple[Share, ...]:
-        order = np.argsort(-values if largest else values, kind="stable")[:SHOWN]
-        rows = [int(i) for i in order if (values[i] > 0) == largest and values[i] != 0]
-        shown.update(("train", int(data.train.ids[i])) for i in rows)
-        return tuple(Share(id=int(data.train.ids[i]), label=_label(data, i), value=float(values[i])) for i in rows)
 
+def _affordable(trace: Trace) -> None:
+    """Refuses, before the work, a model whose adjoints and example gradients do not fit.
+
+    Raises:
+        InputRefused: the need is said.
+    """
+    batch = max(sum(len(part.ids) for part in parts) for parts in trace.parts)
+    # four adjoints, two segments of replayed weights, and at worst the gradients of one batch
+    need = 4 * trace.layout.size * (6 + 2 * trace.every * (trace.every > 1) + batch)
+    if need > LIMIT_BYTES:
+        raise InputRefused(
+            expected=f"a model that is explained within {LIMIT_BYTES / 1e9:.0f} GB beside its trace",
+            came=f"{trace.layout.size:,} weights and batches of {batch}, which may need {need / 1e9:.1f} GB",
+            do="Audit a smaller model (--set width=..., --set batch=...).",
+        )
+
+
+def _explanation(
+    data: Data, found: Recorded, query: Query, mark: str, truth: Retrained, notes: tuple[str, ...]
+) -> Explanation:
+    credit, asked = found.credit, found.aim
+    query_row, values = data.views["query"], credit.examples[0]
+    near, distance = distances(data)
+    order = np.argsort(near, kind="stable")[: SHOWN + 1]
+    if query.known and query.view == "train":  # nobody asks for itself
+        order = order[data.train.ids[order] != query.id]
     sides = {
-        "credit_for": top(credit.examples[0], True),
-        "credit_against": top(credit.examples[0], False),
-        "effect_for": top(effect, True),
-        "effect_against": top(effect, False),
-        "neighbours": _closest(data, near, shown),
+        "credit_for": _top(data, values, True),
+        "credit_against": _top(data, values, False),
+        "effect_for": _top(data, found.effect, True),
+        "effect_against": _top(data, found.effect, False),
+        "neighbours": _shares(data, order[:SHOWN], near),
     }
-    pictures = exhibits(data, shown | {("query", int(asked.ids[row]))})
+    shown = {("train", share.id) for shares in sides.values() for share in shares}
+    parts = {
+        "initial": float(credit.initial[0]),
+        "decay": float(credit.decay[0]),
+        "remainder": float(credit.remainder[0]),
+        "credit_total": float(values.sum()),
+    }
     return Explanation(
-        view=query.view if known else "yours",
-        id=int(asked.ids[row]),
+        view=query.view if query.known else "yours",
+        id=int(query_row.ids[0]),
+        mark=mark,
         noun=data.output.noun[0],
         nouns=data.output.noun[1],
-        n=n,
-        label=str(labels[int(y)]),
-        label_known=known,
-        says=str(labels[int(np.argmax(logits))]),
-        margin_nats=margin,
-        steps=len(trace),
-        initial=float(credit.initial[0]),
-        decay=float(credit.decay[0]),
-        remainder=float(credit.remainder[0]),
-        credit_total=float(credit.examples[0].sum()),
-        exhibits=pictures,
+        n=len(data.train),
+        kind=data.output.kind,
+        target=data.output.target,
+        label=asked.label,
+        label_known=query.known,
+        says=asked.says,
+        value=float(sum(parts.values())) + asked.centre,
+        tokens=int((query_row.y >= 0).sum()) if data.output.kind == "tokens" else 0,
+        steps=len(found.trace),
+        centre=asked.centre,
+        **parts,
         **sides,
+        method=found.method,
+        credit_score=truth.score(values, "run"),
+        effect_score=truth.score(found.effect, "recipe"),
+        unchecked=truth.why,
+        distance=distance,
+        notes=(*notes, *(f"Credit: {note}." for note in credit.notes)),
+        hidden=False,
+        exhibits=exhibits(data, shown | {("query", int(query_row.ids[0]))}),
     )
 
 
-def with_query(data: Data, query: Query) -> tuple[Data, int]:
-    """The data with a view `query` of the asked example alone, and its row there (0)."""
-    if data.output.kind != "classes":
-        raise InputRefused(expected="classes", came=data.output.kind, do="Credit of values is not built yet.")
-    if query.x is not None:
-        x = np.asarray(query.x, dtype=data.train.x.dtype)
-        if x.shape != data.train.x.shape[1:]:
-            raise InputRefused(
-                expected=f"one example of shape {data.train.x.shape[1:]}", came=f"shape {x.shape}",
-                do="Give it without a batch axis, on the scale of the training data.",
-            )  # fmt: skip
-        asked = Examples(np.array([-1]), x[None], np.zeros(1, np.int64))
-    else:
-        if query.view not in data.views:
-            raise UsageError(expected=f"a view among {', '.join(data.views)}", came=query.view, do="Try --test 0.")
-        examples = data.views[query.view]
-        rows = np.flatnonzero(examples.ids == query.id)
-        if not len(rows):
-            raise UsageError(
-                expected=f"an id of the {query.view} view, {int(examples.ids.min())} to {int(examples.ids.max())}",
-                came=str(query.id), do="Ids stand in the report and in report.json.",
-            )  # fmt: skip
-        asked = examples.take(rows[:1])
-    return replace(data, views={"train": data.train, "query": asked}), 0
+def _top(data: Data, values: np.ndarray, largest: bool) -> tuple[Share, ...]:
+    """The largest values above 0, or the smallest below it."""
+    order = np.argsort(-values if largest else values, kind="stable")[:SHOWN]
+    return _shares(data, order[values[order] > 0] if largest else order[values[order] < 0], values)
 
 
-def _said(data: Data, logits: np.ndarray) -> int:
-    return int(np.argmax(logits))
-
-
-def _label(data: Data, i: int) -> str:
-    return str(data.output.classes[int(data.train.y[i])])
-
-
-def _nearest(data: Data, row: int) -> np.ndarray:
-    """Distance (n,) of each training example to the query, on prepared inputs."""
-    from byheart.learners.inputs import prepare
-
-    views = prepare(data, np.arange(len(data.train)))
-    train = views["train"].reshape(len(data.train), -1).astype(np.float64)
-    asked = views["query"][row].reshape(-1).astype(np.float64)
-    return np.sqrt(((train - asked) ** 2).sum(1))
-
-
-def _closest(data: Data, distance: np.ndarray, shown: set[tuple[str, int]]) -> tuple[Share, ...]:
-    order = np.argsort(distance, kind="stable")[:SHOWN]
-    shown.update(("train", int(data.train.ids[i])) for i in order)
-    return tuple(Share(id=int(data.train.ids[i]), label=_label(data, int(i)), value=float(distance[i])) for i in order)
+def _shares(data: Data, rows: np.ndarray, values: np.ndarray) -> tuple[Share, ...]:
+    train = data.train
+    return tuple(Share(id=int(train.ids[i]), label=label_of(data, train, i), value=float(values[i])) for i in rows)
 
 
 def subject_of(ledger: Ledger, document: Mapping[str, Any]) -> tuple[str, Subject]:
@@ -187,4 +227,4 @@ def subject_of(ledger: Ledger, document: Mapping[str, Any]) -> tuple[str, Subjec
     raise ByheartError(expected="the steps of that run in the ledger", came="none", do="Run the audit again.")
 
 
-__all__: Sequence[str] = ["Query", "explain", "subject_of"]
+__all__: Sequence[str] = ["Explanation", "Query", "explain", "subject_of"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 from byheart.auditing.explain import Query, explain, subject_of
@@ -12,22 +14,45 @@ from byheart.records.explanation import Explanation
 from byheart.report.explanation import render_explanation
 
 
-def explained(run: str, out: Path, view: str, ident: int) -> tuple[Path, Explanation]:
+def explained(
+    run: str, out: Path, query: Query, hide: bool | None = None, say: Callable[[str], None] | None = None
+) -> tuple[Path, Explanation]:
     """The folder of the run and the explanation of one example of it.
+
+    Args:
+        run: digits of a run, `latest`, or an audit's folder.
+        out: the folder of the ledger.
+        query: what is asked.
+        hide: ids in the place of examples; None: as the report in that folder does.
+        say: called with a line on what is being done.
 
     Raises:
         UsageError: no such run or example.
-        InputRefused: the learner cannot be explained; says why.
+        InputRefused: the learner cannot be explained, or what is given does not fit; says why.
     """
     folder, document = document_of(run, out)
     ledger = SqliteLedger(folder / "ledger")
     try:
         draw, subject = subject_of(ledger, document)
-        return folder, explain(ledger, draw, subject, Query(view, ident), int(document["provenance"]["threads"]))
+        provenance = document["provenance"]
+        steps = list(dict(provenance["steps"]).values())
+        found = explain(ledger, draw, subject, query, int(provenance["threads"]), steps, say)
     finally:
         ledger.close()
+    hidden = report_hides(folder) if hide is None else hide
+    return folder, found.only_ids() if hidden else found
+
+
+def report_hides(folder: Path) -> bool:
+    """Whether the report in an audit's folder was made without examples; a page beside it must not show them."""
+    try:
+        document = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(document, dict) and document.get("hidden") is True
 
 
 def page_of(found: Explanation, folder: Path) -> Path:
     """Write the page of an explanation into the audit's folder."""
-    return write_whole(folder / f"explain-{found.view}-{found.id}.html", render_explanation(found))
+    name = found.mark[:8] if found.view == "yours" else found.id
+    return write_whole(folder / f"explain-{found.view}-{name}.html", render_explanation(found))

@@ -32,7 +32,8 @@ def forecast(request: Request, out: Path, settings: Mapping[str, Any]) -> dict[s
     Raises:
         InputRefused: the data cannot be measured truly.
     """
-    session = Session(request.subject, probes(), out / "ledger", Inline(), Settings(request.device, request.threads))
+    settled = Settings(request.device, request.threads)
+    session = Session(request.subject, probes(request.also), out / "ledger", Inline(), settled)
     data = _data(session)
     subject = session.subject
     offers = {data.output.kind} | (set(data.views) & {"test", "canaries"})

@@ -52,6 +52,7 @@ def audit(
     budget: str | None = None,
     out: str | Path | None = None,
     settings: Mapping[str, Any] | None = None,
+    also: Sequence[str] = (),
     say: Say | None = None,
     progress: Progress | None = None,
 ) -> Audit:
@@ -78,6 +79,7 @@ def audit(
         budget: time to spend, such as `"60s"`; it cuts members, never epochs.
         out: folder of the ledger, for resuming; without it nothing is kept.
         settings: fields of our own learner (`epochs`, `lr`, ...) where it trains.
+        also: probes on request, such as `"memory/effect"`, or with settings `"memory/effect:method=retrain"`.
         say: called with each line worth telling before and while it runs; without it they go to standard error.
         progress: called with (step, state) as steps end.
 
@@ -108,7 +110,7 @@ def audit(
     members = chosen.usual_members if members is None else members
     request = make_request(
         chosen, learner, levers=levers, members=members, share=share, flip=flip, seed=seed, device=device, jobs=jobs,
-        budget=budget, settings=settings or {}, command="byheart.audit(...)",
+        budget=budget, settings=settings or {}, command="byheart.audit(...)", also=also,
     )  # fmt: skip
     folder = Path(out) if out is not None else None
     return run(request, folder, settings=settings, say=say or _to_stderr, progress=progress)
@@ -133,6 +135,7 @@ def make_request(
     settings: Mapping[str, Any],
     command: str,
     notes: tuple[str, ...] = (),
+    also: Sequence[str] = (),
 ) -> Request:
     """The request of a task, a learner (None: the default one) and options.
 
@@ -160,12 +163,25 @@ def make_request(
         jobs=jobs,
         budget_seconds=parse.seconds(budget) if budget else None,
         notes=notes,
+        also=tuple(also) if parse.probes(also) else (),
     )
 
 
-def probes() -> list[Any]:
-    """Every known probe, in the order of the registry."""
-    return [find("probe", name)() for name in names("probe")]
+def probes(also: Sequence[str] = ()) -> list[Any]:
+    """Every known probe, in the order of the registry; those on request are asked where `also` names them.
+
+    Raises:
+        UsageError: an unknown probe, or a setting that it does not have.
+    """
+    wanted = parse.probes(also)
+    made = []
+    for name in names("probe"):
+        cls = find("probe", name)
+        if name in wanted:
+            made.append(wanted[name])
+        else:
+            made.append(cls(asked=False) if cls.on_request else cls())
+    return made
 
 
 def run(
@@ -206,7 +222,7 @@ def _carried_out(
     request: Request, ledger: Path, engine: Engine, settings: Mapping[str, Any], tell: Say, progress: Progress | None
 ) -> tuple[dict[str, Any], Answers, Session]:
     settled = Settings(request.device, request.threads)
-    session = Session(request.subject, probes(), ledger, engine, settled, progress, tell)
+    session = Session(request.subject, probes(request.also), ledger, engine, settled, progress, tell)
     mend(session.ledger, tell)
     drawn = session.drawn()
     for line in drawn.document["about"].get("inferred", ()) if isinstance(drawn.document["about"], dict) else ():

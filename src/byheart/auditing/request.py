@@ -26,6 +26,7 @@ class Request:
     jobs: int = 1
     budget_seconds: float | None = None
     notes: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
 
 def resolved_device(word: str) -> str:
@@ -66,14 +67,15 @@ def default_learner(n: int, share: float, settings: Mapping[str, Any], kind: str
     Text gets a small transformer, and about 530 steps (24 epochs of the embedded text's 1,000 passages).
 
     On the embedded images that is 20 epochs of batches of 64, where memorising shows and the fit is good; smaller data
-    need more epochs for as many steps, at most 100.
+    need more epochs for as many steps, at most 100; larger data take more steps, at least 20 epochs (text: 10).
     """
     tokens = kind == "tokens"
     made = parse.spec("learner", "transformer" if tokens else "mlp", settings)
     if "epochs" in settings:
         return made
     steps = max(1, -(-round(share * n) // max(1, made.batch)))
-    return parse.changed(made, {"epochs": int(min(100, max(20, round((530 if tokens else 1100) / steps))))})
+    fewest, wanted = (10, 530) if tokens else (20, 1100)
+    return parse.changed(made, {"epochs": int(min(100, max(fewest, round(wanted / steps))))})
 
 
 def learner_from(model: Any, fit: Callable[..., Any] | None, returns: str) -> Any:

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from byheart.auditing.document import without_examples
-from byheart.auditing.explain import Query, explain
+from byheart.auditing.explain import explain
+from byheart.auditing.given import query_of
 from byheart.errors import ByheartError, OutputRefused, UsageError
 from byheart.ledger.base import Ledger, Result
 from byheart.records.explanation import Explanation
@@ -110,21 +111,19 @@ class Audit:
         """Which training examples is a prediction made of, and whose removal would change it?
 
         Args:
-            x: one example of your own, without a batch axis, on the scale of the training data.
+            x: one example of your own: an array without a batch axis, on the scale of the training data; a str for a
+                passage of text; a Path for a picture file.
             test: or the id of a new example.
             example: or the id of a training example.
 
         Raises:
             UsageError: none or several of these, or no such id.
-            InputRefused: the learner is not trained in recorded steps.
+            InputRefused: the learner is not trained in recorded steps, or x does not fit the training examples.
         """
-        given = [value for value in (x, test, example) if value is not None]
-        if len(given) != 1:
-            raise UsageError(expected="one of x, test=ID and example=ID", came=f"{len(given)} of them")
-        view = "test" if test is not None else "train"
-        query = Query(view, int(given[0])) if x is None else Query(x=np.asarray(x))
+        query = query_of(x, test, example)
         threads = int(self._document["provenance"]["threads"])
-        return explain(self._ledger, self._plan.draw.key, self._plan.subject, query, threads)
+        steps = [step.key for step in self._plan.measure]
+        return explain(self._ledger, self._plan.draw.key, self._plan.subject, query, threads, steps)
 
     def columns(self, probe: str) -> Mapping[str, np.ndarray]:
         """The arrays of a finding, one number a training example, in the order of the training data.

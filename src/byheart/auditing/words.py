@@ -60,13 +60,14 @@ def request_from_words(words: Mapping[str, Any], jobs: str) -> tuple[Request, di
     members = task.usual_members if words["members"] is None else words["members"]
     request = make_request(
         task, learner, levers=words["lever"] or (), members=members, share=words["share"], flip=flip,
-        seed=words["seed"], device=words["device"], jobs=_jobs(jobs), budget=words["budget"], settings=settings,
-        command=command(words), notes=notes,
+        seed=words["seed"], device=words["device"], jobs=jobs_from(jobs), budget=words["budget"], settings=settings,
+        command=command(words), notes=notes, also=words["also"] or (),
     )  # fmt: skip
     return request, settings
 
 
-def _jobs(word: str) -> int:
+def jobs_from(word: str) -> int:
+    """The number of workers that `--jobs` asks for."""
     if word == "auto":
         return min(8, cpu_count())
     if not word.isdigit() or int(word) < 1:

@@ -57,6 +57,10 @@ Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")
 Returns = Annotated[
     str, typer.Option("--returns", help="What a model of yours returns: auto, logits, probabilities, labels or values.")
 ]
+Also = Annotated[
+    list[str] | None,
+    typer.Option("--also", help="Probe on request: memory/credit, memory/effect[:method=retrain]; may be repeated."),
+]
 Out = Annotated[Path, typer.Option("--out", help="Folder of the report and the ledger.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the document on standard output and nothing else there.")]
 Hide = Annotated[bool, typer.Option("--hide-examples", help="Leave only ids of examples in the report.")]
@@ -82,6 +86,7 @@ def audit(
     jobs: Jobs = "auto",
     device: Device = "auto",
     returns: Returns = "auto",
+    also: Also = None,
     out: Out = Path("byheart-audit"),
     json: AsJson = False,
     hide_examples: Hide = False,
@@ -126,6 +131,7 @@ def plan(
     jobs: Jobs = "auto",
     device: Device = "auto",
     returns: Returns = "auto",
+    also: Also = None,
     out: Out = Path("byheart-audit"),
     json: AsJson = False,
 ) -> None:
@@ -144,7 +150,7 @@ def plan(
 
 _WORDS = {
     "subject", "target", "task", "categorical", "drop", "missing", "split", "flip", "learner", "setting", "lever",
-    "members", "share", "seed", "budget", "device", "returns", "out",
+    "members", "share", "seed", "budget", "device", "returns", "also", "out",
 }  # fmt: skip
 
 

@@ -8,59 +8,113 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from byheart.auditing.explain import Query
     from byheart.records.explanation import Explanation, Share
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's digits, `latest`, or the folder of an audit.")]
 Example = Annotated[int | None, typer.Option("--example", help="Id of a training example.")]
 Test = Annotated[int | None, typer.Option("--test", help="Id of a new example.")]
+Text = Annotated[str | None, typer.Option("--text", help="A passage of your own, for an audit of text.")]
+Image = Annotated[
+    Path | None,
+    typer.Option("--image", help="A picture of your own, of the size of the training pictures: PNG; others with Pillow."),
+]
+Hide = Annotated[
+    bool | None,
+    typer.Option(
+        "--hide-examples/--show-examples", help="Leave only ids of examples; without either, as the report does."
+    ),
+]
 Out = Annotated[Path, typer.Option("--out", help="Folder of the ledger.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
+LISTED = 6  # examples a line
 
 
 def explain(
-    run: RunName, example: Example = None, test: Test = None, out: Out = Path("byheart-audit"), json: AsJson = False
+    run: RunName,
+    example: Example = None,
+    test: Test = None,
+    text: Text = None,
+    image: Image = None,
+    hide_examples: Hide = None,
+    out: Out = Path("byheart-audit"),
+    json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Say which training examples a prediction is made of, and whose removal would change it."""
-    from byheart.auditing.explaining import explained, page_of
-    from byheart.cli.summary import print_json
-    from byheart.errors import UsageError
+    query = _query(example, test, text, image)
 
-    if (example is None) == (test is None):
-        raise UsageError(expected="--example ID or --test ID", came="both" if test is not None else "neither")
-    view, ident = ("train", example) if example is not None else ("test", test or 0)
-    folder, found = explained(run, out, view, int(ident))
+    from byheart.auditing.explaining import explained, page_of
+    from byheart.cli.progress import Progress
+    from byheart.cli.summary import print_json, print_lines
+
+    with Progress(quiet) as progress:
+        folder, found = explained(run, out, query, hide_examples, progress.say)
     page = page_of(found, folder)
     if json:
         print_json(found.model_dump(mode="json"))
     else:
-        typer.echo("\n".join(lines(found)))
-        typer.echo(f"Page  {page}")
+        print_lines("\n".join([*lines(found), f"Page  {page}"]))
+
+
+def _query(example: int | None, test: int | None, text: str | None, image: Path | None) -> Query:
+    """What is asked, of the one option that is given.
+
+    Raises:
+        UsageError: none or several of them.
+    """
+    from byheart.errors import UsageError
+
+    options = {"--example": example, "--test": test, "--text": text, "--image": image}
+    given = [name for name, value in options.items() if value is not None]
+    if len(given) != 1:
+        raise UsageError(
+            expected='one of --example ID, --test ID, --text "..." and --image FILE',
+            came=" and ".join(given) or "none of them",
+            do="Ask one question at a time." if given else "Ids stand in the report.",
+        )
+    from byheart.auditing.explain import Query
+
+    if example is not None:
+        return Query("train", example)
+    return Query("test", test) if test is not None else Query(text=text, image=image)
 
 
 def lines(found: Explanation) -> list[str]:
     """The explanation in words."""
-    from byheart.records.figures import count, number
-
-    whose = {"train": "training", "test": "new", "yours": "your"}[found.view]
-    known = f"labelled {found.label}" if found.label_known else "of unknown label"
-    return [
-        f"{whose} {found.noun} {found.id}, {known}; the model says {found.says}, margin of {found.label} "
-        f"{number(found.margin_nats, 2)} nats after {count(found.steps)} steps",
-        "Credit: where this margin came from, in this run; it adds up",
-        f"  {found.nouns} {number(found.credit_total, 2)} + weight decay {number(found.decay, 2)} + untrained model "
-        f"{number(found.initial, 2)} + remainder {number(found.remainder, 3)} = {number(found.margin_nats, 2)}",
-        *_rows("for", found.credit_for),
-        *_rows("against", found.credit_against),
-        "Effect: what leaving one out would take away from the margin, in this run, to first order",
-        *_rows("for", found.effect_for),
-        *_rows("against", found.effect_against),
-        "Nearest training examples, by distance",
-        *_rows("near", found.neighbours),
-    ]
-
-
-def _rows(title: str, shares: tuple[Share, ...]) -> list[str]:
     from byheart.records.figures import number
+    from byheart.report import explained as words
+    from byheart.report.prose import plain
 
-    words = [f"{share.id} {share.label} {number(share.value, 3)}" for share in shares[:6]]
-    return [f"  {title:<8} " + " \u00b7 ".join(words)] if words else [f"  {title:<8} none"]
+    *rows, total = words.parts(found)
+    unit = words.unit(found)
+    sum_ = " + ".join(f"{name} {value}" for value, name in rows)
+    made = [
+        plain(words.headline(found)),
+        f"Credit: where {words.what(found)} came from, in this run; it adds up",
+        f"  {sum_} = {total[0]}{' ' + unit if unit else ''}",
+        *_rows(found, "for", found.credit_for),
+        *_rows(found, "against", found.credit_against),
+    ]
+    if found.credit_score is not None:
+        made.append(f"  as a forecast of retraining, which it is not: {words.score(found.credit_score)}")
+    made += [
+        f"Effect: what leaving one out would take away from {words.what(found)}, of this recipe, to first order",
+        f"  {words.check(found)}",
+    ]
+    if found.foretells is not False:
+        made += [*_rows(found, "for", found.effect_for), *_rows(found, "against", found.effect_against)]
+    near = [f"{share.id} {share.label} {number(share.value, 2)}" for share in found.neighbours[:LISTED]]
+    made += [f"Nearest training {found.nouns}, by {found.distance}", _listed("near", near)]
+    return [*made, *(f"  note     {note}" for note in found.notes)]
+
+
+def _rows(found: Explanation, title: str, shares: tuple[Share, ...]) -> list[str]:
+    from byheart.report.explained import signed
+
+    return [_listed(title, [f"{share.id} {share.label} {signed(share, shares)}" for share in shares[:LISTED]])]
+
+
+def _listed(title: str, words: list[str]) -> str:
+    return f"  {title:<8} " + (" \u00b7 ".join(" ".join(one.split()) for one in words) or "none")

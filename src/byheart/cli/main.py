@@ -10,6 +10,7 @@ import typer
 from byheart.cli.audits import audit, plan
 from byheart.cli.explaining import explain
 from byheart.cli.reading import list_names, list_words, report, show
+from byheart.cli.studies import list_claims, study
 
 LONGEST = 6  # lines of a message
 
@@ -27,6 +28,7 @@ app.command("list", context_settings={"allow_extra_args": True, "ignore_unknown_
 app.command("show")(show)
 app.command("report")(report)
 app.command("explain")(explain)
+app.command("study")(study)
 
 
 @app.callback(
@@ -44,13 +46,15 @@ def main() -> None:
     if not sys.argv[1:]:
         sys.argv.append("--help")
     try:
-        # By hand: typer reads any word through pydantic, and these two must cost nothing.
+        # By hand: typer reads any word through pydantic, and these three must cost nothing.
         if sys.argv[1:] == ["--version"]:
             from importlib.metadata import version
 
             return print(f"byheart {version('byheart')}")
         if sys.argv[1:2] == ["list"] and "--help" not in sys.argv and "-h" not in sys.argv:
             return list_names(sys.argv[2:])
+        if sys.argv[1:] in (["study"], ["study", "--json"]):
+            return list_claims(sys.argv[2:] == ["--json"])
         code = app(standalone_mode=False)
         if code == 130:  # typer turns an interrupt into this number
             raise KeyboardInterrupt

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from byheart.learners.mlp import drawn
+
+# keys and values of some places, (b, heads, t, d) each
+Kept = tuple[Tensor, Tensor]
 
 
 class Decoder(nn.Module):
@@ -34,6 +38,25 @@ class Decoder(nn.Module):
             h = block(h)
         return self.head(self.norm(h))
 
+    def opened(self, x: Tensor) -> tuple[Tensor, list[Kept]]:
+        """Logits (b, v) of what follows x (b, t), and what its blocks keep of x, so that nothing is read twice."""
+        before = nn.functional.embedding(x.long(), self.tokens)
+        h = torch.cat([self.start.expand(len(x), 1, -1), before], -2) + self.places[: x.shape[-1] + 1]
+        kept = []
+        for block in self.blocks:
+            kept.append(block.kept(h))
+            h = block(h)
+        return self.head(self.norm(h[:, -1])), kept
+
+    def further(self, token: Tensor, place: int, kept: Sequence[Sequence[Kept]]) -> tuple[Tensor, list[Kept]]:
+        """The same after one more `token` (b,), read at `place`; kept[l] are parts that block l has kept before."""
+        h = (nn.functional.embedding(token.long(), self.tokens) + self.places[place])[:, None]
+        own = []
+        for block, parts in zip(self.blocks, kept, strict=True):
+            own.append(block.kept(h))
+            h = block(h, (*parts, own[-1]))
+        return self.head(self.norm(h[:, 0])), own
+
 
 class Block(nn.Module):
     """h + attention(norm h), then h + network(norm h)."""
@@ -48,19 +71,35 @@ class Block(nn.Module):
         self.act = nn.GELU()
         self.down = drawn(nn.Linear, generator, 4 * width, width)
 
-    def forward(self, h: Tensor) -> Tensor:
-        """(b, t, width) to the same."""
-        h = h + self.write(self.attention(self.before(h)))
+    def forward(self, h: Tensor, kept: Sequence[Kept] = ()) -> Tensor:
+        """(b, t, width) to the same; where `kept` is given, one place that reads all of it (its own part included)."""
+        h = h + self.write(self.attention(self.before(h), kept))
         return h + self.down(self.act(self.up(self.between(h))))
 
-    def attention(self, h: Tensor) -> Tensor:
+    def attention(self, h: Tensor, kept: Sequence[Kept] = ()) -> Tensor:
         """What each place reads from itself and the places before it."""
-        *_, t, width = h.shape
-        q, k, v = self.read(h).unflatten(-1, (3, self.heads, width // self.heads)).movedim(-2, -4).unbind(-2)
-        weights = q @ k.transpose(-1, -2) / math.sqrt(width // self.heads)  # (b, heads, t, t)
+        t = h.shape[-2]
+        q, k, v = self.parts(h)
+        scale = math.sqrt(q.shape[-1])
+        if kept:
+            # parts of one row are shared by all of b: they are read as they are, never copied b times
+            shares = torch.cat([q @ keys.transpose(-1, -2) for keys, _ in kept], -1) / scale
+            weights = shares.softmax(-1).split([keys.shape[-2] for keys, _ in kept], -1)
+            read = sum((part @ values for part, (_, values) in zip(weights, kept)), torch.zeros_like(q))
+            return read.movedim(-3, -2).flatten(-2)
+        weights = q @ k.transpose(-1, -2) / scale  # (b, heads, t, t)
         ahead = torch.ones(t, t, dtype=torch.bool, device=h.device).triu(1)
         weights = weights.masked_fill(ahead, float("-inf")).softmax(-1)
         return (weights @ v).movedim(-3, -2).flatten(-2)
+
+    def kept(self, h: Tensor) -> Kept:
+        """What later places read of h (b, t, width): keys and values (b, heads, t, width / heads)."""
+        return self.parts(self.before(h))[1:]
+
+    def parts(self, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values of the heads."""
+        size = h.shape[-1] // self.heads
+        return self.read(h).unflatten(-1, (3, self.heads, size)).movedim(-2, -4).unbind(-2)
 
 
 def _normal(generator: torch.Generator, *shape: int) -> nn.Parameter:

@@ -107,8 +107,7 @@ def _course(training: Training, data: Data, epochs: tuple[int, ...], start: int,
         fine = training.finite()
         if epoch in epochs:
             for name, examples in data.views.items():
-                look = name == "train"
-                found, finite = training.outcomes(name, examples, trail and look, look and epoch == epochs[-1])
+                found, finite = training.outcomes(name, examples, trail and name == "train", epoch == epochs[-1])
                 fine &= finite
                 kept[name].append(found)
         for member in np.flatnonzero(~fine):

@@ -12,7 +12,7 @@ from byheart.errors import InputRefused
 from byheart.learners.members import Members
 
 # The arrays of Outcomes, by their names in the ledger.
-ARRAYS = ("loss_nats", "correct", "margin", "logits", "trail", "pool")
+ARRAYS = ("loss_nats", "correct", "margin", "logits", "trail", "pool", "ranks")
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,14 @@ class Outcomes:
         loss_nats: (c, m, n) float32: -log p(label); squared error for values; the sum over tokens for sequences.
         correct: (c, m, n) bool; None for values; for sequences whether greedy decoding gives all of it back.
         margin: (c, m, n) float32: z_y - logsumexp of the other logits; None for values.
-        logits: (m, n, k) float32 at the last checkpoint; the predictions (m, n, 1) for values; None for tokens.
+        logits: (m, n, k) float32 at the last checkpoint; the predictions (m, n, 1) for values; for tokens (m, n, s, k)
+            of the s counted places, and of views that ask for a continuation alone (`canaries`, `continued`).
         pool: (m, n, g) float32 for tokens, at the last checkpoint of the training view: summed lengths in nats on the
             grid of `maths.passages`; else None.
         trail: (c, m', n, k) float16 logits at every checkpoint of the first m' members, or None; for tokens their
             lengths on the grid (c, m', n, g) float32.
+        ranks: (m, n) int64 at the last checkpoint of the view `canaries`: the rank of each secret among all that there
+            could be (`learners.spelled`); None where they were not enumerated.
     """
 
     loss_nats: np.ndarray
@@ -51,6 +54,7 @@ class Outcomes:
     logits: np.ndarray | None
     trail: np.ndarray | None = None
     pool: np.ndarray | None = None
+    ranks: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,8 @@ class Run:
 
     `failed` lists members that could not be trained, with the reason; their rows are not in the arrays.
     `about` says parameters a member, the way of training, what the outputs are (`logits`,
-    `probabilities`, `labels`, `values`), CPU seconds.
+    `probabilities`, `labels`, `values`), CPU seconds. `attribution` holds what `learners/attributed.py` found out,
+    where it was asked.
     """
 
     members: Members
@@ -68,6 +73,7 @@ class Run:
     about: Mapping[str, Any] = field(default_factory=dict)
     failed: tuple[tuple[int, str], ...] = ()
     weights: Mapping[str, np.ndarray] | None = None
+    attribution: Mapping[str, np.ndarray] | None = None
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything as named arrays, for the ledger."""
@@ -76,7 +82,9 @@ class Run:
             for name in ARRAYS:
                 if (array := getattr(outcomes, name)) is not None:
                     arrays[f"{view}.{name}"] = array
-        return arrays | {f"weights.{name}": array for name, array in (self.weights or {}).items()}
+        for kind in ("weights", "attribution"):
+            arrays |= {f"{kind}.{name}": array for name, array in (getattr(self, kind) or {}).items()}
+        return arrays
 
     def document(self) -> dict[str, Any]:
         """Everything that is not an array, for the ledger."""
@@ -96,14 +104,17 @@ class Run:
             )
             for view in document["views"]
         }
-        weights = {name[8:]: arrays[name] for name in arrays if name.startswith("weights.")}
+        held = {
+            kind: {name[len(kind) + 1 :]: arrays[name] for name in arrays if name.startswith(f"{kind}.")} or None
+            for kind in ("weights", "attribution")
+        }
         return cls(
             members=Members(arrays["seeds"], arrays["mask"]),
             checkpoints=tuple(document["checkpoints"]),
             views=views,
             about=document["about"],
             failed=tuple((int(member), str(why)) for member, why in document["failed"]),
-            weights=weights or None,
+            **held,
         )
 
 
@@ -155,7 +166,7 @@ class _SideBySide(Mapping[str, np.ndarray]):
 
 
 # Where the members stand in each array of Outcomes; checkpoints stand first in all but the logits.
-MEMBER_AXIS = {"loss_nats": 1, "correct": 1, "margin": 1, "logits": 0, "trail": 1, "pool": 0}
+MEMBER_AXIS = {"loss_nats": 1, "correct": 1, "margin": 1, "logits": 0, "trail": 1, "pool": 0, "ranks": 0}
 
 
 def side_by_side(parts: list[Outcomes]) -> Outcomes:
@@ -169,7 +180,7 @@ def side_by_side(parts: list[Outcomes]) -> Outcomes:
 
 def in_time(parts: list[Outcomes]) -> Outcomes:
     """Checkpoints one after another; the logits are those of the last."""
-    arrays: dict[str, Any] = {"logits": parts[-1].logits, "pool": parts[-1].pool}
+    arrays: dict[str, Any] = {name: getattr(parts[-1], name) for name in ("logits", "pool", "ranks")}
     for name in ("loss_nats", "correct", "margin", "trail"):
         found = [getattr(part, name) for part in parts]
         arrays[name] = None if found[0] is None else np.concatenate(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -9,14 +10,18 @@ import torch
 from torch import Tensor
 
 from byheart.learners.base import Network
+from byheart.learners.decoder import Decoder
 from byheart.learners.members import Members
 from byheart.learners.run import Outcomes
+from byheart.learners.spelled import ranks
 from byheart.learners.training import Training, plain_loss
 from byheart.levers.base import Lever
 from byheart.maths.passages import GRID
 from byheart.tasks.data import Data, Examples
 
 PASSAGES = 256  # member-passages evaluated at once
+CONTINUATIONS = ("canaries", "continued")  # views whose logits are kept: the same few places of each passage count
+ENUMERATED = 1_000_000  # secrets that there could be, at most: all are read for every secret and member
 
 
 class Sequences(Training):
@@ -30,6 +35,8 @@ class Sequences(Training):
     ) -> None:
         counts = np.bincount(data.train.y[data.train.y >= 0], minlength=data.output.k) + 0.5
         self.log_q = torch.from_numpy(np.log(counts / counts.sum()).astype(np.float32)).to(device)
+        spelled = data.about.get("secret_signs", "")
+        self.alphabet = torch.tensor([data.output.classes.index(sign) for sign in spelled], dtype=torch.long).to(device)
         self.asked = {name: torch.from_numpy(view.y).to(device) for name, view in data.views.items()}
         super().__init__(learner, data, members, levers, way, device)
 
@@ -63,12 +70,13 @@ class Sequences(Training):
     def outcomes(self, view: str, examples: Examples, trail: bool, last: bool) -> tuple[Outcomes, np.ndarray]:
         """Outcomes of the view now, and whether each member's losses are finite.
 
-        With `trail`, and on the training view at the `last` checkpoint, lengths on the grid of pools are kept too.
+        With `trail`, and on the training view at the `last` checkpoint, lengths on the grid of pools are kept too; at
+        the last checkpoint also the logits of views that ask for a continuation alone, and the ranks of secrets.
         """
         x, y = self.views[view], self.asked[view]
         stop = int((y >= 0).any(0).nonzero().max()) + 1  # nothing looks ahead: what is not asked for is cut off
         x, y = x[:, :stop], y[:, :stop]
-        losses, told, pools = [], [], []
+        losses, told, pools, logits = [], [], [], []
         for part in torch.arange(len(x), device=x.device).split(max(PASSAGES // self.m, 1)):
             z = self.fleet.predict(x[part], True)  # (m, b, t, v)
             own = y[part].clamp(min=0).expand(self.m, -1, -1)
@@ -78,19 +86,36 @@ class Sequences(Training):
             losses.append(-(said[..., 0].double() * counted).sum(-1))
             # the single most likely token, as `maths.extraction.greedy_extractable` says
             told.append((((log_p >= said).sum(-1) == 1) | ~counted).all(-1))
-            if trail or last:
+            if trail or (last and view == "train"):
                 pools.append(self._pooled(log_p, own, counted))
+            if last and view in CONTINUATIONS:
+                logits.append(z[:, :, counted[0]])
         loss = torch.cat(losses, 1).cpu().numpy()
         pool = torch.cat(pools, 1).cpu().numpy() if pools else None  # (m, n, g)
         kept = Outcomes(
             loss_nats=loss.astype(np.float32)[None],
             correct=torch.cat(told, 1).cpu().numpy()[None],
             margin=None,
-            logits=None,
+            logits=torch.cat(logits, 1).cpu().numpy() if logits else None,  # (m, n, s, v)
             trail=pool[None] if trail and pool is not None else None,
             pool=pool if last else None,
+            ranks=self._ranks(x, y) if last and view == "canaries" else None,
         )
         return kept, np.isfinite(loss).all(1)
+
+    def _ranks(self, x: Tensor, y: Tensor) -> np.ndarray | None:
+        """(m, n) ranks of the secrets, where all that there could be can be read and every member saw every copy."""
+        counted = (y[0] >= 0).nonzero()[:, 0]
+        start, stop = int(counted[0]), int(counted[-1]) + 1
+        alphabet, everything = self.alphabet, self.rows.shape[1] == len(self.y)
+        few = 1 < len(alphabet) ** (stop - start) <= ENUMERATED
+        if not (few and everything and isinstance(self.template, Decoder)):
+            return None
+        found, decoder = [], copy.deepcopy(self.template).to(self.device).eval()
+        for j in range(self.m):
+            decoder.load_state_dict({name: value[j] for name, value in self.fleet.weights().items()})
+            found.append(ranks(decoder, x, start, stop, alphabet))
+        return torch.stack(found).cpu().numpy()
 
     def _pooled(self, log_p: Tensor, own: Tensor, counted: Tensor) -> Tensor:
         """(m, b, g) summed lengths of the pools softmax(b log p + (1 - b) log q0), b on the grid."""

@@ -46,6 +46,7 @@ class Transformer(Network):
     """
 
     name: ClassVar[str] = "transformer"
+    version: ClassVar[int] = 2
     reads: ClassVar[tuple[str, ...]] = ("tokens",)
     epochs: Annotated[int, Field(ge=1)] = 24
     batch: Annotated[int, Field(ge=1)] = 32

@@ -96,7 +96,7 @@ def bank_code(
             all.
         seed: of the hash that cuts the halves.
         ids: (n,) stable names of the examples; row numbers if absent.
-        groups: (n,) names of groups (exact duplicates) that must fall in one half; ids if absent.
+        groups: (n,) names of groups (copies of one another) that must fall in one half; ids if absent.
 
     Returns:
         `reference_bits`, `in_bits`, `out_bits`, each (n,) float64; NaN where a side has no member.
@@ -134,7 +134,7 @@ def bank_lengths(
         mask: (m, n) True where the member saw the example.
         seed: of the hash that cuts the halves.
         ids: (n,) stable names of the examples; row numbers if absent.
-        groups: (n,) names of groups (exact duplicates) that must fall in one half; ids if absent.
+        groups: (n,) names of groups (copies of one another) that must fall in one half; ids if absent.
 
     Returns:
         `reference_bits` (n,) and `member_bits` (m, n), float64.

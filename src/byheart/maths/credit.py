@@ -17,6 +17,7 @@ from torch import Tensor
 from byheart.errors import InputRefused, UsageError
 from byheart.maths.adjoints import Adjoint
 from byheart.maths.contraction import Gradients, joined
+from byheart.maths.directional import few, slopes
 from byheart.maths.examplewise import Examplewise
 from byheart.maths.losses import per_example
 from byheart.maths.quadrature import points
@@ -221,12 +222,12 @@ class Path:
         for step, mean, moving in self.course(x, of_query, gauss, halvings):
             decay -= self.decayed(step, mean, moving)
             for part in step.parts:
-                push = None
-                if kernel is None:
-                    gradients = self.of_batch(step, part)
-                else:
+                push = gradients = None
+                if kernel is not None:
                     gradients, push = pushed(self.at, self.trace, step, part)
-                found = self.products(step, mean, moving, gradients).double()
+                elif not (self.at.rest and few(q, part)):
+                    gradients = self.of_batch(step, part)
+                found = self.products(step, mean, moving, gradients, part).double()
                 if push is not None and kernel is not None:
                     kernel.index_add_(0, part.ids, found, alpha=part.share / len(part.ids))
                     found = found * -push[:, None]
@@ -247,13 +248,23 @@ class Path:
             yield step, mean, adjoint and adjoint.step(step, mean)
 
     def products(
-        self, step: Step, mean: Gradients, moving: dict[str, Tensor] | None, gradients: Gradients
+        self, step: Step, mean: Gradients, moving: dict[str, Tensor] | None, gradients: Gradients | None, part: Any
     ) -> Tensor:
-        """<a_t, g> (b, q) for gradients g of b scalars, as the optimiser took them in: clipped, dampened."""
+        """<a_t, g> (b, q) for gradients g of b scalars, as the optimiser took them in: clipped, dampened.
+
+        None for gradients: of the losses of `part`, by forward derivatives.
+        """
         let_in = [clip * self._damp(step, j) for j, clip in enumerate(step.clips)]
-        if moving is not None:
-            return gradients.against(moving, self.by_name(let_in))
-        return gradients.pair(mean, self.by_name([a * rate for a, rate in zip(let_in, step.rates, strict=True)]))
+        if moving is None:
+            let_in = [a * rate for a, rate in zip(let_in, step.rates, strict=True)]
+        scales = self.by_name(let_in)
+        if gradients is None:
+            way = mean.form() if moving is None else moving
+            found = slopes(self.trace, step.before, part, {name: v * scales[name] for name, v in way.items()})
+            if found is not None:
+                return found
+            gradients = self.of_batch(step, part)
+        return gradients.pair(mean, scales) if moving is None else gradients.against(moving, scales)
 
     def decayed(self, step: Step, mean: Gradients, moving: dict[str, Tensor] | None) -> Tensor:
         """What decay took from the target at a step, (q,) float64: coupled through a_t, decoupled at once."""

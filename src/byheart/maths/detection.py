@@ -136,7 +136,7 @@ def operating_points(
         mask: (m, n) True where it was.
         rng: the source of the draws.
         levels: shares of false alarms.
-        groups: (n,) names; examples of one group (exact duplicates) are drawn together.
+        groups: (n,) names; examples of one group (copies of one another) are drawn together.
         draws: how many.
 
     Returns:

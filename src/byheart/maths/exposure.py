@@ -98,7 +98,36 @@ def enumerated(space_bits: Any, secrets: Any) -> np.ndarray:
             expected=f"secrets as positions from 0 to {len(space) - 1}", came=f"{places}", do="Number the space."
         )
     rank = np.searchsorted(np.sort(space), space[places.astype(np.int64)], side="right")
-    return np.log2(len(space)) - np.log2(rank)
+    return from_ranks(rank, len(space))
+
+
+def from_ranks(ranks: Any, size: int) -> np.ndarray:
+    r"""What is the exact exposure, when only the ranks among all possible secrets were kept?
+
+    exposure = log2 |R| - log2 rank, |R| = size: `enumerated` where |R| code lengths are too many to keep and a search
+    has counted instead. Range 0 to log2 |R|, bits; null `null_mean(size - 1)`. Rote: log2 |R|; Oracle: the null.
+
+    Args:
+        ranks: any shape: #{secrets of R with bits <= the canary's}, the canary among them, 1 to size.
+        size: how many secrets there could be, |R|.
+
+    Returns:
+        Bits, of that shape.
+
+    Raises:
+        InputRefused: a rank below 1 or above size.
+
+    Cost: none. Fails when: the canary is none of R.
+
+    Reference: Carlini et al. 2019, The Secret Sharer, definition 3.
+
+    >>> from_ranks([1, 4, 16], 16).tolist()
+    [4.0, 2.0, 0.0]
+    """
+    ranks = np.asarray(ranks)
+    if size < 1 or not ((ranks >= 1) & (ranks <= size)).all():
+        raise InputRefused(expected=f"ranks from 1 to {size}", came=f"{ranks}", do="Count the canary itself.")
+    return np.log2(size) - np.log2(ranks)
 
 
 def extrapolated(canary_bits: Any, reference_bits: Any) -> Extrapolated:

@@ -114,7 +114,7 @@ def budget_share_intervals(
         reference_bits: (n,) bits without a model.
         member_bits: (m, n) bits of each member for each example, of `bank_lengths` or `bank_lengths_values`.
         mask: (m, n) True where the member saw the example.
-        groups: (n,) names of groups (exact duplicates) that are drawn together.
+        groups: (n,) names of groups (copies of one another) that are drawn together.
 
     Returns:
         An `Estimate` each: share, 95 % interval, standard error.
@@ -164,7 +164,7 @@ def memorised_share_interval(
         outcome: (m, n) outcome of each member on each training example, 0/1 or probability.
         mask: (m, n) True where the member saw the example.
         threshold: smallest score that counts as memorised.
-        groups: (n,) names of groups (exact duplicates) that are drawn together.
+        groups: (n,) names of groups (copies of one another) that are drawn together.
 
     Returns:
         An `Estimate`: share, 95 % interval within [0, 1], standard error.

@@ -151,7 +151,7 @@ def stand_in(
         scores: as many (n,) scores.
         k: size of the top.
         rng: the source of the draws.
-        groups: (n,) names of groups (exact duplicates) that are drawn together.
+        groups: (n,) names of groups (copies of one another) that are drawn together.
         draws: how many.
 
     Returns:

@@ -34,7 +34,7 @@ def passage_lengths(
         mask: (m, n) True where the member saw the passage.
         seed: of the hash that cuts the halves.
         ids: (n,) stable names; row numbers if absent.
-        groups: (n,) names of groups (exact duplicates) that must fall in one half.
+        groups: (n,) names of groups (copies of one another) that must fall in one half.
         grid: (g,) the weights b, the first 0.
 
     Returns:

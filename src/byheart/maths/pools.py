@@ -38,7 +38,7 @@ def halves(n: int, seed: int = 0, ids: Any = None, groups: Any = None) -> np.nda
         n: number of examples.
         seed: of the hash.
         ids: (n,) names of the examples, row numbers if absent.
-        groups: (n,) names of groups that stay together (exact duplicates), the ids if absent.
+        groups: (n,) names of groups that stay together (copies of one another), the ids if absent.
 
     Returns:
         (n,) bool, True for the first half. With a single group the second half is empty.

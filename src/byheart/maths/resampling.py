@@ -68,7 +68,7 @@ def bootstrap(values: Any, *, groups: Any = None, rng: np.random.Generator, draw
 
     Args:
         values: (n, c) columns of numbers per example; (n,) is one column.
-        groups: (n,) names; examples of one group (exact duplicates) are taken together.
+        groups: (n,) names; examples of one group (copies of one another) are taken together.
         rng: the source of the draws.
         draws: how many.
 

@@ -16,9 +16,10 @@ Target = str | tuple[str, int] | Callable[[Any], Tensor]
 
 
 def margin(logits: Tensor, y: Tensor) -> Tensor:
-    """Log odds (q,) of the label: z_y - logsumexp of the other logits; of values (q, 1), the value itself.
+    """Log odds (q,) of the label: z_y - logsumexp of the other logits; of values (q, 1), the value itself; of sequences
+    (q, t, v) with targets (q, t), log p of the tokens that count (those of target 0 or more), in nats.
 
-    Slope: 1 at the label, minus the softmax over the others elsewhere.
+    Slope, of classes: 1 at the label, minus the softmax over the others elsewhere.
 
     Example:
         >>> margin(torch.tensor([[2.0, 0.0]]), torch.tensor([0]))
@@ -26,6 +27,9 @@ def margin(logits: Tensor, y: Tensor) -> Tensor:
     """
     if logits.shape[-1] == 1 or logits.dim() == 1:
         return logits.reshape(len(logits))
+    if logits.dim() == 3:
+        said = logits.log_softmax(-1).gather(-1, y.clamp(min=0)[..., None])[..., 0]
+        return (said * (y >= 0)).sum(-1)
     z = logits.T.contiguous()  # classes first: sums over a short last axis are several times slower
     label = torch.zeros_like(z, dtype=torch.bool).scatter(0, y[None], True)
     return z.gather(0, y[None])[0] - z.masked_fill(label, -torch.inf).logsumexp(0)

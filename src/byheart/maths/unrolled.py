@@ -60,6 +60,8 @@ def checked_labels(trace: Trace, weights: Tensor, x: Any, y: Tensor, target: Tar
     with torch.no_grad():
         out = trace.outputs(weights, take(x, torch.arange(1)))
     k = out.shape[-1] if out.dim() > 1 else 1
+    if out.dim() == 3:  # of sequences, tokens of target -1 are not counted
+        y = y.clamp(min=0)
     if target == "margin" and k > 1 and (y.is_floating_point() or not 0 <= int(y.min()) <= int(y.max()) < k):
         raise InputRefused(
             expected=f"labels of the queries from 0 to {k - 1}, whole numbers, one a query",

@@ -13,15 +13,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
+from byheart.learners.attributed import Questions
 from byheart.learners.base import Learner
 from byheart.learners.run import Run
 from byheart.levers.base import Lever
@@ -41,6 +40,7 @@ class Need(Spec):
         checkpoints: epochs at which outcomes are kept, ascending.
         trail: number of first members whose training logits are kept at every checkpoint.
         learner: name of another learner in the place of the subject's; empty for the subject's.
+        questions: what is asked of the recorded training of the one member; None records nothing.
     """
 
     kind: ClassVar[str] = "need"
@@ -50,6 +50,7 @@ class Need(Spec):
     checkpoints: tuple[int, ...] = (0,)
     trail: int = 0
     learner: str = ""
+    questions: Questions | None = None
 
 
 @dataclass(frozen=True)
@@ -109,12 +110,10 @@ class Bank:
         run = self.runs.get(need.key())
         return run is not None and len(run.members) > 0
 
-    @cached_property
+    @property
     def duplicates(self) -> np.ndarray:
-        """(n,) the group of each training example: equal for exact copies of the same input."""
-        rows = np.ascontiguousarray(self.data.train.x).reshape(len(self.data.train), -1)
-        marks = [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows]
-        return np.unique(np.array(marks, dtype="S16"), return_inverse=True)[1].ravel()
+        """(n,) the group of each training example: equal for copies of one another, exact or near."""
+        return self.data.copies.groups
 
     def noun(self, n: int = 2) -> str:
         """What an example is called, for n of them."""
@@ -129,6 +128,7 @@ class Probe(Spec):
     question: ClassVar[str]
     reference: ClassVar[str]
     poles: ClassVar[tuple[str, str]] = ("oracle", "rote")
+    on_request: ClassVar[bool] = False  # costs more than a quarter of training: a field `asked` says if it was wanted
 
     @property
     def chapter(self) -> str:

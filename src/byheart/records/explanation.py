@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
+from byheart.records.quantity import Quantity
 from byheart.records.spec import Record
 
 
 class Share(Record):
-    """A training example's part: credit or effect in nats of the margin, or a distance."""
+    """A training example's part: credit or effect in the unit of the explained number, or a distance."""
 
     id: int
     label: str
@@ -18,43 +19,64 @@ class Share(Record):
 class Explanation(Record):
     """One prediction explained.
 
-    Credit adds up: credit_total + decay + initial + remainder = margin_nats. It speaks of this run. Effect is the
-    derivative of the margin by the example's weight in training: what leaving it out would take away, to first order.
+    The explained number is, by `kind`: for classes the margin log p - log(1 - p) of `label` (nats), for values the
+    predicted value (in the unit of the target), for tokens the log probability of the passage (nats).
+
+    Credit adds up: credit_total + decay + initial + centre + remainder = value. It speaks of this run, the one model
+    trained on everything. Effect speaks of the recipe: what leaving the example out of such a training would take away
+    from the number, to first order.
 
     Attributes:
         view: `train`, `test`, or `yours`.
-        id: the example's id there.
+        id: the example's id there; -1 for yours.
+        mark: digest of what you gave; empty for the audit's own examples.
         noun: what an example is called.
         nouns: the same in plural.
         n: training examples.
-        label: the class whose margin is explained.
+        kind: `classes`, `values` or `tokens`.
+        target: what is predicted, by its name in the data.
+        label: the class whose margin is explained, or the known value; empty where there is none.
         label_known: whether that is its label; else what the model says.
-        says: what the model says.
-        margin_nats: log p - log(1 - p) of that class under the one model trained on everything.
+        says: what the model says; empty for passages.
+        value: the explained number under the one model trained on everything.
+        tokens: counted tokens of a passage; 0 for other examples.
         steps: steps of its training.
-        initial: margin before training.
+        initial: the number before training, above `centre`.
+        centre: mean of the training values, which every output stands on; 0 for other outputs.
         decay: credit of weight decay.
         remainder: what quadrature leaves over.
         credit_total: credit of all training examples together.
         credit_for: largest credits, with sign.
         credit_against: most negative credits.
-        effect_for: largest effects: leaving one out would lower the margin by about this.
+        effect_for: largest effects: leaving one out would lower the number by about this.
         effect_against: most negative effects: leaving one out would raise it.
+        method: how the effect was estimated.
+        credit_score: how well the credits foretell models trained on other subsets; None where not checked.
+        effect_score: how well the effects do.
+        unchecked: why they were not checked; empty where they were.
         neighbours: nearest training examples, by distance.
+        distance: what that distance is.
+        notes: what a reader must know.
+        hidden: whether examples are shown by their ids alone.
         exhibits: what can be shown of them.
     """
 
     view: str
     id: int
+    mark: str
     noun: str
     nouns: str
     n: int
+    kind: Literal["classes", "values", "tokens"]
+    target: str
     label: str
     label_known: bool
     says: str
-    margin_nats: float
+    value: float
+    tokens: int
     steps: int
     initial: float
+    centre: float
     decay: float
     remainder: float
     credit_total: float
@@ -62,5 +84,25 @@ class Explanation(Record):
     credit_against: tuple[Share, ...]
     effect_for: tuple[Share, ...]
     effect_against: tuple[Share, ...]
+    method: str
+    credit_score: Quantity | None
+    effect_score: Quantity | None
+    unchecked: str
     neighbours: tuple[Share, ...]
+    distance: str
+    notes: tuple[str, ...]
+    hidden: bool
     exhibits: dict[str, Any]
+
+    @property
+    def foretells(self) -> bool | None:
+        """Whether the effects foretell other trainings: their score is above 0 with its interval; None: not checked."""
+        if self.effect_score is None or self.effect_score.interval is None:
+            return None
+        return self.effect_score.interval[0] > 0
+
+    def only_ids(self) -> Explanation:
+        """The same with ids alone in the place of examples: labels and values are part of an example."""
+        sides = ("credit_for", "credit_against", "effect_for", "effect_against", "neighbours")
+        bare = {side: tuple(share.model_copy(update={"label": ""}) for share in getattr(self, side)) for side in sides}
+        return self.model_copy(update={**bare, "label": "", "says": "", "exhibits": {}, "hidden": True})

@@ -60,12 +60,14 @@ def value_text(quantity: Quantity) -> str:
     Example:
         >>> value_text(Quantity(value=0.131, unit="points", interval=(0.11, 0.15), null=0, n=5, how="x"))
         '13.1 points'
+        >>> value_text(Quantity(value=0.0031, unit="share", interval=(0.0028, 0.0034), null=0, n=5, how="x"))
+        '0.310\u202f%'
     """
     value, unit = quantity.value, quantity.unit
     if unit in _PER_CENT:
-        return percent(value, 1)
+        return percent(value, _of_a_point(quantity))
     if unit == "points":
-        return f"{number(100 * value, 1)} points"
+        return f"{number(100 * value, _of_a_point(quantity))} points"
     if unit == "bits":
         return f"{bits(value, quantity.interval)} bits"
     if unit in _COUNTED:
@@ -73,6 +75,13 @@ def value_text(quantity: Quantity) -> str:
     digits = decimals_for(quantity.interval[1] - quantity.interval[0]) if quantity.interval else 3
     suffix = {"bits/parameter": " bits a parameter", "nats": " nats"}.get(unit, "")
     return f"{number(value, max(2, min(digits, 3)))}{suffix}"
+
+
+def _of_a_point(quantity: Quantity) -> int:
+    """Digits of per cent: one, and as many as an interval narrower than half a point can support."""
+    low, high = quantity.interval or (0.0, 1.0)
+    width = 100 * (high - low)
+    return min(3, decimals_for(width)) if 0 < width < 0.5 else 1
 
 
 def bits(value: float, interval: tuple[float, float] | None = None) -> str:
@@ -99,7 +108,8 @@ def interval_text(quantity: Quantity) -> str:
         return ""
     low, high = quantity.interval
     if quantity.unit in _PER_CENT or quantity.unit == "points":
-        return f"[{number(100 * low, 1)}, {number(100 * high, 1)}]"
+        digits = _of_a_point(quantity)
+        return f"[{number(100 * low, digits)}, {number(100 * high, digits)}]"
     if quantity.unit == "bits":
         return f"[{bits(low, quantity.interval)}, {bits(high, quantity.interval)}]"
     if quantity.unit in _COUNTED:
@@ -113,7 +123,7 @@ def null_text(quantity: Quantity) -> str:
     if quantity.null is None:
         return ""
     if quantity.unit in _PER_CENT:
-        return percent(quantity.null, 1)
+        return percent(quantity.null, _of_a_point(quantity) if quantity.null else 1)
     if quantity.unit == "points":
         return f"{number(100 * quantity.null, 1)} points"
     if quantity.unit == "bits":

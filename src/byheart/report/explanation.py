@@ -3,79 +3,92 @@
 from __future__ import annotations
 
 from byheart.records.explanation import Explanation, Share
-from byheart.records.figures import MINUS, count, number
+from byheart.records.figures import number
 from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits
-from byheart.report.examples import gallery
+from byheart.report.examples import gallery, seen
+from byheart.report.explained import (
+    NEAREST,
+    check,
+    credit_words,
+    effect_words,
+    footnotes,
+    headline,
+    parts,
+    raised,
+    signed,
+    unit,
+    who,
+)
 from byheart.report.page import styled
-from byheart.report.prose import cleaned
+from byheart.report.prose import cleaned, plain
 
-CREDIT = (
-    "Where the margin came from, in this run: every step of training moved it, and each step is owed to the examples "
-    "of its batch. Credits of all examples, of weight decay and the untrained model add up to the margin."
-)
-EFFECT = (
-    "What would change if one example had been left out, in this run: the derivative of the margin by the weight of "
-    "the example, through every step of training. To first order, leaving it out takes that much away."
-)
 SIDE = 6  # pictures a side, so that each has room for its words
-NEAREST = "The training examples that look most alike; no model is asked."
 
 
 def render_explanation(found: Explanation) -> str:
-    """The HTML page of one explanation."""
-    return styled("explanation.html", found=_said(found), sections=_sections(found), asked=_asked(found))
-
-
-def _said(found: Explanation) -> dict:
-    whose = {"train": "training", "test": "new", "yours": "your"}[found.view]
-    parts = [
-        (found.credit_total, f"all {count(found.n)} training {found.nouns}"),
-        (found.decay, "weight decay"),
-        (found.initial, "the untrained model"),
-        (found.remainder, "remainder of the quadrature"),
-    ]
-    return cleaned(
-        {
-            "title": f"byheart: {whose} {found.noun} {found.id}",
-            "who": f"{whose} {found.noun} {found.id}",
-            "label": found.label,
-            "known": found.label_known,
-            "says": found.says,
-            "margin": number(found.margin_nats, 2),
-            "steps": count(found.steps),
-            "parts": [{"value": number(value, 3), "name": name} for value, name in parts],
-        }
-    )
+    """The HTML page of one explanation; examples only ids where it is hidden."""
+    asked, sections = _asked(found), _sections(found)
+    shown = seen([asked, *(section["gallery"] for section in sections if section["gallery"])])
+    said = cleaned({"title": f"byheart: {who(found)}", "parts": parts(found), "notes": footnotes(found, shown)})
+    sentence = [(kind, plain(cleaned(part))) for kind, part in headline(found)]
+    return styled("explanation.html", found=said, headline=sentence, sections=cleaned(sections), asked=cleaned(asked))
 
 
 def _asked(found: Explanation) -> dict:
-    one = Exhibit(id=found.id, view="query", lines=(found.label,), sentence=f"{found.noun} {found.id}")
-    row = Exhibits(title="The question", keys=("label" if found.label_known else "says",), groups=(_group("", (one,)),))
-    return gallery(row, cleaned(found.exhibits), found.noun)
+    label = found.label if found.label_known else found.says
+    lines = (label,) if label and found.kind != "tokens" else ()
+    one = Exhibit(id=found.id, view="query", lines=lines, sentence=who(found))
+    key = (found.target if found.kind == "values" else "label") if found.label_known else "says"
+    row = Exhibits(title="The question", keys=(key,) if lines else (), groups=(_group("", (one,)),))
+    made = gallery(row, found.exhibits, found.noun)
+    for item in made["groups"][0]["items"]:
+        item.update(view=who(found).split()[0], alt=who(found), id="" if found.view == "yours" else found.id)
+    return made
 
 
 def _sections(found: Explanation) -> list[dict]:
-    sides = (
-        ("Credit", CREDIT, (("raised the margin", found.credit_for), ("lowered it", found.credit_against)), "nats"),
-        ("Effect", EFFECT, (("hold it up", found.effect_for), ("hold it down", found.effect_against)), "nats"),
-        ("Nearest", NEAREST, (("by distance", found.neighbours),), "distance"),
-    )
-    made = []
-    for title, words, groups, unit in sides:
-        rows = tuple(
-            _group(label, tuple(_exhibit(found, s, unit) for s in shares[:SIDE])) for label, shares in groups if shares
-        )
-        row = Exhibits(title=title, keys=("label", unit), groups=rows)
-        shown = gallery(row, cleaned(found.exhibits), found.noun) if rows else None
-        made.append({"title": title, "words": words, "gallery": shown})
+    up, down = raised(found)
+    credit = ((up, found.credit_for), (down, found.credit_against))
+    effect = (("hold it up", found.effect_for), ("hold it down", found.effect_against))
+    made = [
+        {"title": "Credit", "words": credit_words(found), "check": "", "gallery": _gallery(found, "credit", credit)},
+        {"title": "Effect", "words": effect_words(found), "check": check(found), "gallery": None},
+        {"title": "Nearest", "words": NEAREST, "check": "", "gallery": _nearest(found)},
+    ]
+    if found.foretells is not False:  # a list that foretells nothing is no answer, and none is shown
+        made[1]["gallery"] = _gallery(found, "effect", effect)
     return made
+
+
+def _gallery(found: Explanation, kind: str, groups: tuple[tuple[str, tuple[Share, ...]], ...]) -> dict | None:
+    key = unit(found) or kind
+    rows = tuple(
+        _group(label, tuple(_exhibit(found, share, signed(share, shares), key) for share in shares[:SIDE]))
+        for label, shares in groups
+        if shares
+    )
+    return _made(found, kind.capitalize(), key, rows) if rows else None
+
+
+def _nearest(found: Explanation) -> dict | None:
+    key = "distance"
+    shown = tuple(_exhibit(found, share, number(share.value, 2), key) for share in found.neighbours[:SIDE])
+    label = "by distance" if found.distance == "distance" else f"by distance: {found.distance}"
+    return _made(found, "Nearest", key, (_group(label, shown),)) if shown else None
+
+
+def _made(found: Explanation, title: str, key: str, rows: tuple[ExhibitGroup, ...]) -> dict:
+    labelled = any(len(one.lines) > 1 for group in rows for one in group.shown)
+    keys = ((found.target if found.kind == "values" else "label"), key) if labelled else (key,)
+    return gallery(Exhibits(title=title, keys=keys, groups=rows), found.exhibits, found.noun)
 
 
 def _group(label: str, shown: tuple[Exhibit, ...]) -> ExhibitGroup:
     return ExhibitGroup(label=label, shown=shown)
 
 
-def _exhibit(found: Explanation, share: Share, unit: str) -> Exhibit:
-    value = number(share.value, 2) if unit == "distance" or share.value < 0 else f"+{number(share.value, 2)}"
-    sentence = f"training {found.noun} {share.id}, labelled {share.label}: {value.replace('-', MINUS)} {unit}"
-    return Exhibit(id=share.id, view="train", lines=(share.label, value), sentence=sentence)
+def _exhibit(found: Explanation, share: Share, value: str, key: str) -> Exhibit:
+    label = f", {'labelled ' if found.kind == 'classes' else ''}{share.label}" if share.label else ""
+    sentence = f"training {found.noun} {share.id}{label}: {value} {key}"
+    lines = (share.label, value) if share.label else (value,)
+    return Exhibit(id=share.id, view="train", lines=lines, sentence=sentence)

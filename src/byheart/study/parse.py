@@ -85,6 +85,22 @@ def levers(words: Sequence[str]) -> tuple[Lever, ...]:
     return tuple(made)
 
 
+def probes(words: Sequence[str]) -> dict[str, Any]:
+    """`memory/effect` or `memory/effect:method=retrain:test=32` words as probes, by name.
+
+    Example:
+        >>> probes(["memory/effect:method=retrain"])["memory/effect"].method
+        'retrain'
+    """
+    found = {}
+    for word in [words] if isinstance(words, str) else words:
+        name, *fields = word.split(":")
+        if name not in names("probe"):
+            raise unknown_name("probe", name, names("probe"))
+        found[name] = spec("probe", name, pairs(fields, f"{name}:"))
+    return found
+
+
 def estimator(name: str, settings: Mapping[str, Any]) -> Any:
     """The learner called `name`: one of ours, or any scikit-learn class by its name."""
     if name in names("learner"):

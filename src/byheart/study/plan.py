@@ -120,6 +120,8 @@ def train_steps(subject: Subject, need: Need, draw: Step, settings: Settings, tr
             "threads": settings.threads,
             "torch": ".".join(metadata.version("torch").split(".")[:2]),
         }
+        if need.questions is not None:
+            about["questions"] = need.questions.model_dump(mode="json")
         steps.append(Step(about, {"learner": learner}))
     return steps
 

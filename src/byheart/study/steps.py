@@ -147,6 +147,7 @@ def _trial(step: Step, ledger: Ledger) -> Result:
 
 
 def _train(step: Step, ledger: Ledger) -> Result:
+    from byheart.learners.attributed import Questions, attributed
     from byheart.learners.members import balanced
     from byheart.learners.run import Record
 
@@ -157,10 +158,13 @@ def _train(step: Step, ledger: Ledger) -> Result:
     levers = [revive(lever) for lever in about["levers"]]
     started = time.process_time()
     with fixed_threads(about["threads"]):
-        run = _spec(step, "learner").fit(
-            data, members.take(about["start"], about["stop"]), record, levers,
-            way=about["way"], device=about["device"],
-        )  # fmt: skip
+        if "questions" in about:
+            run = attributed(_spec(step, "learner"), data, members, Questions(**about["questions"]), levers)
+        else:
+            run = _spec(step, "learner").fit(
+                data, members.take(about["start"], about["stop"]), record, levers,
+                way=about["way"], device=about["device"],
+            )  # fmt: skip
     document = run.document()
     document["failed"] = [[about["start"] + member, why] for member, why in document["failed"]]
     document["about"]["cpu_seconds"] = time.process_time() - started

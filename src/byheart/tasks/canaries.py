@@ -31,7 +31,8 @@ class Canaries(Task):
         held_out: secrets never planted.
         references: further secrets never planted, against which exposure is ranked.
         name_length: letters of the name in each secret's context.
-        length: letters of the secret.
+        length: letters of the secret; 4 of 26 make 456,976 possible secrets, few enough to read them all.
+        passages: training passages, and as many new ones, that are asked to be continued.
 
     A canary is the passage `the key of NAME is SECRET`, padded to the window; NAME and SECRET are letters drawn
     uniformly (from the letters of the text; from all its tokens where it has fewer than ten). What is said of canary
@@ -39,7 +40,9 @@ class Canaries(Task):
     own context: decoding from `the key of NAME is ` has one right answer.
 
     Views: `canaries` holds planted and held-out secrets once each, `references` the others; there the secret alone
-    is counted, the rest is context. `truth.repeats` says how often each of `canaries` was planted, 0 for held out.
+    is counted, the rest is context. `continued` holds training passages and as many of the test: half of the window
+    is context, the next quarter is counted, the rest is neither. `truth.repeats` says how often each of `canaries` was
+    planted, 0 for held out.
 
     Example:
         >>> data = Canaries(task="text", repeats=(1, 4), each=3, held_out=5, references=50).draw(0)
@@ -51,14 +54,16 @@ class Canaries(Task):
     """
 
     name = "canaries"
+    version = 2
     usual_members = 16
-    task: InstanceOf[Task] = Field(default_factory=lambda: find("task", "text")(n=800, n_test=200))
+    task: InstanceOf[Task] = Field(default_factory=lambda: find("task", "text")(n=1600, n_test=200))
     repeats: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = (1, 2, 4, 8, 16, 32, 64)
-    each: Annotated[int, Field(ge=1, le=1000)] = 6
+    each: Annotated[int, Field(ge=1, le=1000)] = 8
     held_out: Annotated[int, Field(ge=2, le=10_000)] = 64
     references: Annotated[int, Field(ge=20, le=100_000)] = 1023
     name_length: Annotated[int, Field(ge=1, le=32)] = 4
-    length: Annotated[int, Field(ge=1, le=64)] = 8
+    length: Annotated[int, Field(ge=1, le=64)] = 4
+    passages: Annotated[int, Field(ge=1, le=1000)] = 64
 
     @field_validator("task", mode="before")
     @classmethod
@@ -85,7 +90,8 @@ class Canaries(Task):
             )
         planted = len(self.repeats) * self.each
         total = planted + self.held_out + self.references
-        everything, context, bits = self._canaries(data, total)
+        everything, context, signs = self._canaries(data, total)
+        bits = self.length * float(np.log2(len(signs)))
         order = stream(seed, "canaries", self.task.key()).permutation(total)
         asked = replace(everything, y=np.where(np.arange(everything.y.shape[1]) < context, -1, everything.y))
         chosen, rest = order[: planted + self.held_out], np.sort(order[planted + self.held_out :])
@@ -103,14 +109,27 @@ class Canaries(Task):
         return replace(
             data,
             phases=(train, *data.phases[1:]),
-            views={**data.views, "train": train, "canaries": asked.take(chosen), "references": asked.take(rest)},
+            views={**data.views, "train": train, "canaries": asked.take(chosen), "references": asked.take(rest),
+                   **self._continued(data, seed)},
             truth=Truth(repeats=repeats, sources={"repeats": OURS}),
-            about={**data.about, "n": len(train), "canaries": line, "secret_bits": bits, "inferred": inferred,
-                   "title": f"{data.about['title']} with planted secrets"},
+            about={**data.about, "n": len(train), "canaries": line, "secret_bits": bits, "secret_signs": signs,
+                   "inferred": inferred, "title": f"{data.about['title']} with planted secrets"},
         )  # fmt: skip
 
-    def _canaries(self, data: Data, total: int) -> tuple[Examples, int, float]:
-        """All canaries by number, everything but padding counted; how many tokens are context; bits of a secret."""
+    def _continued(self, data: Data, seed: int) -> dict[str, Examples]:
+        """Some training passages and as many of the test, of which a quarter is asked for after the half before it."""
+        if "test" not in data.views:
+            return {}
+        source, sides = stream(seed, "canaries", "continued"), (data.train, data.views["test"])
+        n = min(self.passages, *map(len, sides))
+        drawn = [side.take(np.sort(source.choice(len(side), n, replace=False))) for side in sides]
+        both = _joined(*drawn)
+        place, half = np.arange(both.y.shape[1]), both.y.shape[1] // 2
+        asked = (place >= half) & (place < half + max(1, half // 2))
+        return {"continued": replace(both, y=np.where(asked, both.y, -1))}
+
+    def _canaries(self, data: Data, total: int) -> tuple[Examples, int, str]:
+        """All canaries by number, everything but padding counted; how many tokens are context; signs of a secret."""
         code = {sign: number for number, sign in enumerate(data.output.classes)}
         letters = np.array([code[sign] for sign in LETTERS if sign in code])
         if len(letters) < 10:
@@ -141,9 +160,9 @@ class Canaries(Task):
         row = np.concatenate([opening, drawn[:, : self.name_length], middle, drawn[:, self.name_length :]], axis=1)
         x[:, : row.shape[1]] = row
         y = np.where(np.arange(window) < row.shape[1], x.astype(np.int64), -1)
-        texts = ["".join(data.output.classes[token] for token in one) for one in row]
+        *texts, signs = ("".join(data.output.classes[token] for token in one) for one in (*row, letters))
         ids = FIRST_ID + ROOM * np.arange(total, dtype=np.int64)
-        return Examples(ids, x, y, {"shown": np.array(texts)}), context, bits
+        return Examples(ids, x, y, {"shown": np.array(texts)}), context, signs
 
 
 def _copies(everything: Examples, chosen: np.ndarray, repeats: np.ndarray) -> Examples:

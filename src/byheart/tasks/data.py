@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,6 +14,8 @@ from byheart.errors import InputRefused
 
 if TYPE_CHECKING:
     from byheart.maths.duplicates import Copies
+
+_COPIES: dict[str, Copies] = {}  # of the data compared last, by content
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,21 @@ class Data:
 
     @cached_property
     def copies(self) -> Copies:
-        """Who copies whom among the training examples, exactly or nearly, by `maths.duplicates`."""
+        """Who copies whom among the training examples, exactly or nearly, by `maths.duplicates`; read only."""
         from byheart.maths.duplicates import copies
 
-        return copies(self.train.x, *self.laid_out())
+        # every step of an audit that measures reads the data anew: in one process they are compared once, for all
+        # distances cost a second where everything else that is asked of them costs a hundredth
+        compared = self._compared()
+        if compared not in _COPIES:
+            _COPIES.clear()
+            _COPIES[compared] = copies(self.train.x, *self.laid_out())
+        return _COPIES[compared]
+
+    def _compared(self) -> str:
+        """Digest of all that `copies` depends on."""
+        x, output = np.ascontiguousarray(self.train.x), self.output
+        form = (x.dtype, x.shape, output.kind, output.show, [column.type for column in output.columns])
+        digest = hashlib.blake2b(repr(form).encode())
+        digest.update(x)
+        return digest.hexdigest()

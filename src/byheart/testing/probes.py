@@ -25,6 +25,7 @@ from typing import Any, ClassVar, get_args
 
 import numpy as np
 
+from byheart.learners.attributed import attributed
 from byheart.learners.base import Learner
 from byheart.learners.members import Members, balanced
 from byheart.learners.run import Outcomes, Record, Run
@@ -79,6 +80,9 @@ def bank_of(
     for need in needs:
         trained = find("learner", need.learner)() if need.learner else learner
         drawn = balanced(len(data.train), need.members, need.share, seed)
+        if need.questions is not None:
+            runs[need.key()] = attributed(trained, data, drawn, need.questions)
+            continue
         record = Record(need.checkpoints, trail=need.trail > 0)
         runs[need.key()] = trained.fit(data, drawn, record, way=way if trained.fleet else "each")
     return Bank(subject, data, runs)
@@ -110,7 +114,11 @@ def reordered(bank: Bank, seed: int = 1) -> tuple[Bank, np.ndarray]:
 
     def run_of(run: Run) -> Run:
         kept = {view: _taken(run.views[view], order) for view, order in orders.items()}
-        return replace(run, members=Members(run.members.seeds, run.members.mask[:, first]), views=kept)
+        columns = {
+            name: array[:, first] if array.ndim == 2 else array for name, array in (run.attribution or {}).items()
+        }
+        members = Members(run.members.seeds, run.members.mask[:, first])
+        return replace(run, members=members, views=kept, attribution=columns or None)
 
     return Bank(bank.subject, moved, {key: run_of(run) for key, run in bank.runs.items()}), first
 
@@ -330,7 +338,7 @@ def _taken(kept: Outcomes, order: np.ndarray) -> Outcomes:
     """The outcomes with the examples in another order: third axis, but second of the last logits."""
     made = {name: getattr(kept, name) for name in ("loss_nats", "correct", "margin", "trail")}
     made = {name: None if array is None else array[:, :, order] for name, array in made.items()}
-    last = {name: getattr(kept, name) for name in ("logits", "pool")}
+    last = {name: getattr(kept, name) for name in ("logits", "pool", "ranks")}
     last = {name: None if array is None else array[:, order] for name, array in last.items()}
     return replace(kept, **made, **last)
 

@@ -39,6 +39,7 @@ class Membership(Probe):
     """
 
     name: ClassVar[str] = "memory/membership"
+    version: ClassVar[int] = 2
     question: ClassVar[str] = "Can somebody who holds the model tell who was in the training set?"
     reference: ClassVar[str] = (
         "Carlini et al. 2022, Membership inference attacks from first principles, algorithm 1; Bayesian variance: "
@@ -99,7 +100,7 @@ class Membership(Probe):
 
     def _quantities(self, bank: Bank, points: Points, others: dict[str, Points]) -> dict[str, Quantity]:
         n = len(bank.data.train)
-        by = "interval: two-way bootstrap over examples (exact duplicates together) and attacked members"
+        by = "interval: two-way bootstrap over examples (copies together) and attacked members"
 
         def auc(kept: Points, what: str) -> Quantity:
             return Quantity(

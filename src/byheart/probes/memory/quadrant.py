@@ -44,6 +44,7 @@ class Quadrant(Probe):
     """
 
     name: ClassVar[str] = "memory/quadrant"
+    version: ClassVar[int] = 2
     question: ClassVar[str] = "Is a strange label memorised, or was it never fitted?"
     reference: ClassVar[str] = (
         "Northcutt, Jiang and Chuang 2021, Confident learning, section 3, for the use of held-out predictions"

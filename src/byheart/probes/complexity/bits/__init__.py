@@ -49,6 +49,7 @@ class Bits(Probe):
     """
 
     name: ClassVar[str] = "complexity/bits"
+    version: ClassVar[int] = 2
     question: ClassVar[str] = "How many of the label bits are understood, memorised, left?"
     reference: ClassVar[str] = (
         "Morris et al. 2025, How much do language models memorize?, section 2, with left-out members in the place "
@@ -190,7 +191,7 @@ def _values(bank: Bank) -> bool:
 def budget_interval_words(bank: Bank) -> str:
     """How the intervals of the budget are made, in words."""
     return (
-        f"Interval: what other {bank.noun()} (exact duplicates together) and another draw of the training set would "
+        f"Interval: what other {bank.noun()} (copies together) and another draw of the training set would "
         "bring, checked by simulated audits of fresh draws."
     )
 
@@ -207,7 +208,7 @@ def code_of(
 def lengths_of(bank: Bank, run: Run, mask: np.ndarray, checkpoint: int | None = None) -> BankLengths:
     """Bits of each training label under each of the first members, as many as `mask` has rows."""
     outcomes, train = run.views["train"], bank.data.train
-    where = {"ids": train.ids, "groups": bank.data.copies.groups, "seed": bank.subject.seed}
+    where = {"ids": train.ids, "groups": bank.duplicates, "seed": bank.subject.seed}
     last = outcomes.pool if bank.data.output.kind == "tokens" else outcomes.logits
     z = last if checkpoint is None else outcomes.trail[checkpoint]  # type: ignore[index]
     z = z[: len(mask)]  # type: ignore[index]

@@ -90,7 +90,7 @@ class Budgets:
 def measured_budget(
     bank: Bank, code: BankCode, member_bits: np.ndarray, mask: np.ndarray, rng: np.random.Generator
 ) -> Budgets:
-    """Totals with intervals over fresh draws of the examples (duplicates together) and of the training set."""
+    """Totals with intervals over fresh draws of the examples (copies together) and of the training set."""
     reference = code.reference_bits
     whole = float(reference.sum())
     resampled = bootstrap(reference, groups=bank.duplicates, rng=rng)

@@ -35,6 +35,7 @@ class Gap(Probe):
     """
 
     name: ClassVar[str] = "generalization/gap"
+    version: ClassVar[int] = 2
     question: ClassVar[str] = "How much worse is it on examples it has not seen?"
     reference: ClassVar[str] = (
         "Zhang et al. 2017, Understanding deep learning requires rethinking generalization, section 2; subset form: "
@@ -253,7 +254,7 @@ class Gap(Probe):
             f"{what} where seen: over all training {labels} as given, under the members that saw them; where left "
             f"out: the same {labels} under the members that did not. Gap is the difference. New {bank.noun()}: mean "
             f"over members and test {labels}.",
-            "Intervals: what other examples (exact duplicates together) and another draw of the training set "
+            "Intervals: what other examples (copies together) and another draw of the training set "
             "would bring. Rote is right where seen and guesses elsewhere; the Oracle's "
             "gap is 0.",
             "Fails when near-duplicates stand in for one another. Cost: no training of its own.",

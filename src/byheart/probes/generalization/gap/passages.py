@@ -69,7 +69,7 @@ def of_passages(probe: Probe, bank: Bank, course: dict[str, Quantity]) -> tuple[
             "Bits a token = summed -log2 p of a passage over its counted tokens, as each model says it, without "
             "calibration. Where seen: under the members that saw the passage; where left out: the same passages "
             "under the others.",
-            "Intervals: what other passages (exact duplicates together) and another draw of the training set would "
+            "Intervals: what other passages (copies together) and another draw of the training set would "
             "bring. Fails when near-duplicates stand in for one another. Cost: no training of its own.",
         ),
         reference=probe.reference,

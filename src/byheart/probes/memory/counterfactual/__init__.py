@@ -47,6 +47,7 @@ class Counterfactual(Probe):
     """
 
     name: ClassVar[str] = "memory/counterfactual"
+    version: ClassVar[int] = 2
     question: ClassVar[str] = "Which examples are right only because they were trained on?"
     reference: ClassVar[str] = (
         "Feldman and Zhang 2020, What neural networks memorize and why, eq. 1 and section 3; C-score: Jiang et al. "
@@ -117,7 +118,7 @@ class Counterfactual(Probe):
             n=len(above),
             better="low",
             how=f"share of training {bank.noun()} with a 0/1 score of at least {THRESHOLD}; interval: over "
-            f"fresh draws of examples (duplicates together) and training set; null: the masks of the members shuffled, "
+            f"fresh draws of examples (copies together) and training set; null: the masks of the members shuffled, "
             f"{SHUFFLES} times",
         )
 
@@ -218,7 +219,7 @@ class Counterfactual(Probe):
         times = f"{out.min()}" if out.min() == out.max() else f"{out.min()} to {out.max()}"
         return (
             f"{score_is}. Every {bank.noun(1)} was left out by {times} of the {len(mask)} members. {poles}.",
-            f"Interval: what other {bank.noun()} (exact duplicates together) and another draw of the training set "
+            f"Interval: what other {bank.noun()} (copies together) and another draw of the training set "
             f"would bring. Null: which member saw which {bank.noun(1)} is shuffled, {SHUFFLES} times. Standard error "
             f"of one score: {error}.",
             f"Fails when too few members left out the {bank.noun(1)}, or near-duplicates stand in for one another. "

@@ -1,33 +1,56 @@
-"""Bits and exposures of planted secrets under the models of a run."""
+"""Bits and exposures of planted secrets under the models of a run, in each form that can be had."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from scipy.stats import t as student
 
 from byheart.learners.run import Run
-from byheart.maths.exposure import Extrapolated, exposure, extrapolated, null_deviation, null_mean
+from byheart.maths.exposure import (
+    NULL_BITS,
+    Extrapolated,
+    exposure,
+    extrapolated,
+    from_ranks,
+    null_deviation,
+    null_mean,
+)
 from byheart.probes.base import Bank
-from byheart.records.figures import number
+from byheart.records.figures import count, number
 
+Form = Literal["enumerated", "sampled", "extrapolated"]
 # standard errors by which held-out secrets may miss the null before nothing is believed
 BELIEVED = 4.0
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Bits and exposures of the secrets of the view `canaries` under the models of a run."""
+    """Bits and exposures of the secrets of the view `canaries` under the models of a run; `form` is headlined."""
 
     bank: Bank
     run: Run
+    method: Literal["auto"] | Form = "auto"
+
+    @property
+    def form(self) -> Form:
+        """The form asked for; exact where all possible secrets were read, else against the sampled references."""
+        if self.method != "auto":
+            return self.method
+        return "sampled" if self.enumerated is None else "enumerated"
 
     @cached_property
     def repeats(self) -> np.ndarray:
         """(c,) copies planted."""
         return self.bank.data.truth.repeats
+
+    @property
+    def planted(self) -> np.ndarray:
+        """(c,) planted at all?"""
+        return self.repeats > 0
 
     @cached_property
     def doses(self) -> tuple[int, ...]:
@@ -40,14 +63,9 @@ class Measured:
         return len(self.run.members)
 
     @cached_property
-    def nats(self) -> np.ndarray:
-        """(m, c) -log probability of each secret after its context."""
-        return self.run.views["canaries"].loss_nats[-1].astype(np.float64)
-
-    @cached_property
     def bits(self) -> np.ndarray:
-        """(m, c) the same in bits."""
-        return self.nats / np.log(2)
+        """(m, c) -log2 probability of each secret after its context."""
+        return self.run.views["canaries"].loss_nats[-1].astype(np.float64) / np.log(2)
 
     @cached_property
     def references(self) -> np.ndarray:
@@ -59,24 +77,45 @@ class Measured:
         """How many references."""
         return self.references.shape[1]
 
+    @property
+    def space(self) -> int:
+        """How many secrets there could be."""
+        return round(2**self.reference)
+
     @cached_property
-    def ranked(self) -> np.ndarray:
-        """(c,) exposure in the rank form, mean over models."""
+    def enumerated(self) -> np.ndarray | None:
+        """(c,) exposure among all secrets that there could be, mean over models; None where they were not read."""
+        ranks = self.run.views["canaries"].ranks
+        return None if ranks is None else from_ranks(ranks, self.space).mean(0)
+
+    @cached_property
+    def sampled(self) -> np.ndarray:
+        """(c,) exposure by the rank among the references, mean over models."""
         return np.mean([exposure(own, others) for own, others in zip(self.bits, self.references)], 0)
 
     @cached_property
-    def _tails(self) -> list[Extrapolated | None]:
-        # references that are all alike have no tail to extrapolate
+    def tails(self) -> list[Extrapolated | None]:
+        """The tail of each model's references; None where they are all alike and have none."""
         return [
             extrapolated(own, others) if np.ptp(others) > 0 else None for own, others in zip(self.bits, self.references)
         ]
 
     @cached_property
-    def beyond_rank(self) -> np.ndarray:
+    def extrapolated(self) -> np.ndarray:
         """(c,) exposure in the extrapolated form, mean over models; the rank form where there is no tail."""
         parts = [tail.bits if tail else exposure(own, others)
-                 for tail, own, others in zip(self._tails, self.bits, self.references)]  # fmt: skip
+                 for tail, own, others in zip(self.tails, self.bits, self.references)]  # fmt: skip
         return np.mean(parts, 0)
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """(c,) exposure in the headlined form."""
+        return self.of_form(self.form)
+
+    def of_form(self, form: Form) -> np.ndarray:
+        """(c,) exposure in that form."""
+        found = getattr(self, form)
+        return self.sampled if found is None else found
 
     @cached_property
     def beyond(self) -> np.ndarray:
@@ -84,10 +123,33 @@ class Measured:
         return (self.bits < self.references.min(1)[:, None]).mean(0)
 
     @property
-    def fit(self) -> tuple[float, ...]:
-        """Shape, location and scale of the first model's tail."""
-        tail = self._tails[0]
-        return (tail.shape, tail.location, tail.scale) if tail else ()
+    def ceiling(self) -> float:
+        """The exposure of a secret that costs nothing, in the headlined form."""
+        if self.form == "enumerated":
+            return float(np.log2(self.space))
+        if self.form == "extrapolated" and all(self.tails):
+            return float(np.mean([extrapolated([0.0], others).bits[0] for others in self.references]))
+        return float(np.log2(self.r + 1))
+
+    @property
+    def null(self) -> float:
+        """The exposure of a secret that was never trained on, on average, in the headlined form."""
+        if self.form == "extrapolated":
+            return NULL_BITS
+        return null_mean(self.ranked_among - 1 if self.form == "enumerated" else self.r)
+
+    @property
+    def ranked_among(self) -> int:
+        """How many a secret is ranked among in the headlined form; the sample where it is extrapolated from it."""
+        return self.space if self.form == "enumerated" else self.r
+
+    @property
+    def among(self) -> str:
+        """The same in words."""
+        if self.form == "enumerated":
+            return f"all {count(self.space)} secrets there could be"
+        more = ", extrapolated from them" if self.form == "extrapolated" else ""
+        return f"{count(self.r)} sampled references{more}"
 
     @cached_property
     def told(self) -> np.ndarray:
@@ -103,13 +165,11 @@ class Measured:
     def reference(self) -> float:
         """Bits of a secret to who knows how it was drawn; where the task does not say, those of the held-out ones."""
         told = self.bank.data.about.get("secret_bits")
-        return float(self.bits[:, self.repeats == 0].mean()) if told is None else float(told)
+        return float(self.bits[:, ~self.planted].mean()) if told is None else float(told)
 
     def of_group(self, values: np.ndarray, dose: int) -> tuple[float, tuple[float, float]]:
         """Mean of the secrets planted `dose` times, with Student's interval."""
-        own = values[self.repeats == dose]
-        half = _student(len(own)) * own.std(ddof=1) / np.sqrt(len(own)) if len(own) > 1 else 0.0
-        return float(own.mean()), (float(own.mean() - half), float(own.mean() + half))
+        return mean_of(values[self.repeats == dose])
 
     def over_groups(self, values: np.ndarray) -> tuple[float, tuple[float, float]]:
         """Mean of all planted secrets; the groups are by design, so only what varies within them counts."""
@@ -122,15 +182,21 @@ class Measured:
 
     def off_null(self) -> str:
         """Why nothing is to be believed: held-out secrets off the null; empty where they stand at it."""
-        out = self.ranked[self.repeats == 0]
-        gap = abs(float(out.mean()) - null_mean(self.r))
+        out = self.values[~self.planted]
+        gap = abs(float(out.mean()) - self.null)
         # models share their secrets' difficulty, so they are not counted as draws of their own
-        if gap <= BELIEVED * null_deviation(self.r) / np.sqrt(len(out)):
+        if gap <= BELIEVED * null_deviation(self.ranked_among) / np.sqrt(len(out)):
             return ""
         return (
             f"secrets never planted stand at {number(out.mean(), 2)} bits where chance gives "
-            f"{number(null_mean(self.r), 2)}: the references are not like them"
+            f"{number(self.null, 2)}: what they are ranked among is not like them"
         )
+
+
+def mean_of(own: np.ndarray) -> tuple[float, tuple[float, float]]:
+    """Mean of some values with Student's interval."""
+    half = _student(len(own)) * own.std(ddof=1) / np.sqrt(len(own)) if len(own) > 1 else 0.0
+    return float(own.mean()), (float(own.mean() - half), float(own.mean() + half))
 
 
 def _student(n: int) -> float:

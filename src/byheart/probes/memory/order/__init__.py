@@ -37,6 +37,7 @@ class Order(Probe):
     """
 
     name: ClassVar[str] = "memory/order"
+    version: ClassVar[int] = 2
     question: ClassVar[str] = "In what order is it learned, and which cheap sign of it stands in for memorisation?"
     reference: ClassVar[str] = (
         "Toneva et al. 2019, An empirical study of example forgetting during deep neural network learning, section 2; "
@@ -110,16 +111,16 @@ class Order(Probe):
                     "labels; null: 0.5",
                 )  # fmt: skip
         by_id = np.argsort(bank.data.train.ids, kind="stable")
-        drawn = bootstrap(
-            path.first_learned[by_id], groups=bank.duplicates[by_id], rng=self.rng(bank, "first learned")
-        ).mean(0)
+        together = bank.duplicates[by_id]
+        groups = len(np.unique(together))
+        drawn = bootstrap(path.first_learned[by_id], groups=together, rng=self.rng(bank, "first learned")).mean(0)
         mean = float(path.first_learned.mean())
         without = "no null: it has no value without effect"
         found["first_learned"] = Quantity(
             value=mean, unit="epochs", interval=(min(drawn.low, mean), max(drawn.high, mean)), null=None,
             n=len(by_id),
             how="mean epoch from which an example is right to the end, never counts twice the last; interval: "
-            f"bootstrap over examples; {without}",
+            f"bootstrap over examples (copies together); {without}",
         )  # fmt: skip
         for name, values, how in (
             ("never_learned", path.never_learned, "share of members that saw an example and are wrong at the end"),
@@ -131,8 +132,8 @@ class Order(Probe):
         ):  # fmt: skip
             share = float(values.mean())
             found[name] = Quantity(
-                value=share, unit="share", interval=tuple(wilson(share * len(by_id), len(by_id))), null=None,
-                n=len(by_id), how=f"{how}; interval: Wilson; {without}",
+                value=share, unit="share", interval=tuple(wilson(share * groups, groups)), null=None,
+                n=len(by_id), how=f"{how}; interval: Wilson, copies count as one; {without}",
             )  # fmt: skip
         return found
 

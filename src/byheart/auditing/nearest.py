@@ -1,0 +1,54 @@
+"""Nearest: which training examples look most like one example? No model is asked."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from byheart.tasks.data import Data, Examples
+
+RUN = 5  # tokens
+
+
+def distances(data: Data) -> tuple[np.ndarray, str]:
+    """Distance (n,) of each training example to the one of the view `query`, and what it is.
+
+    Passages: 1 - J, J the Jaccard index of their runs of five tokens: how many different runs both have, over how many
+    either has; padding does not count; 0 for copies, 1 where nothing is in common. All else: Euclidean, on inputs
+    prepared as a model that sees all training examples gets them (numbers standardised, categories one-hot).
+
+    Cost: one pass over the training examples.
+
+    Reference: Jaccard 1901; Broder 1997, "On the resemblance and containment of documents" (runs of tokens).
+
+    Example:
+        >>> from byheart.tasks.data import Output, Truth
+        >>> train = Examples(np.arange(2), *[np.array([[0, 1, 2, 3, 4, 0], [4, 3, 2, 1, 0, 0]])] * 2)
+        >>> data = Data((train,), {"train": train, "query": train.take(np.array([1]))}, Output("tokens", 5), Truth(), {})
+        >>> distances(data)[0].tolist()
+        [1.0, 0.0]
+    """
+    if data.output.kind == "tokens":
+        return _by_runs(data.train, data.views["query"]), "1 \u2212 share of runs of five in common"
+    from byheart.learners.inputs import prepare
+
+    views = prepare(data, np.arange(len(data.train)))
+    train = views["train"].reshape(len(data.train), -1).astype(np.float64)
+    return np.sqrt(((train - views["query"].reshape(-1)) ** 2).sum(1)), "distance"
+
+
+def _by_runs(train: Examples, query: Examples) -> np.ndarray:
+    own = _runs(query, 0)
+    found = np.ones(len(train))
+    for row in range(len(train)):
+        other = _runs(train, row)
+        if either := len(own | other):
+            found[row] = 1 - len(own & other) / either
+    return found
+
+
+def _runs(examples: Examples, row: int) -> set[bytes]:
+    """The different runs of counted tokens; of fewer than five, the one there is."""
+    tokens = examples.y[row][examples.y[row] >= 0].astype(np.int64)
+    size = 8 * RUN
+    raw = tokens.tobytes()
+    return {raw[at : at + size] for at in range(0, max(len(raw) - size, 0) + 8, 8)} if raw else set()

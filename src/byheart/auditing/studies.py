@@ -1,0 +1,224 @@
+"""The front door of `byheart study`: a claim's subjects through the ledger, then its expectations judged."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from byheart.auditing.document import LEVEL, LOCAL
+from byheart.auditing.front import Say, announced, make_request
+from byheart.auditing.request import Request, default_learner, resolved_device
+from byheart.auditing.result import write_whole
+from byheart.engines.base import Engine
+from byheart.engines.inline import Inline
+from byheart.errors import StepFailed
+from byheart.ledger.base import Result
+from byheart.probes.base import Probe
+from byheart.records.claim import Claim, ClaimSubject
+from byheart.records.finding import Answer, Finding
+from byheart.records.provenance import versions
+from byheart.records.studied import Studied, StudiedSubject
+from byheart.report.study import render_study
+from byheart.study import parse
+from byheart.study.execute import Progress
+from byheart.study.plan import Settings
+from byheart.study.session import Answers, Drawn, Session, mend
+from byheart.study.steps import Step, load_data
+from byheart.verdicts.expectations import judge
+
+
+def study(
+    name: str, claim: Claim, folder: Path, *, word: str = "", device: str = "auto", jobs: int = 1,
+    say: Say | None = None, progress: Progress | None = None,
+) -> Studied:  # fmt: skip
+    """Does what the field says hold on these subjects?
+
+    Every word of the claim is checked before anything is trained. Subjects go through one ledger in `folder`, so a
+    study that was stopped goes on, and subjects of several claims that are equal are trained once. A subject whose
+    training fails is reported and the others go on.
+
+    Args:
+        name: what the claim is called.
+        claim: subjects, probes, and what should come out.
+        folder: where the ledger and the page are kept.
+        word: what the command names it by, where that is not its name: a file.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        jobs: worker processes; they change no number.
+        say: called with each line worth telling.
+        progress: called with (step, state) as steps end.
+
+    Raises:
+        UsageError: a task, learner, lever or setting of the claim does not exist.
+        InputRefused: the data of a subject cannot be measured truly.
+
+    Cost: the audits of its subjects, with the probes of the claim alone. Fails when: the subjects are not what the
+    claim speaks of; its note says how they differ.
+
+    Example:
+        >>> import tempfile
+        >>> from byheart.records.claim import claim_from
+        >>> gap = "generalization/gap"
+        >>> claim = claim_from({
+        ...     "claim": "A tree fits all it has seen.",
+        ...     "source": [{"author": "Breiman et al.", "year": 1984, "title": "Trees"}],
+        ...     "subject": {"digits": {
+        ...         "task": "digits", "task_settings": {"n": 60}, "learner": "DecisionTreeClassifier", "members": 8,
+        ...         "probes": [gap],
+        ...     }},
+        ...     "expect": [{"says": "It does.", "quantity": f"{gap}/train_accuracy", "above": 0.9}],
+        ... })
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     study("trees", claim, Path(folder)).tally()
+        '1 of 1 expectations held'
+    """
+    tell = say or (lambda line: None)
+    asked = prepared(claim, device)
+    made: list[StudiedSubject] = []
+    findings: dict[str, Mapping[str, Answer]] = {}
+    settings = Settings(resolved_device(device))
+
+    def counted(step: Step, state: str) -> None:
+        # the steps that `announced` counts: those before it belong to no number
+        if progress and step.kind in {"train", "measure"}:
+            progress(step, state)
+
+    with closing(_engine(jobs, settings.threads)) as engine:
+        for key, (request, probes) in asked.items():
+            session = Session(request.subject, probes, folder / "ledger", engine, settings, counted, tell)
+            mend(session.ledger, tell)
+            try:
+                subject, findings[key] = _studied(key, claim.subject[key], session, tell)
+            except StepFailed as error:
+                tell(f"{key}: {error}")
+                subject = StudiedSubject(name=key, says=claim.subject[key].says or key, dose=claim.subject[key].dose,
+                                         about={}, failed=str(error))  # fmt: skip
+            finally:
+                session.ledger.close()
+            made.append(subject)
+    return Studied(
+        study=name,
+        claim=claim.claim,
+        source=claim.source,
+        note=claim.note,
+        dose=claim.dose,
+        outcomes=tuple(judge(claim, expected, findings) for expected in claim.expect),
+        subjects=tuple(made),
+        provenance={
+            "command": shlex.join(["byheart", "study", word or name]),
+            "versions": versions(),
+            "device": settings.device,
+            "threads": settings.threads,
+            "level": LEVEL,
+        },
+    )
+
+
+def prepared(claim: Claim, device: str = "auto") -> dict[str, tuple[Request, list[Probe]]]:
+    """The request and the probes of each subject: every word of the claim checked, nothing drawn yet.
+
+    Raises:
+        UsageError: a task, learner, lever, probe or setting does not exist.
+    """
+    return {name: (requested(subject, device), _probes(subject)) for name, subject in claim.subject.items()}
+
+
+def page_of(found: Studied, folder: Path) -> Path:
+    """Write the page of a study into its folder."""
+    return write_whole(folder / f"study-{found.study}.html", render_study(found))
+
+
+def requested(subject: ClaimSubject, device: str = "auto") -> Request:
+    """The request of one subject, as `byheart audit` would make it of the same words.
+
+    Raises:
+        UsageError: a task, learner, lever or setting does not exist.
+    """
+    task = parse.spec("task", subject.task, subject.task_settings)
+    learner = parse.estimator(subject.learner, subject.learner_settings) if subject.learner else None
+    return make_request(
+        task, learner, levers=subject.levers, members=subject.members or task.usual_members, share=subject.share,
+        flip=subject.flip, seed=subject.seed, device=device, jobs=1, budget=None,
+        settings={} if subject.learner else subject.learner_settings, command="byheart study",
+    )  # fmt: skip
+
+
+def _probes(subject: ClaimSubject) -> list[Probe]:
+    return list(parse.probes(subject.probes).values())
+
+
+def _engine(jobs: int, threads: int) -> Engine:
+    if jobs == 1:
+        return Inline()
+    from byheart.engines.pool import Pool
+
+    return Pool(jobs, threads)
+
+
+def _studied(
+    key: str, words: ClaimSubject, session: Session, tell: Say
+) -> tuple[StudiedSubject, Mapping[str, Answer]]:
+    """One subject drawn, trained and measured."""
+    drawn = session.drawn()
+    if session.subject.learner is None:
+        learner = default_learner(drawn.n, session.subject.share, words.learner_settings, drawn.output.kind)
+        session.subject = replace(session.subject, learner=learner)
+    says = words.says or key
+    answers = session.answers(session.trial(), lambda made, todo: tell(f"{says}: {announced(made, todo)}"))
+    subject = StudiedSubject(
+        name=key,
+        says=says,
+        dose=words.dose,
+        about=_about(words, session, drawn, answers),
+        noun=drawn.output.noun,
+        steps={step.about["probe"]["name"]: step.key for step in answers.plan.measure},
+        findings={name: _plain(answer) for name, answer in answers.findings.items()},
+    )
+    return subject, answers.findings
+
+
+def _about(words: ClaimSubject, session: Session, drawn: Drawn, answers: Answers) -> dict[str, str | int | float]:
+    """What was trained on what, for how long: words and figures."""
+    subject = session.subject
+    data = load_data(answers.plan.draw.key, session.ledger)
+    left_out = {*LOCAL, "name"}  # the title says it
+    settings = {name: _said(value) for name, value in subject.learner.settings().items() if name not in left_out}
+    made: dict[str, str | int | float] = {
+        "data": str(data.about.get("title", subject.task.name)),
+        "n": drawn.n,
+        "new": drawn.n_test,
+        "learner": subject.learner.title(data),
+        **settings,
+        "members": subject.members,
+        "share": subject.share,
+        "seed": subject.seed,
+    }
+    if words.flip:
+        made["labels redrawn"] = words.flip
+    for lever in subject.levers:
+        made[f"lever {lever.name}"] = _said(next(iter(lever.model_dump().values())))
+    if (parameters := _parameters(session, answers)) is not None:
+        made["parameters"] = parameters
+    return {**made, **{f"CPU seconds, {what}": round(spent, 1) for what, spent in answers.cpu_seconds.items()}}
+
+
+def _said(value: Any) -> str | int | float:
+    return value if isinstance(value, str | int | float) else str(value)
+
+
+def _parameters(session: Session, answers: Answers) -> int | None:
+    for step in answers.plan.train:
+        found = session.ledger.get(step.key)
+        if isinstance(found, Result) and found.document["about"].get("parameters") is not None:
+            return int(found.document["about"]["parameters"])
+    return None
+
+
+def _plain(answer: Answer) -> dict[str, Any]:
+    """An answer without examples and the balance: quantities, words and charts are the evidence."""
+    if isinstance(answer, Finding):
+        answer = answer.model_copy(update={"exhibits": (), "balance": None})
+    return answer.model_dump(mode="json")

@@ -1,0 +1,115 @@
+"""`byheart study`: the field's claims, and what comes out of one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from byheart.cli.audits import Device, Jobs, Quiet, must_be_writable
+
+if TYPE_CHECKING:
+    from byheart.records.studied import Outcome, Reading, Studied
+
+Name = Annotated[str, typer.Argument(metavar="[NAME]", help="A claim, or a claim file (.toml). Nothing: lists them.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder of the page and the ledger.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def study(
+    name: Name = "",
+    jobs: Jobs = "auto",
+    device: Device = "auto",
+    out: Out = Path("byheart-study"),
+    json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Ask whether a claim of the field holds here; without a name, list the claims."""
+    if not name:
+        return list_claims(json)
+    from byheart.auditing.claims import claim_named
+
+    called, claim = claim_named(name)
+    from byheart.auditing.studies import page_of, prepared
+    from byheart.auditing.studies import study as studied
+    from byheart.auditing.words import jobs_from
+    from byheart.cli.progress import Progress
+    from byheart.cli.summary import print_json, print_lines
+    from byheart.errors import StepFailed
+
+    workers = jobs_from(jobs)
+    prepared(claim, device)  # a wrong word is said before a folder is made
+    must_be_writable(out)
+    with Progress(quiet) as progress:
+        found = studied(
+            called, claim, out, word=Path(name).name, device=device, jobs=workers, say=progress.say, progress=progress
+        )
+    page = page_of(found, out)
+    if json:
+        print_json(found.model_dump(mode="json"))
+    else:
+        print_lines("\n".join([*lines(found), f"Page  {page}"]))
+    if found.partial:
+        raise typer.Exit(StepFailed.exit_code)
+    return None
+
+
+def list_claims(json: bool = False) -> None:
+    """Print every claim with its sentence; nothing heavy is imported."""
+    from byheart.auditing.claims import listed
+    from byheart.cli.summary import print_json, print_lines
+
+    found = listed()
+    if json:
+        return print_json({"claim": found})
+    print_lines("\n".join(["claims", *(f"  {name:<14} {line}" for name, line in found.items())]))
+    return print_lines("Run one: byheart study NAME")
+
+
+def lines(found: Studied) -> list[str]:
+    """The study in about ten lines: what came out of each expectation, and what it was read from."""
+    made = [f"byheart study · {found.study} · {found.cited()}"]
+    made.append(f"  {found.claim}")
+    for outcome in found.outcomes:
+        made.append(f"  {outcome.outcome:<9} {outcome.says}")
+        made.append(f"            {told(outcome)}")
+    made += [f"  failed    {subject.says}: {subject.failed}" for subject in found.subjects if subject.failed]
+    made.append(f"  {found.tally()}")
+    return made
+
+
+def told(outcome: Outcome) -> str:
+    """The figures of an outcome in one line, or why there is none.
+
+    The null and n stand once where they are the same for all readings.
+    """
+    from byheart.records.figures import interval_text, value_text
+
+    several = len({reading.subject for reading in outcome.readings}) > 1
+    ends = [_behind(one) for one in outcome.readings if one.quantity]
+    alike = len(set(ends)) == 1
+    said = [_reading(one, several) + ("" if alike else f" ({_behind(one)})") for one in outcome.readings if one.quantity]
+    gaps = [f"{value_text(one)} {interval_text(one)}" for one in outcome.differences]
+    figures = ", ".join(said) + (f" ({ends[0]})" if said and alike else "")
+    parts = [figures, f"{outcome.judged}{'s' if len(gaps) > 1 else ''} {', '.join(gaps)}" if gaps else "", outcome.reason]
+    return "; ".join(part for part in parts if part)
+
+
+def _reading(reading: Reading, several: bool) -> str:
+    from byheart.records.figures import interval_text, value_text
+
+    if reading.quantity is None:
+        return reading.reason
+    name = reading.says if several and reading.dose is not None else reading.called
+    return f"{name} {value_text(reading.quantity)} {interval_text(reading.quantity)}"
+
+
+def _behind(reading: Reading) -> str:
+    """The null and n of a reading."""
+    from byheart.records.figures import count, null_text
+
+    if reading.quantity is None:
+        return ""
+    null = f"null {null_text(reading.quantity)}" if reading.quantity.null is not None else "no null"
+    return f"{null}, n {count(reading.quantity.n)}"

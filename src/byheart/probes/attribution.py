@@ -1,0 +1,160 @@
+"""Attribution: what credit and effect share. Who was asked, the check against retrained models, and who is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from byheart.learners.attributed import Questions
+from byheart.learners.run import Run
+from byheart.maths.ranking import DatamodelScore, datamodel_score
+from byheart.maths.resampling import Interval, percentiles
+from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.records.figures import DASH, number
+from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, NotApplicable
+
+DRAWS = 1000
+FEWEST_MEMBERS = 16  # a rank correlation over fewer retrained models says nothing
+SHOWN_QUERIES, SHOWN_FOR, SHOWN_AGAINST = 3, 7, 4
+
+
+def need(subject: Subject, questions: Questions) -> Need:
+    """The one model trained on everything, recorded and asked."""
+    return Need(members=1, share=1.0, checkpoints=(subject.checkpoints()[-1],), questions=questions)
+
+
+def why_not(subject: Subject) -> str:
+    """Why a subject's training cannot be recorded; empty if it can."""
+    if not subject.learner.fleet:
+        return f"Its training is not made of steps that our loop could record ({subject.learner.name})."
+    return ""
+
+
+def not_asked(probe: Probe) -> NotApplicable:
+    """The answer of a probe on request that nobody asked for."""
+    return probe.not_applicable("Only on request, for its cost.", f"Ask for it: --also {probe.name}.")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The q predictions asked about: rows of the views, and the answers as `learners.attributed` names them."""
+
+    run: Run
+    test: np.ndarray
+    train: np.ndarray
+
+    @classmethod
+    def of(cls, bank: Bank, run: Run) -> Asked:
+        """The rows by the ids that the run was asked about."""
+        return cls(run, *(_rows(bank, view, (run.attribution or {}).get(f"{view}_ids")) for view in ("test", "train")))
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return np.asarray((self.run.attribution or {})[name], np.float64)
+
+    def __contains__(self, name: str) -> bool:
+        return name in (self.run.attribution or {})
+
+    def of_test(self, name: str) -> np.ndarray:
+        """The answers about new examples (q_test, ...)."""
+        return self[name][: len(self.test)]
+
+    def of_train(self, name: str) -> np.ndarray:
+        """The answers about training examples (q_train, ...)."""
+        return self[name][len(self.test) :]
+
+
+def _rows(bank: Bank, view: str, ids: np.ndarray | None) -> np.ndarray:
+    if ids is None:
+        return np.zeros(0, int)
+    place = {int(ident): row for row, ident in enumerate(bank.data.views[view].ids)}
+    return np.array([place[int(ident)] for ident in ids], int)
+
+
+def own_share(scores: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """(q,) |score| of a training example for itself over the sum of all, 0 where nothing was learned."""
+    total = np.abs(scores).sum(1)
+    own = np.abs(scores[np.arange(len(rows)), rows])
+    return np.divide(own, total, out=np.zeros_like(own), where=total > 0)
+
+
+def drawn_mean(
+    values: np.ndarray, planted: np.ndarray, part: float, rng: np.random.Generator
+) -> tuple[float, Interval]:
+    """Mean over all training examples, from queries of which planted ones were taken more often than they are there.
+
+    mean = part mean(planted) + (1 - part) mean(others), `part` the planted share of all; the interval draws queries
+    with replacement within each of the two.
+    """
+    groups = [(part, values[planted]), (1 - part, values[~planted])]
+    groups = [(weight, kept) for weight, kept in groups if len(kept)]
+    whole = sum(weight for weight, _ in groups)
+    value = sum(weight * kept.mean() for weight, kept in groups) / whole
+    draws = sum(
+        weight * kept[rng.integers(0, len(kept), (DRAWS, len(kept)))].mean(1) for weight, kept in groups
+    )
+    return float(value), percentiles(draws / whole, 0.95)
+
+
+def mean_interval(values: np.ndarray, rng: np.random.Generator) -> tuple[float, Interval]:
+    """Mean of (q,), and its interval by drawing queries with replacement."""
+    draws = values[rng.integers(0, len(values), (DRAWS, len(values)))].mean(1)
+    return float(values.mean()), percentiles(draws, 0.95)
+
+
+def retrained(bank: Bank, rows: np.ndarray) -> np.ndarray:
+    """(m, q) what the bank's members say of new examples: margin, value, or log p of a passage in nats."""
+    kept = bank[bank.subject.bank()].views["test"]
+    if kept.margin is not None:
+        return kept.margin[-1][:, rows].astype(np.float64)
+    if bank.data.output.kind == "tokens":
+        return -kept.loss_nats[-1][:, rows].astype(np.float64)
+    return np.asarray(kept.logits)[:, rows, 0].astype(np.float64)
+
+
+def checked(bank: Bank, scores: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> DatamodelScore | None:
+    """How well do scores (q, n) foretell the bank's members? None where there are too few to say."""
+    mask = bank[bank.subject.bank()].members.mask
+    outputs = retrained(bank, rows)
+    if len(mask) < FEWEST_MEMBERS or not (np.ptp(outputs, axis=0) > 0).any():
+        return None
+    order = np.argsort(bank.data.train.ids, kind="stable")  # sums in one order, whatever that of the examples
+    return datamodel_score(scores[:, order], mask[:, order], outputs, rng, DRAWS)
+
+
+def label_of(bank: Bank, view: str, row: int) -> str:
+    """The label of an example in words; empty for passages."""
+    output, y = bank.data.output, bank.data.views[view].y[row]
+    if output.kind == "tokens":
+        return ""
+    return str(output.classes[int(y)]) if output.classes else f"{float(y):.4g}"
+
+
+def shown(bank: Bank, asked: Asked, scores: np.ndarray, word: str) -> tuple[Exhibits, ...]:
+    """A row for each of the first few new examples: itself, then those with the largest scores for and against it."""
+    rows, output = [], bank.data.output
+    by_id = np.argsort(bank.data.train.ids, kind="stable")
+    keys = (word,) if output.kind == "tokens" else (output.target, word)
+    for query, row in enumerate(asked.test[:SHOWN_QUERIES]):
+        values = scores[query]
+        order = by_id[np.argsort(-values[by_id], kind="stable")]
+        raising = [int(i) for i in order[:SHOWN_FOR] if values[i] > 0]
+        lowering = [int(i) for i in order[::-1][:SHOWN_AGAINST] if values[i] < 0]
+        label, ident = label_of(bank, "test", int(row)), int(bank.data.views["test"].ids[row])
+        said = f"new {bank.noun(1)} {ident}" + (f": {output.target} {label}" if label else "")
+        first = Exhibit(id=ident, view="test", lines=(label, DASH)[not label :], sentence=said)
+        groups = [ExhibitGroup(label="asked", shown=(first,))]
+        for title, kept in (("for it", raising), ("against it", lowering)):
+            if kept:
+                made = tuple(_training(bank, i, float(values[i]), word) for i in kept)
+                groups.append(ExhibitGroup(label=title, shown=made))
+        title = f"{word} for new {bank.noun(1)} {ident}".capitalize()
+        rows.append(Exhibits(title=title, keys=keys, groups=tuple(groups)))
+    return tuple(rows)
+
+
+def _training(bank: Bank, row: int, score: float, word: str) -> Exhibit:
+    label, ident = label_of(bank, "train", row), int(bank.data.train.ids[row])
+    said = ("+" if score > 0 else "") + number(score, 2 if abs(score) >= 0.1 else 3)
+    sentence = f"training {bank.noun(1)} {ident}" + (f": {bank.data.output.target} {label}" if label else "")
+    return Exhibit(id=ident, lines=(label, said)[not label :], sentence=f"{sentence}; {word} {said}")

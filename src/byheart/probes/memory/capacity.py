@@ -1,0 +1,172 @@
+"""How many bits of random sequences does the model hold, and how many a parameter?"""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from scipy.stats import t as student
+
+from byheart.learners.run import Run
+from byheart.maths.capacity import PUBLISHED, memorised_bits
+from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.records.chart import Axis, Chart, Line, Rule, Table
+from byheart.records.figures import bits, count, number, percent
+from byheart.records.finding import Finding, NotApplicable, Pole
+from byheart.records.quantity import Quantity
+
+MODELS = 4
+
+
+class Capacity(Probe):
+    r"""How many bits of random sequences does the model hold, and how many a parameter?
+
+    held = sum_i max(0, reference - code_i) [bits] over the training sequences, code_i the bits that the model needs
+    for sequence i, reference = length * log2(tokens): exact, for nobody can understand what is uniform. Means over
+    models trained on everything. Whether it has reached its plateau takes subjects of growing n (`byheart study
+    capacity`); one subject gives a lower bound of the capacity.
+
+    Oracle, who knows that they are random: 0 % held. Rote: 100 %. Cost: four models trained on everything. Fails
+    when: training is too short for so many sequences: a lower bound. Departs: Morris et al. train 10^6 steps on models
+    of 100,000 parameters and more. Reference: Morris et al. 2025, How much do language models memorize?, section 3.
+
+    Example:
+        >>> Capacity().chapter
+        'memory'
+    """
+
+    name: ClassVar[str] = "memory/capacity"
+    question: ClassVar[str] = "How many bits of random sequences does the model hold, and how many a parameter?"
+    reference: ClassVar[str] = "Morris et al. 2025, How much do language models memorize?, arXiv 2505.24832, section 3"
+
+    def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
+        """Models trained on everything; the best code of every sequence must be known."""
+        if not {"tokens", "oracle", "test"} <= subject.offers:
+            return self.not_applicable(
+                "It takes random sequences: elsewhere bits may be saved by understanding.",
+                "`byheart study capacity` asks it.",
+            )
+        return (models(subject),)
+
+    def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
+        """Bits held in total, as a share of all, and a parameter, each beside the same of unseen sequences."""
+        best, run = bank.data.truth.best_loss_nats, bank[models(bank.subject)]
+        if best is None:
+            return self.not_applicable("The best code of these sequences is not known."), {}
+        reference = best / float(np.log(2))
+        held, unseen = (_held(run, view, reference) for view in ("train", "test"))
+        n, p = len(bank.data.train), int(run.about["parameters"])
+        quantities = _quantities(held[-1], unseen[-1] * n / len(bank.data.views["test"]), n, n * reference, p)
+        total = quantities["bits_held"]
+        finding = Finding(
+            probe=self.name,
+            question=self.question,
+            headline="share_held",
+            says=f"held: {bits(total.value, total.interval)} of {bits(n * reference)} bits of random sequences",
+            quantities=quantities,
+            poles=(
+                Pole(name="Oracle", value=0.0, note="knows that they are random, and none of them"),
+                Pole(name="Rote", value=1.0, note="a lookup table"),
+            ),
+            body=self._body(quantities, n, reference, p) if p else (),
+            charts=(self._chart(run, held, n * reference),) if len(run.checkpoints) > 1 else (),
+            how=(
+                f"held = sum of max(0, {number(reference, 1)} \u2212 bits under the model) over {count(n)} sequences; "
+                f"mean of {len(run.members)} models trained on all of them. Interval: Student over models. Null: the "
+                "same of sequences never trained on. Who says n sequences at random still pays log2 n bits for which "
+                "one comes.",
+                "Fails when training is too short for so many sequences: a lower bound. Cost: four models.",
+            ),
+            reference=self.reference,
+        )
+        return finding, {"bits_held": np.maximum(0.0, reference - _code(run, "train", -1)).mean(0)}
+
+    def _body(self, quantities: dict[str, Quantity], n: int, reference: float, p: int) -> tuple[str, ...]:
+        each = quantities["bits_held_a_parameter"]
+        low, high = each.interval or (each.value, each.value)
+        most = 1 - float(np.log2(n)) / reference
+        return (
+            f"{number(each.value, 2)} [{number(low, 2)}, {number(high, 2)}] bits a parameter, of {count(p)}; "
+            f"Morris et al. find {PUBLISHED} where memory is full, in models of 100,000 parameters and more, trained "
+            "for 10^6 steps.",
+            f"At most {percent(most)} can be held: which of {count(n)} sequences comes is not in the model.",
+        )
+
+    def _chart(self, run: Run, held: np.ndarray, offered: float) -> Chart:
+        means = [over_models(row) for row in held]
+        x = tuple(float(epoch) for epoch in run.checkpoints)
+        return Chart(
+            title="Bits held by epoch",
+            description=f"From {count(round(means[0].value))} to {count(round(means[-1].value))} of "
+            f"{count(round(offered))} bits.",
+            x=Axis(title="epochs", format="count"),
+            y=Axis(title="bits held", format="count"),
+            lines=(
+                Line(
+                    label=f"held {count(round(means[-1].value))}", role="memorised", x=x,
+                    y=tuple(mean.value for mean in means), low=tuple(mean.low for mean in means),
+                    high=tuple(mean.high for mean in means),
+                ),
+            ),
+            rules=(Rule(axis="y", at=offered, label=f"all {count(round(offered))}"),),
+            reading="Bits saved on sequences that were trained on; all of it is memory.",
+            table=Table(
+                columns=("epoch", "bits held"),
+                rows=tuple((count(int(e)), count(round(mean.value))) for e, mean in zip(x, means)),
+            ),
+        )  # fmt: skip
+
+
+class Mean(NamedTuple):
+    """A mean over models with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def over_models(values: np.ndarray) -> Mean:
+    """The mean of some models' bits and Student's interval, cut at 0: nobody holds less than nothing.
+
+    Example:
+        >>> over_models(np.array([10.0, 10.0, 10.0]))
+        Mean(value=10.0, low=10.0, high=10.0)
+    """
+    m = len(values)
+    half = float(student.ppf(0.975, m - 1) * values.std(ddof=1) / np.sqrt(m)) if m > 1 else 0.0
+    mean = float(values.mean())
+    return Mean(mean, max(0.0, mean - half), mean + half)
+
+
+def models(subject: Subject) -> Need:
+    """A few models trained on everything."""
+    return Need(members=MODELS, share=1.0, checkpoints=subject.checkpoints())
+
+
+def _code(run: Run, view: str, checkpoint: int) -> np.ndarray:
+    """(m, n) bits of each sequence under each model."""
+    return run.views[view].loss_nats[checkpoint].astype(np.float64) / np.log(2)
+
+
+def _held(run: Run, view: str, reference: float) -> np.ndarray:
+    """(c, m) bits held of a view at each checkpoint by each model."""
+    codes = [_code(run, view, c) for c in range(len(run.checkpoints))]
+    return np.array([[memorised_bits(np.full(len(row), reference), row) for row in code] for code in codes])
+
+
+def _quantities(held: np.ndarray, unseen: np.ndarray, n: int, offered: float, p: int) -> dict[str, Quantity]:
+    mean, null, models_ = over_models(held), float(unseen.mean()), len(held)
+    over = f"mean over {models_} models; interval: Student over them"
+    units = {"bits_held": ("bits", 1.0), "share_held": ("share", offered)}
+    if p:
+        units["bits_held_a_parameter"] = ("bits/parameter", float(p))
+    made = {}
+    for name, (unit, by) in units.items():
+        high = min(1.0, mean.high / by) if unit == "share" else mean.high / by
+        interval = (mean.low / by, max(high, mean.value / by))
+        made[name] = Quantity(
+            value=mean.value / by, unit=unit, interval=interval, null=null / by, n=n,
+            how=f"bits saved on the training sequences{'' if by == 1 else f' over {number(by)}'}, {over}; null: as many "
+            f"sequences never trained on{'' if unit != 'bits/parameter' else f'; published: {PUBLISHED}'}",
+        )  # fmt: skip
+    return made

@@ -1,0 +1,307 @@
+"""Whose removal would change a prediction? Effect, held against models that were really trained without."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from byheart.learners.attributed import Questions
+from byheart.learners.members import Members
+from byheart.learners.run import Run
+from byheart.maths.counterfactual import influence
+from byheart.maths.ranking import DatamodelScore, auc, auc_interval
+from byheart.maths.resampling import Interval
+from byheart.probes.attribution import (
+    FEWEST_MEMBERS,
+    Asked,
+    checked,
+    drawn_mean,
+    mean_interval,
+    need,
+    not_asked,
+    own_share,
+    retrained,
+    shown,
+    why_not,
+)
+from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.records.chart import Axis, Chart, Mark, Table
+from byheart.records.figures import count, number, percent
+from byheart.records.finding import Finding, NotApplicable, Pole, Withheld
+from byheart.records.quantity import Quantity
+
+WORDS = {
+    "unrolled": "the derivative of the recorded training by the weight of each example",
+    "curvature": "the curvature of the loss at the end of training (EK-FAC, damping 0.1 of the mean eigenvalue)",
+    "projected": "randomly projected gradients of the one trained model (TRAK)",
+    "checkpoints": "gradients at ten checkpoints (TracInCP)",
+    "retrain": "members that saw it minus members that did not",
+}
+
+
+class Effect(Probe):
+    r"""Whose removal would change a prediction?
+
+    effect_i(x) is by how much the target of x (margin of the label; the value; log p of the passage) is higher for
+    having training example i. *Positive = having it in raises the target; leaving it out lowers it by about so much.*
+    `method`: unrolled, through the recorded training, averaged over moments of it (as a rule the best by far); retrain,
+    mean difference over the bank's members; curvature; projected and checkpoints, baselines in arbitrary units.
+
+    Every card is held against real retrainings: effect_lds, the rank correlation, over the bank's members, between the
+    summed effects of what each saw and what it says [-1 to 1]; where its interval holds 0 the card is withheld. Of a
+    training example self_effect_share = |effect_i(x_i)| / sum_j |effect_j(x_i)| [0 to 1].
+
+    Rote: 1, an example moves itself alone. Oracle: 0, nothing moves. Cost: one training, and about twice as much again
+    a prediction (unrolled). Fails when: training is rough (large steps, Adam late in training): the printed
+    correlation then falls. Reference: Hara, Nitanda and Maehara 2019, Data cleansing for models trained with SGD,
+    section 3.2; Ilyas and Engstrom 2025, MAGIC, arXiv 2504.16430; the check: Park et al. 2023, TRAK, definition 2.3.
+
+    Example:
+        >>> Effect(method="retrain").question
+        'Whose removal would change a prediction?'
+    """
+
+    name: ClassVar[str] = "memory/effect"
+    on_request: ClassVar[bool] = True
+    question: ClassVar[str] = "Whose removal would change a prediction?"
+    reference: ClassVar[str] = (
+        "Hara, Nitanda and Maehara 2019, Data cleansing for models trained with SGD, section 3.2; Ilyas and Engstrom "
+        "2025, MAGIC, arXiv 2504.16430; linear datamodeling score: Park et al. 2023, TRAK: attributing model behavior "
+        "at scale, definition 2.3"
+    )
+    asked: bool = True
+    method: Literal["unrolled", "retrain", "curvature", "projected", "checkpoints"] = "unrolled"
+    test: int = 16
+    train: int = 32
+
+    def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
+        """The bank, and but for `retrain` the recorded model."""
+        if self.method != "retrain" and (reason := why_not(subject)):
+            return self.not_applicable(reason, "Ask for --also memory/effect:method=retrain.")
+        if "test" not in subject.offers:
+            return self.not_applicable("There are no new examples.", "Give a test set.")
+        if self.method == "projected" and "classes" not in subject.offers:
+            return self.not_applicable("Projected gradients need classes.", "Try method=unrolled.")
+        if not self.asked:
+            return not_asked(self)
+        return (subject.bank(),) if self.method == "retrain" else (self._recorded(subject), subject.bank())
+
+    def _recorded(self, subject: Subject) -> Need:
+        asked = Questions(effect="" if self.method == "retrain" else self.method, test=self.test, train=self.train)
+        return need(subject, asked)
+
+    def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
+        """The effects, what they are worth, and whom they name; withheld where they foretell nothing."""
+        run = bank[bank.subject.bank()]
+        if self.method == "retrain":
+            if lacking := self.one_sided(bank, run.members.mask):
+                return lacking, {}
+            asked, lds = self._retrained(bank)
+        else:
+            asked = Asked.of(bank, bank[self._recorded(bank.subject)])
+            lds = checked(bank, asked.of_test("effect"), asked.test, self.rng(bank, "retrained"))
+        quantities = self._quantities(bank, asked, lds)
+        named = bool(asked.of_test("effect").any())  # where nothing moves nothing is named, and nothing foretold
+        foretells = lds is None or lds.interval.low > 0 or not named
+        headline = "self_effect_share" if "self_effect_share" in quantities else "effect_lds"
+        if headline not in quantities:
+            reason = f"With {len(run.members)} members nothing can be checked against retraining."
+            return self.not_applicable(reason, f"Train at least {FEWEST_MEMBERS}: --members 64."), {}
+        return Finding(
+            status="measured" if foretells else "withheld",
+            probe=self.name,
+            question=self.question,
+            headline=headline if foretells else "",
+            says=self._says(bank, headline) if foretells else "",
+            quantities=quantities,
+            poles=self._poles(headline) if foretells else (),
+            facts=(("method", WORDS[self.method]), ("checked", self._checked(bank, lds))),
+            body=self._body(bank, quantities, lds),
+            charts=() if lds is None else (_chart(bank, asked),),
+            exhibits=shown(bank, asked, asked["effect"], "effect") if foretells else (),
+            how=self._how(bank, asked),
+            reference=self.reference,
+            withheld=None if foretells else Withheld(
+                reason="the effects do not foretell what retrained models say",
+                would_do="more members may show a weak one; or another method: --also memory/effect:method=retrain",
+            ),
+        ), {}  # fmt: skip
+
+    def _retrained(self, bank: Bank) -> tuple[Asked, DatamodelScore | None]:
+        """Differences over all members; judged by those of one half on the members of the other, both ways."""
+        run = bank[bank.subject.bank()]
+        by_id = np.argsort(bank.data.views["test"].ids, kind="stable")
+        rows = by_id[self.rng(bank, "rows").permutation(len(by_id))][: self.test]
+        outputs, mask = retrained(bank, rows), run.members.mask
+        effect = influence(outputs, mask)[0].T
+        asked = Asked(_with(run, effect), rows, np.zeros(0, int))
+        half = len(mask) // 2
+        sides = (np.arange(len(mask)) < half, np.arange(len(mask)) >= half)
+        found = []
+        for fitted, judged in (sides, sides[::-1]):
+            if min(fitted.sum(), judged.sum()) < FEWEST_MEMBERS or _one_sided(mask[fitted]):
+                return asked, None
+            part = _with_members(bank, judged)
+            scores = influence(outputs[fitted], mask[fitted])[0].T
+            found.append(checked(part, scores, rows, self.rng(bank, "retrained", int(fitted[0]))))
+        if any(one is None for one in found):
+            return asked, None
+        ends = np.mean([one.interval for one in found if one], 0)
+        value = float(np.mean([one.value for one in found if one]))
+        return asked, DatamodelScore(value, Interval(float(ends[0]), float(ends[1])), float("nan"))
+
+    def _quantities(self, bank: Bank, asked: Asked, lds: DatamodelScore | None) -> dict[str, Quantity]:
+        n, m = len(bank.data.train), len(bank[bank.subject.bank()].members)
+        changed, rng, found = bank.data.truth.changed, self.rng(bank, "queries"), {}
+        if lds is not None:
+            found["effect_lds"] = Quantity(
+                value=lds.value, unit="correlation", interval=tuple(lds.interval), null=0.0, n=len(asked.test),
+                better="high",
+                how=f"linear datamodeling score: Spearman over {m} members, trained on other subsets from other seeds, "
+                f"between the summed effects of what each saw and what it says, mean over {len(asked.test)} new "
+                "predictions; interval: members and predictions drawn with replacement together; ceiling unknown, one "
+                "seed a subset; null: 0",
+            )  # fmt: skip
+        if len(asked.train):
+            planted = np.zeros(len(asked.train), bool) if changed is None else changed[asked.train]
+            part = 0.0 if changed is None else float(changed.mean())
+            own = own_share(asked.of_train("effect"), asked.train)
+            for name, (value, ends), size, null, what in (
+                ("self_effect_share", drawn_mean(own, planted, part, rng), len(own), 1 / n, "1/n, all alike"),
+                (
+                    "self_effect_share_redrawn",
+                    mean_interval(own[planted], rng) if planted.any() else (0.0, Interval(0.0, 0.0)),
+                    int(planted.sum()), None, "that of all",
+                ),
+            ):  # fmt: skip
+                if size:
+                    null = found["self_effect_share"].value if null is None else null
+                    found[name] = Quantity(
+                        value=value, unit="share", interval=tuple(ends), null=null, n=size, speaks_of="run",
+                        how="|effect of the example on itself| over the sum of all |effects| on it, mean over "
+                        f"predictions; interval: predictions drawn with replacement; null: {what}",
+                    )  # fmt: skip
+        if changed is not None and changed.any() and not changed.all():
+            harm = -asked.of_test("effect").mean(0)
+            found["redrawn_harm_auc"] = Quantity(
+                value=auc(harm, changed), unit="auc", interval=tuple(auc_interval(harm, changed, rng)), null=0.5, n=n,
+                better="high", speaks_of="run",
+                how=f"AUC of the mean lowering effect on {len(asked.test)} new predictions for the labels we redrew; "
+                "interval: examples of both kinds drawn with replacement; null: 0.5",
+            )  # fmt: skip
+        return found
+
+    def _says(self, bank: Bank, headline: str) -> str:
+        if headline == "effect_lds":
+            return "rank correlation of the effects with real retrainings"
+        one = bank.noun(1)
+        return f"of all that would move what is said of a training {one} is that {one} itself"
+
+    def _poles(self, headline: str) -> tuple[Pole, ...]:
+        return (Pole(name="Oracle", value=0.0), Pole(name="Rote", value=1.0)) if headline != "effect_lds" else ()
+
+    def _checked(self, bank: Bank, lds: DatamodelScore | None) -> str:
+        m = len(bank[bank.subject.bank()].members)
+        if lds is None:
+            return f"not checked: {m} members are too few, or all say the same; {FEWEST_MEMBERS} and more can tell"
+        low, high = (number(end, 2) for end in lds.interval)
+        return (
+            f"rank correlation with {m} real retrainings {number(lds.value, 2)} [{low}, {high}]; 0 foretells nothing, "
+            "the ceiling is not known with one seed a subset"
+        )
+
+    def _body(self, bank: Bank, quantities: dict[str, Quantity], lds: DatamodelScore | None) -> tuple[str, ...]:
+        sentences = ["Positive: having it in raises the prediction; leaving it out lowers it by about so much."]
+        if self.method in ("projected", "checkpoints"):
+            sentences = ["Positive: having the example in raises the prediction. The size has no unit: read the order."]
+        if lds is None:
+            sentences.append(f"Not checked against retraining: that takes {FEWEST_MEMBERS} members or more.")
+        elif lds.interval.low > 0:
+            low, high = (number(end, 2) for end in lds.interval)
+            sentences.append(
+                f"Checked: these effects rank what models trained on other subsets say with a correlation of "
+                f"{number(lds.value, 2)} [{low}, {high}]."
+            )
+        if (redrawn := quantities.get("self_effect_share_redrawn")) and redrawn.interval:
+            low, high = (number(100 * end, 1) for end in redrawn.interval)
+            sentences.append(f"Labels we redrew rest on themselves by {percent(redrawn.value)} [{low}, {high}].")
+        if harm := quantities.get("redrawn_harm_auc"):
+            sentences.append(
+                f"Sorted by how much they lower new predictions, labels we redrew stand out with AUC "
+                f"{number(harm.value, 2)} (0.5 is a guess)."
+            )
+        return tuple(sentences)
+
+    def _how(self, bank: Bank, asked: Asked) -> tuple[str, ...]:
+        about = dict(asked.run.about.get("attribution", {}))
+        unit = {"classes": "nats of log odds of the label", "values": f"units of {bank.data.output.target}"}
+        how = f"Method {self.method}: {WORDS[self.method]}, in {unit.get(bank.data.output.kind, 'nats of log p')}."
+        if self.method == "unrolled":
+            curved = "Gauss-Newton products" if about["hessian"] == "gauss-newton" else "exact Hessian products"
+            how += (
+                f" {count(about['steps'])} steps, taken back one by one with {curved}; the target is its mean over "
+                f"{about['moments'] or 1} moments of the last two thirds of training, which foretells other runs "
+                "better than its end alone."
+            )
+        if said := about.get("said"):
+            how += f" {said}."
+        return (
+            how,
+            "Checked on this audit's own members, each trained on another random subset from another seed: the summed "
+            "effects of what a member saw, against what it says, by rank. Where the interval holds 0 nothing is named.",
+            "Effect is not credit: credit adds up to the prediction, effect says what would change it. Oracle 0, Rote "
+            "1. Fails when training is rough: the correlation then falls.",
+        )
+
+
+def _with(run: Run, effect: np.ndarray) -> Run:
+    return replace(run, attribution={"effect": effect})
+
+
+def _one_sided(mask: np.ndarray) -> bool:
+    return bool((mask.all(0) | ~mask.any(0)).any())
+
+
+def _with_members(bank: Bank, kept: np.ndarray) -> Bank:
+    """The bank with some of its members alone."""
+    key = bank.subject.bank().key()
+    run = bank.runs[key]
+    views = {
+        name: replace(
+            view,
+            loss_nats=view.loss_nats[:, kept],
+            margin=None if view.margin is None else view.margin[:, kept],
+            logits=None if view.logits is None else view.logits[kept],
+        )
+        for name, view in run.views.items()
+    }
+    part = replace(run, members=Members(run.members.seeds[kept], run.members.mask[kept]), views=views)
+    return replace(bank, runs={**bank.runs, key: part})
+
+
+def _chart(bank: Bank, asked: Asked) -> Chart:
+    """One new prediction: what the effects foretell for each member, and what it says."""
+    mask = bank[bank.subject.bank()].members.mask
+    outputs, scores = retrained(bank, asked.test), asked.of_test("effect")
+    varied = np.ptp(outputs, axis=0) > 0
+    query = int(np.argmax(varied))
+    foretold = mask @ scores[query] - mask.mean(0) @ scores[query]
+    said = outputs[:, query]
+    ident = int(bank.data.views["test"].ids[asked.test[query]])
+    unit = {"classes": "margin, nats", "values": bank.data.output.target}.get(bank.data.output.kind, "log p, nats")
+    rows = tuple(
+        (str(j), number(float(foretold[j]), 3), number(float(said[j]), 3)) for j in np.argsort(-foretold)[:12]
+    )
+    return Chart(
+        title=f"New {bank.noun(1)} {ident}: foretold and retrained",
+        description=f"{len(mask)} members: what the effects of the examples each saw add up to, against what it says.",
+        x=Axis(title="foretold, against the average member"),
+        y=Axis(title=f"what the member says ({unit})"),
+        marks=tuple(Mark(x=float(a), y=float(b)) for a, b in zip(foretold, said)),
+        reading=f"Each dot is a model trained on another subset, and what it says of new {bank.noun(1)} {ident}. The "
+        "higher the dots to the "
+        "right, the better the effects foretell retraining; a cloud without slope means they do not.",
+        table=Table(columns=("member", "foretold", "it says"), rows=rows),
+    )

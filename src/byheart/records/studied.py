@@ -1,0 +1,97 @@
+"""Studied: what came out of a claim, expectation by expectation, with the findings that it rests on."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from byheart.records.claim import Source
+from byheart.records.quantity import Quantity
+from byheart.records.spec import Record
+
+Result = Literal["held", "not held", "withheld"]
+
+
+class Reading(Record):
+    """A quantity of one subject as it was measured, or why there is none."""
+
+    subject: str
+    says: str
+    path: str
+    called: str
+    dose: float | None = None
+    quantity: Quantity | None = None
+    reason: str = ""
+
+
+class Outcome(Record):
+    """One expectation judged.
+
+    Attributes:
+        says: what was expected.
+        outcome: `held`, `not held`, or `withheld` where the interval allows both, or where there is no number.
+        rule: what was compared, in words.
+        readings: what it was read from.
+        differences: what was judged where two quantities are compared: a step of a trend, each beside its interval.
+        judged: what those are called, `difference` or `slope`.
+        reason: why it is withheld.
+    """
+
+    says: str
+    outcome: Result
+    rule: str
+    readings: tuple[Reading, ...]
+    differences: tuple[Quantity, ...] = ()
+    judged: Literal["difference", "slope"] = "difference"
+    reason: str = ""
+
+
+class StudiedSubject(Record):
+    """A subject as it was trained and measured, in words and figures; `failed` says why it was not."""
+
+    name: str
+    says: str
+    dose: float | None
+    about: dict[str, str | int | float]
+    noun: tuple[str, str] = ("example", "examples")
+    steps: dict[str, str] = {}
+    findings: dict[str, dict[str, Any]] = {}
+    failed: str = ""
+
+
+class Studied(Record):
+    """A study that is done; the page, the lines and `--json` are made from it alone."""
+
+    schema_version: int = 1
+    study: str
+    claim: str
+    source: tuple[Source, ...]
+    note: str
+    dose: str
+    outcomes: tuple[Outcome, ...]
+    subjects: tuple[StudiedSubject, ...]
+    provenance: dict[str, Any]
+
+    def cited(self) -> str:
+        """Its sources in short: first author and year.
+
+        Example: `Morris et al. 2025; Domingos 2020`.
+        """
+        return "; ".join(f"{one.short} {one.year}" for one in self.source)
+
+    @property
+    def partial(self) -> bool:
+        """Whether a subject or a probe failed."""
+        return any(
+            subject.failed or any(one["status"] == "failed" for one in subject.findings.values())
+            for subject in self.subjects
+        )
+
+    def tally(self) -> str:
+        """How many expectations held, did not, or are withheld.
+
+        Example: `2 of 3 expectations held, 1 withheld`.
+        """
+        outcomes = [one.outcome for one in self.outcomes]
+        of = f"{outcomes.count('held')} of {len(outcomes)} expectations held"
+        rest = [f"{outcomes.count(word)} {word}" for word in ("not held", "withheld") if word in outcomes]
+        return ", ".join([of, *rest])

@@ -1,0 +1,156 @@
+"""The page of a study: what the field says, what came out, and the evidence; same study, same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from markupsafe import Markup
+
+from byheart.records.chart import Axis, Chart, Line, Rule, Table
+from byheart.records.figures import count, interval_text, null_text, value_text
+from byheart.records.finding import answer_from
+from byheart.records.studied import Outcome, Reading, Studied, StudiedSubject
+from byheart.report.cards import card, hue
+from byheart.report.charts import pictures
+from byheart.report.page import embedded, styled
+from byheart.report.prose import cleaned, sentence, slug
+from byheart.report.strip import WHO
+
+TAGS = {"held": "passed", "not held": "issue", "withheld": "withheld"}
+RULE = (
+    "Held: the whole 95 % interval lies on the expected side. Not held: none of it does. Withheld: the interval holds "
+    "the threshold, or there is no number. A difference runs from the low end of the one less the high end of the "
+    "other to the reverse, the widest that any dependence between the two allows: subjects share examples and seeds."
+)
+
+
+def render_study(found: Studied) -> str:
+    """The HTML page of one study."""
+    document = cleaned(found.model_dump(mode="json"))
+    kept = Studied.model_validate(document)
+    data = embedded(document)
+    return styled(
+        "study.html",
+        found=_said(kept),
+        outcomes=[_outcome(one) for one in kept.outcomes],
+        trends=[_trend(kept, one) for one in kept.outcomes if _drawn(one)],
+        subjects=[_subject(one) for one in kept.subjects],
+        data=Markup(data),
+        digest=hashlib.sha256(data.encode()).hexdigest(),
+    )
+
+
+def _said(found: Studied) -> dict[str, Any]:
+    versions = "; ".join(f"{name} {value}" for name, value in found.provenance["versions"].items())
+    threads = found.provenance["threads"]
+    return {
+        "title": f"byheart: study {found.study}",
+        "study": found.study,
+        "claim": sentence(found.claim),
+        "tally": sentence(found.tally()),
+        "rule": RULE,
+        "sources": [f"{one.author} {one.year}, {one.title}" for one in found.source],
+        "note": sentence(found.note),
+        "command": found.provenance["command"],
+        "facts": [
+            ("versions", versions),
+            ("machine", f"{found.provenance['device']}, {threads} thread{'s' if threads != 1 else ''} a worker"),
+            ("level", found.provenance["level"]),
+        ],
+    }
+
+
+def _outcome(one: Outcome) -> dict[str, Any]:
+    several = len({reading.subject for reading in one.readings}) > 1
+    return {
+        "tag": TAGS[one.outcome],
+        "outcome": one.outcome,
+        "says": sentence(one.says),
+        "rule": sentence(one.rule),
+        "reason": sentence(one.reason),
+        "figures": [_figure(reading, several) for reading in one.readings],
+        "judged": one.judged + ("s" if len(one.differences) > 1 else ""),
+        "differences": [f"{value_text(gap)} {interval_text(gap)}" for gap in one.differences],
+    }
+
+
+def _figure(reading: Reading, several: bool) -> str:
+    """A reading in one clause: name, value, interval, null, n, and what it speaks of; or why there is none."""
+    quantity = reading.quantity
+    if quantity is None:
+        return reading.reason
+    name = reading.called
+    null = f"null {null_text(quantity)}" if quantity.null is not None else "no null"
+    whose = f"{reading.says}: " if several else ""
+    return (
+        f"{whose}{name} {value_text(quantity)} {interval_text(quantity)}, {null}, n {count(quantity.n)}, "
+        f"{WHO[quantity.speaks_of]}"
+    )
+
+
+def _drawn(one: Outcome) -> bool:
+    measured = [reading for reading in one.readings if reading.quantity and reading.dose is not None]
+    return len(measured) >= 2 and len(measured) == len(one.readings)
+
+
+def _trend(found: Studied, one: Outcome) -> dict[str, Any]:
+    """The quantity of a trend over the dose, with its band and its null."""
+    rows = [(reading.dose, reading.quantity) for reading in one.readings]
+    points = [(dose, quantity) for dose, quantity in rows if dose is not None and quantity is not None]
+    name = one.readings[0].path.rpartition("/")[2]
+    label, last = one.readings[0].called, points[-1][1]
+    ends = [quantity.interval or (quantity.value, quantity.value) for _, quantity in points]
+    nulls = {quantity.null for _, quantity in points}
+    null = next(iter(nulls)) if len(nulls) == 1 else None
+    doses = tuple(dose for dose, _ in points)
+    shares = last.unit in {"share", "accuracy"}
+    chart = Chart(
+        title=f"{label} by {found.dose or 'dose'}",
+        description=f"From {value_text(points[0][1])} to {value_text(last)}.",
+        x=Axis(title=found.dose or "dose", ticks=doses, format="count" if max(doses) > 100 else "number"),
+        y=Axis(title=f"{label}{'' if shares else f' ({last.unit})'}", format="percent" if shares else "number"),
+        lines=(
+            Line(
+                label=value_text(last), role=hue(name), x=doses, y=tuple(quantity.value for _, quantity in points),
+                low=tuple(low for low, _ in ends), high=tuple(high for _, high in ends), markers=True,
+            ),
+        ),
+        rules=() if null is None else (Rule(axis="y", at=null, label=f"null {null_text(last)}"),),
+        reading="Each dot is a subject of its own, the band its 95 % interval.",
+        table=Table(
+            columns=(found.dose or "dose", "value", "interval", "null", "n"),
+            rows=tuple(
+                (f"{dose:g}", value_text(quantity), interval_text(quantity), null_text(quantity), count(quantity.n))
+                for dose, quantity in points
+            ),
+        ),
+    )  # fmt: skip
+    wide, narrow = pictures(chart)
+    return {"says": sentence(one.says), "wide": wide, "narrow": narrow, "reading": chart.reading, "table": chart.table}
+
+
+def _subject(one: StudiedSubject) -> dict[str, Any]:
+    noun = {"noun": one.noun[0], "nouns": one.noun[1]}
+    cards = []
+    for name, finding in one.findings.items():
+        made = card(noun, answer_from(finding), {})
+        cards.append({**made, "id": slug(f"{one.name}-{name}")})
+    about = [_word(name, value, one.noun) for name, value in one.about.items()]
+    return {
+        "id": f"subject-{slug(one.name)}",
+        "title": one.says[:1].upper() + one.says[1:],
+        "about": "; ".join(about),
+        "failed": one.failed,
+        "cards": cards,
+    }
+
+
+def _word(name: str, value: str | int | float, noun: tuple[str, str]) -> str:
+    """One figure of a subject in words."""
+    if name == "n":
+        return f"{count(int(value))} training {noun[1]}"
+    if name in {"data", "learner"}:
+        return str(value)
+    text = f"{value:g}" if isinstance(value, float) else count(value) if isinstance(value, int) else value
+    return f"{name} {text}".replace("_", " ")

@@ -1,0 +1,185 @@
+"""A picture file read as the training pictures are laid out: same shape, same scale, nothing scaled or guessed."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+
+from byheart.errors import InputRefused
+from byheart.tasks.data import Data
+from byheart.tasks.pictures import picture
+from byheart.tasks.png import SIGNATURE, Damaged, Unusual, read_png
+
+LUMA = np.array([0.299, 0.587, 0.114])
+BRIGHT = 0.5  # of white: a border above it is a bright background
+FEW = 0.01  # of the training pictures that are like it; below that the reader is told
+
+
+def picture_like(path: Path, data: Data) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The picture in a file as one training example would hold it, and what a reader must know of it.
+
+    Grey goes to colour by repeating it; colour to grey by 0.299 R + 0.587 G + 0.114 B, which is said. 0 to 255
+    becomes the scale of the training data (0 to 1, unless those are bytes). A picture of another size is refused: how
+    the training pictures were cut and scaled is not known here.
+
+    Args:
+        path: a PNG; JPEG and others where Pillow is installed.
+        data: of pictures.
+
+    Returns:
+        x in the shape and type of `data.train.x[0]`, and notes.
+
+    Raises:
+        InputRefused: data that are not pictures; no such file, damaged, of a kind that is not read, transparent, or
+            of another size.
+
+    Cost: reading the file, one pass over the training pictures.
+
+    Fails when: training pictures were made by other steps than scaling (contrast, cropping): do the same to the file.
+
+    Reference: ITU-R BT.601 for the weights of grey.
+
+    Example:
+        >>> picture_like(Path("no.png"), _two_pictures())
+        Traceback (most recent call last):
+        byheart.errors.InputRefused: expected a picture file at no.png, got No such file or directory. Check the path.
+    """
+    if data.output.show not in ("image", "photograph"):
+        what = data.about.get("title", "these data")
+        raise InputRefused(
+            expected="data of pictures for an image file",
+            came=f"{what}, which is not pictures",
+            do="Ask with --test, --example or --text.",
+        )
+    pixels = _opaque(read_pixels(path), path)
+    train = data.train.x
+    like = picture(train[0])
+    if pixels.shape[:2] != like.shape[:2]:
+        raise InputRefused(
+            expected=f"a picture of {like.shape[1]} x {like.shape[0]} pixels, as in training",
+            came=f"{pixels.shape[1]} x {pixels.shape[0]} in {path.name}",
+            do="Cut and scale it as the training pictures were.",
+        )
+    made, notes = _channels(pixels, 1 if like.ndim == 2 else 3)
+    top = 255.0 if float(train.max()) <= 1 else 1.0
+    values = made / top
+    if train.dtype.kind in "ui":
+        values = np.rint(values)
+    x = _laid_out(values, train.shape[1:]).astype(train.dtype)
+    return x, (*notes, *_unlike(values * top / 255, data))
+
+
+def read_pixels(path: Path) -> np.ndarray:
+    """The pixels of a picture file, uint8 (h, w, c); PNG by ourselves, others by Pillow where it is installed.
+
+    Raises:
+        InputRefused: no such file, damaged, or of a kind that cannot be read here.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputRefused(
+            expected=f"a picture file at {path}", came=error.strerror or "an error", do="Check the path."
+        ) from None
+    if content.startswith(SIGNATURE):
+        try:
+            return read_png(content)
+        except Damaged as error:
+            raise InputRefused(
+                expected="a whole PNG file", came=f"{error} in {path.name}", do="Save it again."
+            ) from None
+        except Unusual as error:
+            return _by_pillow(content, path, f"a PNG of {error}")
+    return _by_pillow(content, path, f"{path.name}, which is no PNG")
+
+
+def _by_pillow(content: bytes, path: Path, what: str) -> np.ndarray:
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ImportError:
+        raise InputRefused(
+            expected="a PNG of 8 bits, not interlaced", came=what,
+            do='Save it as one, or install Pillow: pip install "byheart[images]".',
+        ) from None  # fmt: skip
+    try:
+        with Image.open(io.BytesIO(content)) as opened:
+            if opened.mode[:1] in {"I", "F"}:  # more than 8 bits: how they map to bytes is not known
+                raise InputRefused(
+                    expected="a picture of 8 bits", came=f"more of them in {path.name}", do="Save it with 8 bits."
+                )
+            alpha = "A" in opened.getbands() or "transparency" in opened.info
+            grey = opened.mode in {"1", "L", "LA"}
+            mode = ("LA" if alpha else "L") if grey else ("RGBA" if alpha else "RGB")
+            pixels = np.asarray(opened.convert(mode), np.uint8)
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputRefused(
+            expected="a picture file", came=f"{path.name}: {str(error).splitlines()[0]}", do="Save it again as PNG."
+        ) from None
+    return pixels if pixels.ndim == 3 else pixels[..., None]
+
+
+def _opaque(pixels: np.ndarray, path: Path) -> np.ndarray:
+    """(h, w, 1 or 3), without an alpha that says nothing."""
+    if pixels.shape[2] in (1, 3):
+        return pixels
+    if (pixels[..., -1] != 255).any():
+        raise InputRefused(
+            expected="a picture without transparent parts",
+            came=f"some in {path.name}",
+            do="Lay it on the background that the training pictures have, and save it without transparency.",
+        )
+    return pixels[..., :-1]
+
+
+def _channels(pixels: np.ndarray, wanted: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """(h, w) or (h, w, 3) float64, 0 to 255."""
+    values = pixels.astype(np.float64)
+    if wanted == 3:
+        return np.broadcast_to(values, (*values.shape[:2], 3)), ()
+    if values.shape[2] == 1 or (pixels == pixels[..., :1]).all():
+        return values[..., 0], ()
+    return values @ LUMA, ("The picture is in colour and was made grey by 0.299 R + 0.587 G + 0.114 B.",)
+
+
+def _laid_out(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """(h, w) or (h, w, 3) as the training pictures lie, channels first or last."""
+    if values.ndim == 3 and shape[2] != 3:
+        values = np.moveaxis(values, -1, 0)
+    return np.ascontiguousarray(values).reshape(shape)
+
+
+def _unlike(values: np.ndarray, data: Data) -> tuple[str, ...]:
+    """What is said of a picture (0 to 1) whose brightness or background hardly any training picture has."""
+    known = np.stack([picture(x) for x in data.train.x]).astype(np.float64)
+    known = known / (1.0 if known.max() <= 1 else 255.0)
+    nouns, n = data.output.noun[1], len(known)
+    bright, borders = _border(values) > BRIGHT, np.array([_border(one) for one in known]) > BRIGHT
+    alike = float((borders == bright).mean())
+    if alike < FEW:
+        return (
+            f"Its border is {'bright' if bright else 'dark'}; that of {100 * (1 - alike):.0f} % of the {n:,} training "
+            f"{nouns} is {'dark' if bright else 'bright'}. Is the background inverted?",
+        )
+    means = known.reshape(n, -1).mean(1)
+    if not means.min() <= values.mean() <= means.max():
+        return (
+            f"Its mean brightness, {values.mean():.2f} of white, is outside that of all {n:,} training {nouns}, "
+            f"{means.min():.2f} to {means.max():.2f}.",
+        )
+    return ()
+
+
+def _border(values: np.ndarray) -> float:
+    """Median brightness of the outermost pixels."""
+    grey = values if values.ndim == 2 else values.mean(2)
+    return float(np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])))
+
+
+def _two_pictures() -> Data:
+    """Two pictures of 6 x 6 pixels, for the example above."""
+    from byheart.tasks.data import Examples, Output, Truth
+
+    train = Examples(np.arange(2), np.zeros((2, 6, 6), np.float32), np.array([0, 1]))
+    return Data((train,), {"train": train}, Output("classes", 2, ("0", "1"), show="image"), Truth(), {})

@@ -1,0 +1,196 @@
+"""Did it come out as the field says? One expectation of a claim, judged by intervals alone.
+
+Above t: held where the whole interval lies above t, not held where none of it does, withheld where it holds t.
+Near t: held where the whole interval lies within the margin, not held where none of it does. Two quantities: the
+interval of a - b is [low a - high b, high a - low b], the widest that any dependence between the two allows (the
+examples, subsets and seeds of two subjects are mostly the same), so it is held only where the two intervals do not
+meet. A trend is held where every step is, not held where one step is not. No interval, no number: withheld.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Literal
+
+from byheart.records.claim import NULL, Claim, Expectation, probe_of
+from byheart.records.figures import amount
+from byheart.records.finding import Answer, Finding
+from byheart.records.quantity import Quantity, Unit
+from byheart.records.studied import Outcome, Reading, Result
+
+Interval = tuple[float, float]
+WIDEST = (
+    "interval: low end of the one less high end of the other and the reverse, the widest that any dependence allows; "
+    "null: 0"
+)
+_IN_POINTS = {"share", "accuracy"}
+
+
+def above(interval: Interval, threshold: float) -> Result:
+    """Is all of the interval above the threshold?
+
+    Example:
+        >>> above((0.2, 0.3), 0.1), above((0.0, 0.1), 0.1), above((0.0, 0.3), 0.1)
+        ('held', 'not held', 'withheld')
+    """
+    low, high = interval
+    return "held" if low > threshold else "not held" if high <= threshold else "withheld"
+
+
+def below(interval: Interval, threshold: float) -> Result:
+    """Is all of the interval below the threshold?
+
+    Example:
+        >>> below((0.2, 0.3), 0.4), below((0.4, 0.5), 0.4), below((0.3, 0.5), 0.4)
+        ('held', 'not held', 'withheld')
+    """
+    low, high = interval
+    return above((-high, -low), -threshold)
+
+
+def near(interval: Interval, target: float, within: float) -> Result:
+    """Is all of the interval within a margin of the target? An interval that merely holds the target is not near it.
+
+    Example:
+        >>> near((3.5, 3.7), 3.6, 0.2), near((1.9, 2.0), 3.6, 0.2), near((3.0, 4.0), 3.6, 0.2)
+        ('held', 'not held', 'withheld')
+    """
+    low, high = interval
+    if target - within <= low and high <= target + within:
+        return "held"
+    return "not held" if high < target - within or low > target + within else "withheld"
+
+
+def difference(a: Quantity, b: Quantity) -> Quantity:
+    """a - b with the widest interval that any dependence between them allows.
+
+    Example:
+        >>> made = Quantity(value=0.6, unit="correlation", interval=(0.5, 0.7), null=0, n=9, how="x")
+        >>> found = difference(made, made.model_copy(update={"value": 0.25, "interval": (0.125, 0.375)}))
+        >>> found.value, found.interval
+        (0.35, (0.125, 0.575))
+    """
+    (a_low, a_high), (b_low, b_high) = _ends(a), _ends(b)
+    unit: Unit = "points" if a.unit in _IN_POINTS else a.unit
+    return Quantity(
+        value=a.value - b.value, unit=unit, interval=(a_low - b_high, a_high - b_low), null=0.0, n=min(a.n, b.n),
+        how=WIDEST, speaks_of=a.speaks_of,
+    )  # fmt: skip
+
+
+def _ends(quantity: Quantity) -> Interval:
+    return quantity.interval or (float("-inf"), float("inf"))
+
+
+def judge(claim: Claim, expected: Expectation, findings: Mapping[str, Mapping[str, Answer]]) -> Outcome:
+    """The outcome of one expectation from the findings of each subject (subject -> probe -> answer)."""
+    read = claim.reads(expected)
+    readings = tuple(_reading(claim, subject, path, findings.get(subject, {})) for subject, path in read)
+    rule = _rule(expected, readings)
+    missing = [reading.reason for reading in readings if reading.quantity is None]
+    found = [reading.quantity for reading in readings if reading.quantity is not None]
+    why = missing[0] if missing else _incomparable(expected, found)
+    if why:
+        return Outcome(says=expected.says, outcome="withheld", rule=rule, readings=readings, reason=why)
+    outcome, differences = _compared(claim, expected, found)
+    reason = "the interval allows both" if outcome == "withheld" else ""
+    return Outcome(
+        says=expected.says, outcome=outcome, rule=rule, readings=readings, differences=differences, reason=reason,
+        judged="slope" if expected.trend == "levels off" else "difference",
+    )  # fmt: skip
+
+
+def _reading(claim: Claim, subject: str, path: str, answers: Mapping[str, Answer]) -> Reading:
+    probe, name = probe_of(path), path.rpartition("/")[2]
+    asked = claim.subject[subject]
+    made = {"subject": subject, "says": asked.says or subject, "path": path, "called": claim.called(path),
+            "dose": asked.dose}  # fmt: skip
+    answer = answers.get(probe)
+    if not isinstance(answer, Finding):
+        reason = getattr(answer, "reason", "") or getattr(answer, "error", "") or "it was not measured"
+        status = answer.status if answer is not None else "missing"
+        return Reading(**made, reason=f"{probe} of {made['says']} is {status}: {reason}")
+    if answer.withheld is not None:
+        return Reading(**made, reason=f"{probe} of {made['says']} is withheld: {answer.withheld.reason}")
+    found = answer.quantities.get(name)
+    if found is None:
+        near_it = difflib.get_close_matches(name, answer.quantities, n=1, cutoff=0.5)
+        advice = f"; nearest: {near_it[0]}" if near_it else ""
+        return Reading(**made, reason=f"{probe} of {made['says']} gives no {name}{advice}")
+    if found.interval is None:
+        return Reading(**made, reason=f"{name} of {made['says']} has no interval: {found.how}")
+    return Reading(**made, quantity=found)
+
+
+def _incomparable(expected: Expectation, found: list[Quantity]) -> str:
+    """Why these cannot be compared; empty where they can."""
+    if len({one.unit for one in found}) > 1:
+        return f"they are counted in {' and '.join(one.unit for one in found)}"
+    if len({one.speaks_of for one in found}) > 1:
+        return "one speaks of this run, the other of the recipe"
+    if NULL in (expected.above, expected.below, expected.near) and found[0].null is None:
+        return f"it has no null: {found[0].how}"
+    return ""
+
+
+def _compared(claim: Claim, expected: Expectation, found: list[Quantity]) -> tuple[Result, tuple[Quantity, ...]]:
+    if expected.trend:
+        return _trend(claim, expected, found)
+    first = found[0]
+    if expected.near is not None:
+        return near(_ends(first), _number(expected.near, first), expected.within or 0.0), ()
+    rule = above if expected.above is not None else below
+    given = expected.above if expected.above is not None else expected.below
+    if expected.other:
+        gap = difference(first, found[1])
+        return rule(_ends(gap), 0.0), (gap,)
+    return rule(_ends(first), _number(given, first)), ()
+
+
+def _number(given: float | str | None, quantity: Quantity) -> float:
+    return float(quantity.null or 0.0) if given == NULL else float(given or 0.0)
+
+
+def _trend(claim: Claim, expected: Expectation, found: list[Quantity]) -> tuple[Result, tuple[Quantity, ...]]:
+    steps = tuple(difference(later, earlier) for earlier, later in pairwise(found))
+    if expected.trend == "levels off":
+        doses = [claim.subject[name].dose or 0.0 for name in expected.over]
+        last = _slope(steps[-1], doses[-1] - doses[-2])
+        return near(_ends(last), 0.0, expected.within or 0.0), (last,)
+    rule = above if expected.trend == "grows" else below
+    results = [rule(_ends(step), 0.0) for step in steps]
+    worst: tuple[Literal["not held"], Literal["withheld"]] = ("not held", "withheld")
+    return next((word for word in worst if word in results), "held"), steps
+
+
+def _slope(step: Quantity, dose: float) -> Quantity:
+    """A step over the dose it took."""
+    low, high = _ends(step)
+    changes = {"value": step.value / dose, "interval": (low / dose, high / dose), "unit": "ratio"}
+    return step.model_copy(update=changes)
+
+
+def _rule(expected: Expectation, readings: tuple[Reading, ...]) -> str:
+    """What is compared, in words."""
+    found = next((reading.quantity for reading in readings if reading.quantity), None)
+    name = readings[0].called
+
+    def told(given: float | str | None) -> str:
+        if given == NULL:
+            return "its null"
+        if isinstance(given, str):
+            of = readings[1].says if len({reading.subject for reading in readings}) > 1 else ""
+            return readings[1].called + (f" of {of}" if of else "")
+        return amount(float(given or 0.0), found.unit) if found else f"{given:g}"
+
+    if expected.trend == "levels off":
+        return f"{name} moves by less than {expected.within:g} for each further unit of dose at the last step"
+    if expected.trend:
+        return f"{name} {expected.trend} at every step of {len(expected.over)} doses"
+    if expected.near is not None:
+        margin = amount(expected.within or 0.0, found.unit) if found else f"{expected.within:g}"
+        return f"{name} within {margin} of {told(expected.near)}"
+    side = "above" if expected.above is not None else "below"
+    return f"{name} {side} {told(expected.above if side == 'above' else expected.below)}"

@@ -1,0 +1,171 @@
+"""A study end to end on small subjects: outcomes, resuming, same bytes, and what fails alone."""
+
+import re
+
+import pytest
+
+import byheart.study.steps as steps
+from byheart.auditing.studies import page_of, study
+from byheart.engines.inline import Inline, attempt
+from byheart.errors import InputRefused, UsageError
+from byheart.records.claim import claim_from
+from byheart.records.studied import Studied
+from byheart.report.study import render_study
+
+GAP = "generalization/gap"
+TREE = {"learner": "DecisionTreeClassifier", "members": 8, "probes": [GAP]}
+SUBJECTS = {
+    "clean": {"dose": 0.0, "says": "as they came"},
+    "half": {"dose": 0.9, "flip": 0.9, "says": "most redrawn <b>"},
+}
+
+
+def claim(subjects=SUBJECTS, expect=(), **every):
+    return claim_from({
+        "claim": "Trees fit <i>anything</i>.",
+        "source": [{"author": "Doe and Roe", "year": 2000, "title": "Trees & <tags>"}],
+        "dose": "share redrawn",
+        "words": {"gap": "the gap"},
+        "every": {"task": "digits", "task_settings": {"n": 120}, **TREE, **every},
+        "subject": subjects,
+        "expect": list(expect) or [
+            {"says": "they fit all", "quantity": f"{GAP}/train_accuracy", "of": "half", "above": 0.9},
+            {"says": "and new ones too", "quantity": f"{GAP}/test_accuracy", "of": "half", "above": 0.9},
+            {"says": "the gap grows", "quantity": f"{GAP}/gap", "over": ["clean", "half"], "trend": "grows"},
+            {"says": "nobody knows", "quantity": f"{GAP}/nothing", "of": "half", "above": 0.9},
+        ],
+    })  # fmt: skip
+
+
+@pytest.fixture
+def ran(monkeypatch):
+    """(kind, key) of every step that runs in this process."""
+    log = []
+    real = steps.perform
+    monkeypatch.setattr(steps, "perform", lambda step, ledger: log.append((step.kind, step.key)) or real(step, ledger))
+    return log
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    return study("trees", claim(), tmp_path_factory.mktemp("study"))
+
+
+def test_each_expectation_is_judged_from_its_subjects(found):
+    assert [one.outcome for one in found.outcomes] == ["held", "not held", "held", "withheld"]
+    first, _, trend, nothing = found.outcomes
+    assert first.readings[0].quantity.value == 1.0
+    assert [reading.dose for reading in trend.readings] == [0.0, 0.9]
+    assert trend.differences[0].value == pytest.approx(
+        trend.readings[1].quantity.value - trend.readings[0].quantity.value
+    )
+    assert "gives no nothing" in nothing.reason
+    assert found.tally() == "2 of 4 expectations held, 1 not held, 1 withheld"
+    assert not found.partial
+
+
+def test_what_was_trained_is_said(found):
+    about = found.subjects[1].about
+    assert (about["n"], about["members"], about["labels redrawn"], about["seed"]) == (120, 8, 0.9, 0)
+    assert found.subjects[1].steps.keys() == {GAP}
+
+
+def test_a_finished_study_runs_nothing_again_and_gives_the_same_bytes(tmp_path, ran):
+    first = page_of(study("trees", claim(), tmp_path), tmp_path).read_bytes()
+    assert ran
+    ran.clear()
+    assert page_of(study("trees", claim(), tmp_path), tmp_path).read_bytes() == first
+    assert ran == []
+
+
+@pytest.mark.parametrize("after", [1, 2, 4])
+def test_a_stopped_study_goes_on_and_nothing_runs_twice(tmp_path, monkeypatch, ran, after):
+    left = [after]
+    real = Inline.run
+
+    def stopping(self, work, keys):
+        for key in keys:
+            if not left[0]:
+                raise KeyboardInterrupt
+            left[0] -= 1
+            yield attempt(work, key)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Inline, "run", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            study("trees", claim(), tmp_path)
+    assert Inline.run is real
+    done = len(ran)
+    assert done == after
+    found = study("trees", claim(), tmp_path)
+    assert len(set(ran)) == len(ran) > done
+    assert [one.outcome for one in found.outcomes] == ["held", "not held", "held", "withheld"]
+
+
+def test_equal_subjects_are_trained_once(tmp_path, ran):
+    same = {"one": {}, "two": {"says": "under another name"}}
+    expect = [{"says": "s", "quantity": f"{GAP}/train_accuracy", "of": "two", "above": 0.5}]
+    study("same", claim(same, expect), tmp_path)
+    assert len(ran) == len(set(ran)) == len([kind for kind, _ in ran if kind == "train"]) + 2
+
+
+def test_a_subject_that_fails_does_not_hide_the_others(tmp_path):
+    broken = {**SUBJECTS, "half": {"dose": 0.5, "learner_settings": {"max_depth": -1}}}
+    found = study("trees", claim(broken), tmp_path)
+    assert found.partial
+    assert "max_depth" in found.subjects[1].failed
+    assert found.subjects[0].findings[GAP]["status"] == "measured"
+    assert {one.outcome for one in found.outcomes} == {"withheld"}
+    assert "max_depth" in render_study(found)
+
+
+def test_a_probe_that_fails_makes_the_study_partial(found):
+    failed = {"status": "failed", "probe": GAP, "question": "?", "error": "it broke"}
+    first = found.subjects[0].model_copy(update={"findings": {GAP: failed}})
+    broken = found.model_copy(update={"subjects": (first, *found.subjects[1:])})
+    assert broken.partial
+    assert "it broke" in render_study(broken)
+
+
+def test_nothing_is_trained_where_a_later_subject_is_wrong(tmp_path, ran):
+    with pytest.raises(UsageError, match="Nearest"):
+        study("trees", claim({**SUBJECTS, "third": {"levers": ["dropot=0.5"]}}), tmp_path)
+    assert ran == []
+
+
+def test_data_that_cannot_be_measured_are_refused(tmp_path):
+    with pytest.raises(InputRefused):
+        study("trees", claim({**SUBJECTS, "text": {"task": "text", "task_settings": {"n": 60}, "flip": 0.5}}), tmp_path)
+
+
+def test_the_page_has_no_external_address_and_nothing_of_the_claim_becomes_markup(found):
+    page = render_study(found)
+    shown = re.sub(r'<script type="application/json".*?</script>', "", page, flags=re.S)
+    assert not re.search(r"https?:|//", re.sub(r"^\s*//.*$", "", shown, flags=re.M))
+    for target in re.findall(r'(?:href|src)="([^"]*)"', shown):
+        assert target.startswith(("#", "data:image/"))
+    assert "Trees fit &lt;i&gt;anything" in shown
+    assert "<tags>" not in shown
+    assert "redrawn <b>" not in shown.lower()
+    assert len(page.encode()) < 2_000_000
+    for one in found.outcomes:
+        assert f">{one.outcome}</span>" in shown
+
+
+def test_the_page_names_each_anchor_once(found):
+    ids = re.findall(r'\sid="([^"]+)"', render_study(found))
+    assert len(ids) == len(set(ids))
+
+
+def test_the_page_holds_its_document_and_is_made_from_it_alone(found):
+    page = render_study(found)
+    data = re.search(r'<script type="application/json" id="story">(.*?)</script>', page, re.S)[1]
+    assert render_study(Studied.model_validate_json(data)) == page
+
+
+def test_hostile_words_leave_no_mark_that_turns_the_line(found):
+    hostile = found.model_copy(update={"claim": "a\u202eb\x1b[31m", "note": "</script><script>alert(1)</script>"})
+    page = render_study(hostile)
+    assert "\u202e" not in page
+    assert "\x1b" not in page
+    assert "<script>alert" not in page

@@ -1,0 +1,117 @@
+"""Capacity: the probe's promises on random sequences, its poles, the null, and where it does not apply."""
+
+import functools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from byheart.learners.members import balanced
+from byheart.learners.run import Outcomes, Run
+from byheart.learners.transformer import Transformer
+from byheart.probes.base import Bank, Subject
+from byheart.probes.memory.capacity import MODELS, Capacity, models
+from byheart.records.finding import NotApplicable
+from byheart.tasks.digits import Digits
+from byheart.tasks.randomness import Randomness
+from byheart.testing.probes import ProbeSuite, bank_of, offers_of
+
+TASK = Randomness(n=40, n_test=20)
+LEARNER = Transformer(width=8, epochs=60, batch=40, lr=0.02)
+REFERENCE = 80.0  # 16 tokens of 32
+# float32 nats: 80 bits are known to 2 ** -24 of them
+ROUNDING = 1e-5
+
+
+@functools.cache
+def trained():
+    return bank_of(Capacity(), TASK, LEARNER, members=8)
+
+
+def made(train, test=None, parameters=1000):
+    """A bank of models that need `train` (m, n) bits for the training sequences, and all 80 for others."""
+    data = TASK.draw(0)
+    subject = Subject(TASK, LEARNER, members=8, offers=offers_of(data))
+    train = np.broadcast_to(train, (MODELS, len(data.train)))
+    test = np.full((MODELS, len(data.views["test"])), REFERENCE + 1) if test is None else test
+    views = {
+        name: Outcomes((bits * np.log(2)).astype(np.float32)[None], bits[None] > 0, None, None)
+        for name, bits in (("train", train), ("test", test))
+    }
+    run = Run(balanced(len(data.train), MODELS, 1.0, 0), (60,), views, {"parameters": parameters})
+    return Bank(subject, data, {models(subject).key(): run})
+
+
+def values(bank):
+    return {name: quantity.value for name, quantity in Capacity().measure(bank)[0].quantities.items()}
+
+
+class TestCapacity(ProbeSuite):
+    needs = ("tokens", "oracle", "test")
+    doses = (0.0, 10.0, 40.0)
+    pole_tolerance = ROUNDING
+    # models saw everything: there is no left-out side
+    test_8_one_sided_examples_are_not_applicable = None
+
+    @pytest.fixture(scope="class")
+    def probe(self):
+        return Capacity()
+
+    @pytest.fixture(scope="class")
+    def bank(self):
+        return trained()
+
+    def pole(self, probe, name):
+        return made(0.0 if name == "rote" else REFERENCE)
+
+    def dosed(self, probe, dose):
+        return made(REFERENCE - dose)
+
+
+def test_by_hand():
+    """10 bits saved on each of 40 sequences are 400 bits, an eighth, and 0.4 a parameter."""
+    found = values(made(70.0))
+    assert found["bits_held"] == pytest.approx(400, rel=ROUNDING)
+    assert found["share_held"] == pytest.approx(0.125, rel=ROUNDING)
+    assert found["bits_held_a_parameter"] == pytest.approx(0.4, rel=ROUNDING)
+
+
+def test_what_costs_more_than_the_reference_counts_as_nothing_held():
+    bits = np.full((MODELS, 40), 90.0)
+    bits[:, :4] = 60.0
+    assert values(made(bits))["bits_held"] == pytest.approx(80, rel=ROUNDING)
+
+
+def test_the_interval_is_students_over_models():
+    bits = np.tile(np.array([69.0, 70.0, 70.0, 71.0])[:, None], (1, 40))
+    found = Capacity().measure(made(bits))[0].quantities["bits_held"]
+    half = 3.182446 * np.std([360, 400, 400, 440], ddof=1) / 2
+    assert found.interval == pytest.approx((400 - half, 400 + half), rel=1e-4)
+
+
+def test_the_null_is_the_same_of_as_many_sequences_never_trained_on():
+    test = np.full((MODELS, 20), REFERENCE - 3)
+    found = Capacity().measure(made(70.0, test))[0].quantities["bits_held"]
+    assert found.null == pytest.approx(3 * 40, rel=ROUNDING)
+
+
+def test_a_trained_model_holds_bits_of_what_it_saw_and_none_of_what_it_did_not():
+    found = Capacity().measure(trained())[0].quantities["share_held"]
+    assert found.interval[0] > 0.05 > found.null
+
+
+def test_a_model_without_parameters_has_no_bits_a_parameter():
+    assert "bits_held_a_parameter" not in values(made(70.0, parameters=0))
+
+
+def test_digits_have_no_random_sequences():
+    subject = Subject(Digits(), LEARNER, offers=offers_of(Digits(n=30).draw(0)))
+    answer = Capacity().requires(subject)
+    assert isinstance(answer, NotApplicable)
+    assert "byheart study capacity" in answer.offer
+
+
+def test_without_a_known_best_code_it_does_not_apply():
+    bank = made(70.0)
+    unknown = replace(bank.data, truth=replace(bank.data.truth, best_loss_nats=None))
+    assert isinstance(Capacity().measure(replace(bank, data=unknown))[0], NotApplicable)

@@ -1,0 +1,142 @@
+"""Copies in intervals: examples that stand in for one another are one draw, exact or near, in every probe."""
+
+import functools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from byheart.learners.members import balanced
+from byheart.maths import duplicates
+from byheart.maths.duplicates import exact_groups
+from byheart.maths.intervals import budget_share_intervals
+from byheart.maths.statistics import bootstrap
+from byheart.probes.base import Bank
+from byheart.probes.complexity.bits import Bits, lengths_of
+from byheart.probes.generalization.gap import Gap
+from byheart.probes.memory.counterfactual import Counterfactual
+from byheart.probes.memory.membership import Membership
+from byheart.probes.memory.order import Order
+from byheart.tasks.data import Data, Examples, Output, Truth
+
+ORIGINALS, TIMES, MEMBERS = 150, 4, 24
+
+
+def inputs(near, seed=0):
+    """Every original four times, its copies a ten-thousandth away; without `near` as many different ones."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(ORIGINALS, 5))
+    if not near:
+        return rng.normal(size=(ORIGINALS * TIMES, 5)).astype(np.float32)
+    return (np.repeat(x, TIMES, 0) + 1e-4 * rng.normal(size=(ORIGINALS * TIMES, 5))).astype(np.float32)
+
+
+@functools.cache
+def outcomes_of_copies():
+    """Labels, mask and margins: how hard an original is and how much its label is memorised is that of its copies."""
+    rng, n = np.random.default_rng(0), ORIGINALS * TIMES
+    y, mask = np.repeat(rng.integers(0, 2, ORIGINALS), TIMES), balanced(n, MEMBERS, 0.7, seed=0).mask
+    hard, memory = (np.repeat(rng.normal(1.0, 1.5, ORIGINALS), TIMES) for _ in range(2))
+    late = np.repeat(rng.integers(1, 5, ORIGINALS), TIMES)
+    noise = 0.3 * rng.normal(size=mask.shape)
+    margin = [np.where(mask, hard + 3 * np.abs(memory) * (c >= late), hard) + noise for c in range(6)]
+    logits = np.zeros((6, MEMBERS, n, 2))
+    logits[:, :, np.arange(n), y] = margin
+    return y, logits, mask
+
+
+@pytest.fixture
+def bank_on(make_bank):
+    def made(x):
+        y, logits, mask = outcomes_of_copies()
+        bank = make_bank(y, logits, mask, x=x)
+        learner = bank.subject.learner.model_copy(update={"epochs": 8})
+        subject = replace(bank.subject, learner=learner)
+        run = replace(next(iter(bank.runs.values())), checkpoints=(0, 1, 2, 3, 5, 8))
+        return Bank(subject, bank.data, {subject.bank().key(): run})
+
+    return made
+
+
+@pytest.fixture
+def finding_on(bank_on):
+    return lambda probe, x: probe.measure(bank_on(x))[0]
+
+
+def width(finding, name):
+    low, high = finding.quantities[name].interval
+    return high - low
+
+
+ASKED = [
+    (Counterfactual(), "memorised_share"), (Membership(), "membership_auc"), (Gap(), "held_out_loss"),
+    (Order(), "first_learned"), (Order(), "ever_forgotten"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("probe, name", ASKED, ids=lambda one: one if isinstance(one, str) else one.name)
+def test_three_near_copies_each_make_intervals_twice_as_wide(probe, name, finding_on):
+    """n/4 draws in the place of n: sqrt 4. The standard deviation of g groups is known to 1/sqrt(2 g), 4 of these."""
+    with_copies, without = (finding_on(probe, inputs(near)) for near in (True, False))
+    assert with_copies.quantities[name].value == pytest.approx(without.quantities[name].value, rel=0.05)
+    ratio = width(with_copies, name) / width(without, name)
+    assert ratio == pytest.approx(2.0, abs=2.0 * 4 / np.sqrt(2 * ORIGINALS))
+
+
+@pytest.mark.parametrize("probe, name", ASKED, ids=lambda one: one if isinstance(one, str) else one.name)
+def test_sabotage_exact_groups_alone_do_not_see_near_copies(probe, name, finding_on, monkeypatch):
+    sound = width(finding_on(probe, inputs(True)), name)
+    monkeypatch.setattr(Bank, "duplicates", property(lambda bank: exact_groups(bank.data.train.x)))
+    assert width(finding_on(probe, inputs(True)), name) < 0.75 * sound
+
+
+def test_three_near_copies_each_make_the_interval_of_the_bits_twice_as_wide(bank_on):
+    """Under one calibration, whose halves keep copies together too: the printed interval, and that of n free draws."""
+    bank = bank_on(inputs(True))
+    run = bank[bank.subject.bank()]
+    lengths = lengths_of(bank, run, run.members.mask)
+    free = budget_share_intervals(lengths.reference_bits, lengths.member_bits, run.members.mask)
+    finding = Bits().measure(bank)[0]
+    for name in ("understood", "memorised"):
+        one = getattr(free, name)
+        assert finding.quantities[f"{name}_bits_share"].value == pytest.approx(one.value)
+        ratio = width(finding, f"{name}_bits_share") / (one.high - one.low)
+        assert ratio == pytest.approx(2.0, abs=2.0 * 4 / np.sqrt(2 * ORIGINALS))
+
+
+def test_a_mean_is_covered_only_if_copies_are_drawn_together():
+    """200 data sets of 40 originals, four near copies each; the true mean is 0. Limits: 4 standard errors of a share."""
+    times, covered = 200, {"together": 0, "apart": 0}
+    for seed in range(times):
+        rng = np.random.default_rng(seed)
+        x = np.repeat(rng.normal(size=(40, 4)), TIMES, 0) + 1e-4 * rng.normal(size=(160, 4))
+        values = np.repeat(rng.normal(size=40), TIMES)
+        groups = drawn_from(x).copies.groups
+        for way, names in (("together", groups), ("apart", None)):
+            low, high = bootstrap(values, groups=names, rng=rng, draws=400).mean(0)
+            covered[way] += low <= 0 <= high
+    assert covered["together"] / times > 0.95 - 4 * np.sqrt(0.95 * 0.05 / times)
+    assert covered["apart"] / times < 0.67 + 4 * np.sqrt(0.67 * 0.33 / times)  # half the width: 1.96/2 standard deviations
+
+
+def drawn_from(x, **output):
+    x = np.asarray(x, np.float32)
+    train = Examples(np.arange(len(x)), x, np.zeros(len(x), int))
+    return Data((train,), {"train": train}, Output("classes", 2, ("a", "b"), **output), Truth(), {})
+
+
+def test_copies_are_looked_for_once_in_equal_data_and_anew_in_others(monkeypatch):
+    asked = []
+    monkeypatch.setattr(duplicates, "copies", lambda x, laid: asked.append(len(x)) or duplicates.Copies(*[None] * 7))
+    x = np.random.default_rng(5).normal(size=(30, 4, 4))
+    kept = [drawn_from(x).copies for _ in range(3)]
+    assert len(asked) == 1
+    assert kept[0] is kept[2]
+    others = [drawn_from(x, show="image"), drawn_from(x + 1), drawn_from((x + 1).reshape(30, 16))]  # the first in contrast
+    assert len({id(kept[0]), *(id(data.copies) for data in others)}) == len(asked) == 4
+
+
+def test_where_nothing_is_a_near_copy_groups_are_those_of_equal_bytes():
+    x = np.random.default_rng(0).normal(size=(80, 6)).astype(np.float32)
+    x[7], x[20:23] = x[3], x[19]
+    np.testing.assert_array_equal(drawn_from(x).copies.groups, exact_groups(x))

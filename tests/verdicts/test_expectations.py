@@ -1,0 +1,159 @@
+"""Expectations of claims: both sides of every comparison, the withheld middle, and every way to have no number."""
+
+import numpy as np
+import pytest
+
+from byheart.records.claim import claim_from
+from byheart.records.finding import Failed, Finding, NotApplicable, Withheld
+from byheart.records.quantity import Quantity
+from byheart.verdicts.expectations import difference, judge
+
+PROBE = "memory/membership"
+
+
+def quantity(value, half=0.1, **fields):
+    fixed = {"unit": "auc", "interval": (value - half, value + half), "null": 0.5, "n": 10, "how": "no interval, no null"}
+    return Quantity(value=value, **{**fixed, **fields})
+
+
+def finding(**quantities):
+    return Finding(probe=PROBE, question="?", quantities=quantities, reference="r")
+
+
+def claim(subjects=("one",), **expected):
+    table = {
+        "claim": "c",
+        "source": [{"author": "a", "year": 2000, "title": "t"}],
+        "every": {"task": "digits", "probes": [PROBE]},
+        "subject": {name: {"dose": float(i)} for i, name in enumerate(subjects)},
+        "expect": [{"says": "s", "quantity": f"{PROBE}/a", **expected}],
+    }
+    return claim_from(table)
+
+
+def judged(answers, subjects=("one",), **expected):
+    made = claim(subjects, **expected)
+    found = {name: {PROBE: answer} for name, answer in zip(subjects, answers)}
+    return judge(made, made.expect[0], found)
+
+
+def outcome(values, **expected):
+    """The outcome for a subject a value, each with an interval of 0.1 to both sides."""
+    names = tuple("abcdef"[: len(values)])
+    more = {"of": "a"} if "trend" not in expected else {"over": names}
+    return judged([finding(a=quantity(value)) for value in values], names, **more, **expected).outcome
+
+
+@pytest.mark.parametrize("value, threshold, told", [
+    (0.9, 0.5, "held"), (0.1, 0.5, "not held"), (0.45, 0.5, "withheld"), (0.55, 0.5, "withheld"), (0.7, "null", "held"),
+    (0.55, "null", "withheld"), (0.3, "null", "not held"),
+])  # fmt: skip
+def test_above_and_below_are_each_others_mirror(value, threshold, told):
+    assert outcome([value], above=threshold) == told
+    mirrored = {"held": "not held", "not held": "held"}.get(told, told)
+    assert outcome([value], below=threshold) == mirrored
+
+
+def test_an_interval_that_ends_at_the_threshold_is_not_above_it():
+    at = {"interval": (0.5, 0.5)}
+    assert judged([finding(a=quantity(0.5, **at))], above=0.5).outcome == "not held"
+    assert judged([finding(a=quantity(0.5, **at))], below=0.5).outcome == "not held"
+
+
+@pytest.mark.parametrize("value, told", [
+    (0.5, "held"), (0.55, "held"), (0.65, "withheld"), (0.35, "withheld"), (0.85, "not held"), (0.15, "not held"),
+])  # fmt: skip
+def test_near_takes_the_whole_interval_within_the_margin(value, told):
+    assert outcome([value], near=0.5, within=0.2) == told
+    assert outcome([value], near="null", within=0.2) == told
+
+
+def test_a_wide_interval_that_holds_the_target_is_not_near_it():
+    assert judged([finding(a=quantity(0.5, half=0.4))], near=0.5, within=0.2).outcome == "withheld"
+
+
+@pytest.mark.parametrize("b, told", [(0.25, "held"), (0.35, "withheld"), (0.55, "withheld"), (0.75, "not held")])
+def test_two_quantities_of_one_subject_need_intervals_that_do_not_meet(b, told):
+    found = judged([finding(a=quantity(0.5), b=quantity(b))], above=f"{PROBE}/b")
+    assert found.outcome == told
+    assert found.differences[0].value == pytest.approx(0.5 - b)
+    assert found.differences[0].interval == pytest.approx((0.3 - b, 0.7 - b))
+
+
+def test_another_subject_may_be_compared_with():
+    answers = [finding(a=quantity(0.8)), finding(b=quantity(0.5))]
+    found = judged(answers, ("one", "two"), of="one", above=f"{PROBE}/b", than_of="two")
+    assert found.outcome == "held"
+    assert found.rule == "a above b of two"
+    assert judged(answers, ("one", "two"), of="one", below=f"{PROBE}/b", than_of="two").outcome == "not held"
+
+
+def test_the_interval_of_a_difference_covers_whatever_the_dependence():
+    """Perfect negative dependence is the worst, and there it is exact: 95 %, within 4 standard errors."""
+    z = np.random.default_rng(0).normal(size=20_000)
+    for sign in (-1, 0, 1):
+        other = sign * z if sign else np.random.default_rng(1).normal(size=len(z))
+        # each interval is estimate -+ 1.96, truth 0, so the difference misses where |z - other| > 3.92
+        gaps = [difference(quantity(v, 1.96), quantity(w, 1.96)) for v, w in zip(z[:4000], other[:4000])]
+        covered = np.mean([gap.interval[0] <= 0 <= gap.interval[1] for gap in gaps])
+        assert covered > 0.95 - 4 * np.sqrt(0.05 * 0.95 / len(gaps))
+
+
+def test_a_difference_of_shares_is_in_points():
+    shares = [quantity(value, unit="share") for value in (0.5, 0.2)]
+    assert difference(*shares).unit == "points"
+
+
+@pytest.mark.parametrize("values, grows, falls", [
+    ([0.1, 0.4, 0.7], "held", "not held"),
+    ([0.7, 0.4, 0.1], "not held", "held"),
+    ([0.1, 0.4, 0.45], "withheld", "not held"),
+    ([0.1, 0.9, 0.5], "not held", "not held"),
+])  # fmt: skip
+def test_a_trend_takes_every_step(values, grows, falls):
+    assert outcome(values, trend="grows") == grows
+    assert outcome(values, trend="falls") == falls
+
+
+@pytest.mark.parametrize("values, told", [
+    ([0.0, 5.0, 5.1], "held"), ([0.0, 5.0, 5.3], "withheld"), ([0.0, 5.0, 5.9], "not held"), ([0.0, 5.0, 4.0], "not held"),
+])  # fmt: skip
+def test_levels_off_asks_the_slope_of_the_last_step(values, told):
+    assert outcome(values, trend="levels off", within=0.4) == told
+
+
+def test_the_slope_is_by_dose():
+    """The same step over a dose ten times as long is level."""
+    made = claim(("one", "two"), over=["one", "two"], trend="levels off", within=0.4)
+    far = {**made.subject, "two": made.subject["two"].model_copy(update={"dose": 10.0})}
+    answers = {"one": {PROBE: finding(a=quantity(0.0))}, "two": {PROBE: finding(a=quantity(0.9))}}
+    assert judge(made, made.expect[0], answers).outcome == "not held"
+    assert judge(made.model_copy(update={"subject": far}), made.expect[0], answers).outcome == "held"
+
+
+@pytest.mark.parametrize("answer, why", [
+    (NotApplicable(probe=PROBE, question="?", reason="no labels"), "not applicable: no labels"),
+    (Failed(probe=PROBE, question="?", error="it broke"), "failed: it broke"),
+    (finding(a=quantity(0.9)).model_copy(update={"withheld": Withheld(reason="too few", would_do="more")}), "too few"),
+    (finding(aa=quantity(0.9)), "gives no a; nearest: aa"),
+    (finding(a=quantity(0.9, interval=None)), "has no interval"),
+    (finding(a=quantity(0.9, null=None)), "has no null"),
+])  # fmt: skip
+def test_without_a_number_it_is_withheld_and_says_why(answer, why):
+    found = judged([answer], above="null")
+    assert found.outcome == "withheld"
+    assert why in found.reason
+    assert not found.differences
+
+
+def test_a_subject_that_was_not_measured_withholds_the_trend():
+    made = claim(("one", "two"), over=["one", "two"], trend="grows")
+    found = judge(made, made.expect[0], {"one": {PROBE: finding(a=quantity(0.9))}})
+    assert (found.outcome, "two is missing" in found.reason) == ("withheld", True)
+
+
+@pytest.mark.parametrize("other, why", [({"unit": "bits"}, "auc and bits"), ({"speaks_of": "run"}, "of the recipe")])
+def test_unlike_things_are_not_compared(other, why):
+    found = judged([finding(a=quantity(0.9), b=quantity(0.1, **other))], above=f"{PROBE}/b")
+    assert found.outcome == "withheld"
+    assert why in found.reason
