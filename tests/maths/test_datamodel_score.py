@@ -116,3 +116,54 @@ def test_refusals_name_what_is_wrong(rng):
     ]:
         with pytest.raises(InputRefused, match=words):
             call()
+
+
+@pytest.mark.parametrize("truth, m", [(0.0, 16), (0.0, 64), (0.5, 64), (0.85, 24)])
+def test_the_interval_of_one_query_covers_as_often_as_it_says(truth, m, rng):
+    from scipy.stats import spearmanr
+
+    from byheart.maths.ranking import one_query_interval
+
+    pearson = 2 * np.sin(np.pi * truth / 6)  # of normal pairs with this Spearman
+    draws, hits = 1500, 0
+    for _ in range(draws):
+        a, e = rng.normal(size=(2, m))
+        low, high = one_query_interval(spearmanr(a, pearson * a + np.sqrt(1 - pearson**2) * e).statistic, m)
+        hits += low <= truth <= high
+    assert abs(hits / draws - 0.95) < 4 * np.sqrt(0.95 * 0.05 / draws) + 0.005  # the formula is good to half a point
+
+
+def test_the_interval_of_one_query_narrows_and_closes():
+    from byheart.maths.ranking import one_query_interval
+
+    widths = [high - low for low, high in (one_query_interval(0.4, m) for m in (8, 32, 128))]
+    assert widths[0] > widths[1] > widths[2]
+    assert one_query_interval(1.0, 10) == (1.0, 1.0)
+    assert one_query_interval(-0.4, 32) == pytest.approx([-b for b in one_query_interval(0.4, 32)[::-1]])
+    for correlation, m in ((0.5, 3), (float("nan"), 30), (1.2, 30)):
+        with pytest.raises(InputRefused, match="a correlation from -1 to 1 over at least 4 members"):
+            one_query_interval(correlation, m)
+
+
+def test_the_ceiling_from_seeds_alone_is_spearman_browns(rng):
+    from scipy.stats import spearmanr
+
+    from byheart.maths.ranking import seed_ceiling
+
+    truth = rng.normal(size=(30, 1, 4))
+    each = truth + 0.7 * rng.normal(size=(30, 3, 4))
+    rho = np.mean([
+        spearmanr(each[:, s, j], each[:, t, j]).statistic for j in range(4) for s in range(3) for t in range(s + 1, 3)
+    ])
+    assert seed_ceiling(each)[0] == pytest.approx(np.sqrt(rho))
+    assert seed_ceiling(each, 3)[0] == pytest.approx(np.sqrt(3 * rho / (1 + 2 * rho)))
+    low, high = seed_ceiling(each)[1]
+    assert low < np.sqrt(rho) < high
+    true = np.sqrt(6 / np.pi * np.arcsin((1 / 1.49) / 2))  # Spearman of two seeds, many members
+    many = rng.normal(size=(600, 1, 4)) + 0.7 * rng.normal(size=(600, 2, 4))
+    assert seed_ceiling(many, draws=20)[0] == pytest.approx(true, abs=4 * 0.02)
+    assert seed_ceiling(rng.normal(size=(40, 2, 30)), draws=20)[0] < 0.35  # seeds decide everything
+    with pytest.raises(InputRefused, match="2 seeds"):
+        seed_ceiling(each[:, :1])
+    with pytest.raises(InputRefused, match="differ"):
+        seed_ceiling(np.ones((5, 2, 2)))

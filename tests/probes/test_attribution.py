@@ -7,9 +7,10 @@ import pytest
 
 from byheart.learners.mlp import Mlp
 from byheart.maths.ranking import datamodel_score
-from byheart.probes.attribution import Asked, drawn_mean, mean_interval, own_share, retrained
+from byheart.probes.attribution import Asked, again, drawn_mean, mean_interval, own_share, retrained
 from byheart.probes.memory.credit import Credit
 from byheart.probes.memory.effect import Effect
+from byheart.probes.memory.effect.halves import by_halves
 from byheart.records.finding import Finding
 from byheart.tasks.digits import Digits
 from byheart.tasks.flipped import Flipped
@@ -109,6 +110,17 @@ def test_the_sign_turned_is_withheld(effect_bank):
         assert finding.status == "withheld"
 
 
+def test_the_ceiling_is_of_the_same_subsets_from_other_seeds(effect_bank):
+    finding, _ = EFFECT.measure(effect_bank)
+    top = finding.quantities["lds_ceiling"]
+    assert 0 < top.value <= 1
+    bank, own, other = effect_bank, effect_bank.subject.bank(), again(effect_bank.subject)
+    assert (bank[own].members.mask == bank[other].members.mask).all()
+    assert not set(bank[own].members.seeds) & set(bank[other].members.seeds)
+    alike = replace(bank, runs={**bank.runs, other.key(): replace(bank[other], views=bank[own].views)})
+    assert EFFECT.measure(alike)[0].quantities["lds_ceiling"].value == pytest.approx(1.0)
+
+
 def test_few_members_leave_it_unchecked():
     bank = made(EFFECT, members=8)
     finding, _ = EFFECT.measure(bank)
@@ -125,7 +137,7 @@ def test_retraining_is_judged_by_members_that_did_not_make_it():
     assert "effect_lds" in finding.quantities
     assert "self_effect_share" not in finding.quantities
     run = bank[bank.subject.bank()]
-    asked, _ = probe._retrained(bank)
+    asked, _ = by_halves(bank, probe.rows(bank), np.random.default_rng(0))
     overfitted = datamodel_score(asked["effect"], run.members.mask, retrained(bank, asked.test)).value
     assert overfitted > finding.quantities["effect_lds"].value + 0.2  # judged by its own members it flatters itself
 

@@ -25,6 +25,11 @@ class Members:
         """Members start..stop."""
         return type(self)(self.seeds[start:stop], self.mask[start:stop])
 
+    def reseeded(self) -> Self:
+        """The same subsets from other seeds: what differs between the two is noise of training alone."""
+        seeds = np.array([derive(int(seed), "again") for seed in self.seeds], dtype=np.int64)
+        return type(self)(seeds, self.mask)
+
 
 def balanced(n: int, m: int, share: float, seed: int) -> Members:
     """Which examples does each of m members see, when none is favoured?

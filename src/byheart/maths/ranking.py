@@ -240,6 +240,63 @@ def _rank_correlations(a: np.ndarray, b: np.ndarray, weights: np.ndarray) -> np.
     return np.divide(both, norm, out=np.zeros_like(both), where=norm > 0)
 
 
+def seed_ceiling(
+    outputs: Any, seeds: int = 1, rng: np.random.Generator | None = None, draws: int = 1000
+) -> tuple[float, Interval]:
+    r"""What is the most that any method could reach, since models of one subset differ by their seed?
+
+    ceiling = sqrt(s rho / (1 + (s - 1) rho)): the correlation of a mean over s seeds with the mean over all seeds
+    (Spearman-Brown), rho the mean Spearman, over members and queries, between two single seeds. Range [0, 1], no unit.
+    Oracle, which says the same under all seeds and subsets, has none (nothing differs: refused); Rote, without
+    randomness, 1.
+
+    Args:
+        outputs: (m, r, q) of m subsets, each trained from r >= 2 seeds.
+        seeds: s, over how many seeds the score's own outputs are means.
+        rng: the source of the draws.
+        draws: how many.
+
+    Returns:
+        The ceiling, and its 95 % interval: members and queries drawn with replacement together.
+
+    Raises:
+        InputRefused: fewer than 3 members or 2 seeds, no query whose outputs differ, NaN.
+
+    Cost: O(r^2 q m^2 draws). Fails when: members are few: the interval is then wide.
+
+    Reference: Brown 1910 and Spearman 1910, British Journal of Psychology 3.
+
+    >>> alike = np.random.default_rng(0).normal(size=(20, 1, 3)).repeat(2, 1)
+    >>> seed_ceiling(alike)[0]
+    1.0
+    """
+    each = array(outputs, "outputs", "mrq").astype(np.float64)
+    if len(each) < 3 or each.shape[1] < 2:
+        raise InputRefused(
+            expected="at least 3 members from at least 2 seeds each", came=str(each.shape[:2]), do="Train more."
+        )
+    each = each[:, :, (np.ptp(each, axis=0) > 0).all(0)]
+    if not each.shape[2]:
+        raise InputRefused(
+            expected="outputs that differ between members", came="constant ones", do="Use the margin as the output."
+        )
+    rng = np.random.default_rng(0) if rng is None else rng
+    m, q = len(each), each.shape[2]
+    weights = np.concatenate([np.ones((m, 1)), rng.multinomial(m, np.full(m, 1 / m), draws).T], 1)
+    drawn = np.concatenate([np.ones((q, 1)), rng.multinomial(q, np.full(q, 1 / q), draws).T], 1)
+    pairs = [(s, t) for s in range(each.shape[1]) for t in range(s + 1, each.shape[1])]
+    total = np.zeros(draws + 1)
+    for s, t in pairs:
+        for j in range(q):
+            total += _rank_correlations(each[:, s, j][None], each[:, t, j][None], weights)[0] * drawn[j]
+    found = _spearman_brown(np.maximum(total / (q * len(pairs)), 0.0), seeds)
+    return float(found[0]), percentiles(found[1:], 0.95)
+
+
+def _spearman_brown(rho: Any, seeds: int) -> Any:
+    return np.sqrt(seeds * rho / (1 + (seeds - 1) * rho))
+
+
 def _ceiling(each: np.ndarray) -> float:
     """Spearman-Brown over the seeds of outputs (m, r, q)."""
     r = each.shape[1]
@@ -247,5 +304,4 @@ def _ceiling(each: np.ndarray) -> float:
         return float("nan")
     ones = np.ones((len(each), 1))
     pairs = [_rank_correlations(each[:, s].T, each[:, t].T, ones).mean() for s in range(r) for t in range(s + 1, r)]
-    rho = max(float(np.mean(pairs)), 0.0)
-    return float(np.sqrt(r * rho / (1 + (r - 1) * rho)))
+    return float(_spearman_brown(max(float(np.mean(pairs)), 0.0), r))

@@ -8,7 +8,7 @@ import numpy as np
 
 from byheart.learners.attributed import Questions
 from byheart.learners.run import Run
-from byheart.maths.ranking import DatamodelScore, datamodel_score
+from byheart.maths.ranking import DatamodelScore, datamodel_score, seed_ceiling
 from byheart.maths.resampling import Interval, percentiles
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.records.figures import DASH, number
@@ -16,12 +16,19 @@ from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, NotApplicab
 
 DRAWS = 1000
 FEWEST_MEMBERS = 16  # a rank correlation over fewer retrained models says nothing
+AGAIN = 32
 SHOWN_QUERIES, SHOWN_FOR, SHOWN_AGAINST = 3, 7, 4
 
 
 def need(subject: Subject, questions: Questions) -> Need:
     """The one model trained on everything, recorded and asked."""
     return Need(members=1, share=1.0, checkpoints=(subject.checkpoints()[-1],), questions=questions)
+
+
+def again(subject: Subject) -> Need:
+    """The first members once more from other seeds: how much of what members say is the noise of their training?"""
+    end = (subject.checkpoints()[-1],)
+    return Need(members=min(AGAIN, subject.members), share=subject.share, checkpoints=end, reseeded=True)
 
 
 def why_not(subject: Subject) -> str:
@@ -102,9 +109,10 @@ def mean_interval(values: np.ndarray, rng: np.random.Generator) -> tuple[float, 
     return float(values.mean()), percentiles(draws, 0.95)
 
 
-def retrained(bank: Bank, rows: np.ndarray) -> np.ndarray:
-    """(m, q) what the bank's members say of new examples: margin, value, or log p of a passage in nats."""
-    kept = bank[bank.subject.bank()].views["test"]
+def retrained(bank: Bank, rows: np.ndarray, of: Need | None = None) -> np.ndarray:
+    """(m, q) what the bank's members (or those `of` a need) say of new examples: margin, value, or log p of a passage
+    in nats."""
+    kept = bank[of or bank.subject.bank()].views["test"]
     if kept.margin is not None:
         return kept.margin[-1][:, rows].astype(np.float64)
     if bank.data.output.kind == "tokens":
@@ -120,6 +128,19 @@ def checked(bank: Bank, scores: np.ndarray, rows: np.ndarray, rng: np.random.Gen
         return None
     order = np.argsort(bank.data.train.ids, kind="stable")  # sums in one order, whatever that of the examples
     return datamodel_score(scores[:, order], mask[:, order], outputs, rng, DRAWS)
+
+
+def ceiling(bank: Bank, rows: np.ndarray, rng: np.random.Generator) -> tuple[float, Interval] | None:
+    """The most that any scores could foretell, one seed a subset; None where members are too few to say."""
+    other = again(bank.subject)
+    first, second = retrained(bank, rows), retrained(bank, rows, other)
+    m = min(len(first), len(second))
+    both = np.stack([first[:m], second[:m]], 1)
+    # a member that failed is missing in one of the two: the subsets would not be the same
+    same = len(first) == bank.subject.members and len(second) == other.members
+    if m < FEWEST_MEMBERS or not same or not (np.ptp(both, axis=0) > 0).all(0).any():
+        return None
+    return seed_ceiling(both, 1, rng, DRAWS)
 
 
 def label_of(bank: Bank, view: str, row: int) -> str:

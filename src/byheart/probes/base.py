@@ -41,6 +41,7 @@ class Need(Spec):
         trail: number of first members whose training logits are kept at every checkpoint.
         learner: name of another learner in the place of the subject's; empty for the subject's.
         questions: what is asked of the recorded training of the one member; None records nothing.
+        reseeded: the same subsets from other seeds.
     """
 
     kind: ClassVar[str] = "need"
@@ -51,6 +52,7 @@ class Need(Spec):
     trail: int = 0
     learner: str = ""
     questions: Questions | None = None
+    reseeded: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,7 @@ class Bank:
         return self.runs[need.key()]
 
     def __contains__(self, need: Need) -> bool:
-        run = self.runs.get(need.key())
-        return run is not None and len(run.members) > 0
+        return (run := self.runs.get(need.key())) is not None and len(run.members) > 0
 
     @property
     def duplicates(self) -> np.ndarray:

@@ -122,6 +122,8 @@ def train_steps(subject: Subject, need: Need, draw: Step, settings: Settings, tr
         }
         if need.questions is not None:
             about["questions"] = need.questions.model_dump(mode="json")
+        if need.reseeded:
+            about["reseeded"] = True
         steps.append(Step(about, {"learner": learner}))
     return steps
 

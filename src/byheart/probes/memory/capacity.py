@@ -166,7 +166,7 @@ def _quantities(held: np.ndarray, unseen: np.ndarray, n: int, offered: float, p:
         interval = (mean.low / by, max(high, mean.value / by))
         made[name] = Quantity(
             value=mean.value / by, unit=unit, interval=interval, null=null / by, n=n,
-            how=f"bits saved on the training sequences{'' if by == 1 else f' over {number(by)}'}, {over}; null: as many "
-            f"sequences never trained on{'' if unit != 'bits/parameter' else f'; published: {PUBLISHED}'}",
+            how=f"bits saved on the training sequences{'' if by == 1 else f' over {number(by)}'}, {over}; null: as "
+            f"many sequences never trained on{'' if unit != 'bits/parameter' else f'; published: {PUBLISHED}'}",
         )  # fmt: skip
     return made

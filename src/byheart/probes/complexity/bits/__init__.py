@@ -57,10 +57,9 @@ class Bits(Probe):
     )
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
-        """The bank, the one model on everything, the poles and the nearest-neighbour rival."""
-        if "tokens" in subject.offers:  # poles and rivals do not speak
-            return (subject.bank(), subject.whole())
-        rivals = ["rote", "neighbours"] + (["oracle"] if "oracle" in subject.offers else [])
+        """The bank, the one model on everything, the poles and the simplest rival."""
+        simplest = "ngram" if "tokens" in subject.offers else "neighbours"
+        rivals = ["rote", simplest] + (["oracle"] if "oracle" in subject.offers else [])
         return (subject.bank(), subject.whole(), *(subject.rival(name) for name in rivals))
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:

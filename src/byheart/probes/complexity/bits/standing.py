@@ -17,6 +17,7 @@ from byheart.records.chart import Axis, Bar, Chart, Rule, Segment, Table
 from byheart.records.figures import count, number, percent
 
 Code = Callable[..., BankCode]
+RIVALS = {"neighbours": "1-nearest neighbour", "ngram": "3-gram"}
 NOTES = {"rote": ("Rote", "a lookup table"), "oracle": ("Oracle", "knows the task's own truth")}
 # A stop is worth a row when it takes away more than a twentieth of the memorised share.
 WORTH = 0.05
@@ -56,11 +57,12 @@ def balance_of(
         for name in ("oracle", "rote")
         if subject.rival(name) in bank
     ]
-    if bank.data.output.kind == "tokens":  # a lookup table of passages gives what it saw back, and else the reference
+    if bank.data.output.kind == "tokens" and subject.rival("rote") not in bank:
         poles.append(Landmark(name="Rote", note="a lookup table, by definition", understood=0.0, memorised=1.0))
-    rivals = []
-    if subject.rival("neighbours") in bank:
-        rivals.append(Landmark(name="1-nearest neighbour", **_point(bank, "neighbours", code_of)))
+    rivals = [
+        Landmark(name=title, **_point(bank, name, code_of)) for name, title in RIVALS.items()
+        if subject.rival(name) in bank
+    ]  # fmt: skip
     rivals.append(Landmark(name="chance", understood=0.0, memorised=0.0, note="untrained, or chance"))
     moves = _stops(bank, run, codes, rng)
     return Balance(

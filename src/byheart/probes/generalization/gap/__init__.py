@@ -45,7 +45,7 @@ class Gap(Probe):
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The bank, the one model on everything, and the simplest rival."""
         if "tokens" in subject.offers:
-            return (subject.bank(), subject.whole())
+            return (subject.bank(), subject.whole(), subject.rival("ngram"))
         rivals = ["rote", "neighbours"] + (["ridge"] if "values" in subject.offers else [])
         return (subject.bank(), subject.whole(), *(subject.rival(name) for name in rivals))
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from byheart.maths.intervals import budget_share_intervals, new_examples_interval
+from byheart.maths.intervals import Estimate, budget_share_intervals, new_examples_interval
 from byheart.maths.sides import side_means
 from byheart.records.chart import Axis, Chart, Line, Rule, Table
 from byheart.records.figures import count, interval_text, number, value_text
@@ -14,6 +14,7 @@ from byheart.records.finding import Finding, Pole
 from byheart.records.quantity import Quantity
 
 if TYPE_CHECKING:
+    from byheart.learners.run import Run
     from byheart.probes.base import Bank, Probe
 
 WHERE = "interval: over fresh draws of passages and training set"
@@ -23,39 +24,22 @@ def of_passages(probe: Probe, bank: Bank, course: dict[str, Quantity]) -> tuple[
     """The finding of `generalization/gap` in bits a token; `course` is its time course of the held-out loss."""
     run = bank[bank.subject.bank()]
     mask, bits = run.members.mask, _bits(bank, "train", run)  # (c, m, n) a token
-    n = bits.shape[2]
     inside, outside = side_means(bits[-1], mask)
-    parts = budget_share_intervals(np.ones(n), bits[-1], mask, bank.duplicates)
     blind = float((run.views["train"].pool[0, :, 0] / np.log(2) / _counted(bank, "train")).mean())  # type: ignore[index]
-
-    def of(estimate, how: str, **more) -> Quantity:
-        interval = (estimate.low, estimate.high)
-        fields = {"unit": "bits", "null": blind, "n": n, "better": "low", "speaks_of": "recipe", **more}
-        return Quantity(value=estimate.value, interval=interval, how=f"{how}; {WHERE}", **fields)
-
-    null = "null: tokens coded by their frequencies"
-    held = parts.understood
-    quantities = {
-        "train_bits_a_token": of(parts.left, f"members that saw the passage, bits a token; {null}"),
-        "held_out_bits_a_token": of(
-            held._replace(value=1 - held.value, low=1 - held.high, high=1 - held.low),
-            f"members that did not, on the same passages; {null}",
-        ),
-        "gap_bits_a_token": of(parts.memorised, "left out less seen, on the same passages; null: 0", null=0.0),
-    }
-    if "test" in run.views:
-        new = _bits(bank, "test", run)[-1]
-        quantities["test_bits_a_token"] = of(
-            new_examples_interval(new, n, int((~mask[0]).sum())),
-            f"mean over members on new passages; {null}",
-            n=new.shape[1],
-        )
+    quantities = _sides(bank, run, blind)
+    quantities |= _rival(bank, blind)
     quantities |= course
     train, left_out, gap = (quantities[f"{name}_bits_a_token"] for name in ("train", "held_out", "gap"))
     test = quantities.get("test_bits_a_token")
     seen, unseen = (f"{value_text(one)} {interval_text(one)}" for one in (train, left_out))
     new = f"On {count(test.n)} new {bank.noun(test.n)}: {value_text(test)} {interval_text(test)}" if test else ""
-    body = (f"{new} a token.",) if test else ()
+    body = [f"{new} a token."] if test else []
+    if rival := quantities.get("ngram_held_out_bits_a_token"):
+        theirs = quantities["ngram_train_bits_a_token"]
+        body.append(
+            f"Counts of the last two tokens (a 3-gram) need {value_text(rival)} {interval_text(rival)} where left out, "
+            f"{value_text(theirs)} where seen."
+        )
     return Finding(
         probe=probe.name,
         question=probe.question.replace("examples", bank.noun()),
@@ -63,7 +47,7 @@ def of_passages(probe: Probe, bank: Bank, course: dict[str, Quantity]) -> tuple[
         says=f"a token: {seen} where seen, {unseen} on the same passages where left out",
         quantities=quantities,
         poles=(Pole(name="Oracle", value=0.0), Pole(name="Rote", value=blind, note="a lookup table, by definition")),
-        body=body,
+        body=tuple(body),
         charts=(_chart(bank, run, bits, blind, gap),),
         how=(
             "Bits a token = summed -log2 p of a passage over its counted tokens, as each model says it, without "
@@ -74,6 +58,45 @@ def of_passages(probe: Probe, bank: Bank, course: dict[str, Quantity]) -> tuple[
         ),
         reference=probe.reference,
     ), {"seen": inside, "held_out": outside}
+
+
+def _sides(bank: Bank, run: Run, blind: float) -> dict[str, Quantity]:
+    """Bits a token where seen, where left out, their gap, and on new passages, of the last checkpoint of a run."""
+    mask, bits = run.members.mask, _bits(bank, "train", run)[-1]
+    n, null = bits.shape[1], "null: tokens coded by their frequencies"
+    parts = budget_share_intervals(np.ones(n), bits, mask, bank.duplicates)
+    held = parts.understood
+
+    def of(estimate: Estimate, how: str, **more) -> Quantity:
+        interval = (estimate.low, estimate.high)
+        fields = {"unit": "bits", "null": blind, "n": n, "better": "low", "speaks_of": "recipe", **more}
+        return Quantity(value=estimate.value, interval=interval, how=f"{how}; {WHERE}", **fields)
+
+    quantities = {
+        "train_bits_a_token": of(parts.left, f"members that saw the passage, bits a token; {null}"),
+        "held_out_bits_a_token": of(
+            held._replace(value=1 - held.value, low=1 - held.high, high=1 - held.low),
+            f"members that did not, on the same passages; {null}",
+        ),
+        "gap_bits_a_token": of(parts.memorised, "left out less seen, on the same passages; null: 0", null=0.0),
+    }
+    if "test" in run.views:
+        new = _bits(bank, "test", run)[-1]
+        estimate = new_examples_interval(new, n, int((~mask[0]).sum()))
+        quantities["test_bits_a_token"] = of(estimate, f"mean over members on new passages; {null}", n=new.shape[1])
+    return quantities
+
+
+def _rival(bank: Bank, blind: float) -> dict[str, Quantity]:
+    """The same of the simplest rival, counts of the last two tokens, on the first of the same subsets."""
+    need = bank.subject.rival("ngram")
+    if need not in bank:
+        return {}
+    where = f"3-gram on the first {len(bank[need].members)} of the same subsets"
+    return {
+        f"ngram_{name}": quantity.model_copy(update={"how": f"{where}; {quantity.how}"})
+        for name, quantity in _sides(bank, bank[need], blind).items()
+    }
 
 
 def _counted(bank: Bank, view: str) -> np.ndarray:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import ClassVar, Literal
 
 import numpy as np
 
 from byheart.learners.attributed import Questions
-from byheart.learners.members import Members
-from byheart.learners.run import Run
-from byheart.maths.counterfactual import influence
 from byheart.maths.ranking import DatamodelScore, auc, auc_interval
 from byheart.maths.resampling import Interval
 from byheart.probes.attribution import (
+    AGAIN,
     FEWEST_MEMBERS,
     Asked,
+    again,
+    ceiling,
     checked,
     drawn_mean,
     mean_interval,
@@ -27,6 +26,7 @@ from byheart.probes.attribution import (
     why_not,
 )
 from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.probes.memory.effect.halves import by_halves
 from byheart.records.chart import Axis, Chart, Mark, Table
 from byheart.records.figures import count, number, percent
 from byheart.records.finding import Finding, NotApplicable, Pole, Withheld
@@ -86,7 +86,8 @@ class Effect(Probe):
             return self.not_applicable("Projected gradients need classes.", "Try method=unrolled.")
         if not self.asked:
             return not_asked(self)
-        return (subject.bank(),) if self.method == "retrain" else (self._recorded(subject), subject.bank())
+        needs = (subject.bank(), again(subject))
+        return needs if self.method == "retrain" else (self._recorded(subject), *needs)
 
     def _recorded(self, subject: Subject) -> Need:
         asked = Questions(effect="" if self.method == "retrain" else self.method, test=self.test, train=self.train)
@@ -98,7 +99,7 @@ class Effect(Probe):
         if self.method == "retrain":
             if lacking := self.one_sided(bank, run.members.mask):
                 return lacking, {}
-            asked, lds = self._retrained(bank)
+            asked, lds = by_halves(bank, self.rows(bank), self.rng(bank, "retrained"))
         else:
             asked = Asked.of(bank, bank[self._recorded(bank.subject)])
             lds = checked(bank, asked.of_test("effect"), asked.test, self.rng(bank, "retrained"))
@@ -117,7 +118,7 @@ class Effect(Probe):
             says=self._says(bank, headline) if foretells else "",
             quantities=quantities,
             poles=self._poles(headline) if foretells else (),
-            facts=(("method", WORDS[self.method]), ("checked", self._checked(bank, lds))),
+            facts=(("method", WORDS[self.method]), ("checked", self._checked(bank, lds, quantities))),
             body=self._body(bank, quantities, lds),
             charts=() if lds is None else (_chart(bank, asked),),
             exhibits=shown(bank, asked, asked["effect"], "effect") if foretells else (),
@@ -129,28 +130,10 @@ class Effect(Probe):
             ),
         ), {}  # fmt: skip
 
-    def _retrained(self, bank: Bank) -> tuple[Asked, DatamodelScore | None]:
-        """Differences over all members; judged by those of one half on the members of the other, both ways."""
-        run = bank[bank.subject.bank()]
+    def rows(self, bank: Bank) -> np.ndarray:
+        """The new examples that retraining is asked about, drawn by id."""
         by_id = np.argsort(bank.data.views["test"].ids, kind="stable")
-        rows = by_id[self.rng(bank, "rows").permutation(len(by_id))][: self.test]
-        outputs, mask = retrained(bank, rows), run.members.mask
-        effect = influence(outputs, mask)[0].T
-        asked = Asked(_with(run, effect), rows, np.zeros(0, int))
-        half = len(mask) // 2
-        sides = (np.arange(len(mask)) < half, np.arange(len(mask)) >= half)
-        found = []
-        for fitted, judged in (sides, sides[::-1]):
-            if min(fitted.sum(), judged.sum()) < FEWEST_MEMBERS or _one_sided(mask[fitted]):
-                return asked, None
-            part = _with_members(bank, judged)
-            scores = influence(outputs[fitted], mask[fitted])[0].T
-            found.append(checked(part, scores, rows, self.rng(bank, "retrained", int(fitted[0]))))
-        if any(one is None for one in found):
-            return asked, None
-        ends = np.mean([one.interval for one in found if one], 0)
-        value = float(np.mean([one.value for one in found if one]))
-        return asked, DatamodelScore(value, Interval(float(ends[0]), float(ends[1])), float("nan"))
+        return by_id[self.rng(bank, "rows").permutation(len(by_id))][: self.test]
 
     def _quantities(self, bank: Bank, asked: Asked, lds: DatamodelScore | None) -> dict[str, Quantity]:
         n, m = len(bank.data.train), len(bank[bank.subject.bank()].members)
@@ -161,9 +144,15 @@ class Effect(Probe):
                 better="high",
                 how=f"linear datamodeling score: Spearman over {m} members, trained on other subsets from other seeds, "
                 f"between the summed effects of what each saw and what it says, mean over {len(asked.test)} new "
-                "predictions; interval: members and predictions drawn with replacement together; ceiling unknown, one "
-                "seed a subset; null: 0",
+                "predictions; interval: members and predictions drawn with replacement together; null: 0",
             )  # fmt: skip
+            if top := ceiling(bank, asked.test, self.rng(bank, "ceiling")):
+                found["lds_ceiling"] = Quantity(
+                    value=top[0], unit="correlation", interval=tuple(top[1]), null=0.0, n=len(asked.test),
+                    how=f"the most that any effects could reach: root of the rank correlation of "
+                    f"{min(AGAIN, m)} members with models of the same subsets from other seeds; interval: members and "
+                    "predictions drawn with replacement together; null: 0, seeds decide everything",
+                )  # fmt: skip
         if len(asked.train):
             planted = np.zeros(len(asked.train), bool) if changed is None else changed[asked.train]
             part = 0.0 if changed is None else float(changed.mean())
@@ -202,14 +191,16 @@ class Effect(Probe):
     def _poles(self, headline: str) -> tuple[Pole, ...]:
         return (Pole(name="Oracle", value=0.0), Pole(name="Rote", value=1.0)) if headline != "effect_lds" else ()
 
-    def _checked(self, bank: Bank, lds: DatamodelScore | None) -> str:
+    def _checked(self, bank: Bank, lds: DatamodelScore | None, quantities: dict[str, Quantity]) -> str:
         m = len(bank[bank.subject.bank()].members)
         if lds is None:
             return f"not checked: {m} members are too few, or all say the same; {FEWEST_MEMBERS} and more can tell"
         low, high = (number(end, 2) for end in lds.interval)
+        top = quantities.get("lds_ceiling")
+        most = f"{number(top.value, 2)} is the most, for seeds decide the rest" if top else "the most is not known"
         return (
             f"rank correlation with {m} real retrainings {number(lds.value, 2)} [{low}, {high}]; 0 foretells nothing, "
-            "the ceiling is not known with one seed a subset"
+            f"{most}"
         )
 
     def _body(self, bank: Bank, quantities: dict[str, Quantity], lds: DatamodelScore | None) -> tuple[str, ...]:
@@ -228,9 +219,11 @@ class Effect(Probe):
             low, high = (number(100 * end, 1) for end in redrawn.interval)
             sentences.append(f"Labels we redrew rest on themselves by {percent(redrawn.value)} [{low}, {high}].")
         if harm := quantities.get("redrawn_harm_auc"):
+            low, high = harm.interval or (0.0, 1.0)
+            out = "stand out" if low > 0.5 else "do not clearly stand out"
             sentences.append(
-                f"Sorted by how much they lower new predictions, labels we redrew stand out with AUC "
-                f"{number(harm.value, 2)} (0.5 is a guess)."
+                f"Sorted by how much they lower new predictions, labels we redrew {out}: AUC {number(harm.value, 2)} "
+                f"[{number(low, 2)}, {number(high, 2)}], 0.5 is a guess."
             )
         return tuple(sentences)
 
@@ -254,31 +247,6 @@ class Effect(Probe):
             "Effect is not credit: credit adds up to the prediction, effect says what would change it. Oracle 0, Rote "
             "1. Fails when training is rough: the correlation then falls.",
         )
-
-
-def _with(run: Run, effect: np.ndarray) -> Run:
-    return replace(run, attribution={"effect": effect})
-
-
-def _one_sided(mask: np.ndarray) -> bool:
-    return bool((mask.all(0) | ~mask.any(0)).any())
-
-
-def _with_members(bank: Bank, kept: np.ndarray) -> Bank:
-    """The bank with some of its members alone."""
-    key = bank.subject.bank().key()
-    run = bank.runs[key]
-    views = {
-        name: replace(
-            view,
-            loss_nats=view.loss_nats[:, kept],
-            margin=None if view.margin is None else view.margin[:, kept],
-            logits=None if view.logits is None else view.logits[kept],
-        )
-        for name, view in run.views.items()
-    }
-    part = replace(run, members=Members(run.members.seeds[kept], run.members.mask[kept]), views=views)
-    return replace(bank, runs={**bank.runs, key: part})
 
 
 def _chart(bank: Bank, asked: Asked) -> Chart:
