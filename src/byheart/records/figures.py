@@ -123,7 +123,7 @@ def null_text(quantity: Quantity) -> str:
     if quantity.null is None:
         return ""
     if quantity.unit in _PER_CENT:
-        return percent(quantity.null, _of_a_point(quantity) if quantity.null else 1)
+        return percent(quantity.null, max(_of_a_point(quantity), _needed(100 * quantity.null)) if quantity.null else 1)
     if quantity.unit == "points":
         return f"{number(100 * quantity.null, 1)} points"
     if quantity.unit == "bits":
@@ -148,6 +148,8 @@ def amount(value: float, unit: str) -> str:
     Example:
         >>> amount(1.0, "share"), amount(-0.045, "points"), amount(0.5, "auc"), amount(16610.0, "bits")
         ('100\u202f%', '\u22124.5 points', '0.5', '16,610 bits')
+        >>> amount(0.0002, "share"), amount(0.0, "share")
+        ('0.02\u202f%', '0\u202f%')
     """
     if unit in _PER_CENT:
         return percent(value, _needed(100 * value))
@@ -169,4 +171,7 @@ def _few(bits_: float) -> str:
 
 
 def _needed(value: float) -> int:
+    """Decimals without which a value would read as another: one figure at least of what is not 0."""
+    if 0 < abs(value) < 0.05:
+        return min(4, -math.floor(math.log10(abs(value))))
     return 0 if abs(value - round(value)) < 0.05 else 1
