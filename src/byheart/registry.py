@@ -19,7 +19,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "table": ("byheart.tasks.table:Table", "your own table: data.csv or data.parquet with --target"),
         "text": ("byheart.tasks.text:Text", "any text in passages: text.txt, or Python's own manual"),
         "canaries": ("byheart.tasks.canaries:Canaries", "a text with random secrets planted a known number of times"),
-        "randomness": ("byheart.tasks.randomness:Randomness", "uniform random sequences, in which there is only memory"),
+        "randomness": ("byheart.tasks.randomness:Randomness", "uniform random sequences: only memory can help"),
     },
     "learner": {
         "mlp": ("byheart.learners.mlp:Mlp", "multilayer perceptron, trained in fleets"),
@@ -28,6 +28,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "neighbours": ("byheart.learners.neighbours:Neighbours", "k nearest neighbours in closed form"),
         "ridge": ("byheart.learners.ridge:Ridge", "ridge regression on values or one-hot labels, closed form"),
         "kernel-ridge": ("byheart.learners.ridge:KernelRidge", "kernel ridge regression, closed form"),
+        "ngram": ("byheart.learners.ngram:Ngram", "what follows the last few tokens of a text, counted"),
         "rote": ("byheart.learners.poles:Rote", "the pole that remembers everything and knows nothing"),
         "oracle": ("byheart.learners.poles:Oracle", "the pole that knows the task's truth and remembers nothing"),
         "estimator": ("byheart.learners.estimator:Estimator", "any scikit-learn classifier or regressor"),

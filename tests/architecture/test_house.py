@@ -82,7 +82,15 @@ def test_public_maths_functions_say_question_source_and_example():
     named = {"memorisation", "influence", "memorised_share", "memorised_share_null", "shuffled", "split_half_reliability",
              "bit_budget", "bank_code", "bank_code_values", "grid_step", "logits_from_probabilities", "logits_from_labels",
              "wilson", "bootstrap", "auc", "auc_interval", "spearman", "r2", "deleted_jackknife_variance",
-             "largest_influence_null", "influence_counts", "members_needed"}  # fmt: skip
+             "largest_influence_null", "influence_counts", "members_needed",
+             # the chapter of memory
+             "path_credit", "path_kernel", "coefficient_spread", "fixed_coefficients", "continuous_error", "unrolled",
+             "curvature", "still", "fit", "hessian", "projected", "checkpoints", "datamodel_score", "one_query_interval",
+             "trace_bytes", "every_under", "likelihood_ratio", "prior_of_variances", "detection_curve",
+             "operating_points", "example_risk", "copies", "leaks", "contradicting", "exact_groups", "near",
+             "comparable", "course", "learned_by", "stand_in", "exposure", "enumerated", "from_ranks", "extrapolated",
+             "null_mean", "continuation_nats", "discoverable", "greedy_extractable", "memorised_bits", "capacity",
+             "passage_lengths"}  # fmt: skip
     seen = set()
     for path in (SOURCE / "maths").glob("*.py"):
         for node in _public_functions(path):
@@ -94,6 +102,15 @@ def test_public_maths_functions_say_question_source_and_example():
                 for part in ("Args:", "Returns:", "Raises:", "Cost:", "Fails when:", "Reference", ">>>"):
                     assert part in flat, (node.name, part)
     assert seen == named
+
+
+def test_every_module_of_the_mathematics_stands_in_its_table_once_and_says_rightly_whether_it_needs_torch():
+    before, after = ast.get_docstring(ast.parse((SOURCE / "maths" / "__init__.py").read_text())).split("import no torch")
+    tables = [re.findall(r"`(\w+)`", "".join(re.findall(r"^\|(.*?)\|", text, re.M))) for text in (before, after)]
+    modules = {path.stem: path.read_text() for path in (SOURCE / "maths").glob("*.py") if path.stem != "__init__"}
+    assert sorted(tables[0] + tables[1]) == sorted(modules)
+    needs = {name for name, text in modules.items() if re.search(r"^(import|from) torch", text, re.M)}
+    assert not needs & set(tables[0])
 
 
 @pytest.mark.parametrize("name", sorted(registry.BUILT_IN["probe"]))

@@ -77,7 +77,7 @@ def test_the_check_is_the_datamodeling_score_against_members_trained_again(audit
 
 
 def test_a_bank_that_is_gone_and_an_own_example_are_not_checked(audited):
-    data, subject, ledger = _inside(audited[2])
+    _, subject, ledger = _inside(audited[2])
     found = explain(ledger, audited[2]._plan.draw.key, subject, Query("test", 0))
     assert found.effect_score is None
     assert "not in the ledger" in found.unchecked

@@ -102,6 +102,14 @@ def test_a_stopped_study_goes_on_and_nothing_runs_twice(tmp_path, monkeypatch, r
     assert [one.outcome for one in found.outcomes] == ["held", "not held", "held", "withheld"]
 
 
+def test_no_example_of_the_data_is_carried_along(tmp_path):
+    probe = "memory/counterfactual"
+    expect = [{"says": "s", "quantity": f"{probe}/memorised_share", "of": "clean", "above": 0}]
+    found = study("trees", claim(SUBJECTS, expect, probes=[probe]), tmp_path).subjects[0].findings[probe]
+    assert found["status"] == "measured"
+    assert found["exhibits"] == []
+
+
 def test_equal_subjects_are_trained_once(tmp_path, ran):
     same = {"one": {}, "two": {"says": "under another name"}}
     expect = [{"says": "s", "quantity": f"{GAP}/train_accuracy", "of": "two", "above": 0.5}]

@@ -18,7 +18,7 @@ from byheart.learners.training import called_on
 from byheart.levers.penalties import Dropout, LabelSmoothing, WeightDecay
 from byheart.levers.schedules import EarlyStop
 from byheart.maths.credit import path_credit
-from byheart.maths.trace import trace_bytes
+from byheart.maths.spacing import trace_bytes
 from byheart.tasks.data import Data, Examples, Output, Truth
 
 

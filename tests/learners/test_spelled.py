@@ -101,7 +101,7 @@ def fitted(share, way="each"):
 
 def test_ranks_are_kept_for_models_that_saw_every_copy_and_for_no_others(monkeypatch):
     monkeypatch.setattr(sequences_loop, "ENUMERATED", 1000)
-    data, members, run = fitted(1.0)
+    run = fitted(1.0)[2]
     kept = run.views["canaries"]
     assert kept.ranks.shape == (2, 10)
     assert ((kept.ranks >= 1) & (kept.ranks <= 26**2)).all()

@@ -12,7 +12,7 @@ from byheart.learners.decoder import Decoder
 from byheart.learners.fleet import ways_for
 from byheart.learners.members import Members, balanced
 from byheart.learners.mlp import Mlp
-from byheart.learners.poles import Rote
+from byheart.learners.neighbours import Neighbours
 from byheart.learners.run import Record, Run, joined
 from byheart.learners.sequences_loop import CONTINUATIONS
 from byheart.learners.training import plain_loss
@@ -128,7 +128,7 @@ def test_5_the_grid_of_pools_by_hand():
 def test_6_other_data_other_learners_and_wrong_shapes_are_refused():
     with pytest.raises(InputRefused, match=r"transformer, which gives tokens.*needs classes"):
         fit(drawn=Digits(n=30).draw(0))
-    for learner in (Mlp(epochs=1), Rote()):
+    for learner in (Mlp(epochs=1), Neighbours()):
         with pytest.raises(InputRefused, match=r"needs tokens.*--learner transformer"):
             fit(learner=learner) if learner.steps() else learner.fit(
                 data(), balanced(len(data().train), 2, 0.7, 0), Record((0,))

@@ -122,7 +122,7 @@ def test_refusals_name_what_is_wrong(rng):
 def test_the_interval_of_one_query_covers_as_often_as_it_says(truth, m, rng):
     from scipy.stats import spearmanr
 
-    from byheart.maths.ranking import one_query_interval
+    from byheart.maths.statistics import one_query_interval
 
     pearson = 2 * np.sin(np.pi * truth / 6)  # of normal pairs with this Spearman
     draws, hits = 1500, 0
@@ -134,10 +134,12 @@ def test_the_interval_of_one_query_covers_as_often_as_it_says(truth, m, rng):
 
 
 def test_the_interval_of_one_query_narrows_and_closes():
-    from byheart.maths.ranking import one_query_interval
+    from byheart.maths.statistics import one_query_interval
 
     widths = [high - low for low, high in (one_query_interval(0.4, m) for m in (8, 32, 128))]
     assert widths[0] > widths[1] > widths[2]
+    low, high = np.arctanh(one_query_interval(0.4, 32))
+    assert high - low == pytest.approx(2 * 1.959964 * np.sqrt(1.08 / 29))
     assert one_query_interval(1.0, 10) == (1.0, 1.0)
     assert one_query_interval(-0.4, 32) == pytest.approx([-b for b in one_query_interval(0.4, 32)[::-1]])
     for correlation, m in ((0.5, 3), (float("nan"), 30), (1.2, 30)):

@@ -228,3 +228,15 @@ def test_all_inside_the_outermost_gap_are_copies():
     found = near(distance, Cloud(8.0, 0.3, Prior(20.0, 1 / 8)), 1000)
     np.testing.assert_array_equal(found[0], np.arange(10) < 3)
     assert not found[1].any()
+
+
+@pytest.mark.filterwarnings("error")
+def test_contents_that_are_laid_out_alike_are_copies(rng):
+    """Pictures of other contrast: distances of nought, of several to one another."""
+    x = rng.random((60, 5, 5))
+    x[1], x[2], x[3] = 0.5 * x[0] + 0.1, 0.25 * x[0] + 0.3, 0.125 * x[0] + 0.4
+    found = found_in(x, form="pictures")
+    assert np.flatnonzero(found.copied).tolist() == [0, 1, 2, 3]
+    assert len(set(found.groups[:4])) == 1
+    same = np.ones((40, 3, 3)) * np.arange(40)[:, None, None]  # all without contrast
+    assert not found_in(same, form="pictures").copied.any()  # nothing stands out of anything

@@ -7,7 +7,8 @@ from torch import nn
 
 from byheart.errors import InputRefused
 from byheart.maths.losses import loss_digest, per_example, resolved
-from byheart.maths.trace import Trace, every_under, trace_bytes
+from byheart.maths.spacing import every_under, trace_bytes
+from byheart.maths.trace import Trace
 
 
 @pytest.fixture(scope="session")

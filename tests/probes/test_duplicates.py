@@ -1,11 +1,16 @@
 """Duplicates: planted copies, contradictions and leaks are found exactly, and named by the least id."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from byheart.learners.neighbours import Neighbours
+from byheart.learners.transformer import Transformer
+from byheart.maths.duplicates import leaks
 from byheart.probes.memory.duplicates import Duplicates
 from byheart.tasks.arrays import Arrays
+from byheart.tasks.text import Text
 from byheart.testing.probes import bank_of
 
 
@@ -88,3 +93,22 @@ def test_values_have_no_contradictions_and_an_r2():
     error = Duplicates().measure(bank_with(x, x[:, 0], x_test, x_test[:, 0], task="values"))[0].quantities
     assert error["test_r2_without_leaked"].n == 39
     assert finding.quantities["leaked_share"].value == 1 / 40
+
+
+def test_passages_are_judged_in_bits_a_token():
+    """A text whose first new passages are training passages: the members need fewer bits there, and that is said."""
+    task = Text(n=64, n_test=20, window=32)
+    data = task.draw(0)
+    bank = bank_of(Duplicates(), task, Transformer(width=8, epochs=2, batch=16), members=6)
+    test = replace(data.views["test"], x=np.concatenate([data.train.x[:5], data.views["test"].x[5:]]))
+    bank = replace(bank, data=replace(data, views={**data.views, "test": test}))
+    finding = Duplicates().measure(bank)[0]
+    assert finding.quantities["leaked_share"].value >= 5 / 20
+    bits = bank[bank.subject.bank()].views["test"].loss_nats[-1] / np.log(2) / (test.y >= 0).sum(1)
+    assert finding.quantities["test_bits_a_token"].value == pytest.approx(bits.mean(), rel=1e-5)
+    clean = finding.quantities["test_bits_a_token_without_leaked"]
+    found = leaks(data.train.x, test.x, *bank.data.laid_out("test"), bank.data.copies).source >= 0
+    assert clean.value == pytest.approx(bits[:, ~found].mean(), rel=1e-5)
+    assert clean.better == "low"
+    assert 3 < clean.null < np.log2(data.output.k)  # tokens by their frequencies
+    assert any(line.startswith("Code length a token on new passages without these") for line in finding.body)

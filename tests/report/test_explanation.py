@@ -37,7 +37,7 @@ def made(kind="classes", **changes):
 
 
 def words(found):
-    return " ".join(" ".join(Outline(render_explanation(found)).words).split())
+    return " ".join("".join(Outline(render_explanation(found)).words).split())
 
 
 def test_the_check_stands_in_words_on_the_page_and_in_the_terminal():
@@ -71,11 +71,11 @@ def test_unchecked_says_why_and_shows_the_list():
 
 @pytest.mark.parametrize("kind, said", [
     ("classes", "The model says shoe of new image 5, labelled shoe: a margin of 4.00 nats for shoe after 1,200 steps."),
-    ("values", "The model predicts 4.000 for new image 5, whose price is 210.5, after 1,200 steps."),
+    ("values", "The model predicts 4.0000 for new image 5, whose price is 210.5, after 1,200 steps."),
     ("tokens", "The model gives new image 5 a log probability of 4.00 nats, \u22120.72 bits for each of its 8 tokens, after 1,200 steps."),
 ])  # fmt: skip
 def test_each_kind_has_its_sentence(kind, said):
-    assert said in words(made(kind)).replace(" ,", ",")
+    assert said in words(made(kind))
     assert said in lines(made(kind))[0]
 
 
@@ -83,15 +83,15 @@ def test_yours_has_no_id_and_no_label():
     found = made(view="yours", id=-1, label_known=False, mark="abc", exhibits={})
     assert "of your image: a margin of 4.00 nats for shoe" in words(found)
     value = made("values", view="yours", id=-1, label_known=False, label="", mark="abc")
-    assert "The model predicts 4.000 as the price of your image after 1,200 steps." in words(value)
+    assert "The model predicts 4.0000 as the price of your image after 1,200 steps." in words(value)
     assert "-1" not in words(value)
 
 
 def test_values_count_in_their_own_unit_and_their_mean_stands_apart():
     found = made("values", value=210_000.0, centre=200_000.0, credit_total=10_500.0, initial=-500.0, remainder=0.0)
     text = words(found)
-    assert "mean of the training values of price" in text
-    assert "210,000.0" in text
+    assert "mean price in training" in text
+    assert "210,000" in text
     assert "nats" not in text
 
 

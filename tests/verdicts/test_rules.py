@@ -31,6 +31,19 @@ def course(rise, last=1.0, best=5.0, **more):
     )  # fmt: skip
 
 
+def asked(what, low, high):
+    found = bits(low, high)["complexity/bits"]
+    question = f"How many of the {what} are understood, memorised, left?"
+    return {"complexity/bits": found.model_copy(update={"question": question})}
+
+
+def spoken(train, held, seen, unseen):
+    """Bits a token of the model and of the 3-gram, where seen and where left out, each to a tenth."""
+    given = {"train": train, "held_out": held, "ngram_train": seen, "ngram_held_out": unseen}
+    found = {f"{name}_bits_a_token": q(value, value - 0.1, value + 0.1, "bits") for name, value in given.items()}
+    return answers("generalization/gap", **found)
+
+
 def rivals(train, held, *, unit="accuracy", neighbours=((1, 1, 1), (0.8, 0.78, 0.82)), ridge=None):
     found = {f"train_{unit}": q(*train, unit), f"held_out_{unit}": q(*held, unit)}
     for name, sides in (("neighbours", neighbours), ("ridge", ridge)):
@@ -79,6 +92,17 @@ def test_bh103_too_wide(low, high, outcome):
 
 def test_bh103_says_how_many_examples_would_do():
     assert "About 2,000 examples would do" in TooWide().judge(bits(0.1, 0.3)).sentence
+
+
+@pytest.mark.parametrize("what, noun", [
+    ("label bits", "examples"), ("bits of the values", "examples"), ("bits of the text", "passages"),
+])  # fmt: skip
+def test_bh102_and_bh103_name_what_the_bits_are_of(what, noun):
+    tip = MuchMemorised().judge(asked(what, 0.2, 0.24))
+    assert tip.title == f"22.0\u202f% [20.0, 24.0] of the {what} are memorised"
+    wide = TooWide().judge(asked(what, 0.1, 0.3))
+    assert f"memorised share of the {what} is known to \u00b110.0 points from 500 {noun}" in wide.sentence
+    assert f"About 2,000 {noun} would do" in wide.sentence
 
 
 @pytest.mark.parametrize("low, high", [(0.3, 0.5), (0.15, 0.26), (0.05, 0.2), (0.0, 0.11)])
@@ -130,6 +154,20 @@ def test_bh105_names_the_rival_that_is_better():
     assert good.outcome == "passed"
     assert "R2" in good.sentence
     assert "ridge regression" in good.sentence
+
+
+@pytest.mark.parametrize("train, held, seen, unseen, outcome", [
+    (3.0, 3.2, 2.4, 2.7, "issue"),
+    (3.0, 2.85, 2.4, 2.7, "withheld"),  # the intervals overlap
+    (3.0, 2.6, 2.4, 2.7, "passed"),  # worse where seen alone
+    (2.0, 3.2, 2.4, 2.7, "passed"),  # worse where left out alone
+    (2.0, 2.2, 2.4, 2.7, "passed"),
+])  # fmt: skip
+def test_bh105_needs_fewer_bits_of_text_than_counts_of_tokens(train, held, seen, unseen, outcome):
+    found = Underfitting().judge(spoken(train, held, seen, unseen))
+    assert found.outcome == outcome
+    assert f"Where left out it needs {held:.2f}" in found.sentence
+    assert "a 3-gram" in found.sentence
 
 
 @pytest.mark.parametrize("name", names("verdict"))

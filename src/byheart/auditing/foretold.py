@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from byheart.auditing.aim import of_members
 from byheart.errors import ByheartError
 from byheart.ledger.base import Ledger, Result
-from byheart.maths.ranking import datamodel_score, one_query_interval
+from byheart.maths.ranking import datamodel_score
+from byheart.maths.statistics import one_query_interval
 from byheart.probes.base import Subject
 from byheart.records.quantity import Quantity
+from byheart.study.keeping import described, material
 from byheart.tasks.data import Data
 
 HOW = (
@@ -26,13 +28,20 @@ GONE = "the models trained on other subsets are not in the ledger; run the audit
 
 
 def bank_keys(ledger: Ledger, subject: Subject, steps: Sequence[str]) -> list[str]:
-    """Keys of the training steps of the subject's bank, found in the descriptions of its measure steps; [] if none."""
-    need = subject.bank().key()
-    for key in steps:
-        about: Mapping[str, Any] = ledger.about(key) or {}
-        if need in about.get("runs", {}):
-            return list(about["runs"][need])
-    return []
+    """Keys of the training steps of the subject's members, by their descriptions in the ledger; [] if there are none.
+
+    Found among what the measure steps `steps` read: the subject's own learner and levers, on its share.
+    """
+    wanted = material(described(subject.learner)), [material(described(lever)) for lever in subject.levers]
+    found: list[str] = []
+    for measured in steps:
+        for keys in (ledger.about(measured) or {}).get("runs", {}).values():
+            about = ledger.about(keys[0]) if len(keys) > len(found) else None
+            if not about or about.get("share") != subject.share:
+                continue
+            if (material(about["learner"]), [material(lever) for lever in about["levers"]]) == wanted:
+                found = list(keys)
+    return found
 
 
 @dataclass(frozen=True)

@@ -181,5 +181,4 @@ def _copy(data: Data, asked: Examples) -> tuple[str, ...]:
     ids = data.train.ids[same]
     if not len(ids):
         return ()
-    return (f"It equals training {data.output.noun[0]} {int(ids[0])}, sign by sign."
-            if data.output.kind == "tokens" else f"It equals training {data.output.noun[0]} {int(ids[0])} exactly.",)  # fmt: skip
+    return (f"It equals training {data.output.noun[0]} {int(ids[0])} exactly.",)

@@ -23,12 +23,13 @@ def distances(data: Data) -> tuple[np.ndarray, str]:
     Example:
         >>> from byheart.tasks.data import Output, Truth
         >>> train = Examples(np.arange(2), *[np.array([[0, 1, 2, 3, 4, 0], [4, 3, 2, 1, 0, 0]])] * 2)
-        >>> data = Data((train,), {"train": train, "query": train.take(np.array([1]))}, Output("tokens", 5), Truth(), {})
+        >>> views = {"train": train, "query": train.take(np.array([1]))}
+        >>> data = Data((train,), views, Output("tokens", 5), Truth(), {})
         >>> distances(data)[0].tolist()
         [1.0, 0.0]
     """
     if data.output.kind == "tokens":
-        return _by_runs(data.train, data.views["query"]), "1 \u2212 share of runs of five in common"
+        return _by_runs(data.train, data.views["query"]), "1 \u2212 share of runs of five tokens in common"
     from byheart.learners.inputs import prepare
 
     views = prepare(data, np.arange(len(data.train)))

@@ -192,10 +192,10 @@ def _about(words: ClaimSubject, session: Session, drawn: Drawn, answers: Answers
         "new": drawn.n_test,
         "learner": subject.learner.title(data),
         **settings,
-        "members": subject.members,
-        "share": subject.share,
         "seed": subject.seed,
     }
+    if any(step.about["share"] < 1 for step in answers.plan.train):  # else all are trained on everything
+        made |= {"members": subject.members, "share": subject.share}
     if words.flip:
         made["labels redrawn"] = words.flip
     for lever in subject.levers:

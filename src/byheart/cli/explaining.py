@@ -113,7 +113,7 @@ def lines(found: Explanation) -> list[str]:
 def _rows(found: Explanation, title: str, shares: tuple[Share, ...]) -> list[str]:
     from byheart.report.explained import signed
 
-    return [_listed(title, [f"{share.id} {share.label} {signed(share, shares)}" for share in shares[:LISTED]])]
+    return [_listed(title, [f"{share.id} {share.label} {signed(found, share, shares)}" for share in shares[:LISTED]])]
 
 
 def _listed(title: str, words: list[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -14,7 +15,9 @@ from byheart.learners.inputs import checked, known
 from byheart.learners.members import Members
 from byheart.learners.outputs import gathered
 from byheart.learners.run import Record, Run
+from byheart.learners.spoken import Tables, spoken
 from byheart.levers.base import Lever
+from byheart.maths.passages import token_frequencies
 from byheart.tasks.data import Data
 
 FLOOR = 1e-9  # least probability a pole gives; a thousandth of a bit in total at a million examples
@@ -25,8 +28,9 @@ class Rote(Learner):
 
     On an example that a member was trained on (same id and exactly the same input) it gives
     log(1 - e) to the label it was shown and log(e / (k - 1)) to the others, e = 1e-9; for values, the
-    value it was shown. On any other example it gives the class frequencies of its subset, each count plus
-    one half, or its subset's mean.
+    value it was shown; for passages, 1 - e to each token that it was shown in its place. On any other example it gives
+    the class frequencies of its subset, each count plus one half, its subset's mean, or the token frequencies of its
+    subset at every place.
 
     All the label bits are then memorised, but for what the code itself floors (1 / (n + 2)), and none
     understood.
@@ -44,6 +48,7 @@ class Rote(Learner):
     """
 
     name: ClassVar[str] = "rote"
+    reads: ClassVar[tuple[str, ...]] = ("classes", "values", "tokens")
 
     def fit(
         self,
@@ -57,7 +62,9 @@ class Rote(Learner):
     ) -> Run:
         """Store every member's subset and look it up."""
         start = time.process_time()
-        data = checked(data, members, levers, self.name)
+        data = checked(data, members, levers, self.name, self.reads)
+        if data.output.kind == "tokens":
+            return _recalled_passages(data, members, record, start, progress)
         recall = _recalled_values if data.output.kind == "values" else _recalled_labels
         logits = {view: recall(data, members, known(data, view)) for view in data.views}
         if progress:
@@ -87,6 +94,27 @@ def _recalled_values(data: Data, members: Members, rows: np.ndarray) -> np.ndarr
     y = data.train.y
     values = [np.where((rows >= 0) & mask[rows], y[rows], y[mask].mean()) for mask in members.mask]
     return np.stack(values)[..., None]
+
+
+def _recalled_passages(
+    data: Data, members: Members, record: Record, start: float, progress: Callable[[int], None] | None
+) -> Run:
+    """Tables of v + 1 states: state u gives token u, the last gives the frequencies of the member's subset."""
+    v, y = data.output.k, data.train.y
+    rows = {view: known(data, view) for view in data.views}
+    sure = np.full((v + 1, v), np.log(FLOOR / max(v - 1, 1)))
+    np.fill_diagonal(sure, np.log1p(-FLOOR))
+
+    def says(j: int, view: str) -> Tables:
+        mask, at, x = members.mask[j], rows[view], data.views[view].x
+        sure[v] = np.log(token_frequencies(y[mask], v))
+        seen = (at >= 0) & mask[at]
+        return Tables(np.where(seen[:, None], x.astype(np.int64), v), sure)
+
+    run = spoken(data, members, record, says, {"parameters": 0, "way": "lookup table"})
+    if progress:
+        progress(len(members))
+    return replace(run, about={**run.about, "cpu_seconds": time.process_time() - start})
 
 
 class Oracle(Learner):

@@ -22,7 +22,8 @@ from byheart.levers.base import Lever
 from byheart.maths.layout import Layout
 from byheart.maths.losses import Loss
 from byheart.maths.recipe import Group, Recipe
-from byheart.maths.trace import Part, Trace, digests, every_under
+from byheart.maths.spacing import every_under
+from byheart.maths.trace import Part, Trace, digests
 from byheart.tasks.data import Data
 
 

@@ -16,7 +16,7 @@ from byheart.learners.run import Outcomes
 from byheart.learners.spelled import ranks
 from byheart.learners.training import Training, plain_loss
 from byheart.levers.base import Lever
-from byheart.maths.passages import GRID
+from byheart.maths.passages import GRID, token_frequencies
 from byheart.tasks.data import Data, Examples
 
 PASSAGES = 256  # member-passages evaluated at once
@@ -33,8 +33,8 @@ class Sequences(Training):
     def __init__(
         self, learner: Network, data: Data, members: Members, levers: Sequence[Lever], way: str, device: str
     ) -> None:
-        counts = np.bincount(data.train.y[data.train.y >= 0], minlength=data.output.k) + 0.5
-        self.log_q = torch.from_numpy(np.log(counts / counts.sum()).astype(np.float32)).to(device)
+        frequencies = token_frequencies(data.train.y, data.output.k)
+        self.log_q = torch.from_numpy(np.log(frequencies).astype(np.float32)).to(device)
         spelled = data.about.get("secret_signs", "")
         self.alphabet = torch.tensor([data.output.classes.index(sign) for sign in spelled], dtype=torch.long).to(device)
         self.asked = {name: torch.from_numpy(view.y).to(device) for name, view in data.views.items()}

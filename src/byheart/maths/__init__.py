@@ -11,8 +11,25 @@
 | `resampling`, `ranking` | the bootstrap over examples; AUC and its interval |
 | `contrasts`, `sides` | differences of means over members that saw an example and members that did not |
 | `intervals` | how far would another training set move a mean over examples and members? |
+| `passages` | how many bits does it take to write down a passage? the codes above, for text |
+| `membership`, `detection` | was it in the training set? likelihood ratios; how often such a judgement is right |
+| `duplicates`, `likeness`, `neighbourhoods` | is an example there twice? distances, and what chance brings |
+| `order` | in what order is it learned, and how well does a cheap sign stand in for a score? |
+| `exposure`, `extraction` | how far does a planted secret stand out, and can it be sampled? |
+| `capacity` | how many bits can a model hold? |
 | `inputs` | what all of these accept, and how they refuse |
 
-Arrays are numpy arrays or torch tensors; what comes back is numpy, float64. The modules above import no torch;
-`trace`, `credit`, `effect` and what they stand on read a recorded training, and do.
+Arrays are numpy arrays or torch tensors; what comes back is numpy, float64. The modules above import no torch. Those
+that read a recorded training do:
+
+| module | what it answers |
+|---|---|
+| `trace`, `tracefile`, `spacing` | a recorded training, in memory and on disk, and how often its weights are kept |
+| `recipe`, `layout`, `replay` | which optimiser made its steps, of which weights, and the same steps again |
+| `credit`, `path`, `kernels` | where did this output come from? exact along the path of training, and its kernel form |
+| `effect`, `curvature`, `projected` | what if this example had been left out? unrolled, by curvature, by projections |
+| `examplewise`, `contraction`, `directional` | gradients of single examples, and what they are multiplied with |
+| `quadrature`, `adjoints` | where along a step credit is read, and how a change is carried to the end |
+| `products`, `blocks`, `unrolled` | products with the Hessian; the Fisher matrix by layers; the sweep backwards |
+| `losses`, `targets` | what an example costs, and which number of an output is asked about |
 """

@@ -30,7 +30,30 @@ EXACT = 3_000  # weights up to which the whole Hessian is made: 72 MB in float64
 
 
 def still(model: nn.Module, examples: tuple[Any, Any], loss: Any = None, double: bool = False) -> Trace:
-    """A model that is not trained further, as a trace without steps: what `Examplewise` and the targets read."""
+    """What does a model that is not trained further look like to whatever reads a trace?
+
+    Like a trace without steps: a copy of the model at its weights, the examples as tensors of its precision, the loss
+    resolved. The poles have no part in it.
+
+    Args:
+        model: any module with weights to train.
+        examples: (x (n, ...), y (n,)); x an array, a tensor or a mapping of them.
+        loss: a name, a module or a function; None is cross-entropy for class numbers, half the squared error else.
+        double: in float64.
+
+    Returns:
+        `Trace` of 0 steps, in evaluation mode wherever it is read.
+
+    Raises:
+        InputRefused: no pair, no weights, NaN or infinity, x and y of different length.
+
+    Cost: a copy of model and examples. Fails when: the loss of an example depends on the others of its batch.
+    Reference: none; a definition.
+
+    >>> trace = still(torch.nn.Linear(2, 3), (torch.zeros(4, 2), torch.zeros(4, dtype=torch.long)))
+    >>> len(trace), trace.n, trace.layout.size
+    (0, 4, 9)
+    """
     if not isinstance(examples, tuple | list) or len(examples) != 2:
         raise InputRefused(expected="examples as a pair (x, y)", came=type(examples).__name__, do="Give both.")
     module = copy.deepcopy(model)
@@ -134,7 +157,40 @@ def fit(
     samples: int = 4,
     seed: int = 0,
 ) -> Curvature:
-    """The curvature of the training loss of `model` at its weights; arguments as `byheart.maths.effect.curvature`."""
+    r"""How does the training loss of a model bend around its weights, in a form that can be solved?
+
+    G of L(theta) = 1/n sum_i l_i(theta) + 1/2 sum_j decay_j theta_j^2, and (G + damping I)^-1 of it: `exact` the
+    Hessian, p <= 3,000; `ekfac` the Gauss-Newton matrix of each layer in the eigenbasis of its Kronecker factors, with
+    the eigenvalues fitted again. Units: nats a squared unit of weight. The poles have no part in it: they have no
+    weights.
+
+    Args:
+        model: the trained model.
+        examples: (x (n, ...), y (n,)), the training examples.
+        damping: 0 or more, added to G; `heuristic` is a tenth of the mean eigenvalue, layer by layer.
+        loss: as in `still`.
+        decay: L2 coefficient, one number or a dict by the name of the tensor (others 0).
+        method: `exact`, `ekfac`, or `auto`: exact where a damping is given and p is small enough.
+        samples: labels drawn from the model an example, for `ekfac`.
+        seed: of these draws.
+
+    Returns:
+        `Curvature`, which solves for queries.
+
+    Raises:
+        InputRefused: a damping below 0, too many weights for `exact`, what `still` refuses.
+        UnknownName: another method.
+
+    Cost: `exact` p/64 double backward passes over the examples and a solution O(p^3); `ekfac` 1 + 2 samples passes
+    and O(width^3) a layer. Fails when: the model is far from a minimum, so that G has negative eigenvalues (`exact`
+    without damping), or layers are not those that `ekfac` knows: what came back says which were skipped.
+
+    Reference: as `byheart.maths.effect.curvature`, which is this and one query.
+
+    >>> x, y = torch.eye(2), torch.tensor([1.0, 2.0])
+    >>> type(fit(torch.nn.Linear(2, 1, bias=False), (x, y[:, None]), 0.1)).__name__
+    'Curvature'
+    """
     if method not in ("auto", "exact", "ekfac"):
         raise unknown_name("method", method, ("auto", "exact", "ekfac"))
     if damping != "heuristic" and not (isinstance(damping, int | float) and 0 <= damping < float("inf")):
@@ -156,7 +212,27 @@ def fit(
 
 
 def hessian(trace: Trace) -> Tensor:
-    """Hessian (p, p) of the mean training loss at the last weights, in evaluation mode."""
+    r"""How does the mean training loss bend at the last weights, in every pair of directions?
+
+    H = 1/n sum_i d^2 l_i / d theta^2 (p, p), in evaluation mode, without the penalty of weight decay; nats a squared
+    unit of weight. The poles have no part in it.
+
+    Args:
+        trace: a recorded training, or a model as `still` gives it.
+
+    Returns:
+        (p, p) tensor of the precision of the trace.
+
+    Raises:
+        InputRefused: nothing of its own.
+
+    Cost: p/64 double backward passes over the n examples; 8 p^2 bytes in float64. Fails when: p is beyond a few
+    thousand. Reference: Pearlmutter 1994, "Fast exact multiplication by the Hessian" (one product a unit vector).
+
+    >>> model = torch.nn.Linear(2, 1, bias=False)
+    >>> hessian(still(model, (torch.tensor([[1.0, 2.0]]), torch.zeros(1, 1)))).tolist()
+    [[1.0, 2.0], [2.0, 4.0]]
+    """
     weights, p, n = trace.weights(len(trace)), trace.layout.size, trace.n
     tensors = [w.contiguous() for w in trace.named(weights).values()]
     stack = Stack.of(trace.module, trace.layout, trace.loss)

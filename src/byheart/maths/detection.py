@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array, members_mask, same_shape
-from byheart.maths.resampling import Interval, percentiles, resampling_weights
+from byheart.maths.resampling import Interval, around, resampling_weights
 
 # fewer false alarms than that behind a level say nothing of it: their number alone has an error of a fifth
 FALSE_ALARMS = 30
@@ -176,9 +176,9 @@ def operating_points(
             points.append(Point(level, None, None, alarms, reason))
         else:
             value = float(np.interp(level, false, true))
-            points.append(Point(level, value, _around(value, drawn[:, at + 1]), alarms))
+            points.append(Point(level, value, around(value, drawn[:, at + 1]), alarms))
     area = _area(false, true)
-    return Points(area, _around(area, drawn[:, 0]), tuple(points), int(kept.positive.sum()), negatives)
+    return Points(area, around(area, drawn[:, 0]), tuple(points), int(kept.positive.sum()), negatives)
 
 
 def _rows(blocks: Any) -> Any:
@@ -219,12 +219,6 @@ class _Redrawn:
             low, high = found[self.above[last]], found[self.with_it[last]]
             points.append((low + (high - low) * part) / found[-1])
         return (float(area), *points)
-
-
-def _around(value: float, draws: np.ndarray) -> Interval:
-    """The middle 95 % of the draws, stretched to hold the value itself."""
-    low, high = percentiles(draws, 0.95)
-    return Interval(float(np.fmin(low, value)), float(np.fmax(high, value)))
 
 
 def example_risk(score: Any, mask: Any) -> np.ndarray:

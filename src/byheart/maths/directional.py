@@ -10,7 +10,6 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from byheart.maths.trace import Part, Trace
 
-
 FEW = 4
 
 

@@ -17,7 +17,7 @@ from byheart.maths.neighbourhoods import NEIGHBOURS, Cloud, cloud_of, near, near
 __all__ = ["Copies", "Leaks", "comparable", "content", "contradicting", "copies", "exact_groups", "leaks"]
 
 WORK = 1e12  # products of numbers: about half a minute on one thread
-FEWEST = 30  # examples whose cloud is asked
+FEWEST, ENOUGH = 30, 3_000  # examples whose cloud is asked
 
 
 class Copies(NamedTuple):
@@ -73,7 +73,19 @@ def content(x: Any) -> np.ndarray:
 
 
 def exact_groups(x: Any) -> np.ndarray:
-    """(n,) int: which group of exact copies does each row of x (n, ...) belong to?
+    """Which group of exact copies does each row of x belong to?
+
+    Args:
+        x: (n, ...) compared byte by byte.
+
+    Returns:
+        (n,) int from 0, numbered by digest and so not by the order of rows. The poles have no part in it.
+
+    Raises:
+        Nothing: any array has bytes.
+
+    Cost: O(n d). Fails when: equal numbers have other bytes (0.0 and -0.0, NaN of two kinds). Reference: none; a
+    digest (BLAKE2b, 128 bits).
 
     >>> exact_groups(np.array([[1.0], [2.0], [1.0]])).tolist() in ([0, 1, 0], [1, 0, 1])
     True
@@ -178,9 +190,21 @@ def leaks(x: Any, new: Any, laid: Any, laid_new: Any, found: Copies, work: float
 
 
 def contradicting(found: Copies, labels: Any, order: Any = None) -> np.ndarray:
-    """(p, 2) rows of copies, exact or near, whose labels (n,) differ: one pair for two contents and two labels.
+    """Which copies, exact or near, have different labels?
 
-    Of equal rows the first in `order` (n,) stands for all.
+    Args:
+        found: the copies.
+        labels: (n,) of any kind that can be compared.
+        order: (n,) rows; of equal rows with one label the first in this order stands for all. By row if absent.
+
+    Returns:
+        (p, 2) rows, the smaller first: one pair for two contents and two labels. The poles have no part in it.
+
+    Raises:
+        Nothing: `found` says what the rows are.
+
+    Cost: O(n + pairs). Fails when: one content has hundreds of labels, whose pairs are all listed. Reference: none; a
+    count.
 
     >>> x = np.array([[0.0], [0.0], [0.0], [5.0]])
     >>> contradicting(copies(x, x), [0, 1, 1, 0]).tolist()
@@ -218,7 +242,7 @@ def _cloud(laid: np.ndarray, first: np.ndarray, asked: np.ndarray, distance: np.
     for thinner in (3, 9, 27):
         part = first[: n // thinner]  # sorted by digest: as good as at random
         if len(part) >= FEWEST:
-            thin = cloud_of(nearest(laid[part], laid[part], part, part)[0], n)
+            thin = _cloud_in(laid, part, n)
             tried = thin if tried.dimension < thin.dimension < np.inf else tried
     pairs = _near_pairs(near(distance, tried, n), asked, row)
     if len(np.unique(pairs)) < len(asked) / 10:
@@ -230,7 +254,13 @@ def _cloud(laid: np.ndarray, first: np.ndarray, asked: np.ndarray, distance: np.
     single = first[np.unique(groups, return_index=True)[1]]
     if np.median(sizes[sizes > 1]) > NEIGHBOURS or len(single) < FEWEST:
         return whole
-    return cloud_of(nearest(laid[single], laid[single], single, single)[0], n)
+    return _cloud_in(laid, single, n)
+
+
+def _cloud_in(laid: np.ndarray, part: np.ndarray, n: int) -> Cloud:
+    """The cloud that a part of the examples shows; a few thousand of them know it well enough."""
+    asked = part[:ENOUGH]
+    return cloud_of(nearest(laid[asked], laid[part], asked, part)[0], n)
 
 
 def _near_pairs(close: np.ndarray, asked: np.ndarray, row: np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ def unrolled(
     hessian: str = "exact",
     limit_bytes: int = LIMIT_BYTES,
 ) -> np.ndarray:
-    r"""How does the weight of each training example move what the trained model says? Exactly, through its training.
+    r"""How does the weight of each training example move what the trained model says, exactly and through its training?
 
     tau_ji = d f(x_j; theta_T) / d w_i at w = 1, where step t of the recorded training used the gradient of
     (1/|B_t|) sum_{i in B_t} w_i l_i(theta): ids, order, initial weights and noise stay as they were, and |B_t| is

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from byheart.maths.adjoints import metric
 from byheart.maths.contraction import Gradients
-from byheart.maths.credit import Path
 from byheart.maths.inputs import array, same_shape
+from byheart.maths.path import Path
 from byheart.maths.quadrature import points
 from byheart.maths.targets import Target, function, margin, query_tensors
 from byheart.maths.trace import Step, Trace, count, take

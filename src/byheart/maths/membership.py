@@ -134,7 +134,27 @@ def prior_of_variances(variances: np.ndarray, freedom: np.ndarray) -> Prior:
     """Which scaled inverse-gamma distribution do many small-sample variances (n,) come from?
 
     With e = log v - psi(d/2) + log(d/2), d their degrees of freedom: trigamma(d0/2) is the variance of e less the
-    mean of trigamma(d/2), and log s0^2 the mean of e plus psi(d0/2) - log(d0/2). Smyth 2004, section 6.2.
+    mean of trigamma(d/2), and log s0^2 the mean of e plus psi(d0/2) - log(d0/2).
+
+    Args:
+        variances: (n,) positive, in squared units of the score.
+        freedom: (n,) degrees of freedom d of each.
+
+    Returns:
+        `Prior` of d0 in (0, 10^6], where all come from one variance the largest, and s0^2; NaN where n is 0. The poles
+        have no part in it.
+
+    Raises:
+        Nothing: what comes is made by callers.
+
+    Cost: O(n). Fails when: some variances are 0 (give them a floor), or fewer than about 10 are there.
+
+    Reference: Smyth 2004, "Linear models and empirical Bayes methods", section 6.2.
+
+    >>> rng = np.random.default_rng(0)
+    >>> found = prior_of_variances(3.0 * rng.chisquare(5, 2000) / 5, np.full(2000, 5.0))
+    >>> round(found.variance, 1), found.freedom > 50
+    (3.0, True)
     """
     if not len(variances):
         return Prior(float("nan"), float("nan"))

@@ -31,27 +31,51 @@ class Cloud(NamedTuple):
 
 
 def cloud_of(distance: np.ndarray, n: int) -> Cloud:
-    """The cloud that distances (a, k) to the k nearest show, for n examples."""
+    """What cloud do distances (a, k) to the k nearest show, for a set of n examples?"""
     if distance.shape[1] < 3:
         return Cloud(float("nan"), 0.0, Prior(0.0, 0.0))
     dimension = dimension_of(distance)
     mean = _steps(distance)[:, 1:].mean(1)  # of 1/D each, the first step left out: there copies lie
+    mean = mean[np.isfinite(mean)]  # infinite where several are alike in all that is laid out
+    if not len(mean):
+        return Cloud(dimension, _threshold(dimension, n, distance.shape[1]), Prior(0.0, 0.0))
     mean = np.maximum(mean, 1e-3 * max(float(np.median(mean)), 1e-6))
     freedom = np.full(len(mean), 2.0 * (distance.shape[1] - 2))
     return Cloud(dimension, _threshold(dimension, n, distance.shape[1]), prior_of_variances(mean, freedom))
 
 
 def near(distance: np.ndarray, cloud: Cloud, n: int) -> np.ndarray:
-    r"""Which of the k nearest (a, k) are copies: nearer than chance would bring into one of n examples?
+    r"""Which of the nearest are copies: nearer than chance would bring them to one of n examples?
 
     Twice: d < u r_k by the dimension of the whole cloud, and, for the places where there are fewer dimensions than at
     the median, a gap behind them that is as rare by what lies outside it. Where D is the same around an example, j
-    log(r_{j+1}/r_j) are independent exponential steps of mean 1/D (Renyi). With D ~ Gamma(a, b), a and a/b from all
-    examples (`prior_of_variances`), and T the sum of the c steps farther out,
+    log(r_{j+1}/r_j) are independent exponential steps of mean 1/D. With D ~ Gamma(a, b), a and a/b from all examples,
+    and T the sum of the c steps farther out,
 
         P(step > s | T) = (1 + s/(b + T))^-(a + c),
 
     which must be below 1/n. All neighbours inside the outermost such gap are copies.
+
+    Args:
+        distance: (a, k) to the k nearest, ascending.
+        cloud: how neighbours spread in the whole set, as `cloud_of` finds it.
+        n: examples of the set.
+
+    Returns:
+        (a, k) bool. The poles have no part in it.
+
+    Raises:
+        Nothing: distances are made by `nearest`.
+
+    Cost: O(a k). Fails when: more than k - 2 copies stand together, or columns have few values: neighbours then lie on
+    steps and not smoothly, and more pairs pass.
+
+    Reference: Renyi 1953, "On the theory of order statistics" (spacings of exponentials); the prior: Smyth 2004, as in
+    `membership.prior_of_variances`; the rule is ours.
+
+    >>> distance = np.array([[0.001, 7, 8, 9, 9.5, 10, 10.2, 10.4, 10.6, 10.8]])
+    >>> near(distance, Cloud(8.0, 0.3, Prior(20.0, 1 / 8)), 1000)[0, :3].tolist()
+    [True, False, False]
     """
     k = distance.shape[1]
     if k < 3:
@@ -68,7 +92,10 @@ def near(distance: np.ndarray, cloud: Cloud, n: int) -> np.ndarray:
 
 
 def nearest(asked: np.ndarray, known: np.ndarray, own: np.ndarray | None, first: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Distances (a, k) to the k nearest known rows, ascending, and these rows' names in `first`; never itself."""
+    """How far are the k nearest of the known rows, and which are they? (a, k) ascending, by their names in `first`.
+
+    Never the row itself, whose name stands in `own`.
+    """
     k = min(NEIGHBOURS, len(known) - (own is not None))
     norms = (known**2).sum(1)
     distance, row = np.empty((len(asked), k)), np.empty((len(asked), k), int)

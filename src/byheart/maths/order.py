@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array, members_mask, same_shape
-from byheart.maths.resampling import Interval, bootstrap, percentiles
+from byheart.maths.resampling import Interval, around, bootstrap
 
 
 class Course(NamedTuple):
@@ -115,7 +115,21 @@ def _of_those_that_saw(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def learned_by(correct: Any, mask: Any, checkpoints: Sequence[int]) -> np.ndarray:
-    """(c, n) share of the members that saw each example which are right about it from that checkpoint to the end.
+    """What share of the members that saw an example is right about it from each checkpoint to the end?
+
+    Args:
+        correct: (c, m, n) right or wrong.
+        mask: (m, n) True where the member saw the example.
+        checkpoints: (c,) epochs, ascending.
+
+    Returns:
+        (c, n) in [0, 1], rising with c; NaN where no member saw it. Oracle and Rote: 1 from the first checkpoint on.
+
+    Raises:
+        InputRefused: a mask of another shape.
+
+    Cost: O(c m n). Fails when: checkpoints are coarse. Reference: Toneva et al. 2019, "An empirical study of example
+    forgetting", section 2 (the first learning event that is not followed by a forgetting one).
 
     >>> learned_by(np.array([[[0]], [[1]], [[1]]], bool), [[True]], (0, 1, 2)).ravel().tolist()
     [0.0, 1.0, 1.0]
@@ -127,7 +141,7 @@ def learned_by(correct: Any, mask: Any, checkpoints: Sequence[int]) -> np.ndarra
 
 
 def top_weights(score: np.ndarray, k: int) -> np.ndarray:
-    """(n,) by how much each example belongs to the k largest: 1 above the cut, an equal part where it ties there."""
+    """By how much does each example belong to the k largest? 1 above the cut, an equal part where it ties there."""
     cut = np.sort(score)[::-1][k - 1]
     above, at = score > cut, score == cut
     return above + at * (k - above.sum()) / at.sum()
@@ -181,9 +195,7 @@ def stand_in(
     drawn = bootstrap(np.stack(columns, 1), groups=groups, rng=rng, draws=draws)
     value = float(np.mean([_correlation(drawn.total[None, 5 * i :], np.array([n]))[0] for i in range(len(pairs))]))
     of_draws = np.mean([_correlation(drawn.sums[:, 5 * i :], drawn.counts) for i in range(len(pairs))], 0)
-    low, high = percentiles(of_draws, 0.95)
-    interval = Interval(float(np.fmin(low, value)), float(np.fmax(high, value)))
-    return StandIn(value, interval, float(np.mean(recalls)))
+    return StandIn(value, around(value, of_draws), float(np.mean(recalls)))
 
 
 def _correlation(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:

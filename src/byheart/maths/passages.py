@@ -15,6 +15,39 @@ from byheart.maths.sides import BankLengths
 GRID = (0.0, 0.25, 0.5, 0.7, 0.85, 1.0, 1.2, 1.5)
 
 
+def token_frequencies(tokens: Any, v: int) -> np.ndarray:
+    r"""How often does each token come? The reference code of sequences.
+
+    q0(u) = (c(u) + 1/2) / (N + v/2), c(u) counts among the N counted tokens. Shares that sum to 1, none of them 0. Both
+    poles are coded against it.
+
+    Args:
+        tokens: whole numbers of any shape, 0 to v - 1; -1 is not counted.
+        v: how many tokens there are.
+
+    Returns:
+        (v,) float64.
+
+    Raises:
+        InputRefused: tokens out of range.
+
+    Cost: one pass. Fails when: training and what is coded have other tokens.
+
+    Reference: Krichevsky and Trofimov 1981, "The performance of universal encoding", the estimator of one half.
+
+    >>> token_frequencies([[0, 1], [1, -1]], 3).round(3).tolist()
+    [0.333, 0.556, 0.111]
+    """
+    tokens = np.asarray(tokens)
+    if tokens.size and (tokens.min() < -1 or tokens.max() >= v):
+        raise InputRefused(
+            expected=f"tokens from 0 to {v - 1}, or -1", came=f"from {tokens.min()} to {tokens.max()}",
+            do="Number the tokens.",
+        )  # fmt: skip
+    counts = np.bincount(tokens[tokens >= 0], minlength=v) + 0.5
+    return counts / counts.sum()
+
+
 def passage_lengths(
     pool_nats: Any, mask: Any, seed: int = 0, *, ids: Any = None, groups: Any = None, grid: Any = GRID
 ) -> BankLengths:

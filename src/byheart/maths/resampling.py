@@ -59,6 +59,12 @@ def percentiles(draws: np.ndarray, confidence: float) -> Interval:
     return Interval(float(low), float(high))
 
 
+def around(value: float, draws: np.ndarray) -> Interval:
+    """Between which values does the middle 95 % of the draws lie, stretched to hold the value itself?"""
+    low, high = percentiles(draws, 0.95)
+    return Interval(float(np.fmin(low, value)), float(np.fmax(high, value)))
+
+
 def bootstrap(values: Any, *, groups: Any = None, rng: np.random.Generator, draws: int = 1000) -> Resampled:
     r"""How far would sums, means and ratios move with other examples of the same kind?
 

@@ -110,6 +110,45 @@ def spearman(a: Any, b: Any) -> float:
     return float(ranks[0] @ ranks[1]) / norm if norm else float("nan")
 
 
+def one_query_interval(correlation: float, m: int) -> Interval:
+    r"""How far would a rank correlation over m members move with other members?
+
+    Of one query there is nothing to resample but members: Fisher's z = artanh(rho), with the standard error
+    sqrt((1 + rho^2 / 2) / (m - 3)) of ranks; z -+ 1.96 of them, taken back by tanh. Range [-1, 1], no unit. It includes
+    0 about 95 times in 100 where the scores foretell nothing (Oracle); at 1 (Rote) it closes on 1.
+
+    Args:
+        correlation: Spearman's, -1 to 1.
+        m: members it was taken over.
+
+    Returns:
+        `low`, `high`.
+
+    Raises:
+        InputRefused: fewer than 4 members, or no correlation.
+
+    Cost: none. Fails when: most members are tied. With subsets in balanced decks, and one example that decides nearly
+    all, it covers the truth at least as often as it says (16 and 64 members, simulated).
+
+    Reference: Bonett and Wright 2000, "Sample size requirements for estimating Pearson, Kendall and Spearman
+    correlations", Psychometrika 65, equation 4.
+
+    >>> low, high = one_query_interval(0.5, 64)
+    >>> round(low, 3), round(high, 3)
+    (0.276, 0.673)
+    """
+    if m < 4 or not -1 <= correlation <= 1:
+        raise InputRefused(
+            expected="a correlation from -1 to 1 over at least 4 members",
+            came=f"{correlation:g} over {m}",
+            do="Train more members.",
+        )
+    if abs(correlation) == 1:
+        return Interval(float(correlation), float(correlation))
+    z, error = np.arctanh(correlation), np.sqrt((1 + correlation**2 / 2) / (m - 3))
+    return Interval(*(float(np.tanh(z + side * 1.959964 * error)) for side in (-1, 1)))
+
+
 def r2(targets: Any, predictions: Any) -> float:
     r"""Which share of the variance of the targets do the predictions explain?
 

@@ -241,43 +241,6 @@ class Trace:
         return load(path, module, examples, loss)
 
 
-def trace_bytes(p: int, steps: int, every: int, recipe: Recipe, item: int = 4) -> int:
-    """How much memory does a trace of `steps` steps of p weights take, in bytes, the replayed segment included?
-
-    Kept: p weights, and p for each state of the optimiser (`every` = 1: only Adam's second moment, nothing is
-    replayed), each `every` steps; replayed at a time: `every` + 1 weights and, under Adam, as many second moments.
-
-    Example:
-        >>> trace_bytes(1000, 100, 1, Recipe("SGD", (), {}))
-        404000
-    """
-    states = int(recipe.adaptive) if every == 1 else len(recipe.states)
-    marks = -(-steps // every) + 1
-    segment = 0 if every == 1 else (every + 1) * (1 + recipe.adaptive)
-    return item * p * (marks * (1 + states) + segment)
-
-
-def every_under(p: int, steps: int, recipe: Recipe, limit_bytes: int = 200_000_000, item: int = 4) -> int:
-    """Each how many steps must weights be kept, so that a trace stays under `limit_bytes`? The fewest replays.
-
-    Raises:
-        InputRefused: no spacing fits; the least possible size is said.
-
-    Example:
-        >>> every_under(10_000, 1000, Recipe("SGD", (), {}), 10_000_000)
-        5
-    """
-    for every in range(1, max(steps, 1) + 1):
-        if trace_bytes(p, steps, every, recipe, item) <= limit_bytes:
-            return every
-    least = min(trace_bytes(p, steps, every, recipe, item) for every in range(1, max(steps, 1) + 1))
-    raise InputRefused(
-        expected=f"a trace of at most {limit_bytes / 1e6:.0f} MB",
-        came=f"{p} weights over {steps} steps, which need {least / 1e6:.0f} MB even at the best spacing",
-        do="Allow more memory, or record fewer steps.",
-    )
-
-
 def called(module: Callable[..., Any], x: Any) -> Any:
     """Outputs of a model: a dict of inputs goes in by name; of a rich output the `logits` are taken."""
     given = module(**x) if isinstance(x, Mapping) else module(x)

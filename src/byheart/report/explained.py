@@ -43,12 +43,13 @@ def headline(found: Explanation) -> list[Run]:
     after = f" after {count(found.steps)} steps."
     value = " ".join(filter(None, [spoken(found, found.value), unit(found)]))
     if found.kind == "tokens":
-        each = f"{number(-found.value / math.log(2) / found.tokens, 2)} bits for each of its {count(found.tokens)} tokens"
-        return [("", f"The model gives {who(found)} a log probability of "), ("u", value), ("", f", {each},{after}")]
+        bits = number(-found.value / math.log(2) / found.tokens, 2)
+        each = f", {bits} bits for each of its {count(found.tokens)} tokens,"
+        return [("", f"The model gives {who(found)} a log probability of "), ("u", value), ("", f"{each}{after}")]
     if found.kind == "values":
         known = f", whose {found.target} is {found.label}," if found.label else ""
-        named = f" as the {found.target}" if not known else ""
-        return [("", "The model predicts "), ("u", value), ("", f"{named} of {who(found)}{known}{after}")]
+        named = "for" if known else f"as the {found.target} of"
+        return [("", "The model predicts "), ("u", value), ("", f" {named} {who(found)}{known}{after}")]
     if found.hidden:
         whose = "its label" if found.label_known else "the class that the model says"
         return [("", f"For {who(found)} the model has a margin of "), ("u", value), ("", f" for {whose}{after}")]
@@ -61,7 +62,7 @@ def parts(found: Explanation) -> list[tuple[str, str]]:
     """(value, name) of what adds up to the explained number; the last is the sum."""
     rows = [(found.credit_total, f"all {count(found.n)} training {found.nouns}")]
     if found.kind == "values":
-        rows.append((found.centre, f"mean of the training values of {found.target}, which outputs stand on"))
+        rows.append((found.centre, f"mean {found.target} in training"))
     rows += [
         (found.decay, "weight decay"),
         (found.initial, "the untrained model"),
@@ -95,7 +96,10 @@ def check(found: Explanation) -> str:
     own = ", some without the example itself" if found.view == "train" else ""
     said = f"Checked against {count(scored.n)} models trained on other subsets{own}: {score(scored)}"
     if found.foretells:
-        return f"{said}; 0 means that the list foretells nothing. The ceiling that seeds leave is unknown: one seed a subset."
+        return (
+            f"{said}; 0 means that the list foretells nothing. The ceiling that seeds leave is unknown: each subset "
+            f"was trained with one seed."
+        )
     return (
         f"{said}. The interval reaches 0: for this prediction the list of effects foretells nothing that can be "
         f"measured, so it is withheld; the numbers are in the JSON. More members narrow the interval."
@@ -112,10 +116,10 @@ def raised(found: Explanation) -> tuple[str, str]:
     return f"raised {what(found)}", "lowered it"
 
 
-def signed(share: Share, shares: tuple[Share, ...]) -> str:
-    """A part with its sign, to two digits of the largest beside it."""
+def signed(found: Explanation, share: Share, shares: tuple[Share, ...]) -> str:
+    """A part with its sign, to two digits of the largest beside it; values to three."""
     most = max(abs(one.value) for one in shares)
-    text = number(share.value, _decimals(most, 2, 2))
+    text = number(share.value, _decimals(most, 3, 0) if found.kind == "values" else _decimals(most, 2, 2))
     return f"+{text}" if share.value > 0 else text
 
 
@@ -124,7 +128,7 @@ def spoken(found: Explanation, value: float, finer: int = 0) -> str:
     if found.kind != "values":
         return number(value, 2 + finer)
     most = max(abs(found.value), abs(found.credit_total), abs(found.centre), abs(found.initial))
-    return number(value, _decimals(most, 4, 0) + finer)
+    return number(value, _decimals(most, 5, 0))
 
 
 def _decimals(most: float, digits: int, least: int) -> int:

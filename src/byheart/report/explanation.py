@@ -63,7 +63,7 @@ def _sections(found: Explanation) -> list[dict]:
 def _gallery(found: Explanation, kind: str, groups: tuple[tuple[str, tuple[Share, ...]], ...]) -> dict | None:
     key = unit(found) or kind
     rows = tuple(
-        _group(label, tuple(_exhibit(found, share, signed(share, shares), key) for share in shares[:SIDE]))
+        _group(label, tuple(_exhibit(found, share, signed(found, share, shares), key) for share in shares[:SIDE]))
         for label, shares in groups
         if shares
     )

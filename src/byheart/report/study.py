@@ -105,11 +105,12 @@ def _trend(found: Studied, one: Outcome) -> dict[str, Any]:
     null = next(iter(nulls)) if len(nulls) == 1 else None
     doses = tuple(dose for dose, _ in points)
     shares = last.unit in {"share", "accuracy"}
+    unit = "" if shares or last.unit in label.lower() else f" ({last.unit})"
     chart = Chart(
         title=f"{label} by {found.dose or 'dose'}",
         description=f"From {value_text(points[0][1])} to {value_text(last)}.",
         x=Axis(title=found.dose or "dose", ticks=doses, format="count" if max(doses) > 100 else "number"),
-        y=Axis(title=f"{label}{'' if shares else f' ({last.unit})'}", format="percent" if shares else "number"),
+        y=Axis(title=f"{label}{unit}", format="percent" if shares else "number"),
         lines=(
             Line(
                 label=value_text(last), role=hue(name), x=doses, y=tuple(quantity.value for _, quantity in points),

@@ -126,6 +126,11 @@ class Data:
         """The examples of the first phase."""
         return self.phases[0]
 
+    @property
+    def most_frequent(self) -> float:
+        """The share of the training labels that a guess at the most frequent class gets right."""
+        return float(np.bincount(self.train.y).max() / len(self.train))
+
     def laid_out(self, view: str = "") -> tuple[np.ndarray, ...]:
         """Training examples, and those of `view`, as rows (n, d) whose distances mean something."""
         from byheart.maths.likeness import comparable

@@ -1,4 +1,4 @@
-"""PNG read with the standard library: grey, colour and palette, 8 bits, rows one after another. Anything else is told."""
+"""PNG read with the standard library: grey, colour and palette of 8 bits, rows in order; anything else is told."""
 
 from __future__ import annotations
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Literal
 
 from byheart.records.claim import NULL, Claim, Expectation, probe_of
 from byheart.records.figures import amount
@@ -161,8 +160,8 @@ def _trend(claim: Claim, expected: Expectation, found: list[Quantity]) -> tuple[
         return near(_ends(last), 0.0, expected.within or 0.0), (last,)
     rule = above if expected.trend == "grows" else below
     results = [rule(_ends(step), 0.0) for step in steps]
-    worst: tuple[Literal["not held"], Literal["withheld"]] = ("not held", "withheld")
-    return next((word for word in worst if word in results), "held"), steps
+    worst: tuple[Result, ...] = ("not held", "withheld", "held")
+    return next(word for word in worst if word in results), steps
 
 
 def _slope(step: Quantity, dose: float) -> Quantity:

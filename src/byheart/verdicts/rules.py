@@ -19,8 +19,21 @@ HALF_WIDTH = 0.05
 # Half of the labels that others bet against: more than even odds that a strange label was learned.
 FITTED = 0.5
 STRANGE = 0.01
+RIVALS = (("neighbours", "1-nearest neighbour"), ("ridge", "ridge regression"), ("ngram", "a 3-gram"))
 # Two per cent of the smallest held-out loss: below it a rise changes no decision.
 RISE = 0.02
+
+
+# What the bits are of, as the bit budget's own question names them, and what one example is then called.
+LABELS = "label bits"
+PASSAGES = {"bits of the text": "passages"}
+
+
+def _bits_of(findings: Mapping[str, Answer], anchor: str) -> str:
+    """E.g. `label bits`, `bits of the values`, `bits of the text`: what stands in "How many of the ... are"."""
+    question = findings[anchor].question
+    named = question.removeprefix("How many of the ").partition(" are ")[0]
+    return named if "bits" in named and named != question else LABELS
 
 
 def _shown(found: Quantity) -> str:
@@ -72,7 +85,7 @@ class WrongLabels(Verdict):
 
 
 class MuchMemorised(Verdict):
-    """Is a large share of the label bits memorised?
+    """Is a large share of the bits of the labels, values or text memorised?
 
     Example:
         >>> MuchMemorised().name
@@ -92,7 +105,7 @@ class MuchMemorised(Verdict):
         share = quantity(findings, self.anchor, "memorised_bits_share")
         if share is None or share.interval is None:
             return self.absent("the bit budget")
-        figures = f"{_shown(share)} of the label bits are memorised"
+        figures = f"{_shown(share)} of the {_bits_of(findings, self.anchor)} are memorised"
         if (share.interval[1] - share.interval[0]) / 2 > HALF_WIDTH:
             return self.say("withheld", f"{figures}: the interval is too wide to say (BH103).")
         if share.interval[0] > MEMORISED:
@@ -127,13 +140,15 @@ class TooWide(Verdict):
             return self.absent("the bit budget")
         half = (share.interval[1] - share.interval[0]) / 2
         points = number(100 * half, 1)
-        known = f"The memorised share of the bits is known to \u00b1{points} points from {number(share.n)} examples"
+        asked = _bits_of(findings, self.anchor)
+        noun = PASSAGES.get(asked, "examples")
+        known = f"The memorised share of the {asked} is known to \u00b1{points} points from {number(share.n)} {noun}"
         if half <= HALF_WIDTH:
             return self.say("passed", f"{known}.")
         times = (half / HALF_WIDTH) ** 2
         return self.say(
             "withheld",
-            f"{known}; verdicts on it are withheld. About {number(times * share.n)} examples would do, or more members "
+            f"{known}; verdicts on it are withheld. About {number(times * share.n)} {noun} would do, or more members "
             "if the spread between members is the larger part.",
             "Too wide to say",
         )
@@ -203,9 +218,11 @@ class Underfitting(Verdict):
     """
 
     name: ClassVar[str] = "BH105"
+    version: ClassVar[int] = 2
     title: ClassVar[str] = "Whether it underfits"
     threshold: ClassVar[str] = (
-        "both on seen and on left-out labels below nearest neighbours or ridge, beyond the intervals"
+        "both on what it has seen and where left out worse than the simplest rival (nearest neighbours, ridge, for "
+        "text a 3-gram), beyond the intervals"
     )
     source: ClassVar[str] = "the rivals need no training; a dummy baseline as in scikit-learn and skore"
     anchor: ClassVar[str] = "generalization/gap"
@@ -213,17 +230,19 @@ class Underfitting(Verdict):
     def judge(self, findings: Mapping[str, Answer]) -> Judgement:
         """An issue when a rival is better on both sides beyond the intervals; withheld when it may be."""
         compared = []
-        for unit in ("accuracy", "r2"):
+        for unit in ("accuracy", "r2", "bits_a_token"):
             train, held = (quantity(findings, self.anchor, f"{side}_{unit}") for side in ("train", "held_out"))
-            for rival, title in (("neighbours", "1-nearest neighbour"), ("ridge", "ridge regression")):
+            for rival, title in RIVALS:
                 theirs, seen = (
                     quantity(findings, self.anchor, f"{rival}_{side}_{unit}") for side in ("held_out", "train")
                 )
                 if train and held and theirs and seen:
-                    beyond = _below(train, seen) and _below(held, theirs)
-                    maybe = train.value < seen.value and held.value < theirs.value
-                    name = "R2 " if unit == "r2" else ""
-                    line = f"Where left out it reaches {name}{_shown(held)}, {title} {_shown(theirs)}"
+                    beyond, maybe = (
+                        worse(train, seen) and worse(held, theirs) for worse in (_worse, _maybe_worse)
+                    )
+                    does = {"r2": "reaches R2", "bits_a_token": "needs"}.get(unit, "reaches")
+                    each = " a token" if unit == "bits_a_token" else ""
+                    line = f"Where left out it {does} {_shown(held)}{each}, {title} {_shown(theirs)}"
                     compared.append((title, beyond, maybe, line, theirs.value))
         if not compared:
             return self.absent("a rival on the same data")
@@ -233,10 +252,17 @@ class Underfitting(Verdict):
                 return self.say("issue", f"{line}; {advice}", f"Underfitting: worse than {title}")
         for _, _, maybe, line, _ in compared:
             if maybe:
-                return self.say("withheld", f"{line}; where seen it is lower too, but the intervals do not part them.")
+                return self.say("withheld", f"{line}; where seen it is worse too, but the intervals do not part them.")
         line = max(compared, key=lambda one: one[4])[3]
         return self.say("passed", f"{line}.", "Not underfitting")
 
 
-def _below(a: Quantity, b: Quantity) -> bool:
-    return a.interval is not None and b.interval is not None and a.interval[1] < b.interval[0]
+def _worse(a: Quantity, b: Quantity) -> bool:
+    """Is a worse than b beyond their intervals?"""
+    if a.interval is None or b.interval is None:
+        return False
+    return a.interval[0] > b.interval[1] if a.unit == "bits" else a.interval[1] < b.interval[0]
+
+
+def _maybe_worse(a: Quantity, b: Quantity) -> bool:
+    return a.value > b.value if a.unit == "bits" else a.value < b.value

@@ -13,7 +13,7 @@ from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.records.chart import Axis, Chart, Line, Rule, Table
 from byheart.records.figures import bits, count, number, percent
 from byheart.records.finding import Finding, NotApplicable, Pole
-from byheart.records.quantity import Quantity
+from byheart.records.quantity import Quantity, Unit
 
 MODELS = 4
 
@@ -86,7 +86,7 @@ class Capacity(Probe):
         low, high = each.interval or (each.value, each.value)
         most = 1 - float(np.log2(n)) / reference
         return (
-            f"{number(each.value, 2)} [{number(low, 2)}, {number(high, 2)}] bits a parameter, of {count(p)}; "
+            f"{number(each.value, 2)} [{number(low, 2)}, {number(high, 2)}] bits for each of {count(p)} parameters; "
             f"Morris et al. find {PUBLISHED} where memory is full, in models of 100,000 parameters and more, trained "
             "for 10^6 steps.",
             f"At most {percent(most)} can be held: which of {count(n)} sequences comes is not in the model.",
@@ -157,7 +157,7 @@ def _held(run: Run, view: str, reference: float) -> np.ndarray:
 def _quantities(held: np.ndarray, unseen: np.ndarray, n: int, offered: float, p: int) -> dict[str, Quantity]:
     mean, null, models_ = over_models(held), float(unseen.mean()), len(held)
     over = f"mean over {models_} models; interval: Student over them"
-    units = {"bits_held": ("bits", 1.0), "share_held": ("share", offered)}
+    units: dict[str, tuple[Unit, float]] = {"bits_held": ("bits", 1.0), "share_held": ("share", offered)}
     if p:
         units["bits_held_a_parameter"] = ("bits/parameter", float(p))
     made = {}

@@ -59,6 +59,7 @@ class Credit(Probe):
     asked: bool = True
     test: int = 16
     train: int = 32
+    tolerance: float = 0.05  # of the remainder, above which steps are bisected, at twice the cost
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The recorded model, and the bank, against which credit is held to show that it is not effect."""
@@ -71,7 +72,7 @@ class Credit(Probe):
         return self._recorded(subject), subject.bank()
 
     def _recorded(self, subject: Subject) -> Need:
-        return need(subject, Questions(credit=True, test=self.test, train=self.train))
+        return need(subject, Questions(credit=True, test=self.test, train=self.train, tolerance=self.tolerance))
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """How much of it comes from the example itself, how many stand behind a prediction, and who they are."""

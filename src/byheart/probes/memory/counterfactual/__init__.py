@@ -129,7 +129,7 @@ class Counterfactual(Probe):
             value=held.value,
             unit="accuracy",
             interval=(max(0.0, held.low), min(1.0, held.high)),
-            null=float(np.bincount(bank.data.train.y).max() / right.shape[1]),
+            null=bank.data.most_frequent,
             n=right.shape[1],
             better="high",
             how="mean over examples of the share of members right that did not see it; interval: over fresh draws of "
@@ -242,7 +242,7 @@ def _rote_share(bank: Bank) -> float:
     if need in bank:
         rote = bank[need]
         return memorised_share(rote.views["train"].correct[-1], rote.members.mask, THRESHOLD)
-    return float(1 - np.bincount(bank.data.train.y).max() / len(bank.data.train))
+    return 1 - bank.data.most_frequent
 
 
 def _halving(bank: Bank, share: Quantity, above: np.ndarray, error: np.ndarray) -> str:

@@ -11,7 +11,7 @@ from byheart.maths.duplicates import copies
 from byheart.maths.neighbourhoods import NEIGHBOURS
 from byheart.maths.statistics import wilson
 from byheart.probes.base import Bank, Need, Probe, Subject
-from byheart.probes.memory.duplicates.accuracy import accuracies
+from byheart.probes.memory.duplicates.accuracy import accuracies, measure_of
 from byheart.probes.memory.duplicates.pairs import Found, search
 from byheart.probes.memory.duplicates.shown import charts, exhibits
 from byheart.records.figures import count, interval_text, number, percent, value_text, with_article
@@ -152,10 +152,10 @@ class Duplicates(Probe):
                 if leaked
                 else f"None of the {count(n)} new {new} has a copy in training."
             )
-            unit = "accuracy" if bank.data.output.kind == "classes" else "r2"
-            clean, whole = quantities.get(f"test_{unit}_without_leaked"), quantities.get(f"test_{unit}")
+            said = measure_of(bank).name
+            clean, whole = quantities.get(f"test_{said}_without_leaked"), quantities.get(f"test_{said}")
             if leaked and clean and whole:
-                what = "Accuracy" if unit == "accuracy" else "R2"
+                what = {"accuracy": "Accuracy", "r2": "R2", "bits_a_token": "Code length a token"}[said]
                 sentences.append(
                     f"{what} on new {new} without these: {value_text(clean)} {interval_text(clean)}; with them "
                     f"{value_text(whole)}."

@@ -2,42 +2,70 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from byheart.maths.intervals import new_examples_interval
 from byheart.probes.base import Bank
-from byheart.probes.memory.duplicates.pairs import labelled
 from byheart.records.quantity import Quantity
+
+EVERYBODY, CLEAN = "all new examples", "new examples without a copy in training"
+
+
+class Measure(NamedTuple):
+    """What is right of a kind of task: name and unit, the value without knowledge, and whether more is better."""
+
+    name: str
+    unit: str
+    null: float
+    null_words: str
+    better: str
+
+
+def measure_of(bank: Bank) -> Measure:
+    """Accuracy for classes, R2 for values, bits a token for passages."""
+    kind = bank.data.output.kind
+    if kind == "classes":
+        return Measure("accuracy", "accuracy", bank.data.most_frequent, "the most frequent class", "high")
+    if kind == "values":
+        return Measure("r2", "r2", 0.0, "the mean of the targets", "high")
+    pool = bank[bank.subject.bank()].views["train"].pool
+    blind = float((pool[0, :, 0] / np.log(2) / _counted(bank.data.train.y)).mean())
+    return Measure("bits_a_token", "bits", blind, "tokens coded by their frequencies", "low")
 
 
 def accuracies(bank: Bank, leaked: np.ndarray) -> dict[str, Quantity]:
-    """The members' accuracy (R2) on all new examples and on those that did not leak."""
+    """The members' accuracy (R2, bits a token) on all new examples and on those that did not leak."""
     run, test = bank[bank.subject.bank()], bank.data.views["test"]
-    if bank.data.output.kind == "tokens":
-        return {}
-    mask = run.members.mask
-    out = int((~mask[0]).sum())
+    out = int((~run.members.mask[0]).sum())
     if not out:
         return {}
-    classes, made = labelled(bank), {}
-    train = bank.data.train.y
-    null = float(np.bincount(train).max() / len(train)) if classes else 0.0
-    for name, chosen in (("", np.ones(len(leaked), bool)), ("_without_leaked", ~leaked)):
-        if chosen.sum() < 2 or not (classes or test.y[chosen].var() > 0):
+    kind, said, made = bank.data.output.kind, measure_of(bank), {}
+    for suffix, what, chosen in (("", EVERYBODY, np.ones(len(leaked), bool)), ("_without_leaked", CLEAN, ~leaked)):
+        if chosen.sum() < 2 or (kind == "values" and not test.y[chosen].var() > 0):
             continue
-        view = run.views["test"]
-        if classes:
-            found = new_examples_interval(view.correct[-1][:, chosen].astype(np.float64), len(train), out)
-            value, low, high = found.value, found.low, found.high
-        else:
-            errors = view.loss_nats[-1][:, chosen].astype(np.float64) / test.y[chosen].var()
-            found = new_examples_interval(errors, len(train), out)
-            value, low, high = 1 - found.value, 1 - found.high, 1 - found.low
-        unit = "accuracy" if classes else "r2"
-        made[f"test_{unit}{name}"] = Quantity(
-            value=value, unit=unit, interval=(low, high), null=null, n=int(chosen.sum()), better="high",
-            how=f"mean over members on {'new examples without a copy in training' if name else 'all new examples'}; "
-            "interval: over fresh draws of examples and training set; null: "
-            f"{'the most frequent class' if classes else 'the mean of the targets'}",
+        found = new_examples_interval(_outcome(bank, chosen), len(bank.data.train), out)
+        value, low, high = found.value, found.low, found.high
+        if kind == "values":
+            value, low, high = 1 - value, 1 - high, 1 - low
+        made[f"test_{said.name}{suffix}"] = Quantity(
+            value=value, unit=said.unit, interval=(low, high), null=said.null, n=int(chosen.sum()), better=said.better,
+            how=f"mean over members on {what}; interval: over fresh draws of examples and training set; null: "
+            f"{said.null_words}",
         )  # fmt: skip
     return made
+
+
+def _outcome(bank: Bank, chosen: np.ndarray) -> np.ndarray:
+    """(m, q) at the end: right or wrong, squared error over the variance of these targets, bits a token."""
+    view, y = bank[bank.subject.bank()].views["test"], bank.data.views["test"].y[chosen]
+    if bank.data.output.kind == "classes":
+        return view.correct[-1][:, chosen].astype(np.float64)
+    loss = view.loss_nats[-1][:, chosen].astype(np.float64)
+    return loss / y.var() if bank.data.output.kind == "values" else loss / np.log(2) / _counted(y)
+
+
+def _counted(y: np.ndarray) -> np.ndarray:
+    """(q,) tokens of a passage that are to be given; 1 where none is."""
+    return np.maximum((y >= 0).sum(1), 1)

@@ -11,7 +11,8 @@ from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.memory.exposure.amounts import of_sampling, of_secrets
 from byheart.probes.memory.exposure.measured import Form, Measured
 from byheart.probes.memory.exposure.said import Said, Sampler
-from byheart.probes.memory.exposure.shown import body, chart, exhibits, how, on_card
+from byheart.probes.memory.exposure.shown import by_letter, chart, exhibits, on_card
+from byheart.probes.memory.exposure.words import body, how
 from byheart.records.figures import count, number
 from byheart.records.finding import Finding, NotApplicable, Pole, Withheld
 
@@ -96,10 +97,12 @@ class Exposure(Probe):
             says="" if reason else self._says(found),
             quantities=quantities,
             poles=() if reason else _poles(found),
-            body=body(found, quantities, passages, self.samples),
+            body=body(found, quantities, secrets, passages, self.samples),
             charts=(drawn,),
             exhibits=exhibits(found, bank),
-            tables={"by copies": on_card(drawn.table)} if drawn.table else {},
+            tables={name: table for name, table in (
+                ("by copies", drawn.table and on_card(drawn.table)), ("by letter", by_letter(found, secrets)),
+            ) if table},
             how=how(found, sampler),
             reference=self.reference,
             withheld=Withheld(reason=reason, would_do="nothing: the references must be made like the secrets")

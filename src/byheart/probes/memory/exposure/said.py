@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.special import log_softmax
 
 from byheart.learners.inputs import known
 from byheart.learners.run import Run
@@ -60,6 +61,17 @@ class Said:
         return np.stack([
             continuation_nats(z, tokens, self.sampler.temperature, self.sampler.top_k) for z in kept.logits
         ])  # fmt: skip
+
+    @cached_property
+    def by_place(self) -> np.ndarray | None:
+        """(n, s) bits of each token in its place as the model says it, mean over models; None without logits."""
+        kept = self.run.views[self.view]
+        if kept.logits is None:
+            return None
+        y = self.bank.data.views[self.view].y
+        own = y[:, (y >= 0).any(0)][None, ..., None]
+        said = np.take_along_axis(log_softmax(kept.logits.astype(np.float64), -1), own, -1)[..., 0]
+        return -said.mean(0) / np.log(2)
 
     @cached_property
     def chance(self) -> np.ndarray:

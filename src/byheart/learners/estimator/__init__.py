@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-import difflib
-import functools
-import importlib
-import inspect
-import math
-import re
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from pydantic import Field, PrivateAttr, model_validator
 
-from byheart.errors import InputRefused, UnknownName, UsageError
+from byheart.errors import InputRefused
 from byheart.learners.base import Learner
-from byheart.learners.code import comes_back, fingerprint
+from byheart.learners.code import comes_back
+from byheart.learners.estimator.written import (
+    PLACE,
+    Unwritable,
+    build,
+    name_of,
+    placeless,
+    placeless_params,
+    written_params,
+)
 from byheart.learners.inputs import checked, prepare
 from byheart.learners.members import Members
 from byheart.learners.run import Record, Run
-from byheart.learners.sources import is_foreign, load_once, version_of
 from byheart.learners.userfit import AS_GIVEN, FILLED, each, filled, has_missing
 from byheart.levers.base import Lever
 from byheart.seeds import derive
 from byheart.tasks.data import Data
 
 PREPARED = "columns filled in, scaled and one-hot coded on the member's own rows"
-OURS = ("random_state", "n_jobs")  # set for every member, so no part of the key
-
-
-class _Unwritable(Exception):
-    """A parameter that JSON cannot hold."""
 
 
 class Estimator(Learner):
@@ -84,15 +79,15 @@ class Estimator(Learner):
             return given
         if given.get("releases") == {}:  # of an instance that cannot be written down
             return given
-        made = _build(given["cls"], given.get("params") or {})
+        made = build(given["cls"], given.get("params") or {})
         releases: dict[str, str] = {}
-        params = _written_params(made, releases)
+        params = written_params(made, releases)
         asked = given.get("releases") or releases
         if asked != releases:
             raise InputRefused(
                 expected=f"the versions of the key: {asked}", came=str(releases), do="Run the audit again."
             )
-        return {**given, "cls": _name_of(type(made), {}), "params": params, "releases": releases}
+        return {**given, "cls": name_of(type(made), {}), "params": params, "releases": releases}
 
     @classmethod
     def of(cls, instance: Any) -> Self:
@@ -110,11 +105,11 @@ class Estimator(Learner):
             )
         try:
             releases: dict[str, str] = {}
-            name = _name_of(type(instance), releases)
-            params = _written_params(instance, releases)
+            name = name_of(type(instance), releases)
+            params = written_params(instance, releases)
             # not made again from its names: a class of the user's may not come back from its file as it is now
             learner = cls(cls=name, releases={}).model_copy(update={"params": params, "releases": releases})
-        except _Unwritable as missing:
+        except Unwritable as missing:
             learner = cls(cls=type(instance).__qualname__, releases={})
             learner._reason = str(missing)
         learner._template, learner._settled_params = instance, learner.params
@@ -131,8 +126,8 @@ class Estimator(Learner):
 
     def key_fields(self) -> dict[str, Any]:
         """Fields without the files that classes of the user's lie in: digests of their code are in `releases`."""
-        releases = {_placeless(name): release for name, release in self.releases.items()}
-        return {"cls": _placeless(self.cls), "params": _placeless_params(self.params), "releases": releases}
+        releases = {placeless(name): release for name, release in self.releases.items()}
+        return {"cls": placeless(self.cls), "params": placeless_params(self.params), "releases": releases}
 
     @property
     def keyed(self) -> bool:
@@ -142,7 +137,7 @@ class Estimator(Learner):
     @property
     def portable(self) -> bool:
         """Whether a worker can make it from its fields; asking may cost a process for a class of the user's."""
-        files = [(*name.rsplit(":", 1), digest) for name, digest in self.releases.items() if _PLACE.search(name)]
+        files = [(*name.rsplit(":", 1), digest) for name, digest in self.releases.items() if PLACE.search(name)]
         return self.keyed and all(comes_back(path, qualname, digest) for path, qualname, digest in files)
 
     @property
@@ -169,7 +164,7 @@ class Estimator(Learner):
 
         data = checked(data, members, levers, self.name)
         given = self._template is not None and self.params == self._settled_params
-        template = self._template if given else _build(self.cls, self.params)
+        template = self._template if given else build(self.cls, self.params)
         _must_suit(template, data)
         raw = {view: examples.x.reshape(len(examples), -1) for view, examples in data.views.items()}
         table, missing = bool(data.output.columns) and not data.output.raw, has_missing(data)
@@ -182,31 +177,6 @@ class Estimator(Learner):
 
         run = each(data, members, record, train, "auto", None, progress)
         return replace(run, about={**run.about, "inputs": PREPARED if table else FILLED if missing else AS_GIVEN})
-
-
-_PLACE = re.compile(r"^.*\.py(?=:[^/\\]+$)")
-
-
-def _placeless(name: str) -> str:
-    """The name of a class without the file that it lies in.
-
-    Example:
-        >>> _placeless("/home/me/mine.py:Mine"), _placeless("sklearn.svm:SVC")
-        (':Mine', 'sklearn.svm:SVC')
-    """
-    return _PLACE.sub("", name)
-
-
-def _placeless_params(value: Any) -> Any:
-    """Written parameters with the names of estimators within `_placeless`."""
-    if isinstance(value, list):
-        return [_placeless_params(item) for item in value]
-    if not isinstance(value, Mapping):
-        return value
-    match dict(value):
-        case {"estimator": [str(name), params], **rest} if not rest:
-            return {"estimator": [_placeless(name), _placeless_params(params)]}
-    return {key: _placeless_params(item) for key, item in value.items()}
 
 
 def _must_suit(template: Any, data: Data) -> None:
@@ -234,133 +204,3 @@ def _own_params(model: Any, seed: int) -> dict[str, Any]:
         elif last == "n_jobs" and value is not None:  # None is 1 already, and some warn when it is said
             own[name] = 1
     return own
-
-
-@functools.cache
-def _known() -> dict[str, type]:
-    """Every class of scikit-learn by its name."""
-    from sklearn.utils import all_estimators
-
-    return dict(all_estimators())
-
-
-def _class_of(name: str) -> type:
-    """The class that a name stands for: `Name`, `package.module:Class` or `/folder/file.py:Class`."""
-    where, _, qualname = name.rpartition(":")
-    if not where:
-        if name not in _known():
-            raise _no_such("estimator", name, list(_known()))
-        return _known()[name]
-    if where.endswith(".py"):
-        return load_once(where, qualname)
-    try:
-        return functools.reduce(getattr, qualname.split("."), importlib.import_module(where))
-    except (ImportError, AttributeError):
-        raise UnknownName(
-            expected="an estimator that can be imported", came=name, do="Install its package."
-        ) from None
-
-
-def _name_of(cls: type, releases: dict[str, str]) -> str:
-    """The name that `_class_of` reads; what its code is, into `releases`."""
-    top = cls.__module__.partition(".")[0]
-    file = getattr(sys.modules.get(cls.__module__), "__file__", None)
-    if _known().get(cls.__name__) is cls:
-        releases["sklearn"] = version_of("sklearn")
-        return cls.__name__
-    if file and is_foreign(cls.__module__, Path(file)):
-        releases[top] = version_of(top)
-        return f"{cls.__module__}:{cls.__qualname__}"
-    code = fingerprint(cls)
-    if code.digest is None or code.path is None:
-        raise _Unwritable(f"the class {cls.__qualname__}: {code.reason}")
-    releases[f"{code.path}:{cls.__qualname__}"] = code.digest
-    return f"{code.path}:{cls.__qualname__}"
-
-
-def _build(name: str, params: Mapping[str, Any]) -> Any:
-    """The estimator of a class's name and written parameters."""
-    cls = _class_of(name)
-    values = {key: _read(value) for key, value in params.items()}
-    known = list(_defaults(cls))
-    for key in values:
-        if known and key not in known:
-            raise _no_such(f"parameter of {cls.__name__}", key, known)
-    try:
-        return cls(**values)
-    except (TypeError, ValueError) as error:
-        raise UsageError(
-            expected=f"parameters that {cls.__name__} takes", came=str(error), do="See its documentation."
-        ) from None
-
-
-def _no_such(what: str, word: str, known: list[str]) -> UnknownName:
-    lower = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), list(lower), n=3, cutoff=0.4)
-    names = ", ".join(lower[name] for name in near)
-    advice = f"Nearest: {names}." if near else f"There are {len(known)}, such as {', '.join(known[:3])}."
-    return UnknownName(expected=f"the name of a scikit-learn {what}", came=repr(word), do=advice)
-
-
-def _defaults(cls: type) -> dict[str, Any]:
-    return {
-        name: parameter.default
-        for name, parameter in inspect.signature(cls).parameters.items()
-        if parameter.kind in {parameter.KEYWORD_ONLY, parameter.POSITIONAL_OR_KEYWORD}
-    }
-
-
-def _written_params(estimator: Any, releases: dict[str, str]) -> dict[str, Any]:
-    """Parameters that differ from the defaults, as JSON values."""
-    _name_of(type(estimator), releases)
-    defaults = _defaults(type(estimator))
-    params = {}
-    for name, value in sorted(estimator.get_params(deep=False).items()):
-        default = defaults.get(name, _Unwritable)
-        plain = isinstance(value, bool | int | float | str | None | type(None))
-        if name in OURS or value is default or (plain and type(value) is type(default) and value == default):
-            continue
-        params[name] = _write(value, name, releases)
-    return params
-
-
-def _write(value: Any, what: str, releases: dict[str, str]) -> Any:
-    """JSON for a parameter; one-key dictionaries mark what JSON has not."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return {"float": repr(value)}
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, list):
-        return [_write(item, what, releases) for item in value]
-    if isinstance(value, tuple):
-        return {"tuple": [_write(item, what, releases) for item in value]}
-    if isinstance(value, Mapping):
-        return {"items": [[_write(part, what, releases) for part in item] for item in value.items()]}
-    if isinstance(value, np.ndarray) and value.dtype.kind in "biuf" and value.size <= 10_000:
-        return {"array": [value.dtype.str, _write(value.tolist(), what, releases)]}
-    if hasattr(value, "get_params") and not isinstance(value, type):
-        name = _name_of(type(value), releases)
-        return {"estimator": [name, _written_params(value, releases)]}
-    raise _Unwritable(f"{what} is a {type(value).__name__}, which cannot be written down")
-
-
-def _read(value: Any) -> Any:
-    """The parameter that `_write` wrote; plain JSON is itself."""
-    if isinstance(value, list):
-        return [_read(item) for item in value]
-    if not isinstance(value, Mapping):
-        return value
-    match dict(value):
-        case {"float": str(text), **rest} if not rest:
-            return float(text)
-        case {"tuple": list(items), **rest} if not rest:
-            return tuple(map(_read, items))
-        case {"items": list(pairs), **rest} if not rest:
-            return {_read(key): _read(item) for key, item in pairs}
-        case {"array": [str(dtype), items], **rest} if not rest:
-            return np.array(_read(items), dtype=dtype)
-        case {"estimator": [str(name), params], **rest} if not rest:
-            return _build(name, params)
-    return {key: _read(item) for key, item in value.items()}

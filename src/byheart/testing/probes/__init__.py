@@ -1,0 +1,246 @@
+"""The suite every probe runs: one test a promise of `byheart.probes.base`.
+
+Use it so, in a test file of your own:
+
+    class TestMine(ProbeSuite):
+        @pytest.fixture
+        def probe(self): return Mine()
+
+        @pytest.fixture
+        def bank(self, probe): return bank_of(probe, Flipped(task="digits", share=0.1), Neighbours())
+
+`pole` and `dosed` give the banks of promises 5 and 6; override them where the defaults (lookup table, oracle
+and nearest neighbour on merged digits with redrawn labels) are not the poles or the dose of your question. A pole need
+not be a learner: where the data alone are asked it is data (all different, all copies), and where learners at the
+poles have no answer it is outcomes that have one (no order, by heart last). Every name in `poles` is put to the test.
+Promise 9 is not timed here: a probe is handed runs, and a cost is a matter of benchmarks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import random
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any, ClassVar, get_args
+
+import numpy as np
+
+from byheart.learners.members import Members
+from byheart.probes.base import Bank, Probe
+from byheart.records.finding import Answer, Finding, NotApplicable
+from byheart.records.quantity import Quantity, Unit
+from byheart.registry import find
+from byheart.tasks.base import Task
+from byheart.tasks.data import Data
+from byheart.testing.probes.banks import Merged, bank_of, offers_of, renamed, reordered
+
+__all__ = ["Merged", "ProbeSuite", "bank_of", "offers_of"]
+
+# Two independent percentile intervals of 1,000 draws: an end has a standard error of
+# sqrt(.025 .975 / 1000) / phi(1.96) = 0.084 sd, a difference of two 0.12 sd; 4 of these are an eighth of the
+# interval's width of 3.92 sd.
+ENDS = 0.125
+ROUNDING = 1e-5
+
+
+class ProbeSuite:
+    """Subclass it and give the fixtures `probe` and `bank`.
+
+    Attributes:
+        pole_tolerance: how far the headline at a pole may stand from the value that the card prints.
+        withheld_at_poles: the card is withheld at its poles, for there is nothing to see there.
+        doses: shares of redrawn labels, ascending.
+        dosed_quantity: the quantity that must rise with the dose; the headline where empty.
+        needs: offers without which the question does not apply (`classes`, `test`, `oracle`).
+    """
+
+    pole_tolerance: ClassVar[float] = 0.02
+    withheld_at_poles: ClassVar[bool] = False
+    doses: ClassVar[tuple[float, ...]] = (0.0, 0.2, 0.5)
+    dosed_quantity: ClassVar[str] = ""
+    needs: ClassVar[tuple[str, ...]] = ()
+
+    def pole(self, probe: Probe, name: str) -> Bank:
+        """The bank of the pole `name` (a learner)."""
+        return bank_of(probe, find("task", "flipped")(task=Merged(), share=0.2), find("learner", name)())
+
+    def dosed(self, probe: Probe, dose: float) -> Bank:
+        """The bank under a dose: 1-nearest neighbour on labels, the share `dose` of them redrawn."""
+        return bank_of(
+            probe, find("task", "flipped")(task=Merged(), share=dose), find("learner", "neighbours")()
+        )
+
+    def test_1_requires_is_pure_and_instant(self, probe: Probe, bank: Bank) -> None:
+        """Promise 1: the same answer a hundred times, without drawing data, and nothing moved."""
+        subject = replace(bank.subject, task=_Undrawn())
+        before, state = probe.describe(), _random_state()
+        first = probe.requires(subject)
+        for _ in range(100):
+            assert probe.requires(subject) == first, "`requires` gives another answer when asked again"
+        assert probe.describe() == before, "`requires` changed a field"
+        assert _random_state() == state, "`requires` moved a global random state"
+
+    def test_2_measure_is_deterministic(self, probe: Probe, bank: Bank) -> None:
+        """Promise 2."""
+        (first, some), (second, others) = probe.measure(bank), probe.measure(bank)
+        assert first.model_dump_json() == second.model_dump_json(), "two measurements of one bank differ"
+        assert some.keys() == others.keys(), "two measurements give other columns"
+        for name, column in some.items():
+            assert column.tobytes() == others[name].tobytes(), f"two measurements differ in column {name}"
+
+    def test_3_runs_are_left_unchanged(self, probe: Probe, bank: Bank) -> None:
+        """Promise 3: every bit of runs and data."""
+        before = _fingerprint(bank)
+        probe.measure(bank)
+        assert _fingerprint(bank) == before, "measuring changed a run or the data"
+
+    def test_4_every_number_is_a_quantity(self, probe: Probe, bank: Bank) -> None:
+        """Promise 4: finite, with unit, interval, null, n and how; a column holds one number an example."""
+        finding, columns = probe.measure(bank)
+        assert isinstance(finding, Finding), "the bank of the suite must be one that can be answered"
+        assert finding.quantities, "a finding without a quantity"
+        for name, found in finding.quantities.items():
+            _truthful(name, found)
+        assert finding.status == "measured" or finding.withheld, "withheld, and does not say why"
+        headline = (
+            finding.headline in finding.quantities if finding.status == "measured" else not finding.headline
+        )
+        assert headline, f"a {finding.status} finding must not have the headline {finding.headline!r}"
+        for name, column in columns.items():
+            assert column.shape == (len(bank.data.train),), f"column {name} has shape {column.shape}"
+            assert np.isfinite(column).all(), f"column {name} is not finite"
+
+    def test_5_poles_sit_at_the_ends(self, probe: Probe) -> None:
+        """Promise 5: at each pole the headline is what the card prints for it."""
+        for name in probe.poles:
+            finding, _ = probe.measure(self.pole(probe, name))
+            assert isinstance(finding, Finding), f"pole {name} cannot be measured"
+            if self.withheld_at_poles:
+                assert finding.status == "withheld", f"pole {name} is not withheld"
+                assert not finding.poles, "a withheld card shows no scale"
+                continue
+            ends = {pole.name.lower(): pole.value for pole in finding.poles}
+            assert name in ends, f"the card has no pole {name}"
+            gap = abs(finding.quantities[finding.headline].value - ends[name])
+            assert gap <= self.pole_tolerance, f"pole {name} stands {gap:.3g} from its end, {ends[name]:.3g}"
+
+    def test_6_monotone_in_the_dose(self, probe: Probe) -> None:
+        """Promise 6: more of what is planted, more of what is found."""
+        found = []
+        for dose in self.doses:
+            finding, _ = probe.measure(self.dosed(probe, dose))
+            assert isinstance(finding, Finding), f"dose {dose} cannot be measured"
+            found.append(finding.quantities[self.dosed_quantity or finding.headline].value)
+        rises = all(a < b for a, b in pairwise(found))
+        assert rises, f"not monotone in the dose: {dict(zip(self.doses, found))}"
+
+    def test_7_order_of_examples_changes_nothing(self, probe: Probe, bank: Bank) -> None:
+        """Promise 7: examples and members' masks in another order, ids along with them."""
+        other, order = reordered(bank)
+        (before, columns), (after, moved) = probe.measure(bank), probe.measure(other)
+        _same(before, after, "the order of examples")
+        for name, column in columns.items():
+            near = np.allclose(column[order], moved[name], rtol=ROUNDING, atol=ROUNDING)
+            assert near, f"the order of examples changes column {name}"
+
+    def test_7_names_of_classes_change_nothing(self, probe: Probe, bank: Bank) -> None:
+        """Promise 7: classes numbered otherwise."""
+        if bank.data.output.kind != "classes":
+            return
+        (before, columns), (after, moved) = probe.measure(bank), probe.measure(renamed(bank))
+        _same(before, after, "the numbering of classes")
+        for name, column in columns.items():
+            near = np.allclose(column, moved[name], rtol=ROUNDING, atol=ROUNDING)
+            assert near, f"the numbering of classes changes column {name}"
+
+    def test_8_a_missing_offer_is_not_applicable(self, probe: Probe, bank: Bank) -> None:
+        """Promise 8: with a reason, before anything is trained."""
+        for offer in self.needs:
+            offers = bank.subject.offers - {offer} | ({"values"} if offer == "classes" else set())
+            answer = probe.requires(replace(bank.subject, offers=offers))
+            assert isinstance(answer, NotApplicable), f"without {offer} the question is still asked"
+            assert answer.reason.strip(), f"without {offer} it does not apply, and no reason is given"
+            assert (answer.probe, answer.question) == (probe.name, probe.question)
+
+    def test_8_one_sided_examples_are_not_applicable(self, probe: Probe, bank: Bank) -> None:
+        """Promise 8: an example that every member saw has no left-out side; no number is made of it."""
+        need = bank.subject.bank()
+        run = bank[need]
+        mask = run.members.mask.copy()
+        mask[:, 0] = True
+        seen = replace(run, members=Members(run.members.seeds, mask))
+        answer, _ = probe.measure(Bank(bank.subject, bank.data, {**bank.runs, need.key(): seen}))
+        assert isinstance(answer, NotApplicable), "an example that all members saw is given a number"
+        assert answer.reason.strip()
+
+
+class _Undrawn(Task):
+    """Data that must not be drawn to know what runs a probe asks for."""
+
+    name = "undrawn"
+
+    def draw(self, seed: int) -> Data:
+        raise AssertionError("`requires` drew the data")
+
+
+def _truthful(name: str, found: Any) -> None:
+    """One quantity says all it must."""
+    assert isinstance(found, Quantity), f"{name} is not a Quantity"
+    interval = found.interval or ()
+    numbers = [found.value, *interval, *(() if found.null is None else (found.null,))]
+    assert all(math.isfinite(number) for number in numbers), f"{name} is not finite"
+    assert found.unit in get_args(Unit), f"{name} has the unknown unit {found.unit}"
+    assert found.n > 0, f"{name} rests on no example"
+    assert found.how.strip(), f"{name} does not say how it was made"
+    if interval:
+        slack = 1e-9 * (1 + abs(found.value))
+        inside = interval[0] - slack <= found.value <= interval[1] + slack
+        assert inside, f"the interval of {name}, {interval}, does not hold its value {found.value}"
+    else:
+        assert "no interval" in found.how, f"{name} has no interval and does not say why"
+    assert found.null is not None or "no null" in found.how, f"{name} has no null and does not say why"
+
+
+def _same(before: Answer, after: Answer, what: str) -> None:
+    """Equal but for rounding, and for the draws of a bootstrap in the ends of intervals."""
+    assert isinstance(before, Finding)
+    assert isinstance(after, Finding)
+    assert (before.status, before.headline) == (after.status, after.headline), f"{what} changes the headline"
+    assert before.quantities.keys() == after.quantities.keys(), f"{what} changes what is measured"
+    for name, a in before.quantities.items():
+        b = after.quantities[name]
+        near = math.isclose(a.value, b.value, rel_tol=ROUNDING, abs_tol=ROUNDING)
+        assert near, f"{what} changes {name}: {a.value} and {b.value}"
+        assert (a.null is None) == (b.null is None)
+        if a.null is not None:
+            near = math.isclose(a.null, b.null, rel_tol=ROUNDING, abs_tol=ROUNDING)
+            assert near, f"{what} changes the null of {name}: {a.null} and {b.null}"
+        for end, other in zip(a.interval or (), b.interval or (), strict=True):
+            allowed = ENDS * (a.interval[1] - a.interval[0]) + ROUNDING
+            assert abs(end - other) <= allowed, f"{what} changes the interval of {name}"
+    assert _shown(before) == _shown(after), f"{what} changes which examples are shown"
+
+
+def _shown(finding: Finding) -> list[tuple[str, int]]:
+    return [(one.view, one.id) for row in finding.exhibits for group in row.groups for one in group.shown]
+
+
+def _fingerprint(bank: Bank) -> str:
+    content = hashlib.sha256()
+    for key in sorted(bank.runs):
+        for name, array in sorted(bank.runs[key].arrays().items()):
+            content.update(f"{key} {name} {array.dtype} {array.shape}".encode())
+            content.update(np.ascontiguousarray(array).tobytes())
+    for view, examples in sorted(bank.data.views.items()):
+        for array in (examples.ids, examples.x, examples.y):
+            content.update(view.encode() + np.ascontiguousarray(array).tobytes())
+    truth = bank.data.truth
+    for array in (truth.clean, truth.changed, truth.posterior):
+        content.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
+    return content.hexdigest()
+
+
+def _random_state() -> tuple[Any, ...]:
+    return random.getstate(), np.random.get_state()[1].tobytes()

@@ -1,0 +1,136 @@
+"""Banks for the suite of the probes: trained here and now, and the same ones in another order or with other names."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from byheart.learners.attributed import attributed
+from byheart.learners.base import Learner
+from byheart.learners.members import Members, balanced
+from byheart.learners.run import Outcomes, Record, Run
+from byheart.probes.base import Bank, Probe, Subject
+from byheart.records.finding import NotApplicable
+from byheart.registry import find
+from byheart.tasks.base import Task
+from byheart.tasks.data import Data, Examples, Output
+
+
+class Merged(Task):
+    """Which of three groups is the digit in? One has half of the images: a guess has its favourite."""
+
+    name = "merged-digits"
+    n: int = 300
+
+    def draw(self, seed: int) -> Data:
+        """Digits 0 to 4, 5 to 7 and 8 to 9 as three classes."""
+        data = find("task", "digits")(n=self.n).draw(seed)
+        views = {name: replace(kept, y=np.digitize(kept.y, (5, 8))) for name, kept in data.views.items()}
+        output = replace(data.output, k=3, classes=("0 to 4", "5 to 7", "8 or 9"), target="group")
+        return replace(data, phases=(views["train"],), views=views, output=output)
+
+
+def bank_of(
+    probe: Probe,
+    task: Task,
+    learner: Learner,
+    members: int = 16,
+    share: float = 0.7,
+    seed: int = 0,
+    way: str = "each",
+) -> Bank:
+    """The bank that `probe` asks for: every run it requires of `task` and `learner`, trained here and now.
+
+    Raises:
+        ValueError: the probe does not apply to the task; the message says why.
+    """
+    data = task.draw(seed)
+    subject = Subject(task, learner, (), seed, members, share, offers_of(data))
+    needs = probe.requires(subject)
+    if isinstance(needs, NotApplicable):
+        raise ValueError(needs.reason)
+    runs = {}
+    for need in needs:
+        trained = find("learner", need.learner)() if need.learner else learner
+        drawn = balanced(len(data.train), need.members, need.share, seed)
+        drawn = drawn.reseeded() if need.reseeded else drawn
+        if need.questions is not None:
+            runs[need.key()] = attributed(trained, data, drawn, need.questions)
+            continue
+        record = Record(need.checkpoints, trail=need.trail > 0)
+        runs[need.key()] = trained.fit(data, drawn, record, way=way if trained.fleet else "each")
+    return Bank(subject, data, runs)
+
+
+def offers_of(data: Data) -> frozenset[str]:
+    """What data offer to probes."""
+    oracle = {"oracle"} if data.truth.best_loss_nats is not None else set()
+    return frozenset({data.output.kind, *(set(data.views) & {"test", "canaries"}), *oracle})
+
+
+def reordered(bank: Bank, seed: int = 1) -> tuple[Bank, np.ndarray]:
+    """The same bank with the examples of every view in another order, and that order for training."""
+    rng = np.random.default_rng(seed)
+    orders = {view: rng.permutation(len(examples)) for view, examples in bank.data.views.items()}
+    first, data = orders["train"], bank.data
+    views = {view: data.views[view].take(order) for view, order in orders.items()}
+    posterior = data.truth.posterior
+    if posterior is not None and len(posterior) == len(first) != data.output.k:
+        posterior = posterior[first]
+    truth = replace(
+        data.truth,
+        clean=None if data.truth.clean is None else data.truth.clean[first],
+        repeats=None if data.truth.repeats is None else data.truth.repeats[orders["canaries"]],
+        changed=None if data.truth.changed is None else data.truth.changed[first],
+        posterior=posterior,
+    )
+    moved = replace(data, phases=(views["train"], *data.phases[1:]), views=views, truth=truth)
+
+    def run_of(run: Run) -> Run:
+        kept = {view: _taken(run.views[view], order) for view, order in orders.items()}
+        columns = {
+            name: array[:, first] if array.ndim == 2 else array for name, array in (run.attribution or {}).items()
+        }
+        members = Members(run.members.seeds, run.members.mask[:, first])
+        return replace(run, members=members, views=kept, attribution=columns or None)
+
+    return Bank(bank.subject, moved, {key: run_of(run) for key, run in bank.runs.items()}), first
+
+
+def renamed(bank: Bank, seed: int = 1) -> Bank:
+    """The same bank with its classes numbered otherwise, names, logits and truth along with them."""
+    data, k = bank.data, bank.data.output.k
+    to = np.roll(np.random.default_rng(seed).permutation(k), 1)  # new number of each class
+    back = np.argsort(to)
+
+    def labels(examples: Examples) -> Examples:
+        return replace(examples, y=to[examples.y])
+
+    views = {view: labels(examples) for view, examples in data.views.items()}
+    truth, posterior = data.truth, data.truth.posterior
+    if posterior is not None:
+        posterior = posterior[back][:, back] if len(posterior) == k else posterior[:, back]
+    clean = None if truth.clean is None else to[truth.clean]
+    output: Output = replace(data.output, classes=tuple(data.output.classes[c] for c in back))
+    truth = replace(truth, clean=clean, posterior=posterior)
+    phases = (views["train"], *data.phases[1:])
+    moved = replace(data, phases=phases, views=views, output=output, truth=truth)
+
+    def moved_columns(kept: Outcomes) -> Outcomes:
+        trail = None if kept.trail is None else kept.trail[..., back]
+        return replace(kept, logits=kept.logits[..., back], trail=trail)
+
+    def run_of(run: Run) -> Run:
+        return replace(run, views={view: moved_columns(kept) for view, kept in run.views.items()})
+
+    return Bank(bank.subject, moved, {key: run_of(run) for key, run in bank.runs.items()})
+
+
+def _taken(kept: Outcomes, order: np.ndarray) -> Outcomes:
+    """The outcomes with the examples in another order: third axis, but second of the last logits."""
+    made = {name: getattr(kept, name) for name in ("loss_nats", "correct", "margin", "trail")}
+    made = {name: None if array is None else array[:, :, order] for name, array in made.items()}
+    last = {name: getattr(kept, name) for name in ("logits", "pool", "ranks")}
+    last = {name: None if array is None else array[:, order] for name, array in last.items()}
+    return replace(kept, **made, **last)
