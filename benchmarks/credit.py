@@ -4,8 +4,9 @@
 
 First table: the run of 690 SGD steps (lr 0.2, batch 64, 30 epochs) in float32, by points a step: CPU seconds, memory
 above the recorded trace, remainder. The naive form (per-example gradients of batch and queries by `vmap`, one product
-of matrices, 2 points) is timed on a few steps and scaled. Second table: completeness in float64 on smooth networks, 24
-steps with clipping, two parameter groups and weight decay. Third: momentum and Adam, which carry q times p numbers.
+of matrices, 2 points) is timed on a few steps and scaled, and so is explaind (peers.py) where it is installed. Second
+table: completeness in float64 on smooth networks, 24 steps with clipping, two parameter groups and weight decay.
+Third: momentum and Adam, which carry q times p numbers.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ import time
 
 import torch
 import torch.nn.functional as F
+from effect import measured
+from peers import explaind, ready
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
@@ -91,6 +94,19 @@ def naive_seconds(trace: Trace, query: tuple[Tensor, Tensor], steps: int) -> flo
     return (time.process_time() - started) / steps
 
 
+def explaind_said(trace: Trace, query: tuple[Tensor, Tensor], steps: int, ours: float) -> str:
+    """The line of explaind: it answers for all 10 classes at 10 points, ours for one margin at 2."""
+    if not ready("explaind.epk_model"):
+        return "explaind: not installed here (pip install explaind; it asks for Python 3.12)"
+    found = measured(lambda: explaind(trace, query, steps))
+    if found.error:
+        return f"explaind: {found.error}"
+    seconds = found.seconds / steps * len(trace)
+    line = f"explaind, 10 points     {seconds:>8.1f}{found.megabytes:>8.0f}{found.scores.max():>12.1e}"
+    times = f"{seconds / ours:.0f} times ours, {seconds / ours / 50:.0f} per class and point"
+    return f"{line}  from {steps} steps: {times}"
+
+
 def peak() -> float:
     """Most memory of this process so far, MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e3 if sys.platform != "darwin" else 1e6)
@@ -120,6 +136,7 @@ def main() -> None:
     slow = naive_seconds(trace, query, options.slow_steps)
     slow *= len(trace)
     print(f"naive, 2 points         {slow:>8.1f}  from {options.slow_steps} steps: {slow / took[2]:.0f} times ours")
+    print(explaind_said(trace, query, options.slow_steps, took[2]))
     print(f"Domingos' continuous statement at these steps misses {continuous_error(trace, query):.2f} of the change")
     print(f"fixed coefficients explain {coefficient_spread(trace, query).share:.4f} of the squared credit\n")
 

@@ -1,24 +1,25 @@
-"""Peers: other packages that score training examples, called on our run for benchmarks/effect.py.
+"""Peers: other packages that score training examples, called on our runs by benchmarks/effect.py and credit.py.
 
     pip install kronfluence traker captum dattri
+    pip install explaind  # for credit.py; it asks for Python 3.12
 
 None is a dependency of byheart: each is imported in its own function, and those that are missing are named. Every
-peer gets the same model, checkpoints, examples and queries, and one batch of everything, its fastest setting here;
-what it leaves on the disk goes to a temporary folder. Scores (q, n), positive = having the example in raises the
-margin. A peer that scores a loss, or minus our sign, is turned around in its function.
+peer gets the same models, checkpoints, examples and queries, and batches of 360, the fastest of 128, 360 and 1,437
+(one of everything where that is faster or must be); what it leaves on the disk goes to a temporary folder.
+Scores are (q, n), positive = having the example in raises the margin: another sign is turned around in its function.
 """
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import importlib
 import importlib.metadata
 import importlib.util
-import os
 import tempfile
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -29,7 +30,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from byheart.maths.targets import margin
 from byheart.maths.trace import Trace
 
-INSTALL = {"kronfluence": "kronfluence", "trak": "traker", "captum": "captum", "dattri": "dattri"}  # module: package
+PACKAGES = {"kronfluence": "kronfluence", "trak": "traker", "captum": "captum", "dattri": "dattri"}  # by their module
+BATCH = 360
 
 
 @dataclass(frozen=True)
@@ -51,15 +53,20 @@ class Case:
 
 @dataclass(frozen=True)
 class Peer:
-    """A call of another package, and ours of the same kind."""
+    """A method of another package, the module to import for it, and our method of the same kind."""
 
+    method: str
     module: str
     ours: str
     scores: Callable[[Case], np.ndarray]
 
-    def title(self, name: str) -> str:
-        package = INSTALL[self.module]
-        return f"{package} {importlib.metadata.version(package)} {name}"
+    @property
+    def package(self) -> str:
+        return PACKAGES[self.module.split(".")[0]]
+
+    @property
+    def title(self) -> str:
+        return f"{self.package} {importlib.metadata.version(self.package)}, {self.method}"
 
 
 def kronfluence(case: Case, damping: float | None) -> np.ndarray:
@@ -83,14 +90,14 @@ def kronfluence(case: Case, damping: float | None) -> np.ndarray:
         model = prepare_model(case.models[0], task)
         analyzer = Analyzer("peer", model, task, cpu=True, disable_tqdm=True, output_dir=folder)
         strategy = FactorArguments(strategy="ekfac")
-        analyzer.fit_all_factors("factors", train, per_device_batch_size=len(train), factor_args=strategy)
+        analyzer.fit_all_factors("factors", train, per_device_batch_size=BATCH, factor_args=strategy)
         analyzer.compute_pairwise_scores(
             "scores",
             "factors",
             test,
             train,
-            per_device_query_batch_size=len(test),
-            per_device_train_batch_size=len(train),
+            per_device_query_batch_size=BATCH,
+            per_device_train_batch_size=BATCH,
             score_args=ScoreArguments(damping_factor=damping),
         )
         return -analyzer.load_pairwise_scores("scores")["all_modules"].double().numpy()
@@ -139,14 +146,14 @@ def captum(case: Case) -> np.ndarray:
         load,
         loss_fn=nn.CrossEntropyLoss(reduction="sum"),
         test_loss_fn=lambda z, y: -margin(z, y).sum(),
-        batch_size=len(case.examples[0]),
+        batch_size=BATCH,
         sample_wise_grads_per_batch=True,
     )
     return tracin.influence(case.query).detach().double().numpy()
 
 
-def whole(data: tuple[Tensor, Tensor]) -> DataLoader:
-    return DataLoader(TensorDataset(*data), batch_size=len(data[0]))
+def batches(data: tuple[Tensor, Tensor], size: int = BATCH) -> DataLoader:
+    return DataLoader(TensorDataset(*data), batch_size=size)
 
 
 def dattri_task(case: Case, checkpoints: list[dict[str, Tensor]]) -> object:
@@ -175,43 +182,76 @@ def dattri_tracin(case: Case, projected: bool) -> np.ndarray:
     tracin = TracInAttributor(dattri_task(case, list(weights)), torch.tensor(rates), normalized_grad=False)
     if not projected:
         tracin.projector_kwargs = None
-    return -tracin.attribute(whole(case.examples), whole(case.query)).T.detach().double().numpy()
+    train = batches(case.examples, len(case.examples[0]) if projected else BATCH)
+    return -tracin.attribute(train, batches(case.query)).T.detach().double().numpy()
 
 
 def dattri_ekfac(case: Case) -> np.ndarray:
-    """EK-FAC with its default damping, 0."""
+    """EK-FAC with its default damping, 0; in smaller batches a pixel that is never lit then makes every score NaN."""
     from dattri.algorithm import IFAttributorEKFAC
 
     ekfac = IFAttributorEKFAC(dattri_task(case, [case.models[0].state_dict()]))
-    ekfac.cache(whole(case.examples))
-    return -ekfac.attribute(whole(case.examples), whole(case.query)).T.detach().double().numpy()
+    train = batches(case.examples, len(case.examples[0]))
+    ekfac.cache(train)
+    return -ekfac.attribute(train, batches(case.query)).T.detach().double().numpy()
 
 
-PEERS = {
-    "EK-FAC": Peer("kronfluence", "curvature, 1 model", lambda case: kronfluence(case, 1e-8)),
-    "EK-FAC heur.": Peer("kronfluence", "curvature, 1 model", lambda case: kronfluence(case, None)),
-    "TRAK-1": Peer("trak", "projected, 1 model", lambda case: trak(case, 1)),
-    "TRAK-10": Peer("trak", "projected, 10 models", lambda case: trak(case, 10)),
-    "TracInCP-10": Peer("captum", "checkpoints, 10", captum),
-    "TracIn-10": Peer("dattri", "checkpoints, 10", lambda case: dattri_tracin(case, True)),
-    "TracIn-10, whole": Peer("dattri", "checkpoints, 10", lambda case: dattri_tracin(case, False)),
-    "EKFAC": Peer("dattri", "curvature, 1 model", dattri_ekfac),
-}
+def explaind(trace: Trace, query: tuple[Tensor, Tensor], steps: int) -> np.ndarray:
+    """Share of the change of log p that its path kernel leaves over, one number a step; 10 points a step as it does.
+
+    It takes cross-entropy on log p, all classes at once, and weights and batches step by step.
+    """
+    from explaind.epk_model import ExactPathKernelModel
+    from explaind.model_paths import ModelPath
+    from explaind.optimizer_paths import SGDOptimizerPath
+
+    model = nn.Sequential(copy.deepcopy(trace.module), nn.LogSoftmax(1))
+    weights = [{f"0.{name}": w for name, w in trace.named(trace.weights(t)).items()} for t in range(steps + 1)]
+    path = ModelPath(model, device="cpu", checkpoints=weights, output_dim=10)
+    optimizer = SGDOptimizerPath(model, lr=trace.rates[0][0], weight_decay=0.0, momentum=0.0, device="cpu")
+    data = SimpleNamespace(dataloader=None)  # its DataPath keeps copies of batches; the trace has their numbers
+    kernels = ExactPathKernelModel(path, optimizer, nn.CrossEntropyLoss(), data, train_set_size=trace.n, device="cpu")
+    middles, left = [(j + 0.5) / 10 for j in range(10)], []
+    for step in trace.steps(0, steps):
+        batch = trace.x[step.ids], trace.y[step.ids]
+        kernel = kernels.exact_path_kernel_step_test(
+            query[0], *batch, None, step.index, torch.eye(10), middles, step.ids, prev_eval={}
+        )[0]
+        told = -step.rates[0] * kernels.get_prediction_from_kernel(kernel, len(step.ids))
+        change = (path.forward(query[0], step.index + 1) - path.forward(query[0], step.index)).detach()
+        left.append(float((told - change).norm() / change.norm()))
+    return np.array(left)
 
 
-def installed() -> dict[str, Peer]:
-    """The peers that are here, already imported: neither seconds nor MB of the import are theirs."""
-    os.environ["TQDM_DISABLE"] = "1"
-    warnings.filterwarnings("ignore", module="captum|dattri|trak|kronfluence|torch")
-    here = {module for module in INSTALL if importlib.util.find_spec(module) is not None}
-    for module in here:
-        for part in {"kronfluence": ("kronfluence.analyzer",), "captum": ("captum.influence",),
-                     "dattri": ("dattri.task", "dattri.algorithm")}.get(module, (module,)):  # fmt: skip
-            importlib.import_module(part)
-    return {name: peer for name, peer in PEERS.items() if peer.module in here}
+PEERS = (
+    Peer("EK-FAC", "kronfluence.analyzer", "curvature, 1 model", lambda case: kronfluence(case, 1e-8)),
+    Peer("EK-FAC, heuristic", "kronfluence.analyzer", "curvature, 1 model", lambda case: kronfluence(case, None)),
+    Peer("EK-FAC", "dattri.algorithm", "curvature, 1 model", dattri_ekfac),
+    Peer("TRAK-1", "trak", "projected, 1 model", lambda case: trak(case, 1)),
+    Peer("TRAK-10", "trak", "projected, 10 models", lambda case: trak(case, 10)),
+    Peer("TracInCP-10", "captum.influence", "checkpoints, 10", captum),
+    Peer("TracIn-10", "dattri.algorithm", "checkpoints, 10", lambda case: dattri_tracin(case, True)),
+    Peer("TracIn-10, not projected", "dattri.algorithm", "checkpoints, 10", lambda case: dattri_tracin(case, False)),
+)
+
+
+def here(module: str) -> bool:
+    return importlib.util.find_spec(module.split(".")[0]) is not None
+
+
+def ready(module: str) -> bool:
+    """Is it installed? It is then imported now, so that neither the seconds nor the MB of that count as the peer's."""
+    if here(module):
+        with contextlib.suppress(Exception):  # the peer's call raises it again, and is reported
+            importlib.import_module(module)
+    return here(module)
+
+
+def installed() -> list[Peer]:
+    return [peer for peer in PEERS if ready(peer.module)]
 
 
 def missing() -> str:
-    """Which peers are not installed, and how to install them; empty if all are here."""
-    absent = [package for module, package in INSTALL.items() if importlib.util.find_spec(module) is None]
+    """Which peers are not installed, and how to install them; empty where all are."""
+    absent = [package for module, package in PACKAGES.items() if not here(module)]
     return f"not installed here: {', '.join(absent)} (pip install {' '.join(absent)})" if absent else ""

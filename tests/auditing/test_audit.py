@@ -17,8 +17,8 @@ from byheart.auditing.front import probes
 from byheart.errors import ByheartError, InputRefused, StepFailed
 from byheart.records.finding import Finding
 
-# nothing was planted in a text; no learning in epochs
-ELSEWHERE = {"memory/exposure", "memory/order"}
+# nothing was planted in a text; no sequences at random; no learning in epochs; two on request
+ELSEWHERE = {"memory/exposure", "memory/capacity", "memory/order", "memory/credit", "memory/effect"}
 
 
 @pytest.fixture
@@ -362,3 +362,25 @@ def test_what_was_not_measured_says_so(quick, monkeypatch):
     audit = quick()
     with pytest.raises(ByheartError, match=r"a bit budget, got failed: RuntimeError: broken. See"):
         audit.bits  # noqa: B018
+
+
+def test_probes_on_request_are_asked_by_name_and_only_then():
+    x, y = np.random.default_rng(0).normal(size=(80, 3)), np.arange(80) % 2
+    given = {"model": _small, "members": 16, "settings": {"epochs": 2}, "say": lambda line: None}
+    before = bh.audit((x, y), **given)
+    asked = bh.audit((x, y), also=["memory/credit:test=2:train=2", "memory/effect:test=3:train=0"], **given)
+    for name in ("memory/credit", "memory/effect"):
+        assert before.findings[name].status == "not applicable"
+        assert f"--also {name}" in before.findings[name].offer
+        assert asked.findings[name].status in {"measured", "withheld"}
+    assert asked.findings["memory/credit"].quantities["examples_behind"].n == 2
+    with pytest.raises(bh.ByheartError, match="memory/effect"):
+        bh.audit((x, y), also=["memory/efect"], **given)
+    with pytest.raises(bh.ByheartError, match="test"):
+        bh.audit((x, y), also=["memory/effect:tets=3"], **given)
+
+
+def _small():
+    from torch import nn
+
+    return nn.Linear(3, 2)
