@@ -368,16 +368,52 @@ def test_probes_on_request_are_asked_by_name_and_only_then():
     x, y = np.random.default_rng(0).normal(size=(80, 3)), np.arange(80) % 2
     given = {"model": _small, "members": 16, "settings": {"epochs": 2}, "say": lambda line: None}
     before = bh.audit((x, y), **given)
-    asked = bh.audit((x, y), also=["memory/credit:test=2:train=2", "memory/effect:test=3:train=0"], **given)
+    asked = bh.audit((x, y), also=["memory/credit:test=9:train=8", "memory/effect:test=8:train=8"], **given)
     for name in ("memory/credit", "memory/effect"):
         assert before.findings[name].status == "not applicable"
         assert f"--also {name}" in before.findings[name].offer
         assert asked.findings[name].status in {"measured", "withheld"}
-    assert asked.findings["memory/credit"].quantities["examples_behind"].n == 2
+    assert asked.findings["memory/credit"].quantities["examples_behind"].n == 9
+    alone = bh.audit((x, y), also="memory/credit:test=8:train=8", **given)
+    assert alone.findings["memory/credit"].status != "not applicable"
     with pytest.raises(bh.ByheartError, match="memory/effect"):
         bh.audit((x, y), also=["memory/efect"], **given)
     with pytest.raises(bh.ByheartError, match="test"):
         bh.audit((x, y), also=["memory/effect:tets=3"], **given)
+
+
+def test_members_are_counted_in_the_bank_alone(quick):
+    """Models trained again for the ceiling of effect fail as often, and are no members."""
+
+    def fit(x, y, seed):
+        from sklearn.linear_model import LogisticRegression
+
+        if seed % 4 == 0:
+            raise ValueError("this seed does not suit me")
+        return LogisticRegression(max_iter=50).fit(x, y)
+
+    x, y = np.random.default_rng(0).normal(size=(80, 3)), np.arange(80) % 2
+    told = [
+        bh.audit((x, y), fit=fit, members=24, also=also, say=lambda line: None).to_dict()
+        for also in ((), ["memory/effect:method=retrain:test=8"])
+    ]
+    assert told[0]["subject"]["members"] == told[1]["subject"]["members"] < 24
+    assert told[0]["failed_members"] == told[1]["failed_members"] if "failed_members" in told[0] else True
+
+
+def test_a_training_that_cannot_be_recorded_fails_its_card_alone():
+    from torch import nn
+
+    x, y = np.random.default_rng(0).normal(size=(80, 3)).astype(np.float32), np.arange(80) % 2
+    made = lambda: nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))  # noqa: E731
+    given = {"members": 16, "settings": {"epochs": 2}, "say": lambda line: None}
+    try:
+        bh.audit((x, y), model=made, **given)
+    except bh.ByheartError:
+        pytest.skip("our loop refuses batch statistics by itself")
+    found = bh.audit((x, y), model=made, also=["memory/credit"], **given)
+    assert found.findings["memory/credit"].status == "failed"
+    assert found.findings["complexity/bits"].status == "measured"
 
 
 def _small():

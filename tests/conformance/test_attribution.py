@@ -43,7 +43,7 @@ class OfRecorded(ProbeSuite):
         return noisy(probe)
 
     def pole(self, probe, name):
-        bank = noisy(probe, members=8)
+        bank = noisy(probe, members=16)
         run = next(run for run in bank.runs.values() if run.attribution)
         q = len(run.attribution["test_ids"])
         made = {answer: np.zeros_like(run.attribution[answer]) for answer in self.answers}
@@ -78,6 +78,7 @@ class TestCredit(OfRecorded):
 
 class TestEffect(OfRecorded):
     answers = ("effect",)
+    dosed_quantity = "self_effect_share"  # the headline is withheld where so few members cannot check it
 
     @pytest.fixture(scope="class")
     def probe(self):

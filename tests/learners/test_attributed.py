@@ -130,3 +130,13 @@ def test_batch_statistics_are_refused():
     learner = FromFactory.of(lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.BatchNorm1d(8), nn.Linear(8, 10)))
     with pytest.raises(InputRefused, match="BatchNorm"):
         answers(learner, Digits(n=60).draw(0))
+
+
+def test_curvature_knows_the_decay_of_the_training():
+    from byheart.levers.penalties import WeightDecay
+
+    data, asked = Digits(n=80).draw(0), Questions(effect="curvature", test=2, train=2)
+    learner, members = small(optimizer="sgd", schedule="constant"), balanced(80, 1, 1.0, 0)
+    plain = attributed(learner, data, members, asked).attribution["effect"]
+    decayed = attributed(learner, data, members, asked, [WeightDecay(strength=0.3)]).attribution["effect"]
+    assert np.abs(decayed).mean() < 0.7 * np.abs(plain).mean()  # a decay adds to every curvature

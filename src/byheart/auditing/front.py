@@ -152,6 +152,7 @@ def make_request(
         raise UsageError(expected="a share between 0 and 1", came=f"{share}", do="Try --share 0.7.")
     if jobs < 1:
         raise UsageError(expected="at least one job", came=f"{jobs}", do="Try --jobs 2.")
+    parse.probes(also)  # a wrong word is named before anything is drawn
     moved = parse.levers([levers] if isinstance(levers, str) else levers)
     if learner is not None and settings:
         learner = parse.changed(learner, settings)
@@ -163,7 +164,7 @@ def make_request(
         jobs=jobs,
         budget_seconds=parse.seconds(budget) if budget else None,
         notes=notes,
-        also=tuple(also) if parse.probes(also) else (),
+        also=(also,) if isinstance(also, str) else tuple(also),
     )
 
 

@@ -6,11 +6,12 @@ The trace of a large model is larger than all else together: it is not kept, the
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
+from pydantic import Field
 
 from byheart.records.spec import Spec
 from byheart.seeds import stream
@@ -46,11 +47,16 @@ class Questions(Spec):
     name: ClassVar[str] = "attribution"
     credit: bool = False
     effect: Method | Literal[""] = ""
-    moments: int = 20
+    moments: int = Field(20, ge=0)
     hessian: Literal["auto", "exact", "gauss-newton"] = "auto"
-    test: int = 16
-    train: int = 32
-    tolerance: float = 0.05
+    test: int = Field(16, ge=0)
+    train: int = Field(32, ge=0)
+    tolerance: float = Field(0.05, gt=0)
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> Self:
+        """The questions that `describe` wrote down."""
+        return cls(**{name: value for name, value in document.items() if name in cls.model_fields})
 
 
 def attributed(
@@ -175,7 +181,9 @@ def _effect(trace: Trace, query: tuple[Any, Any], asked: Questions) -> tuple[np.
         case "projected":
             dimension = max(1, min(DIMENSION, trace.n // 3))
             return projected.projected(ended(trace), (trace.x, trace.y), query, dimension=dimension), {}
-    fitted = fit(ended(trace), (trace.x, trace.y), "heuristic", loss=trace.loss)
+    # at rest the gradient of the loss and the pull of the decay cancel, coupled or not
+    decay = sum(group.decay + group.outside for group in trace.recipe.groups[:1])
+    fitted = fit(ended(trace), (trace.x, trace.y), "heuristic", loss=trace.loss, decay=decay)
     return fitted.effect(query, "margin"), {"skipped": list(fitted.skipped), "said": fitted.said}
 
 

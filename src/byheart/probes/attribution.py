@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import t as student_t
 
 from byheart.learners.attributed import Questions
 from byheart.learners.run import Run
 from byheart.maths.ranking import DatamodelScore, datamodel_score, seed_ceiling
-from byheart.maths.resampling import Interval, percentiles
+from byheart.maths.resampling import Interval
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.records.figures import DASH, number
 from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, NotApplicable
 
 DRAWS = 1000
+FEWEST_QUERIES = 8  # fewer predictions give no interval to speak of
 FEWEST_MEMBERS = 16  # a rank correlation over fewer retrained models says nothing
 AGAIN = 32
 SHOWN_QUERIES, SHOWN_FOR, SHOWN_AGAINST = 3, 7, 4
@@ -71,6 +73,14 @@ class Asked:
         return self[name][len(self.test) :]
 
 
+def too_few(probe: Probe, asked: Asked) -> NotApplicable | None:
+    """The answer where fewer new examples are there than an interval takes."""
+    if len(asked.test) >= FEWEST_QUERIES:
+        return None
+    reason = f"An interval takes {FEWEST_QUERIES} new examples, there are {len(asked.test)}."
+    return probe.not_applicable(reason, "Give a larger test set.")
+
+
 def _rows(bank: Bank, view: str, ids: np.ndarray | None) -> np.ndarray:
     if ids is None:
         return np.zeros(0, int)
@@ -85,28 +95,51 @@ def own_share(scores: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return np.divide(own, total, out=np.zeros_like(own), where=total > 0)
 
 
-def drawn_mean(
-    values: np.ndarray, planted: np.ndarray, part: float, rng: np.random.Generator
-) -> tuple[float, Interval]:
-    """Mean over all training examples, from queries of which planted ones were taken more often than they are there.
+def typical(values: np.ndarray, weights: np.ndarray | None = None) -> tuple[float, Interval]:
+    """Geometric mean of q positive numbers, and its 95 % interval by Student's t on their logarithms.
 
-    mean = part mean(planted) + (1 - part) mean(others), `part` the planted share of all; the interval draws queries
-    with replacement within each of the two.
+    Shares of credit spread over decades: the mean of 32 of them hangs on the largest, and a bootstrap of it held the
+    truth in 85 of 100 where it promised 95. Zeros alone give 0. `weights` (q,) count a query more or less often.
     """
-    groups = [(part, values[planted]), (1 - part, values[~planted])]
-    groups = [(weight, kept) for weight, kept in groups if len(kept)]
-    whole = sum(weight for weight, _ in groups)
-    value = sum(weight * kept.mean() for weight, kept in groups) / whole
-    draws = sum(
-        weight * kept[rng.integers(0, len(kept), (DRAWS, len(kept)))].mean(1) for weight, kept in groups
-    )
-    return float(value), percentiles(draws / whole, 0.95)
+    if not values.any():
+        return 0.0, Interval(0.0, 0.0)
+    logs = np.log(np.maximum(values, 1e-6 * values.max()))
+    weights = np.full(len(logs), 1.0) if weights is None else weights
+    parts = weights / weights.sum()
+    mean = float(parts @ logs)
+    error, freedom = _error(logs, parts)
+    reach = float(student_t.ppf(0.975, freedom)) * error
+    return float(np.exp(mean)), Interval(float(np.exp(mean - reach)), float(np.exp(mean + reach)))
 
 
-def mean_interval(values: np.ndarray, rng: np.random.Generator) -> tuple[float, Interval]:
-    """Mean of (q,), and its interval by drawing queries with replacement."""
-    draws = values[rng.integers(0, len(values), (DRAWS, len(values)))].mean(1)
-    return float(values.mean()), percentiles(draws, 0.95)
+def mean_interval(values: np.ndarray) -> tuple[float, Interval]:
+    """Mean of (q,) shares, and its 95 % interval by Student's t, within 0 and 1."""
+    error, freedom = _error(values, np.full(len(values), 1 / len(values)))
+    mean, reach = float(values.mean()), float(student_t.ppf(0.975, freedom)) * error
+    return mean, Interval(max(0.0, mean - reach), min(1.0, mean + reach))
+
+
+def _error(values: np.ndarray, parts: np.ndarray) -> tuple[float, float]:
+    """Standard error of sum(parts * values) and its degrees of freedom; queries of one weight vary alike.
+
+    Two strata of other weights: variances add, degrees of freedom after Welch and Satterthwaite.
+    """
+    terms = []
+    for part in np.unique(parts):
+        kept = values[parts == part]
+        if len(kept) > 1:
+            terms.append(((part * len(kept)) ** 2 * kept.var(ddof=1) / len(kept), len(kept) - 1))
+    variance = sum(term for term, _ in terms)
+    if variance <= 0:
+        return 0.0, 1.0
+    return float(np.sqrt(variance)), float(variance**2 / sum(term**2 / freedom for term, freedom in terms))
+
+
+def weighed(planted: np.ndarray, part: float) -> np.ndarray:
+    """(q,) weights by which queries, of which planted ones were taken more often, count as often as they are there."""
+    counts = np.where(planted, planted.sum(), (~planted).sum())
+    share = np.where(planted, part, 1 - part) if planted.any() and not planted.all() else np.ones(len(planted))
+    return share / counts
 
 
 def retrained(bank: Bank, rows: np.ndarray, of: Need | None = None) -> np.ndarray:

@@ -121,7 +121,7 @@ def train_steps(subject: Subject, need: Need, draw: Step, settings: Settings, tr
             "torch": ".".join(metadata.version("torch").split(".")[:2]),
         }
         if need.questions is not None:
-            about["questions"] = need.questions.model_dump(mode="json")
+            about["questions"] = need.questions.describe()
         if need.reseeded:
             about["reseeded"] = True
         steps.append(Step(about, {"learner": learner}))

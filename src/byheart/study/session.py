@@ -165,12 +165,12 @@ class Session:
 
     def _own_failures(self, made: Plan, failures: Mapping[str, Failure]) -> None:
         """A failure of the subject's own members is the audit's failure; a rival's is a card's."""
-        own = self.subject.learner.name
-        for step in made.train:
-            if step.key in failures and step.about["learner"]["name"] == own:
+        own = [step for step in made.train if self._own(step)]
+        for step in own:
+            if step.key in failures:
                 which = f"{step.about['start']} to {step.about['stop']}"
                 raise _error(failures[step.key], f"members {which} could not be trained")
-        bank = [step for step in made.train if step.about["learner"]["name"] == own and step.about["share"] < 1]
+        bank = [step for step in own if step.about["share"] < 1]
         found = [outcome for step in bank if isinstance(outcome := self.ledger.get(step.key), Result)]
         lost = [str(why) for outcome in found for _, why in outcome.document["failed"]]
         if bank and len(lost) == sum(step.about["stop"] - step.about["start"] for step in bank):
@@ -189,19 +189,24 @@ class Session:
             return Failed(probe=name, question=question, error="its result is missing from the ledger")
         return answer_from(found.document["finding"])
 
-    def _documents(self, made: Plan, kind: str) -> list[dict]:
-        steps = made.train if kind == "train" else made.measure
+    def _own(self, step: Step) -> bool:
+        """Whether a training is of the subject's members as such: no rival, and not for a probe on request alone."""
+        mine = step.about["learner"]["name"] == self.subject.learner.name
+        return mine and not step.about.get("reseeded") and "questions" not in step.about
+
+    def _documents(self, steps: Sequence[Step]) -> list[dict]:
         found = (self.ledger.get(step.key) for step in steps)
         return [outcome.document for outcome in found if isinstance(outcome, Result)]
 
     def _seconds(self, made: Plan) -> dict[str, float]:
         return {
-            "train": sum(float(d["about"].get("cpu_seconds", 0.0)) for d in self._documents(made, "train")),
-            "measure": sum(float(d["cpu_seconds"]) for d in self._documents(made, "measure")),
+            "train": sum(float(d["about"].get("cpu_seconds", 0.0)) for d in self._documents(made.train)),
+            "measure": sum(float(d["cpu_seconds"]) for d in self._documents(made.measure)),
         }
 
     def _failed_members(self, made: Plan) -> tuple[tuple[int, str], ...]:
-        return tuple((int(j), str(why)) for d in self._documents(made, "train") for j, why in d["failed"])
+        bank = [step for step in made.train if self._own(step) and step.about["share"] < 1]
+        return tuple((int(j), str(why)) for d in self._documents(bank) for j, why in d["failed"])
 
 
 def _error(failure: Failure, what: str) -> ByheartError:

@@ -160,7 +160,7 @@ def _train(step: Step, ledger: Ledger) -> Result:
     started = time.process_time()
     with fixed_threads(about["threads"]):
         if "questions" in about:
-            run = attributed(_spec(step, "learner"), data, members, Questions(**about["questions"]), levers)
+            run = attributed(_spec(step, "learner"), data, members, Questions.of(about["questions"]), levers)
         else:
             run = _spec(step, "learner").fit(
                 data, members.take(about["start"], about["stop"]), record, levers,

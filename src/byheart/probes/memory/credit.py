@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
+from pydantic import Field
+from scipy.stats import t as student_t
 
 from byheart.learners.attributed import Questions
 from byheart.maths.kernels import fixed_coefficients
 from byheart.maths.ranking import DatamodelScore
-from byheart.maths.resampling import percentiles
+from byheart.maths.resampling import Interval
 from byheart.probes.attribution import (
+    FEWEST_QUERIES,
     Asked,
     checked,
-    drawn_mean,
     mean_interval,
     need,
     not_asked,
     own_share,
     shown,
+    too_few,
+    typical,
+    weighed,
     why_not,
 )
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.records.chart import Axis, Chart, Line, Table
 from byheart.records.figures import count, number, percent
-from byheart.records.finding import Finding, NotApplicable, Pole
+from byheart.records.finding import Finding, NotApplicable, Pole, Withheld
 from byheart.records.quantity import Quantity
 
-SPREAD_DRAWS = 400
 GRID = 40
+TYPICAL = "interval: Student's t on the logarithms"
+MEAN = "interval: Student's t over predictions"
+JACKKNIFE = "interval: jackknife over predictions"
 
 
 class Credit(Probe):
@@ -56,10 +64,11 @@ class Credit(Probe):
         "Bell et al. 2023, An exact kernel equivalence for finite classification models, theorem 4; Domingos 2020, "
         "Every model learned by gradient descent is approximately a kernel machine, theorem 1 and equation 8"
     )
+    version: ClassVar[int] = 2
     asked: bool = True
-    test: int = 16
-    train: int = 32
-    tolerance: float = 0.05  # of the remainder, above which steps are bisected, at twice the cost
+    test: int = Field(16, ge=FEWEST_QUERIES)
+    train: int = Field(32, ge=FEWEST_QUERIES)
+    tolerance: float = Field(0.05, gt=0, le=0.05)  # of the remainder: above it steps are bisected, at twice the cost
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The recorded model, and the bank, against which credit is held to show that it is not effect."""
@@ -78,84 +87,91 @@ class Credit(Probe):
         """How much of it comes from the example itself, how many stand behind a prediction, and who they are."""
         run = bank[self._recorded(bank.subject)]
         asked = Asked.of(bank, run)
+        if lacking := too_few(self, asked):
+            return lacking, {}
         quantities = self._quantities(bank, asked)
         lds = checked(bank, asked.of_test("credit"), asked.test, self.rng(bank, "retrained"))
         if lds is not None:
             quantities["credit_lds"] = _compared(bank, lds, len(asked.test))
+        missed = quantities["remainder_share"].value
+        adds_up = missed <= self.tolerance
         return Finding(
+            status="measured" if adds_up else "withheld",
             probe=self.name,
             question=f"Which training {bank.noun()} is a prediction made of?",
-            headline="self_credit_share",
-            says=f"of what is said of a training {bank.noun(1)} comes from that {bank.noun(1)} itself",
+            headline="self_credit_share" if adds_up else "",
+            says=f"of the credit, for and against, behind what is said of a training {bank.noun(1)} is its own"
+            if adds_up
+            else "",
             quantities=quantities,
-            poles=(Pole(name="Oracle", value=0.0), Pole(name="Rote", value=1.0)),
-            body=self._body(bank, asked, quantities),
-            charts=(_chart(bank, asked.of_test("credit")),),
-            exhibits=shown(bank, asked, asked["credit"], "credit"),
+            poles=(Pole(name="Oracle", value=0.0), Pole(name="Rote", value=1.0)) if adds_up else (),
+            body=self._body(bank, asked, quantities) if adds_up else (),
+            charts=(_chart(bank, asked.of_test("credit")),) if adds_up else (),
+            exhibits=shown(bank, asked, asked["credit"], "credit") if adds_up else (),
+            withheld=None if adds_up else Withheld(
+                reason=f"the credits do not add up: {percent(missed)} of what training changed is missing",
+                would_do="smaller steps would: training is too rough for its steps to be read along straight lines",
+            ),
             how=self._how(bank, run.about["attribution"], quantities),
             reference=self.reference,
-        ), {}
+        ), {}  # fmt: skip
 
     def _quantities(self, bank: Bank, asked: Asked) -> dict[str, Quantity]:
         n, changed = len(bank.data.train), bank.data.truth.changed
         part = 0.0 if changed is None else float(changed.mean())
         planted = np.zeros(len(asked.train), bool) if changed is None else changed[asked.train]
-        credit, rng = asked["credit"], self.rng(bank, "queries")
-        by = "interval: predictions drawn with replacement"
-        found: dict[str, Quantity] = {}
+        credit, found = asked["credit"], {}
 
-        def put(name: str, value: float, interval, null: float, n: int, how: str, **more) -> None:
-            ends = (min(float(interval[0]), value), max(float(interval[1]), value))
+        def put(name: str, estimate: tuple, null: float, n: int, how: str, unit="share", by=TYPICAL) -> None:
+            value, (low, high) = estimate
             found[name] = Quantity(
-                value=value, interval=ends, null=null, n=n, how=f"{how}; {by}", speaks_of="run", **more
+                value=value, unit=unit, interval=(min(low, value), max(high, value)), null=null, n=n,
+                how=f"{how}; {by}", speaks_of="run",
             )  # fmt: skip
 
-        if len(asked.train):
-            own = own_share(asked.of_train("credit"), asked.train)
-            value, interval = drawn_mean(own, planted, part, rng)
-            weighed = ", redrawn labels weighed as often as they are there" if planted.any() else ""
-            put(
-                "self_credit_share", value, interval, 1 / n, len(own),
-                f"|credit of the example itself| over the sum of all |credits|, mean over predictions{weighed}; "
-                "null: 1/n, all alike", unit="share",
-            )  # fmt: skip
-            if planted.any() and not planted.all():
-                value, interval = mean_interval(own[planted], rng)
-                put(
-                    "self_credit_share_redrawn", value, interval, found["self_credit_share"].value, int(planted.sum()),
-                    "the same of labels we redrew; null: that of all", unit="share",
-                )  # fmt: skip
-        new = np.abs(asked.of_test("credit"))
-        behind = np.divide(new.sum(1) ** 2, (new**2).sum(1), out=np.zeros(len(new)), where=new.any(1))
-        value, interval = mean_interval(behind, rng)
+        own = own_share(asked.of_train("credit"), asked.train)
+        scale = ", redrawn labels weighed as often as they are there" if planted.any() else ""
         put(
-            "examples_behind", value, interval, float(n), len(new),
-            "(sum |credit|)^2 / sum credit^2 of a new prediction, mean; null: n, all alike", unit="examples",
+            "self_credit_share", typical(own, weighed(planted, part)), 1 / n, len(own),
+            f"|credit of the example itself| over the sum of all |credits|, geometric mean over predictions{scale}; "
+            "null: 1/n, all alike",
+        )  # fmt: skip
+        if planted.sum() >= FEWEST_QUERIES:
+            put(
+                "self_credit_share_redrawn", typical(own[planted]), found["self_credit_share"].value,
+                int(planted.sum()), "the same of labels we redrew; null: that of all",
+            )  # fmt: skip
+        new = np.abs(asked.of_test("credit"))
+        behind = _share(new.sum(1) ** 2, (new**2).sum(1))
+        put(
+            "examples_behind", typical(behind), float(n), len(new),
+            "(sum |credit|)^2 / sum credit^2 of a new prediction, geometric mean; null: n, all alike", "examples",
         )  # fmt: skip
         if changed is not None and changed.any():
-            value, interval = mean_interval(_share(new[:, changed].sum(1), new.sum(1)), rng)
             put(
-                "redrawn_credit_share", value, interval, part, len(new),
-                "of the sum of |credits| of new predictions, what labels we redrew hold; null: their share of the "
-                "examples", unit="share",
+                "redrawn_credit_share", mean_interval(_share(new[:, changed].sum(1), new.sum(1))), part, len(new),
+                "of the sum of |credits| of new predictions, what labels we redrew hold, mean; null: their share of "
+                "the examples", by=MEAN,
             )  # fmt: skip
-        change = asked["output"] - asked["initial"]
         decay = np.abs(asked["decay"])
-        value, interval = mean_interval(_share(decay, decay + np.abs(credit).sum(1)), rng)
-        put("decay_share", value, interval, 0.0, len(credit), "|credit of weight decay| over all |credits|; null: 0",
-            unit="share")  # fmt: skip
-        value, interval = _relative(asked["remainder"], change, rng)
         put(
-            "remainder_share", value, interval, 0.0, len(credit),
-            "root mean square of what the quadrature missed over that of what training changed; null: 0, an identity",
-            unit="share",
+            "decay_share", mean_interval(_share(decay, decay + np.abs(credit).sum(1))), 0.0, len(credit),
+            "|credit of weight decay| over all |credits|, mean; null: 0", by=MEAN,
         )  # fmt: skip
-        if "kernel" in asked:
-            value, interval = _spread(asked["kernel"], credit, rng)
+        change = asked["output"] - asked["initial"]
+        put(
+            "remainder_share", _relative(asked["remainder"], change), 0.0, len(credit),
+            "root mean square of what the quadrature missed over that of what training changed; null: 0, an identity",
+            by=JACKKNIFE,
+        )  # fmt: skip
+        visits = bank.subject.learner.steps()
+        # with one visit an example, credit is push times kernel whatever the network
+        if "kernel" in asked and visits > 1 and found["remainder_share"].value <= self.tolerance:
             put(
-                "kernel_spread", value, interval, 0.0, len(credit),
-                "part of the squared credits that one coefficient an example, the same for all predictions, leaves "
-                "over; null: 0, a kernel machine (lazy)", unit="share",
+                "kernel_spread", _spread(asked["kernel"], credit), 0.0, len(credit),
+                f"part of the squared credits of these {len(credit)} predictions that one coefficient an example, the "
+                "same for all, leaves over (more predictions leave more); null: 0, one coefficient fits all",
+                by=JACKKNIFE,
             )  # fmt: skip
         return found
 
@@ -167,15 +183,16 @@ class Credit(Probe):
         ]
         if (redrawn := quantities.get("self_credit_share_redrawn")) and redrawn.interval:
             low, high = (number(100 * end, 1) for end in redrawn.interval)
+            above = redrawn.interval[0] > (quantities["self_credit_share"].interval or (0.0, 1.0))[1]
             sentences.append(
                 f"A label we redrew rests on itself more: {percent(redrawn.value)} [{low}, {high}]."
-                if redrawn.interval[0] > quantities["self_credit_share"].value
+                if above
                 else f"Labels we redrew: {percent(redrawn.value)} [{low}, {high}], not clearly more."
             )
         if held := quantities.get("redrawn_credit_share"):
             sentences.append(
-                f"They are {percent(held.null or 0)} of the {bank.noun()} and hold {percent(held.value)} of the credit "
-                f"for new {bank.noun()}."
+                f"Redrawn labels are {percent(held.null or 0)} of the {bank.noun()} and hold {percent(held.value)} of "
+                f"the credit, for and against, behind new {bank.noun()}."
             )
         remainder = quantities["remainder_share"].value
         sentences.append(
@@ -184,7 +201,7 @@ class Credit(Probe):
         if spread := quantities.get("kernel_spread"):
             sentences.append(
                 f"With one fixed coefficient for each training {bank.noun(1)}, whatever the prediction, "
-                f"{percent(1 - spread.value)} of the squared credits would be the same: so far it is a kernel machine."
+                f"{percent(1 - spread.value)} of the squared credits would be the same."
             )
         if lds := quantities.get("credit_lds"):
             low, high = lds.interval or (0.0, 0.0)
@@ -196,12 +213,14 @@ class Credit(Probe):
 
     def _how(self, bank: Bank, about, quantities: dict[str, Quantity]) -> tuple[str, ...]:
         how = ", ".join(f"{name} {percent(part, 0)}" for name, part in about["coverage"].items())
+        every = about["kept_every"]
+        kept = "all weights kept" if every == 1 else f"weights kept at every {count(every)}, the others made again"
         unit = {"classes": "nats of log odds of the label", "values": f"units of {bank.data.output.target}"}
         return (
             "The one model trained on everything is trained again from its key, its steps recorded "
-            f"({count(about['steps'])}, weights kept at every {count(about['kept_every'])}, the others replayed bit "
-            "for bit). Along each step the gradient of the prediction is averaged (2 Gauss points) and multiplied with "
-            "the gradients of the examples of the batch, through momentum and Adam's metric. In "
+            f"({count(about['steps'])}, {kept}). Along each step the gradient of the prediction is averaged (2 Gauss "
+            "points) and multiplied with the gradients of the examples of the batch, through momentum and Adam's "
+            "metric. In "
             f"{unit.get(bank.data.output.kind, 'nats of log p of the passage')}.",
             f"Share of the weights by how their gradients were had: {how}. Steps bisected: {count(about['bisected'])}."
             + "".join(f" Note: {note}." for note in about["notes"]),
@@ -215,28 +234,34 @@ def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
-def _relative(remainder: np.ndarray, change: np.ndarray, rng: np.random.Generator) -> tuple[float, tuple]:
-    rows = rng.integers(0, len(change), (1000, len(change)))
-    whole = float((change**2).sum())
-    if not whole:
-        return 0.0, (0.0, 0.0)
-    draws = np.sqrt((remainder[rows] ** 2).sum(1) / np.maximum((change[rows] ** 2).sum(1), 1e-300))
-    return float(np.sqrt((remainder**2).sum() / whole)), percentiles(draws, 0.95)
+def _relative(remainder: np.ndarray, change: np.ndarray) -> tuple[float, Interval]:
+    """Root mean square of the remainder over that of the change."""
+
+    def value(kept: np.ndarray) -> float:
+        return float(np.sqrt((remainder[kept] ** 2).sum() / max((change[kept] ** 2).sum(), 1e-300)))
+
+    if not change.any():
+        return 0.0, Interval(0.0, 0.0)
+    return _jackknife(value, len(change), np.inf)
 
 
-def _spread(kernel: np.ndarray, credit: np.ndarray, rng: np.random.Generator) -> tuple[float, tuple]:
-    """1 - share of `fixed_coefficients`; the jackknife over queries gives its interval.
+def _spread(kernel: np.ndarray, credit: np.ndarray) -> tuple[float, Interval]:
+    """1 - share of `fixed_coefficients`.
 
-    Drawn with replacement a query may be there twice, and one coefficient then fits both: the spread would be too low.
+    No bootstrap: a query drawn twice would be fitted by one coefficient, and the spread be too low.
     """
     if not credit.any():
-        return 0.0, (0.0, 0.0)
-    q, value = len(credit), 1 - fixed_coefficients(kernel, credit).share
-    left = np.array([
-        1 - fixed_coefficients(np.delete(kernel, j, 0), np.delete(credit, j, 0)).share for j in range(q)
-    ])  # fmt: skip
-    error = 1.96 * float(np.sqrt((q - 1) / q * ((left - left.mean()) ** 2).sum()))
-    return value, (max(0.0, value - error), min(1.0, value + error))
+        return 0.0, Interval(0.0, 0.0)
+    return _jackknife(lambda kept: 1 - fixed_coefficients(kernel[kept], credit[kept]).share, len(credit), 1.0)
+
+
+def _jackknife(value: Callable[[np.ndarray], float], q: int, most: float) -> tuple[float, Interval]:
+    """A number of q queries, and its interval by leaving out one at a time (Student's t, within 0 and `most`)."""
+    everybody = np.arange(q)
+    whole, left = value(everybody), np.array([value(np.delete(everybody, j)) for j in everybody])
+    error = float(np.sqrt((q - 1) / q * ((left - left.mean()) ** 2).sum()))
+    reach = float(student_t.ppf(0.975, q - 1)) * error
+    return whole, Interval(max(0.0, whole - reach), min(most, whole + reach))
 
 
 def _compared(bank: Bank, lds: DatamodelScore, q: int) -> Quantity:

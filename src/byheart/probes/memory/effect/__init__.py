@@ -5,24 +5,26 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from byheart.learners.attributed import Questions
 from byheart.maths.ranking import DatamodelScore, auc, auc_interval
-from byheart.maths.resampling import Interval
 from byheart.probes.attribution import (
     AGAIN,
     FEWEST_MEMBERS,
+    FEWEST_QUERIES,
     Asked,
     again,
     ceiling,
     checked,
-    drawn_mean,
-    mean_interval,
     need,
     not_asked,
     own_share,
     retrained,
     shown,
+    too_few,
+    typical,
+    weighed,
     why_not,
 )
 from byheart.probes.base import Bank, Need, Probe, Subject
@@ -33,7 +35,7 @@ from byheart.records.finding import Finding, NotApplicable, Pole, Withheld
 from byheart.records.quantity import Quantity
 
 WORDS = {
-    "unrolled": "the derivative of the recorded training by the weight of each example",
+    "unrolled": "the recorded training taken back step by step to the weight of each example",
     "curvature": "the curvature of the loss at the end of training (EK-FAC, damping 0.1 of the mean eigenvalue)",
     "projected": "randomly projected gradients of the one trained model (TRAK)",
     "checkpoints": "gradients at ten checkpoints (TracInCP)",
@@ -71,10 +73,11 @@ class Effect(Probe):
         "2025, MAGIC, arXiv 2504.16430; linear datamodeling score: Park et al. 2023, TRAK: attributing model behavior "
         "at scale, definition 2.3"
     )
+    version: ClassVar[int] = 2
     asked: bool = True
     method: Literal["unrolled", "retrain", "curvature", "projected", "checkpoints"] = "unrolled"
-    test: int = 16
-    train: int = 32
+    test: int = Field(16, ge=FEWEST_QUERIES)
+    train: int = Field(32, ge=FEWEST_QUERIES)
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The bank, and but for `retrain` the recorded model."""
@@ -103,13 +106,15 @@ class Effect(Probe):
         else:
             asked = Asked.of(bank, bank[self._recorded(bank.subject)])
             lds = checked(bank, asked.of_test("effect"), asked.test, self.rng(bank, "retrained"))
+        if lacking := too_few(self, asked):
+            return lacking, {}
         quantities = self._quantities(bank, asked, lds)
-        named = bool(asked.of_test("effect").any())  # where nothing moves nothing is named, and nothing foretold
-        foretells = lds is None or lds.interval.low > 0 or not named
-        headline = "self_effect_share" if "self_effect_share" in quantities else "effect_lds"
-        if headline not in quantities:
+        if not quantities:
             reason = f"With {len(run.members)} members nothing can be checked against retraining."
-            return self.not_applicable(reason, f"Train at least {FEWEST_MEMBERS}: --members 64."), {}
+            return self.not_applicable(reason, f"Train at least {2 * FEWEST_MEMBERS}: --members 64."), {}
+        named = bool(asked.of_test("effect").any())  # where nothing moves nothing is named, and nothing foretold
+        foretells = not named or (lds is not None and lds.interval.low > 0)
+        headline = "self_effect_share" if "self_effect_share" in quantities else "effect_lds"
         return Finding(
             status="measured" if foretells else "withheld",
             probe=self.name,
@@ -120,15 +125,28 @@ class Effect(Probe):
             poles=self._poles(headline) if foretells else (),
             facts=(("method", WORDS[self.method]), ("checked", self._checked(bank, lds, quantities))),
             body=self._body(bank, quantities, lds),
-            charts=() if lds is None else (_chart(bank, asked),),
+            # differences of means over the members themselves would foretell these very members, noise and all
+            charts=() if lds is None or self.method == "retrain" else (_chart(bank, asked),),
             exhibits=shown(bank, asked, asked["effect"], "effect") if foretells else (),
             how=self._how(bank, asked),
             reference=self.reference,
-            withheld=None if foretells else Withheld(
-                reason="the effects do not foretell what retrained models say",
-                would_do="more members may show a weak one; or another method: --also memory/effect:method=retrain",
-            ),
+            withheld=None if foretells else self._withheld(bank, lds),
         ), {}  # fmt: skip
+
+    def _withheld(self, bank: Bank, lds: DatamodelScore | None) -> Withheld:
+        if lds is None:
+            return Withheld(reason=f"the effects were {self._unchecked(bank)}", would_do="--members 64 would do")
+        other = "method=retrain" if self.method == "unrolled" else "method=unrolled"
+        return Withheld(
+            reason="the effects do not foretell what retrained models say",
+            would_do=f"more members may show a weak one; or another method: --also memory/effect:{other}",
+        )
+
+    def _unchecked(self, bank: Bank) -> str:
+        m = len(bank[bank.subject.bank()].members)
+        if m < FEWEST_MEMBERS * (1 + (self.method == "retrain")):
+            return f"not checked: {m} members are too few"
+        return "not checked: the members all say the same"
 
     def rows(self, bank: Bank) -> np.ndarray:
         """The new examples that retraining is asked about, drawn by id."""
@@ -157,21 +175,21 @@ class Effect(Probe):
             planted = np.zeros(len(asked.train), bool) if changed is None else changed[asked.train]
             part = 0.0 if changed is None else float(changed.mean())
             own = own_share(asked.of_train("effect"), asked.train)
-            for name, (value, ends), size, null, what in (
-                ("self_effect_share", drawn_mean(own, planted, part, rng), len(own), 1 / n, "1/n, all alike"),
-                (
-                    "self_effect_share_redrawn",
-                    mean_interval(own[planted], rng) if planted.any() else (0.0, Interval(0.0, 0.0)),
-                    int(planted.sum()), None, "that of all",
-                ),
-            ):  # fmt: skip
-                if size:
-                    null = found["self_effect_share"].value if null is None else null
-                    found[name] = Quantity(
-                        value=value, unit="share", interval=tuple(ends), null=null, n=size, speaks_of="run",
-                        how="|effect of the example on itself| over the sum of all |effects| on it, mean over "
-                        f"predictions; interval: predictions drawn with replacement; null: {what}",
-                    )  # fmt: skip
+            what = (
+                "|effect of the example on itself| over the sum of all |effects| on it, geometric mean over "
+                "predictions; interval: Student's t on the logarithms; null: "
+            )
+            value, ends = typical(own, weighed(planted, part))
+            found["self_effect_share"] = Quantity(
+                value=value, unit="share", interval=tuple(ends), null=1 / n, n=len(own), speaks_of="run",
+                how=f"{what}1/n, all alike",
+            )  # fmt: skip
+            if planted.sum() >= FEWEST_QUERIES:
+                redrawn, ends = typical(own[planted])
+                found["self_effect_share_redrawn"] = Quantity(
+                    value=redrawn, unit="share", interval=tuple(ends), null=value, n=int(planted.sum()),
+                    speaks_of="run", how=f"{what}that of all",
+                )  # fmt: skip
         if changed is not None and changed.any() and not changed.all():
             harm = -asked.of_test("effect").mean(0)
             found["redrawn_harm_auc"] = Quantity(
@@ -194,10 +212,12 @@ class Effect(Probe):
     def _checked(self, bank: Bank, lds: DatamodelScore | None, quantities: dict[str, Quantity]) -> str:
         m = len(bank[bank.subject.bank()].members)
         if lds is None:
-            return f"not checked: {m} members are too few, or all say the same; {FEWEST_MEMBERS} and more can tell"
+            return self._unchecked(bank)
         low, high = (number(end, 2) for end in lds.interval)
-        top = quantities.get("lds_ceiling")
-        most = f"{number(top.value, 2)} is the most, for seeds decide the rest" if top else "the most is not known"
+        top, most = quantities.get("lds_ceiling"), "the most is not known"
+        if top and top.interval and top.interval[0] > 0:
+            ends = ", ".join(number(end, 2) for end in top.interval)
+            most = f"the most that seeds leave to any method is {number(top.value, 2)} [{ends}]"
         return (
             f"rank correlation with {m} real retrainings {number(lds.value, 2)} [{low}, {high}]; 0 foretells nothing, "
             f"{most}"
@@ -208,7 +228,7 @@ class Effect(Probe):
         if self.method in ("projected", "checkpoints"):
             sentences = ["Positive: having the example in raises the prediction. The size has no unit: read the order."]
         if lds is None:
-            sentences.append(f"Not checked against retraining: that takes {FEWEST_MEMBERS} members or more.")
+            sentences.append(f"{self._unchecked(bank).capitalize()}.")
         elif lds.interval.low > 0:
             low, high = (number(end, 2) for end in lds.interval)
             sentences.append(
@@ -230,13 +250,19 @@ class Effect(Probe):
     def _how(self, bank: Bank, asked: Asked) -> tuple[str, ...]:
         about = dict(asked.run.about.get("attribution", {}))
         unit = {"classes": "nats of log odds of the label", "values": f"units of {bank.data.output.target}"}
-        how = f"Method {self.method}: {WORDS[self.method]}, in {unit.get(bank.data.output.kind, 'nats of log p')}."
+        said = unit.get(bank.data.output.kind, "nats of log p")
+        said = "arbitrary units" if self.method in ("projected", "checkpoints") else said
+        how = f"Method {self.method}: {WORDS[self.method]}, in {said}."
         if self.method == "unrolled":
-            curved = "Gauss-Newton products" if about["hessian"] == "gauss-newton" else "exact Hessian products"
+            curved = (
+                "Gauss-Newton products (no exact derivative: it leaves out the curvature of the network itself)"
+                if about["hessian"] == "gauss-newton"
+                else "exact Hessian products"
+            )
             how += (
                 f" {count(about['steps'])} steps, taken back one by one with {curved}; the target is its mean over "
-                f"{about['moments'] or 1} moments of the last two thirds of training, which foretells other runs "
-                "better than its end alone."
+                f"{about['moments'] or 1} moments of the last two thirds of training. One training was recorded: "
+                "another seed names others; what is checked are sums over all that a member saw."
             )
         if said := about.get("said"):
             how += f" {said}."
@@ -259,9 +285,8 @@ def _chart(bank: Bank, asked: Asked) -> Chart:
     said = outputs[:, query]
     ident = int(bank.data.views["test"].ids[asked.test[query]])
     unit = {"classes": "margin, nats", "values": bank.data.output.target}.get(bank.data.output.kind, "log p, nats")
-    rows = tuple(
-        (str(j), number(float(foretold[j]), 3), number(float(said[j]), 3)) for j in np.argsort(-foretold)[:12]
-    )
+    first = np.argsort(-foretold)[:12]
+    rows = tuple((str(j), number(float(foretold[j]), 3), number(float(said[j]), 3)) for j in first)
     return Chart(
         title=f"New {bank.noun(1)} {ident}: foretold and retrained",
         description=f"{len(mask)} members: what the effects of the examples each saw add up to, against what it says.",
@@ -269,7 +294,7 @@ def _chart(bank: Bank, asked: Asked) -> Chart:
         y=Axis(title=f"what the member says ({unit})"),
         marks=tuple(Mark(x=float(a), y=float(b)) for a, b in zip(foretold, said)),
         reading=f"Each dot is a model trained on another subset, and what it says of new {bank.noun(1)} {ident}. The "
-        "higher the dots to the "
-        "right, the better the effects foretell retraining; a cloud without slope means they do not.",
+        "higher the dots to the right, the better the effects foretell retraining; a cloud without slope means they "
+        "do not.",
         table=Table(columns=("member", "foretold", "it says"), rows=rows),
     )
