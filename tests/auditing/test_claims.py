@@ -90,6 +90,7 @@ def test_a_wrong_word_names_the_nearest_right_one(table, at, value, near):
     ({"learner": "mlp", "learner_settings": {"epoch": 3}}, "Nearest: epochs"),
     ({"levers": ["dropot=0.5"]}, "Nearest: dropout"),
     ({"members": 3}, "at least 8 members"),
+    ({"members": 0}, "at least 8 members"),
     ({"flip": 7.0}, "share of labels"),
 ])  # fmt: skip
 def test_words_of_tasks_learners_and_levers_are_checked_before_anything_runs(table, change, told):
@@ -105,8 +106,14 @@ def test_words_of_tasks_learners_and_levers_are_checked_before_anything_runs(tab
     ({"above": 1, "within": 1}, "within"),
     ({"near": "nothing", "within": 1}, "near"),
     ({"trend": "grows", "over": ["one"]}, "at least two subjects"),
+    ({"trend": "grows", "over": ["one", "two"]}, "`of` or `over`"),
+    ({"above": 1, "than_of": "two"}, "`than_of` beside another quantity"),
+    ({"above": "null", "than_of": "nobody"}, "`than_of` beside another quantity"),
+    ({"above": True}, "above"),
+    ({"near": False, "within": 1}, "near"),
+    ({"near": 1, "within": True}, "within"),
     ({"above": 1, "over": ["one", "two"]}, "at least two subjects"),
-    ({"trend": "grows", "over": ["two", "one"]}, "ascending dose"),
+    ({"of": "", "trend": "grows", "over": ["two", "one"]}, "ascending dose"),
     ({"trend": "rises", "over": ["one", "two"]}, "grows"),
     ({"trend": "levels off", "over": ["one", "two"]}, "within"),
     ({"above": "membership_auc"}, "chapter/probe/quantity"),
@@ -115,6 +122,19 @@ def test_words_of_tasks_learners_and_levers_are_checked_before_anything_runs(tab
 def test_what_is_no_comparison_is_refused(table, expected, told):
     table["expect"] = [{"says": "s", "quantity": "memory/membership/membership_auc", "of": "one", **expected}]
     with pytest.raises(UsageError, match=told):
+        claim_from(table)
+
+
+@pytest.mark.parametrize("word", ["dose", "flip", "members", "share", "seed"])
+def test_true_is_no_number(table, word):
+    table["subject"]["two"][word] = True
+    with pytest.raises(UsageError, match=word):
+        claim_from(table)
+
+
+def test_a_setting_called_self_is_a_wrong_word(table):
+    table["subject"]["two"]["self"] = 1
+    with pytest.raises(UnknownName, match="'self'"):
         claim_from(table)
 
 
@@ -143,6 +163,38 @@ def test_a_file_that_is_not_toml_is_refused(tmp_path):
     (tmp_path / "mine.toml").write_text("claim = ")
     with pytest.raises(InputRefused, match=r"a claim in TOML in mine\.toml"):
         claim_named(str(tmp_path / "mine.toml"))
+
+
+def test_brackets_too_deep_to_be_read_are_refused(tmp_path):
+    (tmp_path / "deep.toml").write_text("a = " + "[" * 5000 + "]" * 5000)
+    with pytest.raises(InputRefused, match="too deep"):
+        claim_named(str(tmp_path / "deep.toml"))
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "mine.toml").write_text(GOOD)
+    monkeypatch.setattr(type(tmp_path), "read_bytes", _forbidden)
+    with pytest.raises(InputRefused, match=r"mine\.toml: Permission denied"):
+        claim_named(str(tmp_path / "mine.toml"))
+
+
+def _forbidden(self):
+    raise PermissionError(13, "Permission denied")
+
+
+def test_no_expectation_of_ours_holds_whatever_comes():
+    """A share cannot lie below 0, nor a lower bound refute what it bounds."""
+    made = claim_named("superposition")[1]
+    assert not [one for one in made.expect if one.quantity.endswith("kernel_spread") and one.above == "null"]
+    bound = [one for one in claim_named("capacity")[1].expect if one.quantity.endswith("bits_held_a_parameter")]
+    assert [one.near is None and one.below is None for one in bound] == [True]
+    assert "3.6" in claim_named("capacity")[1].called(bound[0].quantity)
+
+
+def test_every_size_of_the_capacity_has_as_many_steps_and_visits():
+    subjects = claim_named("capacity")[1].subject.values()
+    assert {one.learner_settings["epochs"] for one in subjects} == {3000}
+    assert all(one.learner_settings["batch"] == one.task_settings["n"] for one in subjects)
 
 
 def test_a_file_of_the_users_own_is_a_claim(tmp_path):

@@ -51,12 +51,21 @@ def test_credit_adds_up_to_the_margin_of_the_model_trained_on_everything(audited
 
 
 def _effect(audit, view, row):
-    """The effect (n,) again, step by step from the recorded run."""
+    """The effect (n,) again, step by step from two recorded runs."""
     data, subject, _ = _inside(audit)
-    _, trace = recorded(subject.learner, data, balanced(len(data.train), 1, 1.0, subject.seed))
+    members = balanced(len(data.train), 1, 1.0, subject.seed)
     x = called_on(subject.learner, data, np.arange(len(data.train)))[view][row : row + 1]
-    moments = min(20, len(trace))
-    return unrolled(trace, (x, data.views[view].y[row : row + 1]), moments=moments, hessian="gauss-newton")[0]
+    traces = [recorded(subject.learner, data, one)[1] for one in (members, members.reseeded())]
+    pair = (x, data.views[view].y[row : row + 1])
+    moments = min(20, len(traces[0]))
+    return np.mean([unrolled(one, pair, moments=moments, hessian="gauss-newton")[0] for one in traces], 0)
+
+
+def _within(saw, scores, outputs):
+    """Spearman within members that saw an example and those that did not, averaged by their number less 3."""
+    groups = [saw, ~saw]
+    each = [spearmanr(scores[rows], outputs[rows]).statistic for rows in groups]
+    return np.average(each, weights=[rows.sum() - 3 for rows in groups])
 
 
 @pytest.mark.parametrize("view, row", [("test", 3), ("train", 7)])
@@ -65,8 +74,12 @@ def test_the_check_is_the_datamodeling_score_against_members_trained_again(audit
     members = balanced(80, MEMBERS, 0.7, 0)
     run = _fitted(audit, members)
     tau = _effect(audit, view, row)
-    expected = spearmanr((members.mask * tau).sum(1), run.views[view].margin[-1, :, row]).statistic
-    found = audit.explain(test=row) if view == "test" else audit.explain(example=row)
+    outputs = run.views[view].margin[-1, :, row]
+    if view == "test":
+        expected, found = spearmanr(members.mask @ tau, outputs).statistic, audit.explain(test=row)
+    else:
+        tau[row] = 0.0  # others alone foretell others
+        expected, found = _within(members.mask[:, row], members.mask @ tau, outputs), audit.explain(example=row)
     assert found.effect_score.value == pytest.approx(expected, abs=0.02)  # trained in a fleet: margins to rounding
     assert found.effect_score.n == MEMBERS
     assert found.effect_score.null == 0
@@ -74,6 +87,8 @@ def test_the_check_is_the_datamodeling_score_against_members_trained_again(audit
     assert (found.effect_score.speaks_of, found.credit_score.speaks_of) == ("recipe", "run")
     top = [share.id for share in found.effect_for]
     assert top == np.argsort(-tau, kind="stable")[: len(top)].tolist()
+    assert found.trainings == 2
+    assert (found.own is None) == (view == "test")
 
 
 def test_a_bank_that_is_gone_and_an_own_example_are_not_checked(audited):
@@ -124,6 +139,49 @@ def test_the_same_question_is_answered_from_the_ledger(audited, monkeypatch):
     assert audited[2].explain(example=3) == first
 
 
+def test_another_torch_is_another_question(audited, monkeypatch):
+    audited[2].explain(example=4)
+    monkeypatch.setattr("byheart.auditing.explain.metadata.version", lambda name: "9.9.9")
+    monkeypatch.setattr("byheart.learners.recorded.recorded", None)
+    with pytest.raises(TypeError):
+        audited[2].explain(example=4)
+
+
+def test_a_dear_training_is_recorded_once(audited, monkeypatch):
+    monkeypatch.setattr("byheart.auditing.explain.CHEAP", 0)
+    assert audited[2].explain(test=8).trainings == 1
+
+
+@pytest.mark.parametrize("name, value", [("test", 0.7), ("example", True), ("test", "3"), ("example", np.bool_(False))])
+def test_an_id_is_a_whole_number(audited, name, value, refused):
+    with pytest.raises(bh.UsageError) as told:
+        audited[2].explain(**{name: value})
+    refused(told.value, f"a whole number for {name}=", repr(value))
+
+
+def test_an_id_may_be_of_numpy(audited):
+    assert audited[2].explain(test=np.int64(3)) == audited[2].explain(test=3)
+
+
+def test_a_training_example_is_not_among_the_others(audited, monkeypatch):
+    monkeypatch.setattr("byheart.auditing.explain.SHOWN", 80)  # whatever has an effect is in one of the lists
+    found = audited[2].explain(example=9)
+    assert found.own.effect != 0
+    assert 9 not in [share.id for share in (*found.effect_for, *found.effect_against)]
+    assert 9 in [share.id for share in (*found.credit_for, *found.credit_against)]
+
+
+def test_the_own_part_of_a_training_example_is_measured(audited):
+    audit = audited[2]
+    found, members = audit.explain(example=7), balanced(80, MEMBERS, 0.7, 0)
+    outputs, saw = _fitted(audit, members).views["train"].margin[-1, :, 7], members.mask[:, 7]
+    assert found.own.measured == pytest.approx(outputs[saw].mean() - outputs[~saw].mean(), abs=1e-4)
+    error = np.sqrt(outputs[saw].var(ddof=1) / saw.sum() + outputs[~saw].var(ddof=1) / (~saw).sum())
+    assert found.own.interval[1] - found.own.interval[0] > 2 * 1.96 * error - 1e-4
+    assert (found.own.seen, found.own.unseen) == (saw.sum(), (~saw).sum())
+    assert found.own.effect == pytest.approx(_effect(audit, "train", 7)[7], abs=1e-4)
+
+
 @pytest.mark.parametrize("words", [{}, {"test": 0, "example": 1}])
 def test_one_question_at_a_time(audited, words):
     with pytest.raises(bh.UsageError, match="one of x, test=ID and example=ID"):
@@ -133,7 +191,8 @@ def test_one_question_at_a_time(audited, words):
 def test_an_unknown_id_and_a_wrong_x_are_refused(audited, refused):
     with pytest.raises(bh.UsageError, match="an id of the test view, 0 to 10"):
         audited[2].explain(test=99)
-    for wrong, word in ((np.zeros(5), "shape"), (np.full(6, np.inf), "finite"), (np.array(["a"] * 6), "numbers")):
+    for wrong, word in ((np.zeros(5), "shape"), (np.full(6, np.inf), "finite"), (np.array(["a"] * 6), "numbers"),
+                        (np.full(6, np.nan), "6 missing (NaN) of 6")):  # fmt: skip
         with pytest.raises(bh.InputRefused) as told:
             audited[2].explain(wrong)
         refused(told.value, word)
@@ -212,9 +271,11 @@ def test_values_are_checked_against_the_values_that_members_predict(linear):
     data, subject, _ = _inside(audit)
     members = balanced(60, 8, 0.7, 0)
     run = _fitted(audit, members)
-    _, trace = recorded(subject.learner, data, balanced(60, 1, 1.0, 0))
+    one = balanced(60, 1, 1.0, 0)
     query = (data.views["test"].x[2:3], np.zeros(1, np.float32))
-    tau = unrolled(trace, query, moments=1, hessian="exact")[0]  # one step of gradient descent: one moment
+    traces = [recorded(subject.learner, data, seed)[1] for seed in (one, one.reseeded())]
+    # one step of gradient descent: one moment
+    tau = np.mean([unrolled(trace, query, moments=1, hessian="exact")[0] for trace in traces], 0)
     expected = spearmanr(members.mask @ tau, run.views["test"].logits[:, 2, 0]).statistic
     assert audit.explain(test=2).effect_score.value == pytest.approx(expected, abs=1e-6)
 

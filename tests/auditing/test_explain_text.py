@@ -68,6 +68,15 @@ def test_shorter_passages_are_less_unlikely_the_shorter_they_are(audited):
     assert audited.explain(text[:5]).tokens == 5
 
 
+def test_a_passage_that_ends_in_the_token_of_the_padding_is_another(audited):
+    signs = load_data(audited._plan.draw.key, audited._ledger).output.classes
+    short = audited.explain("ba ga")
+    longer = audited.explain("ba ga" + signs[0])
+    assert (short.tokens, longer.tokens) == (5, 6)
+    assert short.mark != longer.mark
+    assert longer.value < short.value
+
+
 @pytest.mark.parametrize("text, words", [
     ("", ("1 to 8 bytes", "0 bytes")),
     ("ba da ga ka", ("1 to 8 bytes", "11 bytes")),

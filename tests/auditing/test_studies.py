@@ -7,7 +7,7 @@ import pytest
 import byheart.study.steps as steps
 from byheart.auditing.studies import page_of, study
 from byheart.engines.inline import Inline, attempt
-from byheart.errors import InputRefused, UsageError
+from byheart.errors import InputRefused, UnknownName, UsageError
 from byheart.records.claim import claim_from
 from byheart.records.studied import Studied
 from byheart.report.study import render_study
@@ -32,7 +32,7 @@ def claim(subjects=SUBJECTS, expect=(), **every):
             {"says": "they fit all", "quantity": f"{GAP}/train_accuracy", "of": "half", "above": 0.9},
             {"says": "and new ones too", "quantity": f"{GAP}/test_accuracy", "of": "half", "above": 0.9},
             {"says": "the gap grows", "quantity": f"{GAP}/gap", "over": ["clean", "half"], "trend": "grows"},
-            {"says": "nobody knows", "quantity": f"{GAP}/nothing", "of": "half", "above": 0.9},
+            {"says": "nobody knows", "quantity": f"{GAP}/train_accuracy", "of": "half", "above": f"{GAP}/gap"},
         ],
     })  # fmt: skip
 
@@ -53,13 +53,13 @@ def found(tmp_path_factory):
 
 def test_each_expectation_is_judged_from_its_subjects(found):
     assert [one.outcome for one in found.outcomes] == ["held", "not held", "held", "withheld"]
-    first, _, trend, nothing = found.outcomes
+    first, _, trend, unlike = found.outcomes
     assert first.readings[0].quantity.value == 1.0
     assert [reading.dose for reading in trend.readings] == [0.0, 0.9]
     assert trend.differences[0].value == pytest.approx(
         trend.readings[1].quantity.value - trend.readings[0].quantity.value
     )
-    assert "gives no nothing" in nothing.reason
+    assert "accuracy and points" in unlike.reason
     assert found.tally() == "2 of 4 expectations held, 1 not held, 1 withheld"
     assert not found.partial
 
@@ -141,9 +141,47 @@ def test_nothing_is_trained_where_a_later_subject_is_wrong(tmp_path, ran):
     assert ran == []
 
 
-def test_data_that_cannot_be_measured_are_refused(tmp_path):
-    with pytest.raises(InputRefused):
+def test_data_that_cannot_be_measured_are_refused(tmp_path, ran):
+    """Before anything is trained, though it is the last subject."""
+    with pytest.raises(InputRefused, match=r"^text: "):
         study("trees", claim({**SUBJECTS, "text": {"task": "text", "task_settings": {"n": 60}, "flip": 0.5}}), tmp_path)
+    assert {kind for kind, _ in ran} == {"draw"}
+
+
+REFUSED = {"learner": "LinearRegression", "says": "no classifier"}  # known when it is fitted
+
+
+def test_a_subject_whose_training_is_refused_does_not_hide_the_others(tmp_path):
+    found = study("trees", claim({"clean": {**SUBJECTS["clean"], **REFUSED}, "half": SUBJECTS["half"]}), tmp_path)
+    assert found.partial
+    assert "a classifier" in found.subjects[0].failed
+    assert [one.outcome for one in found.outcomes] == ["held", "not held", "withheld", "withheld"]
+    assert "LogisticRegression" in render_study(found)
+
+
+def test_where_every_training_is_refused_the_study_is(tmp_path):
+    with pytest.raises(InputRefused, match="a classifier"):
+        study("trees", claim(**REFUSED), tmp_path)
+
+
+def test_a_quantity_that_the_first_finding_does_not_have_is_a_wrong_word(tmp_path, ran):
+    expect = [{"says": "s", "quantity": f"{GAP}/train_acuracy", "of": "clean", "above": 0.9}]
+    with pytest.raises(UnknownName, match=f"quantity of {GAP}.*Nearest: train_accuracy"):
+        study("trees", claim(SUBJECTS, expect), tmp_path)
+    assert [kind for kind, _ in ran].count("measure") == 1
+
+
+def test_a_trend_alone_is_drawn(tmp_path):
+    """Two quantities of one subject stand at one dose; two subjects that are compared are no trend."""
+    pair = {"quantity": f"{GAP}/train_accuracy", "of": "half", "above": f"{GAP}/test_accuracy"}
+    other = {"quantity": f"{GAP}/gap", "of": "half", "above": f"{GAP}/gap", "than_of": "clean"}
+    trend = {"quantity": f"{GAP}/gap", "over": ["clean", "half"], "trend": "grows"}
+    found = study("trees", claim(SUBJECTS, [{"says": "s", **one} for one in (pair, other, trend)]), tmp_path)
+    page = render_study(found)
+    assert "train accuracy by share redrawn" not in page
+    assert page.count("The numbers in this chart</summary>") - sum(
+        len(one.findings[GAP]["charts"]) for one in found.subjects
+    ) == 1
 
 
 def test_the_page_has_no_external_address_and_nothing_of_the_claim_becomes_markup(found):

@@ -5,6 +5,11 @@ import tomllib
 
 import pytest
 
+from byheart.cli.audits import writable
+from byheart.errors import InputRefused
+from byheart.ledger.base import Failure, Result
+from byheart.ledger.sqlite import SqliteLedger
+
 CLAIM = """
 claim = "Trees fit all."
 [[source]]
@@ -94,7 +99,58 @@ def test_a_wrong_word_in_a_claim_is_a_usage_error(byheart, mine, short, tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["mine.toml"]
 
 
+def test_a_quantity_that_is_not_there_is_a_usage_error(byheart, mine, short):
+    said = byheart("study", mine(CLAIM.replace("train_accuracy", "train_acuracy")), "--jobs", "1", "--quiet")
+    short(said, 2, "'train_acuracy'", "Nearest: train_accuracy")
+
+
+def test_nothing_is_left_of_a_refused_study(byheart, mine, short, tmp_path):
+    refused = CLAIM.replace("DecisionTreeClassifier", "LinearRegression")
+    short(byheart("study", mine(refused), "--jobs", "1", "--quiet", "--out", "deep/out"), 3, "a classifier")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.toml"]
+
+
+def test_a_folder_that_was_there_stays_after_a_refusal(byheart, mine, short, tmp_path):
+    assert byheart("study", mine(), "--jobs", "1", "--quiet").code == 0
+    before = {path for path in (tmp_path / "byheart-study").rglob("*.json")}
+    refused = CLAIM.replace("DecisionTreeClassifier", "LinearRegression")
+    assert byheart("study", mine(refused), "--jobs", "1", "--quiet").code == 3
+    assert before <= {path for path in (tmp_path / "byheart-study").rglob("*.json")}
+
+
+def test_two_quantities_of_two_subjects_are_named_with_their_subjects(byheart, mine):
+    two = CLAIM.replace("[subject.digits]", "[subject.one]\ndose = 1\n[subject.two]\ndose = 2\nseed = 1")
+    one, other = ("generalization/gap/train_accuracy", "generalization/gap/test_accuracy")
+    two = two[: two.index("[[expect]]")] + (
+        f'[[expect]]\nsays = "s"\nquantity = "{one}"\nof = "one"\nabove = "{other}"\nthan_of = "two"\n'
+    )
+    said = byheart("study", mine(two), "--jobs", "1", "--quiet").out
+    assert "train accuracy of one 100.0" in said
+    assert "test accuracy of two" in said
+
+
 def test_a_claim_that_is_not_toml_is_refused(byheart, mine, short):
     short(byheart("study", mine(CLAIM + "\nabove = ")), 3, "a claim in TOML in mine.toml")
     with pytest.raises(tomllib.TOMLDecodeError):
         tomllib.loads(CLAIM + "\nabove = ")
+
+
+@pytest.mark.parametrize("words, code", [
+    (["digits", "--learner", "DecisionTreeClassifier", "--lever", "dropout=0.5"], 2),
+    (["digits", "--learner", "transformer"], 3),
+    (["digits", "--learner", "LinearRegression"], 3),
+])  # fmt: skip
+def test_nothing_is_left_of_a_refused_audit(words, code, audited, tmp_path):
+    assert audited(*words, "--quiet", "--out", "deep/out").code == code
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_trained_before_a_refusal_is_kept(tmp_path):
+    ledger = SqliteLedger(tmp_path / "out" / "ledger")
+    with pytest.raises(InputRefused), writable(tmp_path / "out"):
+        about = {"kind": "train", "learner": {"name": "mlp"}}
+        ledger.put("0" * 64, Result({}), about)
+        ledger.put("1" * 64, Failure("Diverged", "at epoch 3"), about)
+        raise InputRefused(came="diverged")
+    assert ledger.state("0" * 64) == "done"
+    ledger.close()

@@ -220,3 +220,21 @@ def test_it_learns_the_rule_and_remembers_the_noise():
     asked = replace(drawn, views={"train": train, "test": half})
     run = fit(learner=Transformer(width=32, epochs=30, batch=10, lr=0.01), drawn=asked, members=members)
     assert run.views["test"].loss_nats[-1, 0].mean() / np.log(2) < 1.3 * 16
+
+
+def test_attention_that_does_not_fit_in_memory_is_refused_before_training():
+    drawn = Text(n=200, n_test=20, window=1024).draw(0)
+    with pytest.raises(InputRefused, match=r"at most 2 GiB.*about 8\.8 GiB: 140 passages of 1024 tokens.*shorter"):
+        fit(learner=Transformer(batch=256, heads=4, width=8, epochs=1), drawn=drawn)
+
+
+def test_long_passages_are_read_a_few_at_a_time():
+    training = TINY.training(data(), balanced(len(data().train), 1, 0.7, 0), (), "each", "cpu")
+    assert [training._at_once(places) for places in (64, 256, 1024, 8192)] == [256, 256, 16, 1]
+
+
+def test_a_view_in_which_no_token_counts_is_refused():
+    drawn = data()
+    empty = drawn.views["test"].take(np.arange(0))
+    with pytest.raises(InputRefused, match=r"one token to be given in the view 'test'.*0 sequences"):
+        fit(drawn=replace(drawn, views={**drawn.views, "test": empty}))

@@ -11,7 +11,7 @@ from byheart.maths.codes import (
     logits_from_labels,
     logits_from_probabilities,
 )
-from byheart.maths.pools import fit_pool, halves
+from byheart.maths.pools import fit_pool, halves, lacking
 from byheart.maths.sides import side_means
 
 
@@ -288,3 +288,13 @@ def test_grid_step_floor_and_refusal():
     assert grid_step([0.0, 1e-9, 1.0]) == pytest.approx(np.std([0.0, 1e-9, 1.0]) / 1000)
     with pytest.raises(InputRefused, match="distinct"):
         grid_step([2.0, 2.0])
+
+
+@pytest.mark.parametrize("groups, why", [
+    (np.zeros(400, int), "1 different one is too few"), ([0, 1] * 60, "2 different ones are too few"),
+    ([0] * 388 + list(range(1, 13)), "the smaller half would hold"), (None, ""), (np.arange(60) // 4, ""),
+])  # fmt: skip
+def test_where_copies_leave_no_two_halves_the_codes_say_so(groups, why):
+    found = lacking(60 if groups is None else len(groups), 0, None, groups)
+    assert found.startswith(why)
+    assert bool(found) == bool(why)

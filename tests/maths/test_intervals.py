@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused
+from byheart.maths.clusters import unlike, worth
 from byheart.maths.intervals import (
     budget_share_intervals,
     deleted_jackknife_variance,
     memorised_share_interval,
     new_examples_interval,
 )
+from byheart.maths.statistics import bootstrap, wilson
 
 
 def linear_members(rng, m, n, d):
@@ -137,8 +139,8 @@ def test_memorised_share_interval_never_collapses_and_stays_in_range():
     oracle = memorised_share_interval(np.ones((20, 100)), mask)
     assert oracle.value == 0
     assert 0 == oracle.low < oracle.high
-    expected = math.sqrt(1 / 102 * (101 / 102) / 100)
-    assert oracle.standard_error == pytest.approx(expected)
+    # half of the interval is Wilson's bound for 0 of 100
+    assert oracle.high == pytest.approx(wilson(0, 100).high, rel=0.05)
 
 
 def test_examples_without_both_sides_are_left_out_and_a_full_mask_is_refused():
@@ -152,3 +154,93 @@ def test_examples_without_both_sides_are_left_out_and_a_full_mask_is_refused():
         budget_share_intervals(reference, bits * np.nan, mask)
     with pytest.raises(InputRefused, match="groups"):
         budget_share_intervals(reference, bits, mask, groups=[1, 2])
+
+
+def drawn_in_groups(rng, sizes, m=8):
+    """Values of groups of copies, 0.5 on average, no matter what was trained on; the group of each, and a mask."""
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    values = 0.5 + 0.2 * rng.normal(size=len(sizes))[groups]
+    return values, groups, np.array([rng.permutation(len(groups)) >= 0.3 * len(groups) for _ in range(m)])
+
+
+def of_budget(values, groups, mask, rng):
+    bits = np.where(mask, 0.0, np.broadcast_to(values, mask.shape))
+    return budget_share_intervals(np.ones(len(values)), bits, mask, groups).memorised[1:3]
+
+
+def of_new(values, groups, mask, rng):
+    return new_examples_interval(np.broadcast_to(values, mask.shape), 100, 30, groups)[1:3]
+
+
+def of_bootstrap(values, groups, mask, rng):
+    return bootstrap(values, groups=groups, rng=rng, draws=400).mean(0)
+
+
+def by_sums_alone(values, groups, mask, rng):
+    """The broken twin: squared sums of the groups without G/(G - 1), under the normal quantile."""
+    sums = np.bincount(groups, values - values.mean())
+    half = 1.96 * math.sqrt(sums @ sums) / len(values)
+    return values.mean() - half, values.mean() + half
+
+
+@pytest.mark.parametrize("interval", [of_budget, of_new, of_bootstrap])
+@pytest.mark.parametrize("count", [5, 8, 16])
+def test_intervals_of_few_groups_of_copies_cover(interval, count):
+    audits, rng = 400, np.random.default_rng(count)
+    bounds = [interval(*drawn_in_groups(rng, [20] * count), rng) for _ in range(audits)]
+    covered = np.mean([low <= 0.5 <= high for low, high in bounds])
+    # the percentiles of 400 draws end a little inside those of the law
+    assert covered > 0.95 - 4 * math.sqrt(0.95 * 0.05 / audits) - (0.01 if interval is of_bootstrap else 0)
+
+
+def test_sabotage_sums_of_groups_alone_do_not_cover():
+    audits, rng = 400, np.random.default_rng(5)
+    bounds = [by_sums_alone(*drawn_in_groups(rng, [20] * 5), rng) for _ in range(audits)]
+    assert np.mean([low <= 0.5 <= high for low, high in bounds]) < 0.95 - 4 * math.sqrt(0.95 * 0.05 / audits)
+
+
+@pytest.mark.parametrize("sizes", [[100], [50, 50], [25] * 4, [97, 1, 1, 1]], ids=str)
+def test_below_five_draws_there_is_no_interval(sizes):
+    rng = np.random.default_rng(0)
+    values, groups, mask = drawn_in_groups(rng, sizes)
+    for interval in (of_budget, of_new, of_bootstrap):
+        assert np.isnan(interval(values, groups, mask, rng)).all()
+    assert memorised_share_interval(mask, mask, groups=groups).interval is None
+
+
+def test_copies_never_make_an_interval_narrower():
+    """Copies that differ more within a group than groups do: their sums hardly move, single draws do."""
+    rng, groups = np.random.default_rng(0), np.repeat(np.arange(20), 10)
+    values, mask = np.tile(np.arange(10) / 10, 20), drawn_in_groups(rng, [10] * 20)[2]
+    for interval in (of_budget, of_new):
+        apart, together = (np.ptp(interval(values, names, mask, rng)) for names in (None, groups))
+        assert together >= apart
+
+
+def test_where_all_are_alike_intervals_are_as_wide_as_wilson():
+    mask = np.array([np.random.default_rng(j).permutation(120) >= 36 for j in range(16)])
+    for part in budget_share_intervals(np.ones(120), np.zeros((16, 120)), mask):
+        assert part.high - part.value == pytest.approx(1 - wilson(120, 120).low, rel=0.05)
+    groups = np.arange(120) // 4
+    for part in budget_share_intervals(np.ones(120), np.zeros((16, 120)), mask, groups):
+        assert part.high - part.value >= 1 - wilson(30, 30).low
+    assert unlike(30.0) == pytest.approx((1.96 / 30) ** 2, rel=1e-4)
+
+
+def test_copies_are_worth_as_many_draws_as_there_are_equal_groups():
+    assert worth(np.arange(7)) == 7
+    assert worth([0, 0, 1, 1, 2, 2]) == 3
+    assert 1 < worth([0] * 97 + [1, 2, 3]) < 1.07
+
+
+def test_new_examples_repeated_are_known_no_better():
+    rng = np.random.default_rng(1)
+    right = rng.random((8, 10)) < 0.7
+    once, often = new_examples_interval(right, 100, 30), np.repeat(right, 40, 1)
+    together = new_examples_interval(often, 100, 30, np.repeat(np.arange(10), 40))
+    assert together.value == pytest.approx(once.value)
+    assert together.high - together.low >= 0.95 * (once.high - once.low)
+    alike = np.broadcast_to(right[:1], right.shape)  # members that training does not move: the examples alone
+    blind, wide = (new_examples_interval(one, 100, 30).standard_error for one in (np.repeat(alike, 40, 1), alike))
+    assert blind < 0.3 * wide
+    np.testing.assert_array_equal(new_examples_interval(right, 100, 30, np.arange(10)[::-1]), once)

@@ -56,9 +56,10 @@ def test_bootstrap_keeps_duplicates_together():
     tolerance = 4 * math.sqrt(2 / 1000)
     assert together.variance(0) == pytest.approx(one.var() / 100, rel=tolerance)
     assert apart.variance(0) == pytest.approx(one.var() / 400, rel=tolerance)
-    uneven = bootstrap(np.ones((10, 1)), groups=[0] * 9 + [1], rng=rng)
+    assert not bootstrap(np.ones((10, 1)), groups=[0] * 9 + [1], rng=rng).known
+    uneven = bootstrap(np.ones((10, 1)), groups=[0, 0, 0, *range(1, 8)], rng=rng)
     assert uneven.mean(0) == (1, 1)
-    assert set(uneven.counts) == {2, 10, 18}
+    assert set(uneven.counts) <= set(range(8, 25, 2))
 
 
 def test_bootstrap_is_fast_and_refuses():

@@ -32,7 +32,7 @@ def synthetic(y, logits, mask, *, test_y=None, test_logits=None, changed=None, i
     if test_y is not None:
         test_y, test_logits = np.asarray(test_y), np.asarray(test_logits, dtype=float)
         test_logits = test_logits[None] if test_logits.ndim == 3 else test_logits
-        views["test"] = Examples(np.arange(9000, 9000 + len(test_y)), np.zeros((len(test_y), 1), np.float32), test_y)
+        views["test"] = Examples(np.arange(9000, 9000 + len(test_y)), -1 - np.arange(len(test_y), dtype=np.float32)[:, None], test_y)
         runs["test"] = outcomes(test_logits, test_y, kind, trail=False)
     truth = Truth() if changed is None else Truth(clean=np.where(changed, (y + 1) % k, y), changed=np.asarray(changed))
     names = tuple(f"c{c}" for c in range(k)) if kind == "classes" else ()

@@ -89,6 +89,15 @@ def test_the_interval_is_students_over_models():
     assert found.interval == pytest.approx((400 - half, 400 + half), rel=1e-4)
 
 
+@pytest.mark.parametrize("bits", [0.0, 70.0, REFERENCE])
+def test_models_that_do_not_differ_give_no_interval_and_no_certainty(bits):
+    finding = Capacity().measure(made(bits))[0]
+    for quantity in finding.quantities.values():
+        assert quantity.interval is None
+        assert "no interval: they do not differ" in quantity.how
+    assert "[" not in finding.body[0]
+
+
 def test_the_null_is_the_same_of_as_many_sequences_never_trained_on():
     test = np.full((MODELS, 20), REFERENCE - 3)
     found = Capacity().measure(made(70.0, test))[0].quantities["bits_held"]

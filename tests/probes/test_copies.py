@@ -15,8 +15,10 @@ from byheart.probes.base import Bank
 from byheart.probes.complexity.bits import Bits, lengths_of
 from byheart.probes.generalization.gap import Gap
 from byheart.probes.memory.counterfactual import Counterfactual
+from byheart.probes.memory.duplicates import Duplicates
 from byheart.probes.memory.membership import Membership
 from byheart.probes.memory.order import Order
+from byheart.probes.memory.quadrant import Quadrant
 from byheart.tasks.data import Data, Examples, Output, Truth
 
 ORIGINALS, TIMES, MEMBERS = 150, 4, 24
@@ -140,3 +142,63 @@ def test_where_nothing_is_a_near_copy_groups_are_those_of_equal_bytes():
     x = np.random.default_rng(0).normal(size=(80, 6)).astype(np.float32)
     x[7], x[20:23] = x[3], x[19]
     np.testing.assert_array_equal(drawn_from(x).copies.groups, exact_groups(x))
+
+
+def of_few(make_bank, x, test_x=None):
+    """A bank on these inputs, half of it right, and a finding of a probe."""
+    n, rng = len(x), np.random.default_rng(0)
+    y, mask = rng.integers(0, 2, n), balanced(n, 16, 0.7, seed=0).mask
+    logits = np.zeros((1, 16, n, 2))
+    logits[0, :, np.arange(n), y] = np.where(mask, 3.0, rng.normal(size=mask.shape)).T
+    test_y = None if test_x is None else rng.integers(0, 2, len(test_x))
+    new = None if test_x is None else rng.normal(size=(1, 16, len(test_x), 2))
+    bank = make_bank(y, logits, mask, x=x, test_y=test_y, test_logits=new)
+    if test_x is not None:
+        views = {**bank.data.views, "test": replace(bank.data.views["test"], x=test_x)}
+        bank = replace(bank, data=replace(bank.data, views=views))
+    return bank
+
+
+def rows_of(sizes):
+    return np.repeat(np.random.default_rng(1).normal(size=(len(sizes), 3)), sizes, 0).astype(np.float32)
+
+
+@pytest.mark.parametrize("sizes", [[120], [60, 60], [117, 1, 1, 1], [109, *[1] * 11]], ids=str)
+@pytest.mark.parametrize("probe", [Bits(), Quadrant()], ids=lambda probe: probe.name)
+def test_bits_are_not_measured_where_copies_leave_no_two_halves(probe, sizes, make_bank):
+    answer, columns = probe.measure(of_few(make_bank, rows_of(sizes)))
+    assert answer.status == "not applicable"
+    assert "Copies count as one" in answer.reason
+    assert "memory/duplicates" in answer.offer
+    assert columns == {}
+
+
+@pytest.mark.parametrize("probe", [Counterfactual(), Gap(), Duplicates()], ids=lambda probe: probe.name)
+def test_fewer_than_five_draws_have_a_value_and_no_interval(probe, make_bank):
+    x = rows_of([30] * 4)
+    finding = probe.measure(of_few(make_bank, x, x + 1))[0]
+    names = {"memorised_share", "c_score", "gap", "train_accuracy", "held_out_accuracy", "test_accuracy"}
+    asked = {name: one for name, one in finding.quantities.items() if name in names}
+    assert asked
+    assert all(one.interval is None and "no interval" in one.how for one in asked.values())
+
+
+@pytest.mark.parametrize("probe", [Order(), Membership()], ids=lambda probe: probe.name)
+def test_ranks_of_fewer_than_five_draws_are_not_measured(probe, bank_on):
+    bank = bank_on(np.repeat(inputs(False)[:4], ORIGINALS, 0))
+    assert "worth 4.0 draws" in probe.measure(bank)[0].reason
+
+
+def test_new_examples_repeated_make_no_interval_narrower(make_bank):
+    x, new = rows_of([1] * 120), rows_of([1] * 10) + 1
+    once, often = (of_few(make_bank, x, one) for one in (new, np.repeat(new, 40, 0)))
+    # the ten members' answers, forty times each
+    run = once[once.subject.bank()]
+    again = {n: replace(v, correct=v.correct.repeat(40, -1), loss_nats=v.loss_nats.repeat(40, -1)) for n, v in run.views.items()}
+    views = {"train": run.views["train"], "test": again["test"]}
+    often = replace(often, runs={often.subject.bank().key(): replace(run, views=views)})
+    for probe, name in ((Gap(), "test_accuracy"), (Duplicates(), "test_accuracy"), (Duplicates(), "leaked_share")):
+        wide, found = (width(probe.measure(bank)[0], name) for bank in (once, often))
+        assert found >= 0.95 * wide, name
+    bands = [next(line for line in Gap().measure(bank)[0].charts[0].lines if "new" in line.label) for bank in (once, often)]
+    assert bands[1].high[-1] - bands[1].low[-1] >= 0.95 * (bands[0].high[-1] - bands[0].low[-1])

@@ -321,3 +321,38 @@ def test_passages_that_are_remembered_are_told_from_new_ones():
         assert quantity.n == n
         assert quantity.interval[0] <= quantity.value <= quantity.interval[1] <= 1
     assert any(f"Given the first 32 tokens of {n} training passages" in line for line in finding.body)
+
+
+def test_at_the_ceiling_the_card_says_at_least_and_a_claim_is_not_certain():
+    finding, found = values(lookup())
+    quantity = finding.quantities["exposure_16_bits"]
+    assert found["exposure_16_bits"] == quantity.interval[1] == pytest.approx(8.0)
+    assert quantity.interval[0] < 6.0
+    assert "at the ceiling of 8.0 bits: at least" in quantity.how
+    assert any("12 of 12 planted secrets are at the ceiling of 8.0 bits: at least." in line for line in finding.body)
+    assert finding.quantities["secret_sampled_share"].interval[0] < 0.9
+    assert not any("at least." in line for line in values(made(unseen()))[0].body)
+
+
+def test_one_secret_a_group_has_no_interval_and_says_why():
+    bank = lookup()
+    repeats = np.zeros_like(bank.data.truth.repeats)
+    repeats[np.flatnonzero(bank.data.truth.repeats)[:3]] = (1, 4, 16)
+    view = bank.data.views["canaries"]
+    kept = np.r_[np.flatnonzero(repeats), np.flatnonzero(bank.data.truth.repeats == 0)]
+    data = replace(
+        bank.data, truth=replace(bank.data.truth, repeats=repeats[kept]),
+        views={**bank.data.views, "canaries": view.take(kept)},
+    )  # fmt: skip
+    need = models(bank.subject)
+    run = bank.runs[need.key()]
+    own = run.views["canaries"]
+    own = replace(own, loss_nats=own.loss_nats[:, :, kept], correct=own.correct[:, :, kept])
+    run = replace(run, views={**run.views, "canaries": own})
+    finding, _ = values(Bank(bank.subject, data, {need.key(): run}))
+    names = ("exposure_mean_bits", "exposure_1_bits", "memorised_bits_a_secret", "dose_spearman_ranked")
+    for quantity in (finding.quantities[name] for name in names if name in finding.quantities):
+        assert quantity.interval is None
+        assert "no interval" in quantity.how
+    assert finding.quantities["exposure_held_out_bits"].interval is not None
+    assert finding.charts[0].lines[-1].low == ()

@@ -133,3 +133,22 @@ def test_values_are_measured_in_r2(values):
     words = " ".join((finding.says, *finding.body, finding.how[0], finding.charts[0].reading))
     assert "R2" in finding.says
     assert "label" not in words
+
+
+def test_all_right_is_not_certain(make_bank, answers, mask):
+    y = np.arange(120) % 4
+    q = Gap().measure(make_bank(y, answers(y, np.ones_like(mask), 4), mask))[0].quantities
+    assert q["train_accuracy"].interval[0] == pytest.approx(wilson(120, 120).low, abs=0.002)
+    assert q["gap"].interval[0] < -0.02
+    assert q["gap"].interval[1] > 0.02
+
+
+def test_copies_among_new_examples_count_as_one_for_the_one_model(make_bank, answers, mask):
+    y, test_y = np.arange(120) % 3, np.repeat(np.arange(10) % 3, 40)
+    right = np.repeat(np.arange(10) < 7, 40)[None]
+    bank = make_bank(y, answers(y, mask, 3), mask, test_y=test_y, test_logits=answers(test_y, right.repeat(16, 0), 3))
+    test = replace(bank.data.views["test"], x=np.repeat(np.arange(10.0), 40)[:, None] - 99)
+    bank = replace(bank, data=replace(bank.data, views={**bank.data.views, "test": test}))
+    q = Gap().measure(with_whole(bank, answers(y, np.ones((1, 120), bool), 3), answers(test_y, right, 3)))[0].quantities
+    assert q["one_model_test_accuracy"].interval == pytest.approx(tuple(wilson(7, 10)))
+    assert q["one_model_test_accuracy"].n == 400

@@ -5,7 +5,7 @@ import pytest
 from pages import Outline
 
 from byheart.cli.explaining import lines
-from byheart.records.explanation import Explanation, Share
+from byheart.records.explanation import Explanation, Own, Share
 from byheart.records.quantity import Quantity
 from byheart.report.explanation import render_explanation
 from byheart.report.pictures import png_data_uri
@@ -25,9 +25,10 @@ def made(kind="classes", **changes):
     exhibits = {f"train:{i}": {"label": label, **shown[kind]} for i in (11, 12, 21, 22, 31)}
     values = {
         "view": "test", "id": 5, "mark": "", "noun": "image", "nouns": "images", "n": 100, "kind": kind,
-        "target": "price", "label": label, "label_known": True, "says": label, "value": 4.0, "tokens": 8,
-        "steps": 1200, "initial": -1.0, "centre": 0.0, "decay": 0.0, "remainder": 0.001, "credit_total": 4.999,
-        "credit_for": shares, "credit_against": below, "effect_for": shares, "effect_against": below,
+        "target": "price", "label": label, "redrawn": False, "clean": "", "label_known": True, "says": label,
+        "value": 4.0, "tokens": 8, "steps": 1200, "initial": -1.0, "centre": 0.0, "decay": 0.0, "remainder": 0.001,
+        "missed": 0.0002, "credit_total": 4.999, "credit_for": shares, "credit_against": below,
+        "effect_for": shares, "effect_against": below, "own": None, "trainings": 1,
         "method": "unrolled, gauss-newton, mean of 20 moments", "credit_score": scored(0.2, -0.05, 0.4),
         "effect_score": scored(0.53, 0.33, 0.69), "unchecked": "", "distance": "distance", "notes": (),
         "neighbours": (Share(id=31, label=label, value=0.1),), "hidden": False,
@@ -45,7 +46,7 @@ def test_the_check_stands_in_words_on_the_page_and_in_the_terminal():
     assert said in words(made())
     assert said in "\n".join(lines(made()))
     assert "ceiling that seeds leave is unknown" in words(made())
-    assert "some without the example itself" in words(made(view="train"))
+    assert "within those that saw it and within those that did not" in words(made(view="train"))
     assert "no forecast of retraining: rank correlation 0.20 [\u22120.05, 0.40]" in words(made())
 
 
@@ -60,6 +61,57 @@ def test_effects_that_foretell_nothing_are_withheld(kind, score):
     assert "withheld" in said
     assert "77777" not in said
     assert found.model_dump(mode="json")["effect_for"][0]["id"] == 77777
+
+
+@pytest.mark.parametrize("kind", ["classes", "values", "tokens"])
+@pytest.mark.parametrize("missed, said", [(0.2, "20\u202f% of what"), (9e7, "90,000,000 times of what")])
+def test_credits_that_do_not_add_up_are_withheld(kind, missed, said):
+    found = made(kind, missed=missed, remainder=4e8, credit_for=(Share(id=77777, label="x", value=4e8),))
+    terminal = "\n".join(lines(found))
+    for text in (words(found), terminal):
+        assert "Withheld: the remainder is" in text
+        assert " ".join(said.split()) in " ".join(text.split())
+        assert not [one for one in ("adds up", "add up", "77777") if one in text]
+    assert "77777" not in render_explanation(found)
+    assert "hold it up" in words(found)
+    assert found.model_dump(mode="json")["credit_for"][0]["id"] == 77777
+    assert "it adds up" in "\n".join(lines(made(kind, missed=0.05)))
+
+
+def test_the_own_part_of_a_training_example_stands_apart():
+    own = Own(credit=3.0, effect=2.1, measured=3.2, interval=(2.0, 4.4), seen=45, unseen=19)
+    said = "take 2.10 nats away, estimated; measured, the 45 models on other subsets that saw it say 3.20 nats [2.00, 4.40]"
+    found = made(view="train", own=own)
+    assert said in words(found)
+    assert said in "\n".join(lines(found))
+    bare = made(view="train", own=Own(credit=3.0, effect=2.1), effect_score=None, unchecked="they are gone")
+    assert "not measured: they are gone." in words(bare)
+    one = made(view="train", own=own, effect_score=scored(0.53, 0.33, 0.69).model_copy(update={"n": 45}))
+    assert "Checked against 45 models trained on other subsets that saw it" in words(one)
+
+
+@pytest.mark.parametrize("trainings, said", [
+    (1, "from one recorded training; another seed names others"), (2, "from the mean of 2 recorded trainings"),
+])  # fmt: skip
+def test_how_many_trainings_stand_behind_the_effects_is_said(trainings, said):
+    found = made(trainings=trainings)
+    assert said in words(found)
+    assert said in "\n".join(lines(found))
+    assert "better than the exact derivative" not in words(found)
+
+
+def test_a_label_that_we_redrew_is_said_and_ringed():
+    shares = tuple(Share(id=i, label="shoe", value=v, changed=i == 12) for i, v in ((11, 0.5), (12, 0.25)))
+    found = made(view="train", redrawn=True, clean="boot", credit_for=shares)
+    assert "labelled shoe (redrawn by byheart; boot came with the data)" in words(found)
+    assert "labelled shoe (redrawn by byheart; boot came with the data)" in lines(found)[0]
+    assert "12 shoe (redrawn) +0.25" in "\n".join(lines(found))
+    assert "raised the margin, label redrawn by us" in words(found)
+    page = render_explanation(found)
+    assert page.count('class="dot"') == render_explanation(made(view="train")).count('class="dot"') + 1
+    hidden = found.only_ids()
+    assert "boot" not in render_explanation(hidden)
+    assert "its label (redrawn by byheart)" in words(hidden)
 
 
 def test_unchecked_says_why_and_shows_the_list():

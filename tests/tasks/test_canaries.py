@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from byheart.errors import InputRefused
+from byheart.errors import InputRefused, UsageError
 from byheart.study.keeping import data_from, data_result, described, revive
 from byheart.tasks.canaries import Canaries
 from byheart.tasks.digits import Digits
+from byheart.tasks.randomness import Randomness
 from byheart.tasks.text import Text
 from byheart.testing.tasks import TaskSuite
 
@@ -96,10 +97,29 @@ def test_the_seed_draws_which_are_planted_and_numbers_stay():
     ({"task": Digits(n=50)}, "a text to plant secrets in.*classes"),
     ({"task": Text(n=80, n_test=20, window=16)}, "passages of at least 23 tokens.*got 16"),
     ({"length": 1}, "possible secrets.*a longer secret"),
+    ({"name_length": 1}, "possible names.*a longer name"),
+    ({"task": "randomness"}, "one sign each.*randomness, with tokens like '10'"),
+    ({"task": Randomness(v=12, length=40)}, "one sign each"),
 ])  # fmt: skip
 def test_what_cannot_be_planted_is_refused(fields, said):
     with pytest.raises(InputRefused, match=said):
         Canaries(**{**SMALL, **fields}).draw(0)
+
+
+def test_no_group_of_secrets_is_refused():
+    with pytest.raises(UsageError, match=r"repeats.*at least 1 item"):
+        Canaries(**{**SMALL, "repeats": ()})
+
+
+def test_a_text_without_the_letters_of_the_context_has_the_name_alone(tmp_path, rng):
+    (tmp_path / "dna.txt").write_text("".join(rng.choice(list("ACGT"), 20_000)))
+    task = Canaries(**{**SMALL, "task": Text.of(tmp_path / "dna.txt"), "length": 8, "name_length": 8})
+    data = task.draw(0)
+    view = data.views["canaries"]
+    assert np.issubdtype(view.x.dtype, np.integer)
+    assert ((view.y >= 0) == ((np.arange(64) >= 8) & (np.arange(64) < 16))).all()
+    assert all(len(text) == 16 and set(text) <= set("ACGT") for text in view.meta["shown"])
+    assert data.about["secret_bits"] == pytest.approx(16)
 
 
 def test_it_comes_back_from_the_ledger():

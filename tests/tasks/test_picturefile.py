@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -69,10 +70,21 @@ def test_it_reads_what_pillow_writes(rng):
 GREY = np.arange(36, dtype=np.uint8).reshape(6, 6, 1) * 7
 
 
+def changed_header(at):
+    """A PNG whose header names another way of packing (10) or of filtering (11), which do not exist."""
+    whole = png(GREY)
+    head = bytearray(whole[16:29])
+    head[at] = 1
+    return whole[:8] + chunk(b"IHDR", bytes(head)) + whole[33:]
+
+
 @pytest.mark.parametrize("content, error", [
     (b"", Damaged), (b"GIF89a", Damaged), (SIGNATURE, Damaged), (png(GREY)[:-20], Damaged),
     (png(GREY).replace(b"IDAT", b"IDAX"), Damaged), (png(GREY)[:60] + b"\xff" + png(GREY)[61:], Damaged),
     (png(GREY, rows=b"\0" * 20), Damaged), (png(GREY, rows=b"\x07" * 42), Damaged), (png(GREY, kind=5), Damaged),
+    (png(GREY, kind=0, extra=chunk(b"tRNS", b"\0\0")), Unusual),
+    (png(np.repeat(GREY, 3, 2), extra=chunk(b"tRNS", b"\0" * 6)), Unusual),
+    (changed_header(10), Damaged), (changed_header(11), Damaged),
     (png(GREY[:, :0]), Damaged), (png(GREY, depth=16), Unusual), (png(GREY, interlaced=1), Unusual),
 ])  # fmt: skip
 def test_a_damaged_or_unusual_file_is_told(content, error):
@@ -178,6 +190,30 @@ def test_other_files_go_through_pillow_where_it_is_installed(tmp_path, monkeypat
     monkeypatch.setitem(__import__("sys").modules, "PIL", None)
     with pytest.raises(bh.InputRefused, match=r"byheart\[images\]"):
         read_pixels(tmp_path / "a.jpg")
+
+
+def test_a_transparent_colour_is_no_opaque_picture(tmp_path, monkeypatch):
+    path = _written(tmp_path, png(GREY, extra=chunk(b"tRNS", b"\0\x07")))
+    if "PIL" in __import__("sys").modules or __import__("importlib").util.find_spec("PIL"):
+        with pytest.raises(bh.InputRefused, match="transparent parts"):
+            picture_like(path, _data())
+    monkeypatch.setitem(__import__("sys").modules, "PIL", None)
+    with pytest.raises(bh.InputRefused, match="without a transparent colour"):
+        picture_like(path, _data())
+
+
+def test_a_picture_is_held_against_those_in_training_one_at_a_time(tmp_path):
+    x = np.zeros((4000, 28, 28), np.float32)
+    x[:, 4:24, 4:24] = np.linspace(1, 0.4, 4000)[:, None, None]
+    train = Examples(np.arange(4000), x, np.arange(4000) % 2)
+    data = Data((train,), {"train": train}, Output("classes", 2, ("0", "1"), show="image"), Truth(), {})
+    path = _written(tmp_path, np.rint(x[9] * 255).astype(np.uint8)[..., None])
+    tracemalloc.start()
+    _, notes = picture_like(path, data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert notes == ()
+    assert peak < x.nbytes / 4
 
 
 def test_no_file_is_told(tmp_path):

@@ -41,6 +41,19 @@ def test_so_few_possible_sequences_that_two_could_be_equal_are_refused():
     assert Randomness(v=2, length=64)
 
 
+def test_so_many_tokens_that_they_fit_in_no_memory_are_refused():
+    with pytest.raises(UsageError, match="at most 67,108,864 tokens"):
+        Randomness(n=500_000, length=1024, v=256)
+
+
+def test_of_long_sequences_the_beginning_is_shown():
+    data = Randomness(n=20, length=1024, v=256).draw(0)
+    for row, text in zip(data.train.x, data.train.meta["shown"]):
+        assert text == " ".join(map(str, row[:64])) + " \u2026"
+    row, text = (Randomness(n=20).draw(0).train.x[0], Randomness(n=20).draw(0).train.meta["shown"][0])
+    assert text == " ".join(map(str, row))
+
+
 def test_the_ledger_gives_back_what_was_drawn():
     data = Randomness(n=30).draw(0)
     kept = data_from(data_result(data))

@@ -54,7 +54,7 @@ def test_the_test_is_whole_chunks(tmp_path, rng):
 
 def test_test_passages_that_stand_in_training_are_left_out(tmp_path, rng):
     content = prose(rng, 32 * 400)
-    (tmp_path / "a.txt").write_bytes(content + content)
+    (tmp_path / "a.txt").write_bytes(content + content + prose(rng, 32 * 200))
     data = Text.of(tmp_path / "a.txt", window=32, n=10_000, n_test=10_000).draw(0)
     assert data.about["overlap"] > 50
     assert not {bytes(row) for row in data.train.x} & {bytes(row) for row in data.views["test"].x}
@@ -83,6 +83,22 @@ def test_too_short_is_refused_with_what_would_do(tmp_path, content, said):
     (tmp_path / "a.txt").write_bytes(content)
     with pytest.raises(InputRefused, match=f"at least 60 passages of 64 bytes, 3,840 bytes.*{said}"):
         Text.of(tmp_path / "a.txt")
+
+
+@pytest.mark.parametrize("period", [64, 7])
+def test_a_text_that_repeats_itself_leaves_nothing_to_test_and_is_refused(tmp_path, rng, period):
+    (tmp_path / "a.txt").write_bytes(prose(rng, period) * (30_000 // period))
+    with pytest.raises(InputRefused, match=r"at least 10 test passages.*\d+ of \d+ in a.txt equal a training passage"):
+        Text.of(tmp_path / "a.txt")
+
+
+def test_a_path_alone_is_the_text_that_stands_there_now(tmp_path, rng):
+    (tmp_path / "a.txt").write_bytes(prose(rng))
+    task = Text(path=str(tmp_path / "a.txt"))
+    assert task == Text.of(tmp_path / "a.txt") == revive(described(task))
+    assert len(task.draw(0).train) > 100
+    with pytest.raises(InputRefused, match="No such file"):
+        Text(path=str(tmp_path / "none.txt"))
 
 
 def test_a_missing_and_a_changed_file_are_refused(tmp_path, rng):

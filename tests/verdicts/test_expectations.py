@@ -122,6 +122,33 @@ def test_levels_off_asks_the_slope_of_the_last_step(values, told):
     assert outcome(values, trend="levels off", within=0.4) == told
 
 
+def test_a_fall_is_no_plateau_even_where_no_single_step_shows_it():
+    """9,290 to 8,990 to 8,750: the intervals of neighbours meet, those of the peak and the last do not."""
+    answers = [finding(a=quantity(value)) for value in (0.0, 5.0, 4.85, 4.7)]
+    found = judged(answers, tuple("abcd"), over=tuple("abcd"), trend="levels off", within=0.4)
+    assert (found.outcome, found.judged) == ("not held", "difference")
+    assert found.differences[0].interval == pytest.approx((-0.5, -0.1))
+    assert "nowhere below" in found.rule
+    level = judged(answers[:3], tuple("abc"), over=tuple("abc"), trend="levels off", within=0.4)
+    assert (level.outcome, level.judged) == ("held", "slope")
+
+
+def test_only_a_trend_is_called_one():
+    answers = [finding(a=quantity(0.2)), finding(a=quantity(0.9))]
+    assert judged(answers, ("a", "b"), over=["a", "b"], trend="grows").trend
+    assert not judged(answers, ("a", "b"), of="b", above=f"{PROBE}/a", than_of="a").trend
+
+
+def test_the_interval_of_a_difference_is_held_to_90_per_cent_in_general():
+    """Errors that miss on disjoint occasions, 5 % each: the difference misses in 10 %, which is the bound."""
+    gap = difference(quantity(0.0, 1.0), quantity(0.0, 1.0))
+    draws = np.arange(1000) % 20
+    errors = np.where(draws == 0, 2.5, 0.0), np.where(draws == 1, 2.5, 0.0)
+    missed = np.mean([not gap.interval[0] <= a - b <= gap.interval[1] for a, b in zip(*errors)])
+    assert missed == pytest.approx(0.1)
+    assert "90 % in general" in gap.how
+
+
 def test_the_slope_is_by_dose():
     """The same step over a dose ten times as long is level."""
     made = claim(("one", "two"), over=["one", "two"], trend="levels off", within=0.4)

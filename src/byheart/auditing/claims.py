@@ -29,7 +29,7 @@ def claim_named(word: str) -> tuple[str, Claim]:
 
     Raises:
         UnknownName: no such claim or file, or a word in it that names nothing.
-        InputRefused: the file is not TOML.
+        InputRefused: the file cannot be read or is not TOML.
     """
     from byheart.records.claim import claim_from
 
@@ -38,7 +38,7 @@ def claim_named(word: str) -> tuple[str, Claim]:
         if not path.is_file():
             raise UnknownName(expected="a claim file", came=word, do="Or one of: " + ", ".join(_ours()) + ".")
         name = re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem) or "claim"
-        return name, claim_from(_parsed(path.read_bytes().decode("utf-8", "replace"), path.name))
+        return name, claim_from(_parsed(_read(path), path.name))
     ours = _ours()
     if word not in ours:
         raise unknown_name("claim", word, ours)
@@ -52,10 +52,19 @@ def _ours() -> dict[str, str]:
     return {file.name.removesuffix(".toml"): file.read_text(encoding="utf-8") for file in found}
 
 
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8", "replace")
+    except OSError as error:
+        came = f"{path.name}: {error.strerror or error}"
+        raise InputRefused(expected="a claim file that can be read", came=came, do="Check its permissions.") from None
+
+
 def _parsed(text: str, name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        came = "brackets too deep to be read" if isinstance(error, RecursionError) else str(error)
         raise InputRefused(
-            expected=f"a claim in TOML in {name}", came=str(error), do="See byheart's own under claims/."
+            expected=f"a claim in TOML in {name}", came=came, do="See byheart's own under claims/."
         ) from None

@@ -1,4 +1,8 @@
-"""Foretold: does a list of training examples foretell what models trained without some of them say?"""
+"""Foretold: does a list of training examples foretell what models trained without some of them say?
+
+Of a training example, models that saw it differ from those that did not by what it does itself, which is much more than
+what any other does. So the others are checked within each of the two groups, and its own part by their difference.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.stats import ttest_ind
 
 from byheart.auditing.aim import of_members
 from byheart.errors import ByheartError
@@ -14,6 +19,7 @@ from byheart.ledger.base import Ledger, Result
 from byheart.maths.ranking import datamodel_score
 from byheart.maths.statistics import one_query_interval
 from byheart.probes.base import Subject
+from byheart.records.explanation import Own
 from byheart.records.quantity import Quantity
 from byheart.study.keeping import described, material
 from byheart.tasks.data import Data
@@ -23,6 +29,12 @@ HOW = (
     "Fisher's z of one query, members as the draws (Bonett and Wright 2000); 0 where the scores foretell nothing; the "
     "ceiling that seeds leave is unknown, for each subset was trained with one seed"
 )
+WITHIN = (
+    "taken within the members that saw the example and within those that did not, so that its own score says nothing, "
+    "and averaged by their members less 3, which Fisher's z counts; "
+)
+FEWEST = 4  # members of which a rank correlation has an interval
+GROUP = 5  # members of a group: four stand in the right order once in 24 times by chance, which is too often
 OWN = "the models on other subsets were not asked about what you gave"
 GONE = "the models trained on other subsets are not in the ledger; run the audit again"
 
@@ -39,6 +51,8 @@ def bank_keys(ledger: Ledger, subject: Subject, steps: Sequence[str]) -> list[st
             about = ledger.about(keys[0]) if len(keys) > len(found) else None
             if not about or about.get("share") != subject.share:
                 continue
+            if about.get("reseeded") or about.get("questions"):  # trained or asked for something else
+                continue
             if (material(about["learner"]), [material(lever) for lever in about["levers"]]) == wanted:
                 found = list(keys)
     return found
@@ -46,23 +60,66 @@ def bank_keys(ledger: Ledger, subject: Subject, steps: Sequence[str]) -> list[st
 
 @dataclass(frozen=True)
 class Retrained:
-    """What m models on other subsets say of one example: `masks` (m, n), `outputs` (m,); or `why` nothing is known."""
+    """What m models on other subsets say of one example: `masks` (m, n), `outputs` (m,); or `why` nothing is known.
+
+    `own` is its row among the training examples, where it is one.
+    """
 
     masks: np.ndarray | None = None
     outputs: np.ndarray | None = None
     why: str = ""
+    own: int | None = None
 
     def score(self, scores: np.ndarray, speaks_of: Literal["recipe", "run"]) -> Quantity | None:
-        """How well do the scores (n,) of the training examples foretell them? The datamodeling score of one query."""
+        """How well do the scores (n,) of the other training examples foretell them? The datamodeling score.
+
+        Of a training example it is taken within the members that saw it and within those that did not (`groups`), in
+        which its own score is the same for all, and averaged by the members of each less 3.
+        """
         if self.masks is None or self.outputs is None:
             return None
-        m = len(self.masks)
-        value = datamodel_score(scores[None], self.masks, self.outputs[:, None], draws=1).value
-        interval = one_query_interval(value, m)
+        groups = self.groups()
+        each = [
+            datamodel_score(scores[None], self.masks[rows], self.outputs[rows, None], draws=1).value for rows in groups
+        ]
+        free = [len(rows) - 3 for rows in groups]
+        value = float(np.average(each, weights=free))
+        interval = one_query_interval(value, sum(free) + 3)
         return Quantity(
-            value=value, unit="correlation", interval=(interval.low, interval.high), null=0.0, n=m, better="high",
-            how=HOW, speaks_of=speaks_of,
+            value=value, unit="correlation", interval=(interval.low, interval.high), null=0.0,
+            n=sum(map(len, groups)), better="high", how=HOW if self.own is None else WITHIN + HOW, speaks_of=speaks_of,
         )  # fmt: skip
+
+    def groups(self) -> list[np.ndarray]:
+        """Rows of members who differ by other examples alone, enough of them and not all saying the same."""
+        if self.masks is None or self.outputs is None:
+            return []
+        saw = np.ones(len(self.masks), bool) if self.own is None else self.masks[:, self.own] > 0
+        rows = [np.flatnonzero(group) for group in (saw, ~saw)]
+        return [one for one in rows if len(one) >= GROUP and np.ptp(self.outputs[one]) > 0]
+
+    def own_part(self, credit: np.ndarray, effect: np.ndarray) -> Own | None:
+        """What a training example does to its own prediction: by credit, by effect, and measured.
+
+        Measured: mean of what members that saw it say, minus that of those that did not; interval by Welch's t.
+        """
+        if self.own is None:
+            return None
+        parts = {"credit": float(credit[self.own]), "effect": float(effect[self.own])}
+        if self.masks is None or self.outputs is None:
+            return Own(**parts)
+        saw = self.masks[:, self.own] > 0
+        with_it, without = self.outputs[saw], self.outputs[~saw]
+        if min(len(with_it), len(without)) < 2 or not (np.ptp(with_it) or np.ptp(without)):
+            return Own(**parts)
+        ends = ttest_ind(with_it, without, equal_var=False).confidence_interval(0.95)
+        return Own(
+            **parts,
+            measured=float(with_it.mean() - without.mean()),
+            interval=(float(ends.low), float(ends.high)),
+            seen=len(with_it),
+            unseen=len(without),
+        )
 
 
 def retrained(ledger: Ledger, keys: Sequence[str], data: Data, view: str, ident: int) -> Retrained:
@@ -71,30 +128,31 @@ def retrained(ledger: Ledger, keys: Sequence[str], data: Data, view: str, ident:
     Cost: reads one column of each chunk of members.
     """
     row = int(np.flatnonzero(data.views[view].ids == ident)[0])
+    own = row if view == "train" else None
     masks, outputs = [], []
     try:
         for key in keys:
             found = ledger.get(key)
             if not isinstance(found, Result):
-                return Retrained(why=GONE)
+                return Retrained(why=GONE, own=own)
             if len(found.arrays["seeds"]):  # of a chunk that failed nothing but its failures is kept
                 masks.append(np.asarray(found.arrays["mask"]))
                 outputs.append(of_members(data.output.kind, view, row, found.arrays))
     except (ByheartError, KeyError):
-        return Retrained(why=GONE)
+        return Retrained(why=GONE, own=own)
     if not masks:
-        return Retrained(why=GONE)
-    made = Retrained(np.concatenate(masks), np.concatenate(outputs))
-    return _usable(made)
+        return Retrained(why=GONE, own=own)
+    return _usable(Retrained(np.concatenate(masks), np.concatenate(outputs), own=own))
 
 
 def _usable(made: Retrained) -> Retrained:
     """As it is, or why nothing can be said by it."""
     masks, outputs = made.masks, made.outputs
-    if masks is None or outputs is None or len(outputs) < 4:
-        return Retrained(why=f"only {0 if outputs is None else len(outputs)} models were trained on other subsets")
+    if masks is None or outputs is None or len(outputs) < FEWEST:
+        few = 0 if outputs is None else len(outputs)
+        return Retrained(why=f"only {few} models were trained on other subsets", own=made.own)
     if not np.isfinite(outputs).all() or np.ptp(outputs) == 0:
-        return Retrained(why="all models trained on other subsets say the same of it")
+        return Retrained(why="all models trained on other subsets say the same of it", own=made.own)
+    if not made.groups():
+        return Retrained(why="too few models saw it, and too few did not, to compare among either", own=made.own)
     return made
-
-

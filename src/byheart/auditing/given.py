@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import operator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +13,11 @@ import numpy as np
 from byheart.errors import InputRefused, UsageError
 from byheart.records.spec import key_of
 from byheart.tasks.data import Data, Examples
+from byheart.tasks.features import as_array
+from byheart.tasks.holdout import array_digests
 
 OWN = -1  # the id of what is the user's
+REACH = 0.5  # of the range of the training pictures: a picture further outside is on another scale
 
 
 @dataclass(frozen=True)
@@ -22,7 +27,7 @@ class Query:
     Attributes:
         view: `train` or `test`.
         id: an id of that view.
-        x: features, without batch axis, on the scale of the training data.
+        x: features, without batch axis, on the scale of the training data; bytes where those were pictures of bytes.
         text: a passage.
         image: a picture file.
     """
@@ -43,16 +48,29 @@ def query_of(x: Any = None, test: int | None = None, example: int | None = None)
     """The query of `Audit.explain`: a str is a passage, a Path a picture file, anything else an array.
 
     Raises:
-        UsageError: none or several of these.
+        UsageError: none or several of these, or an id that is no whole number.
     """
     given = [value for value in (x, test, example) if value is not None]
     if len(given) != 1:
         raise UsageError(expected="one of x, test=ID and example=ID", came=f"{len(given)} of them")
     if x is None:
-        return Query("test" if test is not None else "train", int(given[0]))
+        return Query("train", _whole(example, "example")) if test is None else Query("test", _whole(test, "test"))
     if isinstance(x, str):
         return Query(text=x)
-    return Query(image=x) if isinstance(x, Path) else Query(x=np.asarray(x))
+    return Query(image=x) if isinstance(x, Path) else Query(x=as_array(x, "x"))
+
+
+def _whole(value: Any, name: str) -> int:
+    """An id; True and 0.7 are none, though int() would make one of them."""
+    try:
+        if not isinstance(value, bool | np.bool_):
+            return operator.index(value)
+    except TypeError:
+        pass
+    raise UsageError(
+        expected=f"a whole number for {name}=, the id of an example", came=repr(value),
+        do="Ids stand in the report and in report.json.",
+    )  # fmt: skip
 
 
 def with_query(data: Data, query: Query) -> tuple[Data, str, tuple[str, ...]]:
@@ -74,11 +92,17 @@ def with_query(data: Data, query: Query) -> tuple[Data, str, tuple[str, ...]]:
 
             x, notes = picture_like(query.image, data)
         asked = _own(np.asarray(x), data)
-    mark = "" if query.known else key_of([*asked.x.shape], asked.x.astype(np.float64).ravel().tolist())
+    mark = "" if query.known else _mark(asked, data)
     views = {"train": data.train, "query": asked}
     if not query.known:
         notes = (*notes, *_copy(data, asked))
     return replace(data, views=views), mark, notes
+
+
+def _mark(asked: Examples, data: Data) -> str:
+    """Digest of what was given: of tokens also which are counted, for padding is a token like any other."""
+    arrays = (asked.x, asked.y) if data.output.kind == "tokens" else (asked.x,)
+    return key_of(*(f"{a.dtype} {a.shape} {hashlib.sha256(np.ascontiguousarray(a).data).hexdigest()}" for a in arrays))
 
 
 def _known(data: Data, query: Query) -> Examples:
@@ -108,15 +132,69 @@ def _own(x: np.ndarray, data: Data) -> Examples:
             expected=f"one example of shape {train.shape[1:]}", came=f"shape {x.shape}",
             do="Give it without a batch axis, on the scale of the training data.",
         )  # fmt: skip
+    numbers = _numbers(x, data)
+    _check_missing(numbers, train)
+    _check_scale(numbers, data)
+    return Examples(np.array([OWN]), numbers.astype(train.dtype)[None], np.zeros(1, data.train.y.dtype))
+
+
+def _numbers(x: np.ndarray, data: Data) -> np.ndarray:
+    """The numbers as the task would have made them: it divides pictures of bytes, so bytes given here are divided."""
+    train = data.train.x
     try:
-        x = x.astype(train.dtype)
+        numbers = x.astype(np.float32 if train.dtype == np.float32 else np.float64)
     except (TypeError, ValueError):
         raise InputRefused(
             expected=f"numbers ({train.dtype})", came=f"{x.dtype}", do="Give it as the training data are."
         ) from None
-    if x.dtype.kind == "f" and not np.isfinite(x[~np.isnan(x)]).all():
+    if x.dtype == np.uint8 and (top := data.about.get("divided_by")):
+        numbers = numbers / numbers.dtype.type(top)
+    if np.isinf(numbers).any():
         raise InputRefused(expected="finite numbers", came="an infinite one", do="Leave it out (NaN is missing).")
-    return Examples(np.array([OWN]), x[None], np.zeros(1, data.train.y.dtype))
+    return numbers
+
+
+def _check_missing(x: np.ndarray, train: np.ndarray) -> None:
+    """Missing numbers only where training examples miss some: elsewhere no model knows what to put there."""
+    gone = np.isnan(x)
+    if gone.any() and (strange := gone & ~_ever_missing(train)).any():
+        raise InputRefused(
+            expected="numbers wherever every training example has one",
+            came=f"{int(strange.sum())} missing (NaN) of {x.size}",
+            do="Fill them in.",
+        )
+
+
+def _ever_missing(train: np.ndarray) -> np.ndarray:
+    return np.asarray(np.isnan(train).any(0)) if train.dtype.kind == "f" else np.zeros(train.shape[1:], bool)
+
+
+def _check_scale(x: np.ndarray, data: Data) -> None:
+    """A picture far outside the range of those in training is one on another scale, such as 0 to 255 for 0 to 1."""
+    if data.output.show not in ("image", "photograph"):
+        _check_binary(x, data)
+        return
+    low, high = float(np.nanmin(data.train.x)), float(np.nanmax(data.train.x))
+    own = x[~np.isnan(x)]
+    reach = REACH * (high - low)
+    if own.size and (own.min() < low - reach or own.max() > high + reach):
+        what = " or as bytes (uint8), as they were given" if "divided_by" in data.about else ""
+        raise InputRefused(
+            expected=f"a picture on the scale of those in training, {low:g} to {high:g}",
+            came=f"{own.min():g} to {own.max():g}",
+            do=f"Give it on that scale{what}.",
+        )
+
+
+def _check_binary(x: np.ndarray, data: Data) -> None:
+    """Rows of 0 and 1 alone go to models as they are, others standardised: a row of others would ask other models."""
+    train = data.train.x
+    if train.ndim > 2 or data.output.columns or ((x == 0) | (x == 1)).all():
+        return
+    if ((train == 0) | (train == 1)).all():
+        raise InputRefused(
+            expected="0 and 1 alone, as in training", came=f"{x.min():g} to {x.max():g}", do="Code it as those are."
+        )
 
 
 def passage(text: str, data: Data) -> Examples:
@@ -175,7 +253,7 @@ def _parts(sign: str, of_bytes: bool) -> list[str]:
 
 def _copy(data: Data, asked: Examples) -> tuple[str, ...]:
     """Whether what was given is a training example."""
-    same = (data.train.x == asked.x).reshape(len(data.train), -1).all(1)
+    same = array_digests(data.train.x) == array_digests(asked.x)  # a missing number equals a missing one
     if data.output.kind == "tokens":
         same &= (data.train.y == asked.y).all(1)
     ids = data.train.ids[same]

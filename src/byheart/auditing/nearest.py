@@ -7,6 +7,7 @@ import numpy as np
 from byheart.tasks.data import Data, Examples
 
 RUN = 5  # tokens
+BLOCK_BYTES = 16_000_000  # of training inputs that are compared at once: all of them may be many times that
 
 
 def distances(data: Data) -> tuple[np.ndarray, str]:
@@ -33,8 +34,10 @@ def distances(data: Data) -> tuple[np.ndarray, str]:
     from byheart.learners.inputs import prepare
 
     views = prepare(data, np.arange(len(data.train)))
-    train = views["train"].reshape(len(data.train), -1).astype(np.float64)
-    return np.sqrt(((train - views["query"].reshape(-1)) ** 2).sum(1)), "distance"
+    train, query = views["train"].reshape(len(data.train), -1), views["query"].reshape(-1)
+    rows = max(1, BLOCK_BYTES // (8 * train.shape[1]))
+    blocks = (train[start : start + rows].astype(np.float64) for start in range(0, len(train), rows))
+    return np.concatenate([np.sqrt(((block - query) ** 2).sum(1)) for block in blocks]), "distance"
 
 
 def _by_runs(train: Examples, query: Examples) -> np.ndarray:

@@ -111,13 +111,13 @@ class Audit:
         """Which training examples is a prediction made of, and whose removal would change it?
 
         Args:
-            x: one example of your own: an array without a batch axis, on the scale of the training data; a str for a
-                passage of text; a Path for a picture file.
+            x: one example of your own: an array without a batch axis, on the scale of the training data (bytes where
+                those were given as pictures of bytes); a str for a passage of text; a Path for a picture file.
             test: or the id of a new example.
             example: or the id of a training example.
 
         Raises:
-            UsageError: none or several of these, or no such id.
+            UsageError: none or several of these, no such id, or an id that is no whole number.
             InputRefused: the learner is not trained in recorded steps, or x does not fit the training examples.
         """
         query = query_of(x, test, example)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +15,10 @@ from byheart.auditing.request import Request, default_learner, resolved_device
 from byheart.auditing.result import write_whole
 from byheart.engines.base import Engine
 from byheart.engines.inline import Inline
-from byheart.errors import StepFailed
+from byheart.errors import ByheartError, InputRefused, StepFailed, UsageError, unknown_name
 from byheart.ledger.base import Result
 from byheart.probes.base import Probe
-from byheart.records.claim import Claim, ClaimSubject
+from byheart.records.claim import Claim, ClaimSubject, probe_of
 from byheart.records.finding import Answer, Finding
 from byheart.records.provenance import versions
 from byheart.records.studied import Studied, StudiedSubject
@@ -37,9 +37,11 @@ def study(
 ) -> Studied:  # fmt: skip
     """Does what the field says hold on these subjects?
 
-    Every word of the claim is checked before anything is trained. Subjects go through one ledger in `folder`, so a
-    study that was stopped goes on, and subjects of several claims that are equal are trained once. A subject whose
-    training fails is reported and the others go on.
+    What is checked when: names and settings of tasks, learners, levers and probes, and whether each comparison is one,
+    before anything is drawn; the data of all subjects before anything is trained; the name of a quantity once the
+    first finding that should hold it is there. Subjects go through one ledger in `folder`, so a study that was stopped
+    goes on, and subjects of several claims that are equal are trained once. A subject whose training fails or is
+    refused is reported and the others go on; only where all are refused is the study.
 
     Args:
         name: what the claim is called.
@@ -52,8 +54,8 @@ def study(
         progress: called with (step, state) as steps end.
 
     Raises:
-        UsageError: a task, learner, lever or setting of the claim does not exist.
-        InputRefused: the data of a subject cannot be measured truly.
+        UsageError: a task, learner, lever, setting or quantity of the claim does not exist.
+        InputRefused: the data of a subject, or the training of every subject, cannot be measured truly.
 
     Cost: the audits of its subjects, with the probes of the claim alone. Fails when: the subjects are not what the
     claim speaks of; its note says how they differ.
@@ -77,8 +79,6 @@ def study(
     """
     tell = say or (lambda line: None)
     asked = prepared(claim, device)
-    made: list[StudiedSubject] = []
-    findings: dict[str, Mapping[str, Answer]] = {}
     settings = Settings(resolved_device(device))
 
     def counted(step: Step, state: str) -> None:
@@ -87,18 +87,13 @@ def study(
             progress(step, state)
 
     with closing(_engine(jobs, settings.threads)) as engine:
-        for key, (request, probes) in asked.items():
-            session = Session(request.subject, probes, folder / "ledger", engine, settings, counted, tell)
-            mend(session.ledger, tell)
-            try:
-                subject, findings[key] = _studied(key, claim.subject[key], session, tell)
-            except StepFailed as error:
-                tell(f"{key}: {error}")
-                subject = StudiedSubject(name=key, says=claim.subject[key].says or key, dose=claim.subject[key].dose,
-                                         about={}, failed=str(error))  # fmt: skip
-            finally:
-                session.ledger.close()
-            made.append(subject)
+
+        def opened(key: str) -> Session:
+            request, probes = asked[key]
+            return Session(request.subject, probes, folder / "ledger", engine, settings, counted, tell)
+
+        _draw_all(claim, opened, tell)
+        made, findings = _measure_all(claim, opened, tell)
     return Studied(
         study=name,
         claim=claim.claim,
@@ -106,7 +101,7 @@ def study(
         note=claim.note,
         dose=claim.dose,
         outcomes=tuple(judge(claim, expected, findings) for expected in claim.expect),
-        subjects=tuple(made),
+        subjects=made,
         provenance={
             "command": shlex.join(["byheart", "study", word or name]),
             "versions": versions(),
@@ -140,8 +135,8 @@ def requested(subject: ClaimSubject, device: str = "auto") -> Request:
     task = parse.spec("task", subject.task, subject.task_settings)
     learner = parse.estimator(subject.learner, subject.learner_settings) if subject.learner else None
     return make_request(
-        task, learner, levers=subject.levers, members=subject.members or task.usual_members, share=subject.share,
-        flip=subject.flip, seed=subject.seed, device=device, jobs=1, budget=None,
+        task, learner, levers=subject.levers, share=subject.share, flip=subject.flip,
+        members=task.usual_members if subject.members is None else subject.members, seed=subject.seed, device=device, jobs=1, budget=None,
         settings={} if subject.learner else subject.learner_settings, command="byheart study",
     )  # fmt: skip
 
@@ -156,6 +151,65 @@ def _engine(jobs: int, threads: int) -> Engine:
     from byheart.engines.pool import Pool
 
     return Pool(jobs, threads)
+
+
+def _draw_all(claim: Claim, opened: Callable[[str], Session], tell: Say) -> None:
+    """Draw the data of every subject, so that what is refused is refused before an hour of training."""
+    for key, words in claim.subject.items():
+        session = opened(key)
+        with closing(session.ledger):
+            mend(session.ledger, tell)
+            try:
+                session.drawn()
+            except (InputRefused, UsageError) as error:
+                raise type(error)(came=f"{words.says or key}: {error}") from None
+            except StepFailed:
+                pass  # it is tried again in its turn, and then said
+
+
+def _measure_all(
+    claim: Claim, opened: Callable[[str], Session], tell: Say
+) -> tuple[tuple[StudiedSubject, ...], dict[str, Mapping[str, Answer]]]:
+    """Train and measure every subject; one that cannot be does not hide the others.
+
+    Raises:
+        UsageError: a quantity that the finding does not have.
+        ByheartError: every subject was refused.
+    """
+    made: list[StudiedSubject] = []
+    findings: dict[str, Mapping[str, Answer]] = {}
+    errors: list[ByheartError] = []
+    for key, words in claim.subject.items():
+        session = opened(key)
+        with closing(session.ledger):
+            try:
+                subject, findings[key] = _studied(key, words, session, tell)
+            except (StepFailed, InputRefused, UsageError) as error:
+                tell(f"{key}: {error}")
+                errors.append(error)
+                subject = StudiedSubject(
+                    name=key, says=words.says or key, dose=words.dose, about={}, failed=str(error)
+                )  # fmt: skip
+        made.append(subject)
+        _check_quantities(claim, key, findings.get(key, {}))
+    if not findings and not any(isinstance(error, StepFailed) for error in errors):
+        raise errors[0]
+    return tuple(made), findings
+
+
+def _check_quantities(claim: Claim, key: str, answers: Mapping[str, Answer]) -> None:
+    """Whether the first subject that a quantity is read of has one of that name.
+
+    Later subjects are not asked: what the data of one do not give is a reason to withhold, not a wrong word.
+    """
+    for expected in claim.expect:
+        for path in expected.paths():
+            first = next(subject for subject, read in claim.reads(expected) if read == path)
+            answer, name = answers.get(probe_of(path)), path.rpartition("/")[2]
+            if first != key or not isinstance(answer, Finding) or answer.withheld is not None:
+                continue
+            if name not in answer.quantities:
+                raise unknown_name(f"quantity of {answer.probe}", name, answer.quantities)
 
 
 def _studied(

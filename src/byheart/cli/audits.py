@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -100,8 +102,7 @@ def audit(
 
     words = {k: v for k, v in locals().items() if k in _WORDS}
     request, settings = _request(words, jobs)
-    must_be_writable(out)
-    with Progress(quiet) as progress:
+    with writable(out), Progress(quiet) as progress:
         found = run(request, out, settings=settings, say=progress.say, progress=progress)
     page = found.save(out / "report.html", hide_examples)
     document = found.save(out / "report.json", hide_examples)
@@ -158,6 +159,49 @@ def _request(words: dict[str, Any], jobs: str) -> tuple[Request, dict[str, Any]]
     from byheart.auditing.words import request_from_words
 
     return request_from_words(words, jobs)
+
+
+@contextmanager
+def writable(out: Path) -> Iterator[None]:
+    """A folder that can be written; where the input is refused, what was made for it is taken away again.
+
+    Only a ledger that was not there before goes, and only if nothing was trained: data are soon drawn again.
+
+    Raises:
+        OutputRefused: the folder is read-only, full or a file.
+    """
+    import shutil
+
+    from byheart.errors import InputRefused, UsageError
+
+    made = [path for path in (out, *out.parents) if not path.exists()]
+    ledger = out / "ledger"
+    fresh = not ledger.exists()
+    must_be_writable(out)
+    try:
+        yield
+    except (InputRefused, UsageError):
+        if fresh and not _trained(ledger):
+            shutil.rmtree(ledger, ignore_errors=True)
+        for path in made:  # rmdir takes empty folders alone
+            with suppress(OSError):
+                path.rmdir()
+        raise
+
+
+def _trained(folder: Path) -> bool:
+    """Whether the ledger of a refused run holds an answer, or a training of the learner that was refused.
+
+    Other trainings are of learners that probes set beside it.
+    """
+    from byheart.ledger.sqlite import SqliteLedger
+
+    with closing(SqliteLedger(folder)) as ledger:
+        if any(ledger.state(key) == "done" for key in ledger.keys("measure")):
+            return True
+        ends = [(ledger.state(key), ledger.about(key) or {}) for kind in ("trial", "train") for key in ledger.keys(kind)]
+        names = {end: {about["learner"]["name"] for state, about in ends if state == end} for end in ("done", "failed")}
+        return bool(names["done"] & names["failed"] if names["failed"] else names["done"])
 
 
 def must_be_writable(out: Path) -> None:

@@ -92,28 +92,39 @@ def lines(found: Explanation) -> list[str]:
     sum_ = " + ".join(f"{name} {value}" for value, name in rows)
     made = [
         plain(words.headline(found)),
-        f"Credit: where {words.what(found)} came from, in this run; it adds up",
+        f"Credit: where {words.what(found)} came from, in this run{'; it adds up' if found.adds_up else ''}",
         f"  {sum_} = {total[0]}{' ' + unit if unit else ''}",
-        *_rows(found, "for", found.credit_for),
-        *_rows(found, "against", found.credit_against),
-    ]
-    if found.credit_score is not None:
-        made.append(f"  as a forecast of retraining, which it is not: {words.score(found.credit_score)}")
-    made += [
+        *_credited(found),
         f"Effect: what leaving one out would take away from {words.what(found)}, of this recipe, to first order",
-        f"  {words.check(found)}",
+        *(f"  {said}" for said in (words.own_words(found), words.check(found)) if said),
+        f"  {words.seeds(found)}",
     ]
     if found.foretells is not False:
         made += [*_rows(found, "for", found.effect_for), *_rows(found, "against", found.effect_against)]
-    near = [f"{share.id} {share.label} {number(share.value, 2)}" for share in found.neighbours[:LISTED]]
+    near = [f"{_named(share)} {number(share.value, 2)}" for share in found.neighbours[:LISTED]]
     made += [f"Nearest training {found.nouns}, by {found.distance}", _listed("near", near)]
     return [*made, *(f"  note     {note}" for note in found.notes)]
+
+
+def _credited(found: Explanation) -> list[str]:
+    from byheart.report import explained as words
+
+    if not found.adds_up:
+        return [f"  {words.missed(found)}"]
+    made = [*_rows(found, "for", found.credit_for), *_rows(found, "against", found.credit_against)]
+    if found.credit_score is not None:
+        made.append(f"  as a forecast of retraining, which it is not: {words.score(found.credit_score)}")
+    return made
+
+
+def _named(share: Share) -> str:
+    return f"{share.id} {share.label}{' (redrawn)' if share.changed else ''}"
 
 
 def _rows(found: Explanation, title: str, shares: tuple[Share, ...]) -> list[str]:
     from byheart.report.explained import signed
 
-    return [_listed(title, [f"{share.id} {share.label} {signed(found, share, shares)}" for share in shares[:LISTED]])]
+    return [_listed(title, [f"{_named(share)} {signed(found, share, shares)}" for share in shares[:LISTED]])]
 
 
 def _listed(title: str, words: list[str]) -> str:

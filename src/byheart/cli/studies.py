@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from byheart.cli.audits import Device, Jobs, Quiet, must_be_writable
+from byheart.cli.audits import Device, Jobs, Quiet, writable
 
 if TYPE_CHECKING:
     from byheart.records.studied import Outcome, Reading, Studied
@@ -40,8 +40,7 @@ def study(
 
     workers = jobs_from(jobs)
     prepared(claim, device)  # a wrong word is said before a folder is made
-    must_be_writable(out)
-    with Progress(quiet) as progress:
+    with writable(out), Progress(quiet) as progress:
         found = studied(
             called, claim, out, word=Path(name).name, device=device, jobs=workers, say=progress.say, progress=progress
         )
@@ -86,22 +85,30 @@ def told(outcome: Outcome) -> str:
     """
     from byheart.records.figures import interval_text, value_text
 
-    several = len({reading.subject for reading in outcome.readings}) > 1
     ends = [_behind(one) for one in outcome.readings if one.quantity]
     alike = len(set(ends)) == 1
-    said = [_reading(one, several) + ("" if alike else f" ({_behind(one)})") for one in outcome.readings if one.quantity]
+    read = [(name, one) for name, one in zip(_named(outcome), outcome.readings) if one.quantity]
+    said = [_reading(one, name) + ("" if alike else f" ({_behind(one)})") for name, one in read]
     gaps = [f"{value_text(one)} {interval_text(one)}" for one in outcome.differences]
     figures = ", ".join(said) + (f" ({ends[0]})" if said and alike else "")
     parts = [figures, f"{outcome.judged}{'s' if len(gaps) > 1 else ''} {', '.join(gaps)}" if gaps else "", outcome.reason]
     return "; ".join(part for part in parts if part)
 
 
-def _reading(reading: Reading, several: bool) -> str:
+def _named(outcome: Outcome) -> list[str]:
+    """What each reading is called: by its quantity, its subject, or both, as they differ."""
+    subjects = {reading.subject for reading in outcome.readings}
+    paths = {reading.path for reading in outcome.readings}
+    if len(subjects) == 1:
+        return [one.called for one in outcome.readings]
+    return [one.says if len(paths) == 1 else f"{one.called} of {one.says}" for one in outcome.readings]
+
+
+def _reading(reading: Reading, name: str) -> str:
     from byheart.records.figures import interval_text, value_text
 
     if reading.quantity is None:
         return reading.reason
-    name = reading.says if several and reading.dose is not None else reading.called
     return f"{name} {value_text(reading.quantity)} {interval_text(reading.quantity)}"
 
 

@@ -53,6 +53,8 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
         things = {"values": "values", "tokens": "text"}.get(subject["kind"], "labels")
         for label, part in zip(("Understood", "By heart", "Not learned"), parts):
             lines.append(_line(label, part, f"of the {_bits(found['reference_bits'])} reference bits of the {things}"))
+    elif (bits := document["findings"].get("complexity/bits", {})).get("status") == "not applicable":
+        lines.append(f"  Bits          not measured: {bits['reason']}")
     if "memorised_share" in found:
         share = found["memorised_share"]
         lines.append(

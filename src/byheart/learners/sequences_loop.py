@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from byheart.errors import InputRefused
 from byheart.learners.base import Network
 from byheart.learners.decoder import Decoder
 from byheart.learners.members import Members
@@ -20,6 +21,7 @@ from byheart.maths.passages import GRID, token_frequencies
 from byheart.tasks.data import Data, Examples
 
 PASSAGES = 256  # member-passages evaluated at once
+PAIRS = 1 << 24  # pairs of places in them, at most: attention keeps a number for each and head
 CONTINUATIONS = ("canaries", "continued")  # views whose logits are kept: the same few places of each passage count
 ENUMERATED = 1_000_000  # secrets that there could be, at most: all are read for every secret and member
 
@@ -37,6 +39,13 @@ class Sequences(Training):
         self.log_q = torch.from_numpy(np.log(frequencies).astype(np.float32)).to(device)
         spelled = data.about.get("secret_signs", "")
         self.alphabet = torch.tensor([data.output.classes.index(sign) for sign in spelled], dtype=torch.long).to(device)
+        for name, view in data.views.items():
+            if not (view.y >= 0).any():
+                raise InputRefused(
+                    expected=f"at least one token to be given in the view {name!r}",
+                    came=f"{len(view)} sequences in which none counts",
+                    do="Leave the view out, or count some of its tokens.",
+                )
         self.asked = {name: torch.from_numpy(view.y).to(device) for name, view in data.views.items()}
         super().__init__(learner, data, members, levers, way, device)
 
@@ -77,7 +86,7 @@ class Sequences(Training):
         stop = int((y >= 0).any(0).nonzero().max()) + 1  # nothing looks ahead: what is not asked for is cut off
         x, y = x[:, :stop], y[:, :stop]
         losses, told, pools, logits = [], [], [], []
-        for part in torch.arange(len(x), device=x.device).split(max(PASSAGES // self.m, 1)):
+        for part in torch.arange(len(x), device=x.device).split(self._at_once(stop)):
             z = self.fleet.predict(x[part], True)  # (m, b, t, v)
             own = y[part].clamp(min=0).expand(self.m, -1, -1)
             counted = y[part] >= 0
@@ -102,6 +111,10 @@ class Sequences(Training):
             ranks=self._ranks(x, y) if last and view == "canaries" else None,
         )
         return kept, np.isfinite(loss).all(1)
+
+    def _at_once(self, places: int) -> int:
+        """Passages read together, fewer where they are long: what attention keeps grows with the square."""
+        return max(min(PASSAGES, PAIRS // places**2) // self.m, 1)
 
     def _ranks(self, x: Tensor, y: Tensor) -> np.ndarray | None:
         """(m, n) ranks of the secrets, where all that there could be can be read and every member saw every copy."""

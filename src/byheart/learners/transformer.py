@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from byheart.errors import UsageError
+from byheart.errors import InputRefused, UsageError
 from byheart.learners.base import Network
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from byheart.learners.training import Training
     from byheart.levers.base import Lever
     from byheart.tasks.data import Data, Examples
+
+
+ATTENTION = 2 << 30  # bytes that attention may take in a step of one model
 
 
 class Transformer(Network):
@@ -34,7 +37,7 @@ class Transformer(Network):
     between embedding and head.
 
     Raises:
-        InputRefused: data that are not tokens.
+        InputRefused: data that are not tokens; passages so long that attention would not fit in memory.
         UsageError: a width that the heads do not divide.
 
     Example:
@@ -74,7 +77,18 @@ class Transformer(Network):
         """Training on sequences: the loss is a sum over tokens."""
         from byheart.learners.sequences_loop import Sequences
 
+        self._fits(data.train.x.shape[1], min(self.batch, int(members.mask.sum(1).max())))
         return Sequences(self, data, members, levers, way, device)
+
+    def _fits(self, places: int, passages: int) -> None:
+        # a number for every pair of places: kept by each layer for the way back, and three times in between
+        needed = 4 * passages * self.heads * places**2 * (self.layers + 3)
+        if needed > ATTENTION:
+            raise InputRefused(
+                expected=f"attention that takes at most {ATTENTION / 2**30:.0f} GiB in a step",
+                came=f"about {needed / 2**30:.1f} GiB: {passages} passages of {places} tokens at once",
+                do="Use a shorter window or a smaller batch.",
+            )
 
     def title(self, data: Data) -> str:
         """E.g. `transformer of 1 layer, width 32`."""

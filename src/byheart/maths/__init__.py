@@ -11,6 +11,7 @@
 | `resampling`, `ranking` | the bootstrap over examples; AUC and its interval |
 | `contrasts`, `sides` | differences of means over members that saw an example and members that did not |
 | `intervals` | how far would another training set move a mean over examples and members? |
+| `clusters` | how many draws are examples worth of which some are copies of others? |
 | `passages` | how many bits does it take to write down a passage? the codes above, for text |
 | `membership`, `detection` | was it in the training set? likelihood ratios; how often such a judgement is right |
 | `duplicates`, `likeness`, `neighbourhoods` | is an example there twice? distances, and what chance brings |

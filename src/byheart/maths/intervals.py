@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import ndtri
 
 from byheart.errors import InputRefused
+from byheart.maths.clusters import Estimate, estimate, unlike, variance_of_mean, worth
 from byheart.maths.inputs import array, is_binary, members_mask, same_shape
 from byheart.maths.sides import side_means
 
@@ -28,28 +28,12 @@ KEPT = 0.25
 NEAR = 0.25
 
 
-class Estimate(NamedTuple):
-    """A value with its 95 % interval and standard error over fresh draws of examples and training set."""
-
-    value: float
-    low: float
-    high: float
-    standard_error: float
-
-
 class BudgetShares(NamedTuple):
     """Understood, memorised and left bits as shares of the reference bits."""
 
     understood: Estimate
     memorised: Estimate
     left: Estimate
-
-
-def estimate(value: float, variance: float, low: float = -np.inf, high: float = np.inf) -> Estimate:
-    """The normal 95 % interval of `value`, kept between `low` and `high`."""
-    error = float(np.sqrt(variance))
-    half = float(ndtri(0.975)) * error
-    return Estimate(float(value), max(low, float(value) - half), min(high, float(value) + half), error)
 
 
 def deleted_jackknife_variance(values_by_member: Any, n: int, n_left_out: int) -> float:
@@ -98,13 +82,15 @@ def budget_share_intervals(
     out_i (understood) or in_i (left), in_i and out_i the means of member_bits over members that saw i and
     that did not. With psi_i = (phi_i - share rho_i)/mean(rho) the variance is
 
-        V = sum_g (sum_{i in g} psi_i)^2 / n^2 + max(0, h r max(T - N, T/4) + 2 r C)
+        V = max(G/(G - 1) sum_g (sum_{i in g} psi_i)^2, sum_i psi_i^2, (1.96 n/G)^2) / n^2
+            + max(0, h r max(T - N, T/4) + 2 r C)
 
-    examples (g: groups) + training set + what the two share. r = (n - d)/d, d examples left out by a member.
-    T is the variance between members of their effects t_j: the mean over its unseen and seen examples of the
-    member's bits less the mean of the other members of that side, signed as in phi; N the part of T that
-    comes from averaging over finitely many examples; C the covariance over members of t_j with the mean of
-    psi over what j saw (a training set with more wrong labels has both more of them to measure and worse
+    examples (g: groups, worth G draws, `clusters.worth`; where there are copies Student's t on G - 1, NaN below 5;
+    the last term keeps n that are all alike from being certain) + training set + what the two share. r = (n - d)/d,
+    d examples left out by a member. T is the variance between members of their effects t_j: the mean over its unseen
+    and seen examples of the member's bits less the mean of the other members of that side, signed as in phi; N the
+    part of T that comes from averaging over finitely many examples; C the covariance over members of t_j with the mean
+    of psi over what j saw (a training set with more wrong labels has both more of them to measure and worse
     members). h = 0.45, checked by simulation, see the module.
 
     Range of the value: about [0, 1]; the interval is not clipped, for understood may be below 0. Rote:
@@ -145,7 +131,7 @@ def budget_share_intervals(
         variance = bank.variance(
             (phi - share * rho) / rho.mean(), in_sign / rho.mean(), out_sign / rho.mean(), ONE_BY_ONE_BITS
         )
-        shares.append(estimate(share, variance))
+        shares.append(estimate(share, variance, draws=bank.draws, n=len(rho)))
     return BudgetShares(*shares)
 
 
@@ -157,8 +143,8 @@ def memorised_share_interval(
     The share of examples with score_i >= threshold, score_i = mean outcome of the members that saw i less
     that of the others. Variance as in `budget_share_intervals` with phi_i = [score_i >= threshold], h = 0.6;
     t_j, a shift of all scores, moves the share by f t_j, f the density of the scores at the threshold (share
-    within 0.25 of it, over 0.5). The part from examples is at least that of (x + 1)/(n + 2), x examples
-    above, so that 0 of n is not certain. Range [0, 1]; Rote 1 up to lucky guesses, Oracle 0.
+    within 0.25 of it, over 0.5). The part from examples is at least that of (x + 1)/(G + 2), x of G draws
+    above. Range [0, 1]; Rote 1 up to lucky guesses, Oracle 0.
 
     Args:
         outcome: (m, n) outcome of each member on each training example, 0/1 or probability.
@@ -187,26 +173,27 @@ def memorised_share_interval(
     n = len(score)
     above = (score >= threshold - 1e-9).astype(np.float64)
     density = float((np.abs(score - threshold) <= NEAR + 1e-9).mean()) / (2 * NEAR)
-    shrunk = (above.sum() + 1) / (n + 2)
+    shrunk = (above.mean() * bank.draws + 1) / (bank.draws + 2)
     variance = bank.variance(
-        above - above.mean(), density, -density, ONE_BY_ONE_SCORES, floor=shrunk * (1 - shrunk) / n
+        above - above.mean(), density, -density, ONE_BY_ONE_SCORES, floor=shrunk * (1 - shrunk) / bank.draws
     )
-    return estimate(above.mean(), variance, 0.0, 1.0)
+    return estimate(above.mean(), variance, 0.0, 1.0, bank.draws, n)
 
 
-def new_examples_interval(outcome: Any, n: int, n_left_out: int) -> Estimate:
+def new_examples_interval(outcome: Any, n: int, n_left_out: int, groups: Any = None) -> Estimate:
     r"""Between which values would the mean over members on new examples lie over fresh draws of the task?
 
     The mean of O_jq over m members and q new examples (test accuracy, if O is 1 where right). Variance =
     variance of the members' mean outcome over examples, / q, + r max(T - N, T/4), r = (n - d)/d, T the
-    variance between the members' means, N = sum_jq (O_jq - O_j. - O_.q + O_..)^2/(m q)/q the part of T that
-    comes from finitely many examples. 0/1 outcomes get two imagined examples, one right and one wrong. Unit
-    of the outcome; the poles as for any accuracy.
+    variance between the members' means, N = sum_jq (O_jq - O_j. - O_.q + O_..)^2/(m q^2) the part of T that
+    comes from finitely many examples. 0/1 outcomes get two imagined examples, one right and one wrong, each as
+    large as a group. Copies as in `budget_share_intervals`. Unit of the outcome; the poles as for any accuracy.
 
     Args:
         outcome: (m, q) outcome of each member on each new example.
         n: number of training examples.
         n_left_out: d, how many of them a member does not see.
+        groups: (q,) names of groups of new examples (copies of one another) that are drawn together.
 
     Returns:
         An `Estimate`: mean, 95 % interval (within [0, 1] for 0/1 outcomes), standard error.
@@ -233,12 +220,33 @@ def new_examples_interval(outcome: Any, n: int, n_left_out: int) -> Estimate:
     of_members, of_examples = values.mean(1), values.mean(0)
     jackknife = deleted_jackknife_variance(of_members, n, n_left_out)
     mean, q = float(of_members.mean()), values.shape[1]
-    noise = float(((values - of_members[:, None] - of_examples + mean) ** 2).mean()) / q
+    places = _places(groups, q)
+    draws = worth(places)
+    apart = values - of_members[:, None] - of_examples + mean
+    together = apart if draws == q else np.stack([np.bincount(places, row) for row in apart])
+    noise = float((together**2).sum()) / (len(values) * q**2)
     training = max(jackknife - (n - n_left_out) / n_left_out * noise, KEPT * jackknife)
     binary = is_binary(outcome)
-    measured = np.append(of_examples, [0.0, 1.0]) if binary else of_examples
-    variance = float(measured.var(ddof=1)) / q + training
-    return estimate(mean, variance, *((0.0, 1.0) if binary else ()))
+    variance = _measured(of_examples, places, draws, binary) + training
+    return estimate(mean, variance, *((0.0, 1.0) if binary else (-np.inf, np.inf)), draws=draws, n=q)
+
+
+def _places(groups: Any, n: int) -> np.ndarray:
+    """(n,) number of each example's group; each its own without groups."""
+    places = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1].ravel()
+    same_shape(places, "groups", (n,))
+    return places
+
+
+def _measured(values: np.ndarray, places: np.ndarray, draws: float, binary: bool) -> float:
+    """Variance of the mean of (q,) values over other examples; outcomes of 0 and 1 beside two imagined groups."""
+    q, weight = len(values), np.ones(len(values))
+    if binary:
+        values, weight = np.append(values, [0.0, 1.0]), np.append(weight, [q / draws] * 2)
+        places, draws = np.append(places, places.max() + np.array([1, 2])), draws + 2
+    centred = weight * (values - weight @ values / weight.sum())
+    # the sum over one group tells nothing: left to `estimate`, which then gives no interval
+    return variance_of_mean(centred, places, draws) * len(values) ** 2 / (q * weight.sum())
 
 
 class _Bank:
@@ -259,19 +267,14 @@ class _Bank:
         count = np.where(self.mask, self.mask.sum(0), (~self.mask).sum(0))
         others = np.where(count > 1, count / np.maximum(count - 1, 1), 0.0)
         self.residual = (values - np.where(self.mask, self.inside, self.outside)) * others
-        places = (
-            np.arange(len(self.kept)) if groups is None else np.unique(groups, return_inverse=True)[1].ravel()
-        )
-        same_shape(places, "groups", self.kept.shape)
-        self.groups = places[self.kept]
+        self.groups = _places(groups, len(self.kept))[self.kept]
+        self.draws = worth(self.groups)
 
     def variance(
         self, psi: np.ndarray, in_weight: float, out_weight: float, one_by_one: float, floor: float = 0.0
     ) -> float:
         """V of `budget_share_intervals` for example values `psi` (mean 0) and the weights of both sides."""
-        n = len(psi)
-        sums = np.bincount(self.groups, psi)
-        examples = max(floor, float(sums @ sums) / n**2)
+        examples = max(floor, unlike(self.draws), variance_of_mean(psi, self.groups, self.draws))
         effects, noise = np.zeros(len(self.mask)), 0.0
         for side, weight in ((self.mask, in_weight), (~self.mask, out_weight)):
             chosen, count = np.where(side, self.residual, 0.0), np.maximum(side.sum(1), 1)
@@ -279,7 +282,7 @@ class _Bank:
             effects += weight * mean
             noise += weight**2 * float(np.mean(((chosen**2).sum(1) / count - mean**2) / count))
         left_out = max(1.0, float((~self.mask).sum(1).mean()))
-        ratio = (n - left_out) / left_out
+        ratio = (len(psi) - left_out) / left_out
         between = float(effects.var(ddof=1))
         seen = np.where(self.mask, psi, 0.0).sum(1) / np.maximum(self.mask.sum(1), 1)
         both = 2 * ratio * float(np.cov(seen, effects)[0, 1])

@@ -11,6 +11,8 @@ from byheart.errors import UsageError, unknown_name
 from byheart.records.spec import Spec
 from byheart.registry import names
 
+Number = Annotated[float, Field(strict=True)]  # `true` is no number
+Whole = Annotated[int, Field(strict=True)]
 NULL = "null"  # in the place of a number: the quantity's own value where there is no effect
 
 
@@ -54,16 +56,16 @@ class ClaimSubject(Spec):
     kind: ClassVar[str] = "claim"
     name: ClassVar[str] = "subject"
     says: str = ""
-    dose: float | None = None
+    dose: Number | None = None
     task: str
     task_settings: dict[str, Any] = {}
-    flip: float | None = None
+    flip: Number | None = None
     learner: str = ""
     learner_settings: dict[str, Any] = {}
     levers: tuple[str, ...] = ()
-    members: int | None = None
-    share: float = 0.7
-    seed: int = 0
+    members: Whole | None = None
+    share: Number = 0.7
+    seed: Whole = 0
     probes: Annotated[tuple[str, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -90,7 +92,7 @@ class Expectation(Spec):
         than_of: the subject of the other quantity; that of the first where empty.
         near: a number or `null`.
         within: how far from it is near; with `levels off`, the slope by dose that still counts as level.
-        trend: `grows` or `falls` at every step, or `levels off` at the last one.
+        trend: `grows` or `falls` at every step; `levels off`: level at the last step, and below no earlier dose.
         over: the subjects of the trend, by dose.
     """
 
@@ -99,11 +101,11 @@ class Expectation(Spec):
     says: str
     quantity: str
     of: str = ""
-    above: float | str | None = None
-    below: float | str | None = None
+    above: Number | str | None = None
+    below: Number | str | None = None
     than_of: str = ""
-    near: float | Literal["null"] | None = None
-    within: Annotated[float, Field(gt=0)] | None = None
+    near: Number | Literal["null"] | None = None
+    within: Annotated[float, Field(gt=0, strict=True)] | None = None
     trend: Literal["grows", "falls", "levels off"] | None = None
     over: tuple[str, ...] = ()
 
@@ -116,6 +118,10 @@ class Expectation(Spec):
             raise _wrong("`within` with near or `levels off`, and with nothing else", f"{self.within}", self.says)
         if (given[0] == "trend") != (len(self.over) >= 2):
             raise _wrong("`over` with at least two subjects for a trend, and else none", f"{self.over}", self.says)
+        if self.of and self.over:
+            raise _wrong("`of` or `over`: a trend is read of the subjects in `over`", f"of {self.of!r}", self.says)
+        if self.than_of and not self.other:
+            raise _wrong("`than_of` beside another quantity, whose subject it names", f"{self.than_of!r}", self.says)
         for path in self.paths():
             if path.count("/") < 2:
                 raise _wrong("a quantity as chapter/probe/quantity", repr(path), self.says)

@@ -7,6 +7,8 @@ from typing import Any, Literal
 from byheart.records.quantity import Quantity
 from byheart.records.spec import Record
 
+MOST_MISSED = 0.05  # of the change: five times the tolerance of credit; above it single credits are not to be believed
+
 
 class Share(Record):
     """A training example's part: credit or effect in the unit of the explained number, or a distance."""
@@ -14,6 +16,27 @@ class Share(Record):
     id: int
     label: str
     value: float
+    changed: bool = False  # we redrew its label, and it differs from the one that came with the data
+
+
+class Own(Record):
+    """What a training example does to its own prediction, in the unit of the explained number; null 0.
+
+    Attributes:
+        credit: its own credit, of this run.
+        effect: its own effect, estimated.
+        measured: what models on subsets with it say more than those without it, in the mean; None: not measured.
+        interval: 95 %, Welch's t; members are the draws.
+        seen: models that saw it.
+        unseen: models that did not.
+    """
+
+    credit: float
+    effect: float
+    measured: float | None = None
+    interval: tuple[float, float] | None = None
+    seen: int = 0
+    unseen: int = 0
 
 
 class Explanation(Record):
@@ -22,9 +45,10 @@ class Explanation(Record):
     The explained number is, by `kind`: for classes the margin log p - log(1 - p) of `label` (nats), for values the
     predicted value (in the unit of the target), for tokens the log probability of the passage (nats).
 
-    Credit adds up: credit_total + decay + initial + centre + remainder = value. It speaks of this run, the one model
-    trained on everything. Effect speaks of the recipe: what leaving the example out of such a training would take away
-    from the number, to first order.
+    Credit adds up: credit_total + decay + initial + centre + remainder = value, where the remainder is small
+    (`adds_up`); else the credits are not shown as an answer. It speaks of this run, the one model trained on
+    everything. Effect speaks of the recipe: what leaving the example out of such a training would take away from the
+    number, to first order.
 
     Attributes:
         view: `train`, `test`, or `yours`.
@@ -36,6 +60,8 @@ class Explanation(Record):
         kind: `classes`, `values` or `tokens`.
         target: what is predicted, by its name in the data.
         label: the class whose margin is explained, or the known value; empty where there is none.
+        redrawn: we redrew its label, and it differs from the one that came with the data.
+        clean: the one that came with the data, where it was redrawn; else empty.
         label_known: whether that is its label; else what the model says.
         says: what the model says; empty for passages.
         value: the explained number under the one model trained on everything.
@@ -45,13 +71,18 @@ class Explanation(Record):
         centre: mean of the training values, which every output stands on; 0 for other outputs.
         decay: credit of weight decay.
         remainder: what quadrature leaves over.
+        missed: size of the remainder over that of what training changed.
         credit_total: credit of all training examples together.
         credit_for: largest credits, with sign.
         credit_against: most negative credits.
-        effect_for: largest effects: leaving one out would lower the number by about this.
-        effect_against: most negative effects: leaving one out would raise it.
+        effect_for: largest effects: leaving one out would lower the number by about this; of other examples than the
+            explained one.
+        effect_against: most negative effects: leaving one out would raise it; likewise.
+        own: what a training example does to its own prediction; None for others.
         method: how the effect was estimated.
-        credit_score: how well the credits foretell models trained on other subsets; None where not checked.
+        trainings: recorded trainings over which the effect is a mean.
+        credit_score: how well the credits of other examples foretell models trained on other subsets; None where not
+            checked.
         effect_score: how well the effects do.
         unchecked: why they were not checked; empty where they were.
         neighbours: nearest training examples, by distance.
@@ -70,6 +101,8 @@ class Explanation(Record):
     kind: Literal["classes", "values", "tokens"]
     target: str
     label: str
+    redrawn: bool
+    clean: str
     label_known: bool
     says: str
     value: float
@@ -79,12 +112,15 @@ class Explanation(Record):
     centre: float
     decay: float
     remainder: float
+    missed: float
     credit_total: float
     credit_for: tuple[Share, ...]
     credit_against: tuple[Share, ...]
     effect_for: tuple[Share, ...]
     effect_against: tuple[Share, ...]
+    own: Own | None
     method: str
+    trainings: int
     credit_score: Quantity | None
     effect_score: Quantity | None
     unchecked: str
@@ -93,6 +129,11 @@ class Explanation(Record):
     notes: tuple[str, ...]
     hidden: bool
     exhibits: dict[str, Any]
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the credits account for the change: the remainder is at most 5 % of it."""
+        return self.missed <= MOST_MISSED
 
     @property
     def foretells(self) -> bool | None:
@@ -105,4 +146,4 @@ class Explanation(Record):
         """The same with ids alone in the place of examples: labels and values are part of an example."""
         sides = ("credit_for", "credit_against", "effect_for", "effect_against", "neighbours")
         bare = {side: tuple(share.model_copy(update={"label": ""}) for share in getattr(self, side)) for side in sides}
-        return self.model_copy(update={**bare, "label": "", "says": "", "exhibits": {}, "hidden": True})
+        return self.model_copy(update={**bare, "label": "", "clean": "", "says": "", "exhibits": {}, "hidden": True})

@@ -12,6 +12,7 @@ from byheart.records.quantity import Quantity
 MINUS, NARROW, DASH = "\u2212", "\u202f", "\u2013"
 _PER_CENT = {"share", "accuracy"}
 _COUNTED = {"examples", "pairs", "epochs", "members"}
+_ZERO = 1e-12  # below it a number is the rounding error of a 0
 
 
 def number(value: float, decimals: int = 0) -> str:
@@ -119,17 +120,25 @@ def interval_text(quantity: Quantity) -> str:
 
 
 def null_text(quantity: Quantity) -> str:
-    """The null value in the quantity's unit; empty where there is none."""
+    """The null value in the quantity's unit, never 0 where it is not; empty where there is none.
+
+    Example:
+        >>> null_text(Quantity(value=0.5, unit="share", interval=(0.4, 0.6), null=1e-7, n=5, how="x"))
+        '0.00001\u202f%'
+    """
     if quantity.null is None:
         return ""
+    null = _snapped(quantity.null)
     if quantity.unit in _PER_CENT:
-        return percent(quantity.null, max(_of_a_point(quantity), _needed(100 * quantity.null)) if quantity.null else 1)
+        return percent(null, max(_of_a_point(quantity), _needed(100 * null)) if null else 1)
     if quantity.unit == "points":
-        return f"{number(100 * quantity.null, 1)} points"
+        return f"{number(100 * null, _at_least(1, 100 * null))} points"
+    wide = quantity.interval is not None and quantity.interval[1] - quantity.interval[0] >= 20
+    if quantity.unit == "bits" and wide:
+        return f"{number(null, _at_least(0, null))} bits"
     if quantity.unit == "bits":
-        wide = quantity.interval is not None and quantity.interval[1] - quantity.interval[0] >= 20
-        return f"{number(quantity.null) if wide else _few(quantity.null)} bits"
-    return number(quantity.null, 2).removesuffix("0").removesuffix(".0")
+        return f"{_few(null)} bits"
+    return _trimmed(number(null, _at_least(2, null)))
 
 
 def with_article(noun: str) -> str:
@@ -151,6 +160,7 @@ def amount(value: float, unit: str) -> str:
         >>> amount(0.0002, "share"), amount(0.0, "share")
         ('0.02\u202f%', '0\u202f%')
     """
+    value = _snapped(value)
     if unit in _PER_CENT:
         return percent(value, _needed(100 * value))
     if unit == "points":
@@ -158,20 +168,34 @@ def amount(value: float, unit: str) -> str:
     if unit == "bits":
         return f"{_few(value)} bits"
     if unit in _COUNTED:
-        return f"{number(value, 0)} {unit}"
-    return number(value, 2).removesuffix("0").removesuffix(".0")
+        return f"{number(value, _at_least(0, value))} {unit}"
+    return _trimmed(number(value, _at_least(2, value)))
 
 
 def _few(bits_: float) -> str:
     """Bits without an interval: whole ones, two decimals below 20."""
     if abs(bits_) >= 20:
         return number(bits_, 0)
-    text = number(bits_, 2)
+    return _trimmed(number(bits_, _at_least(2, bits_)))
+
+
+def _trimmed(text: str) -> str:
     return text.rstrip("0").removesuffix(".") if "." in text else text
 
 
+def _snapped(value: float) -> float:
+    return 0.0 if abs(value) < _ZERO else value
+
+
+def _at_least(decimals: int, value: float) -> int:
+    """`decimals`, or as many more as it takes for one figure of what is not 0."""
+    if value == 0 or abs(value) > 0.5 * 10.0**-decimals:
+        return decimals
+    return -int(f"{value:.0e}".partition("e")[2])  # the place of its first figure, after rounding to it
+
+
 def _needed(value: float) -> int:
-    """Decimals without which a value would read as another: one figure at least of what is not 0."""
-    if 0 < abs(value) < 0.05:
-        return min(4, -math.floor(math.log10(abs(value))))
+    """Decimals of a per cent without which a value would read as another: none for whole ones, else one figure."""
+    if abs(value) < 0.05:
+        return _at_least(0, value)
     return 0 if abs(value - round(value)) < 0.05 else 1

@@ -51,7 +51,7 @@ class Spec(Record):
     version: ClassVar[int] = 1
     not_in_key: ClassVar[frozenset[str]] = frozenset()  # fields that say where it lies, beside a digest of what it is
 
-    def __init__(self, **fields: Any) -> None:
+    def __init__(self, /, **fields: Any) -> None:
         try:
             super().__init__(**fields)
         except ValidationError as error:

@@ -34,6 +34,7 @@ class Outcome(Record):
         differences: what was judged where two quantities are compared: a step of a trend, each beside its interval.
         judged: what those are called, `difference` or `slope`.
         reason: why it is withheld.
+        trend: whether it is one quantity over ascending doses.
     """
 
     says: str
@@ -43,6 +44,7 @@ class Outcome(Record):
     differences: tuple[Quantity, ...] = ()
     judged: Literal["difference", "slope"] = "difference"
     reason: str = ""
+    trend: bool = False
 
 
 class StudiedSubject(Record):

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import math
 
-from byheart.records.explanation import Explanation, Share
-from byheart.records.figures import count, interval_text, number, value_text
+from byheart.records.explanation import MOST_MISSED, Explanation, Share
+from byheart.records.figures import count, interval_text, number, percent, value_text
 from byheart.records.quantity import Quantity
 from byheart.report.prose import Run
 
 WHOSE = {"train": "training", "test": "new", "yours": "your"}
 CREDIT = (
     "Where {what} came from, in this run: every step of training moved it, and each step is owed to the examples of "
-    "its batch. The credits of all examples, of weight decay and of the untrained model add up to it."
+    "its batch."
 )
+ADDS_UP = "The credits of all examples, of weight decay and of the untrained model add up to it."
 EFFECT = (
     "What would change if one example had been left out of such a training: an estimate for the recipe, not for this "
-    "very run. The weight of the example is varied through every recorded step, {how}; this foretells other trainings "
-    "better than the exact derivative of one run does. To first order, leaving the example out takes that much away."
+    "very run. The weight of the example is varied through every recorded step, {how}. To first order, leaving the "
+    "example out takes that much away."
 )
+SEEDS = "another seed names others (measured on digits: about {same} of the 12 largest are the same)"
+# by trainings: two measurements of one, seeds 0 to 7 and 25 digits: 4.3 (0 to 9), 5.8 (0 to 11); of two, 6.5 (0 to 12)
+SAME = {1: "4 to 6", 2: "6 to 7"}
 NEAREST = "The training examples that look most alike; no model is asked."
 
 
@@ -52,10 +56,16 @@ def headline(found: Explanation) -> list[Run]:
         return [("", "The model predicts "), ("u", value), ("", f" {named} {who(found)}{known}{after}")]
     if found.hidden:
         whose = "its label" if found.label_known else "the class that the model says"
-        return [("", f"For {who(found)} the model has a margin of "), ("u", value), ("", f" for {whose}{after}")]
-    known = f", labelled {found.label}" if found.label_known else ""
+        rest = f" for {whose}{_redrawn(found)}{after}"
+        return [("", f"For {who(found)} the model has a margin of "), ("u", value), ("", rest)]
+    known = f", labelled {found.label}{_redrawn(found)}" if found.label_known else ""
     margin = f": a margin of {value} for {found.label}"
     return [("", "The model says "), ("u", found.says), ("", f" of {who(found)}{known}{margin}{after}")]
+
+
+def _redrawn(found: Explanation) -> str:
+    came = f"; {found.clean} came with the data" if found.clean else ""
+    return f" (redrawn by byheart{came})" if found.redrawn else ""
 
 
 def parts(found: Explanation) -> list[tuple[str, str]]:
@@ -75,6 +85,9 @@ def parts(found: Explanation) -> list[tuple[str, str]]:
 def credit_words(found: Explanation) -> str:
     """What credit is, and how far it foretells retraining, which it does not claim to."""
     words = CREDIT.format(what=what(found))
+    if not found.adds_up:
+        return words
+    words = f"{words} {ADDS_UP}"
     if found.credit_score is None:
         return words
     return f"{words} It is no forecast of retraining: {score(found.credit_score)}."
@@ -85,7 +98,47 @@ def effect_words(found: Explanation) -> str:
     exact = "exact" in found.method
     moments = next((part for part in found.method.split() if part.isdigit()), "1")
     how = f"at the mean of {moments} moments of the last two thirds of training"
-    return EFFECT.format(how=how if exact else f"without the curvature of the network itself and {how}")
+    told = EFFECT.format(how=how if exact else f"without the curvature of the network itself and {how}")
+    return f"{told} It comes {seeds(found)}."
+
+
+def seeds(found: Explanation) -> str:
+    """How many trainings stand behind the single effects, and that another would name other examples."""
+    of = "one recorded training" if found.trainings == 1 else f"the mean of {count(found.trainings)} recorded trainings"
+    return f"from {of}; {SEEDS.format(same=SAME[min(found.trainings, 2)])}"
+
+
+def missed(found: Explanation) -> str:
+    """Why credits are withheld; empty where they add up."""
+    if found.adds_up:
+        return ""
+    share = percent(found.missed, 0) if found.missed < 10 else f"{number(found.missed)} times"
+    return (
+        f"Withheld: the remainder is {share} of what training changed, above {percent(MOST_MISSED, 0)}, so the credits "
+        f"do not account for it; the numbers are in the JSON. Steps are too long to be followed, as where a training "
+        f"diverges; a smaller learning rate shortens them."
+    )
+
+
+def own_words(found: Explanation) -> str:
+    """What a training example does to its own prediction, estimated and measured; empty for others."""
+    own = found.own
+    if own is None:
+        return ""
+    each = [own.effect, *([] if own.measured is None else [own.measured])]
+    digits = _digits(found, max(map(abs, each)))
+    estimated = f"Its own part: left out, it would take {_amount(found, own.effect, digits)} away, estimated"
+    if own.measured is None or own.interval is None:
+        return f"{estimated}; not measured: {found.unchecked or 'all or none of the models saw it'}."
+    low, high = (number(end, digits) for end in own.interval)
+    return (
+        f"{estimated}; measured, the {count(own.seen)} models on other subsets that saw it say "
+        f"{_amount(found, own.measured, digits)} [{low}, {high}] more than the {count(own.unseen)} that did not."
+    )
+
+
+def _amount(found: Explanation, value: float, digits: int) -> str:
+    return " ".join(filter(None, [number(value, digits), unit(found)]))
 
 
 def check(found: Explanation) -> str:
@@ -93,8 +146,8 @@ def check(found: Explanation) -> str:
     scored = found.effect_score
     if scored is None:
         return f"Not checked: {found.unchecked}."
-    own = ", some without the example itself" if found.view == "train" else ""
-    said = f"Checked against {count(scored.n)} models trained on other subsets{own}: {score(scored)}"
+    models = f"{count(scored.n)} models trained on other subsets{_within(found, scored.n)}"
+    said = f"Checked against {models}: {score(scored)}"
     if found.foretells:
         return (
             f"{said}; 0 means that the list foretells nothing. The ceiling that seeds leave is unknown: each subset "
@@ -104,6 +157,15 @@ def check(found: Explanation) -> str:
         f"{said}. The interval reaches 0: for this prediction the list of effects foretells nothing that can be "
         f"measured, so it is withheld; the numbers are in the JSON. More members narrow the interval."
     )
+
+
+def _within(found: Explanation, n: int) -> str:
+    """Of a training example: models that saw it are not compared with models that did not."""
+    if found.view != "train":
+        return ""
+    if found.own is None or n == found.own.seen + found.own.unseen:
+        return ", within those that saw it and within those that did not (mean of both)"
+    return f" that {'saw it' if n == found.own.seen else 'did not see it'}"
 
 
 def score(quantity: Quantity) -> str:
@@ -119,8 +181,12 @@ def raised(found: Explanation) -> tuple[str, str]:
 def signed(found: Explanation, share: Share, shares: tuple[Share, ...]) -> str:
     """A part with its sign, to two digits of the largest beside it; values to three."""
     most = max(abs(one.value) for one in shares)
-    text = number(share.value, _decimals(most, 3, 0) if found.kind == "values" else _decimals(most, 2, 2))
+    text = number(share.value, _digits(found, most))
     return f"+{text}" if share.value > 0 else text
+
+
+def _digits(found: Explanation, most: float) -> int:
+    return _decimals(most, 3, 0) if found.kind == "values" else _decimals(most, 2, 2)
 
 
 def spoken(found: Explanation, value: float, finer: int = 0) -> str:

@@ -13,6 +13,8 @@ from byheart.report.explained import (
     effect_words,
     footnotes,
     headline,
+    missed,
+    own_words,
     parts,
     raised,
     signed,
@@ -50,11 +52,16 @@ def _sections(found: Explanation) -> list[dict]:
     up, down = raised(found)
     credit = ((up, found.credit_for), (down, found.credit_against))
     effect = (("hold it up", found.effect_for), ("hold it down", found.effect_against))
+    checks = [part for part in (own_words(found), check(found)) if part]
     made = [
-        {"title": "Credit", "words": credit_words(found), "check": "", "gallery": _gallery(found, "credit", credit)},
-        {"title": "Effect", "words": effect_words(found), "check": check(found), "gallery": None},
-        {"title": "Nearest", "words": NEAREST, "check": "", "gallery": _nearest(found)},
+        {"title": "Credit", "words": credit_words(found), "checks": [], "gallery": None},
+        {"title": "Effect", "words": effect_words(found), "checks": checks, "gallery": None},
+        {"title": "Nearest", "words": NEAREST, "checks": [], "gallery": _nearest(found)},
     ]
+    if found.adds_up:
+        made[0]["gallery"] = _gallery(found, "credit", credit)
+    else:
+        made[0]["checks"] = [missed(found)]
     if found.foretells is not False:  # a list that foretells nothing is no answer, and none is shown
         made[1]["gallery"] = _gallery(found, "effect", effect)
     return made
@@ -63,18 +70,18 @@ def _sections(found: Explanation) -> list[dict]:
 def _gallery(found: Explanation, kind: str, groups: tuple[tuple[str, tuple[Share, ...]], ...]) -> dict | None:
     key = unit(found) or kind
     rows = tuple(
-        _group(label, tuple(_exhibit(found, share, signed(found, share, shares), key) for share in shares[:SIDE]))
+        row
         for label, shares in groups
-        if shares
+        for row in _groups(label, [(one, _exhibit(found, one, signed(found, one, shares), key)) for one in shares])
     )
     return _made(found, kind.capitalize(), key, rows) if rows else None
 
 
 def _nearest(found: Explanation) -> dict | None:
     key = "distance"
-    shown = tuple(_exhibit(found, share, number(share.value, 2), key) for share in found.neighbours[:SIDE])
+    shown = [(share, _exhibit(found, share, number(share.value, 2), key)) for share in found.neighbours]
     label = "by distance" if found.distance == "distance" else f"by distance: {found.distance}"
-    return _made(found, "Nearest", key, (_group(label, shown),)) if shown else None
+    return _made(found, "Nearest", key, _groups(label, shown)) if shown else None
 
 
 def _made(found: Explanation, title: str, key: str, rows: tuple[ExhibitGroup, ...]) -> dict:
@@ -83,12 +90,21 @@ def _made(found: Explanation, title: str, key: str, rows: tuple[ExhibitGroup, ..
     return gallery(Exhibits(title=title, keys=keys, groups=rows), found.exhibits, found.noun)
 
 
+def _groups(label: str, shown: list[tuple[Share, Exhibit]]) -> tuple[ExhibitGroup, ...]:
+    """The first of a list, those whose label we redrew apart and under a ring, as in the report."""
+    ours = tuple(exhibit for share, exhibit in shown[:SIDE] if share.changed)
+    theirs = tuple(exhibit for share, exhibit in shown[:SIDE] if not share.changed)
+    made = (_group(label, theirs), ExhibitGroup(label=f"{label}, label redrawn by us", ring=True, shown=ours))
+    return tuple(group for group in made if group.shown)
+
+
 def _group(label: str, shown: tuple[Exhibit, ...]) -> ExhibitGroup:
     return ExhibitGroup(label=label, shown=shown)
 
 
 def _exhibit(found: Explanation, share: Share, value: str, key: str) -> Exhibit:
     label = f", {'labelled ' if found.kind == 'classes' else ''}{share.label}" if share.label else ""
-    sentence = f"training {found.noun} {share.id}{label}: {value} {key}"
+    redrawn = ", redrawn by us" if share.changed else ""
+    sentence = f"training {found.noun} {share.id}{label}{redrawn}: {value} {key}"
     lines = (share.label, value) if share.label else (value,)
     return Exhibit(id=share.id, view="train", lines=lines, sentence=sentence)

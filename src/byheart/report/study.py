@@ -21,7 +21,8 @@ TAGS = {"held": "passed", "not held": "issue", "withheld": "withheld"}
 RULE = (
     "Held: the whole 95 % interval lies on the expected side. Not held: none of it does. Withheld: the interval holds "
     "the threshold, or there is no number. A difference runs from the low end of the one less the high end of the "
-    "other to the reverse, the widest that any dependence between the two allows: subjects share examples and seeds."
+    "other to the reverse, for subjects share examples and seeds: whatever the dependence, at least 95 % where errors "
+    "are normal, and at least 90 % in general."
 )
 
 
@@ -90,8 +91,9 @@ def _figure(reading: Reading, several: bool) -> str:
 
 
 def _drawn(one: Outcome) -> bool:
+    """Whether it is a trend, all of whose doses were measured: two quantities, or one dose, make no line."""
     measured = [reading for reading in one.readings if reading.quantity and reading.dose is not None]
-    return len(measured) >= 2 and len(measured) == len(one.readings)
+    return one.trend and len(measured) == len(one.readings)
 
 
 def _trend(found: Studied, one: Outcome) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from byheart.tasks.holdout import array_digests, held_out
 from byheart.tasks.labels import Kind, Labels, read_labels, read_more_labels
 from byheart.tasks.pictures import is_picture
 
+BYTE = 255  # the largest byte, by which pictures of bytes are divided
 WIDEST_ROW = 12  # a row of more numbers says nothing to a reader; it decides nothing else
 
 
@@ -123,7 +124,7 @@ class Arrays(Task):
 
     def _features(self, x: np.ndarray, what: str, show: str | None) -> np.ndarray:
         numbers = read_features(x, self.missing, what)
-        return numbers / np.float32(255) if show and x.dtype == np.uint8 else numbers
+        return numbers / np.float32(BYTE) if show and x.dtype == np.uint8 else numbers
 
     def _given_test(self, x: np.ndarray, labels: Labels, show: str | None) -> tuple[Examples, Examples, str]:
         raw_x, raw_y = self._given["x_test"], self._given["y_test"]
@@ -161,6 +162,7 @@ class Arrays(Task):
             "sha256": hashlib.sha256(digest.encode()).hexdigest(),
             "n": len(train),
             "n_test": len(test),
+            **({"divided_by": BYTE} if scaled else {}),  # an example given later is scaled so too
             "labels": labels.how,
             "holdout": how,
             "overlap": shared,

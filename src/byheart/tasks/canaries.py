@@ -57,7 +57,7 @@ class Canaries(Task):
     version = 2
     usual_members = 16
     task: InstanceOf[Task] = Field(default_factory=lambda: find("task", "text")(n=1600, n_test=200))
-    repeats: tuple[Annotated[int, Field(ge=1, le=1024)], ...] = (1, 2, 4, 8, 16, 32, 64)
+    repeats: Annotated[tuple[Annotated[int, Field(ge=1, le=1024)], ...], Field(min_length=1)] = (1, 2, 4, 8, 16, 32, 64)
     each: Annotated[int, Field(ge=1, le=1000)] = 8
     held_out: Annotated[int, Field(ge=2, le=10_000)] = 64
     references: Annotated[int, Field(ge=20, le=100_000)] = 1023
@@ -79,7 +79,8 @@ class Canaries(Task):
         """The data of the task within, with secrets planted from the stream `canaries` of `seed`.
 
         Raises:
-            InputRefused: the task within is not of tokens, its passages are too short, or the secrets too few.
+            InputRefused: the task within is not of tokens that are one sign each, its passages are too short, or there
+                are too few possible names or secrets.
         """
         data = self.task.draw(seed)
         if data.output.kind != "tokens":
@@ -87,6 +88,12 @@ class Canaries(Task):
                 expected="a text to plant secrets in",
                 came=f"{self.task.name} ({data.about.get('title', 'untitled')}), which gives {data.output.kind}",
                 do="Plant noise in its labels instead (--flip).",
+            )
+        if any(len(sign) != 1 for sign in data.output.classes):
+            raise InputRefused(
+                expected="a text whose tokens are one sign each, to write secrets with",
+                came=f"{self.task.name}, with tokens like {max(data.output.classes, key=len)!r}",
+                do="Plant them in a text (task=text).",
             )
         planted = len(self.repeats) * self.each
         total = planted + self.held_out + self.references
@@ -143,20 +150,22 @@ class Canaries(Task):
                 came=f"{window}",
                 do="Use a longer window.",
             )
-        bits = self.length * float(np.log2(len(letters)))
-        if bits < np.log2(4.0 * total):
-            raise InputRefused(
-                expected=f"at least {4 * total:,} possible secrets for {total:,} of them",
-                came=f"{len(letters)} letters, {self.length} in a secret",
-                do="Use a longer secret (length).",
-            )
+        for what, length, setting in (("secret", self.length, "length"), ("name", self.name_length, "name_length")):
+            # names too: the name is the context that has one right answer
+            if length * np.log2(len(letters)) < np.log2(4.0 * total):
+                raise InputRefused(
+                    expected=f"at least {4 * total:,} possible {what}s for {total:,} of them",
+                    came=f"{len(letters)} letters, {length} in a {what}",
+                    do=f"Use a longer {what} ({setting}).",
+                )
         source = stream(0, "canary", len(letters), self.name_length, self.length)
         drawn = letters[source.integers(0, len(letters), size=(2 * total, self.name_length + self.length))]
         # twice as many as needed, so that secrets that happen to be equal can be left out
         different = np.unique(drawn[:, self.name_length :], axis=0, return_index=True)[1]
         drawn = drawn[np.sort(different)[:total]]
         x = np.zeros((total, window), dtype=data.train.x.dtype)
-        opening, middle = (np.tile(part, (total, 1)) for part in said)
+        # a text may have no letter of these words at all; then a name is all the context there is
+        opening, middle = (np.tile(np.array(part, dtype=np.int64), (total, 1)) for part in said)
         row = np.concatenate([opening, drawn[:, : self.name_length], middle, drawn[:, self.name_length :]], axis=1)
         x[:, : row.shape[1]] = row
         y = np.where(np.arange(window) < row.shape[1], x.astype(np.int64), -1)

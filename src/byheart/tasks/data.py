@@ -154,6 +154,13 @@ class Data:
             _COPIES[compared] = copies(self.train.x, *self.laid_out())
         return _COPIES[compared]
 
+    @cached_property
+    def new_copies(self) -> np.ndarray:
+        """(q,) equal for exact copies among the examples of the view `test`; near ones are not looked for."""
+        from byheart.maths.duplicates import exact_groups
+
+        return exact_groups(self.views["test"].x)
+
     def _compared(self) -> str:
         """Digest of all that `copies` depends on."""
         x, output = np.ascontiguousarray(self.train.x), self.output

@@ -100,7 +100,7 @@ def _by_pillow(content: bytes, path: Path, what: str) -> np.ndarray:
         from PIL import Image, UnidentifiedImageError
     except ImportError:
         raise InputRefused(
-            expected="a PNG of 8 bits, not interlaced", came=what,
+            expected="a PNG of 8 bits, not interlaced, without a transparent colour", came=what,
             do='Save it as one, or install Pillow: pip install "byheart[images]".',
         ) from None  # fmt: skip
     try:
@@ -152,23 +152,29 @@ def _laid_out(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 def _unlike(values: np.ndarray, data: Data) -> tuple[str, ...]:
     """What is said of a picture (0 to 1) whose brightness or background hardly any training picture has."""
-    known = np.stack([picture(x) for x in data.train.x]).astype(np.float64)
-    known = known / (1.0 if known.max() <= 1 else 255.0)
-    nouns, n = data.output.noun[1], len(known)
-    bright, borders = _border(values) > BRIGHT, np.array([_border(one) for one in known]) > BRIGHT
+    nouns, n = data.output.noun[1], len(data.train)
+    borders, means = _known(data)
+    bright, borders = _border(values) > BRIGHT, borders > BRIGHT
     alike = float((borders == bright).mean())
     if alike < FEW:
         return (
             f"Its border is {'bright' if bright else 'dark'}; that of {100 * (1 - alike):.0f} % of the {n:,} training "
             f"{nouns} is {'dark' if bright else 'bright'}. Is the background inverted?",
         )
-    means = known.reshape(n, -1).mean(1)
     if not means.min() <= values.mean() <= means.max():
         return (
             f"Its mean brightness, {values.mean():.2f} of white, is outside that of all {n:,} training {nouns}, "
             f"{means.min():.2f} to {means.max():.2f}.",
         )
     return ()
+
+
+def _known(data: Data) -> tuple[np.ndarray, np.ndarray]:
+    """Brightness (n,) of the border and of the whole of each training picture, one at a time: they may be many."""
+    top = 1.0 if float(data.train.x.max()) <= 1 else 255.0
+    each = (picture(x).astype(np.float64) / top for x in data.train.x)
+    found = np.array([(_border(one), one.mean()) for one in each])
+    return found[:, 0], found[:, 1]
 
 
 def _border(values: np.ndarray) -> float:

@@ -34,7 +34,7 @@ def read_png(content: bytes) -> np.ndarray:
 
     Raises:
         Damaged: not a whole PNG.
-        Unusual: another depth, interlaced, or more than 16 million pixels.
+        Unusual: another depth, interlaced, a colour that stands for transparent, or more than 16 million pixels.
 
     Cost: one pass; rows under the filters 3 and 4 go pixel by pixel, about a second a million of them.
 
@@ -50,11 +50,13 @@ def read_png(content: bytes) -> np.ndarray:
     chunks = _chunks(content)
     if len(chunks.get(b"IHDR", b"")) != 13 or b"IDAT" not in chunks:
         raise Damaged("no header or no pixels")
-    wide, high, depth, kind, _, _, interlaced = struct.unpack(">IIBBBBB", chunks[b"IHDR"])
-    if kind not in CHANNELS or not wide or not high:
+    wide, high, depth, kind, packed, way, interlaced = struct.unpack(">IIBBBBB", chunks[b"IHDR"])
+    if kind not in CHANNELS or packed or way or not wide or not high:
         raise Damaged("a header that means nothing")
     if depth != 8 or interlaced or wide * high > MOST_PIXELS:
         raise Unusual(f"{wide} x {high} pixels of {depth} bits{', interlaced' if interlaced else ''}")
+    if b"tRNS" in chunks and kind != 3:
+        raise Unusual("one colour that stands for transparent")
     size = CHANNELS[kind]
     pixels = _unfiltered(_inflated(chunks[b"IDAT"], high * (wide * size + 1)), high, wide, size)
     return _looked_up(pixels[..., 0], chunks) if kind == 3 else pixels

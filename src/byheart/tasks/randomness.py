@@ -13,6 +13,8 @@ from byheart.tasks.data import Data, Examples, Output, Truth
 
 ROOM = 1 << 20  # ids of one seed: training sequences in the lower half, test sequences in the upper
 OURS = "drawn uniformly by us"
+MOST = 1 << 26  # tokens of all sequences: half a gigabyte of targets
+SHOWN = 64  # tokens of a sequence that a reader is shown
 
 
 class Randomness(Task):
@@ -33,7 +35,7 @@ class Randomness(Task):
         (50, 80)
 
     Raises:
-        UsageError: so few possible sequences that two could be equal by chance.
+        UsageError: so few possible sequences that two could be equal by chance, or more than 2^26 tokens in all.
 
     Reference: Morris et al. 2025, How much do language models memorize?, section 3.
     """
@@ -50,6 +52,13 @@ class Randomness(Task):
         needed = 2 * np.log2(self.n + self.n_test) + 20  # two equal ones in less than one of a million draws
         if self.length * np.log2(self.v) < needed:
             raise ValueError(f"length * log2(v) must be at least {needed:.0f} bits for so many different sequences")
+        return self
+
+    @model_validator(mode="after")
+    def _fits_in_memory(self) -> Self:
+        tokens = (self.n + self.n_test) * self.length
+        if tokens > MOST:
+            raise ValueError(f"(n + n_test) * length must be at most {MOST:,} tokens, to fit in memory, got {tokens:,}")
         return self
 
     def draw(self, seed: int) -> Data:
@@ -79,6 +88,7 @@ class Randomness(Task):
 
     def _sequences(self, seed: int, name: str, n: int, first: int) -> Examples:
         x = stream(seed, "randomness", name, self.v, self.length).integers(0, self.v, size=(n, self.length))
-        shown = np.array([" ".join(map(str, row)) for row in x])
+        cut = " \u2026" if self.length > SHOWN else ""
+        shown = np.array([" ".join(map(str, row)) + cut for row in x[:, :SHOWN]])
         ids = np.arange(first, first + n, dtype=np.int64)
         return Examples(ids, x.astype(np.uint8), x.astype(np.int64), {"shown": shown})

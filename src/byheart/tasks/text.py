@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from byheart.errors import InputRefused
 from byheart.seeds import stream
@@ -17,14 +17,15 @@ from byheart.tasks.data import Data, Examples, Output, Truth
 CHUNK = 16  # neighbouring passages that stay together when the test is held out
 HELD_OUT = 0.2
 FEWEST = 60  # passages below which nothing can be measured
+TESTED = 10  # test passages below which nothing is said of new text
 
 
 class Text(Task):
     """What comes next? Passages of `window` bytes of a text; without a path, the Python manual of this interpreter.
 
     Args:
-        path: the file; empty for the embedded text. `Text.of(path)` fills in the hash.
-        sha256: of the content, so that a changed file (or another Python) is another task.
+        path: the file; empty for the embedded text.
+        sha256: of the content, so that a changed file (or another Python) is another task; read where it is not given.
         window: bytes of a passage.
         n: training passages at most.
         n_test: test passages at most.
@@ -35,7 +36,7 @@ class Text(Task):
     the text, in passages. Tokens are the different bytes of the whole text in order.
 
     Raises:
-        InputRefused: the file is missing, changed or too short.
+        InputRefused: the file is missing, changed, too short, or so much a copy of itself that nothing is left to test.
 
     Example:
         >>> data = Text(n=200).draw(0)
@@ -48,16 +49,24 @@ class Text(Task):
     name = "text"
     usual_members = 24  # a member takes seconds
     path: str = ""
-    sha256: str = Field(default_factory=lambda: hashlib.sha256(embedded()).hexdigest())
+    sha256: str = ""
     window: int = Field(default=64, ge=8, le=1024)
     n: int = Field(default=1000, ge=20)
     n_test: int = Field(default=250, ge=10)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _digested(cls, fields: Any) -> Any:
+        """A path alone is a task too (a claim file gives no digest): it is the text that stands there now."""
+        if not isinstance(fields, dict) or fields.get("sha256"):
+            return fields
+        path = fields.get("path", "")
+        return {**fields, "sha256": hashlib.sha256(_read(path)).hexdigest()} if isinstance(path, str) else fields
+
     @classmethod
     def of(cls, path: str | Path, **options: Any) -> Self:
         """The task of a text file; what cannot be measured is refused now."""
-        digest = hashlib.sha256(_content(Path(path))).hexdigest()
-        task = cls(path=str(path), sha256=digest, **options)
+        task = cls(path=str(path), **options)
         task.draw(0)
         return task
 
@@ -65,9 +74,10 @@ class Text(Task):
         """The passages in the split of `seed`.
 
         Raises:
-            InputRefused: the text has changed since the task was made, or is too short.
+            InputRefused: the text has changed since the task was made, is too short, or repeats itself: fewer than 10
+                test passages are not in training.
         """
-        content = _content(Path(self.path)) if self.path else embedded()
+        content = _read(self.path)
         name = Path(self.path).name if self.path else "the embedded text"
         if hashlib.sha256(content).hexdigest() != self.sha256:
             raise InputRefused(
@@ -85,6 +95,7 @@ class Text(Task):
         train, test = self._split(passages, seed)
         same = set(map(bytes, x[train]))
         overlap = np.array([bytes(row) in same for row in x[test]])
+        self._refuse_repeated(name, int(overlap.sum()), len(test))
         test = test[~overlap]
         views = {"train": _examples(content, x, train), "test": _examples(content, x, test)}
         return Data(
@@ -100,6 +111,14 @@ class Text(Task):
             truth=Truth(),
             about=self._about(passages, len(train), len(test), int(overlap.sum())),
         )
+
+    def _refuse_repeated(self, name: str, copies: int, drawn: int) -> None:
+        if drawn - copies < TESTED:
+            raise InputRefused(
+                expected=f"at least {TESTED} test passages that do not stand in training",
+                came=f"{drawn - copies}: {copies} of {drawn} in {name} equal a training passage and were left out",
+                do="Give a text that repeats itself less, or a longer window.",
+            )
 
     def _split(self, passages: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Positions of training and test passages, whole chunks on either side, in the order of the text."""
@@ -162,6 +181,10 @@ def _examples(content: bytes, x: np.ndarray, rows: np.ndarray) -> Examples:
     texts = [shown(content[row * window : (row + 1) * window]) for row in rows]
     tokens = x[rows]
     return Examples(rows.astype(np.int64), tokens, tokens.astype(np.int64), {"shown": np.array(texts)})
+
+
+def _read(path: str) -> bytes:
+    return _content(Path(path)) if path else embedded()
 
 
 def _content(path: Path) -> bytes:

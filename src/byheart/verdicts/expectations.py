@@ -2,16 +2,18 @@
 
 Above t: held where the whole interval lies above t, not held where none of it does, withheld where it holds t.
 Near t: held where the whole interval lies within the margin, not held where none of it does. Two quantities: the
-interval of a - b is [low a - high b, high a - low b], the widest that any dependence between the two allows (the
-examples, subsets and seeds of two subjects are mostly the same), so it is held only where the two intervals do not
-meet. A trend is held where every step is, not held where one step is not. No interval, no number: withheld.
+interval of a - b is [low a - high b, high a - low b], for the examples, subsets and seeds of two subjects are mostly
+the same; whatever that dependence it covers at least 95 % where errors are normal and 90 % in general (both must hold
+for it to hold). So it is held only where the two intervals do not meet. A trend is held where every step is, not held
+where one step is not; it levels off where the last step is level and no dose lies wholly below an earlier one. No
+interval, no number: withheld.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 from byheart.records.claim import NULL, Claim, Expectation, probe_of
 from byheart.records.figures import amount
@@ -21,8 +23,8 @@ from byheart.records.studied import Outcome, Reading, Result
 
 Interval = tuple[float, float]
 WIDEST = (
-    "interval: low end of the one less high end of the other and the reverse, the widest that any dependence allows; "
-    "null: 0"
+    "interval: low end of the one less high end of the other and the reverse; whatever the dependence at least 95 % "
+    "where errors are normal, 90 % in general; null: 0"
 )
 _IN_POINTS = {"share", "accuracy"}
 
@@ -63,7 +65,7 @@ def near(interval: Interval, target: float, within: float) -> Result:
 
 
 def difference(a: Quantity, b: Quantity) -> Quantity:
-    """a - b with the widest interval that any dependence between them allows.
+    """a - b; whatever the dependence its interval covers at least 95 % for normal errors, 90 % in general.
 
     Example:
         >>> made = Quantity(value=0.6, unit="correlation", interval=(0.5, 0.7), null=0, n=9, how="x")
@@ -94,10 +96,11 @@ def judge(claim: Claim, expected: Expectation, findings: Mapping[str, Mapping[st
     if why:
         return Outcome(says=expected.says, outcome="withheld", rule=rule, readings=readings, reason=why)
     outcome, differences = _compared(claim, expected, found)
+    slope = expected.trend == "levels off" and _fall(found) is None
     reason = "the interval allows both" if outcome == "withheld" else ""
     return Outcome(
         says=expected.says, outcome=outcome, rule=rule, readings=readings, differences=differences, reason=reason,
-        judged="slope" if expected.trend == "levels off" else "difference",
+        judged="slope" if slope else "difference", trend=bool(expected.trend),
     )  # fmt: skip
 
 
@@ -153,15 +156,29 @@ def _number(given: float | str | None, quantity: Quantity) -> float:
 
 
 def _trend(claim: Claim, expected: Expectation, found: list[Quantity]) -> tuple[Result, tuple[Quantity, ...]]:
-    steps = tuple(difference(later, earlier) for earlier, later in pairwise(found))
     if expected.trend == "levels off":
-        doses = [claim.subject[name].dose or 0.0 for name in expected.over]
-        last = _slope(steps[-1], doses[-1] - doses[-2])
-        return near(_ends(last), 0.0, expected.within or 0.0), (last,)
+        return _levels_off(claim, expected, found)
+    steps = tuple(difference(later, earlier) for earlier, later in pairwise(found))
     rule = above if expected.trend == "grows" else below
     results = [rule(_ends(step), 0.0) for step in steps]
     worst: tuple[Result, ...] = ("not held", "withheld", "held")
     return next(word for word in worst if word in results), steps
+
+
+def _levels_off(claim: Claim, expected: Expectation, found: list[Quantity]) -> tuple[Result, tuple[Quantity, ...]]:
+    """Level at the last step, and nowhere below what it was: what has peaked and falls is no plateau."""
+    if (fall := _fall(found)) is not None:
+        return "not held", (fall,)
+    doses = [claim.subject[name].dose or 0.0 for name in expected.over]
+    last = _slope(difference(found[-1], found[-2]), doses[-1] - doses[-2])
+    return near(_ends(last), 0.0, expected.within or 0.0), (last,)
+
+
+def _fall(found: list[Quantity]) -> Quantity | None:
+    """The clearest fall from one dose to any later one: it may be spread over steps none of which shows it."""
+    gaps = [difference(later, earlier) for earlier, later in combinations(found, 2)]
+    clearest = min(gaps, key=lambda gap: _ends(gap)[1])
+    return clearest if _ends(clearest)[1] < 0 else None
 
 
 def _slope(step: Quantity, dose: float) -> Quantity:
@@ -185,7 +202,10 @@ def _rule(expected: Expectation, readings: tuple[Reading, ...]) -> str:
         return amount(float(given or 0.0), found.unit) if found else f"{given:g}"
 
     if expected.trend == "levels off":
-        return f"{name} moves by less than {expected.within:g} for each further unit of dose at the last step"
+        return (
+            f"{name} moves by less than {expected.within:g} for each further unit of dose at the last step, and lies "
+            "nowhere below what it was at an earlier dose"
+        )
     if expected.trend:
         return f"{name} {expected.trend} at every step of {len(expected.over)} doses"
     if expected.near is not None:

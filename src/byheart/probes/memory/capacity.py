@@ -36,6 +36,7 @@ class Capacity(Probe):
     """
 
     name: ClassVar[str] = "memory/capacity"
+    version: ClassVar[int] = 2
     question: ClassVar[str] = "How many bits of random sequences does the model hold, and how many a parameter?"
     reference: ClassVar[str] = "Morris et al. 2025, How much do language models memorize?, arXiv 2505.24832, section 3"
 
@@ -83,10 +84,10 @@ class Capacity(Probe):
 
     def _body(self, quantities: dict[str, Quantity], n: int, reference: float, p: int) -> tuple[str, ...]:
         each = quantities["bits_held_a_parameter"]
-        low, high = each.interval or (each.value, each.value)
+        ends = f" [{number(each.interval[0], 2)}, {number(each.interval[1], 2)}]" if each.interval else ""
         most = 1 - float(np.log2(n)) / reference
         return (
-            f"{number(each.value, 2)} [{number(low, 2)}, {number(high, 2)}] bits for each of {count(p)} parameters; "
+            f"{number(each.value, 2)}{ends} bits for each of {count(p)} parameters; "
             f"Morris et al. find {PUBLISHED} where memory is full, in models of 100,000 parameters and more, trained "
             "for 10^6 steps.",
             f"At most {percent(most)} can be held: which of {count(n)} sequences comes is not in the model.",
@@ -133,7 +134,7 @@ def over_models(values: np.ndarray) -> Mean:
         Mean(value=10.0, low=10.0, high=10.0)
     """
     m = len(values)
-    half = float(student.ppf(0.975, m - 1) * values.std(ddof=1) / np.sqrt(m)) if m > 1 else 0.0
+    half = float(student.ppf(0.975, m - 1) * values.std(ddof=1) / np.sqrt(m)) if np.ptp(values) > 0 else 0.0
     mean = float(values.mean())
     return Mean(mean, max(0.0, mean - half), mean + half)
 
@@ -156,14 +157,17 @@ def _held(run: Run, view: str, reference: float) -> np.ndarray:
 
 def _quantities(held: np.ndarray, unseen: np.ndarray, n: int, offered: float, p: int) -> dict[str, Quantity]:
     mean, null, models_ = over_models(held), float(unseen.mean()), len(held)
-    over = f"mean over {models_} models; interval: Student over them"
+    # models that agree to the last bit (all hold nothing, or everything) show no spread: no certainty either
+    certain = mean.low < mean.high
+    why = "interval: Student over them" if certain else "no interval: they do not differ"
+    over = f"mean over {models_} models; {why}"
     units: dict[str, tuple[Unit, float]] = {"bits_held": ("bits", 1.0), "share_held": ("share", offered)}
     if p:
         units["bits_held_a_parameter"] = ("bits/parameter", float(p))
     made = {}
     for name, (unit, by) in units.items():
         high = min(1.0, mean.high / by) if unit == "share" else mean.high / by
-        interval = (mean.low / by, max(high, mean.value / by))
+        interval = (mean.low / by, max(high, mean.value / by)) if certain else None
         made[name] = Quantity(
             value=mean.value / by, unit=unit, interval=interval, null=null / by, n=n,
             how=f"bits saved on the training sequences{'' if by == 1 else f' over {number(by)}'}, {over}; null: as "

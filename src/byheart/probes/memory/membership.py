@@ -9,6 +9,7 @@ import numpy as np
 from byheart.maths.detection import Point, Points, detection_curve, example_risk, operating_points
 from byheart.maths.membership import likelihood_ratio
 from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.probes.copies import few
 from byheart.records.chart import Axis, Chart, Line, Mark, Table
 from byheart.records.figures import count, number, percent, with_article
 from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding, NotApplicable, Pole
@@ -39,7 +40,7 @@ class Membership(Probe):
     """
 
     name: ClassVar[str] = "memory/membership"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     question: ClassVar[str] = "Can somebody who holds the model tell who was in the training set?"
     reference: ClassVar[str] = (
         "Carlini et al. 2022, Membership inference attacks from first principles, algorithm 1; Bayesian variance: "
@@ -54,7 +55,7 @@ class Membership(Probe):
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """The attack with and without models that saw the example, its baseline, and the risk of every example."""
         run = bank[bank.subject.bank()]
-        if lacking := self.one_sided(bank, run.members.mask):
+        if lacking := self.one_sided(bank, run.members.mask) or few(self, bank):
             return lacking, {}
         # by id, so that the draws of the bootstrap do not depend on the order of the examples
         by_id = np.argsort(bank.data.train.ids, kind="stable")

@@ -14,6 +14,7 @@ from byheart.maths.sides import side_means
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.complexity.bits.budget import Budgets, measured_budget
 from byheart.probes.complexity.bits.standing import balance_of, budget_chart, shares
+from byheart.probes.copies import uncalibrated
 from byheart.records.figures import bits, count, number, percent
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity
@@ -40,8 +41,9 @@ class Bits(Probe):
 
     Cost: no training of its own; about 3 CPU seconds at 64 members and 5,000 examples, a quarter of that for each
     checkpoint of the trail (first 16 members). Fails when: near-duplicates stand in for one another, or the two
-    halves of the calibration are tiny. Reference: Morris et al. 2025, How much do language models memorize?, section
-    2, with left-out members as the reference model; Grünwald 2007, The minimum description length principle.
+    halves of the calibration are tiny; it does not apply where copies leave no two halves (`maths.pools.lacking`).
+    Reference: Morris et al. 2025, How much do language models memorize?, section 2, with left-out members as the
+    reference model; Grünwald 2007, The minimum description length principle.
 
     Example:
         >>> Bits().chapter
@@ -49,7 +51,7 @@ class Bits(Probe):
     """
 
     name: ClassVar[str] = "complexity/bits"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     question: ClassVar[str] = "How many of the label bits are understood, memorised, left?"
     reference: ClassVar[str] = (
         "Morris et al. 2025, How much do language models memorize?, section 2, with left-out members in the place "
@@ -66,7 +68,7 @@ class Bits(Probe):
         """The budget of the recipe, its trail, its poles, and the one model beside it."""
         subject = bank.subject
         run = bank[subject.bank()]
-        if lacking := self.one_sided(bank, run.members.mask):
+        if lacking := self.one_sided(bank, run.members.mask) or uncalibrated(self, bank):
             return lacking, {}
         lengths = lengths_of(bank, run, run.members.mask)
         code = BankCode(lengths.reference_bits, *side_means(lengths.member_bits, run.members.mask))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from byheart.maths.clusters import quantile, worth
 from byheart.maths.codes import BankCode
 from byheart.maths.intervals import budget_share_intervals
 from byheart.maths.statistics import bootstrap
@@ -94,7 +95,8 @@ def measured_budget(
     reference = code.reference_bits
     whole = float(reference.sum())
     resampled = bootstrap(reference, groups=bank.duplicates, rng=rng)
-    spread = float(resampled.sums[:, 0].std(ddof=1))
+    spread = float(resampled.sums[:, 0].std(ddof=1)) * resampled.stretch
+    wide = quantile(worth(bank.duplicates), len(reference))
     estimates = budget_share_intervals(reference, member_bits, mask, bank.duplicates)
     parts = []
     for estimate in estimates:
@@ -102,7 +104,7 @@ def measured_budget(
         error = float(np.hypot(estimate.standard_error * whole, estimate.value * spread))
         value = estimate.value * whole
         parts.append(
-            Part(value, (value - 1.96 * error, value + 1.96 * error), estimate.value, (estimate.low, estimate.high))
+            Part(value, (value - wide * error, value + wide * error), estimate.value, (estimate.low, estimate.high))
         )
     own = Part(whole, (whole - 1.96 * spread, whole + 1.96 * spread), 1.0, (1.0, 1.0))
     return Budgets(own, *parts, n=len(reference))

@@ -153,7 +153,8 @@ def _accuracy_move(bank: Bank, run: Run, best: int, last: int, rng: np.random.Ge
         return None
     places = {epoch: c for c, epoch in enumerate(run.checkpoints)}
     change = test.correct[places[best]].mean(0) - test.correct[places[last]].astype(float).mean(0)
-    return Share(value=float(change.mean()), interval=tuple(bootstrap(change, rng=rng).mean(0)))
+    drawn = bootstrap(change, groups=bank.data.new_copies, rng=rng)
+    return Share(value=float(change.mean()), interval=tuple(drawn.mean(0))) if drawn.known else None
 
 
 def _sentence(trail: list[Waypoint], budget: Budgets) -> str:

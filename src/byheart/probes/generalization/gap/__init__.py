@@ -7,7 +7,8 @@ from typing import ClassVar
 import numpy as np
 
 from byheart.learners.run import Run
-from byheart.maths.resampling import around
+from byheart.maths.clusters import TOO_FEW, worth
+from byheart.maths.resampling import around, percentiles
 from byheart.maths.sides import side_means
 from byheart.maths.statistics import Interval, bootstrap, r2, wilson
 from byheart.probes.base import Bank, Need, Probe, Subject
@@ -36,7 +37,7 @@ class Gap(Probe):
     """
 
     name: ClassVar[str] = "generalization/gap"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     question: ClassVar[str] = "How much worse is it on examples it has not seen?"
     reference: ClassVar[str] = (
         "Zhang et al. 2017, Understanding deep learning requires rethinking generalization, section 2; subset form: "
@@ -99,23 +100,25 @@ class Gap(Probe):
             outcomes = bank[need].views.get(view)
             if outcomes is None:
                 continue
-            y = bank.data.views[view].y
+            y, copies = bank.data.views[view].y, bank.duplicates if view == "train" else bank.data.new_copies
             if outcomes.correct is not None:
                 right = outcomes.correct[-1, 0]
-                value, interval = float(right.mean()), wilson(int(right.sum()), len(right))
+                value, draws = float(right.mean()), worth(copies)
+                interval = wilson(right.sum() / len(right) * draws, draws)
             else:
                 value = r2(y, outcomes.logits[0, :, 0])
-                interval = _r2_interval(outcomes.loss_nats[-1, 0], y, sides.rng)
+                interval = _r2_interval(outcomes.loss_nats[-1, 0], y, copies, sides.rng)
             found[f"one_model_{name}_{sides.unit}"] = Quantity(
                 value=value,
                 unit=sides.unit,
-                interval=tuple(interval),
+                interval=interval and tuple(interval),
                 null=sides.chance,
                 n=len(y),
                 better="high",
                 speaks_of="run",
                 how=f"the one model trained on everything, on the {name} view; interval over examples "
-                f"alone, not over another training; null: {sides.chance_words}",
+                f"(copies together) alone, not over another training; null: {sides.chance_words}"
+                + ("" if interval else f"; {TOO_FEW}"),
             )
         return found  # fmt: skip
 
@@ -142,38 +145,46 @@ class Gap(Probe):
         best = int(means.argmin())
         resampled = bootstrap(held.T, groups=bank.duplicates, rng=self.rng(bank, "course"))
         arg = np.array(run.checkpoints)[resampled.sums.argmin(1)]
+        measured = float(means[-1] - means[best])
         unit = "squared error" if bank.data.output.kind == "values" else "nats"
         rise = resampled.sums[:, -1] / resampled.counts - resampled.sums[:, best] / resampled.counts
-        low, high = np.quantile(rise, [0.025, 0.975])
+        rise = measured + resampled.stretch * (rise - measured)
+        last, at = tuple(resampled.mean(len(means) - 1)), tuple(around(float(run.checkpoints[best]), arg))
+        rises = tuple(percentiles(rise, 0.95))
+        if not resampled.known:
+            last = at = rises = None
         n = held.shape[1]
+        which = "bootstrap over examples (copies together)" if resampled.known else TOO_FEW
         found = {
             "held_out_loss": Quantity(
-                value=float(means[-1]), unit=unit, interval=tuple(resampled.mean(len(means) - 1)), null=float(means[0]),
-                n=n, better="low", how="mean held-out loss at the end, as the models say it; interval: bootstrap "
-                "over examples; null: the same before training",
+                value=float(means[-1]), unit=unit, interval=last, null=float(means[0]),
+                n=n, better="low", how="mean held-out loss at the end, as the models say it; interval: "
+                f"{which}; null: the same before training",
             ),
             "best_epoch": Quantity(
                 value=float(run.checkpoints[best]), unit="epochs",
-                interval=tuple(around(float(run.checkpoints[best]), arg)), null=float(run.checkpoints[-1]), n=n,
-                how="checkpoint of the smallest held-out loss; interval: bootstrap over examples; null: the last epoch",
+                interval=at, null=float(run.checkpoints[-1]), n=n,
+                how=f"checkpoint of the smallest held-out loss; interval: {which}; null: the last epoch",
             ),
             "held_out_loss_rise": Quantity(
-                value=float(means[-1] - means[best]), unit=unit, interval=(float(low), float(high)), null=0.0, n=n,
+                value=measured, unit=unit, interval=rises, null=0.0, n=n,
                 better="low", how="held-out loss at the end less its smallest over the checkpoints; interval: "
-                "bootstrap over examples at that checkpoint; null: 0",
+                f"{which}, at that checkpoint; null: 0",
             ),
         }  # fmt: skip
         test = run.views.get("test")
         if test is not None and bank.data.output.kind == "classes":
             there = test.correct[best].astype(float).mean(0)
+            new = bootstrap(there, groups=bank.data.new_copies, rng=self.rng(bank, "best epoch"))
             found["best_epoch_test_accuracy"] = Quantity(
                 value=float(there.mean()),
                 unit="accuracy",
-                interval=tuple(bootstrap(there, rng=self.rng(bank, "best epoch")).mean(0)),
+                interval=tuple(new.mean(0)) if new.known else None,
                 null=bank.data.most_frequent,
                 n=len(there),
                 better="high",
-                how="members' accuracy on the test view at that checkpoint; a schedule made to end there would differ",
+                how="members' accuracy on the test view at that checkpoint; a schedule made to end there would differ"
+                + ("" if new.known else f"; {TOO_FEW}"),
             )
         return found  # fmt: skip
 
@@ -211,6 +222,7 @@ class Gap(Probe):
         )
 
 
-def _r2_interval(squared: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> Interval:
-    low, high = bootstrap(squared.astype(np.float64) / float(y.var()), rng=rng).mean(0)
-    return Interval(1 - high, 1 - low)
+def _r2_interval(squared: np.ndarray, y: np.ndarray, copies: np.ndarray, rng: np.random.Generator) -> Interval | None:
+    drawn = bootstrap(squared.astype(np.float64) / float(y.var()), groups=copies, rng=rng)
+    low, high = drawn.mean(0)
+    return Interval(1 - high, 1 - low) if drawn.known else None

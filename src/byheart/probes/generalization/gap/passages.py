@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from byheart.maths.intervals import Estimate, budget_share_intervals, new_examples_interval
+from byheart.maths.clusters import TOO_FEW, Estimate, error_of_mean
+from byheart.maths.intervals import budget_share_intervals, new_examples_interval
 from byheart.maths.sides import side_means
 from byheart.records.chart import Axis, Chart, Line, Rule, Table
 from byheart.records.figures import count, interval_text, number, value_text
@@ -68,9 +69,10 @@ def _sides(bank: Bank, run: Run, blind: float) -> dict[str, Quantity]:
     held = parts.understood
 
     def of(estimate: Estimate, how: str, **more) -> Quantity:
-        interval = (estimate.low, estimate.high)
+        interval = estimate.interval
+        how = f"{how}; {WHERE}" if interval else f"{how}; {TOO_FEW}"
         fields = {"unit": "bits", "null": blind, "n": n, "better": "low", "speaks_of": "recipe", **more}
-        return Quantity(value=estimate.value, interval=interval, how=f"{how}; {WHERE}", **fields)
+        return Quantity(value=estimate.value, interval=interval, how=how, **fields)
 
     quantities = {
         "train_bits_a_token": of(parts.left, f"members that saw the passage, bits a token; {null}"),
@@ -82,7 +84,7 @@ def _sides(bank: Bank, run: Run, blind: float) -> dict[str, Quantity]:
     }
     if "test" in run.views:
         new = _bits(bank, "test", run)[-1]
-        estimate = new_examples_interval(new, n, int((~mask[0]).sum()))
+        estimate = new_examples_interval(new, n, int((~mask[0]).sum()), bank.data.new_copies)
         quantities["test_bits_a_token"] = of(estimate, f"mean over members on new passages; {null}", n=new.shape[1])
     return quantities
 
@@ -121,15 +123,16 @@ def _chart(bank: Bank, run, bits: np.ndarray, blind: float, gap: Quantity) -> Ch
     lines = []
     for label, values in series.items():
         means = np.array([one.mean() for one in values])
-        half = np.array([1.96 * one.std(ddof=1) / np.sqrt(len(one)) for one in values])
+        copies = bank.duplicates if label in roles else bank.data.new_copies
+        half = np.array([error_of_mean(one, copies) for one in values])
         lines.append(
             Line(
                 label=f"{label} {number(means[-1], 2)}",
                 role=roles.get(label, "muted"),
                 x=tuple(float(points[c]) for c in drawn),
                 y=tuple(float(means[c]) for c in drawn),
-                low=tuple(float(means[c] - half[c]) for c in drawn),
-                high=tuple(float(means[c] + half[c]) for c in drawn),
+                low=tuple(float(means[c] - half[c]) for c in drawn if np.isfinite(half[c])),
+                high=tuple(float(means[c] + half[c]) for c in drawn if np.isfinite(half[c])),
             )
         )
     means = [[number(float(one.mean()), 3) for one in values] for values in series.values()]

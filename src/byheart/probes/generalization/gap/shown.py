@@ -30,8 +30,8 @@ def chart(run: Run, sides: Sides, quantities: dict[str, Quantity]) -> Chart:
                 role=role,
                 x=x,
                 y=tuple(map(float, values[drawn])),
-                low=tuple(map(float, low[drawn])),
-                high=tuple(map(float, high[drawn])),
+                low=_known(low[drawn]),
+                high=_known(high[drawn]),
             )
         )
     show = percent if sides.unit == "accuracy" else lambda v: number(v, 3)
@@ -62,3 +62,8 @@ def chart(run: Run, sides: Sides, quantities: dict[str, Quantity]) -> Chart:
         ),
         table=Table(columns=("epoch", *(label for label, *_ in courses)), rows=tuple(rows)),
     )
+
+
+def _known(end: np.ndarray) -> tuple[float, ...]:
+    """An end of a band; none where draws are too few to say."""
+    return tuple(map(float, end)) if np.isfinite(end).all() else ()

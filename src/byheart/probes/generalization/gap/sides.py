@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from byheart.learners.run import Run
+from byheart.maths.clusters import TOO_FEW, Estimate, error_of_mean
 from byheart.maths.intervals import budget_share_intervals, new_examples_interval
 from byheart.maths.sides import side_means
 from byheart.probes.base import Bank
@@ -37,33 +38,33 @@ class Sides:
         # left out, memorised the gap, left the error where seen
         errors = 1 - outcome if self.classes else outcome
         parts = budget_share_intervals(np.ones(n), errors, mask, self.bank.duplicates)
-        seen = (1 - parts.left.value, 1 - parts.left.high, 1 - parts.left.low)
-        where = "interval: over fresh draws of examples and training set"
+        seen = _complement(parts.left)
+        where = "interval: over fresh draws of examples (copies together) and training set"
         found = {
-            f"train_{self.unit}": self._score(*seen, n, f"members that saw the label; {where}"),
-            f"held_out_{self.unit}": self._score(*parts.understood[:3], n, f"members that did not; {where}"),
+            f"train_{self.unit}": self._score(seen, n, f"members that saw the label; {where}"),
+            f"held_out_{self.unit}": self._score(parts.understood, n, f"members that did not; {where}"),
             "gap": Quantity(
                 value=parts.memorised.value, unit="points" if self.classes else "r2",
-                interval=(parts.memorised.low, parts.memorised.high), null=0.0, n=n, better="low",
-                how=f"seen less left out, on the same labels; {where}; null: 0",
+                interval=parts.memorised.interval, null=0.0, n=n, better="low",
+                how=_how(f"seen less left out, on the same labels; {where}; null: 0", parts.memorised),
             ),
         }  # fmt: skip
         if (test := self._test_outcome()) is not None:
-            new = new_examples_interval(test, n, int((~mask[0]).sum()))
-            low, high, value = new.low, new.high, new.value
-            if not self.classes:
-                low, high, value = 1 - high, 1 - low, 1 - value
+            new = new_examples_interval(test, n, int((~mask[0]).sum()), self.bank.data.new_copies)
             found[f"test_{self.unit}"] = self._score(
-                value, low, high, test.shape[1], f"mean over members on the test view; {where}"
-            )
+                new if self.classes else _complement(new), test.shape[1],
+                f"mean over members on the test view; {where.replace('copies', 'exact copies')}",
+            )  # fmt: skip
         return found
 
-    def _score(self, value: float, low: float, high: float, n: int, how: str) -> Quantity:
-        if self.classes:
-            low, high = max(0.0, low), min(1.0, high)
+    def _score(self, of: Estimate, n: int, how: str) -> Quantity:
+        interval = of.interval
+        if interval:
+            low, high = (max(0.0, of.low), min(1.0, of.high)) if self.classes else interval
+            interval = min(low, of.value), max(high, of.value)
         return Quantity(
-            value=value, unit=self.unit, interval=(min(low, value), max(high, value)), null=self.chance, n=n,
-            better="high", how=f"{how}; null: {self.chance_words}",
+            value=of.value, unit=self.unit, interval=interval, null=self.chance, n=n,
+            better="high", how=_how(f"{how}; null: {self.chance_words}", of),
         )  # fmt: skip
 
     def _test_outcome(self) -> np.ndarray | None:
@@ -78,6 +79,7 @@ class Sides:
         """(label, role, values (c,), low, high) of each line of the chart."""
         mask, test = self.run.members.mask, self.run.views.get("test")
         planted = self.bank.data.truth.changed
+        new_name, copies = f"new {self.bank.noun()}", self.bank.duplicates
         lines: dict[str, list[np.ndarray]] = {"seen": [], "left out": []}
         for c in range(len(self.run.checkpoints)):
             inside, outside = side_means(self._outcome(c), mask)
@@ -89,13 +91,25 @@ class Sides:
                     if self.classes
                     else test.loss_nats[c].mean(0) / self.bank.data.views["test"].y.var()
                 )
-                lines.setdefault(f"new {self.bank.noun()}", []).append(new)
+                lines.setdefault(new_name, []).append(new)
             if planted is not None and planted.any() and self.classes:
                 lines.setdefault("redrawn, seen", []).append(inside[planted])
         roles = {"seen": "memorised", "left out": "understood", "redrawn, seen": "ink"}
+        groups = {"redrawn, seen": copies[planted] if planted is not None else copies}
+        if test is not None:
+            groups[new_name] = self.bank.data.new_copies
         made = []
         for label, series in lines.items():
             means = np.array([values.mean() if self.classes else 1 - values.mean() for values in series])
-            errors = np.array([1.96 * values.std(ddof=1) / np.sqrt(len(values)) for values in series])
+            errors = np.array([error_of_mean(values, groups.get(label, copies)) for values in series])
             made.append((label, roles.get(label, "muted"), means, means - errors, means + errors))
         return made
+
+
+def _complement(of: Estimate) -> Estimate:
+    """1 less an estimate: the score of an error."""
+    return of._replace(value=1 - of.value, low=1 - of.high, high=1 - of.low)
+
+
+def _how(text: str, of: Estimate) -> str:
+    return text if of.interval else f"{text}; {TOO_FEW}"

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from byheart.learners.run import Run
+from byheart.maths.clusters import TOO_FEW
 from byheart.maths.codes import bank_lengths
 from byheart.maths.counterfactual import (
     memorisation,
@@ -47,7 +48,7 @@ class Counterfactual(Probe):
     """
 
     name: ClassVar[str] = "memory/counterfactual"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     question: ClassVar[str] = "Which examples are right only because they were trained on?"
     reference: ClassVar[str] = (
         "Feldman and Zhang 2020, What neural networks memorize and why, eq. 1 and section 3; C-score: Jiang et al. "
@@ -77,9 +78,8 @@ class Counterfactual(Probe):
         reliability = split_half_reliability(probability, mask, self.rng(bank, "halves"))
         coarse = split_half_reliability(right, mask, self.rng(bank, "halves"))
         c_score = side_means(right.astype(np.float64), mask)[1]
-        order = np.lexsort(
-            (bank.data.train.ids, -np.round(fine, 12), -np.round(score, 12))
-        )  # tied but for rounding: by id
+        # tied but for rounding: by id
+        order = np.lexsort((bank.data.train.ids, -np.round(fine, 12), -np.round(score, 12)))
         finding = Finding(
             probe=self.name,
             question=self.question.replace("examples", bank.noun()),
@@ -112,15 +112,11 @@ class Counterfactual(Probe):
         interval = memorised_share_interval(right, mask, THRESHOLD, bank.duplicates)
         return Quantity(
             value=value,
-            unit="share",
-            interval=(interval.low, interval.high),
-            null=float(null.mean()),
-            n=len(above),
-            better="low",
+            unit="share", interval=interval.interval, null=float(null.mean()), n=len(above), better="low",
             how=f"share of training {bank.noun()} with a 0/1 score of at least {THRESHOLD}; interval: over "
             f"fresh draws of examples (copies together) and training set; null: the masks of the members shuffled, "
-            f"{SHUFFLES} times",
-        )
+            f"{SHUFFLES} times{'' if interval.interval else f'; {TOO_FEW}'}",
+        )  # fmt: skip
 
     def _c_score(self, bank: Bank, right: np.ndarray, mask: np.ndarray) -> Quantity:
         errors = 1 - right.astype(np.float64)
@@ -128,12 +124,12 @@ class Counterfactual(Probe):
         return Quantity(
             value=held.value,
             unit="accuracy",
-            interval=(max(0.0, held.low), min(1.0, held.high)),
+            interval=held.interval and (max(0.0, held.low), min(1.0, held.high)),
             null=bank.data.most_frequent,
             n=right.shape[1],
             better="high",
             how="mean over examples of the share of members right that did not see it; interval: over fresh draws of "
-            "examples and training set; null: the most frequent class",
+            f"examples and training set; null: the most frequent class{'' if held.interval else f'; {TOO_FEW}'}",
         )
 
     def _body(self, bank: Bank, score, error, above, share: Quantity, reliability) -> tuple[str, ...]:
@@ -247,7 +243,9 @@ def _rote_share(bank: Bank) -> float:
 
 def _halving(bank: Bank, share: Quantity, above: np.ndarray, error: np.ndarray) -> str:
     """How many members would halve the headline's interval, or that examples would."""
-    low, high = share.interval or (0.0, 0.0)
+    if share.interval is None:
+        return f"There is {TOO_FEW}."
+    low, high = share.interval
     total, examples = ((high - low) / 3.92) ** 2, float(above.mean() * (1 - above.mean()) / len(above))
     m = bank.subject.members
     if total <= 0 or examples >= total / 4:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from byheart.maths.clusters import TOO_FEW
 from byheart.maths.counterfactual import memorisation, shuffled, split_half_reliability
 from byheart.maths.intervals import budget_share_intervals
 from byheart.maths.sides import side_means
@@ -51,9 +52,10 @@ def ranked(probe: Probe, bank: Bank, how: Callable[..., tuple[str, ...]]) -> tup
     gain = budget_share_intervals(np.ones(len(score)), -outcome, mask, bank.duplicates).memorised
     reliability = split_half_reliability(outcome, mask, probe.rng(bank, "halves"))
     mean = Quantity(
-        value=float(score.mean()), unit=form.unit, interval=(gain.low, gain.high), null=float(np.mean(null)),
+        value=float(score.mean()), unit=form.unit, interval=gain.interval, null=float(np.mean(null)),
         n=len(score), better="low",
-        how=f"{form.how}; interval: over fresh draws of examples and training set; null: masks shuffled",
+        how=f"{form.how}; interval: over fresh draws of examples and training set; null: masks shuffled"
+        + ("" if gain.interval else f"; {TOO_FEW}"),
     )  # fmt: skip
     order = np.lexsort((bank.data.train.ids, -np.round(score, 12)))
     finding = Finding(

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from byheart.maths.clusters import worth
 from byheart.maths.duplicates import copies
 from byheart.maths.neighbourhoods import NEIGHBOURS
 from byheart.maths.statistics import wilson
@@ -41,7 +42,7 @@ class Duplicates(Probe):
     """
 
     name: ClassVar[str] = "memory/duplicates"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     question: ClassVar[str] = "Is an example there twice, in training or in the test?"
     reference: ClassVar[str] = (
         "Barz and Denzler 2020, Do we train on test data? Purging CIFAR of near-duplicates, section 3; dimension: "
@@ -95,11 +96,12 @@ class Duplicates(Probe):
             )  # fmt: skip
         if found.leaks is None:
             return made
-        leaked = found.leaks.source >= 0
+        leaked, draws = found.leaks.source >= 0, worth(bank.data.new_copies)
         made["leaked_share"] = Quantity(
-            value=float(leaked.mean()), unit="share", interval=tuple(wilson(int(leaked.sum()), len(leaked))), null=0.0,
-            n=len(leaked), better="low",
-            how="new examples with an exact or near copy in training; interval: Wilson; null: 0, the two are disjoint",
+            value=float(leaked.mean()), unit="share", interval=tuple(wilson(float(leaked.mean()) * draws, draws)),
+            null=0.0, n=len(leaked), better="low",
+            how="new examples with an exact or near copy in training; interval: Wilson, exact copies among them count "
+            "as one; null: 0, the two are disjoint",
         )  # fmt: skip
         return made | accuracies(bank, leaked)
 
@@ -129,7 +131,7 @@ class Duplicates(Probe):
             near = int((kept.copied & ~exact).sum())
             sentences.append(
                 f"Exact copies of another: {count(int(exact.sum()))}; near copies only: {count(near)}. Copies "
-                "count as one in every interval and stand in one half of the bit budget."
+                "count as one in the intervals over training examples and stand in one half of the bit budget."
             )
         else:
             sentences.append(f"No training {bank.noun(1)} is a copy of another, exactly or nearly.")

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from byheart.maths.clusters import TOO_FEW
 from byheart.maths.intervals import new_examples_interval
 from byheart.probes.base import Bank
 from byheart.records.quantity import Quantity
@@ -45,14 +46,14 @@ def accuracies(bank: Bank, leaked: np.ndarray) -> dict[str, Quantity]:
     for suffix, what, chosen in (("", EVERYBODY, np.ones(len(leaked), bool)), ("_without_leaked", CLEAN, ~leaked)):
         if chosen.sum() < 2 or (kind == "values" and not test.y[chosen].var() > 0):
             continue
-        found = new_examples_interval(_outcome(bank, chosen), len(bank.data.train), out)
-        value, low, high = found.value, found.low, found.high
+        found = new_examples_interval(_outcome(bank, chosen), len(bank.data.train), out, bank.data.new_copies[chosen])
+        value, interval = found.value, found.interval
         if kind == "values":
-            value, low, high = 1 - value, 1 - high, 1 - low
+            value, interval = 1 - value, interval and (1 - interval[1], 1 - interval[0])
         made[f"test_{said.name}{suffix}"] = Quantity(
-            value=value, unit=said.unit, interval=(low, high), null=said.null, n=int(chosen.sum()), better=said.better,
-            how=f"mean over members on {what}; interval: over fresh draws of examples and training set; null: "
-            f"{said.null_words}",
+            value=value, unit=said.unit, interval=interval, null=said.null, n=int(chosen.sum()), better=said.better,
+            how=f"mean over members on {what}; interval: over fresh draws of examples (exact copies together) and "
+            f"training set; null: {said.null_words}{'' if interval else f'; {TOO_FEW}'}",
         )  # fmt: skip
     return made
 

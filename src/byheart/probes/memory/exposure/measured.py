@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from scipy.stats import t as student
 
 from byheart.learners.run import Run
 from byheart.maths.exposure import (
@@ -20,6 +19,7 @@ from byheart.maths.exposure import (
     null_mean,
 )
 from byheart.probes.base import Bank
+from byheart.probes.memory.exposure.means import Mean, at_ceiling, mean_of, over_groups
 from byheart.records.figures import count, number
 
 Form = Literal["enumerated", "sampled", "extrapolated"]
@@ -125,9 +125,13 @@ class Measured:
     @property
     def ceiling(self) -> float:
         """The exposure of a secret that costs nothing, in the headlined form."""
-        if self.form == "enumerated":
+        return self.ceiling_of(self.form)
+
+    def ceiling_of(self, form: Form) -> float:
+        """The same in that form."""
+        if form == "enumerated":
             return float(np.log2(self.space))
-        if self.form == "extrapolated" and all(self.tails):
+        if form == "extrapolated" and all(self.tails):
             return float(np.mean([extrapolated([0.0], others).bits[0] for others in self.references]))
         return float(np.log2(self.r + 1))
 
@@ -167,18 +171,19 @@ class Measured:
         told = self.bank.data.about.get("secret_bits")
         return float(self.bits[:, ~self.planted].mean()) if told is None else float(told)
 
-    def of_group(self, values: np.ndarray, dose: int) -> tuple[float, tuple[float, float]]:
-        """Mean of the secrets planted `dose` times, with Student's interval."""
-        return mean_of(values[self.repeats == dose])
+    def of_group(self, dose: int, form: Form | None = None) -> Mean:
+        """Exposure of the secrets planted `dose` times: their mean, in the headlined form unless another is named."""
+        form = form or self.form
+        return mean_of(self.of_form(form)[self.repeats == dose], self.ceiling_of(form))
 
-    def over_groups(self, values: np.ndarray) -> tuple[float, tuple[float, float]]:
-        """Mean of all planted secrets; the groups are by design, so only what varies within them counts."""
-        groups = [values[self.repeats == dose] for dose in self.doses]
-        n = sum(map(len, groups))
-        variance = sum(len(own) * own.var(ddof=1) for own in groups if len(own) > 1) / n**2
-        mean = float(np.concatenate(groups).mean())
-        half = _student(max(2, n - len(groups) + 1)) * float(np.sqrt(variance))
-        return mean, (mean - half, mean + half)
+    def over_groups(self, values: np.ndarray, ceiling: float) -> Mean:
+        """Mean of all planted secrets, of values that go from 0 to the ceiling."""
+        return over_groups([values[self.repeats == dose] for dose in self.doses], ceiling)
+
+    @property
+    def full(self) -> int:
+        """How many planted secrets sit at the ceiling of the headlined form."""
+        return int(at_ceiling(self.values[self.planted], self.ceiling).sum())
 
     def off_null(self) -> str:
         """Why nothing is to be believed: held-out secrets off the null; empty where they stand at it."""
@@ -191,13 +196,3 @@ class Measured:
             f"secrets never planted stand at {number(out.mean(), 2)} bits where chance gives "
             f"{number(self.null, 2)}: what they are ranked among is not like them"
         )
-
-
-def mean_of(own: np.ndarray) -> tuple[float, tuple[float, float]]:
-    """Mean of some values with Student's interval."""
-    half = _student(len(own)) * own.std(ddof=1) / np.sqrt(len(own)) if len(own) > 1 else 0.0
-    return float(own.mean()), (float(own.mean() - half), float(own.mean() + half))
-
-
-def _student(n: int) -> float:
-    return float(student.ppf(0.975, n - 1))

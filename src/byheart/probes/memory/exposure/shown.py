@@ -24,7 +24,7 @@ def chart(found: Measured, secrets: Said) -> Chart:
     x = tuple(float(dose) for dose in found.doses)
     lines = [_line(found, "extrapolated", "muted", x)] if found.form != "extrapolated" else []
     lines.append(_line(found, found.form, "memorised", x))
-    own, out, reach = lines[-1], found.of_group(found.values, 0)[0], float(np.log2(found.r + 1))
+    own, out, reach = lines[-1], found.of_group(0).value, float(np.log2(found.r + 1))
     rules = [
         Rule(axis="y", at=found.null, label=f"never seen {number(found.null, 2)}"),
         Rule(axis="y", at=reach, label=f"references reach {number(reach, 1)}"),
@@ -47,14 +47,17 @@ def chart(found: Measured, secrets: Said) -> Chart:
 
 
 def _line(found: Measured, form: Form, role: str, x: tuple[float, ...]) -> Line:
-    groups = [found.of_group(found.of_form(form), dose) for dose in found.doses]
+    groups = [found.of_group(dose, form) for dose in found.doses]
+    # a band only where every group has an interval
+    ends = [group.interval for group in groups if group.interval is not None]
+    low, high = zip(*ends, strict=True) if len(ends) == len(groups) else ((), ())
     return Line(
-        label=f"{NAMES[form]} {number(groups[-1][0], 1)}",
+        label=f"{NAMES[form]} {number(groups[-1].value, 1)}",
         role=role,  # type: ignore[arg-type]
         x=x,
-        y=tuple(value for value, _ in groups),
-        low=tuple(interval[0] for _, interval in groups),
-        high=tuple(interval[1] for _, interval in groups),
+        y=tuple(group.value for group in groups),
+        low=low,
+        high=high,
         markers=True,
     )
 
@@ -65,11 +68,11 @@ def _table(found: Measured, secrets: Said) -> Table:
     for dose in (0, *found.doses):
         group = found.repeats == dose
         beyond = BEYOND if found.beyond[group].mean() > 0.5 else ""
-        shown = [number(found.of_group(found.of_form(form), dose)[0], 2) for form in forms[:-1]]
+        shown = [number(found.of_group(dose, form).value, 2) for form in forms[:-1]]
         rows.append((
             str(dose) if dose else "held out",
             *shown,
-            number(found.of_group(found.extrapolated, dose)[0], 1) + beyond,
+            number(found.of_group(dose, "extrapolated").value, 1) + beyond,
             number(found.bits[:, group].mean(), 1),
             number(found.held[group].mean(), 1),
             percent(found.told[group].mean(), 0),

@@ -31,10 +31,16 @@ def body(
         f"average; {count(samples)} samples are enough, at even odds, for {percent(soon.value, 0)} of them (held out: "
         f"{percent(soon.null or 0.0, 0)})."
     )
-    out = found.of_group(found.values, 0)
+    if found.full:
+        said.append(
+            f"{count(found.full)} of {count(int(found.planted.sum()))} planted secrets are at the ceiling of "
+            f"{number(found.ceiling, 1)} bits: at least. Intervals there reach down to what as few secrets leave open."
+        )
+    out = found.of_group(0)
+    ends = f"[{number(out.interval[0], 2)}, {number(out.interval[1], 2)}]" if out.interval else f"({out.how})"
     said.append(
-        f"Secrets like them, never planted, stand at {number(out[0], 2)} bits "
-        f"[{number(out[1][0], 2)}, {number(out[1][1], 2)}]; by chance it is {number(found.null, 2)}."
+        f"Secrets like them, never planted, stand at {number(out.value, 2)} bits {ends}; by chance it is "
+        f"{number(found.null, 2)}."
     )
     said += _beyond(found)
     if passages is not None and passages.known:
@@ -98,7 +104,9 @@ def how(found: Measured, sampler: Sampler) -> tuple[str, ...]:
         f"{found.reference:.1f} bits of a secret drawn blindly \u2212 its bits, if more than 0. Samples for even "
         "odds: smallest number after which sampling has said it with probability one half, from its probability "
         f"({sampler.words}); nothing is generated. Of a group: the median over secrets and models.",
-        "Interval: Student over the secrets of a group; Wilson for shares. Null: a secret never trained on has a "
+        "Interval: Student over the secrets of a group (with 8 as skewed as chance it covers about 90 %); where some "
+        "sit at the ceiling or all are alike, the wider of it and Wilson's, sum/ceiling as successes; Wilson for "
+        "shares, the sum of probabilities as successes. Null: a secret never trained on has a "
         "uniform rank; shares: secrets and passages held out. Fails when references are not made like the secrets. "
         "Cost: four models on everything.",
     )

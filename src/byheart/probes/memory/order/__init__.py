@@ -10,6 +10,7 @@ from byheart.maths.counterfactual import memorisation
 from byheart.maths.order import Course, course
 from byheart.maths.statistics import bootstrap, wilson
 from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.probes.copies import few
 from byheart.probes.memory.order.shown import ceiling_of, charts, epoch_words, last, table
 from byheart.probes.memory.order.signs import TOP, Row, half_of, rows_of
 from byheart.records.figures import number, percent, with_article
@@ -37,7 +38,7 @@ class Order(Probe):
     """
 
     name: ClassVar[str] = "memory/order"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     question: ClassVar[str] = "In what order is it learned, and which cheap sign of it stands in for memorisation?"
     reference: ClassVar[str] = (
         "Toneva et al. 2019, An empirical study of example forgetting during deep neural network learning, section 2; "
@@ -65,6 +66,8 @@ class Order(Probe):
             reason = "No two halves of the members have scores to compare"
             reason += ": too few members, or nothing is memorised."
             return self.not_applicable(reason, "Try more --members."), {}
+        if lacking := few(self, bank, there):
+            return lacking, {}
         path = course(outcomes.correct, outcomes.loss_nats, mask, run.checkpoints)
         rows = rows_of(bank, halves, there, self.rng)
         quantities = self._quantities(bank, path, rows, int(there.sum()))

@@ -6,11 +6,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from byheart.maths.clusters import worth
 from byheart.maths.codes import bank_lengths
 from byheart.maths.counterfactual import memorisation
 from byheart.maths.sides import side_means
 from byheart.maths.statistics import auc, auc_interval, wilson
 from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.probes.copies import uncalibrated
 from byheart.probes.memory.quadrant.shown import THRESHOLD, chart, exhibits
 from byheart.records.figures import count, number
 from byheart.records.finding import Finding, NotApplicable, Pole
@@ -42,7 +44,7 @@ class Quadrant(Probe):
     """
 
     name: ClassVar[str] = "memory/quadrant"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     question: ClassVar[str] = "Is a strange label memorised, or was it never fitted?"
     reference: ClassVar[str] = (
         "Northcutt, Jiang and Chuang 2021, Confident learning, section 3, for the use of held-out predictions"
@@ -62,7 +64,7 @@ class Quadrant(Probe):
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Both axes for every example, the ranking by held-out loss, and its AUC against planted truth."""
         run = bank[bank.subject.bank()]
-        if lacking := self.one_sided(bank, run.members.mask):
+        if lacking := self.one_sided(bank, run.members.mask) or uncalibrated(self, bank):
             return lacking, {}
         mask, outcomes = run.members.mask, run.views["train"]
         train = bank.data.train
@@ -110,28 +112,31 @@ class Quadrant(Probe):
         }
 
     def _quantities(self, bank: Bank, held_out, score, strange, fitted, planted, order) -> dict[str, Quantity]:
-        n = len(score)
+        n, copies = len(score), bank.duplicates
         suspicious = int(planted.sum()) if planted is not None else max(1, int(strange.sum()))
         fit = float(fitted[order[:suspicious]].mean())
+        # copies count as one
+        draws, few = worth(copies), worth(copies[order[:suspicious]])
         found = {
             "strange_share": Quantity(
-                value=float(strange.mean()), unit="share", interval=tuple(wilson(int(strange.sum()), n)), null=0.0,
+                value=float(strange.mean()), unit="share", null=0.0,
+                interval=tuple(wilson(float(strange.mean()) * draws, draws)),
                 n=n, better="low",
                 how="share of labels that models without them code at least half a bit longer than a blind guess at "
-                "class frequencies, both sides calibrated; interval: Wilson; null: 0, who knows "
+                "class frequencies, both sides calibrated; interval: Wilson, copies count as one; null: 0, who knows "
                 "nothing is coded like the blind guess",
             ),
             "strange_fitted": Quantity(
-                value=fit, unit="share", interval=tuple(wilson(round(fit * suspicious), suspicious)),
+                value=fit, unit="share", interval=tuple(wilson(fit * few, few)),
                 null=1 / bank.data.output.k, n=suspicious, better="low",
                 how=f"of the {_labels(suspicious)} that stand furthest over a blind guess where left out, the share "
-                "that members that saw them give back; interval: Wilson; null: a guess, 1/k",
+                "that members that saw them give back; interval: Wilson, copies count as one; null: a guess, 1/k",
             ),
         }  # fmt: skip
         if planted is not None:
             k = int(planted.sum())
             hits = int(planted[order[:k]].sum())
-            value = auc(held_out, planted)
+            value, draws = auc(held_out, planted), worth(copies[planted])
             how = "interval: bootstrap within each group; null: 0.5 by definition"
             found["planted_auc"] = Quantity(
                 value=value,
@@ -153,12 +158,12 @@ class Quadrant(Probe):
             found["planted_found"] = Quantity(
                 value=hits / k,
                 unit="share",
-                interval=tuple(wilson(hits, k)),
+                interval=tuple(wilson(hits / k * draws, draws)),
                 null=k / n,
                 n=k,
                 better="high",
                 how=f"share of the {k} labels we changed that stand among the {k} of largest held-out loss; interval: "
-                "Wilson; null: their share of all labels",
+                "Wilson, copies count as one; null: their share of all labels",
             )
         return found  # fmt: skip
 

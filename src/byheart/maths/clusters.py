@@ -1,0 +1,102 @@
+"""How many draws are examples worth of which some are copies of others? Intervals for draws that come in groups."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.special import ndtri, stdtrit
+
+# below so many draws nobody knows how far they spread: Student's t already asks for 2.8 standard errors
+FEWEST = 5.0
+TOO_FEW = f"no interval: copies of one another count as one, and fewer than {FEWEST:.0f} draws are left"
+Z = float(ndtri(0.975))
+
+
+class Estimate(NamedTuple):
+    """A value with its 95 % interval and standard error over fresh draws; NaN where draws are too few to say."""
+
+    value: float
+    low: float
+    high: float
+    standard_error: float
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Low and high; None where draws are too few."""
+        return (self.low, self.high) if np.isfinite(self.low + self.high) else None
+
+
+def worth(groups: Any) -> float:
+    r"""As how many draws do examples count of which some are copies of one another?
+
+    n^2 / sum_g n_g^2, n_g the size of group g: n without copies, the number of groups where all are of one size, and
+    about 1 where one group holds nearly everything, however many others there are. The poles have no part in it.
+
+    Args:
+        groups: (n,) equal for examples that are drawn together.
+
+    Returns:
+        From 1 to n.
+
+    Raises:
+        Nothing.
+
+    Cost: one sort. Fails when: copies differ in what is measured (it then counts too few, never too many).
+
+    Reference: Kish 1965, "Survey sampling", section 8.2 (effective size of a sample of clusters, correlation 1).
+
+    >>> worth([0, 0, 1, 1]), worth([3, 1, 2])
+    (2.0, 3.0)
+    """
+    sizes = np.unique(groups, return_counts=True)[1].astype(np.float64)
+    return float(sizes.sum() ** 2 / (sizes @ sizes))
+
+
+def known(draws: float, n: int) -> bool:
+    """Whether the spread of what n examples in groups give can be known; without copies n speaks for itself."""
+    return round(draws) >= FEWEST or draws == n
+
+
+def quantile(draws: float, n: int) -> float:
+    """Standard errors to either side of a 95 % interval: Student's t where there are copies, 1.96 where not."""
+    return Z if draws == n else float(stdtrit(draws - 1, 0.975))
+
+
+def estimate(
+    value: float, variance: float, low: float = -np.inf, high: float = np.inf, draws: float = 1.0, n: int = 1
+) -> Estimate:
+    """The 95 % interval of `value`, kept between `low` and `high`; n examples that are worth so many draws."""
+    error = float(np.sqrt(variance))
+    if not known(draws, n):
+        return Estimate(float(value), np.nan, np.nan, error)
+    half = quantile(draws, n) * error
+    return Estimate(float(value), max(low, float(value) - half), min(high, float(value) + half), error)
+
+
+def variance_of_mean(centred: np.ndarray, places: np.ndarray, draws: float) -> float:
+    """Variance of the mean of values less their mean: of groups drawn together, never below that of single draws.
+
+    The sum over G groups of squared sums lacks G/(G - 1), since the mean was fitted to them: nothing is left of one
+    group and half of two.
+    """
+    n = len(centred)
+    sums = np.bincount(places, centred)
+    grouped = float(sums @ sums) * draws / max(draws - 1, 1e-9) if draws > 1 else 0.0
+    return max(grouped, float(centred @ centred)) / n**2
+
+
+def error_of_mean(values: np.ndarray, groups: Any) -> float:
+    """Half of the 95 % interval of a mean of examples in groups, for a band; NaN where draws are too few."""
+    places, draws, n = np.unique(groups, return_inverse=True)[1].ravel(), worth(groups), len(values)
+    if n < 2 or not known(draws, n):
+        return float("nan")
+    return quantile(draws, n) * variance_of_mean(values - values.mean(), places, draws) ** 0.5
+
+
+def unlike(draws: float) -> float:
+    """Least variance of a share that so many draws can support: where none differed, Wilson's bound z^2/(n + z^2).
+
+    Where all are right the spread of what was seen is 0; another draw may still bring one that is wrong.
+    """
+    return (Z / draws) ** 2
