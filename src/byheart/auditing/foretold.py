@@ -105,21 +105,17 @@ class Retrained:
         """
         if self.own is None:
             return None
-        parts = {"credit": float(credit[self.own]), "effect": float(effect[self.own])}
+        own = Own(credit=float(credit[self.own]), effect=float(effect[self.own]))
         if self.masks is None or self.outputs is None:
-            return Own(**parts)
+            return own
         saw = self.masks[:, self.own] > 0
         with_it, without = self.outputs[saw], self.outputs[~saw]
         if min(len(with_it), len(without)) < 2 or not (np.ptp(with_it) or np.ptp(without)):
-            return Own(**parts)
+            return own
         ends = ttest_ind(with_it, without, equal_var=False).confidence_interval(0.95)
-        return Own(
-            **parts,
-            measured=float(with_it.mean() - without.mean()),
-            interval=(float(ends.low), float(ends.high)),
-            seen=len(with_it),
-            unseen=len(without),
-        )
+        measured, interval = float(with_it.mean() - without.mean()), (float(ends.low), float(ends.high))
+        found = {"measured": measured, "interval": interval, "seen": len(with_it), "unseen": len(without)}
+        return own.model_copy(update=found)
 
 
 def retrained(ledger: Ledger, keys: Sequence[str], data: Data, view: str, ident: int) -> Retrained:

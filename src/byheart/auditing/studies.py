@@ -135,8 +135,8 @@ def requested(subject: ClaimSubject, device: str = "auto") -> Request:
     task = parse.spec("task", subject.task, subject.task_settings)
     learner = parse.estimator(subject.learner, subject.learner_settings) if subject.learner else None
     return make_request(
-        task, learner, levers=subject.levers, share=subject.share, flip=subject.flip,
-        members=task.usual_members if subject.members is None else subject.members, seed=subject.seed, device=device, jobs=1, budget=None,
+        task, learner, levers=subject.levers, share=subject.share, flip=subject.flip, seed=subject.seed, device=device,
+        members=task.usual_members if subject.members is None else subject.members, jobs=1, budget=None,
         settings={} if subject.learner else subject.learner_settings, command="byheart study",
     )  # fmt: skip
 

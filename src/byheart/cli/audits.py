@@ -199,7 +199,8 @@ def _trained(folder: Path) -> bool:
     with closing(SqliteLedger(folder)) as ledger:
         if any(ledger.state(key) == "done" for key in ledger.keys("measure")):
             return True
-        ends = [(ledger.state(key), ledger.about(key) or {}) for kind in ("trial", "train") for key in ledger.keys(kind)]
+        keys = [key for kind in ("trial", "train") for key in ledger.keys(kind)]
+        ends = [(ledger.state(key), ledger.about(key) or {}) for key in keys]
         names = {end: {about["learner"]["name"] for state, about in ends if state == end} for end in ("done", "failed")}
         return bool(names["done"] & names["failed"] if names["failed"] else names["done"])
 
