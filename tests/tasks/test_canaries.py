@@ -54,7 +54,7 @@ def test_training_passages_and_as_many_new_ones_are_to_be_continued():
     seen = np.isin(view.ids, data.train.ids)
     assert seen.tolist() == [True] * 15 + [False] * 15
     for source, rows in ((data.train, seen), (data.views["test"], ~seen)):
-        at = {one: x for one, x in zip(source.ids.tolist(), source.x)}
+        at = dict(zip(source.ids.tolist(), source.x))
         assert all((at[one] == x).all() for one, x in zip(view.ids[rows].tolist(), view.x[rows]))
     asked = (place >= 32) & (place < 48)
     assert ((view.y >= 0) == asked).all()
