@@ -10,7 +10,6 @@ from pydantic import Field
 from scipy.stats import t as student_t
 
 from byheart.learners.attributed import Questions
-from byheart.maths.kernels import fixed_coefficients
 from byheart.maths.ranking import DatamodelScore
 from byheart.maths.resampling import Interval
 from byheart.probes.attribution import (
@@ -250,6 +249,8 @@ def _spread(kernel: np.ndarray, credit: np.ndarray) -> tuple[float, Interval]:
 
     No bootstrap: a query drawn twice would be fitted by one coefficient, and the spread be too low.
     """
+    from byheart.maths.kernels import fixed_coefficients  # brings torch, which a page that asks nothing can do without
+
     if not credit.any():
         return 0.0, Interval(0.0, 0.0)
     return _jackknife(lambda kept: 1 - fixed_coefficients(kernel[kept], credit[kept]).share, len(credit), 1.0)
