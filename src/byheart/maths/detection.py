@@ -208,13 +208,13 @@ class _Redrawn:
             return (float("nan"),) * (len(self.levels) + 1)
         area = alarms @ (found[self.above] + found[self.with_it]) / (2 * total[-1] * found[-1])
         # between two levels with alarms the curve rises straight up: from `above` of the later one
-        points = []
+        points, ends = [], total[self.last]
         for level in self.levels:
-            at = int(np.searchsorted(total[self.last], level * total[-1], side="right"))
+            at = int(np.searchsorted(ends, level * total[-1], side="right"))
             if at == len(self.last):
                 points.append(1.0)
                 continue
-            last, before = self.last[at], total[self.last[at - 1]] if at else 0.0
+            last, before = self.last[at], ends[at - 1] if at else 0.0
             part = (level * total[-1] - before) / (total[last] - before)
             low, high = found[self.above[last]], found[self.with_it[last]]
             points.append((low + (high - low) * part) / found[-1])
