@@ -398,7 +398,6 @@ def test_members_are_counted_in_the_bank_alone(quick):
         for also in ((), ["memory/effect:method=retrain:test=8"])
     ]
     assert told[0]["subject"]["members"] == told[1]["subject"]["members"] < 24
-    assert told[0]["failed_members"] == told[1]["failed_members"] if "failed_members" in told[0] else True
 
 
 def test_a_training_that_cannot_be_recorded_fails_its_card_alone():
@@ -407,10 +406,6 @@ def test_a_training_that_cannot_be_recorded_fails_its_card_alone():
     x, y = np.random.default_rng(0).normal(size=(80, 3)).astype(np.float32), np.arange(80) % 2
     made = lambda: nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))  # noqa: E731
     given = {"members": 16, "settings": {"epochs": 2}, "say": lambda line: None}
-    try:
-        bh.audit((x, y), model=made, **given)
-    except bh.ByheartError:
-        pytest.skip("our loop refuses batch statistics by itself")
     found = bh.audit((x, y), model=made, also=["memory/credit"], **given)
     assert found.findings["memory/credit"].status == "failed"
     assert found.findings["complexity/bits"].status == "measured"

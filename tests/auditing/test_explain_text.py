@@ -44,7 +44,7 @@ def test_credit_adds_up_to_the_log_probability(audited):
     total = found.credit_total + found.decay + found.initial + found.remainder
     assert total == pytest.approx(found.value, abs=1e-6)
     assert (found.kind, found.tokens, found.label, found.says) == ("tokens", 8, "", "")
-    assert found.effect_score is not None
+    assert found.effect_score.interval[0] < found.effect_score.value < found.effect_score.interval[1]
     own = audited.explain(text)
     assert own.value == pytest.approx(found.value, abs=1e-5)
     assert [share.id for share in own.credit_for] == [share.id for share in found.credit_for]

@@ -7,6 +7,7 @@ import zlib
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import byheart as bh
 from byheart.tasks.data import Data, Examples, Output, Truth
@@ -60,10 +61,9 @@ def test_a_palette_is_looked_up_with_its_transparency(rng):
 
 
 def test_it_reads_what_pillow_writes(rng):
-    image = pytest.importorskip("PIL.Image")
     for pixels in (rng.integers(0, 256, (40, 30)), rng.integers(0, 256, (20, 50, 3)), np.tile(np.arange(64), (64, 1))):
         held = io.BytesIO()
-        image.fromarray(pixels.astype(np.uint8)).save(held, "PNG")
+        Image.fromarray(pixels.astype(np.uint8)).save(held, "PNG")
         assert np.array_equal(read_png(held.getvalue()).squeeze(), pixels)
 
 
@@ -179,12 +179,11 @@ def test_an_opaque_alpha_says_nothing(tmp_path):
 
 
 def test_other_files_go_through_pillow_where_it_is_installed(tmp_path, monkeypatch, rng):
-    image = pytest.importorskip("PIL.Image")
     pixels = rng.integers(0, 256, (6, 6)).astype(np.uint8)
     for name, written in (("a.bmp", {}), ("a.gif", {}), ("a.jpg", {"quality": 100})):
-        image.fromarray(pixels).save(tmp_path / name, **written)
+        Image.fromarray(pixels).save(tmp_path / name, **written)
         assert np.abs(read_pixels(tmp_path / name)[..., 0].astype(int) - pixels).max() <= (8 if name == "a.jpg" else 0)
-    image.fromarray(pixels.astype(np.uint16) * 99).save(tmp_path / "deep.png")
+    Image.fromarray(pixels.astype(np.uint16) * 99).save(tmp_path / "deep.png")
     with pytest.raises(bh.InputRefused, match="8 bits"):
         read_pixels(tmp_path / "deep.png")
     monkeypatch.setitem(__import__("sys").modules, "PIL", None)

@@ -60,5 +60,7 @@ def slopes(trace: Trace, weights: Tensor, part: Part, directions: Mapping[str, T
                 way = {name: v.view_as(at[name]) for name, v in zip(directions, row, strict=True)}
                 found.append(torch.func.jvp(losses, (at,), (way,))[1].detach())
     except (NotImplementedError, RuntimeError):
+        # torch names a missing forward derivative by either; the caller then takes gradients, exact as well, and any
+        # other fault of the model is raised there
         return None
     return torch.stack(found, 1)
