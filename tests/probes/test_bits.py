@@ -139,8 +139,8 @@ def test_exact_copies_are_one_group(make_bank, mask, rng):
     x = rng.normal(size=(120, 3)).astype(np.float32)
     x[5] = x[9]
     bank = make_bank(rng.integers(0, 3, 120), rng.normal(size=(16, 120, 3)), mask, x=x)
-    assert bank.duplicates[5] == bank.duplicates[9]
-    assert len(np.unique(bank.duplicates)) == 119
+    assert bank.groups[5] == bank.groups[9]
+    assert len(np.unique(bank.groups)) == 119
 
 
 def test_masks_permuted_leave_no_memory(noisy, measured):

@@ -88,7 +88,7 @@ def test_three_near_copies_each_make_intervals_twice_as_wide(probe, name, findin
 @pytest.mark.parametrize("probe, name", ASKED, ids=lambda one: one if isinstance(one, str) else one.name)
 def test_sabotage_exact_groups_alone_do_not_see_near_copies(probe, name, finding_on, monkeypatch):
     sound = width(finding_on(probe, inputs(True)), name)
-    monkeypatch.setattr(Bank, "duplicates", property(lambda bank: exact_groups(bank.data.train.x)))
+    monkeypatch.setattr(Bank, "groups", property(lambda bank: exact_groups(bank.data.train.x)))
     assert width(finding_on(probe, inputs(True)), name) < 0.75 * sound
 
 

@@ -112,9 +112,15 @@ class Bank:
         return (run := self.runs.get(need.key())) is not None and len(run.members) > 0
 
     @property
-    def duplicates(self) -> np.ndarray:
-        """(n,) the group of each training example: equal for copies of one another, exact or near."""
-        return self.data.copies.groups
+    def groups(self) -> np.ndarray:
+        """(n,) the group of each training example: equal for those that are seen or left out together."""
+        return self.data.groups
+
+    @property
+    def counted(self) -> np.ndarray:
+        """(n,) bool: the examples that totals and shares speak of; False for labels redrawn by the audit's control."""
+        control = self.data.truth.control
+        return np.ones(len(self.data.train), dtype=bool) if control is None else ~control
 
     def noun(self, n: int = 2) -> str:
         """What an example is called, for n of them."""

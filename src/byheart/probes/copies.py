@@ -14,7 +14,7 @@ OFFER = "Take out the copies (memory/duplicates lists them), or give more that d
 
 def uncalibrated(probe: Probe, bank: Bank) -> NotApplicable | None:
     """The answer where copies leave no two halves to calibrate the bits across; else None."""
-    ids, groups = bank.data.train.ids, bank.duplicates
+    ids, groups = bank.data.train.ids, bank.groups
     if not (why := lacking(len(ids), bank.subject.seed, ids, groups)):
         return None
     reason = f"Copies count as one and stand in one half of the calibration: of {len(ids):,} {bank.noun()}, {why}."
@@ -23,7 +23,7 @@ def uncalibrated(probe: Probe, bank: Bank) -> NotApplicable | None:
 
 def few(probe: Probe, bank: Bank, rows: np.ndarray | slice = slice(None)) -> NotApplicable | None:
     """The answer where copies leave fewer draws (of `rows`) than an interval needs; else None."""
-    groups = bank.duplicates[rows]
+    groups = bank.groups[rows]
     if known(draws := worth(groups), len(groups)):
         return None
     reason = f"Copies count as one: {len(groups):,} {bank.noun()} are worth {draws:.1f} draws, {FEWEST:.0f} are needed."

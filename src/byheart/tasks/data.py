@@ -87,6 +87,8 @@ class Truth:
         clean: (n,) training labels as they came, before labels were redrawn.
         changed: (n,) bool: the labels that differ from the original (a redraw may hit the true one).
         redrawn: how many labels were redrawn.
+        control: (n,) bool: the rows that the audit's own control redrew, changed or not; no total speaks of them.
+            None where noise is part of the data.
         posterior: (k, k) or (n, k) probability of each label given the original one / the example: the
             best possible prediction, in nats where a loss is made of it.
         best_loss_nats: mean loss of the best possible prediction on the training labels.
@@ -97,6 +99,7 @@ class Truth:
     clean: np.ndarray | None = None
     changed: np.ndarray | None = None
     redrawn: int = 0
+    control: np.ndarray | None = None
     posterior: np.ndarray | None = None
     best_loss_nats: float | None = None
     repeats: np.ndarray | None = None
@@ -153,6 +156,11 @@ class Data:
             _COPIES.clear()
             _COPIES[compared] = copies(self.train.x, *self.laid_out())
         return _COPIES[compared]
+
+    @property
+    def groups(self) -> np.ndarray:
+        """(n,) equal for training examples that are seen or left out together: copies of one another."""
+        return self.copies.groups
 
     @cached_property
     def new_copies(self) -> np.ndarray:

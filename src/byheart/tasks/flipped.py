@@ -22,6 +22,7 @@ class Flipped(Task):
     Args:
         task: a classification task, or the name of one.
         share: part of the training labels that is redrawn, in [0, 1].
+        control: whether the noise is a control of the audit, whose rows no total speaks of, or part of the data.
 
     Exactly round(share * n) training labels, chosen at random, are redrawn uniformly over the k classes; a
     redraw may hit the true one, so about share * (1 - 1/k) of the labels end up different. The test stays
@@ -41,6 +42,7 @@ class Flipped(Task):
     name = "flipped"
     task: InstanceOf[Task]
     share: float = Field(default=0.05, ge=0, le=1)
+    control: bool = False
 
     @field_validator("task", mode="before")
     @classmethod
@@ -76,9 +78,18 @@ class Flipped(Task):
             data,
             phases=(train, *data.phases[1:]),
             views={**data.views, "train": train},
-            truth=_truth(data.truth, original, labels, k, self.share, len(redrawn)),
+            truth=replace(
+                _truth(data.truth, original, labels, k, self.share, len(redrawn)),
+                control=_control(data.truth, redrawn, len(labels)) if self.control else data.truth.control,
+            ),
             about={**data.about, "flips": _line(len(redrawn), original, labels)},
         )
+
+
+def _control(inner: Truth, redrawn: np.ndarray, n: int) -> np.ndarray:
+    rows = np.zeros(n, dtype=bool) if inner.control is None else inner.control.copy()
+    rows[redrawn] = True
+    return rows
 
 
 def _truth(inner: Truth, original: np.ndarray, labels: np.ndarray, k: int, share: float, count: int) -> Truth:

@@ -63,7 +63,7 @@ class Membership(Probe):
         online, offline = (likelihood_ratio(score, mask, online=side) for side in (True, False))
         if lacking := self._too_few(bank, online, mask):
             return lacking, {}
-        groups = bank.duplicates[by_id]
+        groups = bank.groups[by_id]
         grid = _grid(int((~mask & ~np.isnan(online)).sum()))
         points = operating_points(online, mask, self.rng(bank, "online"), (*LEVELS, *grid), groups, DRAWS)
         others = {

@@ -209,7 +209,7 @@ def code_of(
 def lengths_of(bank: Bank, run: Run, mask: np.ndarray, checkpoint: int | None = None) -> BankLengths:
     """Bits of each training label under each of the first members, as many as `mask` has rows."""
     outcomes, train = run.views["train"], bank.data.train
-    where = {"ids": train.ids, "groups": bank.duplicates, "seed": bank.subject.seed}
+    where = {"ids": train.ids, "groups": bank.groups, "seed": bank.subject.seed}
     last = outcomes.pool if bank.data.output.kind == "tokens" else outcomes.logits
     z = last if checkpoint is None else outcomes.trail[checkpoint]  # type: ignore[index]
     z = z[: len(mask)]  # type: ignore[index]

@@ -94,10 +94,10 @@ def measured_budget(
     """Totals with intervals over fresh draws of the examples (copies together) and of the training set."""
     reference = code.reference_bits
     whole = float(reference.sum())
-    resampled = bootstrap(reference, groups=bank.duplicates, rng=rng)
+    resampled = bootstrap(reference, groups=bank.groups, rng=rng)
     spread = float(resampled.sums[:, 0].std(ddof=1)) * resampled.stretch
-    wide = quantile(worth(bank.duplicates), len(reference))
-    estimates = budget_share_intervals(reference, member_bits, mask, bank.duplicates)
+    wide = quantile(worth(bank.groups), len(reference))
+    estimates = budget_share_intervals(reference, member_bits, mask, bank.groups)
     parts = []
     for estimate in estimates:
         # the total moves with its share and with the reference it is a share of

@@ -102,7 +102,7 @@ def _one_model(bank: Bank, code: BankCode, code_of: Code, rng: np.random.Generat
     whole = bank[need]
     own = code_of(bank, whole, mask=np.ones_like(whole.members.mask))
     columns = np.stack([code.reference_bits, code.out_bits - own.in_bits, own.in_bits], 1)
-    resampled = bootstrap(columns, groups=bank.duplicates, rng=rng)
+    resampled = bootstrap(columns, groups=bank.groups, rng=rng)
     memorised, left = (
         Share(value=float(columns[:, c].sum() / columns[:, 0].sum()), interval=tuple(resampled.ratio(c, 0)))
         for c in (1, 2)
@@ -130,7 +130,7 @@ def _stops(bank: Bank, run: Run, codes: dict[int, BankCode], rng: np.random.Gene
     )
     both = np.isfinite(columns).all(1)
     columns = columns[both]
-    resampled = bootstrap(columns, groups=bank.duplicates[both], rng=rng)
+    resampled = bootstrap(columns, groups=bank.groups[both], rng=rng)
     understood, memorised = (
         Share(value=float(columns[:, c].sum() / columns[:, 0].sum()), interval=tuple(resampled.ratio(c, 0)))
         for c in (1, 2)

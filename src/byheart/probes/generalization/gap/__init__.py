@@ -100,7 +100,7 @@ class Gap(Probe):
             outcomes = bank[need].views.get(view)
             if outcomes is None:
                 continue
-            y, copies = bank.data.views[view].y, bank.duplicates if view == "train" else bank.data.new_copies
+            y, copies = bank.data.views[view].y, bank.groups if view == "train" else bank.data.new_copies
             if outcomes.correct is not None:
                 right = outcomes.correct[-1, 0]
                 value, draws = float(right.mean()), worth(copies)
@@ -143,7 +143,7 @@ class Gap(Probe):
         held = np.stack([side_means(losses[c].astype(np.float64), mask)[1] for c in range(len(losses))])  # (c, n)
         means = held.mean(1)
         best = int(means.argmin())
-        resampled = bootstrap(held.T, groups=bank.duplicates, rng=self.rng(bank, "course"))
+        resampled = bootstrap(held.T, groups=bank.groups, rng=self.rng(bank, "course"))
         arg = np.array(run.checkpoints)[resampled.sums.argmin(1)]
         measured = float(means[-1] - means[best])
         unit = "squared error" if bank.data.output.kind == "values" else "nats"

@@ -65,7 +65,7 @@ def _sides(bank: Bank, run: Run, blind: float) -> dict[str, Quantity]:
     """Bits a token where seen, where left out, their gap, and on new passages, of the last checkpoint of a run."""
     mask, bits = run.members.mask, _bits(bank, "train", run)[-1]
     n, null = bits.shape[1], "null: tokens coded by their frequencies"
-    parts = budget_share_intervals(np.ones(n), bits, mask, bank.duplicates)
+    parts = budget_share_intervals(np.ones(n), bits, mask, bank.groups)
     held = parts.understood
 
     def of(estimate: Estimate, how: str, **more) -> Quantity:
@@ -123,7 +123,7 @@ def _chart(bank: Bank, run, bits: np.ndarray, blind: float, gap: Quantity) -> Ch
     lines = []
     for label, values in series.items():
         means = np.array([one.mean() for one in values])
-        copies = bank.duplicates if label in roles else bank.data.new_copies
+        copies = bank.groups if label in roles else bank.data.new_copies
         half = np.array([error_of_mean(one, copies) for one in values])
         lines.append(
             Line(

@@ -37,7 +37,7 @@ class Sides:
         # errors in the place of code lengths, 1 in the place of the reference: understood is then the score where
         # left out, memorised the gap, left the error where seen
         errors = 1 - outcome if self.classes else outcome
-        parts = budget_share_intervals(np.ones(n), errors, mask, self.bank.duplicates)
+        parts = budget_share_intervals(np.ones(n), errors, mask, self.bank.groups)
         seen = _complement(parts.left)
         where = "interval: over fresh draws of examples (copies together) and training set"
         found = {
@@ -79,7 +79,7 @@ class Sides:
         """(label, role, values (c,), low, high) of each line of the chart."""
         mask, test = self.run.members.mask, self.run.views.get("test")
         planted = self.bank.data.truth.changed
-        new_name, copies = f"new {self.bank.noun()}", self.bank.duplicates
+        new_name, copies = f"new {self.bank.noun()}", self.bank.groups
         lines: dict[str, list[np.ndarray]] = {"seen": [], "left out": []}
         for c in range(len(self.run.checkpoints)):
             inside, outside = side_means(self._outcome(c), mask)

@@ -109,7 +109,7 @@ class Counterfactual(Probe):
     def _share(self, bank: Bank, right: np.ndarray, mask: np.ndarray, above: np.ndarray) -> Quantity:
         value = memorised_share(right, mask, THRESHOLD)
         null = memorised_share_null(right, mask, THRESHOLD, self.rng(bank, "null"), SHUFFLES)
-        interval = memorised_share_interval(right, mask, THRESHOLD, bank.duplicates)
+        interval = memorised_share_interval(right, mask, THRESHOLD, bank.groups)
         return Quantity(
             value=value,
             unit="share", interval=interval.interval, null=float(null.mean()), n=len(above), better="low",
@@ -120,7 +120,7 @@ class Counterfactual(Probe):
 
     def _c_score(self, bank: Bank, right: np.ndarray, mask: np.ndarray) -> Quantity:
         errors = 1 - right.astype(np.float64)
-        held = budget_share_intervals(np.ones(right.shape[1]), errors, mask, bank.duplicates).understood
+        held = budget_share_intervals(np.ones(right.shape[1]), errors, mask, bank.groups).understood
         return Quantity(
             value=held.value,
             unit="accuracy",
@@ -228,7 +228,7 @@ def _probability(bank: Bank, run: Run) -> np.ndarray:
     outcomes, train, mask = run.views["train"], bank.data.train, run.members.mask
     if run.about.get("outputs") not in {"labels", "scores"}:
         return np.exp(-outcomes.loss_nats[-1].astype(np.float64))
-    where = {"ids": train.ids, "groups": bank.duplicates}
+    where = {"ids": train.ids, "groups": bank.groups}
     return 2.0 ** -bank_lengths(outcomes.logits, train.y, mask, bank.subject.seed, **where).member_bits
 
 

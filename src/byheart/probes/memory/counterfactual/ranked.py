@@ -49,7 +49,7 @@ def ranked(probe: Probe, bank: Bank, how: Callable[..., tuple[str, ...]]) -> tup
     null = [
         np.nanmean(memorisation(outcome, shuffled(mask, probe.rng(bank, "null", s))).score) for s in range(SHUFFLES)
     ]
-    gain = budget_share_intervals(np.ones(len(score)), -outcome, mask, bank.duplicates).memorised
+    gain = budget_share_intervals(np.ones(len(score)), -outcome, mask, bank.groups).memorised
     reliability = split_half_reliability(outcome, mask, probe.rng(bank, "halves"))
     mean = Quantity(
         value=float(score.mean()), unit=form.unit, interval=gain.interval, null=float(np.mean(null)),
@@ -131,7 +131,7 @@ def _most(bank: Bank, order, score, run: Run, mask) -> Exhibits:
     tokens = bank.data.output.kind == "tokens"
     bits = side_means(outcomes.loss_nats[-1].astype(np.float64) / np.log(2), mask) if tokens else ()
     # copies of one passage are one row: the next that differs is worth more
-    rows = _first_of_each(order, bank.duplicates) if tokens else order
+    rows = _first_of_each(order, bank.groups) if tokens else order
     for i in (int(i) for i in rows[:12]):
         ident, value = int(train.ids[i]), number(float(score[i]), 1 if tokens else 2)
         if tokens:

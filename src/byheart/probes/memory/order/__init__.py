@@ -114,7 +114,7 @@ class Order(Probe):
                     "labels; null: 0.5",
                 )  # fmt: skip
         by_id = np.argsort(bank.data.train.ids, kind="stable")
-        together = bank.duplicates[by_id]
+        together = bank.groups[by_id]
         groups = len(np.unique(together))
         drawn = bootstrap(path.first_learned[by_id], groups=together, rng=self.rng(bank, "first learned")).mean(0)
         mean = float(path.first_learned.mean())

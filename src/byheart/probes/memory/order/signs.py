@@ -67,7 +67,7 @@ def rows_of(bank: Bank, halves: list[Half], there: np.ndarray, rng: Rng) -> list
     by_id = np.argsort(bank.data.train.ids, kind="stable")
     kept = by_id[there[by_id]]  # by id, so that the draws do not depend on the order of the examples
     scores = [np.round(half.score[kept], 12) for half in halves]
-    groups = bank.duplicates[kept]
+    groups = bank.groups[kept]
     k = max(1, round(TOP * len(kept)))
     changed = bank.data.truth.changed
     planted = changed[kept] if changed is not None and 0 < changed[kept].sum() < len(kept) else None

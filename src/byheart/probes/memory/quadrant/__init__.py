@@ -68,7 +68,7 @@ class Quadrant(Probe):
             return lacking, {}
         mask, outcomes = run.members.mask, run.views["train"]
         train = bank.data.train
-        lengths = bank_lengths(outcomes.logits, train.y, mask, bank.subject.seed, ids=train.ids, groups=bank.duplicates)
+        lengths = bank_lengths(outcomes.logits, train.y, mask, bank.subject.seed, ids=train.ids, groups=bank.groups)
         seen, held_out = side_means(lengths.member_bits, mask)
         score = memorisation(outcomes.correct[-1], mask).score
         fitted, unseen_right = side_means(outcomes.correct[-1].astype(np.float64), mask)
@@ -112,7 +112,7 @@ class Quadrant(Probe):
         }
 
     def _quantities(self, bank: Bank, held_out, score, strange, fitted, planted, order) -> dict[str, Quantity]:
-        n, copies = len(score), bank.duplicates
+        n, copies = len(score), bank.groups
         suspicious = int(planted.sum()) if planted is not None else max(1, int(strange.sum()))
         fit = float(fitted[order[:suspicious]].mean())
         # copies count as one
