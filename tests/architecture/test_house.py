@@ -82,6 +82,7 @@ def test_public_maths_functions_say_question_source_and_example():
     named = {"memorisation", "influence", "memorised_share", "memorised_share_null", "shuffled", "split_half_reliability",
              "bit_budget", "bank_code", "bank_code_values", "grid_step", "logits_from_probabilities", "logits_from_labels",
              "wilson", "bootstrap", "auc", "auc_interval", "spearman", "r2", "deleted_jackknife_variance",
+             "training_set_variance",
              "largest_influence_null", "influence_counts", "members_needed",
              # the chapter of memory
              "path_credit", "path_kernel", "coefficient_spread", "fixed_coefficients", "continuous_error", "unrolled",

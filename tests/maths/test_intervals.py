@@ -7,11 +7,11 @@ from byheart.errors import InputRefused
 from byheart.maths.clusters import unlike, worth
 from byheart.maths.intervals import (
     budget_share_intervals,
-    deleted_jackknife_variance,
     memorised_share_interval,
     new_examples_interval,
 )
 from byheart.maths.statistics import bootstrap, wilson
+from byheart.maths.training_variance import deleted_jackknife_variance, training_set_variance
 
 
 def linear_members(rng, m, n, d):
@@ -38,7 +38,7 @@ def moving_audit(rng, m=24, n=200, q=500, moves=0.08):
 
 def coverage(make, interval, audits, seed):
     rng = np.random.default_rng(seed)
-    found = np.array([interval(make(rng)) for _ in range(audits)])
+    found = np.array([interval(make(rng))[:4] for _ in range(audits)])
     truth = found[:, 0].mean()
     return ((found[:, 1] <= truth) & (found[:, 2] >= truth)).mean(), found
 
@@ -67,9 +67,7 @@ def test_new_examples_interval_is_that_of_the_examples_when_training_changes_not
     rng = np.random.default_rng(2)
     outcome = np.broadcast_to(rng.random(500) < 0.8, (10, 500))
     found = new_examples_interval(outcome, 100, 30)
-    assert found.standard_error == pytest.approx(
-        math.sqrt(outcome[0].mean() * (1 - outcome[0].mean()) / 500), rel=0.02
-    )
+    assert found.standard_error == pytest.approx(math.sqrt(outcome[0].mean() * (1 - outcome[0].mean()) / 500), rel=0.02)
     assert new_examples_interval(np.ones((5, 50)), 100, 30).low < 1
 
 
@@ -243,4 +241,72 @@ def test_new_examples_repeated_are_known_no_better():
     alike = np.broadcast_to(right[:1], right.shape)  # members that training does not move: the examples alone
     blind, wide = (new_examples_interval(one, 100, 30).standard_error for one in (np.repeat(alike, 40, 1), alike))
     assert blind < 0.3 * wide
-    np.testing.assert_array_equal(new_examples_interval(right, 100, 30, np.arange(10)[::-1]), once)
+    assert new_examples_interval(right, 100, 30, np.arange(10)[::-1]) == once
+
+
+def unequal_mask(rng, m, n):
+    """Members that leave out between a tenth and nine tenths of the examples."""
+    return np.array([rng.permutation(n) >= rng.integers(n // 10, n - n // 10) for _ in range(m)])
+
+
+def test_each_member_counts_with_what_it_left_out_itself():
+    """The mean over what a member saw, members unequal: unbiased only if each has its own (n - d)/d."""
+    rng, own, common = np.random.default_rng(10), [], []
+    for _ in range(600):
+        x, mask = rng.normal(size=50), unequal_mask(rng, 10, 50)
+        means, left_out = np.array([x[row].mean() for row in mask]), (~mask).sum(1)
+        own.append(deleted_jackknife_variance(means, 50, left_out))
+        common.append(deleted_jackknife_variance(means, 50, round(left_out.mean())))
+    error = np.std(own) / math.sqrt(600)
+    assert abs(np.mean(own) - 1 / 50) < 4 * error
+    assert np.mean(common) > 1 / 50 + 8 * error
+
+
+def slow_training_set_variance(values, mask, a, b, psi, h):
+    """Member by member and example by example."""
+    both = mask.any(0) & ~mask.all(0)
+    values, mask, psi = values[:, both], mask[:, both], psi[both]
+    m, n = values.shape
+    effects, noise, ratio, seen = [], [], [], []
+    for j in range(m):
+        effect = spread = 0.0
+        for side, weight in ((True, a), (False, b)):
+            rest = []
+            for i in range(n):
+                if mask[j, i] == side:
+                    others = [values[k, i] for k in range(m) if k != j and mask[k, i] == side]
+                    rest.append(values[j, i] - np.mean(others) if others else 0.0)
+            effect += weight * np.mean(rest)
+            spread += weight**2 * np.var(rest) / len(rest)
+        effects.append(effect), noise.append(spread)
+        ratio.append(mask[j].sum() / (~mask[j]).sum())
+        seen.append(psi[mask[j]].mean())
+    effects, noise, ratio, seen = map(np.array, (effects, noise, ratio, seen))
+    away, over = effects - (ratio * effects).sum() / ratio.sum(), m - 1
+    between = (ratio * away**2).sum() / over
+    shared = 2 * (ratio * away * (seen - (ratio * seen).sum() / ratio.sum())).sum() / over
+    training = h * max(between - (ratio * noise).mean(), between / 4) + shared
+    rest = max(0, effects.var(ddof=1) - noise.mean())
+    return max(0, training), (noise.mean() + (1 - h) * rest) / m
+
+
+@pytest.mark.parametrize("moves", [0.0, 1.0])
+def test_training_set_variance_equals_its_slow_twin(moves):
+    rng = np.random.default_rng(11)
+    mask, trait = unequal_mask(rng, 12, 40), rng.normal(size=40)
+    values = rng.normal(size=(12, 40)) + moves * np.array([trait[row].sum() for row in mask])[:, None]
+    twin = slow_training_set_variance(values, mask, -0.5, 2.0, trait - trait.mean(), 0.45)
+    np.testing.assert_allclose(training_set_variance(values, mask, -0.5, 2.0, trait - trait.mean()), twin)
+    assert twin[0] > 0
+
+
+def test_sources_add_up_and_name_what_moves():
+    rng = np.random.default_rng(12)
+    reference, bits, mask = fresh_bank(rng)
+    for part in budget_share_intervals(reference, bits, mask):
+        assert sum(part.sources) == pytest.approx(part.standard_error**2)
+        assert min(part.sources) >= 0
+    alike = new_examples_interval(np.broadcast_to(rng.random(80) < 0.7, (10, 80)), 100, 30).sources
+    assert alike.training_set == alike.members == 0 < alike.examples
+    skilled = (rng.random((10, 4000)) < np.repeat([[0.5], [0.9]], 5, 0)).astype(float)
+    assert max(skilled_sources := new_examples_interval(skilled, 100, 30).sources) == skilled_sources.training_set

@@ -10,7 +10,8 @@
 | `statistics` | Wilson, Spearman, R2, and all of the two rows below |
 | `resampling`, `ranking` | the bootstrap over examples; AUC and its interval |
 | `contrasts`, `sides` | differences of means over members that saw an example and members that did not |
-| `intervals` | how far would another training set move a mean over examples and members? |
+| `intervals` | how far would a mean over examples and members move over fresh draws? |
+| `training_variance` | the part of it due to the training set that all members share, and to few members |
 | `clusters` | how many draws are examples worth of which some are copies of others? |
 | `passages` | how many bits does it take to write down a passage? the codes above, for text |
 | `membership`, `detection` | was it in the training set? likelihood ratios; how often such a judgement is right |

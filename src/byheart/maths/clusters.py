@@ -13,6 +13,17 @@ TOO_FEW = f"no interval: copies of one another count as one, and fewer than {FEW
 Z = float(ndtri(0.975))
 
 
+class Sources(NamedTuple):
+    """A variance by where it comes from: which examples were measured, which were trained on, how many members.
+
+    Seeds are in `members`: each member has a subset and a seed of its own, and the two cannot be told apart.
+    """
+
+    examples: float
+    training_set: float
+    members: float
+
+
 class Estimate(NamedTuple):
     """A value with its 95 % interval and standard error over fresh draws; NaN where draws are too few to say."""
 
@@ -20,6 +31,7 @@ class Estimate(NamedTuple):
     low: float
     high: float
     standard_error: float
+    sources: Sources
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -64,14 +76,14 @@ def quantile(draws: float, n: int) -> float:
 
 
 def estimate(
-    value: float, variance: float, low: float = -np.inf, high: float = np.inf, draws: float = 1.0, n: int = 1
+    value: float, sources: Sources, low: float = -np.inf, high: float = np.inf, draws: float = 1.0, n: int = 1
 ) -> Estimate:
     """The 95 % interval of `value`, kept between `low` and `high`; n examples that are worth so many draws."""
-    error = float(np.sqrt(variance))
+    value, error = float(value), float(np.sqrt(sum(sources)))
     if not known(draws, n):
-        return Estimate(float(value), np.nan, np.nan, error)
+        return Estimate(value, np.nan, np.nan, error, sources)
     half = quantile(draws, n) * error
-    return Estimate(float(value), max(low, float(value) - half), min(high, float(value) + half), error)
+    return Estimate(value, max(low, value - half), min(high, value + half), error, sources)
 
 
 def variance_of_mean(centred: np.ndarray, places: np.ndarray, draws: float) -> float:

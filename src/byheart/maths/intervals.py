@@ -13,16 +13,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from byheart.errors import InputRefused
-from byheart.maths.clusters import Estimate, estimate, unlike, variance_of_mean, worth
-from byheart.maths.inputs import array, is_binary, members_mask, same_shape
-from byheart.maths.sides import side_means
+from byheart.maths.clusters import Estimate, Sources, estimate, unlike, variance_of_mean, worth
+from byheart.maths.inputs import array, is_binary, same_shape
+from byheart.maths.training_variance import (
+    KEPT,
+    ONE_BY_ONE_BITS,
+    ONE_BY_ONE_SCORES,
+    Bank,
+    MemberVariance,
+    deleted_jackknife_variance,
+)
 
-# part of the variance between members (sampling removed) due to examples acting one by one; the rest, seeds
-# and joint effects, averages out over members. The two cannot be told apart with few members: 1 is exact for
-# effects that add up but covered 99.4 % where seeds matter; lower values were too narrow with few classes
-ONE_BY_ONE_BITS, ONE_BY_ONE_SCORES = 0.45, 0.6
-# the variance between members less its sampling part is noisy: at least so much of it is kept
-KEPT = 0.25
 # half width around the threshold in which the density of scores is taken: wide enough to reach the scores
 # piled up at 0, which another training set does move (without them the intervals covered 83 to 95 %)
 NEAR = 0.25
@@ -36,46 +37,7 @@ class BudgetShares(NamedTuple):
     left: Estimate
 
 
-def deleted_jackknife_variance(values_by_member: Any, n: int, n_left_out: int) -> float:
-    r"""How much would a quantity vary over draws of the training set?
-
-    v = (n - d)/d times the variance between members, d examples left out by each of the m members. Unit: that
-    of the quantity, squared. The poles: Oracle has 0 where it does not depend on the training set.
-
-    Args:
-        values_by_member: (m,) the quantity for each member alone, all measured on the same examples.
-        n: number of training examples.
-        n_left_out: d, how many a member does not see.
-
-    Returns:
-        The variance for a quantity measured on a training set of n examples.
-
-    Raises:
-        InputRefused: fewer than 2 members, NaN, or d not between 1 and n - 1.
-
-    Cost: O(m). Fails when: members are few (relative error of about sqrt(2/(m - 1))), or the seed of a member
-    moves it more than its subset does: the seed's variance enters (n - d)/d times over, so the estimate is
-    then too large.
-
-    Reference: Shao and Wu 1989, "A general theory for jackknife variance estimation", Annals of Statistics
-    17, eq. 2.2.
-
-    >>> deleted_jackknife_variance([1.0, 3.0], n=10, n_left_out=5)
-    2.0
-    """
-    values = array(values_by_member, "values_by_member", "m").astype(np.float64)
-    if len(values) < 2 or not 0 < n_left_out < n:
-        raise InputRefused(
-            expected="at least 2 members and 0 < n_left_out < n",
-            came=f"{len(values)} members, n={n}, n_left_out={n_left_out}",
-            do="Train more members on proper subsets.",
-        )
-    return float((n - n_left_out) / n_left_out * values.var(ddof=1))
-
-
-def budget_share_intervals(
-    reference_bits: Any, member_bits: Any, mask: Any, groups: Any = None
-) -> BudgetShares:
+def budget_share_intervals(reference_bits: Any, member_bits: Any, mask: Any, groups: Any = None) -> BudgetShares:
     r"""Between which shares of the reference would understood, memorised, left lie over fresh draws?
 
     share = sum_i phi_i / sum_i rho_i, rho_i the reference bits, phi_i = out_i - in_i (memorised), rho_i -
@@ -83,15 +45,13 @@ def budget_share_intervals(
     that did not. With psi_i = (phi_i - share rho_i)/mean(rho) the variance is
 
         V = max(G/(G - 1) sum_g (sum_{i in g} psi_i)^2, sum_i psi_i^2, (1.96 n/G)^2) / n^2
-            + max(0, h r max(T - N, T/4) + 2 r C)
+            + training_set
 
     examples (g: groups, worth G draws, `clusters.worth`; where there are copies Student's t on G - 1, NaN below 5;
-    the last term keeps n that are all alike from being certain) + training set + what the two share. r = (n - d)/d,
-    d examples left out by a member. T is the variance between members of their effects t_j: the mean over its unseen
-    and seen examples of the member's bits less the mean of the other members of that side, signed as in phi; N the
-    part of T that comes from averaging over finitely many examples; C the covariance over members of t_j with the mean
-    of psi over what j saw (a training set with more wrong labels has both more of them to measure and worse
-    members). h = 0.45, checked by simulation, see the module.
+    the last term keeps n that are all alike from being certain) + the training set that all members share
+    (`training_set_variance` with psi: a training set with more wrong labels has both more of them to measure and
+    worse members). `sources` splits V: what finitely many members add is in the spread over examples, and is
+    taken from it.
 
     Range of the value: about [0, 1]; the interval is not clipped, for understood may be below 0. Rote:
     memorised 1; Oracle: memorised 0; a model that knows nothing: left 1.
@@ -122,22 +82,20 @@ def budget_share_intervals(
     bits = array(member_bits, "member_bits", "mn").astype(np.float64)
     rho = array(reference_bits, "reference_bits", "n").astype(np.float64)
     same_shape(rho, "reference_bits", bits.shape[1:])
-    bank = _Bank(bits, mask, groups)
-    rho = rho[bank.kept]
-    shares = []
+    bank = Bank(bits, mask)
+    rho, places = rho[bank.kept], _places(groups, len(bank.kept))[bank.kept]
+    draws, shares = worth(places), []
     for in_sign, out_sign, own in ((0, -1, 1), (-1, 1, 0), (1, 0, 0)):
         phi = own * rho + in_sign * bank.inside + out_sign * bank.outside
         share = phi.sum() / rho.sum()
-        variance = bank.variance(
-            (phi - share * rho) / rho.mean(), in_sign / rho.mean(), out_sign / rho.mean(), ONE_BY_ONE_BITS
-        )
-        shares.append(estimate(share, variance, draws=bank.draws, n=len(rho)))
+        psi = (phi - share * rho) / rho.mean()
+        examples = max(unlike(draws), variance_of_mean(psi, places, draws))
+        moved = bank.member_variance(in_sign / rho.mean(), out_sign / rho.mean(), psi, ONE_BY_ONE_BITS)
+        shares.append(estimate(share, split(examples, moved), draws=draws, n=len(rho)))
     return BudgetShares(*shares)
 
 
-def memorised_share_interval(
-    outcome: Any, mask: Any, threshold: float = 0.25, groups: Any = None
-) -> Estimate:
+def memorised_share_interval(outcome: Any, mask: Any, threshold: float = 0.25, groups: Any = None) -> Estimate:
     r"""Between which shares would the examples known by heart lie over fresh draws of the task?
 
     The share of examples with score_i >= threshold, score_i = mean outcome of the members that saw i less
@@ -168,31 +126,31 @@ def memorised_share_interval(
     1.0
     """
     outcome = array(outcome, "outcome", "mn")
-    bank = _Bank(outcome.astype(np.float64), mask, groups)
-    score = bank.inside - bank.outside
-    n = len(score)
+    bank = Bank(outcome.astype(np.float64), mask)
+    score, places = bank.inside - bank.outside, _places(groups, len(bank.kept))[bank.kept]
+    n, draws = len(score), worth(places)
     above = (score >= threshold - 1e-9).astype(np.float64)
     density = float((np.abs(score - threshold) <= NEAR + 1e-9).mean()) / (2 * NEAR)
-    shrunk = (above.mean() * bank.draws + 1) / (bank.draws + 2)
-    variance = bank.variance(
-        above - above.mean(), density, -density, ONE_BY_ONE_SCORES, floor=shrunk * (1 - shrunk) / bank.draws
-    )
-    return estimate(above.mean(), variance, 0.0, 1.0, bank.draws, n)
+    shrunk = (above.mean() * draws + 1) / (draws + 2)
+    psi = above - above.mean()
+    examples = max(shrunk * (1 - shrunk) / draws, unlike(draws), variance_of_mean(psi, places, draws))
+    moved = bank.member_variance(density, -density, psi, ONE_BY_ONE_SCORES)
+    return estimate(above.mean(), split(examples, moved), 0.0, 1.0, draws, n)
 
 
-def new_examples_interval(outcome: Any, n: int, n_left_out: int, groups: Any = None) -> Estimate:
+def new_examples_interval(outcome: Any, n: int, n_left_out: Any, groups: Any = None) -> Estimate:
     r"""Between which values would the mean over members on new examples lie over fresh draws of the task?
 
     The mean of O_jq over m members and q new examples (test accuracy, if O is 1 where right). Variance =
-    variance of the members' mean outcome over examples, / q, + r max(T - N, T/4), r = (n - d)/d, T the
-    variance between the members' means, N = sum_jq (O_jq - O_j. - O_.q + O_..)^2/(m q^2) the part of T that
+    variance of the members' mean outcome over examples, / q, + r max(T - N, T/4), r = (n - d_j)/d_j (each member its
+    own), T the variance between the members' means, N = sum_jq (O_jq - O_j. - O_.q + O_..)^2/(m q^2) the part of T that
     comes from finitely many examples. 0/1 outcomes get two imagined examples, one right and one wrong, each as
     large as a group. Copies as in `budget_share_intervals`. Unit of the outcome; the poles as for any accuracy.
 
     Args:
         outcome: (m, q) outcome of each member on each new example.
         n: number of training examples.
-        n_left_out: d, how many of them a member does not see.
+        n_left_out: d, how many of them a member does not see; (m,) where members differ.
         groups: (q,) names of groups of new examples (copies of one another) that are drawn together.
 
     Returns:
@@ -225,10 +183,17 @@ def new_examples_interval(outcome: Any, n: int, n_left_out: int, groups: Any = N
     apart = values - of_members[:, None] - of_examples + mean
     together = apart if draws == q else np.stack([np.bincount(places, row) for row in apart])
     noise = float((together**2).sum()) / (len(values) * q**2)
-    training = max(jackknife - (n - n_left_out) / n_left_out * noise, KEPT * jackknife)
+    ratio = float(np.mean((n - np.asarray(n_left_out)) / np.asarray(n_left_out)))
+    moved = MemberVariance(max(jackknife - ratio * noise, KEPT * jackknife), noise / len(values))
     binary = is_binary(outcome)
-    variance = _measured(of_examples, places, draws, binary) + training
-    return estimate(mean, variance, *((0.0, 1.0) if binary else (-np.inf, np.inf)), draws=draws, n=q)
+    sources = split(_measured(of_examples, places, draws, binary), moved)
+    return estimate(mean, sources, *((0.0, 1.0) if binary else (-np.inf, np.inf)), draws=draws, n=q)
+
+
+def split(examples: float, moved: MemberVariance) -> Sources:
+    """The sources of a variance over examples whose values finitely many members estimate, and of `moved`."""
+    members = min(moved.members, examples)
+    return Sources(examples - members, moved.training_set, members)
 
 
 def _places(groups: Any, n: int) -> np.ndarray:
@@ -247,45 +212,3 @@ def _measured(values: np.ndarray, places: np.ndarray, draws: float, binary: bool
     centred = weight * (values - weight @ values / weight.sum())
     # the sum over one group tells nothing: left to `estimate`, which then gives no interval
     return variance_of_mean(centred, places, draws) * len(values) ** 2 / (q * weight.sum())
-
-
-class _Bank:
-    """Values (m, n) of a bank, for examples with members on both sides, split into example and member."""
-
-    def __init__(self, values: np.ndarray, mask: Any, groups: Any) -> None:
-        mask = members_mask(mask, values.shape)
-        self.kept = mask.any(0) & ~mask.all(0)
-        if len(values) < 4 or not self.kept.any():
-            raise InputRefused(
-                expected="mask of at least 4 members with seen and unseen examples",
-                came=f"{len(values)} members, {int(self.kept.sum())} examples with both sides",
-                do="Train more members, each on a random part of the examples.",
-            )
-        values, self.mask = values[:, self.kept], mask[:, self.kept]
-        self.inside, self.outside = side_means(values, self.mask)
-        # against the other members of the side: the plain mean holds the member and hides 1/t of its effect
-        count = np.where(self.mask, self.mask.sum(0), (~self.mask).sum(0))
-        others = np.where(count > 1, count / np.maximum(count - 1, 1), 0.0)
-        self.residual = (values - np.where(self.mask, self.inside, self.outside)) * others
-        self.groups = _places(groups, len(self.kept))[self.kept]
-        self.draws = worth(self.groups)
-
-    def variance(
-        self, psi: np.ndarray, in_weight: float, out_weight: float, one_by_one: float, floor: float = 0.0
-    ) -> float:
-        """V of `budget_share_intervals` for example values `psi` (mean 0) and the weights of both sides."""
-        examples = max(floor, unlike(self.draws), variance_of_mean(psi, self.groups, self.draws))
-        effects, noise = np.zeros(len(self.mask)), 0.0
-        for side, weight in ((self.mask, in_weight), (~self.mask, out_weight)):
-            chosen, count = np.where(side, self.residual, 0.0), np.maximum(side.sum(1), 1)
-            mean = chosen.sum(1) / count
-            effects += weight * mean
-            noise += weight**2 * float(np.mean(((chosen**2).sum(1) / count - mean**2) / count))
-        left_out = max(1.0, float((~self.mask).sum(1).mean()))
-        ratio = (len(psi) - left_out) / left_out
-        between = float(effects.var(ddof=1))
-        seen = np.where(self.mask, psi, 0.0).sum(1) / np.maximum(self.mask.sum(1), 1)
-        both = 2 * ratio * float(np.cov(seen, effects)[0, 1])
-
-        training = one_by_one * ratio * max(between - noise, KEPT * between)
-        return examples + max(0.0, training + both)

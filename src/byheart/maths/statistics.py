@@ -16,17 +16,17 @@ from byheart.maths.inputs import array, same_shape
 from byheart.maths.intervals import (
     Estimate,
     budget_share_intervals,
-    deleted_jackknife_variance,
     memorised_share_interval,
     new_examples_interval,
 )
 from byheart.maths.ranking import auc, auc_interval
 from byheart.maths.resampling import Interval, Resampled, bootstrap
+from byheart.maths.training_variance import deleted_jackknife_variance, training_set_variance
 
 __all__ = [
     "Estimate", "Interval", "Resampled", "auc", "auc_interval", "bootstrap", "budget_share_intervals",
     "deleted_jackknife_variance", "memorised_share_interval", "new_examples_interval", "r2", "spearman",
-    "wilson",
+    "training_set_variance", "wilson",
 ]  # fmt: skip
 
 

@@ -84,7 +84,7 @@ def _sides(bank: Bank, run: Run, blind: float) -> dict[str, Quantity]:
     }
     if "test" in run.views:
         new = _bits(bank, "test", run)[-1]
-        estimate = new_examples_interval(new, n, int((~mask[0]).sum()), bank.data.new_copies)
+        estimate = new_examples_interval(new, n, (~mask).sum(1), bank.data.new_copies)
         quantities["test_bits_a_token"] = of(estimate, f"mean over members on new passages; {null}", n=new.shape[1])
     return quantities
 

@@ -50,7 +50,7 @@ class Sides:
             ),
         }  # fmt: skip
         if (test := self._test_outcome()) is not None:
-            new = new_examples_interval(test, n, int((~mask[0]).sum()), self.bank.data.new_copies)
+            new = new_examples_interval(test, n, (~mask).sum(1), self.bank.data.new_copies)
             found[f"test_{self.unit}"] = self._score(
                 new if self.classes else _complement(new), test.shape[1],
                 f"mean over members on the test view; {where.replace('copies', 'exact copies')}",

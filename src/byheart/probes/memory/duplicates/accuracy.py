@@ -39,8 +39,8 @@ def measure_of(bank: Bank) -> Measure:
 def accuracies(bank: Bank, leaked: np.ndarray) -> dict[str, Quantity]:
     """The members' accuracy (R2, bits a token) on all new examples and on those that did not leak."""
     run, test = bank[bank.subject.bank()], bank.data.views["test"]
-    out = int((~run.members.mask[0]).sum())
-    if not out:
+    out = (~run.members.mask).sum(1)
+    if not out.all():
         return {}
     kind, said, made = bank.data.output.kind, measure_of(bank), {}
     for suffix, what, chosen in (("", EVERYBODY, np.ones(len(leaked), bool)), ("_without_leaked", CLEAN, ~leaked)):
