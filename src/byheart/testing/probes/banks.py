@@ -10,7 +10,7 @@ from byheart.learners.attributed import attributed
 from byheart.learners.base import Learner
 from byheart.learners.members import Members, balanced
 from byheart.learners.run import Outcomes, Record, Run
-from byheart.probes.base import Bank, Probe, Subject
+from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.records.finding import NotApplicable
 from byheart.registry import find
 from byheart.tasks.base import Task
@@ -50,17 +50,20 @@ def bank_of(
     needs = probe.requires(subject)
     if isinstance(needs, NotApplicable):
         raise ValueError(needs.reason)
-    runs = {}
-    for need in needs:
-        trained = find("learner", need.learner)() if need.learner else learner
-        drawn = balanced(len(data.train), need.members, need.share, seed)
-        drawn = drawn.reseeded() if need.reseeded else drawn
-        if need.questions is not None:
-            runs[need.key()] = attributed(trained, data, drawn, need.questions)
-            continue
-        record = Record(need.checkpoints, trail=need.trail > 0)
-        runs[need.key()] = trained.fit(data, drawn, record, way=way if trained.fleet else "each")
-    return Bank(subject, data, runs)
+    return Bank(subject, data, {need.key(): trained(subject, data, need, way) for need in needs})
+
+
+def trained(subject: Subject, data: Data, need: Need, way: str = "each") -> Run:
+    """The run that `need` asks for of a subject and its data."""
+    learner = find("learner", need.learner)() if need.learner else subject.learner
+    groups = np.unique(data.groups, return_inverse=True)[1]
+    drawn = balanced(groups.max() + 1, need.members, need.share, subject.seed)
+    drawn = Members(drawn.seeds, drawn.mask[:, groups])
+    drawn = drawn.reseeded() if need.reseeded else drawn
+    if need.questions is not None:
+        return attributed(learner, data, drawn, need.questions)
+    record = Record(need.checkpoints, trail=need.trail > 0)
+    return learner.fit(data, drawn, record, way=way if learner.fleet else "each")
 
 
 def offers_of(data: Data) -> frozenset[str]:
