@@ -60,6 +60,61 @@ def test_ratios_equal_the_slow_twin(rng, draw_mask, matched, online, variance):
         assert found[j, i] == pytest.approx(wanted, rel=1e-6, abs=1e-7), (j, i)
 
 
+def published(score, mask, j, online):
+    """The authors' steps in loops, for target j: truncate, median, one global deviation, normal log densities."""
+    seen, unseen = [], []
+    for i in range(score.shape[1]):
+        others = [l for l in range(len(score)) if l != j]
+        seen.append([score[l, i] for l in others if mask[l, i]])
+        unseen.append([score[l, i] for l in others if not mask[l, i]])
+    seen, unseen = ([x[: min(map(len, side))] for x in side] for side in (seen, unseen))
+
+    def deviation(side):
+        flat = [v for x in side for v in x]
+        return math.sqrt(sum((v - sum(flat) / len(flat)) ** 2 for v in flat) / len(flat))
+
+    middle = [sorted(x)[len(x) // 2] / 2 + sorted(x)[(len(x) - 1) // 2] / 2 for side in (seen, unseen) for x in side]
+    out = norm(middle[len(seen) :], deviation(seen if online else unseen)).logpdf(score[j])
+    return norm(middle[: len(seen)], deviation(seen)).logpdf(score[j]) - out if online else -out
+
+
+@pytest.mark.parametrize("online", [True, False])
+@pytest.mark.parametrize("size", [9, 12])
+def test_the_authors_attack_equals_a_twin_of_their_code(rng, online, size):
+    mask = rng.random((size, 20)) < 0.5  # how many saw an example varies
+    mask[:4] = np.array([[True], [True], [False], [False]])
+    score = rng.normal(size=mask.shape) * rng.gamma(2, 1, 20) + 2 * mask + 5 * rng.normal(size=20)
+    found = likelihood_ratio(score, mask, online, "authors")
+    for j in range(size):
+        np.testing.assert_allclose(found[j], published(score, mask, j, online), rtol=1e-9, atol=1e-9)
+    assert (likelihood_ratio(score, mask, online, "authors", matched=False) == found).all()
+    # each departure matters here: none of our own choices gives the same
+    for ours in ("bayes", "fixed", "each"):
+        assert not np.allclose(likelihood_ratio(score, mask, online, ours)[0], found[0])
+
+
+def test_the_authors_offline_density_has_two_sides(rng):
+    mask = np.tile([[True], [False]], (8, 40))
+    score = rng.normal(size=mask.shape)
+    score[0] = np.where(np.arange(40) % 2, 9.0, -9.0)
+    theirs, ours = (likelihood_ratio(score, mask, False, v)[0] for v in ("authors", "fixed"))
+    assert (theirs > 3).all()
+    assert (ours[::2] < 1e-3).all()
+    assert (ours[1::2] > 5).all()
+
+
+def test_the_authors_attack_without_effect_is_one_half_and_lacks_a_member_without_others(rng, draw_mask):
+    found = []
+    for _ in range(10):
+        mask = draw_mask(10, 300, rng, share=0.3)
+        score = rng.normal(size=mask.shape) + rng.normal(size=300)
+        found.append(area(likelihood_ratio(score, mask, variance="authors"), mask))
+    assert abs(np.mean(found) - 0.5) < 4 * np.std(found, ddof=1) / math.sqrt(10)
+    mask = np.array([[True, True], [False, True], [False, False], [True, False]])
+    assert np.isnan(likelihood_ratio(np.arange(8.0).reshape(4, 2), mask, variance="authors")).sum() == 0
+    assert np.isnan(likelihood_ratio(np.arange(6.0).reshape(3, 2), mask[:3], variance="authors")[0]).all()  # no other saw example 0
+
+
 def test_auc_of_normal_scores_is_the_closed_form(rng, draw_mask):
     """Two normals a unit apart, many shadow models: AUC = Phi(1/sqrt 2)."""
     mask = draw_mask(100, 200, rng, share=0.5)

@@ -5,7 +5,7 @@ How often such a judgement is right, and within which limits, is in `detection`.
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from scipy.special import digamma, gammaln, log_ndtr, polygamma, stdtr
@@ -13,7 +13,7 @@ from scipy.special import digamma, gammaln, log_ndtr, polygamma, stdtr
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array, members_mask
 
-Variance = Literal["bayes", "fixed", "each"]
+Variance = Literal["bayes", "fixed", "each", "authors"]
 
 # a side whose members all agree is not infinitely sure: its variance is at least this part of the whole variance
 FLOOR = 1e-6
@@ -50,6 +50,13 @@ def likelihood_ratio(
     numbers of the others would otherwise betray the answer: measured under no effect, AUC 0.438 at 8 members, 0.480 at
     16, 0.498 at 64, where `matched` gives 0.515, 0.504, 0.498.
 
+    `authors` is the fixed-variance attack as the authors published it: normal(median, v), on as many others of each
+    side as every example has, the first in order. v is the mean squared deviation of all these scores of all examples
+    from their one grand mean (divisor: their number), so the spread between examples is in it. Online, v of both
+    sides is that of the seen; then the ratio is ((s - median_out)^2 - (s - median_in)^2) / 2v. Offline it is
+    -log p_out(s_ji), with v of the unseen. That density has two sides: a score far below the unseen median counts
+    as a sign of membership too. `matched` has no effect, as equal numbers are taken anyway.
+
     Range (-inf, inf). Oracle: 0 everywhere online (the others say the same). Rote: large and positive where seen, else
     large and negative.
 
@@ -60,23 +67,28 @@ def likelihood_ratio(
         online: use both sides; False uses only the members that did not see the example, as an attacker would who
             cannot train on it.
         variance: how the variance of a side is found, see above.
-        matched: set one member of the other side aside.
+        matched: set one member of the other side aside; without effect on `authors`.
 
     Returns:
         (m, n) float64; NaN where a side has too few others: fewer than 1, with `each` fewer than 2;
-        everywhere where no example has two members on a side, for then nothing tells the variance.
+        everywhere where no example has two members on a side, for then nothing tells the variance. With `authors` NaN
+        for a whole member where some example has no others on a side.
 
     Raises:
         InputRefused: wrong shapes, NaN scores, another word for `variance`.
 
-    Cost: O(m^2 n) comparisons of bits and O(m n) of everything else. Fails when: scores of one side are far from
-    normal (many ties, or two humps), or members differ more by skill than by what they saw.
+    Cost: O(m^2 n) comparisons of bits and O(m n) of everything else; `authors` O(m^2 n log m). Fails when: scores of
+    one side are far from normal (many ties, or two humps), or members differ more by skill than by what they saw.
 
     Reference: Carlini et al. 2022, "Membership inference attacks from first principles", algorithm 1 and section V
     (online, offline, fixed variance); Brannvall 2026, "Exponential-family membership inference", arXiv 2603.11799
     (normal-inverse-gamma variance); the prior's moments: Smyth 2004, "Linear models and empirical Bayes methods",
-    section 6.2. Departures: means in the place of medians, the variance of the unseen side from that side (their code
-    takes it from the seen), `matched`, the prior fitted by moments and flat in the mean.
+    section 6.2. The authors' code: tensorflow/privacy, research/mi_lira_2021/plot.py, `generate_ours` and
+    `generate_ours_offline` with fix_variance=True, one target at a time. Departures of `bayes`, `fixed` and `each`
+    from it: means in the place of medians; variances about the centre of each example in the place of the grand mean;
+    divisor c - 1 in the place of c; the variance of the unseen side from that side; the offline tail P(S >= s), as in
+    the paper's equation 4, in the place of the density; `matched`. Of `bayes` also: a prior fitted by moments and flat
+    in the mean.
 
     >>> rng = np.random.default_rng(0)
     >>> mask = rng.random((20, 50)) < 0.5
@@ -84,16 +96,18 @@ def likelihood_ratio(
     >>> bool(ratio[mask].mean() > 2 and ratio[~mask].mean() < -2)
     True
     """
-    values = array(score, "score", "mn").astype(np.float64)
-    mask = members_mask(mask, values.shape)
-    if variance not in ("bayes", "fixed", "each"):
-        raise InputRefused("variance 'bayes', 'fixed' or 'each'", repr(variance), "Leave it out for 'bayes'.")
+    raw = array(score, "score", "mn").astype(np.float64)
+    mask = members_mask(mask, raw.shape)
+    if variance not in get_args(Variance):
+        raise InputRefused("variance " + ", ".join(get_args(Variance)), repr(variance), "Leave it out for 'bayes'.")
     # less the first member: scores that are equal in all members then differ by exactly 0 from their mean
-    values = values - values[:1] if len(values) else values
+    values = raw - raw[:1] if len(raw) else raw
     floor = FLOOR * float(values.var()) if values.size else 0.0
     result = np.zeros(values.shape)
     if floor == 0.0:  # nobody says anything that others do not: no ratio is above another
         return result
+    if variance == "authors":
+        return np.stack([_authors(raw, mask, j, online, floor) for j in range(len(raw))])
     sides = (True, False) if online else (False,)
     known = {side: _known(values, mask == side, variance, floor) for side in sides}
     for start in range(0, values.shape[1], BLOCK):
@@ -108,6 +122,22 @@ def likelihood_ratio(
             else:
                 result[:, part] = -_log_above(x, *fitted)
     return result
+
+
+def _authors(values: np.ndarray, mask: np.ndarray, j: int, online: bool, floor: float) -> np.ndarray:
+    """(n,) the published attack with fixed variance on member j."""
+    others, seen, x = np.delete(values, j, 0), np.delete(mask, j, 0), values[j]
+    centre, variance = {}, {}
+    for side in (True, False) if online else (False,):
+        count = int((seen == side).sum(0).min())
+        if not count:
+            return np.full(len(x), np.nan)
+        first = np.argsort(seen != side, axis=0, kind="stable")[:count]
+        kept = np.take_along_axis(others, first, 0)
+        centre[side], variance[side] = np.median(kept, 0), max(float(kept.var()), floor)
+    if online:
+        return ((x - centre[False]) ** 2 - (x - centre[True]) ** 2) / (2 * variance[True])
+    return ((x - centre[False]) ** 2 / variance[False] + np.log(2 * np.pi * variance[False])) / 2
 
 
 def _known(values: np.ndarray, side: np.ndarray, variance: Variance, floor: float) -> Any:
