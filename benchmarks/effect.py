@@ -229,7 +229,7 @@ def methods(quick: bool) -> None:
         print(missing())
     if not quick:
         for looks in (None, 20):
-            each = [datamodel_score(unrolled(t, query, moments=looks), masks, outputs, draws=1).value for t in traces]
+            each = [datamodel_score(unrolled(t, query, moments=looks), masks, outputs).value for t in traces]
             print(f"single runs, moments={looks}: " + ", ".join(f"{value:.3f}" for value in each))
 
 
@@ -296,9 +296,9 @@ def recipes(quick: bool) -> None:
         scores = [last, unrolled(trace, query, moments=20)]
         scores += [unrolled(trace, query, moments=looks, hessian="gauss-newton") for looks in (None, 20)]
         scores.append(curvature(model, (trace.x, trace.y), query))
-        found = [datamodel_score(s, masks, outputs, draws=1) for s in scores]
+        found = [datamodel_score(s, masks, outputs) for s in scores]
         own = datamodel_score(
-            last, *left_out(learner, data, query, 0.1, (4 if quick else 10) if large else 20), draws=1
+            last, *left_out(learner, data, query, 0.1, (4 if quick else 10) if large else 20)
         )
         values = "".join(f"{f.value:{width}.3f}" for f, width in zip(found, (8, 9, 9, 9, 11), strict=True))
         print(f"{name:<34s}{took:7.1f}{own.value:10.3f}{values}{found[0].ceiling:9.3f}", flush=True)

@@ -156,7 +156,7 @@ def test_retraining_is_judged_by_members_that_did_not_make_it():
     assert "effect_lds" in finding.quantities
     assert "self_effect_share" not in finding.quantities
     run = bank[bank.subject.bank()]
-    asked, _ = by_halves(bank, probe.rows(bank), np.random.default_rng(0))
+    asked, _ = by_halves(bank, probe.rows(bank))
     overfitted = datamodel_score(asked["effect"], run.members.mask, retrained(bank, asked.test)).value
     assert overfitted > finding.quantities["effect_lds"].value + 0.2  # judged by its own members it flatters itself
     assert not finding.charts

@@ -80,7 +80,7 @@ class Retrained:
             return None
         groups = self.groups()
         each = [
-            datamodel_score(scores[None], self.masks[rows], self.outputs[rows, None], draws=1).value for rows in groups
+            datamodel_score(scores[None], self.masks[rows], self.outputs[rows, None]).value for rows in groups
         ]
         free = [len(rows) - 3 for rows in groups]
         value = float(np.average(each, weights=free))

@@ -15,7 +15,6 @@ from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.records.figures import DASH, number
 from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, NotApplicable
 
-DRAWS = 1000
 FEWEST_QUERIES = 8  # fewer predictions give no interval to speak of
 FEWEST_MEMBERS = 16  # a rank correlation over fewer retrained models says nothing
 AGAIN = 32
@@ -153,17 +152,17 @@ def retrained(bank: Bank, rows: np.ndarray, of: Need | None = None) -> np.ndarra
     return np.asarray(kept.logits)[:, rows, 0].astype(np.float64)
 
 
-def checked(bank: Bank, scores: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> DatamodelScore | None:
+def checked(bank: Bank, scores: np.ndarray, rows: np.ndarray) -> DatamodelScore | None:
     """How well do scores (q, n) foretell the bank's members? None where there are too few to say."""
     mask = bank[bank.subject.bank()].members.mask
     outputs = retrained(bank, rows)
     if len(mask) < FEWEST_MEMBERS or not (np.ptp(outputs, axis=0) > 0).any():
         return None
     order = np.argsort(bank.data.train.ids, kind="stable")  # sums in one order, whatever that of the examples
-    return datamodel_score(scores[:, order], mask[:, order], outputs, rng, DRAWS)
+    return datamodel_score(scores[:, order], mask[:, order], outputs)
 
 
-def ceiling(bank: Bank, rows: np.ndarray, rng: np.random.Generator) -> tuple[float, Interval] | None:
+def ceiling(bank: Bank, rows: np.ndarray) -> tuple[float, Interval] | None:
     """The most that any scores could foretell, one seed a subset; None where members are too few to say."""
     other = again(bank.subject)
     first, second = retrained(bank, rows), retrained(bank, rows, other)
@@ -173,7 +172,7 @@ def ceiling(bank: Bank, rows: np.ndarray, rng: np.random.Generator) -> tuple[flo
     same = len(first) == bank.subject.members and len(second) == other.members
     if m < FEWEST_MEMBERS or not same or not (np.ptp(both, axis=0) > 0).all(0).any():
         return None
-    return seed_ceiling(both, 1, rng, DRAWS)
+    return seed_ceiling(both)
 
 
 def label_of(bank: Bank, view: str, row: int) -> str:

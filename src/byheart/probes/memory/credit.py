@@ -63,7 +63,7 @@ class Credit(Probe):
         "Bell et al. 2023, An exact kernel equivalence for finite classification models, theorem 4; Domingos 2020, "
         "Every model learned by gradient descent is approximately a kernel machine, theorem 1 and equation 8"
     )
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     asked: bool = True
     test: int = Field(16, ge=FEWEST_QUERIES)
     train: int = Field(32, ge=FEWEST_QUERIES)
@@ -89,7 +89,7 @@ class Credit(Probe):
         if lacking := too_few(self, asked):
             return lacking, {}
         quantities = self._quantities(bank, asked)
-        lds = checked(bank, asked.of_test("credit"), asked.test, self.rng(bank, "retrained"))
+        lds = checked(bank, asked.of_test("credit"), asked.test)
         if lds is not None:
             quantities["credit_lds"] = _compared(bank, lds, len(asked.test))
         missed = quantities["remainder_share"].value
@@ -270,8 +270,8 @@ def _compared(bank: Bank, lds: DatamodelScore, q: int) -> Quantity:
     return Quantity(
         value=lds.value, unit="correlation", interval=tuple(lds.interval), null=0.0, n=q, speaks_of="recipe",
         how=f"linear datamodeling score: Spearman over {m} members, trained on other subsets from other seeds, between "
-        f"the credit of what each saw and what it says, mean over {q} new predictions; interval: members and "
-        "predictions drawn with replacement together; ceiling unknown, one seed a subset; null: 0",
+        f"the credit of what each saw and what it says, mean over {q} new predictions; interval: jackknife over "
+        "members and predictions; ceiling unknown, one seed a subset; null: 0",
     )  # fmt: skip
 
 

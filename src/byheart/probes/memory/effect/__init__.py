@@ -102,10 +102,10 @@ class Effect(Probe):
         if self.method == "retrain":
             if lacking := self.one_sided(bank, run.members.mask):
                 return lacking, {}
-            asked, lds = by_halves(bank, self.rows(bank), self.rng(bank, "retrained"))
+            asked, lds = by_halves(bank, self.rows(bank))
         else:
             asked = Asked.of(bank, bank[self._recorded(bank.subject)])
-            lds = checked(bank, asked.of_test("effect"), asked.test, self.rng(bank, "retrained"))
+            lds = checked(bank, asked.of_test("effect"), asked.test)
         if lacking := too_few(self, asked):
             return lacking, {}
         quantities = self._quantities(bank, asked, lds)
@@ -162,14 +162,14 @@ class Effect(Probe):
                 better="high",
                 how=f"linear datamodeling score: Spearman over {m} members, trained on other subsets from other seeds, "
                 f"between the summed effects of what each saw and what it says, mean over {len(asked.test)} new "
-                "predictions; interval: members and predictions drawn with replacement together; null: 0",
+                "predictions; interval: jackknife over members and predictions; null: 0",
             )  # fmt: skip
-            if top := ceiling(bank, asked.test, self.rng(bank, "ceiling")):
+            if top := ceiling(bank, asked.test):
                 found["lds_ceiling"] = Quantity(
                     value=top[0], unit="correlation", interval=tuple(top[1]), null=0.0, n=len(asked.test),
                     how=f"the most that any effects could reach: root of the rank correlation of "
-                    f"{min(AGAIN, m)} members with models of the same subsets from other seeds; interval: members and "
-                    "predictions drawn with replacement together; null: 0, seeds decide everything",
+                    f"{min(AGAIN, m)} members with models of the same subsets from other seeds; interval: jackknife "
+                    "over members and predictions; null: 0, seeds decide everything",
                 )  # fmt: skip
         if len(asked.train):
             planted = np.zeros(len(asked.train), bool) if changed is None else changed[asked.train]

@@ -15,7 +15,7 @@ from byheart.probes.attribution import FEWEST_MEMBERS, Asked, checked, retrained
 from byheart.probes.base import Bank
 
 
-def by_halves(bank: Bank, rows: np.ndarray, rng: np.random.Generator) -> tuple[Asked, DatamodelScore | None]:
+def by_halves(bank: Bank, rows: np.ndarray) -> tuple[Asked, DatamodelScore | None]:
     """Differences over all members, and how well those of one half foretell the members of the other, both ways.
 
     Judged by the members that made them, differences would foretell noise perfectly. None for the score where a half
@@ -31,7 +31,7 @@ def by_halves(bank: Bank, rows: np.ndarray, rng: np.random.Generator) -> tuple[A
         if min(fitted.sum(), (~fitted).sum()) < FEWEST_MEMBERS or one_sided:
             return asked, None
         scores = influence(outputs[fitted], mask[fitted])[0].T
-        found.append(checked(_of_members(bank, run, ~fitted), scores, rows, rng))
+        found.append(checked(_of_members(bank, run, ~fitted), scores, rows))
     kept = [score for score in found if score is not None]
     if len(kept) < len(found):
         return asked, None
