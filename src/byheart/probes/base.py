@@ -1,4 +1,4 @@
-"""Probe: one question to a bank of runs. Nine promises.
+"""Probe: one question to a bank of runs. Ten promises.
 
 1. `requires` is pure and instant.
 2. `measure` is deterministic.
@@ -9,6 +9,7 @@
 7. It does not depend on the order of examples or the names of classes.
 8. A missing offer is a NotApplicable with the reason.
 9. The stated cost is not exceeded; it never trains the subject.
+10. In every world whose truth is known (`byheart.testing.worlds`) its interval holds it, or the number is withheld.
 """
 
 from __future__ import annotations

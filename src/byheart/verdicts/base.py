@@ -1,9 +1,10 @@
-"""Verdict: a judgement of findings. Four promises.
+"""Verdict: a judgement of findings. Five promises.
 
-1. It is pure in its findings: quantities in, one Judgement out.
-2. It has a code, a threshold, and the threshold's source.
-3. A missing finding is `not applicable`, never a pass.
-4. An interval that contains the threshold is `withheld`, never a pass.
+1. It judges facts, never words: the same quantities, the same outcome; nothing else moves it.
+2. It has a threshold, with its source, and judges on both sides of it; a missing finding is `not applicable`.
+3. It is withheld exactly when the interval contains the threshold, however narrow or wide that is.
+4. It accuses no label, example or person on the audited model's word alone.
+5. In every world whose truth is known (`byheart.testing.worlds`) it says only what is true there.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ Outcome = Literal["issue", "tip", "passed", "withheld", "not applicable"]
 
 
 class Verdict(Spec):
-    """Subclass with `title`, `threshold`, `source`, `anchor`, and `judge`; list it in the registry."""
+    """Subclass with `title`, `threshold`, `source`, `anchor`, and `judge`; list it in the registry.
+
+    `accuses` says whom an issue of it would accuse, if anybody (promise 4).
+    """
 
     kind: ClassVar[str] = "verdict"
     name: ClassVar[str]
@@ -29,6 +33,7 @@ class Verdict(Spec):
     threshold: ClassVar[str]
     source: ClassVar[str]
     anchor: ClassVar[str]
+    accuses: ClassVar[Literal["", "labels", "examples", "people"]] = ""
 
     @abstractmethod
     def judge(self, findings: Mapping[str, Answer]) -> Judgement:

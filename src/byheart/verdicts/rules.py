@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from byheart.records.figures import interval_text, number, percent, value_text
 from byheart.records.finding import Answer
@@ -58,6 +58,7 @@ class WrongLabels(Verdict):
         "byheart's own choice: more than even odds; held-out predictions after Northcutt et al. 2021"
     )
     anchor: ClassVar[str] = "memory/quadrant"
+    accuses: ClassVar[Literal["labels"]] = "labels"
 
     def judge(self, findings: Mapping[str, Answer]) -> Judgement:
         """An issue when both shares are above their thresholds beyond their intervals."""

@@ -34,7 +34,8 @@ from byheart.records.quantity import Quantity, Unit
 from byheart.registry import find
 from byheart.tasks.base import Task
 from byheart.tasks.data import Data
-from byheart.testing.probes.banks import Merged, bank_of, offers_of, renamed, reordered
+from byheart.testing.banks import Merged, bank_of, offers_of, renamed, reordered
+from byheart.testing.worlds import WORLDS, Draw, World, always_wrong
 
 __all__ = ["Merged", "ProbeSuite", "bank_of", "offers_of"]
 
@@ -54,6 +55,8 @@ class ProbeSuite:
         doses: shares of redrawn labels, ascending.
         dosed_quantity: the quantity that must rise with the dose; the headline where empty.
         needs: offers without which the question does not apply (`classes`, `test`, `oracle`).
+        worlds: where the truth is known; add your own for quantities of your own.
+        draws: how often in a row an interval must miss the truth of a world to be called wrong.
     """
 
     pole_tolerance: ClassVar[float] = 0.02
@@ -61,6 +64,8 @@ class ProbeSuite:
     doses: ClassVar[tuple[float, ...]] = (0.0, 0.2, 0.5)
     dosed_quantity: ClassVar[str] = ""
     needs: ClassVar[tuple[str, ...]] = ()
+    worlds: ClassVar[tuple[World, ...]] = WORLDS
+    draws: ClassVar[int] = 3
 
     def pole(self, probe: Probe, name: str) -> Bank:
         """The bank of the pole `name` (a learner)."""
@@ -174,6 +179,22 @@ class ProbeSuite:
         answer, _ = probe.measure(Bank(bank.subject, bank.data, {**bank.runs, need.key(): seen}))
         assert isinstance(answer, NotApplicable), "an example that all members saw is given a number"
         assert answer.reason.strip()
+
+    def test_10_holds_the_truth_in_every_world(self, probe: Probe) -> None:
+        """Promise 10: the interval holds what is true, or the number is withheld, or the question does not apply."""
+        wrong = always_wrong(self.worlds, lambda draw: untrue(draw, probe), self.draws)
+        assert not wrong, "the interval does not hold the truth in " + "; ".join(wrong)
+
+
+def untrue(draw: Draw, probe: Probe) -> dict[str, str]:
+    """The quantities of a probe whose intervals do not hold what is true in a draw of a world, with both."""
+    answer = draw.measure(probe)
+    found = answer.quantities if isinstance(answer, Finding) else {}
+    return {
+        name: f"[{quantity.interval[0]:.3f}, {quantity.interval[1]:.3f}] for {draw.truth[name]}"
+        for name, quantity in found.items()
+        if name in draw.truth and quantity.interval and not draw.truth[name].meets(quantity.interval)
+    }
 
 
 class _Undrawn(Task):

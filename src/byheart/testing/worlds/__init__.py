@@ -13,10 +13,10 @@ and append `World("mine", mine)` to what your suite's `worlds` returns.
 
 from __future__ import annotations
 
-from byheart.testing.worlds import classes, values
-from byheart.testing.worlds.base import Bounds, Draw, World, near
+from byheart.testing.worlds import classes, played, values
+from byheart.testing.worlds.base import Bounds, Draw, World, allowed, always_wrong, near
 
-__all__ = ["WORLDS", "Bounds", "Draw", "World", "near"]
+__all__ = ["WORLDS", "Bounds", "Draw", "World", "allowed", "always_wrong", "near"]
 
 WORLDS: tuple[World, ...] = (
     World("balanced", classes.balanced),
@@ -34,4 +34,8 @@ WORLDS: tuple[World, ...] = (
     World("rounded values", values.rounded),
     World("log-normal values", values.lognormal),
     World("the mean", values.mean),
+    World("a hard part", played.hard_part),
+    World("ever better", played.improving),
+    World("past its best", played.past_its_best),
+    World("ever surer", played.too_sharp),
 )
