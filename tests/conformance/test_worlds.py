@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from byheart.probes.generalization.gap import Gap
 from byheart.testing.worlds import WORLDS, Bounds
 from byheart.testing.worlds.base import Draw
 
@@ -61,6 +62,12 @@ def test_a_world_is_drawn_from_its_seed_and_cannot_be_told_by_its_name(world):
     assert one.task.key() != other.task.key()
     data = one.bank.data
     assert world.name not in f"{one.task!r} {one.learner!r} {data.about} {data.output}"
+
+
+@pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
+def test_no_world_is_empty(world):
+    draw = world.at(0)
+    assert draw.measure(Gap()).quantities.keys() & draw.truth.keys() >= {"gap"} or "held_out_accuracy" in draw.truth
 
 
 def test_bounds_meet_the_intervals_that_hold_one_of_their_values():

@@ -13,6 +13,7 @@ from byheart.records.quantity import Quantity
 from byheart.tasks.digits import Digits
 from byheart.tasks.flipped import Flipped
 from byheart.testing.probes import ProbeSuite, bank_of
+from byheart.testing.worlds import WORLDS
 
 
 class Sound(Probe):
@@ -152,6 +153,17 @@ class ByNumber(Sound):
         return (seen - left_out) * (1 + bank.data.train.y)
 
 
+class Confident(Sound):
+    """Promise 10: it counts estimated scores, noise included, as if they were the true ones."""
+
+    def measure(self, bank):
+        finding, columns = super().measure(bank)
+        value = float((columns["gain"] >= 0.25).mean())
+        error = float(np.sqrt(value * (1 - value) / len(columns["gain"])))
+        share = self.quantity(value, error, len(columns["gain"]))
+        return finding.model_copy(update={"quantities": finding.quantities | {"memorised_share": share}}), columns
+
+
 class Asks(Sound):
     """Promise 8: it asks for runs whatever is offered."""
 
@@ -192,11 +204,13 @@ BROKEN = [
     (Asks, "test_8_a_missing_offer_is_not_applicable", "still asked"),
     (Mute, "test_8_a_missing_offer_is_not_applicable", "no reason is given"),
     (Zero, "test_8_one_sided_examples_are_not_applicable", "is given a number"),
+    (Confident, "test_10_holds_the_truth_in_every_world", "a constant: memorised_share"),
 ]
 
 
 class Suite(ProbeSuite):
     needs = ("classes",)
+    worlds = tuple(world for world in WORLDS if world.name in {"separable", "a constant"})
 
 
 class TestSound(Suite):
@@ -214,7 +228,7 @@ class TestSound(Suite):
 @pytest.mark.parametrize("broken, promise, why", BROKEN)
 def test_the_suite_catches(broken, promise, why):
     probe = broken()
-    needs_bank = not promise.startswith(("test_5", "test_6"))
+    needs_bank = not promise.startswith(("test_5", "test_6", "test_10"))
     bank = [bank_of(Sound(), Flipped(task=Digits(n=150), share=0.2), Neighbours())] if needs_bank else []
     with pytest.raises(AssertionError, match=why):
         getattr(Suite(), promise)(probe, *bank)
