@@ -6,12 +6,10 @@ where it reads more than one quantity.
 
 import pytest
 
-from byheart.records.quantity import Quantity
 from byheart.registry import find, names
-from byheart.testing.verdicts import VerdictSuite, findings_of
+from byheart.testing.verdicts import VerdictSuite
 from byheart.testing.worlds import WORLDS, always_wrong
 from byheart.verdicts.rules import MEMORISED, MuchMemorised
-
 
 NOT_YET = {"BH101": "judges by the audited model alone", "BH104": "judges the raw loss"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from typing import NamedTuple
 
 from scipy.stats import binom
@@ -121,7 +121,7 @@ class World:
     name: str
     draw: Callable[[int], Draw] = field(repr=False)
 
-    @lru_cache(maxsize=None)  # noqa: B019  worlds live as long as the process, and their runs serve all suites
+    @cache  # noqa: B019  worlds live as long as the process, and their runs serve all suites
     def at(self, seed: int) -> Draw:
         """The draw of a seed, with all that was trained and measured on it."""
         return self.draw(seed)
