@@ -5,6 +5,7 @@ import importlib
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,11 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 def test_no_file_is_longer_than_400_lines():
     long = {str(p.relative_to(ROOT)): n for p in MODULES if (n := len(p.read_text().splitlines())) > 400}
     assert long == {}
+
+
+def test_the_tests_install_what_they_integrate_with():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert {one for name, needed in extras.items() if name != "test" for one in needed} <= set(extras["test"])
 
 
 def test_base_classes_stay_small():
@@ -85,7 +91,7 @@ def test_public_maths_functions_say_question_source_and_example():
              "training_set_variance",
              "largest_influence_null", "influence_counts", "members_needed",
              # the chapter of memory
-             "path_credit", "path_kernel", "coefficient_spread", "fixed_coefficients", "continuous_error", "unrolled",
+             "path_credit", "path_kernel", "coefficient_spread", "fixed_coefficients", "continuous_error", "continuous_remainder", "unrolled",
              "curvature", "still", "fit", "hessian", "projected", "checkpoints", "datamodel_score", "one_query_interval",
              "trace_bytes", "every_under", "likelihood_ratio", "prior_of_variances", "detection_curve",
              "operating_points", "example_risk", "copies", "leaks", "contradicting", "exact_groups", "near",

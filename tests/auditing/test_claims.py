@@ -191,6 +191,14 @@ def test_no_expectation_of_ours_holds_whatever_comes():
     assert "3.6" in claim_named("capacity")[1].called(bound[0].quantity)
 
 
+def test_the_continuous_statement_is_asked_at_three_learning_rates_of_equal_training():
+    made = claim_named("gradient-flow")[1]
+    settings = [one.learner_settings for one in made.subject.values()]
+    assert len({round(each["lr"] * each["epochs"], 9) for each in settings}) == 1
+    assert [one.dose for one in made.subject.values()] == [each["lr"] for each in settings]
+    assert all(":continuous=true" in one.probes[0] for one in made.subject.values())
+
+
 def test_every_size_of_the_capacity_has_as_many_steps_and_visits():
     subjects = claim_named("capacity")[1].subject.values()
     assert {one.learner_settings["epochs"] for one in subjects} == {3000}

@@ -1,7 +1,6 @@
-"""With the real library, on a tiny model; collected only where it is installed."""
+"""With the real library, on a tiny model."""
 
-from importlib.util import find_spec
-
+import lightning.pytorch as pl
 import pytest
 import torch
 import torch.nn.functional as F
@@ -28,49 +27,46 @@ def test_a_loader_over_other_data_is_refused():
         note([1, 2], 2)
 
 
-if find_spec("lightning"):
-    import lightning.pytorch as pl
+class Net(pl.LightningModule):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner, self.net = inner, nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Dropout(0.2), nn.Linear(8, 3))
 
-    class Net(pl.LightningModule):
-        def __init__(self, inner):
-            super().__init__()
-            self.inner, self.net = inner, nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Dropout(0.2), nn.Linear(8, 3))
+    def forward(self, x):
+        return self.net(x)
 
-        def forward(self, x):
-            return self.net(x)
+    def training_step(self, batch, _):
+        x, y = batch
+        return F.cross_entropy(self.net(x) if self.inner else self(x), y)
 
-        def training_step(self, batch, _):
-            x, y = batch
-            return F.cross_entropy(self.net(x) if self.inner else self(x), y)
+    def configure_optimizers(self):
+        optimizer = torch.optim.SGD(self.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01)
+        return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.5)]
 
-        def configure_optimizers(self):
-            optimizer = torch.optim.SGD(self.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01)
-            return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.5)]
+def fit(callback, module, loader, **settings):
+    options = {"max_epochs": 2, "gradient_clip_val": 0.3} | settings
+    pl.Trainer(callbacks=[callback], accelerator="cpu", logger=False, enable_checkpointing=False, barebones=False,
+               enable_progress_bar=False, enable_model_summary=False, **options).fit(module, loader)  # fmt: skip
 
-    def fit(callback, module, loader, **settings):
-        options = {"max_epochs": 2, "gradient_clip_val": 0.3} | settings
-        pl.Trainer(callbacks=[callback], accelerator="cpu", logger=False, enable_checkpointing=False, barebones=False,
-                   enable_progress_bar=False, enable_model_summary=False, **options).fit(module, loader)  # fmt: skip
+def examples():
+    torch.manual_seed(0)
+    return torch.randn(20, 4), torch.randint(0, 3, (20,))
 
-    def examples():
-        torch.manual_seed(0)
-        return torch.randn(20, 4), torch.randint(0, 3, (20,))
+@pytest.mark.parametrize(("inner", "accumulate"), [(False, 1), (True, 2)])
+def test_a_fit_is_recorded(inner, accumulate):
+    x, y = examples()
+    module = Net(inner)
+    callback = ours.recording_callback((x, y), module="net" if inner else "", every=2)
+    loader = DataLoader(TensorDataset(x, y), batch_size=6, shuffle=True, drop_last=True)
+    fit(callback, module, callback.loader(loader), accumulate_grad_batches=accumulate)
+    trace = callback.trace
+    assert (len(trace), len({tuple(rates) for rates in trace.rates})) == ((6, 2) if accumulate == 1 else (4, 2))
+    assert min(factor for clips in trace.clips for factor in clips) < 1
+    list(trace.steps())
+    assert trace.drift == 0
+    assert path_credit(trace, (x[:5], y[:5]), gauss=4).relative < 1e-5
 
-    @pytest.mark.parametrize(("inner", "accumulate"), [(False, 1), (True, 2)])
-    def test_a_fit_is_recorded(inner, accumulate):
-        x, y = examples()
-        module = Net(inner)
-        callback = ours.recording_callback((x, y), module="net" if inner else "", every=2)
-        loader = DataLoader(TensorDataset(x, y), batch_size=6, shuffle=True, drop_last=True)
-        fit(callback, module, callback.loader(loader), accumulate_grad_batches=accumulate)
-        trace = callback.trace
-        assert (len(trace), len({tuple(rates) for rates in trace.rates})) == ((6, 2) if accumulate == 1 else (4, 2))
-        assert min(factor for clips in trace.clips for factor in clips) < 1
-        list(trace.steps())
-        assert trace.drift == 0
-        assert path_credit(trace, (x[:5], y[:5]), gauss=4).relative < 1e-5
-
-    def test_a_loader_that_was_not_wrapped_is_named():
-        x, y = examples()
-        with pytest.raises(UsageError, match=r"callback\.loader"):
-            fit(ours.recording_callback((x, y)), Net(False), DataLoader(TensorDataset(x, y)))
+def test_a_loader_that_was_not_wrapped_is_named():
+    x, y = examples()
+    with pytest.raises(UsageError, match=r"callback\.loader"):
+        fit(ours.recording_callback((x, y)), Net(False), DataLoader(TensorDataset(x, y)))

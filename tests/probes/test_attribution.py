@@ -183,6 +183,18 @@ def test_a_credit_card_adds_up_and_says_that_it_is_not_effect(credit_bank):
     assert {one.view for one in shown} == {"train", "test"}
 
 
+def test_the_continuous_statement_is_asked_on_request_and_errs_with_the_step(credit_bank):
+    assert "continuous_error" not in CREDIT.measure(credit_bank)[0].quantities
+    asked, found = Credit(test=8, train=16, continuous=True), []
+    for lr, epochs in ((0.2, 8), (0.1, 16)):
+        finding, _ = asked.measure(made(asked, members=2, optimizer="sgd", schedule="constant", lr=lr, epochs=epochs))
+        found.append(finding.quantities["continuous_error"])
+        assert any("infinitely small steps" in line for line in finding.body)
+        assert found[-1].value > 10 * finding.quantities["remainder_share"].value
+    assert found[0].value / found[1].value == pytest.approx(2, rel=0.4)
+    assert found[1].interval[1] < found[0].value
+
+
 def test_the_spread_is_of_coefficients(credit_bank):
     """Credits that are kernel times a number an example: a kernel machine, spread 0; signs at random: none."""
     key, run = attribution(credit_bank)

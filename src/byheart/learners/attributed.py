@@ -41,6 +41,7 @@ class Questions(Spec):
         test: how many predictions of new examples.
         train: how many of training examples, half of them with labels we redrew where there are such.
         tolerance: remainder of the credit, as a share of the change, above which steps are bisected.
+        continuous: with credit, also what the statement for infinitely small steps misses (`maths/kernels.py`).
     """
 
     kind: ClassVar[str] = "questions"
@@ -52,6 +53,7 @@ class Questions(Spec):
     test: int = Field(16, ge=0)
     train: int = Field(32, ge=0)
     tolerance: float = Field(0.05, gt=0)
+    continuous: bool = False
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Self:
@@ -70,6 +72,7 @@ def attributed(
 
         test_ids, train_ids              who was asked
         credit, kernel (q, n); initial, decay, remainder, output (q,)      maths/credit.py
+        continuous (q,), the remainder for infinitely small steps          maths/kernels.py
         effect (q, n)                    maths/effect.py
 
     Args:
@@ -153,6 +156,10 @@ def _credit(
     made = path_credit(trace, query, tolerance=asked.tolerance, kernel=not callable(trace.loss))
     arrays = {name: scale * getattr(made, name) for name in ("initial", "decay", "remainder", "output")}
     arrays["credit"] = (scale * made.examples).astype(np.float32)
+    if asked.continuous:
+        from byheart.maths.kernels import continuous_remainder
+
+        arrays["continuous"] = scale * continuous_remainder(trace, query)[0]
     if made.kernel is not None:
         arrays["kernel"] = made.kernel.astype(np.float32)
     about = {

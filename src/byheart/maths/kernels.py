@@ -217,8 +217,41 @@ def continuous_error(trace: Trace, query: tuple[Any, Any], target: Target = "mar
         >>> continuous_error(trace, (trace.x, trace.y)) < 0.5
         True
     """
+    remainder, change = continuous_remainder(trace, query, target)
+    return float(np.sqrt(np.mean(remainder**2) / np.mean(change**2)))
+
+
+def continuous_remainder(
+    trace: Trace, query: tuple[Any, Any], target: Target = "margin"
+) -> tuple[np.ndarray, np.ndarray]:
+    """What does the statement for endlessly small steps miss of each prediction?
+
+    remainder = f(x, theta_T) - f(x, theta_0) - sum_i A_i(x) - R(x), the credits A_i and that of weight decay R taken at
+    the start of each step. In units of the target. An infinitely small step, and what does not learn (Oracle), give 0.
+
+    Args:
+        trace: a recorded training.
+        query: (x (q, ...), y (q,)).
+        target: as for `path_credit`.
+
+    Returns:
+        The remainder (q,), and the change f(x, theta_T) - f(x, theta_0) (q,).
+
+    Raises:
+        InputRefused: as `path_credit`.
+
+    Cost: that of `path_credit` with one point. Fails when: as `continuous_error`, its root mean square.
+
+    Reference: as `continuous_error`.
+
+    Example:
+        >>> from byheart.maths.credit import _example_trace
+        >>> trace = _example_trace()
+        >>> remainder, change = continuous_remainder(trace, (trace.x, trace.y))
+        >>> bool((abs(remainder) < abs(change)).all())
+        True
+    """
     x, y = query_tensors(trace, query)
     trace.verify()
     examples, decay, initial, output, *_ = Path(trace).walk(x, y, function(target), 0, None)
-    remainder = output - initial - examples.sum(1) - decay
-    return float(np.sqrt(np.mean(remainder**2) / np.mean((output - initial) ** 2)))
+    return output - initial - examples.sum(1) - decay, output - initial

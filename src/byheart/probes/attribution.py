@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,6 +117,15 @@ def mean_interval(values: np.ndarray) -> tuple[float, Interval]:
     error, freedom = _error(values, np.full(len(values), 1 / len(values)))
     mean, reach = float(values.mean()), float(student_t.ppf(0.975, freedom)) * error
     return mean, Interval(max(0.0, mean - reach), min(1.0, mean + reach))
+
+
+def jackknife(value: Callable[[np.ndarray], float], q: int, most: float) -> tuple[float, Interval]:
+    """A number of q queries, and its interval by leaving out one at a time (Student's t, within 0 and `most`)."""
+    everybody = np.arange(q)
+    whole, left = value(everybody), np.array([value(np.delete(everybody, j)) for j in everybody])
+    error = float(np.sqrt((q - 1) / q * ((left - left.mean()) ** 2).sum()))
+    reach = float(student_t.ppf(0.975, q - 1)) * error
+    return whole, Interval(max(0.0, whole - reach), min(most, whole + reach))
 
 
 def _error(values: np.ndarray, parts: np.ndarray) -> tuple[float, float]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
-from scipy.stats import t as student_t
 
 from byheart.learners.attributed import Questions
 from byheart.maths.ranking import DatamodelScore
@@ -16,6 +14,7 @@ from byheart.probes.attribution import (
     FEWEST_QUERIES,
     Asked,
     checked,
+    jackknife,
     mean_interval,
     need,
     not_asked,
@@ -68,6 +67,7 @@ class Credit(Probe):
     test: int = Field(16, ge=FEWEST_QUERIES)
     train: int = Field(32, ge=FEWEST_QUERIES)
     tolerance: float = Field(0.05, gt=0, le=0.05)  # of the remainder: above it steps are bisected, at twice the cost
+    continuous: bool = False  # also ask Domingos' statement for infinitely small steps, at half the cost again
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The recorded model, and the bank, against which credit is held to show that it is not effect."""
@@ -80,7 +80,7 @@ class Credit(Probe):
         return self._recorded(subject), subject.bank()
 
     def _recorded(self, subject: Subject) -> Need:
-        return need(subject, Questions(credit=True, test=self.test, train=self.train, tolerance=self.tolerance))
+        return need(subject, Questions(credit=True, **self.model_dump(exclude={"asked"})))
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """How much of it comes from the example itself, how many stand behind a prediction, and who they are."""
@@ -163,6 +163,12 @@ class Credit(Probe):
             "root mean square of what the quadrature missed over that of what training changed; null: 0, an identity",
             by=JACKKNIFE,
         )  # fmt: skip
+        if "continuous" in asked:
+            put(
+                "continuous_error", _relative(asked["continuous"], change), 0.0, len(credit),
+                "root mean square of what the statement for infinitely small steps misses, its gradients taken at the "
+                "start of each step, over that of what training changed; null: 0, gradient flow", by=JACKKNIFE,
+            )  # fmt: skip
         visits = bank.subject.learner.steps()
         # with one visit an example, credit is push times kernel whatever the network
         if "kernel" in asked and visits > 1 and found["remainder_share"].value <= self.tolerance:
@@ -197,6 +203,10 @@ class Credit(Probe):
         sentences.append(
             f"The credits add up to what the model says, but for a remainder of {percent(remainder, 2)} of the change."
         )
+        if flow := quantities.get("continuous_error"):
+            sentences.append(
+                f"Domingos' statement, which is for infinitely small steps, misses {percent(flow.value)} of the change."
+            )
         if spread := quantities.get("kernel_spread"):
             sentences.append(
                 f"With one fixed coefficient for each training {bank.noun(1)}, whatever the prediction, "
@@ -241,7 +251,7 @@ def _relative(remainder: np.ndarray, change: np.ndarray) -> tuple[float, Interva
 
     if not change.any():
         return 0.0, Interval(0.0, 0.0)
-    return _jackknife(value, len(change), np.inf)
+    return jackknife(value, len(change), np.inf)
 
 
 def _spread(kernel: np.ndarray, credit: np.ndarray) -> tuple[float, Interval]:
@@ -253,16 +263,7 @@ def _spread(kernel: np.ndarray, credit: np.ndarray) -> tuple[float, Interval]:
 
     if not credit.any():
         return 0.0, Interval(0.0, 0.0)
-    return _jackknife(lambda kept: 1 - fixed_coefficients(kernel[kept], credit[kept]).share, len(credit), 1.0)
-
-
-def _jackknife(value: Callable[[np.ndarray], float], q: int, most: float) -> tuple[float, Interval]:
-    """A number of q queries, and its interval by leaving out one at a time (Student's t, within 0 and `most`)."""
-    everybody = np.arange(q)
-    whole, left = value(everybody), np.array([value(np.delete(everybody, j)) for j in everybody])
-    error = float(np.sqrt((q - 1) / q * ((left - left.mean()) ** 2).sum()))
-    reach = float(student_t.ppf(0.975, q - 1)) * error
-    return whole, Interval(max(0.0, whole - reach), min(most, whole + reach))
+    return jackknife(lambda kept: 1 - fixed_coefficients(kernel[kept], credit[kept]).share, len(credit), 1.0)
 
 
 def _compared(bank: Bank, lds: DatamodelScore, q: int) -> Quantity:
