@@ -15,8 +15,9 @@ from torch import Tensor
 from torch.utils.data import Sampler
 
 from byheart.errors import InputRefused, UsageError
-from byheart.learners.gradients import AGREES, compare, scale
+from byheart.learners.gradients import compare, scale
 from byheart.learners.recording import Recording
+from byheart.maths.gradient_sketch import AGREES
 from byheart.maths.trace import Part
 
 
@@ -87,13 +88,13 @@ class Listening(Recording):
         found = self.layout.flat(self.raw)
         for sizes in ([1.0] * len(parts), [float(len(part.ids)) for part in parts]):
             shared = tuple(replace(part, share=size) for part, size in zip(parts, sizes, strict=True))
-            ratio, left = scale(self, dict(self.live), shared, found)
+            ratio, left = scale(self, dict(self.live.trained), shared, found)
             if left <= AGREES:
                 # a ratio of small whole numbers is meant, and replays to the bit
                 near = float(Fraction(ratio).limit_denominator(4096))
                 ratio = near if abs(near - ratio) < 1e-5 * abs(ratio) else ratio
                 return tuple(replace(part, share=part.share * ratio) for part in shared)
-        compare(self, t, dict(self.live), parts, found)
+        compare(self, t, dict(self.live.trained), parts, found)
         return parts
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from byheart.errors import InputRefused
 from byheart.integrations.listening import Listening, library, note, rows
 from byheart.learners.recording import LIMIT_BYTES, recording
+from byheart.learners.recording.live import Hook
 
 
 def next_token(logits: Tensor, ids: Tensor) -> Tensor:
@@ -77,7 +78,7 @@ def recording_callback(
                 if module.training and not trace.note:
                     trace.batch(noted.take(rows(named or called_with)))
 
-            trace.hooks.append(model.register_forward_pre_hook(tell, with_kwargs=True))
+            trace.hooks.append(model.register_forward_pre_hook(Hook(tell), with_kwargs=True))
 
         def on_train_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
             """The weights now are the end of the trace."""

@@ -5,7 +5,6 @@ The trace of a large model is larger than all else together: it is not kept, the
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
@@ -196,6 +195,8 @@ def _effect(trace: Trace, query: tuple[Any, Any], asked: Questions) -> tuple[np.
 
 def ended(trace: Trace) -> nn.Module:
     """The module with the weights that the recorded training ended with."""
-    module = copy.deepcopy(trace.module)
+    from byheart.maths.module_copy import copied
+
+    module = copied(trace.module)
     module.load_state_dict(trace.named(trace.weights(len(trace))), strict=False)
     return module

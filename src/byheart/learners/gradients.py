@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from byheart.errors import InputRefused
+from byheart.maths.gradient_sketch import AGREES
 
 if TYPE_CHECKING:
     from byheart.maths.trace import Part, Trace
 
-# A float32 batch gradient taken twice in another order agrees to about 1e-6; another loss does not to 1e-2.
-AGREES = 1e-3
 
 
 def factor(raw: Sequence[Tensor], applied: Sequence[Tensor], where: str) -> float:
@@ -83,7 +82,10 @@ def compare(trace: Trace, step: int, weights: Mapping[str, Tensor], parts: Seque
         advice = f"Say so with trace.batch(indices, share={ratio:.6g})."
     else:
         came = f"a gradient that is off by {left:.1e} of its length, however the loss is scaled"
-        advice = "Are the indices those of this batch, are loss= and examples= those of training, is a penalty added?"
+        advice = (
+            "Are the indices those of this batch, are loss= and examples= those of training, is a penalty added, is "
+            "the model in the mode of the first step?"
+        )
     raise InputRefused(
         expected=f"step {step}: loss= over examples= to reproduce the gradient of the batch", came=came, do=advice
     )
@@ -114,6 +116,36 @@ def _is_bad(trace: Trace, weights: Mapping[str, Tensor], part: Part, example: in
             return True
         gradient = torch.autograd.grad(loss, leaf, allow_unused=True)[0]
     return gradient is not None and not bool(torch.isfinite(gradient).all())
+
+
+def refuse_layers(module: nn.Module, trained: Mapping[str, Tensor]) -> None:
+    """Refuses embeddings whose gradient is no sum of example gradients.
+
+    Raises:
+        InputRefused: one that scales by the counts of a batch, moves its own weights, or leaves out one of several
+            uses of a weight (padding_idx of a tied weight); it is named.
+    """
+    for name, part in module.named_modules():
+        if not isinstance(part, nn.Embedding | nn.EmbeddingBag) or f"{name}.weight".lstrip(".") not in trained:
+            continue
+        users = [m for m, _ in module.named_parameters(remove_duplicate=False) if _at(module, m) is part.weight]
+        why = {
+            "scale_grad_by_freq=True: its gradient of one example depends on the whole batch": part.scale_grad_by_freq,
+            "max_norm: it changes its weights in every pass": part.max_norm is not None,
+            f"padding_idx and a weight that {', '.join(users)} share: the gradient of that row leaves out one of its "
+            "uses": part.padding_idx is not None and len(users) > 1,
+        }
+        if came := next((cause for cause, holds in why.items() if holds), ""):
+            raise InputRefused(
+                expected="gradients that are sums of example gradients",
+                came=f"{type(part).__name__} {name} with {came}",
+                do="Leave that option out (of padding: mask it in the loss or in attention).",
+            )
+
+
+def _at(module: nn.Module, name: str) -> Any:
+    path, _, key = name.rpartition(".")
+    return getattr(module.get_submodule(path), key)
 
 
 def refuse_batch_statistics(name: str, part: nn.Module) -> None:

@@ -13,12 +13,13 @@ from torch import Tensor, nn
 from byheart.errors import UsageError
 from byheart.learners.base import Network
 from byheart.learners.fleet import ACTIVATIONS
-from byheart.learners.gradients import refuse_batch_statistics
+from byheart.learners.gradients import refuse_batch_statistics, refuse_layers
 from byheart.learners.loop import checked, train
 from byheart.learners.members import Members
 from byheart.learners.run import Record, Run
 from byheart.learners.training import Training, called_on, plain_loss, rate
 from byheart.levers.base import Lever
+from byheart.maths.gradient_sketch import Sketch
 from byheart.maths.layout import Layout
 from byheart.maths.losses import Loss
 from byheart.maths.recipe import Group, Recipe
@@ -86,6 +87,7 @@ class _Watcher:
     def start(self, training: Training) -> None:
         """Begin the trace of `training` and stand between it and its steps."""
         self.training, module = training, copy.deepcopy(training.template).train()
+        refuse_layers(module, training.fleet.parameters)
         for name, part in module.named_modules():
             refuse_batch_statistics(name, part)
         if training.hidden:
@@ -102,6 +104,7 @@ class _Watcher:
         loss = _loss(training)
         self.trace = Trace(module, x, y, loss, layout, recipe, every, replay=self.replay)
         self.trace.digests = digests(module, layout, x, y, loss)
+        self.sketch = Sketch(layout.size, training.fleet.flat.device)
         self.step, training.step = training.step, self._step
 
     def _step(self, order: Tensor, targets: Tensor) -> None:
@@ -121,6 +124,7 @@ class _Watcher:
             )
         trace.parts.append((Part(order[0].clone(), 1.0, own if own is not None else state if drew else None),))
         trace.rates.append((lr,))
+        trace.sketches.append(self.sketch(training.fleet.gradient))
         trace.clips.append((1.0,))
 
     def _keep(self) -> None:

@@ -6,7 +6,6 @@ which share of the weights it covers, and which layers it skipped. A model needs
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +19,7 @@ from byheart.maths.blocks import HEURISTIC, Blocks, Solve, gradients_of, in_chun
 from byheart.maths.examplewise import Examplewise
 from byheart.maths.layout import Layout
 from byheart.maths.losses import per_example, resolved
+from byheart.maths.module_copy import copied
 from byheart.maths.products import Anything, Stack
 from byheart.maths.recipe import Recipe
 from byheart.maths.targets import Target, function, query_tensors
@@ -56,7 +56,7 @@ def still(model: nn.Module, examples: tuple[Any, Any], loss: Any = None, double:
     """
     if not isinstance(examples, tuple | list) or len(examples) != 2:
         raise InputRefused(expected="examples as a pair (x, y)", came=type(examples).__name__, do="Give both.")
-    module = copy.deepcopy(model)
+    module = copied(model)
     module = module.double() if double else module
     trained = {name: p for name, p in module.named_parameters() if p.requires_grad}
     if not trained:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from byheart.maths.contraction import Formed, Gradients, Indexed, Outer
-from byheart.maths.trace import Part, Trace, called
+from byheart.maths.module_copy import called, copied
+from byheart.maths.trace import Part, Trace
 
 # The sum of what the layers give must be the gradient; a layer used in a way that hooks do not see differs by far more.
 AGREES = 1e-3
@@ -25,7 +25,7 @@ class Examplewise:
     """
 
     def __init__(self, trace: Trace) -> None:
-        self.trace, self.module = trace, copy.deepcopy(trace.module)
+        self.trace, self.module = trace, copied(trace.module)
         self.modes = [(part, trace.modes.get(name, True)) for name, part in self.module.named_modules()]
         self.training: bool | None = None
         self.flat = trace.weights(0).clone()

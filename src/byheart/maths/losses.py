@@ -15,6 +15,8 @@ from byheart.errors import InputRefused, unknown_name
 
 Loss = str | Callable[[Any, Any], Tensor]
 
+IGNORED = -100  # as a target, by torch's default
+
 NAMED: dict[str, Callable[..., Tensor]] = {
     "cross-entropy": F.cross_entropy,
     "squared-error": F.mse_loss,
@@ -25,9 +27,9 @@ NAMED: dict[str, Callable[..., Tensor]] = {
 def per_example(loss: Loss, outputs: Any, y: Any) -> Tensor:
     """Losses (b,) of `outputs` (b, ...) and targets y (b, ...).
 
-    `cross-entropy` -log softmax(z)_y in nats (further axes of y averaged); `squared-error` (z - y)^2 averaged over
-    the outputs of an example, as `nn.MSELoss` does; `half-squared-error` half of it; or a function of
-    (outputs, y) that gives (b,).
+    `cross-entropy` -log softmax(z)_y in nats (further axes of y averaged; 0 where y is -100); `squared-error`
+    (z - y)^2 averaged over the outputs of an example, as `nn.MSELoss` does; `half-squared-error` half of it; or a
+    function of (outputs, y) that gives (b,).
 
     Raises:
         InputRefused: the function gives another shape.
@@ -56,6 +58,16 @@ def batch_mean(loss: Loss, outputs: Any, y: Any) -> Tensor:
     return NAMED[loss](z, y, reduction="mean")
 
 
+def coefficient(loss: Loss, y: Any) -> float:
+    """What the loss of each example is multiplied by in `batch_mean`: 1/b.
+
+    Of cross-entropy with targets -100, which count in no mean, the entries of an example over those that count.
+    """
+    if loss != "cross-entropy" or y.is_floating_point():
+        return 1 / (len(next(iter(y.values()))) if isinstance(y, Mapping) else len(y))
+    return y[0].numel() / max(int((y != IGNORED).sum()), 1)
+
+
 def aligned(loss: str, outputs: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Outputs and targets of one shape where the loss compares them entry by entry."""
     if loss not in NAMED:
@@ -73,7 +85,7 @@ def resolved(loss: Any) -> Loss:
         InputRefused: a loss module that already averages in a way that cannot be undone.
     """
     plain = isinstance(loss, nn.CrossEntropyLoss) and not loss.label_smoothing and loss.weight is None
-    if loss is F.cross_entropy or (plain and loss.ignore_index == -100 and loss.reduction != "sum"):
+    if loss is F.cross_entropy or (plain and loss.ignore_index == IGNORED and loss.reduction != "sum"):
         return "cross-entropy"
     if loss is F.mse_loss or (isinstance(loss, nn.MSELoss) and loss.reduction != "sum"):
         return "squared-error"

@@ -69,17 +69,18 @@ class Path:
             decay -= self.decayed(step, mean, moving)
             for part in step.parts:
                 push = gradients = None
+                each = float(self.trace.coefficients(part)[0])
                 if kernel is not None:
                     gradients, push = pushed(self.at, self.trace, step, part)
                 elif not (self.at.rest and few(q, part)):
                     gradients = self.of_batch(step, part)
                 found = self.products(step, mean, moving, gradients, part).double()
                 if push is not None and kernel is not None:
-                    kernel.index_add_(0, part.ids, found, alpha=part.share / len(part.ids))
+                    kernel.index_add_(0, part.ids, found, alpha=each)
                     found = found * -push[:, None]
                 if careful and not torch.isfinite(found).all():
                     _refuse_bad(step, part, found)
-                examples.index_add_(0, part.ids, found, alpha=-part.share / len(part.ids))
+                examples.index_add_(0, part.ids, found, alpha=-each)
         if not careful and not bool(torch.isfinite(examples.sum() + decay.sum())):
             return self.once(x, of_query, gauss, halvings, kernel, careful=True)
         return examples, decay

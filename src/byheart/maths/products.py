@@ -5,7 +5,7 @@ v_j, `product` gives the slopes d l_i / d theta . v_j (q, b) and adds the produc
 sum_i c_i l_i, to what it is told to; or, with `exact=False`, H the generalised Gauss-Newton matrix J' (d2 l / dz2) J,
 J the derivative of the outputs z: the part of H that stays when the network is taken as linear in its weights, never
 negative in any direction. Two ways: `Stack` by hand, for Linear layers with activations between them, `Anything` by
-`torch.func`. Both are forward over reverse: what does not depend on the direction is made once.
+`torch.autograd`, reverse over reverse. What does not depend on the direction is made once.
 
 Reference: Pearlmutter 1994, "Fast exact multiplication by the Hessian", Neural Computation 6, section 3; Schraudolph
 2002, "Fast curvature matrix-vector products for second-order gradient descent", Neural Computation 14, section 3.
@@ -21,7 +21,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_flatten, tree_unflatten
 
+from byheart.errors import InputRefused
 from byheart.maths.layout import Layout
 from byheart.maths.losses import Loss
 
@@ -111,8 +114,9 @@ class Stack:
 
     def fits(self, x: Any, y: Any) -> bool:
         """Whether x (n, d) and y are what the formulas are for: rows of numbers, a class or k values each."""
-        plain = isinstance(x, Tensor) and isinstance(y, Tensor) and x.dim() == 2
-        return plain and (self.loss != "cross-entropy" or (y.dim() == 1 and not y.is_floating_point()))
+        if not isinstance(x, Tensor) or not isinstance(y, Tensor) or x.dim() != 2:
+            return False
+        return self.loss != "cross-entropy" or (y.dim() == 1 and not y.is_floating_point() and int(y.min()) >= 0)
 
     def at(self, weights: Sequence[Tensor], x: Tensor, y: Tensor, coefficients: Tensor) -> StackPoint:
         """The products at these weights for the batch x (b, d), y, with coefficients (b,)."""
@@ -228,7 +232,7 @@ def _matrix(tensor: Tensor) -> Tensor:
 
 
 class Anything:
-    """Any differentiable model, by `torch.func`: `outputs(named)` and `losses(outputs)` give the b losses."""
+    """Any twice differentiable model: `outputs(named)` and `losses(outputs)` give the b losses."""
 
     def __init__(
         self,
@@ -245,39 +249,93 @@ class Anything:
 
 
 class AnythingPoint:
-    """As `StackPoint`, by forward-mode derivatives of the gradient, batched over directions with `vmap`."""
+    """As `StackPoint`, by reverse over reverse: noise is drawn in one plain pass, whose graph serves every direction.
+
+    With u (b,) added to the coefficients, G(theta, u) = sum_i (c_i + u_i) grad l_i. Its products with a direction v
+    have the derivatives H v by theta, since H is symmetric, and the slopes grad l_i . v by u.
+    """
 
     def __init__(self, way: Anything, weights: Sequence[Tensor], coefficients: Tensor) -> None:
-        self.way, self.weights = way, [w.detach() for w in weights]
+        self.exact, self.weights = way.exact, [w.detach().requires_grad_() for w in weights]
         self.c = coefficients.to(self.weights[0].dtype)
-        with sdpa_kernel(SDPBackend.MATH):  # the fused kernels of attention have no second derivative
-            self.gradient, self.losses = self._both(self.weights)
+        self.more = torch.zeros_like(self.c, requires_grad=True)
+        # the fused kernels of attention have no second derivative
+        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), _Twice():
+            outputs = way.outputs(dict(zip(way.names, self.weights, strict=True)))
+            if self.exact:
+                self.of = self.weights
+                self.slope = self._slope(way.losses(outputs))
+                self.gradient = [g.detach() for g in self.slope]
+                return
+            flat, tree = tree_flatten(outputs)
+            self.flat = [z for z in flat if isinstance(z, Tensor) and z.requires_grad]
+            self.of = [z.detach().requires_grad_() for z in self.flat]
+            free = iter(self.of)
+            given = [next(free) if isinstance(z, Tensor) and z.requires_grad else z for z in flat]
+            self.slope = self._slope(way.losses(tree_unflatten(given, tree)))
+            self.gradient = _rows(self.flat, self.weights, [s.detach()[None] for s in self.slope])
+            self.gradient = [g[0] for g in self.gradient]
+            # J' w is linear in w, so that its derivative by w along v is J v
+            self.dual = [torch.zeros_like(z, requires_grad=True) for z in self.flat]
+            self.pulled = _grad(self.flat, self.weights, self.dual)
 
-    def _outputs(self, weights: Sequence[Tensor]) -> Any:
-        return self.way.outputs(dict(zip(self.way.names, weights, strict=True)))
-
-    def _weighted(self, outputs: Any) -> tuple[Tensor, Tensor]:
-        losses = self.way.losses(outputs)
-        return (self.c * losses).sum(), losses
-
-    def _both(self, weights: Sequence[Tensor]) -> tuple[list[Tensor], Tensor]:
-        return torch.func.grad(lambda w: self._weighted(self._outputs(w)), has_aux=True)(list(weights))
-
-    def _along(self, direction: list[Tensor]) -> tuple[list[Tensor], Tensor]:
-        """H v and the slopes, for one direction."""
-        if self.way.exact:
-            return torch.func.jvp(self._both, (self.weights,), (direction,))[1]
-        outputs, moved = torch.func.jvp(self._outputs, (self.weights,), (direction,))
-        curved, slopes = torch.func.jvp(torch.func.grad(self._weighted, has_aux=True), (outputs,), (moved,))[1]
-        return torch.func.vjp(self._outputs, self.weights)[1](curved)[0], slopes
+    def _slope(self, losses: Tensor) -> list[Tensor]:
+        self.losses = losses.detach()
+        return _grad([((self.c + self.more) * losses).sum()], self.of)
 
     def product(
         self, v: Sequence[Tensor], into: Sequence[Tensor], alpha: Sequence[float], beta: Sequence[float]
     ) -> Tensor:
         """As `StackPoint.product`."""
-        with sdpa_kernel(SDPBackend.MATH):
-            # noise of a training pass is the same for all directions, as it was for the pass
-            moved, slopes = torch.func.vmap(self._along, randomness="same")([tensor.clone() for tensor in v])
-        for out, h, a, b in zip(into, moved, alpha, beta, strict=True):
+        moved = v if self.exact else _rows(self.pulled, self.dual, v)
+        *curved, slopes = _rows(self.slope, [*self.of, self.more], moved)
+        curved = curved if self.exact else _rows(self.flat, self.weights, curved)
+        for out, h, a, b in zip(into, curved, alpha, beta, strict=True):
             out.mul_(b).add_(h, alpha=a)
-        return slopes.detach()
+        return slopes
+
+
+class _Twice(TorchFunctionMode):
+    """Weight normalisation from operations whose second derivatives torch has right; those of its own are not."""
+
+    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: Mapping | None = None) -> Any:
+        if func is not torch._weight_norm:
+            return func(*args, **(kwargs or {}))
+        v, g, dim = (*args, 0)[:3]
+        return v * (g / torch.norm_except_dim(v, 2, dim))
+
+
+def _grad(values: Sequence[Tensor], by: Sequence[Tensor], rows: Sequence[Tensor] | None = None) -> list[Tensor]:
+    """Gradients that can be differentiated again; zeros where there is no dependence."""
+    found = torch.autograd.grad(values, by, rows, create_graph=True, allow_unused=True)
+    return [torch.zeros_like(x) if g is None else g for x, g in zip(by, found, strict=True)]
+
+
+def _rows(values: Sequence[Tensor], by: Sequence[Tensor], rows: Sequence[Tensor]) -> list[Tensor]:
+    """Derivatives by the tensors `by` of the products of `values` with q directions `rows` (q, ...): (q, ...) each.
+
+    Raises:
+        InputRefused: an operation of the model has no second derivative.
+    """
+    q = len(rows[0])
+    pairs = [(value, row) for value, row in zip(values, rows, strict=True) if value.requires_grad]
+    if not pairs:
+        return [x.new_zeros(q, *x.shape) for x in by]
+    values, rows = [value for value, _ in pairs], [row for _, row in pairs]
+    found: Sequence[Any]
+    try:
+        found = torch.autograd.grad(values, by, rows, retain_graph=True, is_grads_batched=True, allow_unused=True)
+    except RuntimeError:  # an operation without a batching rule: a direction at a time
+        try:
+            each = [
+                torch.autograd.grad(values, by, [row[j] for row in rows], retain_graph=True, allow_unused=True)
+                for j in range(q)
+            ]
+        except RuntimeError as error:
+            raise InputRefused(
+                expected="a model whose operations have second derivatives",
+                came=str(error).splitlines()[0][:200].rstrip("."),
+                do="Replace that operation, or ask for credit, which needs first derivatives alone.",
+            ) from error
+        found = [None if column[0] is None else torch.stack(column) for column in zip(*each, strict=True)]
+    return [x.new_zeros(q, *x.shape) if g is None else g for x, g in zip(by, found, strict=True)]

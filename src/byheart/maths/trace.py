@@ -21,7 +21,8 @@ from torch import Tensor, nn
 
 from byheart.errors import InputRefused
 from byheart.maths.layout import Layout
-from byheart.maths.losses import Loss, batch_mean, digest_of, loss_digest, per_example
+from byheart.maths.losses import Loss, batch_mean, coefficient, digest_of, loss_digest, per_example
+from byheart.maths.module_copy import called
 from byheart.maths.recipe import Recipe
 
 
@@ -48,6 +49,7 @@ class Step:
         before: weights (p,) before the step.
         after: weights (p,) after it.
         second: Adam's second moments v (p,) after the step, not corrected for bias; None under SGD.
+        coefficients: (b,) float64; the batch gradient, before clipping, is the sum of coefficient times example gradient.
     """
 
     index: int
@@ -56,17 +58,13 @@ class Step:
     clips: tuple[float, ...]
     before: Tensor
     after: Tensor
-    second: Tensor | None = None
+    second: Tensor | None
+    coefficients: Tensor
 
     @property
     def ids(self) -> Tensor:
         """Ids (b,) of all examples of the step, in the order of the parts."""
         return torch.cat([part.ids for part in self.parts])
-
-    @property
-    def coefficients(self) -> Tensor:
-        """(b,) float64: the batch gradient is the sum of coefficient times example gradient (before clipping)."""
-        return torch.cat([torch.full((len(p.ids),), p.share / len(p.ids), dtype=torch.float64) for p in self.parts])
 
 
 # Weights (stop - start + 1, p) from `start` on, and second moments (stop - start, p) after each step or None.
@@ -87,7 +85,9 @@ class Trace:
         every: weights are kept at each `every`-th step and at the end.
         parts, rates, clips: per step, as in `Step`.
         kept: step -> `weights` (p,) and the optimiser's tensors (p,) before that step; the last is the end.
+        sketches: per step, the raw gradient as `maths/gradient_sketch.py` knows it again; empty where it was not seen.
         note: why the trace ends before the training did; empty for a whole one. All of `len(trace)` steps are usable.
+        refused: how the model that was trained is not the end of this trace; it is then not to be read.
         replay: makes the steps between kept ones again; None is maths/replay.py.
         digests: of `model`, `data` and `loss` when recording began.
         drift: largest departure of a replay from what was recorded, relative to the way gone; 0 is bit for bit.
@@ -105,7 +105,9 @@ class Trace:
     rates: list[tuple[float, ...]] = field(default_factory=list)
     clips: list[tuple[float, ...]] = field(default_factory=list)
     kept: dict[int, dict[str, Tensor]] = field(default_factory=dict)
+    sketches: list[Tensor] = field(default_factory=list)
     note: str = ""
+    refused: str = ""
     replay: Replay | None = None
     digests: dict[str, str] = field(default_factory=dict)
     drift: float = 0.0
@@ -155,9 +157,17 @@ class Trace:
             weights, second = self._replayed(first, last)
             second = [None] * (last - first) if second is None else second
         return [
-            Step(t, self.parts[t], self.rates[t], self.clips[t], weights[j], weights[j + 1], second[j])
+            Step(
+                t, self.parts[t], self.rates[t], self.clips[t], weights[j], weights[j + 1], second[j],
+                torch.cat([self.coefficients(part) for part in self.parts[t]]),
+            )
             for j, t in enumerate(range(first, last))
         ]
+
+    def coefficients(self, part: Part) -> Tensor:
+        """(b,) float64: the part's addend of the batch gradient is the sum of coefficient times example gradient."""
+        each = part.share * coefficient(self.loss, take(self.y, part.ids))
+        return torch.full((len(part.ids),), each, dtype=torch.float64)
 
     def _replayed(self, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
         from byheart.maths.replay import checked, replay
@@ -204,8 +214,14 @@ class Trace:
         """Refuses if examples, model or loss are no longer what was recorded; the one that differs is named.
 
         Raises:
-            InputRefused: `examples`, `model` or `loss` has another digest.
+            InputRefused: `examples`, `model` or `loss` has another digest, or the recording ended elsewhere.
         """
+        if self.refused:
+            raise InputRefused(
+                expected="a recording that ends at the model as it was trained",
+                came=self.refused,
+                do="Leave the `with` before the model is changed, and train all its weights by the recorded optimiser.",
+            )
         self.match(**digests(self.module, self.layout, self.x, self.y, self.loss))
 
     def match(self, **found: str) -> None:
@@ -222,7 +238,7 @@ class Trace:
     @property
     def nbytes(self) -> int:
         """Bytes held: weights, optimiser states, ids, random states; the examples are not ours."""
-        tensors = [tensor for entry in self.kept.values() for tensor in entry.values()]
+        tensors = [tensor for entry in self.kept.values() for tensor in entry.values()] + self.sketches
         for parts in self.parts:
             tensors += [part.ids for part in parts] + [part.state for part in parts if part.state is not None]
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
@@ -239,14 +255,6 @@ class Trace:
         from byheart.maths.tracefile import load
 
         return load(path, module, examples, loss)
-
-
-def called(module: Callable[..., Any], x: Any) -> Any:
-    """Outputs of a model: a dict of inputs goes in by name; of a rich output the `logits` are taken."""
-    given = module(**x) if isinstance(x, Mapping) else module(x)
-    if isinstance(given, Tensor):
-        return given
-    return given["logits"] if isinstance(given, Mapping) else getattr(given, "logits", given)
 
 
 def take(values: Any, ids: Tensor) -> Any:

@@ -5,7 +5,6 @@ The model, the examples and the loss are not in it: they are given again and hel
 
 from __future__ import annotations
 
-import copy
 import json
 import os
 from pathlib import Path
@@ -19,10 +18,11 @@ from torch import nn
 from byheart.errors import InputRefused
 from byheart.maths.layout import Layout
 from byheart.maths.losses import resolved
+from byheart.maths.module_copy import copied
 from byheart.maths.recipe import Recipe
 from byheart.maths.trace import Part, Trace
 
-FORMAT = 1
+FORMAT = 2
 
 
 def save(trace: Trace, path: str | os.PathLike[str]) -> None:
@@ -38,6 +38,7 @@ def save(trace: Trace, path: str | os.PathLike[str]) -> None:
     arrays["passes"] = torch.tensor([len(parts) for parts in trace.parts], dtype=torch.int64)
     arrays["rates"] = torch.tensor(trace.rates, dtype=torch.float64)
     arrays["clips"] = torch.tensor(trace.clips, dtype=torch.float64)
+    arrays["sketches"] = torch.stack(trace.sketches) if trace.sketches else torch.zeros(0, 0)
     arrays |= {f"state.{j}": part.state for j, part in enumerate(flat) if part.state is not None}
     save_file(arrays, folder / "trace.safetensors")
     document = {
@@ -48,6 +49,7 @@ def save(trace: Trace, path: str | os.PathLike[str]) -> None:
         "every": trace.every,
         "modes": trace.modes,
         "note": trace.note,
+        "refused": trace.refused,
         "digests": trace.digests,
     }
     partial = folder / "trace.json.part"
@@ -94,7 +96,7 @@ def _trace(document: dict, arrays: dict[str, torch.Tensor], module: nn.Module, e
             _, step, state = name.split(".", 2)
             kept.setdefault(int(step), {})[state] = value
     trace = Trace(
-        copy.deepcopy(module),
+        copied(module),
         *examples,
         resolved(loss),
         Layout(tuple(document["names"]), tuple(map(tuple, document["shapes"]))),
@@ -105,7 +107,9 @@ def _trace(document: dict, arrays: dict[str, torch.Tensor], module: nn.Module, e
         [tuple(row) for row in arrays["rates"].tolist()],
         [tuple(row) for row in arrays["clips"].tolist()],
         dict(sorted(kept.items())),
+        list(arrays["sketches"]),
         document["note"],
+        document["refused"],
         digests=document["digests"],
     )
     missing = set(trace.layout.names) - {name for name, _ in trace.module.named_parameters()}

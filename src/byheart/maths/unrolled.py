@@ -18,6 +18,7 @@ from torch import Tensor
 
 from byheart.errors import InputRefused
 from byheart.maths.blocks import gradients_of
+from byheart.maths.gradient_sketch import Departure
 from byheart.maths.losses import per_example
 from byheart.maths.products import Anything, AnythingPoint, Stack, StackPoint
 from byheart.maths.targets import Target, function
@@ -124,6 +125,8 @@ class Sweep:
         """The effects (q, n)."""
         trace = self.trace
         result = torch.zeros(count(self.queries[0]), trace.n, dtype=torch.float64)
+        known = Departure(trace.sketches, trace.weights(len(trace))) if trace.sketches else None
+        first: tuple[int, float] | None = None  # the earliest step whose gradient is not the recorded one
         if len(trace) in self.moments:
             self.look(trace.weights(len(trace)))
         for step in trace.backwards():
@@ -131,6 +134,10 @@ class Sweep:
                 weights = [w.contiguous() for w in trace.named(step.before).values()]
                 points = [self.point(weights, part) for part in step.parts]
                 self._refuse_losses(step, points)
+                if known and (off := known.at(step.index, self._gradient(points))):
+                    first = step.index, off
+                if first:
+                    continue
                 for ids, adjoints in zip(self.chunks, self.adjoints, strict=True):
                     slopes = self.back(step, points, weights, *adjoints)
                     if not slopes.isfinite().all():
@@ -139,7 +146,19 @@ class Sweep:
                     result[ids[0] : ids[-1] + 1].index_add_(1, step.ids, slopes.double())
             if step.index in self.moments:
                 self.look(step.before)
+        if first:
+            raise InputRefused(
+                expected=f"step {first[0]}: the recorded gradient again, from the loss of its batch",
+                came=f"a gradient that is off by {100 * first[1]:.2g} % of its length; this step is the first",
+                do="Did the loop change mode, skip a step, add a penalty, mix inputs or change dropout there? Train in "
+                "one way throughout, with all of it in loss= and examples=.",
+            )
         return result.numpy()
+
+    def _gradient(self, points: list) -> Tensor:
+        """The gradient (p,) of the batch loss, before clipping."""
+        columns = zip(*(point.gradient for point in points), strict=True)
+        return torch.cat([sum(column).reshape(-1) for column in columns])
 
     def look(self, weights: Tensor) -> None:
         """Add the gradients of the queries' targets at `weights` to the adjoints, each moment with equal weight."""
@@ -152,7 +171,7 @@ class Sweep:
 
     def point(self, weights: list[Tensor], part: Part) -> StackPoint | AnythingPoint:
         """The Hessian products of one pass."""
-        c = torch.full((len(part.ids),), part.share / len(part.ids), dtype=torch.float64)
+        c = self.trace.coefficients(part)
         if self.stack is not None:
             return self.stack.at(weights, self.x[part.ids].to(weights[0].dtype), take(self.trace.y, part.ids), c)
         trace, x, y = self.trace, take(self.trace.x, part.ids), take(self.trace.y, part.ids)

@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -20,10 +19,12 @@ import torch
 from torch import nn
 
 from byheart.errors import InputRefused, UsageError
+from byheart.learners.gradients import refuse_layers
 from byheart.learners.recorded import recorded
 from byheart.learners.recording.steps import Recording
 from byheart.maths.layout import Layout
 from byheart.maths.losses import resolved
+from byheart.maths.module_copy import copied, uncompiled
 from byheart.maths.recipe import Recipe
 from byheart.maths.trace import count, digests
 
@@ -45,7 +46,8 @@ def record(
 
     Inside, call `trace.batch(indices)` once a backward pass, or take batches from `trace.loader(loader)`. Learning
     rates, clip factors, random states and weights are seen. After the `with`, the trace is whole; an exception inside
-    cuts it short, and `trace.note` says how many steps can be used.
+    cuts it short, and `trace.note` says how many steps can be used. Where the model has been changed beside the
+    recorded steps, `trace.refused` says what differs, and credit and effect are withheld.
 
     Args:
         model: the module that is trained; on CPU if it draws noise (dropout).
@@ -57,8 +59,8 @@ def record(
         limit_bytes: most that the trace may take, the replay of one segment included.
 
     Raises:
-        InputRefused: batch statistics, a loss that does not reproduce the gradient, indices out of range, gradients
-            that are not finite, a changed constant, an optimiser that is not linear in gradients.
+        InputRefused: batch statistics, half precision, a loss that does not reproduce the gradient, indices out of
+            range, gradients that are not finite, a changed constant, an optimiser that is not linear in gradients.
         UsageError: a step without `trace.batch`.
 
     Cost: a copy of gradient and weights a step, and a second backward pass at steps 0, 1, 2, 4, 8, ...
@@ -105,11 +107,12 @@ def recording(
     if every is not None and every < 1:
         raise UsageError(expected="every= of at least 1", came=str(every), do="1 keeps the weights of each step.")
     moved = {id(p) for group in optimizer.param_groups for p in group["params"] if p.requires_grad}
-    named = {name: p for name, p in model.named_parameters() if id(p) in moved}
+    named = {name: p for name, p in uncompiled(model).named_parameters() if id(p) in moved}
+    refuse_layers(uncompiled(model), named)
     layout = Layout(tuple(named), tuple(tuple(p.shape) for p in named.values()))
     recipe = Recipe.of(optimizer, {id(p): name for name, p in named.items()})
-    trace = kind(copy.deepcopy(model), x, y, resolved(loss), layout, recipe, every or 1)
-    trace.digests = digests(model, layout, x, y, trace.loss)
+    trace = kind(copied(model), x, y, resolved(loss), layout, recipe, every or 1)
+    trace.digests = digests(trace.module, layout, x, y, trace.loss)
     trace.begin(model, optimizer, limit_bytes, spaced=every != 1)
     return trace
 

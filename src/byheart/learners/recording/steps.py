@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from byheart.errors import InputRefused, UsageError
-from byheart.learners.gradients import compare, factor, refuse_bad, refuse_batch_statistics
+from byheart.learners.gradients import compare, factor, refuse_bad
 from byheart.learners.numbered import numbered
+from byheart.learners.recording.live import Hook, Live, dense
+from byheart.maths.gradient_sketch import Sketch
 from byheart.maths.recipe import changed
 from byheart.maths.trace import Part, Trace
 
@@ -21,21 +23,23 @@ class Recording(Trace):
 
     def begin(self, model: nn.Module, optimizer: torch.optim.Optimizer, limit_bytes: int, spaced: bool) -> None:
         """Start to listen to `model` and `optimizer`."""
-        self.model, self.optimizer, self.limit_bytes, self.spaced = model, optimizer, limit_bytes, spaced
+        self.optimizer, self.limit_bytes, self.spaced = optimizer, limit_bytes, spaced
+        self.live = Live(model, self.module, self.layout)
         self.pending: list[tuple[Tensor, float]] = []
         self.drawn: list[Tensor | None] = []
         self.raw: dict[str, Tensor] = {}
         self.told: float | None = None
-        self.aside = 0  # bytes of ids and random states, counted as they come
+        self.aside = 0  # bytes of ids, sketches and random states, counted as they come
         self.after: Tensor | None = None
-        self.live = {name: p for name, p in model.named_parameters() if name in self.layout.slices}
+        self.momenta: dict[tuple[str, str], tuple[int, int]] = {}
+        self.sketch = Sketch(self.layout.size, self.live.flat().device)
         hooks = [
-            model.register_forward_pre_hook(self._enters),
-            model.register_forward_hook(self._leaves),
+            model.register_forward_pre_hook(Hook(self._enters)),
+            model.register_forward_hook(Hook(self._leaves)),
             optimizer.register_step_pre_hook(self._before),
             optimizer.register_step_post_hook(self._done),
         ]
-        for name, p in self.live.items():
+        for name, p in self.live.trained.items():
             hooks.append(p.register_post_accumulate_grad_hook(lambda p, name=name: self._accumulated(name, p)))
         self.hooks = hooks
 
@@ -77,23 +81,28 @@ class Recording(Trace):
             self.batch(ids)
             yield batch
 
+    def _trains(self, module: nn.Module) -> bool:
+        """Whether a pass is one of training: with gradients, and in training mode where the first steps were."""
+        return torch.is_grad_enabled() and not self.note and (module.training or not self.modes.get("", False))
+
     def _enters(self, module: nn.Module, given: Any) -> None:
-        if not module.training or not torch.is_grad_enabled() or self.note:
+        if not self._trains(module):
             return
-        if not self.modes:
-            self.modes.update({name: part.training for name, part in module.named_modules()})
-            for name, part in module.named_modules():
-                refuse_batch_statistics(name, part)
+        if not self.modes or (not self.parts and module.training and not self.modes[""]):
+            # what came before in evaluation mode was a look; a loop that never leaves it is trained in it
+            self.modes = {name: part.training for name, part in self.live.model.named_modules()}
+            self.drawn = []
+        self.live.refuse_pass()
         self.state = torch.get_rng_state()
 
     def _leaves(self, module: nn.Module, given: Any, out: Any) -> None:
-        if module.training and torch.is_grad_enabled() and not self.note:
+        if self._trains(module):
             drew = not torch.equal(self.state, torch.get_rng_state())
             self.drawn.append(self.state if drew else None)
 
     def _accumulated(self, name: str, p: Tensor) -> None:
         if not self.note:
-            self.raw[name] = p.grad.detach().clone()
+            self.raw[name] = dense(p.grad).clone()
 
     def _before(self, optimizer: torch.optim.Optimizer, args: tuple, kwargs: dict) -> tuple[tuple, dict] | None:
         closure = args[1] if len(args) > 1 else kwargs.get("closure")
@@ -115,25 +124,26 @@ class Recording(Trace):
             return
         t = len(self.parts)
         parts = self._parts(t)
-        flat = self.layout.flat(self.live)
+        flat = self.live.flat()
         if self.after is not None and not torch.equal(flat, self.after):
             raise InputRefused(
                 expected=f"step {t}: weights as the last step left them",
                 came="weights changed in between, outside the optimiser",
                 do="Record without weight averaging, clamping or other changes between steps.",
             )
+        self.live.refuse_changes(t)
         self._same_constants(t)
-        missing = [name for name, p in self.live.items() if p.grad is None or name not in self.raw]
-        if missing:
-            raise InputRefused(
-                expected=f"step {t}: a gradient for every weight that the optimiser moves",
-                came=f"none for {missing[0]}",
-                do="Leave weights that the loss does not use out of the optimiser.",
-            )
-        refuse_bad(self, t, dict(self.live), parts, self.raw)
+        for name, p in self.live.trained.items():
+            if p.grad is None or name not in self.raw:
+                raise InputRefused(
+                    expected=f"step {t}: a gradient for every weight that the optimiser moves",
+                    came=f"none for {name}" + ("" if p.requires_grad else ", which was frozen since recording began"),
+                    do="Leave weights that the loss does not use, or that stay frozen, out of the optimiser.",
+                )
+        refuse_bad(self, t, dict(self.live.trained), parts, self.raw)
         parts = self._verified(t, parts)
         self.clip = self._clips(t)
-        self.waiting = parts
+        self.waiting = parts, self.sketch(self.layout.flat(self.raw))
         if t % self.every == 0:
             self._keep(t, flat)
 
@@ -158,10 +168,19 @@ class Recording(Trace):
     def _verified(self, t: int, parts: tuple[Part, ...]) -> tuple[Part, ...]:
         """The parts, after the loss was held against the gradient at steps 0, 1, 2, 4, ...: a few passes in all."""
         if t & (t - 1) == 0:
-            compare(self, t, dict(self.live), parts, self.layout.flat(self.raw))
+            compare(self, t, dict(self.live.trained), parts, self.layout.flat(self.raw))
         return parts
 
     def _same_constants(self, t: int) -> None:
+        names = {id(p): name for name, p in self.live.trained.items()}
+        now = [tuple(names[id(p)] for p in group["params"] if id(p) in names) for group in self.optimizer.param_groups]
+        if now != [group.names for group in self.recipe.groups]:
+            raise InputRefused(
+                expected=f"step {t}: the parameter groups of the first step",
+                came=f"{len(now)} groups of {sum(map(len, now))} recorded weights, for {len(self.recipe.groups)} of "
+                f"{len(names)}: one was added or taken away (add_param_group)",
+                do="Make all parameter groups before recording; a rate of 0 keeps one still until it is wanted.",
+            )
         for group, given in zip(self.recipe.groups, self.optimizer.param_groups, strict=True):
             if name := changed(group, self.recipe.kind, given):
                 raise InputRefused(
@@ -169,12 +188,26 @@ class Recording(Trace):
                     came=f"another {name} in a parameter group",
                     do="Schedule the learning rate alone (OneCycleLR: cycle_momentum=False).",
                 )
+        if self._momenta() != self.momenta:
+            raise InputRefused(
+                expected=f"step {t}: the optimiser's momenta as its last step left them",
+                came="other ones",
+                do="Load the state of an optimiser, or clear it, before recording begins.",
+            )
+
+    def _momenta(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """Which tensors the optimiser's momenta are, and how often each was written."""
+        written = {}
+        for name, p in self.live.trained.items():
+            state = self.optimizer.state.get(p, {})
+            written |= {(name, key): (id(state[key]), state[key]._version) for key in self.recipe.states if key in state}
+        return written
 
     def _clips(self, t: int) -> tuple[float, ...]:
-        found = []
+        factors, seen = [], self.live.gradients()
         for position, group in enumerate(self.recipe.groups):
             raw = [self.raw[name] for name in group.names]
-            applied = [self.live[name].grad.detach() for name in group.names]
+            applied = [seen[name] for name in group.names]
             one = factor(raw, applied, f"step {t}, parameter group {position}")
             if self.told is not None and abs(one - self.told) > 1e-3 * max(abs(one), abs(self.told)):
                 raise InputRefused(
@@ -182,26 +215,29 @@ class Recording(Trace):
                     came=f"{self.told:.6g}, but gradients were multiplied by {one:.6g}",
                     do="torch's factor is min(1, C / (norm + 1e-6)); or leave clipped out: it is seen.",
                 )
-            found.append(one)
-        return tuple(found)
+            factors.append(one)
+        return tuple(factors)
 
     def _done(self, optimizer: torch.optim.Optimizer, args: tuple, kwargs: dict) -> None:
         if self.note:
             return
-        self.parts.append(self.waiting)
-        self.aside += sum(p.ids.nbytes + (0 if p.state is None else p.state.nbytes) for p in self.waiting)
+        parts, sketch = self.waiting
+        self.parts.append(parts)
+        self.sketches.append(sketch)
+        self.aside += sketch.nbytes + sum(p.ids.nbytes + (0 if p.state is None else p.state.nbytes) for p in parts)
         self.rates.append(tuple(float(group["lr"]) for group in optimizer.param_groups))
         self.clips.append(self.clip)
         self.pending, self.drawn, self.raw, self.told = [], [], {}, None
-        self.after = self.layout.flat(self.live)
+        self.after, self.momenta = self.live.flat(), self._momenta()
 
     def _keep(self, t: int, flat: Tensor) -> None:
         states = self.recipe.states if self.spaced else tuple(s for s in self.recipe.states if s == "exp_avg_sq")
         entry = {"weights": flat}
         for name in states:
-            state = {key: self.optimizer.state.get(p, {}).get(name) for key, p in self.live.items()}
-            state = {key: torch.zeros_like(self.live[key]) if s is None else s for key, s in state.items()}
-            entry[name] = self.layout.flat(state)
+            state = {key: self.optimizer.state.get(p, {}).get(name) for key, p in self.live.trained.items()}
+            entry[name] = self.layout.flat(
+                {key: torch.zeros_like(self.live.trained[key]) if s is None else dense(s) for key, s in state.items()}
+            )
         self.kept[t] = entry
         if self.spaced:
             self._thin(t, sum(v.numel() * v.element_size() for v in entry.values()))
@@ -221,7 +257,10 @@ class Recording(Trace):
             self.kept = {step: entry for step, entry in self.kept.items() if step % self.every == 0}
 
     def end(self, note: str = "") -> None:
-        """Stop listening; the weights as they are now are the end of the trace."""
+        """Stop listening; the weights as they are now are the end of the trace.
+
+        Where the model is another one by now, the trace says so in `refused`, and nothing is read from it.
+        """
         if self.hooks is None:
             return
         for hook in self.hooks:
@@ -232,7 +271,13 @@ class Recording(Trace):
             self._keep(t, self.after)
             self.spaced = spaced
             self.note = note and f"cut short: {t} steps were recorded before {note}"
+            if not self.note:
+                moved = not torch.equal(self.live.flat(), self.after)
+                self.refused = "weights changed after the last step" if moved else self.live.changed(look=True)
+                if self.refused:
+                    warnings.warn(f"byheart: this recording cannot be read: {self.refused}", stacklevel=3)
         steps = len(self)
-        self.parts, self.rates, self.clips = self.parts[:steps], self.rates[:steps], self.clips[:steps]
-        for name in ("model", "optimizer", "live", "raw", "hooks", "pending", "drawn", "after"):
+        for name in ("parts", "rates", "clips", "sketches"):
+            setattr(self, name, getattr(self, name)[:steps])
+        for name in ("optimizer", "live", "raw", "hooks", "pending", "drawn", "after", "momenta", "sketch"):
             setattr(self, name, None)

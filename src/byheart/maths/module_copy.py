@@ -1,0 +1,71 @@
+"""Module copy: a copy of somebody's model on which its passes can be made again, and the passes themselves.
+
+What a pass computes stays; what stands in the way of taking derivatives of it again is left out: compiled code,
+gradients that are sparse, activations that are dropped and made again (gradient checkpointing).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor, nn
+from torch.utils import checkpoint
+
+
+def uncompiled(module: nn.Module) -> nn.Module:
+    """The module that `torch.compile(module)` was made of; any other as it is."""
+    return module._modules.get("_orig_mod", module)
+
+
+def copied(module: nn.Module) -> nn.Module:
+    """A copy of `module`, all of it uncompiled, whose embeddings give dense gradients."""
+    module, memo = uncompiled(module), {}
+    for part in module.modules():
+        for value in vars(part).values():
+            if isinstance(value, Tensor) and not value.is_leaf:  # a hook computed it from weights, as weight_norm does
+                memo[id(value)] = value.detach().clone()
+    made = copy.deepcopy(module, memo)
+    for part in made.modules():
+        if isinstance(part, nn.Embedding | nn.EmbeddingBag):
+            part.sparse = False
+        if "_orig_mod" in part._modules:
+            vars(part)["forward"] = uncompiled(part)
+    return made
+
+
+def called(module: Callable[..., Any], x: Any) -> Any:
+    """Outputs of a model: a dict of inputs goes in by name; of a rich output the `logits` are taken."""
+    with without_recomputation():
+        given = module(**x) if isinstance(x, Mapping) else module(x)
+    if isinstance(given, Tensor):
+        return given
+    return given["logits"] if isinstance(given, Mapping) else getattr(given, "logits", given)
+
+
+@contextmanager
+def without_recomputation() -> Iterator[None]:
+    """`torch.utils.checkpoint` calls its function and no more.
+
+    It would make the pass again during the backward pass, when weights and noise that were lent to it are gone.
+    """
+    names = ("CheckpointFunction", "_checkpoint_without_reentrant_generator")
+    own = [getattr(checkpoint, name) for name in names]
+    for name, plain in zip(names, (_Plain, lambda *_given, **_named: iter((None,))), strict=True):
+        setattr(checkpoint, name, plain)
+    try:
+        yield
+    finally:
+        for name, value in zip(names, own, strict=True):
+            setattr(checkpoint, name, value)
+
+
+class _Plain:
+    """In the place of torch's CheckpointFunction."""
+
+    @staticmethod
+    def apply(function: Callable[..., Any], _preserve: bool, *args: Any) -> Any:
+        """The function itself."""
+        return function(*args)
