@@ -28,6 +28,7 @@ that read a recorded training do:
 |---|---|
 | `trace`, `tracefile`, `spacing` | a recorded training, in memory and on disk, and how often its weights are kept |
 | `recipe`, `layout`, `replay` | which optimiser made its steps, of which weights, and the same steps again |
+| `module_copy`, `gradient_sketch` | the passes of somebody's model again, and whether a gradient is the recorded one |
 | `credit`, `path`, `kernels` | where did this output come from? exact along the path of training, and its kernel form |
 | `effect`, `curvature`, `projected` | what if this example had been left out? unrolled, by curvature, by projections |
 | `examplewise`, `contraction`, `directional` | gradients of single examples, and what they are multiplied with |

@@ -15,7 +15,7 @@ from torch import Tensor
 from byheart.errors import InputRefused
 from byheart.maths.contraction import Gradients, Outer
 from byheart.maths.examplewise import Examplewise
-from byheart.maths.losses import Loss, per_example
+from byheart.maths.losses import IGNORED, Loss, per_example
 from byheart.maths.trace import Trace, take
 
 HEURISTIC = 0.1  # damping in mean eigenvalues; found best on digits (LDS 0.56 against 0.40 without)
@@ -73,7 +73,8 @@ def drawn_labels(loss: Loss, out: Tensor, y: Any, generator: torch.Generator) ->
     """
     if not y.is_floating_point():
         share = out.detach().movedim(1, -1).softmax(-1)
-        return torch.multinomial(share.reshape(-1, share.shape[-1]), 1, generator=generator).view(y.shape)
+        drawn = torch.multinomial(share.reshape(-1, share.shape[-1]), 1, generator=generator).view(y.shape)
+        return drawn.where(y != IGNORED, IGNORED)
     if callable(loss):
         raise InputRefused(
             expected="a loss with a name, so that labels can be drawn from the model",

@@ -18,6 +18,7 @@ from byheart.maths.path import Path, relative
 from byheart.maths.quadrature import points
 from byheart.maths.targets import Target, function, query_tensors
 from byheart.maths.trace import Trace, count, take
+from byheart.maths.unrolled import checked_labels
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,7 @@ def path_credit(
     value = function(target)
     x, y = query_tensors(trace, query)
     trace.verify()
+    checked_labels(trace, trace.weights(len(trace)), x, y, target)
     chunk = chunk_of(trace, count(x), gauss, limit_bytes)
     path = Path(trace)
     parts = [

@@ -69,8 +69,10 @@ def unrolled(
 
     Raises:
         UnknownName: another `hessian`.
-        InputRefused: examples, model or loss are not those recorded; queries of another shape or labels out of
-            range; traces of other data; not one query fits into limit_bytes; losses or derivatives not finite.
+        InputRefused: examples, model or loss are not those recorded; a step whose gradient is not the recorded one
+            (the first is named), or a model that was changed beside the steps; queries of another shape or labels out
+            of range; traces of other data; not one query fits into limit_bytes; losses or derivatives not finite; an
+            operation without second derivatives.
 
     Cost: a step costs 4 to 8 q b p operations, about q times its training step, as products of large matrices where
     the model is a stack of Linear layers (other models about 6 times as much). Digits, MLP 64-128-10, 690 steps, 360

@@ -194,14 +194,22 @@ def pushed(at: Examplewise, trace: Trace, step: Step, part: Any) -> tuple[Gradie
     numbers: list[Tensor] = []
     targets = take(trace.y, part.ids)
 
+    counts = targets >= 0 if trace.loss == "cross-entropy" else torch.ones(len(targets), dtype=torch.bool)
+
     def of_one(outputs: Tensor) -> Tensor:
-        numbers.append(margin(outputs, targets))
+        if outputs.dim() > 2:
+            raise InputRefused(
+                expected="a loss that is a function of one number an example",
+                came=f"outputs {tuple(outputs.shape)}, several labels an example",
+                do="Ask for credit without kernels.",
+            )
+        numbers.append(margin(outputs, targets.where(counts, 0)))
         return numbers[-1]
 
     gradients = at.at(step.before, take(trace.x, part.ids), of_one, part)
     f = numbers[0].detach().double()
     if trace.loss == "cross-entropy":
-        return gradients, torch.sigmoid(-f)
+        return gradients, torch.sigmoid(-f) * counts
     return gradients, (targets.reshape(f.shape).double() - f) * (2.0 if trace.loss == "squared-error" else 1.0)
 
 

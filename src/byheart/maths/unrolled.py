@@ -61,6 +61,12 @@ def checked_labels(trace: Trace, weights: Tensor, x: Any, y: Tensor, target: Tar
     with torch.no_grad():
         out = trace.outputs(weights, take(x, torch.arange(1)))
     k = out.shape[-1] if out.dim() > 1 else 1
+    if out.dim() == 3 and target == "margin" and trace.loss == "cross-entropy":
+        raise InputRefused(
+            expected='one label a query for target="margin"',
+            came=f"outputs {tuple(out.shape[1:])} a query, with a label at each of the last axis",
+            do="Give target= as a function of the outputs, such as lambda z: z[:, 3, 0].",
+        )
     if out.dim() == 3:  # of sequences, tokens of target -1 are not counted
         y = y.clamp(min=0)
     if target == "margin" and k > 1 and (y.is_floating_point() or not 0 <= int(y.min()) <= int(y.max()) < k):

@@ -63,7 +63,8 @@ def record(
             range, gradients that are not finite, a changed constant, an optimiser that is not linear in gradients.
         UsageError: a step without `trace.batch`.
 
-    Cost: a copy of gradient and weights a step, and a second backward pass at steps 0, 1, 2, 4, 8, ...
+    Cost: a copy of gradient and weights a step, and a second backward pass at steps 0, 1, 2, 4, 8, ...; between these,
+    `unrolled` holds each gradient against the four numbers that are kept of the recorded one.
 
     Fails when: noise comes from outside torch's global CPU stream.
 

@@ -200,7 +200,9 @@ class Recording(Trace):
         written = {}
         for name, p in self.live.trained.items():
             state = self.optimizer.state.get(p, {})
-            written |= {(name, key): (id(state[key]), state[key]._version) for key in self.recipe.states if key in state}
+            for key in self.recipe.states:
+                if state.get(key) is not None:
+                    written[name, key] = id(state[key]), state[key]._version
         return written
 
     def _clips(self, t: int) -> tuple[float, ...]:
