@@ -33,6 +33,7 @@ that read a recorded training do:
 | `effect`, `curvature`, `projected` | what if this example had been left out? unrolled, by curvature, by projections |
 | `examplewise`, `contraction`, `directional` | gradients of single examples, and what they are multiplied with |
 | `quadrature`, `adjoints` | where along a step credit is read, and how a change is carried to the end |
-| `products`, `blocks`, `unrolled` | products with the Hessian; the Fisher matrix by layers; the sweep backwards |
+| `products`, `second_derivatives` | products with the Hessian, by hand and by autograd |
+| `blocks`, `unrolled` | the Fisher matrix by layers; the sweep backwards |
 | `losses`, `targets` | what an example costs, and which number of an output is asked about |
 """

@@ -21,12 +21,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
-from byheart.errors import InputRefused
 from byheart.maths.layout import Layout
 from byheart.maths.losses import Loss
+from byheart.maths.second_derivatives import Twice, along, gradients
 
 
 def _relu(z: Tensor) -> tuple[Tensor, Tensor, None]:
@@ -260,7 +259,7 @@ class AnythingPoint:
         self.c = coefficients.to(self.weights[0].dtype)
         self.more = torch.zeros_like(self.c, requires_grad=True)
         # the fused kernels of attention have no second derivative
-        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), _Twice():
+        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH), Twice():
             outputs = way.outputs(dict(zip(way.names, self.weights, strict=True)))
             if self.exact:
                 self.of = self.weights
@@ -273,69 +272,23 @@ class AnythingPoint:
             free = iter(self.of)
             given = [next(free) if isinstance(z, Tensor) and z.requires_grad else z for z in flat]
             self.slope = self._slope(way.losses(tree_unflatten(given, tree)))
-            self.gradient = _rows(self.flat, self.weights, [s.detach()[None] for s in self.slope])
+            self.gradient = along(self.flat, self.weights, [s.detach()[None] for s in self.slope])
             self.gradient = [g[0] for g in self.gradient]
             # J' w is linear in w, so that its derivative by w along v is J v
             self.dual = [torch.zeros_like(z, requires_grad=True) for z in self.flat]
-            self.pulled = _grad(self.flat, self.weights, self.dual)
+            self.pulled = gradients(self.flat, self.weights, self.dual)
 
     def _slope(self, losses: Tensor) -> list[Tensor]:
         self.losses = losses.detach()
-        return _grad([((self.c + self.more) * losses).sum()], self.of)
+        return gradients([((self.c + self.more) * losses).sum()], self.of)
 
     def product(
         self, v: Sequence[Tensor], into: Sequence[Tensor], alpha: Sequence[float], beta: Sequence[float]
     ) -> Tensor:
         """As `StackPoint.product`."""
-        moved = v if self.exact else _rows(self.pulled, self.dual, v)
-        *curved, slopes = _rows(self.slope, [*self.of, self.more], moved)
-        curved = curved if self.exact else _rows(self.flat, self.weights, curved)
+        moved = v if self.exact else along(self.pulled, self.dual, v)
+        *curved, slopes = along(self.slope, [*self.of, self.more], moved)
+        curved = curved if self.exact else along(self.flat, self.weights, curved)
         for out, h, a, b in zip(into, curved, alpha, beta, strict=True):
             out.mul_(b).add_(h, alpha=a)
         return slopes
-
-
-class _Twice(TorchFunctionMode):
-    """Weight normalisation from operations whose second derivatives torch has right; those of its own are not."""
-
-    def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: Mapping | None = None) -> Any:
-        if func is not torch._weight_norm:
-            return func(*args, **(kwargs or {}))
-        v, g, dim = (*args, 0)[:3]
-        return v * (g / torch.norm_except_dim(v, 2, dim))
-
-
-def _grad(values: Sequence[Tensor], by: Sequence[Tensor], rows: Sequence[Tensor] | None = None) -> list[Tensor]:
-    """Gradients that can be differentiated again; zeros where there is no dependence."""
-    found = torch.autograd.grad(values, by, rows, create_graph=True, allow_unused=True)
-    return [torch.zeros_like(x) if g is None else g for x, g in zip(by, found, strict=True)]
-
-
-def _rows(values: Sequence[Tensor], by: Sequence[Tensor], rows: Sequence[Tensor]) -> list[Tensor]:
-    """Derivatives by the tensors `by` of the products of `values` with q directions `rows` (q, ...): (q, ...) each.
-
-    Raises:
-        InputRefused: an operation of the model has no second derivative.
-    """
-    q = len(rows[0])
-    pairs = [(value, row) for value, row in zip(values, rows, strict=True) if value.requires_grad]
-    if not pairs:
-        return [x.new_zeros(q, *x.shape) for x in by]
-    values, rows = [value for value, _ in pairs], [row for _, row in pairs]
-    found: Sequence[Any]
-    try:
-        found = torch.autograd.grad(values, by, rows, retain_graph=True, is_grads_batched=True, allow_unused=True)
-    except RuntimeError:  # an operation without a batching rule: a direction at a time
-        try:
-            each = [
-                torch.autograd.grad(values, by, [row[j] for row in rows], retain_graph=True, allow_unused=True)
-                for j in range(q)
-            ]
-        except RuntimeError as error:
-            raise InputRefused(
-                expected="a model whose operations have second derivatives",
-                came=str(error).splitlines()[0][:200].rstrip("."),
-                do="Replace that operation, or ask for credit, which needs first derivatives alone.",
-            ) from error
-        found = [None if column[0] is None else torch.stack(column) for column in zip(*each, strict=True)]
-    return [x.new_zeros(q, *x.shape) if g is None else g for x, g in zip(by, found, strict=True)]

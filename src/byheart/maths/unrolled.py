@@ -163,8 +163,7 @@ class Sweep:
 
     def _gradient(self, points: list) -> Tensor:
         """The gradient (p,) of the batch loss, before clipping."""
-        columns = zip(*(point.gradient for point in points), strict=True)
-        return torch.cat([sum(column).reshape(-1) for column in columns])
+        return torch.cat([sum(column).reshape(-1) for column in zip(*(p.gradient for p in points), strict=True)])
 
     def look(self, weights: Tensor) -> None:
         """Add the gradients of the queries' targets at `weights` to the adjoints, each moment with equal weight."""
