@@ -4,10 +4,8 @@ import pytest
 from byheart.errors import InputRefused
 from byheart.maths.codes import (
     bank_code,
-    bank_code_values,
     bank_lengths,
     bit_budget,
-    grid_step,
     logits_from_labels,
     logits_from_probabilities,
 )
@@ -239,55 +237,6 @@ def test_budget_refuses_what_cannot_add_up():
         bit_budget([1.0, 1.0], [1.0, 1.0], [1.0])
     with pytest.raises(InputRefused, match="in_bits"):
         bit_budget([1.0], [np.inf], [1.0])
-
-
-def test_values_slow_twin_agrees(draw_mask, reference):
-    rng = np.random.default_rng(15)
-    targets = np.round(rng.normal(size=30) * 3 + 10, 1)
-    mask = draw_mask(4, 30, rng)
-    predictions = targets + rng.normal(size=(4, 30)) * np.where(mask, 0.5, 2.0)
-    step = grid_step(targets)
-    expected = reference("pools_slow").bank_code_values(predictions, targets, mask, halves(30, 2), step)
-    for got, wanted in zip(bank_code_values(predictions, targets, mask, 2), expected):
-        np.testing.assert_allclose(got, wanted, atol=2e-3)
-
-
-def test_values_closed_form_of_gaussian_channel(draw_mask):
-    rng = np.random.default_rng(16)
-    n, noise = 4000, 0.5
-    targets = np.round(rng.normal(size=n), 3)
-    mask = draw_mask(8, n, rng)
-    signal = targets + rng.normal(size=n) * noise
-    code = bank_code_values(np.broadcast_to(signal, (8, n)), targets, mask)
-    gain = code.reference_bits - code.out_bits
-    expected = 0.5 * np.log2(1 + 1 / noise**2)
-    assert abs(gain.mean() - expected) < 4 * gain.std() / np.sqrt(n)
-    assert abs((code.out_bits - code.in_bits).mean()) < 0.02
-
-
-def test_values_poles_unit_and_outliers(draw_mask):
-    rng = np.random.default_rng(17)
-    targets = np.round(rng.normal(size=500), 2)
-    mask = draw_mask(6, 500, rng)
-    rote = np.where(mask, targets, 0.0)
-    understood, memorised, left = shares(bank_code_values(rote, targets, mask))
-    assert abs(understood) < 0.01
-    assert memorised > 0.95
-    assert left < 0.05
-    other_unit = shares(bank_code_values(rote * 1000 + 273, targets * 1000 + 273, mask))
-    np.testing.assert_allclose(other_unit, [understood, memorised, left], atol=1e-3)
-    nothing = shares(bank_code_values(np.zeros((6, 500)), targets, mask))
-    np.testing.assert_allclose(nothing[:2], 0, atol=0.01)
-    far = targets.copy()
-    far[0] = 1e7
-    code = bank_code_values(np.broadcast_to(targets, (6, 500)), far, mask)
-    assert np.isfinite(np.array(code)).all()
-
-
-def test_grid_step_floor_and_refusal():
-    assert grid_step([0.0, 1e-9, 1.0]) == pytest.approx(np.std([0.0, 1e-9, 1.0]) / 1000)
-    with pytest.raises(InputRefused, match="distinct"):
-        grid_step([2.0, 2.0])
 
 
 @pytest.mark.parametrize("groups, why", [

@@ -4,7 +4,6 @@ import itertools
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.stats import norm
 
 
 def softmax(u):
@@ -63,46 +62,3 @@ def bank_code(logits, labels, mask, first):
             if own:
                 result[i] = np.mean(own)
     return reference, inside, outside
-
-
-def bank_code_values(predictions, targets, mask, first, step):
-    m, n = predictions.shape
-    mean, sd = targets.mean(), targets.std()
-    mix = 1 / (n + 2)
-    inside, outside = np.full(n, np.nan), np.full(n, np.nan)
-
-    def mass(y, centre, sigma):
-        return norm.cdf((y + step / 2 - centre) / sigma) - norm.cdf((y - step / 2 - centre) / sigma)
-
-    reference = mass(targets, mean, sd)
-    for seen, result in ((True, inside), (False, outside)):
-        for half in (True, False):
-            pairs = [(j, i) for j in range(m) for i in range(n) if mask[j, i] == seen and first[i] != half]
-            f = np.array([predictions[j, i] for j, i in pairs])
-            own = np.array([i for _, i in pairs])
-
-            def cost(point, f=f, own=own):
-                p = mass(targets[own], mean + point[0] * (f - mean), np.exp(point[1]) * sd)
-                return -np.log((1 - mix) * p + mix * reference[own]).mean()
-
-            found = [
-                minimize(
-                    cost,
-                    [w, s],
-                    method="Nelder-Mead",
-                    bounds=[(0, None), (None, None)],
-                    options={"xatol": 1e-7, "fatol": 1e-12, "maxiter": 2000},
-                )
-                for w in (0.2, 1.0)
-                for s in (-2.0, -0.5)
-            ]
-            w, s = min(found, key=lambda r: r.fun).x
-            for i in np.nonzero(first == half)[0]:
-                lengths = []
-                for j in range(m):
-                    if mask[j, i] == seen:
-                        p = mass(targets[i], mean + w * (predictions[j, i] - mean), np.exp(s) * sd)
-                        lengths.append(-np.log2((1 - mix) * p + mix * reference[i]))
-                if lengths:
-                    result[i] = np.mean(lengths)
-    return -np.log2(reference), inside, outside

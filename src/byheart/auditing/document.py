@@ -138,13 +138,13 @@ def _subject(session: Session, drawn: Drawn, answers: Answers, data: Any, run: M
 
 def _reference(drawn: Drawn, answers: Answers) -> str:
     bits = answers.findings.get("complexity/bits")
+    if drawn.output.kind == "values":
+        return "the mean of what each member was trained on"
     if not isinstance(bits, Finding):
         return ""
     each = bits.quantities["reference_bits"].value / drawn.n
     if drawn.output.kind == "tokens":
         return f"how frequent each token is, {each:.0f} bits a {drawn.output.noun[0]}"
-    if drawn.output.kind == "values":
-        return f"the spread of all training values, {each:.2f} bits a value"
     return f"class frequencies, {each:.2f} bits a label"
 
 

@@ -6,7 +6,7 @@
 | `pairs` | the same for all pairs of a training and a new example, in pieces that fit memory |
 | `codes` | how many bits are understood, memorised, left? the bit budget of a bank of members |
 | `pools` | the calibration behind the codes: log-linear pool of model and reference |
-| `grids` | the same for real-valued targets, coded on a printed grid |
+| `variance` | the same for real-valued targets: shares of their variance, and differences in bits |
 | `statistics` | Wilson, Spearman, R2, and all of the two rows below |
 | `resampling`, `ranking` | the bootstrap over examples; AUC and its interval |
 | `contrasts`, `sides` | differences of means over members that saw an example and members that did not |

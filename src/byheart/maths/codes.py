@@ -1,6 +1,6 @@
 """How many bits of the labels are understood, memorised, left? The bit budget of a bank, and its codes.
 
-Real-valued targets are in `grids` (`bank_code_values` and `grid_step` can be imported from here as well).
+Real-valued targets have a budget of their variance (`variance`; `variance_budget` can be imported from here as well).
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from byheart.errors import InputRefused
-from byheart.maths.grids import bank_code_values, bank_lengths_values, grid_step
 from byheart.maths.inputs import array, class_labels, members_mask, same_shape
 from byheart.maths.pools import fit_pool, halves, lengths_nats
 from byheart.maths.sides import BankCode, BankLengths, side_means
+from byheart.maths.variance import VarianceBudget, variance_budget
 
 __all__ = [
-    "BankCode", "BankLengths", "Budget", "bank_code", "bank_code_values", "bank_lengths",
-    "bank_lengths_values", "bit_budget", "grid_step", "logits_from_labels", "logits_from_probabilities",
+    "BankCode", "BankLengths", "Budget", "VarianceBudget", "bank_code", "bank_lengths", "bit_budget",
+    "logits_from_labels", "logits_from_probabilities", "variance_budget",
 ]  # fmt: skip
 
 

@@ -37,7 +37,9 @@ class BudgetShares(NamedTuple):
     left: Estimate
 
 
-def budget_share_intervals(reference_bits: Any, member_bits: Any, mask: Any, groups: Any = None) -> BudgetShares:
+def budget_share_intervals(
+    reference_bits: Any, member_bits: Any, mask: Any, groups: Any = None, one_by_one: float = ONE_BY_ONE_BITS
+) -> BudgetShares:
     r"""Between which shares of the reference would understood, memorised, left lie over fresh draws?
 
     share = sum_i phi_i / sum_i rho_i, rho_i the reference bits, phi_i = out_i - in_i (memorised), rho_i -
@@ -58,9 +60,10 @@ def budget_share_intervals(reference_bits: Any, member_bits: Any, mask: Any, gro
 
     Args:
         reference_bits: (n,) bits without a model.
-        member_bits: (m, n) bits of each member for each example, of `bank_lengths` or `bank_lengths_values`.
+        member_bits: (m, n) bits of each member for each example, of `bank_lengths`.
         mask: (m, n) True where the member saw the example.
         groups: (n,) names of groups (copies of one another) that are drawn together.
+        one_by_one: h of `training_set_variance`.
 
     Returns:
         An `Estimate` each: share, 95 % interval, standard error.
@@ -90,7 +93,7 @@ def budget_share_intervals(reference_bits: Any, member_bits: Any, mask: Any, gro
         share = phi.sum() / rho.sum()
         psi = (phi - share * rho) / rho.mean()
         examples = max(unlike(draws), variance_of_mean(psi, places, draws))
-        moved = bank.member_variance(in_sign / rho.mean(), out_sign / rho.mean(), psi, ONE_BY_ONE_BITS)
+        moved = bank.member_variance(in_sign / rho.mean(), out_sign / rho.mean(), psi, one_by_one)
         shares.append(estimate(share, split(examples, moved), draws=draws, n=len(rho)))
     return BudgetShares(*shares)
 

@@ -11,6 +11,7 @@ from byheart.maths.codes import BankCode
 from byheart.maths.intervals import budget_share_intervals
 from byheart.maths.statistics import bootstrap
 from byheart.probes.base import Bank
+from byheart.records.balance import Share, Standing
 from byheart.records.chart import Table
 from byheart.records.figures import interval_text, number
 from byheart.records.quantity import Quantity
@@ -49,6 +50,12 @@ class Budgets:
     def share_clear(self) -> bool:
         """Whether the memorised share is above 0 beyond its interval."""
         return self.memorised.share_interval[0] > 0
+
+    @property
+    def standing(self) -> Standing:
+        """The three shares, as the balance holds them."""
+        parts = {name: getattr(self, name) for name in PARTS}
+        return Standing(**{name: Share(value=part.share, interval=part.share_interval) for name, part in parts.items()})
 
     def quantities(self, null: float) -> dict[str, Quantity]:
         """Every total and share by its name in the document; `null` is the memorised share under shuffling."""

@@ -8,16 +8,18 @@ from typing import NamedTuple
 import numpy as np
 
 from byheart.learners.run import Run
-from byheart.maths.codes import BankCode
+from byheart.maths.sides import BankCode
 from byheart.maths.statistics import bootstrap
+from byheart.maths.variance import SideErrors
 from byheart.probes.base import Bank
-from byheart.probes.complexity.bits.budget import Budgets, Part
 from byheart.records.balance import Balance, Landmark, Move, OneModel, Share, Standing, Waypoint
 from byheart.records.chart import Axis, Bar, Chart, Rule, Segment, Table
 from byheart.records.figures import count, number, percent
 
-Code = Callable[..., BankCode]
-RIVALS = {"neighbours": "1-nearest neighbour", "ngram": "3-gram"}
+# reference, seen, unseen of each example: bits, or squared errors in units of their variance
+Sides = BankCode | SideErrors
+SidesOf = Callable[..., Sides]
+RIVALS = {"neighbours": "1-nearest neighbour", "ridge": "ridge regression", "ngram": "3-gram"}
 NOTES = {"rote": ("Rote", "a lookup table"), "oracle": ("Oracle", "knows the task's own truth")}
 # A stop is worth a row when it takes away more than a twentieth of the memorised share.
 WORTH = 0.05
@@ -33,75 +35,69 @@ class Shares(NamedTuple):
     left: float
 
 
-def shares(code: BankCode) -> Shares:
-    """The three shares of a code's totals, over the examples that have both sides."""
-    both = np.isfinite(code.in_bits + code.out_bits)
-    whole = code.reference_bits[both].sum()
-    inside, outside = code.in_bits[both].sum(), code.out_bits[both].sum()
+def shares(sides: Sides) -> Shares:
+    """The three shares of the totals, over the examples that have both sides."""
+    columns = np.stack(sides, 1)
+    whole, inside, outside = columns[np.isfinite(columns).all(1)].sum(0)
     return Shares(float(1 - outside / whole), float((outside - inside) / whole), float(inside / whole))
 
 
 def balance_of(
-    bank: Bank, run: Run, code: BankCode, budget: Budgets, code_of: Code, rng: np.random.Generator
+    bank: Bank, run: Run, sides: Sides, standing: Standing, sides_of: SidesOf, rng: np.random.Generator
 ) -> Balance:
     """Everything around the recipe's point, and the sentence that says it."""
     subject = bank.subject
-    codes = _trail_codes(bank, run, code_of)
-    trail = [Waypoint(epoch=epoch, **shares(found)._asdict()) for epoch, found in codes.items()]
-    sentence = _sentence(trail, budget)
+    course = _trail_sides(bank, run, sides_of)
+    trail = [Waypoint(epoch=epoch, **shares(found)._asdict()) for epoch, found in course.items()]
+    sentence = _sentence(trail, standing)
     if trail:
         # the trail is of the first members; where it ends stands the recipe, of all of them
-        trail[-1] = Waypoint(epoch=trail[-1].epoch, **shares(code)._asdict())
+        trail[-1] = Waypoint(epoch=trail[-1].epoch, **shares(sides)._asdict())
     poles = [
-        Landmark(name=NOTES[name][0], note=NOTES[name][1], **_point(bank, name, code_of))
+        Landmark(name=NOTES[name][0], note=NOTES[name][1], **_point(bank, name, sides_of))
         for name in ("oracle", "rote")
         if subject.rival(name) in bank
     ]
     if bank.data.output.kind == "tokens" and subject.rival("rote") not in bank:
         poles.append(Landmark(name="Rote", note="a lookup table, by definition", understood=0.0, memorised=1.0))
     rivals = [
-        Landmark(name=title, **_point(bank, name, code_of)) for name, title in RIVALS.items()
+        Landmark(name=title, **_point(bank, name, sides_of)) for name, title in RIVALS.items()
         if subject.rival(name) in bank
     ]  # fmt: skip
     rivals.append(Landmark(name="chance", understood=0.0, memorised=0.0, note="untrained, or chance"))
-    moves = _stops(bank, run, codes, rng)
+    moves = _stops(bank, run, course, rng)
     return Balance(
-        model=Standing(
-            understood=_share(budget.understood), memorised=_share(budget.memorised), left=_share(budget.left)
-        ),
+        model=standing,
         trail=tuple(trail),
         poles=tuple(poles),
         rivals=tuple(rivals),
-        one_model=_one_model(bank, code, code_of, rng),
+        one_model=_one_model(bank, sides, sides_of, rng),
         moves=moves,
         sentence=sentence,
     )
 
 
-def _share(part: Part) -> Share:
-    return Share(value=part.share, interval=part.share_interval)
-
-
-def _point(bank: Bank, name: str, code_of: Code) -> dict[str, float]:
-    found = shares(code_of(bank, bank[bank.subject.rival(name)]))
+def _point(bank: Bank, name: str, sides_of: SidesOf) -> dict[str, float]:
+    found = shares(sides_of(bank, bank[bank.subject.rival(name)]))
     return {"understood": found.understood, "memorised": found.memorised}
 
 
-def _trail_codes(bank: Bank, run: Run, code_of: Code) -> dict[int, BankCode]:
-    """Epoch -> code of the first members that kept their trail; empty where there is no time course."""
+def _trail_sides(bank: Bank, run: Run, sides_of: SidesOf) -> dict[int, Sides]:
+    """Epoch -> both sides of the first members that kept their trail; empty where there is no time course."""
     kept = run.views["train"].trail
     if kept is None or len(run.checkpoints) < 3:
         return {}
-    return {epoch: code_of(bank, run, members=kept.shape[1], checkpoint=c) for c, epoch in enumerate(run.checkpoints)}
+    return {epoch: sides_of(bank, run, members=kept.shape[1], checkpoint=c) for c, epoch in enumerate(run.checkpoints)}
 
 
-def _one_model(bank: Bank, code: BankCode, code_of: Code, rng: np.random.Generator) -> OneModel | None:
+def _one_model(bank: Bank, sides: Sides, sides_of: SidesOf, rng: np.random.Generator) -> OneModel | None:
     need = bank.subject.whole()
     if need not in bank:
         return None
     whole = bank[need]
-    own = code_of(bank, whole, mask=np.ones_like(whole.members.mask))
-    columns = np.stack([code.reference_bits, code.out_bits - own.in_bits, own.in_bits], 1)
+    reference, _, unseen = sides
+    own = sides_of(bank, whole, mask=np.ones_like(whole.members.mask))[1]
+    columns = np.stack([reference, unseen - own, own], 1)
     resampled = bootstrap(columns, groups=bank.groups, rng=rng)
     memorised, left = (
         Share(value=float(columns[:, c].sum() / columns[:, 0].sum()), interval=tuple(resampled.ratio(c, 0)))
@@ -115,19 +111,17 @@ def _one_model(bank: Bank, code: BankCode, code_of: Code, rng: np.random.Generat
     return OneModel(memorised=memorised, left=left, sentence=sentence)
 
 
-def _stops(bank: Bank, run: Run, codes: dict[int, BankCode], rng: np.random.Generator) -> tuple[Move, ...]:
-    """Stopping where the held-out code was shortest, against the end, on the same members."""
-    if not codes:
+def _stops(bank: Bank, run: Run, course: dict[int, Sides], rng: np.random.Generator) -> tuple[Move, ...]:
+    """Stopping where the held-out code or error was smallest, against the end, on the same members."""
+    if not course:
         return ()
-    last = max(codes)
-    best = min(codes, key=lambda epoch: np.nansum(codes[epoch].out_bits))
-    gone = shares(codes[last]).memorised - shares(codes[best]).memorised
-    if best in (0, last) or gone < WORTH * abs(shares(codes[last]).memorised):
+    last = max(course)
+    best = min(course, key=lambda epoch: np.nansum(course[epoch][2]))
+    gone = shares(course[last]).memorised - shares(course[best]).memorised
+    if best in (0, last) or gone < WORTH * abs(shares(course[last]).memorised):
         return ()
-    a, b = codes[best], codes[last]
-    columns = np.stack(
-        [b.reference_bits, b.out_bits - a.out_bits, (a.out_bits - a.in_bits) - (b.out_bits - b.in_bits)], 1
-    )
+    (reference, seen, unseen), (_, seen_then, unseen_then) = course[last], course[best]
+    columns = np.stack([reference, unseen - unseen_then, (unseen_then - seen_then) - (unseen - seen)], 1)
     both = np.isfinite(columns).all(1)
     columns = columns[both]
     resampled = bootstrap(columns, groups=bank.groups[both], rng=rng)
@@ -157,13 +151,13 @@ def _accuracy_move(bank: Bank, run: Run, best: int, last: int, rng: np.random.Ge
     return Share(value=float(change.mean()), interval=tuple(drawn.mean(0))) if drawn.known else None
 
 
-def _sentence(trail: list[Waypoint], budget: Budgets) -> str:
+def _sentence(trail: list[Waypoint], standing: Standing) -> str:
     if len(trail) < 3:
         return "There is no trail: outcomes were kept at the end of training alone."
     best = max(trail[1:], key=lambda point: point.understood)
     end = trail[-1]
     if best.understood < NOTHING:
-        return f"Nothing was understood at any epoch; {percent(budget.memorised.share, 0)} is memorised."
+        return f"Nothing was understood at any epoch; {percent(standing.memorised.value, 0)} is memorised."
     if best.epoch != end.epoch and end.memorised - best.memorised > 0.02:
         fell = best.understood - end.understood
         change = "did not grow" if fell < NOTHING else f"fell by {number(100 * fell, 1)} points"
@@ -173,12 +167,12 @@ def _sentence(trail: list[Waypoint], budget: Budgets) -> str:
         )
     grows = best.epoch == end.epoch and end.understood - trail[-2].understood > NOTHING
     growth = "was still growing at" if grows else "no longer grew towards"
-    return f"Understanding {growth} the last epoch, with {percent(budget.memorised.share, 0)} memorised."
+    return f"Understanding {growth} the last epoch, with {percent(standing.memorised.value, 0)} memorised."
 
 
 def budget_chart(bank: Bank, code: BankCode) -> Chart:
     """Positions on an axis of code length: in, out and reference, for all examples and apart for the redrawn."""
-    target = {"values": "value", "tokens": "passage"}.get(bank.data.output.kind, "label")
+    target = "passage" if bank.data.output.kind == "tokens" else "label"
     groups = [(f"all {count(len(code.in_bits))} {target}s", np.ones(len(code.in_bits), bool))]
     changed = bank.data.truth.changed
     if changed is not None and changed.any() and not changed.all():
