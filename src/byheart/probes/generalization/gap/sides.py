@@ -8,6 +8,7 @@ from byheart.learners.run import Run
 from byheart.maths.clusters import TOO_FEW, Estimate, error_of_mean
 from byheart.maths.intervals import budget_share_intervals, new_examples_interval
 from byheart.maths.sides import side_means
+from byheart.maths.variance import deviations, variance_share_intervals
 from byheart.probes.base import Bank
 from byheart.records.quantity import Quantity
 
@@ -24,20 +25,28 @@ class Sides:
         self.inside, self.outside = side_means(self._outcome(-1), run.members.mask)
 
     def _outcome(self, c: int) -> np.ndarray:
-        """(m, n): right or wrong, or the squared error over the variance of the targets."""
-        train = self.run.views["train"]
+        """(m, n): right or wrong, or the squared error over the mean squared deviation of its side."""
+        train, mask = self.run.views["train"], self.run.members.mask
         if self.classes:
             return train.correct[c].astype(np.float64)
-        return train.loss_nats[c].astype(np.float64) / float(self.bank.data.train.y.var())
+        seen, unseen = (np.nanmean(side) for side in side_means(self._spread(), mask))
+        return train.loss_nats[c].astype(np.float64) / np.where(mask, seen, unseen)
+
+    def _spread(self) -> np.ndarray:
+        """(m, n) squared deviation of each value from the mean of what the member was trained on."""
+        return deviations(self.bank.data.train.y, self.run.members.mask)
 
     def quantities(self) -> dict[str, Quantity]:
         """`train_`, `held_out_`, `test_` and `gap`, each over fresh draws of examples and training set."""
         outcome = self._outcome(-1)
         n, mask = outcome.shape[1], self.run.members.mask
-        # errors in the place of code lengths, 1 in the place of the reference: understood is then the score where
-        # left out, memorised the gap, left the error where seen
-        errors = 1 - outcome if self.classes else outcome
-        parts = budget_share_intervals(np.ones(n), errors, mask, self.bank.groups)
+        if self.classes:
+            # errors in the place of code lengths, 1 in the place of the reference: understood is then the score where
+            # left out, memorised the gap, left the error where seen
+            parts = budget_share_intervals(np.ones(n), 1 - outcome, mask, self.bank.groups)
+        else:
+            errors = self.run.views["train"].loss_nats[-1].astype(np.float64)
+            parts = variance_share_intervals(errors, self._spread(), mask, self.bank.groups)
         seen = _complement(parts.left)
         where = "interval: over fresh draws of examples (copies together) and training set"
         found = {
