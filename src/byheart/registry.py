@@ -87,6 +87,10 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
             "byheart.probes.complexity.bits:Bits",
             "How many of the label bits are understood, memorised, left?",
         ),
+        "complexity/value-bits": (
+            "byheart.probes.complexity.value_bits:ValueBits",
+            "How many bits per value are held by heart?",
+        ),
     },
     "verdict": {
         "BH101": ("byheart.verdicts.rules:WrongLabels", "labels that look wrong"),

@@ -13,6 +13,7 @@ from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
 from byheart.learners.run import outcomes
 from byheart.probes.complexity.bits import Bits
+from byheart.probes.complexity.value_bits import ValueBits
 from byheart.probes.generalization.gap import Gap
 from byheart.probes.memory.counterfactual import Counterfactual
 from byheart.probes.memory.duplicates import Duplicates
@@ -277,3 +278,11 @@ class TestBitsOnValues(OnValues, ProbeSuite):
     @pytest.fixture(scope="class")
     def probe(self):
         return Bits()
+
+
+class TestValueBits(OnValues, ProbeSuite):
+    needs = ("values",)
+
+    @pytest.fixture(scope="class")
+    def probe(self):
+        return ValueBits()

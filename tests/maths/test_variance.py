@@ -164,7 +164,9 @@ def test_bits_of_a_gaussian_channel():
     for found, truth in zip(bits, expected):
         assert abs(found.value - truth) < 4 * found.standard_error
         assert found.standard_error < 0.03
-    scaled = variance_bits(signal + eps, 0.2 * (signal + kept * eps * mask), mask)
+    means = ((mask @ (signal + eps)) / mask.sum(1))[:, None]
+    around = means + 0.2 * (signal + kept * eps * mask - means)
+    scaled = variance_bits(signal + eps, around, mask)
     assert scaled.understood.value == pytest.approx(bits.understood.value, abs=0.01)
 
 

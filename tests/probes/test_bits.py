@@ -8,10 +8,12 @@ import pytest
 from byheart.learners.members import Members, balanced
 from byheart.learners.mlp import Mlp
 from byheart.learners.poles import Oracle, Rote
+from byheart.maths.codes import variance_budget
 from byheart.maths.intervals import budget_share_intervals
 from byheart.probes.base import Bank, Subject
 from byheart.probes.complexity.bits import Bits, lengths_of
 from byheart.probes.complexity.bits.standing import budget_chart, shares
+from byheart.probes.generalization.gap import Gap
 from byheart.tasks.base import Task
 from byheart.tasks.digits import Digits
 from byheart.tasks.flipped import Flipped
@@ -127,9 +129,9 @@ def test_copies_do_not_make_the_interval_narrower(noisy):
     twice = np.repeat(np.arange(len(noisy.data.train)), 2)
     run = noisy[noisy.subject.bank()]
     lengths = lengths_of(noisy, run, run.members.mask)
-    once = budget_share_intervals(lengths.reference_bits, lengths.member_bits, run.members.mask, noisy.duplicates)
+    once = budget_share_intervals(lengths.reference_bits, lengths.member_bits, run.members.mask, noisy.groups)
     pair = (lengths.reference_bits[twice], lengths.member_bits[:, twice], run.members.mask[:, twice])
-    together = budget_share_intervals(*pair, noisy.duplicates[twice])
+    together = budget_share_intervals(*pair, noisy.groups[twice])
     apart = budget_share_intervals(*pair, np.arange(len(twice)))
     assert together.memorised.standard_error >= 0.99 * once.memorised.standard_error
     assert apart.memorised.standard_error < 0.95 * together.memorised.standard_error
@@ -192,15 +194,60 @@ def test_one_model_is_named_as_one_draw(measured):
     assert sentence in measured[0].body
 
 
-def test_values_have_a_budget_of_their_own(values):
+def test_values_have_a_budget_of_their_variance(values):
     finding, columns = Bits().measure(values)
-    parts = columns["reference_bits"].sum()
-    assert finding.quantities["reference_bits"].value == pytest.approx(parts)
-    assert share_of(finding, "understood_bits_share") > 0.05
-    assert "label" not in finding.question
-    assert "label" not in finding.charts[0].reading
-    assert finding.charts[0].bars[0].label == "all 150 values"
-    assert "Gaussian" in finding.how[0]
+    names = ("understood_share", "memorised_share_of_variance", "left_share")
+    found = [share_of(finding, name) for name in names]
+    run = values[values.subject.bank()]
+    predictions = run.views["train"].logits[:, :, 0]
+    assert sum(found) == 1
+    np.testing.assert_allclose(found, variance_budget(values.data.train.y, predictions, run.members.mask), atol=1e-6)
+    gap = Gap().measure(values)[0].quantities
+    assert gap["held_out_r2"].value == pytest.approx(found[0], abs=1e-9)
+    assert gap["train_r2"].value == pytest.approx(1 - found[2], abs=1e-9)
+    assert columns["held_out_error"].mean() == pytest.approx(1 - found[0], abs=1e-9)
+    assert not any("bits" in name for name in finding.quantities)
+    words = " ".join((finding.question, finding.says, *finding.body, *finding.how, finding.charts[0].reading))
+    assert "label" not in words
+    assert "cannot tell" in words
+    balance = finding.balance
+    assert [point.epoch for point in balance.trail] == list(run.checkpoints)
+    assert balance.trail[-1].understood == pytest.approx(found[0], abs=1e-9)
+    assert balance.model.understood.value == found[0]
+    assert {rival.name for rival in balance.rivals} == {"1-nearest neighbour", "ridge regression", "chance"}
+    rote = balance.poles[0]
+    assert (rote.name, rote.understood, rote.memorised) == ("Rote", pytest.approx(0, abs=1e-6), pytest.approx(1, abs=1e-6))
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e5])
+def test_the_trail_of_large_values_is_not_cut(make_bank, mask, rng, offset):
+    """Predictions are kept in half precision along the trail; the errors are not."""
+    y = offset + 1e5 * rng.normal(size=120)
+    means = (mask @ y) / mask.sum(1)
+    course = [means[:, None] + part * (y - means[:, None]) for part in (0.0, 0.5, 0.9, 1.0)]
+    finding = Bits().measure(make_bank(y, np.stack(course)[..., None], mask, kind="values"))[0]
+    understood = [point.understood for point in finding.balance.trail]
+    np.testing.assert_allclose(understood, [0, 0.75, 0.99, 1], atol=1e-5)
+
+
+def test_a_variance_that_rests_on_few_values_is_withheld(make_bank, mask, rng):
+    y = np.exp(3 * rng.normal(size=120))
+    bank = make_bank(y, np.tile(y.mean(), (16, 120, 1)), mask, kind="values")
+    for probe in (Bits(), Gap()):
+        finding = probe.measure(bank)[0]
+        assert finding.status == "withheld"
+        assert "--transform log" in finding.withheld.would_do
+        assert set(finding.quantities) <= {"effective_deviations", "held_out_loss", "best_epoch", "held_out_loss_rise"}
+    y = rng.normal(size=120)
+    assert Bits().measure(make_bank(y, np.tile(y.mean(), (16, 120, 1)), mask, kind="values"))[0].status == "measured"
+
+
+def test_by_heart_above_one_says_why(make_bank, mask, rng):
+    y = rng.normal(size=120)
+    guesses = np.where(mask, y, -y)[..., None]
+    finding = Bits().measure(make_bank(y, guesses, mask, kind="values"))[0]
+    assert share_of(finding, "memorised_share_of_variance") > 1
+    assert "exceeds 100 %" in finding.body[0]
 
 
 def test_all_labels_changed_draws_one_bar(noisy, measured):

@@ -123,8 +123,13 @@ def test_values_are_measured_in_r2(values):
     out = np.array([squared[~mask[:, i], i].mean() for i in range(150)])
     seen = np.array([squared[mask[:, i], i].mean() for i in range(150)])
     q = finding.quantities
-    assert q["held_out_r2"].value == pytest.approx(1 - out.mean() / y.var(), abs=1e-5)
-    assert q["gap"].value == pytest.approx((out - seen).mean() / y.var(), abs=1e-5)
+    means = np.array([y[row].mean() for row in mask])
+    spread = (y - means[:, None]) ** 2
+    out_spread = np.mean([spread[~mask[:, i], i].mean() for i in range(150)])
+    seen_spread = np.mean([spread[mask[:, i], i].mean() for i in range(150)])
+    assert q["held_out_r2"].value == pytest.approx(1 - out.mean() / out_spread, abs=1e-5)
+    assert q["train_r2"].value == pytest.approx(1 - seen.mean() / seen_spread, abs=1e-5)
+    assert q["gap"].value == pytest.approx(q["train_r2"].value - q["held_out_r2"].value, abs=1e-9)
     assert q["gap"].unit == "r2"
     one = values[values.subject.whole()].views["test"].logits[0, :, 0]
     assert q["one_model_test_r2"].value == pytest.approx(r2(values.data.views["test"].y, one), abs=1e-5)

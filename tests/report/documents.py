@@ -32,27 +32,29 @@ def _simple(
 ) -> dict:
     """A smaller audit: bits, gap and the counterfactual of any subject."""
     n, things = subject["n"], subject["nouns"]
-    total = n * (1.0 if subject["kind"] == "classes" else 2.4)
     half = (0.021, 0.024, 0.013)
-    quantities = {
-        "reference_bits": quantity(
-            total, "bits", None, None, n, "the reference code, exact; no interval and no null"
+    quantities = {}
+    values = subject["kind"] == "values"
+    if not values:
+        quantities["reference_bits"] = quantity(
+            n, "bits", None, None, n, "the reference code, exact; no interval and no null"
         )
-    }
+    of_variance = {"understood": "understood_share", "memorised": "memorised_share_of_variance", "left": "left_share"}
     for name, value, wide in zip(("understood", "memorised", "left"), shares, half):
-        quantities[f"{name}_bits"] = quantity(
-            value * total, "bits", ((value - wide) * total, (value + wide) * total), 0.0, n
-        )
-        quantities[f"{name}_bits_share"] = quantity(
+        if not values:
+            quantities[f"{name}_bits"] = quantity(value * n, "bits", ((value - wide) * n, (value + wide) * n), 0.0, n)
+        quantities[of_variance[name] if values else f"{name}_bits_share"] = quantity(
             value, "share", (value - wide, value + wide), 0.0, n, CALIBRATION
         )
     unit: Any = "accuracy" if metric == "accuracy" else "r2"
     null = 0.5 if metric == "accuracy" else 0.0
     bits = Finding(
         probe="complexity/bits",
-        question="How many of the label bits are understood, memorised, left?",
-        headline="memorised_bits_share",
-        says="of the bits are memorised",
+        question="Which shares of the variance of the values are understood, memorised, not learned?"
+        if values
+        else "How many of the label bits are understood, memorised, left?",
+        headline="memorised_share_of_variance" if values else "memorised_bits_share",
+        says="of the variance is known by heart" if values else "of the bits are memorised",
         quantities=quantities,
         poles=(Pole(name="Oracle", value=0.0), Pole(name="Rote", value=1.0)),
         reference="Morris et al. 2025",
@@ -280,13 +282,13 @@ def regression() -> dict:
         "share": 0.7,
         "parameters": None,
         "run": "77aabbccdd00",
-        "reference": "one normal distribution of all values",
+        "reference": "the mean of what each member was trained on",
     }
     return _simple(
         subject,
-        (0.141, 0.232, 0.627),
+        (0.42, 0.48, 0.1),
         "r2",
-        (0.842, 0.447),
+        (0.9, 0.447),
         shown,
         exhibits,
         provenance=provenance("byheart audit diabetes.csv --seed 0"),

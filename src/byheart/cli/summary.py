@@ -38,6 +38,7 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
     """About ten lines: the headline, what is memorised, the gap, planted against found, verdicts, where to look."""
     from byheart.records.figures import count, percent
     from byheart.records.quantity import Quantity
+    from byheart.report.headline import OF_VARIANCE, SHARES
 
     subject = document["subject"]
     found = {
@@ -48,13 +49,23 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
     lines = [
         f"byheart audit · {subject['title']} · {count(subject['n'])} {subject['nouns']}, {subject['members']} members · run {subject['run']}"
     ]
-    parts = [found.get(f"{name}_bits_share") for name in ("understood", "memorised", "left")]
+    values = subject["kind"] == "values"
+    names = OF_VARIANCE if values else SHARES
+    parts = [found.get(name) for name in names]
+    bits = document["findings"].get("complexity/bits", {})
     if all(parts):
-        things = {"values": "values", "tokens": "text"}.get(subject["kind"], "labels")
+        if values:
+            of = "of the variance of the values"
+        else:
+            things = "text" if subject["kind"] == "tokens" else "labels"
+            of = f"of the {_bits(found['reference_bits'])} reference bits of the {things}"
         for label, part in zip(("Understood", "By heart", "Not learned"), parts):
-            lines.append(_line(label, part, f"of the {_bits(found['reference_bits'])} reference bits of the {things}"))
-    elif (bits := document["findings"].get("complexity/bits", {})).get("status") == "not applicable":
-        lines.append(f"  Bits          not measured: {bits['reason']}")
+            rest = ": noise, or structure not captured" if values and label == "Not learned" else ""
+            lines.append(_line(label, part, of + rest))
+    elif bits.get("status") == "not applicable":
+        lines.append(f"  {'Variance' if values else 'Bits':<13} not measured: {bits['reason']}")
+    elif bits.get("status") == "withheld":
+        lines.append(f"  {'Variance':<13} withheld: {bits['withheld']['reason']}; {bits['withheld']['would_do']}")
     if "memorised_share" in found:
         share = found["memorised_share"]
         lines.append(

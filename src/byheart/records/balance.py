@@ -6,14 +6,14 @@ from byheart.records.spec import Record
 
 
 class Share(Record):
-    """A share of the reference bits with its 95 % interval."""
+    """A share of the reference bits, or of the variance of values, with its 95 % interval."""
 
     value: float
     interval: tuple[float, float]
 
 
 class Standing(Record):
-    """Understood, memorised and left, as shares of the reference bits; they add up to 1."""
+    """Understood, memorised and left, as shares of the reference bits or of the variance; they add up to 1."""
 
     understood: Share
     memorised: Share
@@ -47,7 +47,7 @@ class OneModel(Record):
 
 
 class Move(Record):
-    """What a lever moved, in points of the reference bits (shares) and of accuracy; None is not measured."""
+    """What a lever moved, in points (shares of the bits or the variance, accuracy); None is not measured."""
 
     name: str
     memorised: Share | None = None

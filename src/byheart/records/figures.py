@@ -74,7 +74,7 @@ def value_text(quantity: Quantity) -> str:
     if unit in _COUNTED:
         return f"{number(value, 0)} {unit}"
     digits = decimals_for(quantity.interval[1] - quantity.interval[0]) if quantity.interval else 3
-    suffix = {"bits/parameter": " bits a parameter", "nats": " nats"}.get(unit, "")
+    suffix = {"bits/parameter": " bits a parameter", "bits/value": " bits", "nats": " nats"}.get(unit, "")
     return f"{number(value, max(2, min(digits, 3)))}{suffix}"
 
 

@@ -21,6 +21,7 @@ Unit = Literal[
     "examples",
     "pairs",
     "bits/parameter",
+    "bits/value",
     "ratio",
     "epochs",
     "members",

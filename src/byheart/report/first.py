@@ -25,6 +25,8 @@ def numbers(subject: dict, findings: dict[str, Answer], balance: dict | None) ->
 
 
 def _memorised(subject: dict, findings: dict[str, Answer]) -> dict | None:
+    if subject["kind"] == "values":
+        return _of_variance(subject, findings)
     share, counterfactual = quantity(findings, "memorised_share"), findings.get("memory/counterfactual")
     if share is None:
         return (
@@ -49,9 +51,22 @@ def _memorised(subject: dict, findings: dict[str, Answer]) -> dict | None:
     return _number(share, f"{sentence_end(says)}{_chance(share)}")
 
 
+def _of_variance(subject: dict, findings: dict[str, Answer]) -> dict | None:
+    """The part of the variance of values that only those who saw them know."""
+    share = quantity(findings, "memorised_share_of_variance")
+    if share is None:
+        return _absent(findings.get("complexity/bits"), "How much of the variance is known by heart?")
+    says = "of the variance of the values is known by heart: what R\u00b2 loses on the same values where left out."
+    if share.value > 1:
+        says += " It exceeds 100\u202f% because understood is below 0."
+    return _number(share, f"{says}{_chance(share)}")
+
+
 def _bits(subject: dict, findings: dict[str, Answer]) -> dict | None:
     held, reference = quantity(findings, "memorised_bits"), quantity(findings, "reference_bits")
-    things = {"values": "value", "tokens": "text"}.get(subject["kind"], "label")
+    if subject["kind"] == "values":
+        return _bits_per_value(subject, findings)
+    things = "text" if subject["kind"] == "tokens" else "label"
     if held is None:
         return _absent(findings.get("complexity/bits"), f"How many {things} bits are held by heart?")
     of = (
@@ -62,6 +77,15 @@ def _bits(subject: dict, findings: dict[str, Answer]) -> dict | None:
     half = quantity(findings, "half_in_share")
     rest = f", half of them in {percent(half.value, 0)} of the {subject['nouns']}" if half else ""
     return _number(held, f"{of} are held by heart{rest}.{_chance(held)}")
+
+
+def _bits_per_value(subject: dict, findings: dict[str, Answer]) -> dict | None:
+    """Bits that only members that saw a value save: a difference, which no rounding of the target moves."""
+    each, total = (quantity(findings, f"memorised_bits{part}") for part in ("_per_value", ""))
+    if each is None or total is None:
+        return _absent(findings.get("complexity/value-bits"), "How many bits per value are held by heart?")
+    says = f"per value are held by heart, {value_text(total)} in all: what a value costs less where it was seen."
+    return _number(each, f"{says}{_chance(each)}")
 
 
 def _accuracy(subject: dict, findings: dict[str, Answer], balance: dict | None) -> dict | None:

@@ -8,6 +8,7 @@ from byheart.records.quantity import Quantity
 from byheart.report.prose import Run, sentence
 
 SHARES = ("understood_bits_share", "memorised_bits_share", "left_bits_share")
+OF_VARIANCE = ("understood_share", "memorised_share_of_variance", "left_share")
 WHOM = {"recipe": "a model trained this way", "run": "this model"}
 
 
@@ -29,11 +30,26 @@ def exact(of: Quantity) -> list[Run]:
     return [("", "\u00a0"), ("i", interval_text(of))] if of.interval else []
 
 
+def shares_of(findings: dict[str, Answer]) -> list[Quantity]:
+    """Understood, memorised and left as shares of the bits, or of the variance of values; empty where unknown."""
+    for names in (SHARES, OF_VARIANCE):
+        found = [one for name in names if (one := quantity(findings, name))]
+        if len(found) == len(names):
+            return found
+    return []
+
+
+def whole(subject: dict, findings: dict[str, Answer]) -> str:
+    """What the three shares are shares of."""
+    if quantity(findings, OF_VARIANCE[0]):
+        return "variance of the values"
+    return f"{'text' if subject['kind'] == 'tokens' else 'label'} bits"
+
+
 def headline(subject: dict, findings: dict[str, Answer]) -> list[Run]:
     """The sentence in large type, as runs; it falls back to accuracy, and then to why there is none."""
-    shares = [quantity(findings, name) for name in SHARES]
-    if all(shares):
-        return _balance_sentence(subject, *shares)  # type: ignore[arg-type]
+    if shares := shares_of(findings):
+        return _balance_sentence(subject, *shares)
     fallback = _accuracy_sentence(subject, findings)
     reason = _why(findings.get("complexity/bits"))
     if fallback:
@@ -43,9 +59,11 @@ def headline(subject: dict, findings: dict[str, Answer]) -> list[Run]:
 
 
 def _balance_sentence(subject: dict, understood: Quantity, memorised: Quantity, left: Quantity) -> list[Run]:
-    things = {"values": "values", "tokens": subject["nouns"]}.get(subject["kind"], "labels")
+    values = subject["kind"] == "values"
+    things = subject["nouns"] if subject["kind"] == "tokens" else "values" if values else "labels"
     who = WHOM[understood.speaks_of]
-    made: list[Run] = [("", f"Of the information in its {count(subject['n'])} training {things}, {who} ")]
+    of = "variance of" if values else "information in"
+    made: list[Run] = [("", f"Of the {of} its {count(subject['n'])} training {things}, {who} ")]
     low, high = understood.interval or (understood.value, understood.value)
     if high < 0:
         made += [
@@ -69,7 +87,8 @@ def _balance_sentence(subject: dict, understood: Quantity, memorised: Quantity, 
             ("", ", "),
         ]
     made += [("", "knows "), ("m", f"{_share(memorised)}\u00a0by\u00a0heart"), *_bracket(memorised)]
-    made += [("", " and has "), ("l", f"not\u00a0learned {_share(left)}"), *_bracket(left), ("", ".")]
+    made += [("", " and has "), ("l", f"not\u00a0learned {_share(left)}"), *_bracket(left)]
+    made.append(("", ": noise, or structure that it did not capture." if values else "."))
     return made
 
 
@@ -134,7 +153,7 @@ def scores(
 
 def _why(answer: Answer | None) -> str:
     if answer is None:
-        return "not measured, because the audit did not ask how many bits are held."
+        return "not measured, because the audit did not ask for it."
     if isinstance(answer, Finding):
         return f"withheld. {sentence(answer.withheld.reason)}" if answer.withheld else "not measured."
     if answer.status == "failed":
@@ -144,10 +163,9 @@ def _why(answer: Answer | None) -> str:
 
 def bar(subject: dict, findings: dict[str, Answer]) -> dict | None:
     """The bar under the sentence: three parts, or positions on an axis where a part is below nothing."""
-    shares = [quantity(findings, name) for name in SHARES]
-    if not all(shares):
+    if not (shares := shares_of(findings)):
         return None
-    understood, memorised, left = (share.value for share in shares)  # type: ignore[union-attr]
+    understood, memorised, left = (share.value for share in shares)
     label = f"understood {percent(understood, 0)}, memorised {percent(memorised, 0)}, left {percent(left, 0)}"
     if min(understood, memorised, left) > -0.005 and understood <= 1:
         parts = [
@@ -156,6 +174,9 @@ def bar(subject: dict, findings: dict[str, Answer]) -> dict | None:
         ]
         return {"label": label, "parts": parts, "positions": None}
     without = left + memorised
+    blind, unseen = "the reference code", "what models that never saw it need"
+    if subject["kind"] == "values":
+        blind, unseen = "the mean of the training values", "the error of models that never saw it"
     ends = (0.0, left, without, 1.0)
     low, high = min(ends), max(ends)
 
@@ -177,8 +198,8 @@ def bar(subject: dict, findings: dict[str, Answer]) -> dict | None:
         {"at": span(low, at, "", 0)["width"], "text": text}
         for at, text in (
             (0.0, "0"),
-            (1.0, f"the reference code, {percent(1, 0)}"),
-            (without, f"what models that never saw it need, {percent(without, 0)}"),
+            (1.0, f"{blind}, {percent(1, 0)}"),
+            (without, f"{unseen}, {percent(without, 0)}"),
         )
     ]
     return {"label": label, "parts": None, "positions": positions, "marks": marks}

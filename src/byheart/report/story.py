@@ -76,15 +76,14 @@ def story(document: dict) -> dict:
 
 def _balance(document: dict, findings: dict[str, Answer]) -> dict | None:
     balance = document.get("balance")
-    bits = headline.quantity(findings, "memorised_bits_share")
-    if not balance or bits is None:
+    shares = headline.shares_of(findings)
+    if not balance or not shares:
         return None
-    who = WHO[bits.speaks_of]
+    who = WHO[shares[0].speaks_of]
     wide, narrow = balances(balance, who)
-    things = {"values": "value", "tokens": "text"}.get(document["subject"]["kind"], "label")
     trail = f"; the trail is {who}, epoch by epoch" if balance.get("trail") else ""
     caption = [
-        f"Shares of the {things} bits{trail}.",
+        f"Shares of the {headline.whole(document['subject'], findings)}{trail}.",
         balance.get("sentence") or "",
         _one_model(document.get("one_model")),
     ]

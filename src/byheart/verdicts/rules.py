@@ -10,6 +10,7 @@ from byheart.records.finding import Answer
 from byheart.records.judgement import Judgement
 from byheart.records.quantity import Quantity
 from byheart.verdicts.base import Verdict, quantity
+from byheart.verdicts.variance import of_values
 
 # Measured with this very code, in shares of the reference bits: digits 0.037, digits with a quarter of the labels
 # redrawn 0.220 (64 members, MLP 64-256-10). A tenth lies between the clean and the noisy case.
@@ -94,6 +95,7 @@ class MuchMemorised(Verdict):
     """
 
     name: ClassVar[str] = "BH102"
+    version: ClassVar[int] = 2
     title: ClassVar[str] = "How much is memorised"
     threshold: ClassVar[str] = f"more than {percent(MEMORISED, 0)} of the reference bits"
     source: ClassVar[str] = (
@@ -103,6 +105,8 @@ class MuchMemorised(Verdict):
 
     def judge(self, findings: Mapping[str, Answer]) -> Judgement:
         """A tip above the threshold; withheld where BH103 withholds or the interval contains it."""
+        if (judged := of_values(self, findings)) is not None:
+            return judged
         share = quantity(findings, self.anchor, "memorised_bits_share")
         if share is None or share.interval is None:
             return self.absent("the bit budget")

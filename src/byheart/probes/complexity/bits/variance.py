@@ -10,20 +10,19 @@ from byheart.learners.run import Run
 from byheart.maths.clusters import TOO_FEW, Estimate
 from byheart.maths.counterfactual import shuffled
 from byheart.maths.variance import (
-    FEWEST_DEVIATIONS,
     SideErrors,
     VarianceShares,
     deviations,
-    effective_number,
     side_errors,
     variance_share_intervals,
 )
 from byheart.probes.base import Bank
 from byheart.probes.complexity.bits.standing import RIVALS, balance_of, shares
+from byheart.probes.heavy_tail import heavy_tail, without_r2
 from byheart.records.balance import Share, Standing
 from byheart.records.chart import Axis, Bar, Chart, Segment, Table
-from byheart.records.figures import count, interval_text, number, percent
-from byheart.records.finding import Finding, Pole, Withheld
+from byheart.records.figures import count, interval_text, percent
+from byheart.records.finding import Finding, Pole
 from byheart.records.quantity import Quantity
 
 if TYPE_CHECKING:
@@ -42,8 +41,8 @@ _HOW = {
 def of_values(probe: Probe, bank: Bank) -> tuple[Finding, dict[str, np.ndarray]]:
     """The finding of `complexity/bits` for values: the decomposition of their variance, or why it is withheld."""
     run = bank[bank.subject.bank()]
-    if heavy := heavy_tail(bank):
-        return withheld(probe, QUESTION, heavy), {}
+    if few := heavy_tail(bank):
+        return without_r2(probe, QUESTION, few), {}
     sides = sides_of(bank, run)
     mask = run.members.mask
     estimates = variance_share_intervals(_errors(run), deviations(bank.data.train.y, mask), mask, bank.groups)
@@ -54,7 +53,7 @@ def of_values(probe: Probe, bank: Bank) -> tuple[Finding, dict[str, np.ndarray]]
         probe=probe.name,
         question=QUESTION,
         headline=NAMES["memorised"],
-        says=f"of the variance of the {bank.data.output.target} is known by heart; "
+        says=f"of the variance of the {_target(bank)} is known by heart; "
         f"{percent(estimates.understood.value)} is understood",
         quantities=_quantities(bank, estimates, null),
         poles=(Pole(name="Oracle", value=0.0, note="knows the task's own truth"), Pole(name="Rote", value=1.0)),
@@ -82,45 +81,9 @@ def _errors(run: Run, checkpoint: int = -1) -> np.ndarray:
     return run.views["train"].loss_nats[checkpoint].astype(np.float64)
 
 
-def heavy_tail(bank: Bank) -> tuple[float, Withheld] | None:
-    """On how few squared deviations the variance of the targets rests, and the words for it; None where on enough."""
-    effective = effective_number(bank.data.train.y, bank.groups)
-    if effective >= FEWEST_DEVIATIONS:
-        return None
-    reason = (
-        f"the variance of the {bank.data.output.target} rests on few of the {count(len(bank.groups))} "
-        f"{bank.noun()}: they count as {number(effective, 1)} squared deviations, {number(FEWEST_DEVIATIONS)} are "
-        "needed for R2 and its parts"
-    )
-    return effective, Withheld(
-        reason=reason,
-        would_do=f"audit a transformed target: --transform log or --transform rank; or give more {bank.noun()}",
-    )
-
-
-def withheld(probe: Probe, question: str, heavy: tuple[float, Withheld]) -> Finding:
-    """The withheld finding of a target whose variance rests on too few examples."""
-    return Finding(
-        status="withheld",
-        probe=probe.name,
-        question=question,
-        quantities={"effective_deviations": _effective(*heavy)},
-        how=(
-            "Effective number of squared deviations: (sum d)^2 / sum d^2, d the squared distance of each target from "
-            f"their mean, copies together. Below {number(FEWEST_DEVIATIONS)} a variance, and R2 with it, hangs on a "
-            "handful of examples.",
-        ),
-        reference=probe.reference,
-        withheld=heavy[1],
-    )
-
-
-def _effective(value: float, why: Withheld) -> Quantity:
-    return Quantity(
-        value=value, unit="examples", interval=None, null=None, n=max(1, round(value)), better="high",
-        how="effective number of squared deviations of the targets from their mean; no interval and no null: it "
-        "describes these targets",
-    )  # fmt: skip
+def _target(bank: Bank) -> str:
+    """What the values are called: the column's name where there is one."""
+    return "values" if bank.data.output.target == "label" else bank.data.output.target
 
 
 def _share(of: Estimate) -> Share:
@@ -202,7 +165,7 @@ def _chart(bank: Bank, sides: SideErrors) -> Chart:
     return Chart(
         title="Shares of the variance: not learned, by heart, understood",
         description="; ".join(f"{who}: understood {u}, by heart {m}, not learned {rest}" for who, u, m, rest in lines),
-        x=Axis(title=f"share of the variance of the {bank.data.output.target}", format="percent"),
+        x=Axis(title=f"share of the variance of the {_target(bank)}", format="percent"),
         bars=tuple(bars),
         reading=(
             f"Grey ends at the squared error of members that saw the {bank.noun(1)}, orange at that of members that "

@@ -15,6 +15,7 @@ from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.generalization.gap.passages import of_passages
 from byheart.probes.generalization.gap.shown import chart
 from byheart.probes.generalization.gap.sides import Sides
+from byheart.probes.heavy_tail import heavy_tail, without_r2
 from byheart.records.figures import count, interval_text, value_text
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity
@@ -37,7 +38,7 @@ class Gap(Probe):
     """
 
     name: ClassVar[str] = "generalization/gap"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     question: ClassVar[str] = "How much worse is it on examples it has not seen?"
     reference: ClassVar[str] = (
         "Zhang et al. 2017, Understanding deep learning requires rethinking generalization, section 2; subset form: "
@@ -58,6 +59,8 @@ class Gap(Probe):
             return lacking, {}
         if bank.data.output.kind == "tokens":
             return of_passages(self, bank, self._course(bank, run))
+        if bank.data.output.kind == "values" and (few := heavy_tail(bank)):
+            return without_r2(self, self.question, few, self._course(bank, run)), {}
         sides = Sides(bank, run, self.rng(bank, "bootstrap"))
         quantities = sides.quantities()
         quantities |= self._one_model(bank, sides)

@@ -1,0 +1,118 @@
+"""How many bits per value are held by heart? Differences of code lengths, which need no grid."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from byheart.maths.clusters import TOO_FEW, Estimate
+from byheart.maths.variance import VarianceBits, variance_bits
+from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.probes.copies import uncalibrated
+from byheart.probes.heavy_tail import heavy_tail, without_r2
+from byheart.records.figures import count, interval_text, value_text
+from byheart.records.finding import Finding, NotApplicable, Pole, Withheld
+from byheart.records.quantity import Quantity
+
+_HOW = {
+    "understood": "1/2 log2 of the variance over the squared error where left out, both under the calibrated density",
+    "memorised": "1/2 log2 of the squared error where left out over that where seen, both under the calibrated density",
+}
+_NULL = "null: 0, the mean of what the member was trained on"
+
+
+class ValueBits(Probe):
+    r"""How many bits per value are held by heart?
+
+    memorised = 1/2 log2(V_out / V_in), understood = 1/2 log2(Var / V_out) [bits per value], V_out and V_in the squared
+    errors of members that did not see an example and of those that did, each side calibrated by its own cross-fitted
+    slope (`maths.variance.variance_bits`), Var the squared distance from the members' training means. Both are
+    differences of Gaussian code lengths, so no rounding of the target moves them; a value has no code length of its
+    own, so there is no share of a whole. Totals are per value times n.
+
+    Oracle: memorised 0. Rote: unbounded, and withheld, as for whoever passes through its points. Cost: no training of
+    its own. Fails when: errors are far from Gaussian. Reference: Cover and Thomas 2006, Elements of information theory,
+    eq. 8.48 (differential entropy of a Gaussian).
+
+    Example:
+        >>> ValueBits().chapter
+        'complexity'
+    """
+
+    name: ClassVar[str] = "complexity/value-bits"
+    version: ClassVar[int] = 1
+    question: ClassVar[str] = "How many bits per value are held by heart?"
+    reference: ClassVar[str] = "Cover and Thomas 2006, Elements of Information Theory, eq. 8.48"
+
+    def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
+        """The bank; values are needed."""
+        if "values" not in subject.offers:
+            return self.not_applicable("This is asked of values; labels and text have their bits in complexity/bits.")
+        return (subject.bank(),)
+
+    def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
+        """Bits per value and in total; memorised is withheld where it has no bound."""
+        run = bank[bank.subject.bank()]
+        if lacking := self.one_sided(bank, run.members.mask) or uncalibrated(self, bank):
+            return lacking, {}
+        if few := heavy_tail(bank):
+            return without_r2(self, self.question, few), {}
+        train = bank.data.train
+        predictions = run.views["train"].logits[:, :, 0]
+        found = variance_bits(
+            train.y, predictions, run.members.mask, bank.subject.seed, ids=train.ids, groups=bank.groups
+        )
+        quantities = _quantities(found, len(train))
+        each = quantities["understood_bits_per_value"]
+        body = (f"Understood: {value_text(each)} {interval_text(each)} per value.",)
+        if bounded := found.memorised is not None:
+            body += (
+                "Both are differences between codes: rounding the target does not move them, and there is no whole "
+                "that they are a share of.",
+            )
+        finding = Finding(
+            status="measured" if bounded else "withheld",
+            probe=self.name,
+            question=self.question,
+            headline="memorised_bits_per_value" if bounded else "",
+            says=f"per value, {value_text(quantities['memorised_bits'])} in all {count(len(train))}" if bounded else "",
+            quantities=quantities,
+            poles=(Pole(name="Oracle", value=0.0),) if bounded else (),
+            body=body,
+            how=(
+                "A Gaussian density around mean + w (f \u2212 mean), mean of what the member was trained on, w fitted "
+                "for each side on the other half of the examples. memorised = 1/2 log2 (squared error where left out / "
+                "where seen); understood = 1/2 log2 (variance / squared error where left out); totals: times the "
+                "number of values. Interval: over fresh draws of examples (copies together) and training set.",
+                "Fails when errors are far from Gaussian. Withheld where the squared error where seen is below a "
+                "millionth of the variance. Cost: no training of its own.",
+            ),
+            reference=self.reference,
+            withheld=None
+            if bounded
+            else Withheld(
+                reason="members pass through the values that they saw (squared error below a millionth of the "
+                "variance), so the bits held by heart have no bound",
+                would_do="read the shares of the variance in complexity/bits",
+            ),
+        )  # fmt: skip
+        return finding, {}
+
+
+def _quantities(found: VarianceBits, n: int) -> dict[str, Quantity]:
+    made = {}
+    for name, of in zip(VarianceBits._fields, found, strict=True):
+        if of is None:
+            continue
+        where = "interval: over fresh draws of examples and training set" if of.interval else TOO_FEW
+        for key, unit, times in ((f"{name}_bits_per_value", "bits/value", 1), (f"{name}_bits", "bits", n)):
+            made[key] = Quantity(
+                value=of.value * times, unit=unit, interval=_times(of, times), null=0.0, n=n,
+                better="high" if name == "understood" else "low", how=f"{_HOW[name]}; {where}; {_NULL}",
+            )  # fmt: skip
+    return made
+
+
+def _times(of: Estimate, times: int) -> tuple[float, float] | None:
+    return (of.low * times, of.high * times) if of.interval else None

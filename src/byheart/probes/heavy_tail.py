@@ -1,0 +1,44 @@
+"""R2 and all that is made of it, withheld where few values carry the variance of the target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from byheart.maths.variance import FEWEST_DEVIATIONS, effective_number
+from byheart.probes.base import Bank, Probe
+from byheart.records.figures import count, number
+from byheart.records.finding import Finding, Withheld
+from byheart.records.quantity import Quantity
+
+
+def heavy_tail(bank: Bank) -> Quantity | None:
+    """On how few squared deviations the variance of the targets rests; None where on enough."""
+    effective = effective_number(bank.data.train.y, bank.groups)
+    if effective >= FEWEST_DEVIATIONS:
+        return None
+    return Quantity(
+        value=effective, unit="examples", interval=None, null=None, n=len(bank.groups), better="high",
+        how="effective number of squared deviations of the targets from their mean, copies together; no interval and "
+        "no null: it describes these targets",
+    )  # fmt: skip
+
+
+def without_r2(probe: Probe, question: str, few: Quantity, rest: Mapping[str, Quantity] | None = None) -> Finding:
+    """The withheld finding; `rest` holds what it says without a variance."""
+    needed = number(FEWEST_DEVIATIONS)
+    return Finding(
+        status="withheld",
+        probe=probe.name,
+        question=question,
+        quantities={"effective_deviations": few, **(rest or {})},
+        how=(
+            "Effective number of squared deviations: (sum d)^2 / sum d^2, d the squared distance of each target from "
+            f"their mean, copies together. Below {needed} a variance, and R2 with it, depends on a handful of values.",
+        ),
+        reference=probe.reference,
+        withheld=Withheld(
+            reason=f"the largest of the {count(few.n)} values carry the variance: they count as "
+            f"{number(few.value, 1)} squared deviations, and R2 needs {needed}",
+            would_do="audit a transformed target: --transform log or --transform rank; or give more examples",
+        ),
+    )
