@@ -13,8 +13,8 @@ from byheart.verdicts.base import Verdict, quantity
 MEMORISED = 0.15
 THRESHOLD = f"more than {percent(MEMORISED, 0)} of the variance of the values"
 SOURCE = (
-    "between regression without noise (Friedman 1, 1,000 rows: boosting 3.9 %, network 1.5 %, forest 10.6 %) and the same "
-    "with a quarter of the variance noise (20.9, 41.7 and 31.1 %), measured with this code"
+    "between regression without noise (Friedman 1, 1,000 rows: boosting 3.9 %, network 1.5 %, forest 10.6 %) and the "
+    "same with a quarter of the variance noise (20.9, 41.7 and 31.1 %), measured with this code"
 )
 
 
