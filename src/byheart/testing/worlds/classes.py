@@ -117,26 +117,36 @@ def missing(seed: int) -> Draw:
     return Draw(task, Neighbours(), truth)
 
 
+def constant_accuracies(n: int, share: float) -> tuple[float, float]:
+    """How often a model that says the class it saw more of is right, where seen and where left out.
+
+    n rows, half of each class, a member sees s of them. It says 0 where it saw at least s / 2 zeros, and the number
+    of zeros it saw is hypergeometric, given that the example is among them or not.
+    """
+    half, s = n // 2, round(share * n)
+    fewest = np.ceil(s / 2) - 1  # one zero less than makes it say 0
+    sides = [
+        (1 - hypergeom.cdf(fewest - saw, n - 1, half - 1, s - saw) + hypergeom.cdf(fewest, n - 1, half, s - saw)) / 2
+        for saw in (1, 0)
+    ]
+    return float(sides[0]), float(sides[1])
+
+
 def constant(seed: int) -> Draw:
     """A model that knows only which of two equally frequent classes its subset holds more of.
 
-    n rows, half of each class, a member sees s of them. It says 0 where it saw at least s / 2 zeros, and the number
-    of zeros it saw is hypergeometric, given that the example is among them or not. What one label changes is below
-    0.2: nothing is memorised. A class of half the test labels is right half of the time.
+    What one label changes is below 0.2: nothing is memorised. Half of the test labels are right.
     """
     rng = stream(seed, "constant")
     n = 2 * int(rng.integers(60, 110))
-    half, s = n // 2, round(0.7 * n)
-    zero = [1 - hypergeom.cdf(np.ceil(s / 2) - 1 - one, n - 1, half - 1, s - one) for one in (1, 0)]
-    lone = [hypergeom.cdf(np.ceil(s / 2) - 1, n - 1, half, s - one) for one in (1, 0)]
-    seen, left_out = ((a + b) / 2 for a, b in zip(zero, lone, strict=True))
+    seen, left_out = constant_accuracies(n, 0.7)
     y, new = rng.permutation(np.arange(n) % 2), np.arange(NEW) % 2
     task = Arrays.of(rng.normal(size=(n, 3)), y, rng.normal(size=(NEW, 3)), new, task="classes")
     cost = 2 * np.log2(np.e) / n
     gain = 1 - entropy(np.array([left_out, 1 - left_out]))  # that the class it saw less of is likelier
     truth = {
-        "train_accuracy": near(float(seen)), "held_out_accuracy": near(float(left_out)), "test_accuracy": near(0.5),
-        "gap": near(float(seen - left_out)), "c_score": near(float(left_out)), "memorised_share": near(0.0),
+        "train_accuracy": near(seen), "held_out_accuracy": near(left_out), "test_accuracy": near(0.5),
+        "gap": near(seen - left_out), "c_score": near(left_out), "memorised_share": near(0.0),
         "understood_bits_share": Bounds(-2 * cost, gain + cost), "memorised_bits_share": near(0.0, gain + 2 * cost),
         "left_bits_share": near(1.0, gain + 2 * cost),
     }  # fmt: skip

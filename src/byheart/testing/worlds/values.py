@@ -25,15 +25,20 @@ def shares(seen: float, left_out: float) -> dict[str, Bounds]:
     return {name: near(value, DEFINITION) for name, value in exact.items()}
 
 
-def regression(rng: np.random.Generator, n: int, step: float = 0.0) -> Draw:
-    """y = w.x + noise, Gaussian, by least squares with an intercept; d columns, s = 0.7 n rows seen.
+def least_squares_r2(n: int, d: int, signal: float, noise: float, share: float = 0.7) -> tuple[float, float]:
+    """R2 of least squares with an intercept on d Gaussian columns, where seen and where left out; s rows are seen.
 
-        seen:     E r^2 = sigma^2 (s - d - 1) / s          over Var(y) (s - 1) / s
-        left out: E r^2 = sigma^2 (1 + 1 / s) (s - 2) / (s - d - 2)    over Var(y) (1 + 1 / s)
+        seen:     E r^2 = noise (s - d - 1) / s                        over Var(y) (s - 1) / s
+        left out: E r^2 = noise (1 + 1 / s) (s - 2) / (s - d - 2)      over Var(y) (1 + 1 / s)
 
-    since the prediction error of least squares on Gaussian columns is an inverse Wishart mean. Rounding to a step
-    adds step^2 / 12 to sigma^2.
+    with Var(y) = signal + noise, by the mean of an inverse Wishart matrix.
     """
+    s, part = round(share * n), noise / (signal + noise)
+    return 1 - part * (s - d - 1) / (s - 1), 1 - part * (s - 2) / (s - d - 2)
+
+
+def regression(rng: np.random.Generator, n: int, step: float = 0.0) -> Draw:
+    """y = w.x + noise, |w| = 1, Gaussian, by least squares; rounding to a step adds step^2 / 12 to the noise."""
     d, sigma = int(rng.integers(3, 7)), rng.uniform(0.5, 1.5)
     weights = rng.normal(size=d)
     weights *= 1 / np.linalg.norm(weights)
@@ -41,9 +46,7 @@ def regression(rng: np.random.Generator, n: int, step: float = 0.0) -> Draw:
     y, y_new = (rows @ weights + sigma * rng.normal(size=len(rows)) for rows in (x, new))
     if step:
         y, y_new = step * np.round(y / step), step * np.round(y_new / step)
-    s, noise = round(0.7 * n), sigma**2 + step**2 / 12
-    whole = 1 + noise
-    truth = shares(1 - noise * (s - d - 1) / (whole * (s - 1)), 1 - noise * (s - 2) / (whole * (s - d - 2)))
+    truth = shares(*least_squares_r2(n, d, 1.0, sigma**2 + step**2 / 12))
     return Draw(Arrays.of(x, y, new, y_new, task="values"), Estimator(cls="LinearRegression"), truth)
 
 
