@@ -85,7 +85,8 @@ def _public_functions(path):
 
 def test_public_maths_functions_say_question_source_and_example():
     """Functions that are listed in a module's table of contents or called from outside maths."""
-    named = {"memorisation", "influence", "memorised_share", "memorised_share_null", "shuffled", "split_half_reliability",
+    named = {"memorisation", "influence", "memorised_share", "raw_memorised_share", "shares_above", "shuffled",
+             "split_half_reliability",
              "bit_budget", "bank_code", "variance_budget", "variance_bits", "variance_share_intervals", "effective_number",
              "logits_from_probabilities", "logits_from_labels",
              "wilson", "bootstrap", "auc", "auc_interval", "spearman", "r2", "deleted_jackknife_variance",

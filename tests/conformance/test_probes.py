@@ -44,7 +44,7 @@ class CountsNoise:
         super().test_10_holds_the_truth_in_every_world(probe)
 
 
-class TestCounterfactual(CountsNoise, OnNoisyDigits):
+class TestCounterfactual(OnNoisyDigits):
     @pytest.fixture(scope="class")
     def probe(self):
         return Counterfactual()

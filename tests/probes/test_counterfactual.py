@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from byheart.learners.members import Members
-from byheart.probes.memory.counterfactual import Counterfactual
+from byheart.maths.memorisation import memorised_share
+from byheart.probes.memory.counterfactual import NULLS, Counterfactual
+from byheart.probes.memory.counterfactual.ranked import SHUFFLES
 
 
 @pytest.fixture(scope="module")
@@ -31,24 +33,27 @@ def test_scores_equal_the_slow_twin(noisy, measured):
     run = noisy[noisy.subject.bank()]
     mask, outcomes, columns = run.members.mask, run.views["train"], measured[1]
     right = outcomes.correct[-1].astype(float)
-    probability = np.exp(-outcomes.loss_nats[-1].astype(float))
     for i in range(0, 300, 7):
         assert columns["score"][i] == pytest.approx(slow_score(right, mask, i), abs=1e-12)
-        assert columns["score_probability"][i] == pytest.approx(slow_score(probability, mask, i), abs=1e-12)
         out = right[~mask[:, i], i]
         assert columns["c_score"][i] == pytest.approx(out.mean(), abs=1e-12)
-    share = measured[0].quantities["memorised_share"]
-    assert share.value == pytest.approx(np.mean(columns["score"] >= 0.25 - 1e-9), abs=1e-12)
-    assert share.n == 300
+    raw, share = (measured[0].quantities[f"memorised_share{kind}"] for kind in ("_raw", ""))
+    assert raw.value == pytest.approx(np.mean(columns["score"] >= 0.25 - 1e-9), abs=1e-12)
+    assert (raw.n, share.n) == (300, 300)
+    alone = memorised_share(right.astype(bool), mask, groups=noisy.groups)
+    assert (share.value, share.interval) == (alone.value, alone.interval)
+    np.testing.assert_array_equal(columns["posterior_mean"], alone.posterior_mean)
+    np.testing.assert_array_equal(columns["posterior_probability"], alone.posterior_probability)
 
 
 def test_masks_permuted_give_the_null(noisy, measured):
-    """What is measured under permuted masks is what the card prints as its null: 4 standard errors of 20 shuffles."""
-    found = np.array([Counterfactual().measure(permuted(noisy, seed))[0].quantities["memorised_share"].value for seed in range(8)])
-    null = measured[0].quantities["memorised_share"].null
-    allowed = 4 * found.std(ddof=1) * np.sqrt(1 / 8 + 1 / 20)
-    assert abs(found.mean() - null) < allowed
-    assert measured[0].quantities["memorised_share"].value > null + allowed
+    """What is measured under permuted masks is what the card prints as its null: 4 standard errors of the shuffles."""
+    for name, shuffles in (("memorised_share", NULLS), ("memorised_share_raw", SHUFFLES)):
+        found = np.array([Counterfactual().measure(permuted(noisy, seed))[0].quantities[name].value for seed in range(8)])
+        one = measured[0].quantities[name]
+        allowed = 4 * found.std(ddof=1) * np.sqrt(1 / 8 + 1 / shuffles)
+        assert abs(found.mean() - one.null) < allowed
+        assert one.value > one.null + allowed
 
 
 def test_known_scores_are_counted_exactly(make_bank, answers, mask):
@@ -58,43 +63,88 @@ def test_known_scores_are_counted_exactly(make_bank, answers, mask):
     right[:, :30] = mask[:, :30]
     finding, columns = Counterfactual().measure(make_bank(y, answers(y, right, 3), mask))
     np.testing.assert_allclose(columns["score"], np.where(np.arange(120) < 30, 1.0, 0.0), atol=1e-12)
-    assert finding.quantities["memorised_share"].value == 0.25
-    assert any("30 examples tie at 1.00" in sentence for sentence in finding.body)
+    assert finding.quantities["memorised_share"].value == pytest.approx(0.25, abs=1e-6)
+    assert finding.quantities["memorised_share_raw"].value == 0.25
+    assert any("30 examples are memorised with a probability above 0.95" in sentence for sentence in finding.body)
+    assert finding.exhibits[0].groups[0].label == "labels as they came (30 with a probability above 0.95)"
 
 
-def test_most_memorised_come_by_score_then_probability(make_bank, answers, mask):
+def test_the_most_memorised_come_by_posterior_mean_then_id(make_bank, answers, mask):
     y = np.arange(120) % 3
     right = np.ones_like(mask)
     right[:, :20] = mask[:, :20]
-    logits = answers(y, right, 3)
-    logits[:, :20] *= (1 + np.arange(20) / 10)[None, :, None]  # ties at 1.00, surer and surer
-    bank = make_bank(y, logits, mask)
-    finding, columns = Counterfactual().measure(bank)
-    shown = [one.id for one in finding.exhibits[0].groups[0].shown]
-    assert shown == [int(bank.data.train.ids[i]) for i in range(19, 7, -1)]
-    np.testing.assert_array_equal(columns["rank"][:20], np.arange(20)[::-1])
-    assert sorted(columns["rank"]) == list(range(120))
-
-
-def test_full_ties_are_ordered_by_id(make_bank, answers, mask):
-    y = np.arange(120) % 3
-    right = np.ones_like(mask)
-    right[:, :20] = mask[:, :20]
-    # 16 members, each example left out by 4 or 5: the same surety on both sides makes the probability tie as well
+    right[0, :5] = False  # of five one member is wrong, seen or not
     ids = np.random.default_rng(0).permutation(120)
-    finding, columns = Counterfactual().measure(make_bank(y, answers(y, right, 3), mask, ids=ids))
-    tied = np.flatnonzero(np.isclose(columns["score_probability"][:20], columns["score_probability"][:20].max(), atol=0))
-    first = tied[np.argsort(columns["rank"][tied])]
-    assert list(ids[first]) == sorted(ids[first])
-    assert finding.exhibits
+    bank = make_bank(y, answers(y, right, 3), mask, ids=ids)
+    finding, columns = Counterfactual().measure(bank)
+    first = np.argsort(columns["rank"])
+    keys = list(zip(-np.round(columns["posterior_mean"][first], 12), ids[first]))
+    assert keys == sorted(keys)
+    assert set(first[:20]) == set(range(20))
+    assert [one.id for one in finding.exhibits[0].groups[0].shown] == list(ids[first[:12]])
 
 
-def test_the_sentence_on_changed_labels_counts_at_the_threshold(noisy, measured):
-    high, changed = measured[1]["score"] >= 0.25 - 1e-9, noisy.data.truth.changed
-    among = [f"{100 * high[chosen].mean():.0f}\u202f%" for chosen in (changed, ~changed)]
-    assert measured[0].body[0] == f"Of the labels we changed {among[0]} score that high, of the labels as they came {among[1]}."
-    between = (measured[1]["score"] >= 0.25) & (measured[1]["score"] < 0.3)
-    assert between.any()
+def test_only_examples_that_are_surely_memorised_are_named(make_bank, mask):
+    """Guesses pass the threshold by chance, and are not named; five known by heart are, and counted."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 120)
+    right = rng.random(mask.shape) < 1 / 3
+    right[:, :5] = mask[:, :5]
+    logits = 6.0 * np.eye(3)[np.where(right, y, (y + 1) % 3)]
+    finding, columns = Counterfactual().measure(make_bank(y, logits, mask))
+    assert (columns["score"][5:] >= 0.25).sum() > 10
+    assert {one.id for one in finding.exhibits[0].groups[0].shown} <= set(range(100, 105))
+    assert all("memorised with probability" in one.sentence for one in finding.exhibits[0].groups[0].shown)
+
+
+def controlled(bank):
+    """The same bank, its redrawn labels a control of the audit's: changed ones, and five that came out as they were."""
+    truth = bank.data.truth
+    control = truth.changed.copy()
+    control[np.flatnonzero(~control)[:5]] = True
+    return replace(bank, data=replace(bank.data, truth=replace(truth, control=control))), control
+
+
+def test_the_control_leaves_every_total_and_stands_apart(noisy):
+    bank, control = controlled(noisy)
+    need, changed = bank.subject.bank(), bank.data.truth.changed
+    finding, columns = Counterfactual().measure(bank)
+    run = bank[need]
+    right = run.views["train"].correct[-1].astype(bool)
+    apart = memorised_share(right[:, changed], run.members.mask[:, changed], groups=bank.groups[changed])
+    of_control = finding.quantities["control_memorised_share"]
+    assert (of_control.value, of_control.interval, of_control.n) == (apart.value, apart.interval, changed.sum())
+    assert f"Of the {changed.sum()} redrawn labels it memorised {100 * apart.value:.0f}\u202f%" in finding.body[0]
+    np.testing.assert_array_equal(columns["posterior_mean"][changed], apart.posterior_mean)
+    assert np.isfinite(columns["posterior_mean"]).all()
+
+    # whatever the members answer about the control, no total moves
+    view = run.views["train"]
+    other = np.where(control, ~view.correct, view.correct)
+    answering = replace(run, views={**run.views, "train": replace(view, correct=other)})
+    again = Counterfactual().measure(replace(bank, runs={**bank.runs, need.key(): answering}))[0].quantities
+    assert again["control_memorised_share"].value != of_control.value
+    for name in ("memorised_share", "memorised_share_raw", "c_score", "reliability_correct"):
+        assert finding.quantities[name].n == 300 - control.sum()
+        one, two = (
+            [of.value, *(of.interval or ()), of.null, of.n] for of in (finding.quantities[name], again[name])
+        )
+        assert one == pytest.approx(two, rel=1e-9), name  # the sums run over other distinct counts
+
+
+def test_noise_that_is_part_of_the_data_counts(measured):
+    assert "control_memorised_share" not in measured[0].quantities
+    assert measured[0].quantities["memorised_share"].n == 300
+    assert measured[0].body[0].startswith("Of the 55 redrawn labels it memorised ")
+    assert "no total" not in measured[0].body[0]
+
+
+def test_the_card_says_that_a_score_speaks_of_an_example_and_its_copies(make_bank, answers, mask):
+    y = np.arange(120) % 3
+    for x, said in ((np.arange(120), False), (np.arange(120) // 2, True)):
+        bank = make_bank(y, answers(y, mask, 3), mask, x=x.astype(np.float32)[:, None])
+        how = " ".join(Counterfactual().measure(bank)[0].how)
+        assert ("if this example and its copies were left out" in how) is said
 
 
 def test_redrawn_labels_stand_beside_the_users_own(noisy, measured):
@@ -122,13 +172,6 @@ def test_nothing_memorised_shows_nobody_and_ranks_nothing(make_bank, answers, ma
     assert finding.quantities["memorised_share"].value == 0
     assert "reliability_correct" not in finding.quantities
     assert any("no ranking to repeat" in sentence for sentence in finding.body)
-
-
-def test_no_sentence_compares_with_labels_that_are_not_there(make_bank, answers, mask):
-    y = np.arange(120) % 3
-    bank = make_bank(y, answers(y, mask, 3), mask, changed=np.ones(120, bool))
-    body = Counterfactual().measure(bank)[0].body
-    assert not any("as they came" in sentence for sentence in body)
 
 
 def test_values_form_ranks_and_counts_no_share(values):

@@ -30,13 +30,17 @@ from byheart.study.plan import Plan
 
 @dataclass(frozen=True)
 class MemorisedExample:
-    """One training example: its id, score, the score's standard error, its label and its held-out bits."""
+    """One training example: its id, score, the score's standard error and its label.
+
+    For classes also the posterior mean of the true score, which ranks, and the probability that it is 0.25 or more.
+    """
 
     id: int
     score: float
     standard_error: float
-    score_probability: float
     label: str
+    posterior_mean: float | None = None
+    posterior_probability: float | None = None
 
 
 class Bits(NamedTuple):
@@ -87,7 +91,7 @@ class Audit:
         return Bits(*(found.quantities[f"{name}_bits"] for name in Bits._fields))
 
     def memorised(self, k: int = 20) -> list[MemorisedExample]:
-        """The k most memorised training examples, ties broken by the probability form of the score.
+        """The k most memorised training examples: by the posterior mean of the score, or the score of values and text.
 
         Raises:
             ByheartError: the scores were not measured.
@@ -101,8 +105,12 @@ class Audit:
                 id=int(train["train.ids"][i]),
                 score=float(columns["score"][i]),
                 standard_error=float(columns["standard_error"][i]),
-                score_probability=float(columns["score_probability"][i]),
                 label=_label(classes, train["train.y"][i]),
+                **{
+                    name: float(columns[name][i])
+                    for name in ("posterior_mean", "posterior_probability")
+                    if name in columns
+                },
             )
             for i in order
         ]

@@ -3,6 +3,7 @@
 | module | what it answers |
 |---|---|
 | `counterfactual` | what does having seen an example change? memorisation, influence, their nulls |
+| `memorisation` | which share of the examples is memorised, without the noise of the scores? |
 | `pairs` | the same for all pairs of a training and a new example, in pieces that fit memory |
 | `codes` | how many bits are understood, memorised, left? the bit budget of a bank of members |
 | `pools` | the calibration behind the codes: log-linear pool of model and reference |

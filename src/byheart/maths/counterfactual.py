@@ -19,7 +19,7 @@ from byheart.maths.statistics import spearman
 
 __all__ = [
     "Reliability", "Scores", "influence", "influence_counts", "largest_influence_null", "members_needed",
-    "memorisation", "memorised_share", "memorised_share_null", "shuffled", "split_half_reliability",
+    "memorisation", "raw_memorised_share", "shuffled", "split_half_reliability",
 ]  # fmt: skip
 
 # scores are ratios of small counts: a score that equals the threshold must not fall below it by rounding
@@ -179,12 +179,12 @@ def shuffled(mask: Any, rng: np.random.Generator) -> np.ndarray:
     return members_mask(mask, mask.shape)[rng.permutation(len(mask))]
 
 
-def memorised_share(outcome: Any, mask: Any, threshold: float = 0.25) -> float:
-    r"""Which share of the training examples does the recipe know by heart?
+def raw_memorised_share(outcome: Any, mask: Any, threshold: float = 0.25) -> float:
+    r"""Which share of the measured scores reaches the threshold, noise included?
 
     share = #{i: score_i >= threshold} / #{i: score_i exists}, score of `memorisation`; a tie with the
-    threshold counts. Range [0, 1], no unit. Rote gives 1 up to lucky guesses, Oracle 0 up to the null of
-    `memorised_share_null`.
+    threshold counts. Range [0, 1], no unit. Rote gives 1 up to lucky guesses, Oracle 0 and more where its answers
+    vary. For the share of examples that are memorised see `memorisation.memorised_share`.
 
     Args:
         outcome: (m, n) outcome of each member on each training example.
@@ -197,54 +197,17 @@ def memorised_share(outcome: Any, mask: Any, threshold: float = 0.25) -> float:
     Raises:
         InputRefused: as `memorisation`.
 
-    Cost: O(m n). Fails when: members are few, so that chance alone passes the threshold: print the null
-    beside it.
+    Cost: O(m n). Fails when: members are few, so that chance alone passes the threshold: print beside
+    it what `shuffled` masks give.
 
     Reference: Feldman and Zhang 2020, section 3.2 (threshold 0.25).
 
-    >>> memorised_share([[1, 1], [1, 1], [0, 1], [0, 1]], [[1, 1], [1, 0], [0, 1], [0, 0]])
+    >>> raw_memorised_share([[1, 1], [1, 1], [0, 1], [0, 1]], [[1, 1], [1, 0], [0, 1], [0, 0]])
     0.5
     """
     score = memorisation(outcome, mask).score
     score = score[~np.isnan(score)]
     return float((score >= threshold - TIE).mean()) if len(score) else float("nan")
-
-
-def memorised_share_null(
-    outcome: Any,
-    mask: Any,
-    threshold: float = 0.25,
-    rng: np.random.Generator | None = None,
-    shuffles: int = 40,
-) -> np.ndarray:
-    r"""Which share would pass the threshold if seeing an example changed nothing?
-
-    `memorised_share` with the rows of the mask in random order, `shuffles` times. Range [0, 1]; the mean is
-    the null, the spread its error. Both poles give a share near 0 with many members; few members give more.
-
-    Args:
-        outcome: (m, n) outcome of each member on each training example.
-        mask: (m, n) True where the member saw the example.
-        threshold: as in `memorised_share`.
-        rng: the source of the permutations; seed 0 if absent.
-        shuffles: number of permutations.
-
-    Returns:
-        (shuffles,) shares.
-
-    Raises:
-        InputRefused: as `memorisation`.
-
-    Cost: shuffles times O(m n). Fails when: members differ so much in skill that the shuffled score measures
-    it.
-
-    Reference: Fisher 1935, "The design of experiments", section 21.
-
-    >>> memorised_share_null([[1, 1], [1, 1], [1, 1]], [[1, 0], [0, 1], [1, 1]], shuffles=3)
-    array([0., 0., 0.])
-    """
-    rng = np.random.default_rng(0) if rng is None else rng
-    return np.array([memorised_share(outcome, shuffled(mask, rng), threshold) for _ in range(shuffles)])
 
 
 def split_half_reliability(

@@ -98,7 +98,9 @@ def budget_share_intervals(
     return BudgetShares(*shares)
 
 
-def memorised_share_interval(outcome: Any, mask: Any, threshold: float = 0.25, groups: Any = None) -> Estimate:
+def memorised_share_interval(
+    outcome: Any, mask: Any, threshold: float = 0.25, groups: Any = None, fitted: tuple | None = None
+) -> Estimate:
     r"""Between which shares would the examples known by heart lie over fresh draws of the task?
 
     The share of examples with score_i >= threshold, score_i = mean outcome of the members that saw i less
@@ -112,6 +114,8 @@ def memorised_share_interval(outcome: Any, mask: Any, threshold: float = 0.25, g
         mask: (m, n) True where the member saw the example.
         threshold: smallest score that counts as memorised.
         groups: (n,) names of groups (copies of one another) that are drawn together.
+        fitted: a share estimated otherwise than by counting; phi_i - share, its derivative to the weight of each
+            example that has members on both sides; and its bias, which counts as due to the number of members.
 
     Returns:
         An `Estimate`: share, 95 % interval within [0, 1], standard error.
@@ -134,11 +138,11 @@ def memorised_share_interval(outcome: Any, mask: Any, threshold: float = 0.25, g
     n, draws = len(score), worth(places)
     above = (score >= threshold - 1e-9).astype(np.float64)
     density = float((np.abs(score - threshold) <= NEAR + 1e-9).mean()) / (2 * NEAR)
-    shrunk = (above.mean() * draws + 1) / (draws + 2)
-    psi = above - above.mean()
+    share, psi, bias = fitted or (above.mean(), above - above.mean(), 0.0)
+    shrunk = (share * draws + 1) / (draws + 2)
     examples = max(shrunk * (1 - shrunk) / draws, unlike(draws), variance_of_mean(psi, places, draws))
-    moved = bank.member_variance(density, -density, psi, ONE_BY_ONE_SCORES)
-    return estimate(above.mean(), split(examples, moved), 0.0, 1.0, draws, n)
+    sources = split(examples, bank.member_variance(density, -density, psi, ONE_BY_ONE_SCORES))
+    return estimate(share, sources._replace(members=sources.members + bias**2), 0.0, 1.0, draws, n)
 
 
 def new_examples_interval(outcome: Any, n: int, n_left_out: Any, groups: Any = None) -> Estimate:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from byheart.records.figures import amount, count, interval_text, null_text, number, percent, value_text
 from byheart.records.finding import Answer, Finding
 from byheart.records.quantity import Quantity
@@ -30,24 +28,15 @@ def _memorised(subject: dict, findings: dict[str, Answer]) -> dict | None:
     share, counterfactual = quantity(findings, "memorised_share"), findings.get("memory/counterfactual")
     if share is None:
         return (
-            _absent(counterfactual, f"Which {subject['nouns']} depend on having been seen?")
+            _absent(counterfactual, f"Which {subject['nouns']} are memorised?")
             if subject["kind"] == "classes"
             else None
         )
     says = (
         counterfactual.says
         if isinstance(counterfactual, Finding)
-        else f"of the training {subject['nouns']} are known by heart"
+        else f"of the training {subject['nouns']} are memorised"
     )
-    score = re.search(r"score (0?\.\d+) or more", says)
-    threshold = subject.get("threshold") or (
-        float(score[1]) if score and subject["kind"] == "classes" else None
-    )
-    if threshold:
-        says = (
-            f"of the training {subject['nouns']} depend on having been seen: left out, "
-            f"they are right at least {number(100 * threshold)} points less often"
-        )
     return _number(share, f"{sentence_end(says)}{_chance(share)}")
 
 
@@ -111,9 +100,7 @@ def _accuracy(subject: dict, findings: dict[str, Answer], balance: dict | None) 
     for rival in (balance or {}).get("rivals") or []:
         score = rival.get("accuracy", beside.value if beside and "neighbour" in rival["name"] else None)
         if score is not None:
-            by_chance.append(
-                f"{rival['name']} {percent(score, 0) if head.unit == 'accuracy' else number(score, 2)}"
-            )
+            by_chance.append(f"{rival['name']} {percent(score, 0) if head.unit == 'accuracy' else number(score, 2)}")
     return _number(head, f"{made}. {', '.join(by_chance)}".rstrip(" ") + ("." if by_chance else ""))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -35,25 +34,31 @@ class Form(NamedTuple):
     gain: str
     body: str
     rote: float
+    score_is: str
+    poles: str
+    error: str
 
 
-def ranked(probe: Probe, bank: Bank, how: Callable[..., tuple[str, ...]]) -> tuple[Finding, dict[str, np.ndarray]]:
+def ranked(probe: Probe, bank: Bank) -> tuple[Finding, dict[str, np.ndarray]]:
     """The finding of `memory/counterfactual` for values (minus squared error) and passages (minus bits)."""
     run = bank[bank.subject.bank()]
-    mask = run.members.mask
+    mask, counted = run.members.mask, bank.counted
     tokens = bank.data.output.kind == "tokens"
     unit = np.log(2) if tokens else float(bank.data.train.y.var())
     outcome = -run.views["train"].loss_nats[-1].astype(np.float64) / unit
     form = _passages(bank, run) if tokens else _values(bank)
     score, error = memorisation(outcome, mask)
+    of_all = outcome[:, counted], mask[:, counted]
     null = [
-        np.nanmean(memorisation(outcome, shuffled(mask, probe.rng(bank, "null", s))).score) for s in range(SHUFFLES)
+        np.nanmean(memorisation(of_all[0], shuffled(of_all[1], probe.rng(bank, "null", s))).score)
+        for s in range(SHUFFLES)
     ]
-    gain = budget_share_intervals(np.ones(len(score)), -outcome, mask, bank.groups).memorised
-    reliability = split_half_reliability(outcome, mask, probe.rng(bank, "halves"))
+    n = int(counted.sum())
+    gain = budget_share_intervals(np.ones(n), -of_all[0], of_all[1], bank.groups[counted]).memorised
+    reliability = split_half_reliability(*of_all, probe.rng(bank, "halves"))
     mean = Quantity(
-        value=float(score.mean()), unit=form.unit, interval=gain.interval, null=float(np.mean(null)),
-        n=len(score), better="low",
+        value=float(score[counted].mean()), unit=form.unit, interval=gain.interval, null=float(np.mean(null)),
+        n=n, better="low",
         how=f"{form.how}; interval: over fresh draws of examples and training set; null: masks shuffled"
         + ("" if gain.interval else f"; {TOO_FEW}"),
     )  # fmt: skip
@@ -63,16 +68,16 @@ def ranked(probe: Probe, bank: Bank, how: Callable[..., tuple[str, ...]]) -> tup
         question=form.question,
         headline="memorisation_mean",
         says=form.says,
-        quantities={"memorisation_mean": mean, **reliabilities(reliability, None, len(score), form.form)},
+        quantities={"memorisation_mean": mean, **reliabilities(reliability, None, n, form.form)},
         poles=(Pole(name="Oracle", value=0.0), Pole(name="Rote", value=form.rote, note="a lookup table")),
         body=(f"{form.body} {alike(bank, reliability)}",),
-        charts=(_chart(probe, bank, outcome, mask, score, form, mean.value),),
+        charts=(_chart(probe, bank, *of_all, score[counted], form, mean.value),),
         exhibits=(_most(bank, order, score, run, mask),),
-        how=how(bank, mask, score, mean),
+        how=explained(bank, mask, form.score_is, form.poles, form.error),
         reference=probe.reference,
     )
     ranks = np.argsort(order, kind="stable").astype(np.int64)
-    return finding, {"score": score, "standard_error": error, "score_probability": score, "rank": ranks}
+    return finding, {"score": score, "standard_error": error, "rank": ranks}
 
 
 def _values(bank: Bank) -> Form:
@@ -87,6 +92,10 @@ def _values(bank: Bank) -> Form:
         gain="On average the error falls by {} of the variance when seen.",
         body="Scores of values are ranked; there is no share above a threshold, since errors have no natural one.",
         rote=1.0,
+        score_is="score = (mean squared error on it of the members that did not see it \u2212 the same of those that "
+        "did) / variance of the target",
+        poles="Rote scores about 1 on average, the Oracle 0",
+        error="the variance of each side, shrunk towards that of all examples by two imagined members",
     )
 
 
@@ -103,6 +112,10 @@ def _passages(bank: Bank, run: Run) -> Form:
         gain="On average a passage is {} bits shorter when seen.",
         body="Scores of passages are ranked; there is no share above a threshold, since bits have no natural one.",
         rote=reference,
+        score_is="score = mean bits of the passage under the members that did not see it \u2212 the same under those "
+        "that did, as each model says it, without calibration (complexity/bits calibrates)",
+        poles="Rote scores the whole reference, the Oracle 0",
+        error="the variance of each side, shrunk towards that of all passages by two imagined members",
     )
 
 
@@ -151,6 +164,21 @@ def _most(bank: Bank, order, score, run: Run, mask) -> Exhibits:
 def _first_of_each(order: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Rows in `order`, the first of each group alone."""
     return order[np.sort(np.unique(groups[order], return_index=True)[1])]
+
+
+def explained(bank: Bank, mask: np.ndarray, score_is: str, poles: str, error: str) -> tuple[str, ...]:
+    """How a score was computed, of any kind of outcome."""
+    out, noun = (~mask).sum(0), bank.noun(1)
+    times = f"{out.min()}" if out.min() == out.max() else f"{out.min()} to {out.max()}"
+    grouped = len(np.unique(bank.groups)) < len(bank.groups)
+    speaks = " A score says what changes if this example and its copies were left out." if grouped else ""
+    return (
+        f"{score_is}. Every {noun} was left out by {times} of the {len(mask)} members. {poles}.{speaks}",
+        f"Interval: what other {bank.noun()} (copies together) and another draw of the training set would bring. Null: "
+        f"which member saw which {noun} is shuffled. Standard error of one score: {error}.",
+        f"Fails when too few members left out the {noun}, or near-duplicates stand in for one another. "
+        "Cost: no training of its own.",
+    )
 
 
 def alike(bank: Bank, reliability, form: str = "") -> str:
