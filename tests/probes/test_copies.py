@@ -160,16 +160,18 @@ def of_few(make_bank, x, test_x=None):
 
 
 def rows_of(sizes):
-    return np.repeat(np.random.default_rng(1).normal(size=(len(sizes), 3)), sizes, 0).astype(np.float32)
+    # of two axes each: rows of a table with so few inputs would be cells of a design
+    return np.repeat(np.random.default_rng(1).normal(size=(len(sizes), 1, 3)), sizes, 0).astype(np.float32)
 
 
 @pytest.mark.parametrize("sizes", [[120], [60, 60], [117, 1, 1, 1], [109, *[1] * 11]], ids=str)
 @pytest.mark.parametrize("probe", [Bits(), Quadrant()], ids=lambda probe: probe.name)
 def test_bits_are_not_measured_where_copies_leave_no_two_halves(probe, sizes, make_bank):
     answer, columns = probe.measure(of_few(make_bank, rows_of(sizes)))
-    assert answer.status == "not applicable"
-    assert "Copies count as one" in answer.reason
-    assert "memory/duplicates" in answer.offer
+    assert answer.status == "withheld"
+    assert "Copies and groups are seen or left out together" in answer.withheld.reason
+    assert "memory/duplicates" in answer.withheld.would_do
+    assert answer.quantities == {}
     assert columns == {}
 
 
@@ -185,7 +187,7 @@ def test_fewer_than_five_draws_have_a_value_and_no_interval(probe, make_bank):
 
 @pytest.mark.parametrize("probe", [Order(), Membership()], ids=lambda probe: probe.name)
 def test_ranks_of_fewer_than_five_draws_are_not_measured(probe, bank_on):
-    bank = bank_on(np.repeat(inputs(False)[:4], ORIGINALS, 0))
+    bank = bank_on(np.repeat(inputs(False)[:4], ORIGINALS, 0)[:, None])
     assert "worth 4.0 draws" in probe.measure(bank)[0].reason
 
 
@@ -202,3 +204,21 @@ def test_new_examples_repeated_make_no_interval_narrower(make_bank):
         assert found >= 0.95 * wide, name
     bands = [next(line for line in Gap().measure(bank)[0].charts[0].lines if "new" in line.label) for bank in (once, often)]
     assert bands[1].high[-1] - bands[1].low[-1] >= 0.95 * (bands[0].high[-1] - bands[0].low[-1])
+
+
+@pytest.mark.parametrize("knows", ["lookup", "neighbour"])
+def test_a_lookup_table_of_noise_understands_nothing_where_rows_come_three_times(knows, make_bank):
+    """Drawn by row it answers for what a copy told it; drawn by group it has nothing to say."""
+    rng = np.random.default_rng(0)
+    x = np.repeat(rng.normal(size=(120, 4)), 3, 0).astype(np.float32)
+    y = np.repeat(rng.integers(0, 4, 120), 3)
+    shares = {}
+    for how, groups in (("group", np.arange(360) // 3), ("row", None)):
+        mask = balanced(360, 16, 0.7, 0, groups).mask
+        told = mask if knows == "lookup" else mask.reshape(16, 120, 3).any(2).repeat(3, 1)
+        logits = np.where(told[None, :, :, None], 6.0 * np.eye(4)[y], 0.0)
+        bank = make_bank(y, logits, mask, x=x)
+        shares[how] = Bits().measure(bank)[0].quantities["understood_bits_share"].value
+    assert abs(shares["group"]) < 0.02
+    if knows == "neighbour":  # sabotage: the subsets of yesterday certify it
+        assert shares["row"] > 0.4

@@ -67,7 +67,7 @@ def test_keys_are_pinned(monkeypatch):
     assert [step.key[:12] for step in own] == GOLDEN["train"]
 
 
-GOLDEN = {"draw": "2af3bba05f2e", "trial": "e898743f7458", "train": ["10cac7c16331", "901f69874a38"]}
+GOLDEN = {"draw": "2af3bba05f2e", "trial": "e898743f7458", "train": ["bf600c3b49ca", "240d0de12bea"]}
 
 
 @pytest.mark.parametrize("changed", [

@@ -133,6 +133,7 @@ def _subject(session: Session, drawn: Drawn, answers: Answers, data: Any, run: M
         "outputs": run.get("outputs", "logits"),
         "run": run_id(answers),
         "reference": _reference(drawn, answers),
+        "together": data.grouping.document(),
     }
 
 
@@ -140,7 +141,7 @@ def _reference(drawn: Drawn, answers: Answers) -> str:
     bits = answers.findings.get("complexity/bits")
     if drawn.output.kind == "values":
         return "the mean of what each member was trained on"
-    if not isinstance(bits, Finding):
+    if not isinstance(bits, Finding) or "reference_bits" not in bits.quantities:
         return ""
     each = bits.quantities["reference_bits"].value / drawn.n
     if drawn.output.kind == "tokens":

@@ -37,6 +37,7 @@ def audit(
     data: Any,
     *,
     test: Any = None,
+    groups: Any = None,
     model: Any = None,
     fit: Callable[..., Any] | None = None,
     returns: str = "auto",
@@ -64,6 +65,8 @@ def audit(
     Args:
         data: a pair (x, y) of arrays or tensors, or a task (`byheart.tasks`).
         test: a pair (x_test, y_test); without it 20 % is held out by hash of the row.
+        groups: (n,) the patient, user or scene of each training example; one group is seen or left out as a whole, as
+            copies are.
         model: a function that returns a fresh torch module (our loop trains it), or a scikit-learn estimator.
         fit: your own training, `fit(x, y, seed) -> model or estimator`; the model is called on x.
         returns: what your model returns: `auto`, `logits`, `probabilities`, `labels` or `values`.
@@ -91,7 +94,7 @@ def audit(
         UsageError: an option is wrong.
 
     Cost: `members` trainings on `share` of the data, one on everything, and at most a quarter more to measure.
-    Fails when: examples are near-duplicates of one another, which then stand in for each other.
+    Fails when: examples share a source that no group names (patients, scenes), and so stand in for each other.
 
     Reference: Feldman and Zhang 2020, What neural networks memorize and why, section 3; Morris et al. 2025, How much do
     language models memorize?, section 2.
@@ -104,7 +107,7 @@ def audit(
         >>> found.findings["generalization/gap"].quantities["train_accuracy"].value > 0.95
         True
     """
-    options = {"task": task, "missing": missing}
+    options = {"task": task, "missing": missing, "groups": groups}
     chosen = arrays_from(data, test, {k: v for k, v in options.items() if v is not None})
     learner = learner_from(model, fit, returns) if model is not None or fit is not None else None
     members = chosen.usual_members if members is None else members

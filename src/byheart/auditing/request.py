@@ -50,15 +50,18 @@ def resolved_device(word: str) -> str:
     raise UsageError(expected=f"a machine with {word}", came="none that torch can use", do="Try --device cpu.")
 
 
-def with_flips(task: Any, share: float | None) -> Any:
-    """The task with a share of its training labels redrawn; None and 0 leave it as it is."""
+def with_flips(task: Any, share: float | None, control: bool = False) -> Any:
+    """The task with a share of its training labels redrawn; None and 0 leave it as it is.
+
+    As a `control` of the audit, the redrawn rows leave every total; else they are noise of the data.
+    """
     if not share:
         return task
     if not 0 < share < 1:
         raise UsageError(
             expected="a share of labels to redraw, above 0 and below 1", came=f"{share}", do="Try --flip 0.05."
         )
-    return find("task", "flipped")(task=task, share=share)
+    return find("task", "flipped")(task=task, share=share, control=control)
 
 
 def default_learner(n: int, share: float, settings: Mapping[str, Any], kind: str = "classes") -> Any:
@@ -139,9 +142,8 @@ def from_file(path: Path, options: Mapping[str, Any], returns: str) -> FileSubje
     from byheart.learners.code import load_module
 
     module = load_module(path)
-    given = {
-        name: getattr(module, name, None) for name in ("task", "learner", "x", "y", "x_test", "y_test", "fit", "model")
-    }
+    parts = ("task", "learner", "x", "y", "x_test", "y_test", "groups", "fit", "model")
+    given = {name: getattr(module, name, None) for name in parts}
     if given["task"] is not None:
         learner = given["learner"] if given["learner"] is not None else given["model"]
         if learner is None and given["fit"] is None:
@@ -155,5 +157,5 @@ def from_file(path: Path, options: Mapping[str, Any], returns: str) -> FileSubje
             do="def fit(x, y, seed): ... must return a model or estimator.",
         )
     test = (given["x_test"], given["y_test"]) if given["x_test"] is not None else None
-    task = arrays_from((given["x"], given["y"]), test, options)
+    task = arrays_from((given["x"], given["y"]), test, {**options, "groups": given["groups"]})
     return FileSubject(task, learner_from(given["model"], given["fit"], returns))

@@ -9,14 +9,14 @@ from typing import Any
 
 from byheart.auditing.document import cpu_count
 from byheart.auditing.front import make_request
-from byheart.auditing.request import DEFAULT_FLIPS, Request, from_file
+from byheart.auditing.request import DEFAULT_FLIPS, Request, from_file, with_flips
 from byheart.errors import UsageError
 from byheart.study import parse
 
-TABLE_ONLY = ("target", "categorical", "drop")
+TABLE_ONLY = ("target", "categorical", "drop", "group")
 FILE_ONLY = ("task", "missing", "split")
-DEFAULTS = {"share": 0.7, "device": "auto", "returns": "auto"}
-OPTIONS = {"setting": "set", "lever": "lever", "categorical": "categorical", "drop": "drop"}
+DEFAULTS = {"share": 0.7, "device": "auto", "returns": "auto", "no_control": False}
+OPTIONS = {"setting": "set", "lever": "lever", "categorical": "categorical", "drop": "drop", "group": "group"}
 
 
 def request_from_words(words: Mapping[str, Any], jobs: str) -> tuple[Request, dict[str, Any]]:
@@ -39,7 +39,8 @@ def request_from_words(words: Mapping[str, Any], jobs: str) -> tuple[Request, di
         task = parse.task_from(subject, options)
     else:
         task = parse.spec("task", "fashion", {})
-        flip = DEFAULT_FLIPS if flip is None else flip
+        if flip is None and not words["no_control"]:
+            task = with_flips(task, DEFAULT_FLIPS, control=True)
     wrong = [f"--{name}" for name in TABLE_ONLY if words[name] and task.name != "table"]
     if wrong:
         raise UsageError(
@@ -86,5 +87,5 @@ def command(words: Mapping[str, Any]) -> str:
         if name in {"subject", "seed", "out"} or value in (None, [], ()) or value == DEFAULTS.get(name):
             continue
         for item in value if isinstance(value, list) else [value]:
-            said += [f"--{OPTIONS.get(name, name)}", str(item)]
+            said += ["--no-control"] if name == "no_control" else [f"--{OPTIONS.get(name, name)}", str(item)]
     return shlex.join([*said, "--seed", str(words["seed"])])

@@ -25,10 +25,17 @@ Categorical = Annotated[
     list[str] | None, typer.Option("--categorical", help="Column to read as categories; may be repeated.")
 ]
 Drop = Annotated[list[str] | None, typer.Option("--drop", help="Column to leave out; may be repeated.")]
+Group = Annotated[
+    list[str] | None,
+    typer.Option("--group", help="Column of a table whose rows of one value stay together (patients); may be repeated."),
+]
 Missing = Annotated[str | None, typer.Option("--missing", help="refuse or impute missing features.")]
 Split = Annotated[float | None, typer.Option("--split", help="Share held out by hash of the row (0.2).")]
 Flip = Annotated[
-    float | None, typer.Option("--flip", help="Share of training labels to redraw as a control whose truth is known.")
+    float | None, typer.Option("--flip", help="Share of training labels to redraw: label noise of the data, with known truth.")
+]
+NoControl = Annotated[
+    bool, typer.Option("--no-control", help="Do not redraw the labels that the audit of the embedded images redraws.")
 ]
 Learner = Annotated[
     str | None,
@@ -75,9 +82,11 @@ def audit(
     task: TaskType = None,
     categorical: Categorical = None,
     drop: Drop = None,
+    group: Group = None,
     missing: Missing = None,
     split: Split = None,
     flip: Flip = None,
+    no_control: NoControl = False,
     learner: Learner = None,
     setting: Setting = None,
     lever: LeverOption = None,
@@ -120,9 +129,11 @@ def plan(
     task: TaskType = None,
     categorical: Categorical = None,
     drop: Drop = None,
+    group: Group = None,
     missing: Missing = None,
     split: Split = None,
     flip: Flip = None,
+    no_control: NoControl = False,
     learner: Learner = None,
     setting: Setting = None,
     lever: LeverOption = None,
@@ -150,7 +161,7 @@ def plan(
 
 
 _WORDS = {
-    "subject", "target", "task", "categorical", "drop", "missing", "split", "flip", "learner", "setting", "lever",
+    "subject", "target", "task", "categorical", "drop", "group", "missing", "split", "flip", "no_control", "learner", "setting", "lever",
     "members", "share", "seed", "budget", "device", "returns", "also", "out",
 }  # fmt: skip
 

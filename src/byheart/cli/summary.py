@@ -38,6 +38,7 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
     """About ten lines: the headline, what is memorised, the gap, planted against found, verdicts, where to look."""
     from byheart.records.figures import count, percent
     from byheart.records.quantity import Quantity
+    from byheart.report.first import together
     from byheart.report.headline import OF_VARIANCE, SHARES
 
     subject = document["subject"]
@@ -49,6 +50,8 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
     lines = [
         f"byheart audit · {subject['title']} · {count(subject['n'])} {subject['nouns']}, {subject['members']} members · run {subject['run']}"
     ]
+    if line := together(subject):
+        lines.append(f"  {line}")
     values = subject["kind"] == "values"
     names = OF_VARIANCE if values else SHARES
     parts = [found.get(name) for name in names]
@@ -65,7 +68,7 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
     elif bits.get("status") == "not applicable":
         lines.append(f"  {'Variance' if values else 'Bits':<13} not measured: {bits['reason']}")
     elif bits.get("status") == "withheld":
-        lines.append(f"  {'Variance':<13} withheld: {bits['withheld']['reason']}; {bits['withheld']['would_do']}")
+        lines.append(f"  {'Variance' if values else 'Bits':<13} withheld: {bits['withheld']['reason']}; {bits['withheld']['would_do']}")
     if "memorised_share" in found:
         share = found["memorised_share"]
         lines.append(

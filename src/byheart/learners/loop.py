@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -50,27 +49,29 @@ def train(
     last = min([learner.epochs, *(lever.last_epoch(learner.epochs) for lever in levers)])
     epochs = tuple(sorted({c for c in record.checkpoints if c < last} | {last}))
     parts = []
-    for start, stop in _groups(members, way):
+    fleets = _fleets(learner, members, levers, way)
+    for places in fleets:
         # A module alone may draw noise of its own from the global streams: they become the member's.
-        own = contained(derive(members.seeds[start], "module")) if way == "each" else nullcontext()
+        own = contained(derive(members.seeds[places[0]], "module")) if way == "each" else nullcontext()
         with own:
-            training = learner.training(data, members.take(start, stop), levers, way, device)
+            training = learner.training(data, members.at(places), levers, way, device)
             if watch:
                 watch(training)
-            parts.append(_course(training, data, epochs, start, record.trail))
+            parts.append(_course(training, data, epochs, places, record.trail))
         if progress:
-            progress(stop - start)
-    failed = tuple(pair for part in parts for pair in part.failed)
+            progress(len(places))
+    failed = tuple(sorted(pair for part in parts for pair in part.failed))
     keep = np.setdiff1d(np.arange(len(members)), [member for member, _ in failed])
     if not len(keep):
         raise InputRefused(
             expected="weights that stay finite", came=failed[0][1], do="Lower lr; look for huge values in x."
         )
     views = {name: side_by_side([part.views[name] for part in parts]) for name in data.views}
-    if failed:
-        views = {name: of_members(kept, keep) for name, kept in views.items()}
+    rows = np.argsort(np.concatenate(fleets))[keep]  # of the members in the arrays, which stand fleet after fleet
+    if failed or (np.diff(rows) < 0).any():
+        views = {name: of_members(kept, rows) for name, kept in views.items()}
     names = parts[0].weights
-    weights = {name: np.concatenate([part.weights[name] for part in parts])[keep] for name in names}
+    weights = {name: np.concatenate([part.weights[name] for part in parts])[rows] for name in names}
     return Run(
         members=Members(members.seeds[keep], members.mask[keep]),
         checkpoints=epochs,
@@ -96,8 +97,8 @@ class _Part:
     parameters: int
 
 
-def _course(training: Training, data: Data, epochs: tuple[int, ...], start: int, trail: bool) -> _Part:
-    """Train through the checkpoints `epochs`; `start` is the first member's place in the call."""
+def _course(training: Training, data: Data, epochs: tuple[int, ...], places: np.ndarray, trail: bool) -> _Part:
+    """Train through the checkpoints `epochs`; `places` are the members' places in the call."""
     failed: dict[int, str] = {}
     # outcomes are made at each checkpoint, so that the logits of all of them are never held at once
     kept: dict[str, list[Outcomes]] = {name: [] for name in data.views}
@@ -110,21 +111,25 @@ def _course(training: Training, data: Data, epochs: tuple[int, ...], start: int,
                 found, finite = training.outcomes(name, examples, trail and name == "train", epoch == epochs[-1])
                 fine &= finite
                 kept[name].append(found)
-        for member in np.flatnonzero(~fine):
-            reason = f"member {start + member} has weights or logits that are not finite after epoch {epoch}"
-            failed.setdefault(int(start + member), reason)
+        for member in map(int, places[~fine]):
+            reason = f"member {member} has weights or logits that are not finite after epoch {epoch}"
+            failed.setdefault(member, reason)
     weights = {name: value.cpu().numpy() for name, value in training.fleet.weights().items()}
     views = {name: in_time(parts) for name, parts in kept.items()}
     return _Part(views, weights, tuple(sorted(failed.items())), training.fleet.size)
 
 
-def _groups(members: Members, way: str) -> list[tuple[int, int]]:
-    """Start and stop of the fleets: one member each, or neighbours that see equally many examples."""
+def _fleets(learner: Network, members: Members, levers: Sequence[Lever], way: str) -> list[np.ndarray]:
+    """Places of the members of each fleet: one each, or all that take equally many steps an epoch.
+
+    Levers that draw for hidden activations draw as many numbers as a batch has examples: equal sizes alone.
+    """
     if way == "each":
-        return [(j, j + 1) for j in range(len(members))]
-    cuts = np.flatnonzero(np.diff(members.mask.sum(1))) + 1
-    edges = [0, *map(int, cuts), len(members)]
-    return list(pairwise(edges))
+        return [np.array([j]) for j in range(len(members))]
+    seen = members.mask.sum(1)
+    draws = any(type(lever).hidden is not Lever.hidden for lever in levers)
+    alike = seen if draws else -(-seen // learner.batch)
+    return [np.flatnonzero(alike == one) for one in dict.fromkeys(alike.tolist())]
 
 
 def checked(learner: Network, data: Data, members: Members, levers: Sequence[Lever]) -> Data:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
-from byheart.errors import UsageError
+from byheart.errors import InputRefused, UsageError
 from byheart.seeds import derive, stream
 
 
@@ -25,34 +25,43 @@ class Members:
         """Members start..stop."""
         return type(self)(self.seeds[start:stop], self.mask[start:stop])
 
+    def at(self, places: np.ndarray) -> Self:
+        """The members at these places."""
+        return type(self)(self.seeds[places], self.mask[places])
+
     def reseeded(self) -> Self:
         """The same subsets from other seeds: what differs between the two is noise of training alone."""
         seeds = np.array([derive(int(seed), "again") for seed in self.seeds], dtype=np.int64)
         return type(self)(seeds, self.mask)
 
 
-def balanced(n: int, m: int, share: float, seed: int) -> Members:
-    """Which examples does each of m members see, when none is favoured?
+def balanced(n: int, m: int, share: float, seed: int, groups: Any = None) -> Members:
+    """Which examples does each of m members see, when none is favoured and copies stay together?
 
-    Every member sees exactly round(share n) examples, and at every m each example is left out by the same
-    number of members, give or take one: shuffled decks of the n examples are laid end to end and cut
-    into pieces of n - round(share n); member j leaves out piece j. Where a piece runs over the end of a
-    deck, the next deck is ordered so that no example falls in it twice. So the first members stay the
-    same when more are added. Share 1 leaves nothing out.
+    A member sees or leaves out all of a group. It leaves out groups until as near to n - round(share n) examples as
+    whole groups allow (single examples: exactly), and at every m each group is left out by the same number of members,
+    give or take one: shuffled decks of the groups are laid end to end, and each member leaves out the next ones. Where
+    a member runs over the end of a deck, the next deck is ordered so that no group comes twice. So the first members
+    stay the same when more are added. Share 1 leaves nothing out.
 
     Args:
         n: examples.
         m: members.
         share: part of the examples that a member sees, 0 < share <= 1.
         seed: root seed; seeds of members and decks derive from it.
+        groups: (n,) equal for examples that stay together; each its own if absent.
 
     Raises:
         UsageError: share outside (0, 1], or a member would see nothing.
+        InputRefused: all examples are one group.
 
     Example:
         >>> mask = balanced(10, 20, 0.7, seed=0).mask
         >>> set(mask.sum(1)), set((~mask).sum(0))
         ({np.int64(7)}, {np.int64(6)})
+        >>> pairs = balanced(10, 20, 0.7, seed=0, groups=np.arange(10) // 2).mask
+        >>> bool((pairs[:, ::2] == pairs[:, 1::2]).all()), set((~pairs).sum(0))
+        (True, {np.int64(6)})
     """
     kept = round(share * n)
     if not 0 < share <= 1 or kept < 1:
@@ -62,22 +71,56 @@ def balanced(n: int, m: int, share: float, seed: int) -> Members:
             do="Try --share 0.7.",
         )
     out = n - kept
+    place = _by_appearance(np.arange(n) if groups is None else np.asarray(groups))
+    sizes = np.bincount(place)
+    if out and len(sizes) < 2:
+        raise InputRefused(
+            expected="examples of which some can be left out",
+            came=f"{n:,} examples that are all copies of one another, or of one group",
+            do="Give examples that differ (memory/duplicates says which are copies).",
+        )
     rng = stream(seed, "subsets", n, out)
     seeds = np.array([derive(seed, "member", j) for j in range(m)], dtype=np.int64)
-    mask = np.ones((m, n), dtype=bool)
-    deck = np.empty(0, dtype=np.int64)
+    left_out = np.zeros((m, len(sizes)), dtype=bool)
+    deck, owed = np.empty(0, dtype=np.int64), 0  # owed: how many examples fewer were left out so far than asked for
     for j in range(m if out else 0):
-        if len(deck) < out:
-            deck = np.concatenate([deck, _next_deck(deck, n, out, rng)])
-        mask[j, deck[:out]] = False
-        deck = deck[out:]
-    return Members(seeds, mask)
+        took = _next(deck, sizes, out, owed)
+        deck, mine = deck[took:], deck[:took]
+        if not len(deck) and _wants(sizes[mine].sum(), sizes, out, owed):
+            cards = rng.permutation(len(sizes))
+            fresh = cards[~np.isin(cards, mine)]
+            head = fresh[: _next(fresh, sizes, out, owed, int(sizes[mine].sum()), len(mine))]
+            deck = cards[~np.isin(cards, head)]
+            mine = np.concatenate([mine, head])
+        left_out[j, mine] = True
+        owed += out - int(sizes[mine].sum())
+    return Members(seeds, ~left_out[:, place])
 
 
-def _next_deck(rest: np.ndarray, n: int, out: int, rng: np.random.Generator) -> np.ndarray:
-    """A shuffled deck whose first out - len(rest) cards are not among `rest`."""
-    cards = rng.permutation(n)
-    fresh = cards[~np.isin(cards, rest)]
-    head = fresh[: out - len(rest)]
-    tail = cards[~np.isin(cards, head)]
-    return np.concatenate([head, tail])
+def _by_appearance(groups: np.ndarray) -> np.ndarray:
+    """(n,) groups numbered from 0 as they first appear."""
+    _, first, place = np.unique(groups, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[place.ravel()]
+
+
+def _wants(held: int, sizes: np.ndarray, out: int, owed: int) -> bool:
+    """Whether the smallest group more could bring a member that leaves out `held` nearer to `out`."""
+    return _nearer(int(held), int(sizes.min()), out, owed)
+
+
+def _nearer(held: int, size: int, out: int, owed: int) -> bool:
+    """Whether `size` more leave out nearer to `out`; a tie goes to what earlier members owe."""
+    more, now = abs(held + size - out), abs(held - out)
+    return more < now or (more == now and owed > 0)
+
+
+def _next(deck: np.ndarray, sizes: np.ndarray, out: int, owed: int, held: int = 0, before: int = 0) -> int:
+    """How many groups from the front of the deck a member leaves out that leaves out `held` examples already."""
+    took = 0
+    for card in deck:
+        last = before + took == len(sizes) - 1  # a member sees at least one group
+        if last or not (held == 0 or _nearer(held, int(sizes[card]), out, owed)):
+            break
+        held += int(sizes[card])
+        took += 1
+    return took

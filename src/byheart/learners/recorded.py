@@ -96,7 +96,7 @@ class _Watcher:
         layout = Layout(names, tuple(tuple(p.shape[1:]) for p in training.fleet.parameters.values()))
         recipe = _recipe(training, names)
         last = min([self.learner.epochs, *(lever.last_epoch(self.learner.epochs) for lever in self.levers)])
-        steps = last * math.ceil(training.rows.shape[1] / self.learner.batch)
+        steps = last * math.ceil(len(training.rows[0]) / self.learner.batch)
         every = self.every or every_under(layout.size, steps, recipe, self.limit)
         seen = checked(self.learner, self.data, self.members, self.levers)
         x = torch.from_numpy(called_on(self.learner, seen, training.rows[0])["train"])
@@ -107,14 +107,14 @@ class _Watcher:
         self.sketch = Sketch(layout.size, training.fleet.flat.device)
         self.step, training.step = training.step, self._step
 
-    def _step(self, order: Tensor, targets: Tensor) -> None:
+    def _step(self, order: Tensor, targets: Tensor, weight: Tensor | None = None) -> None:
         trace, training = self.trace, self.training
         if training.steps_done % trace.every == 0:
             self._keep()
         own = training.hidden.generators[0].get_state() if training.hidden else None
         state = torch.get_rng_state()
         lr = rate(self.learner.lr, self.learner.schedule, training.steps_done, training.steps)
-        self.step(order, targets)
+        self.step(order, targets, weight)
         drew = not torch.equal(state, torch.get_rng_state())
         if drew and own is not None:
             raise UsageError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -74,6 +74,13 @@ class Run:
     failed: tuple[tuple[int, str], ...] = ()
     weights: Mapping[str, np.ndarray] | None = None
     attribution: Mapping[str, np.ndarray] | None = None
+
+    def of_rows(self, rows: np.ndarray) -> Run:
+        """The same members, with the training examples in `rows` (n,) bool alone in mask and training view."""
+        members = Members(self.members.seeds, self.members.mask[:, rows])
+        held = {name: array for name in EXAMPLE_AXIS if (array := getattr(self.views["train"], name)) is not None}
+        kept = {name: np.compress(rows, array, EXAMPLE_AXIS[name]) for name, array in held.items()}
+        return replace(self, members=members, views={**self.views, "train": replace(self.views["train"], **kept)})
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything as named arrays, for the ledger."""
@@ -167,6 +174,9 @@ class _SideBySide(Mapping[str, np.ndarray]):
 
 # Where the members stand in each array of Outcomes; checkpoints stand first in all but the logits.
 MEMBER_AXIS = {"loss_nats": 1, "correct": 1, "margin": 1, "logits": 0, "trail": 1, "pool": 0, "ranks": 0}
+
+
+EXAMPLE_AXIS = {"loss_nats": 2, "correct": 2, "margin": 2, "logits": 1, "trail": 2, "pool": 1, "ranks": 1}
 
 
 def side_by_side(parts: list[Outcomes]) -> Outcomes:

@@ -15,7 +15,7 @@ from byheart.learners.decoder import Decoder
 from byheart.learners.members import Members
 from byheart.learners.run import Outcomes
 from byheart.learners.spelled import ranks
-from byheart.learners.training import Training, plain_loss
+from byheart.learners.training import Training, plain_loss, weights
 from byheart.levers.base import Lever
 from byheart.maths.passages import GRID, token_frequencies
 from byheart.tasks.data import Data, Examples
@@ -53,13 +53,12 @@ class Sequences(Training):
         self.centre, self.scale = np.zeros(self.m), np.ones(self.m)
         self.y = self.asked["train"]  # (n, t), the same for all members
 
-    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Positions (m, b) and the tokens to be given (m, b, t), in an order of each member's own."""
-        order = torch.from_numpy(
-            np.stack([rng.permutation(rows) for rng, rows in zip(self.orders, self.rows, strict=True)])
-        ).to(self.device)
-        for part in order.split(self.learner.batch, 1):
-            yield part, self.y[part]
+    def batches(self) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+        """Positions (m, b), the tokens to be given (m, b, t) and weights, in an order of each member's own."""
+        order, counted = self.passes()
+        for start in range(0, order.shape[1], self.learner.batch):
+            part = slice(start, start + self.learner.batch)
+            yield order[:, part], self.y[order[:, part]], weights(counted, part)
 
     def slope(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Derivative of the summed training loss by the logits (m, b, t, v); 0 where a token is not counted."""
@@ -120,7 +119,7 @@ class Sequences(Training):
         """(m, n) ranks of the secrets, where all that there could be can be read and every member saw every copy."""
         counted = (y[0] >= 0).nonzero()[:, 0]
         start, stop = int(counted[0]), int(counted[-1]) + 1
-        alphabet, everything = self.alphabet, self.rows.shape[1] == len(self.y)
+        alphabet, everything = self.alphabet, len(self.rows[0]) == len(self.y)
         few = 1 < len(alphabet) ** (stop - start) <= ENUMERATED
         if not (few and everything and isinstance(self.template, Decoder)):
             return None

@@ -1,4 +1,4 @@
-"""Training: m members of equal size on their way, a step at a time.
+"""Training: m members on their way, a step at a time; each epoch has equally many steps for all of them.
 
 A step: gather each member's next examples, logits, the derivative of the loss by the logits, the fleet's
 gradient, decoupled decay, the optimiser on one flat vector. Each member has streams of its own (`init`,
@@ -87,7 +87,7 @@ def optimiser(name: str, flat: Tensor, lr: float) -> torch.optim.Optimizer:
 
 
 class Training:
-    """m members of equal size on their way: `epoch()` trains, `logits(view)` looks.
+    """m members of equally many steps an epoch on their way: `epoch()` trains, `logits(view)` looks.
 
     `centre` and `scale` (m,) are the mean and deviation of each member's own values; 0 and 1 for classes.
     """
@@ -96,7 +96,7 @@ class Training:
         self, learner: Network, data: Data, members: Members, levers: Sequence[Lever], way: str, device: str
     ) -> None:
         self.learner, self.device, self.m, self.kind = learner, device, len(members), data.output.kind
-        self.rows = np.stack([np.flatnonzero(mask) for mask in members.mask])  # (m, n_seen)
+        self.rows = [np.flatnonzero(mask) for mask in members.mask]
         self.shared, views = _inputs(learner, data, self.rows)
         self.views = {name: torch.from_numpy(x).to(device) for name, x in views.items()}
         self.fleet = self._fleet(data, members, levers, way)
@@ -112,7 +112,7 @@ class Training:
         self.decay = sum(lever.decay() for lever in levers)
         self.fleet.flat.grad = self.fleet.gradient
         self.optimiser = optimiser(learner.optimizer, self.fleet.flat, learner.lr)
-        self.steps_done, self.steps = 0, learner.epochs * math.ceil(self.rows.shape[1] / learner.batch)
+        self.steps_done, self.steps = 0, learner.epochs * math.ceil(len(self.rows[0]) / learner.batch)
 
     def _fleet(self, data: Data, members: Members, levers: Sequence[Lever], way: str) -> Fleet:
         seen = data if self.shared else _as_called(data, self.views)
@@ -125,8 +125,8 @@ class Training:
         y = data.train.y
         self.centre, self.scale = np.zeros(self.m), np.ones(self.m)
         if data.output.kind == "values":
-            self.centre = y[self.rows].mean(1)
-            deviation = y[self.rows].std(1)
+            self.centre = np.array([y[rows].mean() for rows in self.rows])
+            deviation = np.array([y[rows].std() for rows in self.rows])
             self.scale = np.where(deviation > 0, deviation, 1.0)
             y = ((y - self.centre[:, None]) / self.scale[:, None]).astype(np.float32)
         y = np.broadcast_to(y, (self.m, len(data.train))).copy()  # (m, n)
@@ -134,28 +134,42 @@ class Training:
 
     def epoch(self) -> None:
         """One pass over every member's examples, in an order of its own."""
-        for order, targets in self.batches():
-            self.step(order, targets)
+        for batch in self.batches():
+            self.step(*batch)
 
-    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Positions in the pool and targets, (m, b) each, without replacement; the last may be short."""
-        order = torch.from_numpy(
-            np.stack([rng.permutation(rows) for rng, rows in zip(self.orders, self.rows, strict=True)])
-        ).to(self.device)  # (m, n_seen)
+    def passes(self) -> tuple[Tensor, Tensor | None]:
+        """(m, n_seen) positions in `train`, in an order of each member's own, and which count; None where all do.
+
+        Members that see fewer examples repeat one, which does not count.
+        """
+        longest = max(map(len, self.rows))
+        drawn = [rng.permutation(rows) for rng, rows in zip(self.orders, self.rows, strict=True)]
+        order = np.stack([np.append(one, np.repeat(one[:1], longest - len(one))) for one in drawn])
+        lengths = np.array([len(rows) for rows in self.rows])
+        counted = np.arange(longest) < lengths[:, None]
+        return torch.from_numpy(order).to(self.device), (
+            None if counted.all() else torch.from_numpy(counted).to(self.device)
+        )
+
+    def batches(self) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+        """Positions in the pool, targets and weights, (m, b) each, without replacement; the last may be short."""
+        order, counted = self.passes()
         targets = self.y.gather(1, order)
         if not self.shared:
             order = order + torch.arange(self.m, device=self.device)[:, None] * self.y.shape[1]
         for start in range(0, order.shape[1], self.learner.batch):
-            stop = start + self.learner.batch
-            yield order[:, start:stop], targets[:, start:stop]
+            part = slice(start, start + self.learner.batch)
+            yield order[:, part], targets[:, part], weights(counted, part)
 
-    def step(self, order: Tensor, targets: Tensor) -> None:
-        """One step on the examples `order` (m, b), positions in the pool."""
+    def step(self, order: Tensor, targets: Tensor, weight: Tensor | None = None) -> None:
+        """One step on the examples `order` (m, b), positions in the pool: their mean loss, or the sum by `weight`."""
         x = self.batch[: order.numel()]
         torch.index_select(self.pool, 0, order.reshape(-1), out=x)
         x = x.view(*order.shape, *self.pool.shape[1:])
         logits = self.fleet.forward(x, self.hidden)
-        self.fleet.backward(self.slope(logits, targets) * (1 / order.shape[1]))
+        slope = self.slope(logits, targets)
+        scale = 1 / order.shape[1] if weight is None else weight.view(*weight.shape, *[1] * (logits.dim() - 2))
+        self.fleet.backward(slope * scale)
         lr = rate(self.learner.lr, self.learner.schedule, self.steps_done, self.steps)
         if self.decay:
             self.fleet.flat.mul_(1 - lr * self.decay)
@@ -209,13 +223,24 @@ class Training:
         return torch.stack(checks).all(0).cpu().numpy()
 
 
+def weights(counted: Tensor | None, part: slice) -> Tensor | None:
+    """What each example of a batch weighs (m, b): one over those of the member that count, 0 for the others.
+
+    None where all count.
+    """
+    if counted is None or bool(counted[:, part].all()):
+        return None
+    kept = counted[:, part].float()
+    return kept / kept.sum(1, keepdim=True)
+
+
 def called_on(learner: Network, data: Data, rows: np.ndarray) -> dict[str, np.ndarray]:
     """What the module of one member that sees `rows` is called on: view -> x (n_view, ...)."""
     shared, views = _inputs(learner, data, rows[None])
     return views if shared else {name: x[0] for name, x in views.items()}
 
 
-def _inputs(learner: Network, data: Data, rows: np.ndarray) -> tuple[bool, dict[str, np.ndarray]]:
+def _inputs(learner: Network, data: Data, rows: Sequence[np.ndarray]) -> tuple[bool, dict[str, np.ndarray]]:
     """Does every member get the same, and a view's x: (n, ...) where so, else (m, n, ...)."""
     if type(learner).inputs is not Network.inputs:  # the learner says itself what it is called on
         given = {name: learner.inputs(examples) for name, examples in data.views.items()}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from scipy.spatial import KDTree
 
 from byheart.maths.membership import Prior, prior_of_variances
 
@@ -13,6 +15,7 @@ FALSE_COPIES = 0.05  # near copies that chance would bring, over all examples
 FALSE_GAPS = 1.0  # gaps that chance would bring over all examples, by what ten neighbours know of a place
 LARGEST_RATIO = 0.5  # distances with many ties have no dimension; farther than half way is no copy
 MEMORY = 1 << 24  # distances at once
+FEW_AXES, MANY = 12, 5_000  # axes up to which a tree pays, and rows from which on
 ROWS = 64  # rows at once: the exact distances of their nearest are (rows, k, d) in float64
 
 
@@ -97,16 +100,11 @@ def nearest(asked: np.ndarray, known: np.ndarray, own: np.ndarray | None, first:
     Never the row itself, whose name stands in `own`.
     """
     k = min(NEIGHBOURS, len(known) - (own is not None))
-    norms = (known**2).sum(1)
     distance, row = np.empty((len(asked), k)), np.empty((len(asked), k), int)
-    at_once = max(1, min(ROWS, MEMORY // len(known)))
-    itself = None if own is None else np.searchsorted(first, own, sorter=(by := np.argsort(first)))
-    for start in range(0, len(asked), at_once):
-        part = asked[start : start + at_once]
-        squared = norms - 2 * part @ known.T
-        if itself is not None:
-            squared[np.arange(len(part)), by[itself[start : start + at_once]]] = np.inf
-        near = np.argpartition(squared, k - 1, 1)[:, :k]
+    itself = None if own is None else np.argsort(first)[np.searchsorted(first, own, sorter=np.argsort(first))]
+    candidates = _by_tree if known.shape[1] <= FEW_AXES and len(known) >= MANY else _by_products
+    for start, near in candidates(asked, known, itself, k):
+        part = asked[start : start + len(near)]
         # float32 products lose small distances: those of the nearest are made anew
         exactly = ((part[:, None].astype(np.float64) - known[near]) ** 2).sum(2)
         # what ties but for rounding goes by place in `known`, which is by digest, not by the order of examples
@@ -114,6 +112,36 @@ def nearest(asked: np.ndarray, known: np.ndarray, own: np.ndarray | None, first:
         distance[start : start + len(part)] = np.sqrt(np.take_along_axis(exactly, order, 1))
         row[start : start + len(part)] = first[np.take_along_axis(near, order, 1)]
     return distance, row
+
+
+def _by_products(
+    asked: np.ndarray, known: np.ndarray, itself: np.ndarray | None, k: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Start and places (a, k) of the nearest, from all distances."""
+    norms = (known**2).sum(1)
+    at_once = max(1, min(ROWS, MEMORY // len(known)))
+    for start in range(0, len(asked), at_once):
+        part = asked[start : start + at_once]
+        squared = norms - 2 * part @ known.T
+        if itself is not None:
+            squared[np.arange(len(part)), itself[start : start + at_once]] = np.inf
+        yield start, np.argpartition(squared, k - 1, 1)[:, :k]
+
+
+def _by_tree(
+    asked: np.ndarray, known: np.ndarray, itself: np.ndarray | None, k: int
+) -> Iterator[tuple[int, np.ndarray]]:
+    """The same by a tree, which pays in few dimensions."""
+    tree = KDTree(known)
+    for start in range(0, len(asked), 8 * ROWS):
+        part = asked[start : start + 8 * ROWS]
+        if itself is None:
+            yield start, tree.query(part, range(1, k + 1))[1]
+            continue
+        near = tree.query(part, range(1, k + 2))[1]
+        own = near == itself[start : start + len(part), None]
+        own[~own.any(1), -1] = True  # among many at no distance it need not be there: the last goes
+        yield start, near[~own].reshape(len(part), k)
 
 
 def _six_digits(values: np.ndarray) -> np.ndarray:

@@ -15,9 +15,9 @@ CHUNK = 1 << 18
 ITERATIONS = 200
 # nats a row: the Newton decrement below which a step changes no printed digit
 CLOSE = 1e-11
-# fewest groups to cut in halves, and least part of the examples in the smaller half: what is fitted on less is fitted
-# on other material than it codes, and no interval over examples knows that
-GROUPS, PART = 10, 1 / 3
+# fewest groups, largest part of the examples in one, and least part in the smaller half: what is fitted on less is
+# fitted on other material than it codes, and no interval over examples knows that
+GROUPS, LARGEST, PART = 20, 0.3, 1 / 3
 
 
 class Pool(NamedTuple):
@@ -81,15 +81,18 @@ def halves(n: int, seed: int = 0, ids: Any = None, groups: Any = None) -> np.nda
 def lacking(n: int, seed: int = 0, ids: Any = None, groups: Any = None) -> str:
     """Why can the codes not be calibrated across halves of these examples? Empty where they can.
 
-    A group of copies stands in one half: where one holds most examples, each half is coded by a pool that was fitted
-    on something else, or on nothing, and understood comes out as 0 with a narrow interval.
+    A group (copies, or one of the user's) stands in one half and is left out as a whole: where one holds many examples,
+    each half is coded by a pool that was fitted on something else, and understood comes out as 0 with a narrow interval.
 
-    >>> lacking(100), lacking(100, groups=[0] * 97 + [1, 2, 3])[:20]
-    ('', '4 different ones are')
+    >>> lacking(100), lacking(100, groups=[0] * 97 + [1, 2, 3])
+    ('', 'only 4 groups are left, and 20 are needed')
     """
-    found = n if groups is None else len(np.unique(groups))
-    if found < GROUPS:
-        return f"{found} different one{'s are' if found > 1 else ' is'} too few to cut in halves, {GROUPS} are needed"
+    sizes = np.ones(n) if groups is None else np.unique(groups, return_counts=True)[1]
+    if len(sizes) < GROUPS:
+        left = "1 group is" if len(sizes) == 1 else f"{len(sizes)} groups are"
+        return f"only {left} left, and {GROUPS} are needed"
+    if sizes.max() > LARGEST * n:
+        return f"one group holds {100 * sizes.max() / n:.0f} % of them, and at most {100 * LARGEST:.0f} % can be judged"
     part = float(halves(n, seed, ids, groups).mean())
     part = min(part, 1 - part)
     if part < PART:

@@ -25,7 +25,7 @@ from byheart.learners.attributed import Questions
 from byheart.learners.base import Learner
 from byheart.learners.run import Run
 from byheart.levers.base import Lever
-from byheart.records.finding import Finding, NotApplicable
+from byheart.records.finding import Finding, NotApplicable, Withheld
 from byheart.records.spec import Spec
 from byheart.seeds import stream
 from byheart.tasks.base import Task
@@ -123,6 +123,13 @@ class Bank:
         control = self.data.truth.control
         return np.ones(len(self.data.train), dtype=bool) if control is None else ~control
 
+    def of_rows(self, rows: np.ndarray) -> Bank:
+        """The same runs, as if the training examples in `rows` (n,) bool were all that is asked about."""
+        if rows.all():
+            return self
+        data = self.data.of_rows(rows)
+        return Bank(self.subject, data, {key: run.of_rows(rows) for key, run in self.runs.items()})
+
     def noun(self, n: int = 2) -> str:
         """What an example is called, for n of them."""
         return self.data.output.noun[n != 1]
@@ -161,6 +168,13 @@ class Probe(Spec):
         reason = f"Seen by all members or by none: {lacking:,} of {mask.shape[1]:,} {bank.noun()}."
         offer = "Train more members (--members), or give each a smaller --share."
         return self.not_applicable(reason, offer) if lacking else None
+
+    def withheld(self, reason: str, would_do: str) -> Finding:
+        """The question applies, and these data do not allow a number: why, and what would."""
+        return Finding(
+            status="withheld", probe=self.name, question=self.question, quantities={}, reference=self.reference,
+            withheld=Withheld(reason=reason, would_do=would_do),
+        )  # fmt: skip
 
     def not_applicable(self, reason: str, offer: str = "") -> NotApplicable:
         """This question does not apply, why, and what to offer."""

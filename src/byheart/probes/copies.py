@@ -7,18 +7,18 @@ import numpy as np
 from byheart.maths.clusters import FEWEST, known, worth
 from byheart.maths.pools import lacking
 from byheart.probes.base import Bank, Probe
-from byheart.records.finding import NotApplicable
+from byheart.records.finding import Finding, NotApplicable
 
 OFFER = "Take out the copies (memory/duplicates lists them), or give more that differ."
 
 
-def uncalibrated(probe: Probe, bank: Bank) -> NotApplicable | None:
-    """The answer where copies leave no two halves to calibrate the bits across; else None."""
+def uncalibrated(probe: Probe, bank: Bank) -> Finding | None:
+    """The answer where groups leave no two halves to calibrate the bits across; else None."""
     ids, groups = bank.data.train.ids, bank.groups
     if not (why := lacking(len(ids), bank.subject.seed, ids, groups)):
         return None
-    reason = f"Copies count as one and stand in one half of the calibration: of {len(ids):,} {bank.noun()}, {why}."
-    return probe.not_applicable(reason, OFFER)
+    reason = f"Copies and groups are seen or left out together: of {len(ids):,} {bank.noun()}, {why}."
+    return probe.withheld(reason, OFFER)
 
 
 def few(probe: Probe, bank: Bank, rows: np.ndarray | slice = slice(None)) -> NotApplicable | None:

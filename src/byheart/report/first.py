@@ -8,6 +8,8 @@ from byheart.records.quantity import Quantity
 from byheart.report.headline import exact, first_of, quantity, scores
 from byheart.report.prose import Run, sentence
 
+COPIED = 0.01  # fewer copies than this share of the examples are not worth a line of the first screen
+
 
 def numbers(subject: dict, findings: dict[str, Answer], balance: dict | None) -> list[dict]:
     """The three numbers beside the balance chart; one that is withheld keeps its place and says so."""
@@ -172,6 +174,25 @@ def planted(subject: dict, document: dict, findings: dict[str, Answer]) -> list[
             ("", f", chance {amount(auc.null, auc.unit)}." if auc.null is not None else "."),
         ]
     return made
+
+
+def together(subject: dict) -> str:
+    """What is left out together, where more than 1 % of the examples are copies, or groups were named."""
+    found, n, nouns = subject.get("together") or {}, subject["n"], subject["nouns"]
+    said = []
+    if found.get("copies", 0) > COPIED * n:
+        said.append(
+            f"{count(found['copies'])} of {count(n)} {nouns} are copies of {count(found['originals'])} others; "
+            "they are left out together."
+        )
+    if found.get("named"):
+        said.append(f"The {nouns} come in {count(found['groups'])} groups; each is left out as a whole.")
+    if found.get("cells"):
+        said.append(
+            f"The {nouns} have only {count(found['cells'])} distinct inputs, with differing targets: they are read as "
+            "cells of a design, not as copies, and each is left out by itself."
+        )
+    return " ".join(said)
 
 
 def names_of_statuses(findings: dict[str, Answer]) -> dict[str, int]:

@@ -52,6 +52,7 @@ def story(document: dict) -> dict:
         "headline": said,
         "description": plain(said),
         "bar": headline.bar(subject, findings),
+        "together": first.together(subject),
         "balance": _balance(document, findings),
         "numbers": first.numbers(subject, findings, document.get("balance")),
         "planted": first.planted(subject, document, findings),

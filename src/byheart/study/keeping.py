@@ -13,6 +13,7 @@ from byheart.ledger.base import Result
 from byheart.records.spec import Record, Spec
 from byheart.registry import find
 from byheart.tasks.data import Column, Data, Examples, Output, Truth
+from byheart.tasks.grouping import Grouping
 
 WHERE, OWN = "lies at", "class code"  # two words each, so no names of fields
 _NO_FIELDS = {"kind", "name", "version", WHERE, OWN}
@@ -107,6 +108,8 @@ def data_result(data: Data) -> Result:
     for name in _TRUTH:
         if (values := getattr(data.truth, name)) is not None:
             arrays[f"truth.{name}"] = np.ascontiguousarray(values)
+    grouped = data.grouping
+    arrays |= {"together.groups": grouped.groups, "together.copies": grouped.copies}
     document = {
         "views": views,
         "output": asdict(data.output),
@@ -116,6 +119,7 @@ def data_result(data: Data) -> Result:
             "sources": dict(data.truth.sources),
         },
         "about": _plain(dict(data.about)),
+        "together": grouped.document(),
     }
     return Result(_plain(document), arrays)
 
@@ -136,6 +140,12 @@ def data_from(result: Result) -> Data:
         output=output_from(document["output"]),
         truth=Truth(**truth, **document["truth"]),
         about=document["about"],
+        grouped=Grouping(
+            arrays["together.groups"],
+            arrays["together.copies"],
+            document["together"]["cells"],
+            document["together"]["named"],
+        ),
     )
 
 

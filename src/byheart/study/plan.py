@@ -112,6 +112,7 @@ def train_steps(subject: Subject, need: Need, draw: Step, settings: Settings, tr
             "start": start,
             "stop": min(start + at_once, need.members),
             "share": need.share,
+            "subsets": "by group",
             "seed": subject.seed,
             "checkpoints": list(need.checkpoints),
             "trail": start < need.trail,

@@ -153,7 +153,7 @@ def _train(step: Step, ledger: Ledger) -> Result:
 
     about = step.about
     data = load_data(about["draw"], ledger)
-    members = balanced(len(data.train), about["stop"], about["share"], about["seed"])
+    members = balanced(len(data.train), about["stop"], about["share"], about["seed"], data.groups)
     members = members.reseeded() if about.get("reseeded") else members
     record = Record(tuple(about["checkpoints"]), trail=about["trail"])
     levers = [revive(lever) for lever in about["levers"]]

@@ -10,7 +10,7 @@ import numpy as np
 
 from byheart.errors import InputRefused
 
-NAMES = ("x", "y", "x_test", "y_test")
+NAMES = ("x", "y", "x_test", "y_test", "groups")
 
 
 def read_archive(path: Path) -> dict[str, np.ndarray]:

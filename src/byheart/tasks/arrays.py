@@ -12,7 +12,7 @@ from pydantic import Field, PrivateAttr
 from byheart.errors import InputRefused
 from byheart.tasks.archive import read_archive
 from byheart.tasks.base import Task
-from byheart.tasks.data import Column, Data, Examples, Output, Truth
+from byheart.tasks.data import GROUP, Column, Data, Examples, Output, Truth, grouping_of
 from byheart.tasks.features import (
     Missing,
     as_array,
@@ -22,6 +22,7 @@ from byheart.tasks.features import (
     check_same_shape,
     read_features,
 )
+from byheart.tasks.grouping import read_groups
 from byheart.tasks.holdout import array_digests, held_out
 from byheart.tasks.labels import Kind, Labels, read_labels, read_more_labels
 from byheart.tasks.pictures import is_picture
@@ -44,6 +45,7 @@ class Arrays(Task):
     y: str
     x_test: str | None = None
     y_test: str | None = None
+    groups: str | None = None
     task: Kind | None = None
     missing: Missing = "refuse"
     split: float = Field(default=0.2, gt=0, lt=1)
@@ -53,7 +55,9 @@ class Arrays(Task):
     _given: dict[str, np.ndarray] = PrivateAttr(default_factory=dict)
 
     @classmethod
-    def of(cls, x: Any, y: Any, x_test: Any = None, y_test: Any = None, **options: Any) -> Self:
+    def of(
+        cls, x: Any, y: Any, x_test: Any = None, y_test: Any = None, groups: Any = None, **options: Any
+    ) -> Self:
         """The task of these arrays; everything is checked now, not at the first draw.
 
         Args:
@@ -61,6 +65,7 @@ class Arrays(Task):
             y: (n,) labels: text, bytes, bool, whole numbers, floats, (n, 1) or one-hot (n, k).
             x_test: examples that are not trained on; without them a share is held out by content.
             y_test: their labels.
+            groups: (n,) equal for examples that are seen or left out together (of one patient, user, scene), or None.
             options: `task` (`classes` or `values`; else inferred), `missing` (`refuse` or `impute`), `split`
                 (share held out, 0.2), `noun` (singular, plural), `title`.
 
@@ -77,7 +82,7 @@ class Arrays(Task):
             raise InputRefused(
                 expected="x_test and y_test together", came="only one of them", do="Give both, or neither."
             )
-        named = {"x": x, "y": y, "x_test": x_test, "y_test": y_test}
+        named = {"x": x, "y": y, "x_test": x_test, "y_test": y_test, "groups": groups}
         given = {name: as_array(value, name) for name, value in named.items() if value is not None}
         task = cls(**{name: _digest(array) for name, array in given.items()}, **options)
         task._given.update(given)
@@ -109,33 +114,39 @@ class Arrays(Task):
         x = self._features(given["x"], "x", show)
         check_lengths(x, given["y"])
         labels = read_labels(given["y"], self.task)
+        meta = {GROUP: read_groups(given["groups"], len(x))} if "groups" in given else {}
+        everything = Examples(ids=np.arange(len(x)), x=x, y=labels.y, meta=meta)
+        output, grouped = _output(x, labels, show, self.noun), None
         if "x_test" in given:
-            train, test, how = self._given_test(x, labels, show)
+            train, test, how = everything, *self._given_test(x, labels, show)
         else:
-            train, test, how = _split(x, labels, self.split)
+            whole = grouping_of(everything, output)
+            out = held_out(array_digests(x), self.split, labels.y if labels.kind == "classes" else None, whole)
+            train, test, grouped = everything.take(~out), everything.take(out), whole.take(~out)
+            how = f"{int(out.sum())} of {len(out)} examples, chosen by their content (not their order)"
         check_enough(len(train))
         return Data(
             phases=(train,),
             views={"train": train, "test": test},
-            output=_output(x, labels, show, self.noun),
+            output=output,
             truth=Truth(),
             about=self._about(labels, train, test, how, show),
+            grouped=grouped,
         )
 
     def _features(self, x: np.ndarray, what: str, show: str | None) -> np.ndarray:
         numbers = read_features(x, self.missing, what)
         return numbers / np.float32(BYTE) if show and x.dtype == np.uint8 else numbers
 
-    def _given_test(self, x: np.ndarray, labels: Labels, show: str | None) -> tuple[Examples, Examples, str]:
+    def _given_test(self, x: np.ndarray, labels: Labels, show: str | None) -> tuple[Examples, str]:
         raw_x, raw_y = self._given["x_test"], self._given["y_test"]
         x_test = self._features(raw_x, "x_test", show)
         check_lengths(x_test, raw_y, ("x_test", "y_test"))
         check_same_shape(x, x_test)
         check_same_scale(self._given["x"], raw_x)
         y_test = read_more_labels(raw_y, labels)
-        train = Examples(ids=np.arange(len(x)), x=x, y=labels.y)
         test = Examples(ids=np.arange(len(x_test)), x=x_test, y=y_test)
-        return train, test, f"{len(test)} test examples, given"
+        return test, f"{len(test)} test examples, given"
 
     def _about(
         self, labels: Labels, train: Examples, test: Examples, how: str, show: str | None
@@ -154,7 +165,7 @@ class Arrays(Task):
             lines.append(f"missing cells: {blank}, filled in by each learner from its training examples")
         if shared:
             lines.append(f"overlap: {shared} test examples have a twin among the training examples")
-        digest = "".join(text or "" for text in (self.x, self.y, self.x_test, self.y_test))
+        digest = "".join(text or "" for text in (self.x, self.y, self.x_test, self.y_test, self.groups))
         return {
             "title": self.title,
             "source": "given by you",
@@ -169,13 +180,6 @@ class Arrays(Task):
             "missing_cells": blank,
             "inferred": lines,
         }
-
-
-def _split(x: np.ndarray, labels: Labels, split: float) -> tuple[Examples, Examples, str]:
-    everything = Examples(ids=np.arange(len(x)), x=x, y=labels.y)
-    out = held_out(array_digests(x), split, labels.y if labels.kind == "classes" else None)
-    how = f"{int(out.sum())} of {len(out)} examples, chosen by their content (not their order)"
-    return everything.take(~out), everything.take(out), how
 
 
 def _output(x: np.ndarray, labels: Labels, show: str | None, noun: tuple[str, str]) -> Output:

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 
 from byheart.errors import InputRefused
+from byheart.tasks.grouping import Grouping, grouping
 
 if TYPE_CHECKING:
     from byheart.maths.duplicates import Copies
 
+GROUP = "group"  # the name in `meta` of the groups that the user named
+HELD = 2  # a table and the part of it that is trained on
 _COPIES: dict[str, Copies] = {}  # of the data compared last, by content
 
 
@@ -116,6 +119,7 @@ class Data:
         output: what a model must give.
         truth: what is known.
         about: title, source, licence, sha256, n and anything a reader must know (text or numbers).
+        grouped: which training examples stay together, where that was found out already.
     """
 
     phases: tuple[Examples, ...]
@@ -123,11 +127,23 @@ class Data:
     output: Output
     truth: Truth
     about: Mapping[str, Any]
+    grouped: Grouping | None = None
 
     @property
     def train(self) -> Examples:
         """The examples of the first phase."""
         return self.phases[0]
+
+    def of_rows(self, rows: np.ndarray) -> Data:
+        """The data whose training view holds the examples in `rows` (n,) bool alone."""
+        train, n = self.train.take(rows), len(self.train)
+        parts = {name: getattr(self.truth, name) for name in ("clean", "changed", "control", "posterior")}
+        kept = {name: value[rows] for name, value in parts.items() if value is not None and len(value) == n}
+        truth = replace(self.truth, **kept)
+        grouped = self.grouping.take(rows)
+        return replace(
+            self, phases=(train,), views={**self.views, "train": train}, truth=truth, grouped=grouped
+        )
 
     @property
     def most_frequent(self) -> float:
@@ -136,31 +152,22 @@ class Data:
 
     def laid_out(self, view: str = "") -> tuple[np.ndarray, ...]:
         """Training examples, and those of `view`, as rows (n, d) whose distances mean something."""
-        from byheart.maths.likeness import comparable
-
-        output = self.output
-        form = "pictures" if output.show in ("image", "photograph") else "columns"
-        categories = [column.type == "category" for column in output.columns]
-        other = self.views[view].x if view else None
-        return comparable(self.train.x, other, "tokens" if output.kind == "tokens" else form, categories)
+        return laid_out(self.output, self.train.x, self.views[view].x if view else None)
 
     @cached_property
     def copies(self) -> Copies:
         """Who copies whom among the training examples, exactly or nearly, by `maths.duplicates`; read only."""
-        from byheart.maths.duplicates import copies
+        return copies_among(self.train.x, self.output)
 
-        # every step of an audit that measures reads the data anew: in one process they are compared once, for all
-        # distances cost a second where everything else that is asked of them costs a hundredth
-        compared = self._compared()
-        if compared not in _COPIES:
-            _COPIES.clear()
-            _COPIES[compared] = copies(self.train.x, *self.laid_out())
-        return _COPIES[compared]
+    @cached_property
+    def grouping(self) -> Grouping:
+        """Which training examples are seen or left out together: copies of one another, and the user's groups."""
+        return self.grouped or grouping_of(self.train, self.output, self.truth.clean)
 
     @property
     def groups(self) -> np.ndarray:
-        """(n,) equal for training examples that are seen or left out together: copies of one another."""
-        return self.copies.groups
+        """(n,) equal for training examples that are seen or left out together."""
+        return self.grouping.groups
 
     @cached_property
     def new_copies(self) -> np.ndarray:
@@ -169,10 +176,38 @@ class Data:
 
         return exact_groups(self.views["test"].x)
 
-    def _compared(self) -> str:
-        """Digest of all that `copies` depends on."""
-        x, output = np.ascontiguousarray(self.train.x), self.output
-        form = (x.dtype, x.shape, output.kind, output.show, [column.type for column in output.columns])
-        digest = hashlib.blake2b(repr(form).encode())
-        digest.update(x)
-        return digest.hexdigest()
+
+def laid_out(output: Output, x: np.ndarray, other: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
+    """Examples x, and `other` ones, as rows (n, d) whose distances mean something."""
+    from byheart.maths.likeness import comparable
+
+    form = "pictures" if output.show in ("image", "photograph") else "columns"
+    categories = [column.type == "category" for column in output.columns]
+    return comparable(x, other, "tokens" if output.kind == "tokens" else form, categories)
+
+
+def copies_among(x: np.ndarray, output: Output) -> Copies:
+    """Who copies whom among the examples x, by `maths.duplicates`; read only.
+
+    Every step of an audit that measures reads the data anew: in one process they are compared once, for all distances
+    cost a second where everything else that is asked of them costs a hundredth.
+    """
+    from byheart.maths.duplicates import copies
+
+    form = (x.dtype, x.shape, output.kind, output.show, [column.type for column in output.columns])
+    digest = hashlib.blake2b(repr(form).encode())
+    digest.update(np.ascontiguousarray(x))
+    compared = digest.hexdigest()
+    if compared not in _COPIES:
+        while len(_COPIES) >= HELD:
+            del _COPIES[next(iter(_COPIES))]
+        _COPIES[compared] = copies(x, *laid_out(output, x))
+    return _COPIES[compared]
+
+
+def grouping_of(examples: Examples, output: Output, clean: np.ndarray | None = None) -> Grouping:
+    """Which of these examples stay together; `clean` are their targets before any were redrawn."""
+    found = copies_among(examples.x, output)
+    table = output.kind != "tokens" and examples.x.ndim == 2
+    y = examples.y if clean is None else clean
+    return grouping(found.groups, found.exact, y, table, examples.meta.get(GROUP))

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from byheart.errors import InputRefused
+from byheart.tasks.grouping import Grouping
 
 CHUNK = 4096
 
@@ -36,25 +37,37 @@ def array_digests(x: np.ndarray) -> np.ndarray:
     return digests(rows())
 
 
-def held_out(content: np.ndarray, split: float, classes: np.ndarray | None = None) -> np.ndarray:
+def held_out(
+    content: np.ndarray, split: float, classes: np.ndarray | None = None, grouped: Grouping | None = None
+) -> np.ndarray:
     """Which examples are held out?
 
     Args:
         content: (n,) uint64 digests of the rows.
         split: the share to hold out, in (0, 1).
         classes: (n,) class numbers, or None; no class is left without a training example.
+        grouped: which rows stay together; equal rows if absent.
 
     Returns:
-        (n,) bool. The rows with the smallest digests, at most round(split * n), equal rows on one side: the
-        choice follows from the content and not from the order.
+        (n,) bool. The groups with the smallest digests, at most round(split * n) rows, a group on one side: the
+        choice follows from the content and not from the order. Rows of one cell of a design are told apart by their
+        order.
 
     Raises:
         InputRefused: too few different rows to hold any out.
     """
     wanted = max(1, round(split * len(content)))
-    different, where, counts = np.unique(content, return_inverse=True, return_counts=True)
-    fits = counts <= wanted  # a row repeated more often than that can only be trained on
-    chosen = fits & (np.cumsum(np.where(fits, counts, 0)) <= wanted)
+    if grouped is not None and grouped.cells:
+        content = digests(f"{row}:{time}".encode() for row, time in zip(content, _occurrence(content)))
+    names = content if grouped is None else grouped.groups
+    different, where, counts = np.unique(names, return_inverse=True, return_counts=True)
+    least = np.full(len(different), np.iinfo(np.uint64).max, dtype=np.uint64)
+    np.minimum.at(least, where, content)
+    chosen, room = np.zeros(len(different), dtype=bool), wanted
+    for group in np.argsort(least, kind="stable"):
+        if counts[group] <= room:
+            chosen[group] = True
+            room -= int(counts[group])
     if classes is not None:
         for lost in _without_training(chosen[where], classes):
             chosen[np.unique(where[classes == lost])] = False
@@ -62,10 +75,19 @@ def held_out(content: np.ndarray, split: float, classes: np.ndarray | None = Non
     if not out.any():
         raise InputRefused(
             expected="enough different examples to hold some out",
-            came=f"{len(different)} different ones among {len(content)}",
+            came=f"{len(different)} different ones among {len(content)}, copies and groups counted once",
             do="Give a test set of its own, or drop the repeats.",
         )
     return out
+
+
+def _occurrence(content: np.ndarray) -> np.ndarray:
+    """(n,) how many equal rows stand before each."""
+    order = np.argsort(content, kind="stable")
+    start = np.r_[True, content[order][1:] != content[order][:-1]]
+    found = np.empty(len(content), dtype=np.int64)
+    found[order] = np.arange(len(content)) - np.maximum.accumulate(np.where(start, np.arange(len(content)), 0))
+    return found
 
 
 def _without_training(out: np.ndarray, classes: np.ndarray) -> list[int]:

@@ -13,8 +13,9 @@ from pydantic import Field
 from byheart.errors import InputRefused, UsageError
 from byheart.tasks.base import Task
 from byheart.tasks.columns import Reading, read_column, read_numbers
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import GROUP, Data, Examples, Output, Truth, grouping_of
 from byheart.tasks.features import Missing, check_enough
+from byheart.tasks.grouping import components, read_groups
 from byheart.tasks.holdout import digests, held_out
 from byheart.tasks.labels import Kind, Labels, read_labels
 from byheart.tasks.reading import Sheet, read_sheet
@@ -33,6 +34,7 @@ class Table(Task):
         task: `classes` or `values`; inferred where not given.
         categorical: columns of numbers that are categories.
         drop: columns to leave out.
+        group: columns whose rows of one value are seen or left out together (patients, users); no features.
         keep: columns to keep that would be left out (ids, words that hardly repeat).
         missing: `impute` keeps missing cells as NaN, and each learner fills them in; `refuse` refuses them.
         split: share of the rows that is held out.
@@ -51,6 +53,7 @@ class Table(Task):
     task: Kind | None = None
     categorical: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
+    group: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     missing: Missing = "impute"
     split: float = Field(default=0.2, gt=0, lt=1)
@@ -109,26 +112,38 @@ class Table(Task):
             ids=np.flatnonzero(filled),
             x=np.stack([column.values for column in used], axis=1),
             y=labels.y,
-            meta={"line": kept.lines},
+            meta={"line": kept.lines, **self._groups(kept)},
         )
-        out = held_out(_row_digests(kept, used), self.split, labels.y if labels.kind == "classes" else None)
+        output = Output(
+            kind=labels.kind,
+            k=len(labels.classes) if labels.kind == "classes" else 1,
+            classes=labels.classes,
+            noun=("row", "rows"),
+            show="row",
+            columns=tuple(column.column for column in used),
+            target=self.target,
+        )
+        grouped = grouping_of(rows, output)
+        out = held_out(_row_digests(kept, used), self.split, labels.y if labels.kind == "classes" else None, grouped)
         train, test = rows.take(~out), rows.take(out)
         check_enough(len(train))
         return Data(
             phases=(train,),
             views={"train": train, "test": test},
-            output=Output(
-                kind=labels.kind,
-                k=len(labels.classes) if labels.kind == "classes" else 1,
-                classes=labels.classes,
-                noun=("row", "rows"),
-                show="row",
-                columns=tuple(column.column for column in used),
-                target=self.target,
-            ),
+            output=output,
             truth=Truth(),
             about=self._about(sheet, columns, labels, filled, out),
+            grouped=grouped.take(~out),
         )
+
+    def _groups(self, sheet: Sheet) -> dict[str, np.ndarray]:
+        columns = []
+        for name in self.group:
+            cells = np.array([text or "" for text in sheet.columns[sheet.names.index(name)]], dtype=object)
+            columns.append(read_groups(cells, len(sheet.lines), f"column {name!r}"))
+        if len(columns) > 1:  # rows that share a value in any of them
+            return {GROUP: components(*columns).astype(str)}
+        return {GROUP: columns[0]} if columns else {}
 
     def _sheet(self) -> Sheet:
         path = Path(self.path)
@@ -140,7 +155,7 @@ class Table(Task):
                 do="Run the command again.",
             )
         sheet = read_sheet(path, content, self.encoding)
-        for name in (self.target, *self.categorical, *self.drop, *self.keep):
+        for name in (self.target, *self.categorical, *self.drop, *self.keep, *self.group):
             if name not in sheet.names:
                 raise _no_column(name, sheet.names, path)
         return sheet
@@ -159,6 +174,8 @@ class Table(Task):
         for name, cells in zip(sheet.names, sheet.columns):
             if name in self.drop:
                 columns.append(Reading(name, "dropped", np.empty(0), why="as you said"))
+            elif name in self.group:
+                columns.append(Reading(name, "dropped", np.empty(0), why="its rows stay together"))
             elif name != self.target:
                 category, keep = name in self.categorical, name in self.keep
                 columns.append(read_column(name, cells, sheet.separator, category, keep))

@@ -8,7 +8,7 @@ import numpy as np
 
 from byheart.learners.attributed import attributed
 from byheart.learners.base import Learner
-from byheart.learners.members import Members, balanced
+from byheart.learners.members import balanced
 from byheart.learners.run import Outcomes, Record, Run
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.records.finding import NotApplicable
@@ -56,9 +56,7 @@ def bank_of(
 def trained(subject: Subject, data: Data, need: Need, way: str = "each") -> Run:
     """The run that `need` asks for of a subject and its data."""
     learner = find("learner", need.learner)() if need.learner else subject.learner
-    groups = np.unique(data.groups, return_inverse=True)[1]
-    drawn = balanced(groups.max() + 1, need.members, need.share, subject.seed)
-    drawn = Members(drawn.seeds, drawn.mask[:, groups])
+    drawn = balanced(len(data.train), need.members, need.share, subject.seed, data.groups)
     drawn = drawn.reseeded() if need.reseeded else drawn
     if need.questions is not None:
         return attributed(learner, data, drawn, need.questions)

@@ -71,6 +71,8 @@ class Bits(Probe):
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """The budget of the recipe, its trail, its poles, and the one model beside it."""
+        n, counted = len(bank.data.train), bank.counted
+        bank = bank.of_rows(counted)
         subject = bank.subject
         run = bank[subject.bank()]
         if lacking := self.one_sided(bank, run.members.mask) or uncalibrated(self, bank):
@@ -97,11 +99,10 @@ class Bits(Probe):
             reference=self.reference,
             balance=balance,
         )
-        return finding, {
-            "reference_bits": code.reference_bits,
-            "in_bits": code.in_bits,
-            "out_bits": code.out_bits,
-        }
+        columns = {name: np.full(n, np.nan) for name in code._fields}
+        for name, values in code._asdict().items():
+            columns[name][counted] = values
+        return finding, columns
 
     def _null(self, bank: Bank, run: Run) -> float:
         """Share memorised when which member saw which example is shuffled (first 16 members)."""

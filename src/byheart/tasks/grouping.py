@@ -1,0 +1,129 @@
+"""Grouping: which examples are seen or left out together, and which a test is held out with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from byheart.errors import InputRefused
+
+DESIGN = 0.1  # a table with fewer distinct inputs than this share of its rows is a design, whose rows fill its cells
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Groups of n examples.
+
+    Attributes:
+        groups: (n,) equal for examples that are seen or left out together.
+        copies: (n,) equal for copies of one another, exact or near; each its own in a design.
+        cells: distinct inputs of a design, whose rows are drawn one by one; 0 where copies are copies.
+        named: groups that the user named; 0 without.
+    """
+
+    groups: np.ndarray
+    copies: np.ndarray
+    cells: int = 0
+    named: int = 0
+
+    def take(self, rows: np.ndarray) -> Self:
+        """The groups of some of the examples."""
+        named = self.named and len(np.unique(self.groups[rows]))
+        return type(self)(self.groups[rows], self.copies[rows], self.cells, named)
+
+    def document(self) -> dict[str, int]:
+        """What a reader is told: rows that copy another, the others that they copy, cells, named groups."""
+        sizes = np.unique(self.copies, return_counts=True)[1]
+        largest = np.unique(self.groups, return_counts=True)[1]
+        return {
+            "copies": int(len(self.copies) - len(sizes)),
+            "originals": int((sizes > 1).sum()),
+            "cells": self.cells,
+            "named": self.named,
+            "groups": len(largest),
+            "largest": int(largest.max()),
+        }
+
+
+def grouping(
+    copies: np.ndarray, exact: np.ndarray, y: np.ndarray, table: bool = False, named: Any = None
+) -> Grouping:
+    """Which examples are seen or left out together? Connected components of copies and of the user's groups.
+
+    Rows of a table whose distinct inputs are fewer than a tenth of the rows, and whose targets differ within most of
+    them, are cells of a design: another row of the cell is another observation, not a copy.
+
+    Args:
+        copies: (n,) equal for copies, exact or near.
+        exact: (n,) equal for exact copies.
+        y: (n,) targets, before any were redrawn.
+        table: whether the examples are rows of columns.
+        named: (n,) groups that the user named, or None.
+
+    Example:
+        >>> found = grouping(np.array([0, 0, 1, 2]), np.array([0, 0, 1, 2]), np.arange(4), named=["a", "b", "b", "c"])
+        >>> found.groups.tolist(), found.document()["copies"]
+        ([0, 0, 0, 1], 1)
+    """
+    n, cells = len(copies), 0
+    if table and 1 < (distinct := len(np.unique(exact))) < DESIGN * n and _differ(exact, y) > 0.5:
+        copies, cells = np.arange(n), distinct
+    if named is None:
+        return Grouping(np.unique(copies, return_inverse=True)[1].ravel(), copies, cells)
+    users = np.unique(np.asarray(named), return_inverse=True)[1].ravel()
+    return Grouping(components(copies, users), copies, cells, int(users.max()) + 1)
+
+
+def read_groups(named: Any, n: int, what: str = "groups") -> np.ndarray:
+    """The groups that the user named, as text (n,).
+
+    Raises:
+        InputRefused: another length, or groups that are not named.
+    """
+    named = np.asarray(named)
+    if named.shape != (n,):
+        raise InputRefused(
+            expected=f"one group per example in {what}, {n:,} of them", came=f"shape {named.shape}",
+            do="Give the group's name or number for every training example.",
+        )  # fmt: skip
+    lacking = np.array([one is None or one != one or one == "" for one in named.tolist()])
+    if lacking.any():
+        raise InputRefused(
+            expected=f"a group for every example in {what}",
+            came=f"{int(lacking.sum()):,} without, the first at position {int(lacking.argmax())}",
+            do="Name a group of its own for each example that belongs to none.",
+        )
+    return named.astype(str)
+
+
+def components(*labels: np.ndarray) -> np.ndarray:
+    """(n,) from 0: equal for examples that are linked by being equal in any of the labels (n,).
+
+    Example:
+        >>> components(np.array([0, 0, 1, 2]), np.array([5, 6, 6, 7])).tolist()
+        [0, 0, 0, 1]
+    """
+    n, links, start = len(labels[0]), [], len(labels[0])
+    for label in labels:
+        place = np.unique(label, return_inverse=True)[1].ravel()
+        links.append(place + start)
+        start += int(place.max()) + 1
+    rows, ends = np.tile(np.arange(n), len(labels)), np.concatenate(links)
+    graph = coo_matrix((np.ones(len(rows)), (rows, ends)), shape=(start, start))
+    found = connected_components(graph, directed=False)[1][:n]
+    return np.unique(found, return_inverse=True)[1].ravel()
+
+
+def _differ(exact: np.ndarray, y: np.ndarray) -> float:
+    """Share of the inputs that come more than once whose targets differ."""
+    place = np.unique(exact, return_inverse=True)[1].ravel()
+    codes = np.unique(y, return_inverse=True)[1].ravel() if y.ndim == 1 else np.arange(len(y))
+    low, high = np.full(place.max() + 1, codes.max()), np.zeros(place.max() + 1, dtype=codes.dtype)
+    np.minimum.at(low, place, codes)
+    np.maximum.at(high, place, codes)
+    more = np.bincount(place) > 1
+    return float((low < high)[more].mean()) if more.any() else 0.0
