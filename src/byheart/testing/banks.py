@@ -8,7 +8,7 @@ import numpy as np
 
 from byheart.learners.attributed import attributed
 from byheart.learners.base import Learner
-from byheart.learners.members import balanced
+from byheart.learners.members import Members, balanced
 from byheart.learners.run import Outcomes, Record, Run
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.records.finding import NotApplicable
