@@ -73,7 +73,7 @@ def test_on_digits_the_flips_are_found_by_nearest_neighbours():
 def test_held_out_bits_are_the_calibrated_code_of_the_members_that_did_not_see(noisy):
     columns = Quadrant().measure(noisy)[1]
     run, train = noisy[noisy.subject.bank()], noisy.data.train
-    where = {"ids": train.ids, "groups": noisy.duplicates}
+    where = {"ids": train.ids, "groups": noisy.groups}
     code = bank_code(run.views["train"].logits, train.y, run.members.mask, noisy.subject.seed, **where)
     np.testing.assert_allclose(columns["held_out_bits"], code.out_bits)
     np.testing.assert_allclose(columns["seen_bits"], code.in_bits)

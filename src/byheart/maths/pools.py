@@ -81,8 +81,8 @@ def halves(n: int, seed: int = 0, ids: Any = None, groups: Any = None) -> np.nda
 def lacking(n: int, seed: int = 0, ids: Any = None, groups: Any = None) -> str:
     """Why can the codes not be calibrated across halves of these examples? Empty where they can.
 
-    A group (copies, or one of the user's) stands in one half and is left out as a whole: where one holds many examples,
-    each half is coded by a pool that was fitted on something else, and understood comes out as 0 with a narrow interval.
+    A group (copies, or one of the user's) stands in one half and is left out as a whole. Where one holds many, each
+    half is coded by a pool that was fitted on something else, and understood comes out as 0 with a narrow interval.
 
     >>> lacking(100), lacking(100, groups=[0] * 97 + [1, 2, 3])
     ('', 'only 4 groups are left, and 20 are needed')
