@@ -96,7 +96,7 @@ def test_values_are_judged_by_their_absolute_error(values):
     finding = Membership().measure(values)[0]
     assert finding.quantities["membership_auc"].value > 0.5
     assert "absolute error" in finding.how[0]
-    assert any("sorts by error" in line for line in finding.body)
+    assert any("error alone, no other models" in line for line in finding.body)
 
 
 def test_the_chart_is_the_curve(noisy):
@@ -122,3 +122,67 @@ def test_small_banks_are_measured_without_a_curve_or_said_not_to_apply(make_bank
     if not isinstance(answer, NotApplicable):
         assert len(answer.charts) == ((~mask).sum() >= 60)
         assert 0 <= answer.quantities["membership_auc"].value <= 1
+
+
+def aucs(finding):
+    return {name: finding.quantities[f"{name}_auc"].value for name in ("online", "offline", "loss_threshold")}
+
+
+@pytest.mark.parametrize("best", ["online", "offline", "loss_threshold"])
+def test_the_strongest_attack_is_reported_and_named(make_bank, best):
+    """Online: the effect differs in sign. Offline: one effect for all, so means of the seen are noise. Alone: all alike."""
+    members = {"online": 40, "offline": 8, "loss_threshold": 6}[best]
+    rng, mask = np.random.default_rng(0), balanced(400, members, 0.5, 0).mask
+    place = 0.0 if best == "loss_threshold" else 6 * rng.normal(size=400)
+    effect = 3 * rng.normal(size=400) if best == "online" else 1.2
+    bank = with_margins(make_bank, rng.normal(size=mask.shape) + effect * mask + place, mask)
+    finding = Membership().measure(bank)[0]
+    found, auc = aucs(finding), finding.quantities["membership_auc"]
+    assert max(found, key=found.get) == best
+    assert auc.value == pytest.approx(found[best], abs=1e-12)
+    word = {"online": "likelihood ratio", "offline": "never saw", "loss_threshold": "loss alone"}[best]
+    assert finding.body[0].startswith("The strongest of three attacks")
+    assert word in finding.body[0]
+    assert word in auc.how
+
+
+def test_where_a_level_is_below_a_guess_it_says_so(make_bank):
+    below = 0
+    for seed in range(6):  # nothing is given away: about half of the levels lie below
+        rng, mask = np.random.default_rng(seed), balanced(400, 20, 0.6, seed).mask
+        finding = Membership().measure(with_margins(make_bank, rng.normal(size=mask.shape), mask))[0]
+        point, auc = finding.quantities["tpr_at_fpr_1_percent"], finding.quantities["membership_auc"]
+        assert any("fewer than a guess, which finds 1" in line for line in finding.body) == (point.value < 0.01)
+        assert any("Even that is worse than a guess" in line for line in finding.body) == (auc.value < 0.5)
+        below += point.value < 0.01
+    assert 0 < below < 6
+
+
+def test_labels_of_the_control_do_not_enter(make_bank):
+    rng, mask = np.random.default_rng(0), balanced(300, 30, 0.6, seed=0).mask
+    control = np.arange(300) < 30
+    margin = rng.normal(size=mask.shape) + mask
+    found = []
+    for strength in (0.0, 20.0):
+        bank = with_margins(make_bank, margin + strength * (mask & control), mask, changed=control)
+        truth = replace(bank.data.truth, control=control)
+        finding, columns = Membership().measure(replace(bank, data=replace(bank.data, truth=truth)))
+        found.append((finding.quantities, columns["risk"][~control], columns["risk"][control], finding.body))
+    assert found[0][0] == found[1][0]
+    assert found[0][0]["membership_auc"].n == 270
+    np.testing.assert_array_equal(found[0][1], found[1][1])
+    assert found[0][2].mean() < 0.85 < 0.95 < found[1][2].min()
+    assert any("of these 100" in line for line in found[1][3])
+    counted = with_margins(make_bank, margin + 20 * (mask & control), mask, changed=control)
+    assert Membership().measure(counted)[0].quantities["membership_auc"].value > found[1][0]["membership_auc"].value + 0.01
+
+
+def test_copies_widen_the_interval(make_bank):
+    rng, mask = np.random.default_rng(0), np.repeat(balanced(100, 40, 0.6, seed=0).mask, 4, 1)
+    margin = np.repeat(rng.normal(size=(40, 100)) + 2 * rng.random(100) * mask[:, ::4], 4, 1)
+    margin += 0.1 * rng.normal(size=margin.shape)
+    widths = [
+        np.ptp(Membership().measure(with_margins(make_bank, margin, mask, x=x))[0].quantities["membership_auc"].interval)
+        for x in (np.arange(400.0)[:, None], np.repeat(np.arange(100.0), 4)[:, None])
+    ]
+    assert widths[1] > 1.3 * widths[0]

@@ -16,6 +16,7 @@
 | `clusters` | how many draws are examples worth of which some are copies of others? |
 | `passages` | how many bits does it take to write down a passage? the codes above, for text |
 | `membership`, `detection` | was it in the training set? likelihood ratios; how often such a judgement is right |
+| `attacks` | which of several such judgements is the strongest? |
 | `duplicates`, `likeness`, `neighbourhoods` | is an example there twice? distances, and what chance brings |
 | `order` | in what order is it learned, and how well does a cheap sign stand in for a score? |
 | `exposure`, `extraction` | how far does a planted secret stand out, and can it be sampled? |
