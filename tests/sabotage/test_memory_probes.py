@@ -13,9 +13,9 @@ from unittest import mock
 import numpy as np
 import pytest
 
+from byheart.maths import attacks as choosing
 from byheart.maths import detection, order
 from byheart.maths import duplicates as copying
-from byheart.maths import membership as attack
 from byheart.probes.memory import membership as membership_probe
 from byheart.probes.memory import order as order_probe
 from byheart.probes.memory.duplicates import Duplicates
@@ -81,11 +81,11 @@ class TiesWon(With, Membership):
 class SidesSwapped(With, Membership):
     """Promise 6: who saw and who did not are exchanged."""
 
-    where: ClassVar = (membership_probe, "likelihood_ratio")
+    where: ClassVar = (membership_probe, "cross_scored")
 
     @staticmethod
-    def part(score, mask, online=True):
-        return -attack.likelihood_ratio(score, mask, online=online)
+    def part(attacks, mask, names):
+        return -choosing.cross_scored(attacks, mask, names)
 
 
 class Unplaced(Membership):

@@ -19,7 +19,7 @@ from byheart.records.quantity import Quantity
 
 LEVELS = (0.01, 0.001)
 NAMES = ("tpr_at_fpr_1_percent", "tpr_at_fpr_0.1_percent")
-DRAWS, FEWER_DRAWS = 400, 200
+DRAWS, FEWER_DRAWS = 400, 150
 GRID = 24
 
 
@@ -75,17 +75,16 @@ class Membership(Probe):
         chosen = strongest(among, seen, LEVELS)
         scores = {pair: cross_scored(attacks, mask, pair) for pair in chosen}
         redrawn = {
-            pair: operating_points(
-                score[:, counted], seen, self.rng(bank, *pair), (*LEVELS, *grid), groups,
-                DRAWS if pair == chosen[0] else FEWER_DRAWS,
-            )
+            pair: operating_points(score[:, counted], seen, self.rng(bank, *pair), levels, groups, draws)
             for pair, score in scores.items()
-        }  # fmt: skip
+            for levels, draws in [((*LEVELS, *grid), DRAWS) if pair == chosen[0] else (LEVELS, FEWER_DRAWS)]
+        }
         points = redrawn[chosen[0]]._replace(
             points=(*(redrawn[pair].points[at] for at, pair in enumerate(chosen[1:])), *redrawn[chosen[0]].points[2:])
         )
         alone = {
-            name: operating_points(score, seen, self.rng(bank, name), LEVELS, groups, FEWER_DRAWS)
+            name: redrawn.get((name, name))
+            or operating_points(score, seen, self.rng(bank, name), LEVELS, groups, FEWER_DRAWS)
             for name, score in among.items()
         }
         risk, caught = example_risk(scores[chosen[0]], mask), caught_share(scores[chosen[1]], mask, points.points[0])
@@ -148,7 +147,8 @@ class Membership(Probe):
         sentences = [f"The strongest of three attacks: {choice(bank, chosen[0])}."]
         if quantities["membership_auc"].value < 0.5 - 1e-9:
             sentences.append("Even that is worse than a guess, whose AUC is 0.5.")
-        for name, point in zip(NAMES, points.points):
+        words = attack_words(bank)
+        for name, point, pair in zip(NAMES, points.points, chosen[1:]):
             at = percent(point.level, 0 if point.level >= 0.01 else 1)
             if point.value is None:
                 each = point.level * int(bank.counted.sum()) * (1 - bank.subject.share)
@@ -157,13 +157,15 @@ class Membership(Probe):
             else:
                 low, high = quantities[name].interval or (0.0, 0.0)
                 guess = f"fewer than a guess, which finds {at}" if point.value < point.level else f"a guess finds {at}"
+                other = " / ".join(dict.fromkeys(words[one] for one in pair))
+                what = "it" if pair == chosen[0] else f"the strongest attack there ({other})"
                 sentences.append(
-                    f"At {at} false alarms it finds {percent(point.value)} [{number(100 * low, 1)}, "
+                    f"At {at} false alarms {what} finds {percent(point.value)} [{number(100 * low, 1)}, "
                     f"{number(100 * high, 1)}] of the training {bank.noun()}; {guess}."
                 )
         changed = bank.data.truth.changed
-        if caught is not None and changed is not None and changed.any() and (own := ~changed & bank.counted).any():
-            redrawn, as_given = np.nanmean(caught[changed]), np.nanmean(caught[own])
+        if caught is not None and changed is not None and (judged := np.isfinite(caught) & changed).any() and not changed.all():
+            redrawn, as_given = caught[judged].mean(), caught[~changed & bank.counted].mean()
             sentences.append(
                 f"Labels we changed give themselves away: of these {percent(redrawn, 0)} are found at "
                 f"1\u202f% false alarms, of the labels as they came {percent(as_given, 0)}."
@@ -171,7 +173,6 @@ class Membership(Probe):
                 else f"Labels we changed are found no more often: {percent(redrawn, 1)} at 1\u202f% "
                 f"false alarms, {percent(as_given, 1)} of the labels as they came."
             )
-        words = attack_words(bank)
         each = ", ".join(f"{words[name]} {number(quantities[f'{name}_auc'].value, 2)}" for name in words)
         sentences.append(f"AUC of each attack over all members: {each}.")
         return tuple(sentences)

@@ -31,7 +31,7 @@ def exposed(bank: Bank, risk: np.ndarray, caught: np.ndarray | None, mask: np.nd
         ("labels we redrew", True, planted, 5),
         ("labels as they came", False, ~planted, 7 if planted.any() else 12),
     ):
-        rows = [int(i) for i in order if chosen[i] and risk[i] > 0.5 + 1e-9][:room]
+        rows = [int(i) for i in order if chosen[i] and risk[i] > 0.5 + 1e-9 and np.isfinite(first[i])][:room]
         if rows:
             shown = tuple(_exhibit(bank, i, risk, caught, mask) for i in rows)
             groups.append(ExhibitGroup(label=label, ring=ring, shown=shown))
