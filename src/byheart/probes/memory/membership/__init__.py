@@ -163,9 +163,12 @@ class Membership(Probe):
                     f"At {at} false alarms {what} finds {percent(point.value)} [{number(100 * low, 1)}, "
                     f"{number(100 * high, 1)}] of the training {bank.noun()}; {guess}."
                 )
-        changed = bank.data.truth.changed
-        if caught is not None and changed is not None and (judged := np.isfinite(caught) & changed).any() and not changed.all():
-            redrawn, as_given = caught[judged].mean(), caught[~changed & bank.counted].mean()
+        if caught is not None and (changed := bank.data.truth.changed) is not None:
+            judged = np.isfinite(caught) & changed, ~changed & bank.counted
+        else:
+            judged = ()
+        if judged and all(kind.any() for kind in judged):
+            redrawn, as_given = (caught[kind].mean() for kind in judged)
             sentences.append(
                 f"Labels we changed give themselves away: of these {percent(redrawn, 0)} are found at "
                 f"1\u202f% false alarms, of the labels as they came {percent(as_given, 0)}."
