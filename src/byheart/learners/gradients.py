@@ -57,7 +57,14 @@ def scale(trace: Trace, weights: Mapping[str, Tensor], parts: Sequence[Part], fo
     """
     leaves = {name: value.detach().clone().requires_grad_() for name, value in weights.items()}
     with torch.enable_grad():
-        total = sum(trace.batch_loss(leaves, part) for part in parts)
+        try:
+            total = sum(trace.batch_loss(leaves, part) for part in parts)
+        except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
+            raise InputRefused(
+                expected="a model and a loss that can be called on the examples of a batch, as recorded",
+                came=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+                do="Give examples=(x, y) as the model and loss= take them: loss= gets (outputs, y).",
+            ) from error
         grads = torch.autograd.grad(total, list(leaves.values()), allow_unused=True)
     filled = [torch.zeros_like(leaf) if g is None else g for leaf, g in zip(leaves.values(), grads, strict=True)]
     again = torch.cat([g.reshape(-1) for g in filled])
@@ -84,7 +91,7 @@ def compare(trace: Trace, step: int, weights: Mapping[str, Tensor], parts: Seque
         came = f"a gradient that is off by {left:.1e} of its length, however the loss is scaled"
         advice = (
             "Are the indices those of this batch, are loss= and examples= those of training, is a penalty added, is "
-            "the model in the mode of the first step?"
+            "the model that the loop calls the one given to record, in the mode of the first step?"
         )
     raise InputRefused(
         expected=f"step {step}: loss= over examples= to reproduce the gradient of the batch", came=came, do=advice

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from byheart.errors import InputRefused
+
 SIZE = 4
 # A float32 batch gradient taken twice in another order agrees to about 1e-6; another loss does not to 1e-2.
 AGREES = 1e-3
@@ -28,6 +30,16 @@ class Sketch:
     def __call__(self, flat: Tensor) -> Tensor:
         """The sums, float32."""
         return F.pad(flat * self.signs, (0, -len(flat) % SIZE)).view(-1, SIZE).sum(0).float().cpu()
+
+
+def refuse_step(step: int, off: float) -> InputRefused:
+    """The error for a step whose gradient is `off` by this share of its length, the first such one."""
+    return InputRefused(
+        expected=f"step {step}: the recorded gradient again, from the loss of its batch",
+        came=f"a gradient that is off by {100 * off:.3g} % of its length; this step is the first",
+        do="Did the loop change mode, skip a step, add a penalty, mix inputs or change dropout there? Train in one way "
+        "throughout, with all of it in loss= and examples=.",
+    )
 
 
 class Departure:

@@ -17,7 +17,7 @@ from torch.utils import checkpoint
 
 def uncompiled(module: nn.Module) -> nn.Module:
     """The module that `torch.compile(module)` was made of; any other as it is."""
-    return module._modules.get("_orig_mod", module)
+    return getattr(module, "_orig_mod", module)
 
 
 def copied(module: nn.Module) -> nn.Module:
@@ -31,7 +31,7 @@ def copied(module: nn.Module) -> nn.Module:
     for part in made.modules():
         if isinstance(part, nn.Embedding | nn.EmbeddingBag):
             part.sparse = False
-        if "_orig_mod" in part._modules:
+        if uncompiled(part) is not part:
             vars(part)["forward"] = uncompiled(part)
     return made
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from byheart.errors import InputRefused
+from byheart.maths.gradient_sketch import Departure, refuse_step
 
 if TYPE_CHECKING:
     from byheart.maths.trace import Trace
@@ -21,15 +22,21 @@ def replay(trace: Trace, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
     """Weights (stop - start + 1, p) from `start` to `stop`, and second moments (stop - start, p) after each step.
 
     Bit for bit what was recorded, on CPU at the same number of threads and with the same versions.
+
+    Raises:
+        InputRefused: the gradient of a step is not the recorded one.
     """
     recipe, layout = trace.recipe, trace.layout
     leaves = {name: v.clone().requires_grad_() for name, v in trace.named(trace.kept[start]["weights"]).items()}
     optimizer = recipe.optimizer(leaves, trace.rates[start] if start < len(trace.rates) else [0.0])
     resume(optimizer, recipe.states, {n: trace.named(trace.kept[start][n]) for n in recipe.states}, leaves, start)
     weights, second = [layout.flat(leaves)], []
+    known = Departure(trace.sketches, weights[0]) if trace.sketches else None
     for t in range(start, stop):
         for part in trace.parts[t]:
             trace.batch_loss(leaves, part).backward()
+        if known and (off := known.at(t, layout.flat({name: p.grad for name, p in leaves.items()}))):
+            raise refuse_step(t, off)
         for entry, group, rate, clip in zip(
             optimizer.param_groups, recipe.groups, trace.rates[t], trace.clips[t], strict=True
         ):

@@ -143,7 +143,13 @@ class Trace:
     def backwards(self) -> Iterator[Step]:
         """All steps from the last to the first."""
         for first, last in reversed(self._segments()):
-            yield from reversed(self._segment(first, last))
+            try:
+                segment = self._segment(first, last)
+            except InputRefused:
+                for _ in self.steps(0, first):  # an earlier step that cannot be made again is the one to name
+                    pass
+                raise
+            yield from reversed(segment)
 
     def _segments(self) -> list[tuple[int, int]]:
         marks = sorted(self.kept)

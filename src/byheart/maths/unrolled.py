@@ -18,7 +18,7 @@ from torch import Tensor
 
 from byheart.errors import InputRefused
 from byheart.maths.blocks import gradients_of
-from byheart.maths.gradient_sketch import Departure
+from byheart.maths.gradient_sketch import Departure, refuse_step
 from byheart.maths.losses import per_example
 from byheart.maths.products import Anything, AnythingPoint, Stack, StackPoint
 from byheart.maths.targets import Target, function
@@ -153,12 +153,7 @@ class Sweep:
             if step.index in self.moments:
                 self.look(step.before)
         if first:
-            raise InputRefused(
-                expected=f"step {first[0]}: the recorded gradient again, from the loss of its batch",
-                came=f"a gradient that is off by {100 * first[1]:.2g} % of its length; this step is the first",
-                do="Did the loop change mode, skip a step, add a penalty, mix inputs or change dropout there? Train in "
-                "one way throughout, with all of it in loss= and examples=.",
-            )
+            raise refuse_step(*first)
         return result.numpy()
 
     def _gradient(self, points: list) -> Tensor:

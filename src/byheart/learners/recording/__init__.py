@@ -99,6 +99,12 @@ def recording(
 ) -> Recording:
     """A recording that has begun, for loops that a `with` cannot stand around; call its `end`. As `record`."""
     x, y = checked_examples(examples)
+    if isinstance(model, torch.jit.ScriptModule):
+        raise InputRefused(
+            expected="a model of Python modules",
+            came=f"a {type(model).__name__}, which takes no hooks and cannot be called at other weights",
+            do="Record the module it was scripted from.",
+        )
     if optimizer.state:
         raise InputRefused(
             expected="an optimiser that has not stepped yet",
@@ -109,6 +115,12 @@ def recording(
         raise UsageError(expected="every= of at least 1", came=str(every), do="1 keeps the weights of each step.")
     moved = {id(p) for group in optimizer.param_groups for p in group["params"] if p.requires_grad}
     named = {name: p for name, p in uncompiled(model).named_parameters() if id(p) in moved}
+    if not named:
+        raise InputRefused(
+            expected="an optimiser of weights of the model that are trained",
+            came="one without any",
+            do="Unfreeze them and make the optimiser from model.parameters() before recording.",
+        )
     refuse_layers(uncompiled(model), named)
     layout = Layout(tuple(named), tuple(tuple(p.shape) for p in named.values()))
     recipe = Recipe.of(optimizer, {id(p): name for name, p in named.items()})
