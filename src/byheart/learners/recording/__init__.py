@@ -115,15 +115,15 @@ def recording(
         raise UsageError(expected="every= of at least 1", came=str(every), do="1 keeps the weights of each step.")
     moved = {id(p) for group in optimizer.param_groups for p in group["params"] if p.requires_grad}
     named = {name: p for name, p in uncompiled(model).named_parameters() if id(p) in moved}
+    refuse_layers(uncompiled(model), named)
+    layout = Layout(tuple(named), tuple(tuple(p.shape) for p in named.values()))
+    recipe = Recipe.of(optimizer, {id(p): name for name, p in named.items()})
     if not named:
         raise InputRefused(
             expected="an optimiser of weights of the model that are trained",
             came="one without any",
             do="Unfreeze them and make the optimiser from model.parameters() before recording.",
         )
-    refuse_layers(uncompiled(model), named)
-    layout = Layout(tuple(named), tuple(tuple(p.shape) for p in named.values()))
-    recipe = Recipe.of(optimizer, {id(p): name for name, p in named.items()})
     trace = kind(copied(model), x, y, resolved(loss), layout, recipe, every or 1)
     trace.digests = digests(trace.module, layout, x, y, trace.loss)
     trace.begin(model, optimizer, limit_bytes, spaced=every != 1)
