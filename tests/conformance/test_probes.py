@@ -38,12 +38,6 @@ class OnNoisyDigits(ProbeSuite):
         return bank_of(probe, NOISY, Mlp(hidden=(16,), epochs=5, lr=0.02), members=12, way="stacked")
 
 
-class CountsNoise:
-    @pytest.mark.xfail(reason="counts noisy scores")
-    def test_10_holds_the_truth_in_every_world(self, probe):
-        super().test_10_holds_the_truth_in_every_world(probe)
-
-
 class TestCounterfactual(OnNoisyDigits):
     @pytest.fixture(scope="class")
     def probe(self):
@@ -220,7 +214,7 @@ class OnValues:
         return bank_of(probe, task, Mlp(hidden=(16,), epochs=5, lr=0.02), members=12, way="stacked")
 
 
-class TestCounterfactualOnValues(CountsNoise, OnValues, ProbeSuite):
+class TestCounterfactualOnValues(OnValues, ProbeSuite):
     @pytest.fixture(scope="class")
     def probe(self):
         return Counterfactual()
