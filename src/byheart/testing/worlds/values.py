@@ -46,8 +46,26 @@ def regression(rng: np.random.Generator, n: int, step: float = 0.0) -> Draw:
     y, y_new = (rows @ weights + sigma * rng.normal(size=len(rows)) for rows in (x, new))
     if step:
         y, y_new = step * np.round(y / step), step * np.round(y_new / step)
-    truth = shares(*least_squares_r2(n, d, 1.0, sigma**2 + step**2 / 12))
+    noise = sigma**2 + step**2 / 12
+    truth = shares(*least_squares_r2(n, d, 1.0, noise)) | _bits_per_value(n, d, noise)
     return Draw(Arrays.of(x, y, new, y_new, task="values"), Estimator(cls="LinearRegression"), truth)
+
+
+def _bits_per_value(n: int, d: int, noise: float, share: float = 0.7) -> dict[str, Bounds]:
+    """Half the binary logarithm of variance over squared error, each side under its best slope.
+
+    Where left out the prediction is the signal (variance 1) and an error of its own, of variance
+    e = noise ((1 + 1 / s) (s - 2) / (s - d - 2) - 1); the best slope 1 / (1 + e) leaves noise + e / (1 + e). Where seen
+    least squares has its slope already. Two fitted parameters cost 2 / n nats (Akaike); the bounds allow twice that.
+    """
+    s = round(share * n)
+    own = noise * ((1 + 1 / s) * (s - 2) / (s - d - 2) - 1)
+    out, inside = noise + own / (1 + own), noise * (s - d - 1) / s
+    cost = 4 * np.log2(np.e) / n
+    return {
+        "understood_bits_per_value": near(0.5 * np.log2((1 + noise) * (1 + 1 / s) / out), cost),
+        "memorised_bits_per_value": near(0.5 * np.log2(out / inside), cost),
+    }
 
 
 def gaussian(seed: int) -> Draw:
