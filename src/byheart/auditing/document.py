@@ -143,7 +143,8 @@ def _reference(drawn: Drawn, answers: Answers) -> str:
         return "the mean of what each member was trained on"
     if not isinstance(bits, Finding) or "reference_bits" not in bits.quantities:
         return ""
-    each = bits.quantities["reference_bits"].value / drawn.n
+    reference = bits.quantities["reference_bits"]
+    each = reference.value / reference.n
     if drawn.output.kind == "tokens":
         return f"how frequent each token is, {each:.0f} bits a {drawn.output.noun[0]}"
     return f"class frequencies, {each:.2f} bits a label"
@@ -159,7 +160,12 @@ def run_id(answers: Answers) -> str:
 def _planted(data: Any, findings: Mapping[str, Answer]) -> dict[str, Any] | None:
     if data.truth.changed is None:
         return None
-    found: dict[str, Any] = {"redrawn": int(data.truth.redrawn), "changed": int(data.truth.changed.sum())}
+    control = data.truth.control
+    found: dict[str, Any] = {
+        "redrawn": int(data.truth.redrawn),
+        "changed": int(data.truth.changed.sum()),
+        "control": 0 if control is None else int(control.sum()),
+    }
     quadrant = findings.get("memory/quadrant")
     if isinstance(quadrant, Finding) and (hits := quadrant.quantities.get("planted_found")):
         found |= {

@@ -110,7 +110,9 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
         auc = found.get("planted_auc")
         lines.append(
             f"  Planted       {planted['changed']} labels really changed ({planted['redrawn']} redrawn), {planted['found']} found among the "
-            f"{planted['changed']} of largest held-out loss" + (f"; AUC {_text(auc)}" if auc else "")
+            f"{planted['changed']} of largest held-out loss"
+            + (f"; AUC {_text(auc)}" if auc else "")
+            + (f"; memorised {_text(held)}" if (held := found.get("control_memorised_share")) else "")
         )
     lines += [
         f"  {v['code']} {v['outcome']:<9} {v['title']}"

@@ -130,6 +130,13 @@ class Bank:
         data = self.data.of_rows(rows)
         return Bank(self.subject, data, {key: run.of_rows(rows) for key, run in self.runs.items()})
 
+    def on_all(self, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Columns of the counted examples as columns of all; NaN for the others."""
+        made = {name: np.full(len(self.counted), np.nan) for name in columns}
+        for name, values in columns.items():
+            made[name][self.counted] = values
+        return made
+
     def noun(self, n: int = 2) -> str:
         """What an example is called, for n of them."""
         return self.data.output.noun[n != 1]

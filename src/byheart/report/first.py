@@ -151,6 +151,10 @@ def planted(subject: dict, document: dict, findings: dict[str, Answer]) -> list[
         return None
     changed = given["changed"]
     made: list[Run] = [("", f"We redrew {count(given['redrawn'])} labels; {count(changed)} really changed.")]
+    if given.get("control"):
+        made += [("", " No number beside this one counts them, but training with them is part of the recipe audited.")]
+        if (held := quantity(findings, "control_memorised_share")) is not None:
+            made += [("", " Memorised: "), ("b", value_text(held)), *exact(held), ("", f" of the {count(changed)}.")]
     if given.get("found") is not None:
         hits = quantity(findings, "planted_found")
         share = hits.value if hits else given.get("found_share", given["found"] / changed if changed else 0.0)

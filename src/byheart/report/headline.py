@@ -63,7 +63,7 @@ def _balance_sentence(subject: dict, understood: Quantity, memorised: Quantity, 
     things = subject["nouns"] if subject["kind"] == "tokens" else "values" if values else "labels"
     who = WHOM[understood.speaks_of]
     of = "variance of" if values else "information in"
-    made: list[Run] = [("", f"Of the {of} its {count(subject['n'])} training {things}, {who} ")]
+    made: list[Run] = [("", f"Of the {of} its {count(understood.n)} training {things}, {who} ")]
     low, high = understood.interval or (understood.value, understood.value)
     if high < 0:
         made += [

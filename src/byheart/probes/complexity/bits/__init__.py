@@ -71,8 +71,7 @@ class Bits(Probe):
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """The budget of the recipe, its trail, its poles, and the one model beside it."""
-        n, counted = len(bank.data.train), bank.counted
-        bank = bank.of_rows(counted)
+        everything, bank = bank, bank.of_rows(bank.counted)
         subject = bank.subject
         run = bank[subject.bank()]
         if lacking := self.one_sided(bank, run.members.mask) or uncalibrated(self, bank):
@@ -99,10 +98,7 @@ class Bits(Probe):
             reference=self.reference,
             balance=balance,
         )
-        columns = {name: np.full(n, np.nan) for name in code._fields}
-        for name, values in code._asdict().items():
-            columns[name][counted] = values
-        return finding, columns
+        return finding, everything.on_all(code._asdict())
 
     def _null(self, bank: Bank, run: Run) -> float:
         """Share memorised when which member saw which example is shuffled (first 16 members)."""

@@ -38,7 +38,7 @@ class Gap(Probe):
     """
 
     name: ClassVar[str] = "generalization/gap"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     question: ClassVar[str] = "How much worse is it on examples it has not seen?"
     reference: ClassVar[str] = (
         "Zhang et al. 2017, Understanding deep learning requires rethinking generalization, section 2; subset form: "
@@ -54,6 +54,7 @@ class Gap(Probe):
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Accuracies (or R2) on both sides and on the test view, over the checkpoints, with the rivals."""
+        everything, bank = bank, bank.of_rows(bank.counted)
         run = bank[bank.subject.bank()]
         if lacking := self.one_sided(bank, run.members.mask):
             return lacking, {}
@@ -84,7 +85,7 @@ class Gap(Probe):
             how=self._how(bank, run, classes),
             reference=self.reference,
         )
-        return finding, {"seen": sides.inside, "held_out": sides.outside}
+        return finding, everything.on_all({"seen": sides.inside, "held_out": sides.outside})
 
     def _rote_gap(self, bank: Bank, classes: bool) -> float:
         """The gap of a lookup table: measured where it was run, else from the likeliest class."""
