@@ -73,7 +73,7 @@ class Effect(Probe):
         "2025, MAGIC, arXiv 2504.16430; linear datamodeling score: Park et al. 2023, TRAK: attributing model behavior "
         "at scale, definition 2.3"
     )
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     asked: bool = True
     method: Literal["unrolled", "retrain", "curvature", "projected", "checkpoints"] = "unrolled"
     test: int = Field(16, ge=FEWEST_QUERIES)
