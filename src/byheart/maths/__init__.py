@@ -12,6 +12,7 @@
 | `resampling`, `ranking` | the bootstrap over examples; AUC and its interval |
 | `contrasts`, `sides` | differences of means over members that saw an example and members that did not |
 | `intervals` | how far would a mean over examples and members move over fresh draws? |
+| `new_examples` | the same for accuracy and R2 on new examples |
 | `training_variance` | the part of it due to the training set that all members share, and to few members |
 | `clusters` | how many draws are examples worth of which some are copies of others? |
 | `passages` | how many bits does it take to write down a passage? the codes above, for text |

@@ -7,8 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
+from byheart.maths.inputs import same_shape
+
 # below so many draws nobody knows how far they spread: Student's t already asks for 2.8 standard errors
 FEWEST = 5.0
+# the spread between members of few examples can be so noisy that Satterthwaite's degrees of freedom fall to 1 and
+# intervals to infinity; with 6 (2.45 standard errors) simulated banks are covered (`benchmarks/coverage.py`)
+LEAST_FREEDOM = 6.0
 TOO_FEW = f"no interval: copies of one another count as one, and fewer than {FEWEST:.0f} draws are left"
 Z = float(ndtri(0.975))
 
@@ -65,6 +70,13 @@ def worth(groups: Any) -> float:
     return float(sizes.sum() ** 2 / (sizes @ sizes))
 
 
+def group_numbers(groups: Any, n: int) -> np.ndarray:
+    """(n,) number of each example's group; each its own without groups."""
+    places = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1].ravel()
+    same_shape(places, "groups", (n,))
+    return places
+
+
 def known(draws: float, n: int) -> bool:
     """Whether the spread of what n examples in groups give can be known; without copies n speaks for itself."""
     return round(draws) >= FEWEST or draws == n
@@ -76,14 +88,38 @@ def quantile(draws: float, n: int) -> float:
 
 
 def estimate(
-    value: float, sources: Sources, low: float = -np.inf, high: float = np.inf, draws: float = 1.0, n: int = 1
+    value: float,
+    sources: Sources,
+    low: float = -np.inf,
+    high: float = np.inf,
+    draws: float = 1.0,
+    n: int = 1,
+    freedom: float = np.inf,
 ) -> Estimate:
-    """The 95 % interval of `value`, kept between `low` and `high`; n examples that are worth so many draws."""
+    """The 95 % interval of `value`, kept between `low` and `high`; n examples that are worth so many draws.
+
+    `freedom`: degrees of freedom of the variance itself (`freedom_of_variance`), fewer where few examples carry it.
+    """
     value, error = float(value), float(np.sqrt(sum(sources)))
     if not known(draws, n):
         return Estimate(value, np.nan, np.nan, error, sources)
-    half = quantile(draws, n) * error
+    half = max(quantile(draws, n), float(stdtrit(max(freedom, LEAST_FREEDOM), 0.975))) * error
     return Estimate(value, max(low, value - half), min(high, value + half), error, sources)
+
+
+def on_log_scale(of: Estimate) -> Estimate:
+    """The interval of a ratio of two positive means by the standard error of its logarithm: skewed, never below 0."""
+    if not of.interval:
+        return of
+    if of.value <= 0:
+        return of._replace(low=of.value)
+    factor = float(np.exp(min((of.high - of.value) / of.value, 50.0)))
+    return of._replace(low=of.value / factor, high=of.value * factor)
+
+
+def complement(of: Estimate) -> Estimate:
+    """1 less an estimate: the score of an error."""
+    return of._replace(value=1 - of.value, low=1 - of.high, high=1 - of.low)
 
 
 def variance_of_mean(centred: np.ndarray, places: np.ndarray, draws: float) -> float:
@@ -96,6 +132,18 @@ def variance_of_mean(centred: np.ndarray, places: np.ndarray, draws: float) -> f
     sums = np.bincount(places, centred)
     grouped = float(sums @ sums) * draws / max(draws - 1, 1e-9) if draws > 1 else 0.0
     return max(grouped, float(centred @ centred)) / n**2
+
+
+def freedom_of_variance(centred: np.ndarray, places: np.ndarray) -> float:
+    """How many degrees of freedom does the variance of values less their mean have? 2 G/(k - 1), k their kurtosis.
+
+    As many as there are values (G sums of groups) where they are normal, few where few of them carry it; infinite for
+    a fair coin, whose variance is known.
+    """
+    squares = np.bincount(places, centred) ** 2
+    mean = squares.mean()
+    excess = float((squares**2).mean() / mean**2 - 1) if mean > 0 else 0.0
+    return 2 * len(squares) / excess if excess > 0 else float("inf")
 
 
 def error_of_mean(values: np.ndarray, groups: Any) -> float:

@@ -17,16 +17,16 @@ from byheart.maths.intervals import (
     Estimate,
     budget_share_intervals,
     memorised_share_interval,
-    new_examples_interval,
 )
+from byheart.maths.new_examples import new_examples_interval, new_r2_interval
 from byheart.maths.ranking import auc, auc_interval
 from byheart.maths.resampling import Interval, Resampled, bootstrap
 from byheart.maths.training_variance import deleted_jackknife_variance, training_set_variance
 
 __all__ = [
     "Estimate", "Interval", "Resampled", "auc", "auc_interval", "bootstrap", "budget_share_intervals",
-    "deleted_jackknife_variance", "memorised_share_interval", "new_examples_interval", "r2", "spearman",
-    "training_set_variance", "wilson",
+    "deleted_jackknife_variance", "memorised_share_interval", "new_examples_interval", "new_r2_interval", "r2",
+    "spearman", "training_set_variance", "wilson",
 ]  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from byheart.errors import InputRefused
-from byheart.maths.clusters import Estimate, Sources, estimate, quantile, worth
+from byheart.maths.clusters import Estimate, Sources, complement, estimate, on_log_scale, worth
 from byheart.maths.inputs import array, members_mask, same_shape
 from byheart.maths.intervals import budget_share_intervals
 from byheart.maths.pools import halves
@@ -17,9 +17,6 @@ from byheart.maths.sides import side_means
 FEWEST_DEVIATIONS = 30.0
 # seen variance, as a part of the targets', below which a learner passes through its points
 EXACT = 1e-6
-# h of `budget_share_intervals` for memorised: seen and unseen errors move together, and what is left of the spread
-# between members is mostly joint effects: 0.45 covered 99 to 100 % (linear models, trees), 0 covered 82 to 92 % (trees)
-ONE_BY_ONE_MEMORISED = 0.2
 # ratios are rounded to multiples of this: sums of such numbers below 4,096 have no rounding error at all
 GRAIN = 2.0**-40
 
@@ -216,16 +213,10 @@ def variance_share_intervals(errors: Any, spread: Any, mask: Any, groups: Any = 
     linear = np.empty(errors.shape)
     for side, ratio, whole in ((mask, budget.left, means[0]), (~mask, 1 - budget.understood, means[1])):
         linear[side] = ratio + (errors[side] - ratio * spread[side]) / whole
-    parts = budget_share_intervals(np.ones(errors.shape[1]), linear, mask, groups)
-    n, draws = errors.shape[1], worth(np.arange(errors.shape[1]) if groups is None else groups)
-    wide = quantile(draws, n)
-    left = _on_log_scale(parts.left, budget.left, wide)
-    unseen = _on_log_scale(parts.understood, 1 - budget.understood, wide)
-    understood = unseen._replace(value=budget.understood, low=1 - unseen.high, high=1 - unseen.low)
-    both = budget_share_intervals(np.ones(n), linear, mask, groups, ONE_BY_ONE_MEMORISED)
-    outer = _on_log_scale(both.understood, unseen.value, wide)
-    inner = _on_log_scale(both.left, left.value, wide)
-    return VarianceShares(understood, _difference(outer, inner, both.memorised), left)
+    parts = budget_share_intervals(np.ones(errors.shape[1]), linear, mask, groups, bound=0.0)
+    left = on_log_scale(parts.left._replace(value=budget.left))
+    unseen = on_log_scale(complement(parts.understood)._replace(value=1 - budget.understood))
+    return VarianceShares(complement(unseen), _difference(unseen, left, parts.memorised), left)
 
 
 def _difference(a: Estimate, b: Estimate, of: Estimate) -> Estimate:
@@ -240,16 +231,6 @@ def _difference(a: Estimate, b: Estimate, of: Estimate) -> Estimate:
     low = value - reach(a.value - a.low, b.high - b.value)
     high = value + reach(a.high - a.value, b.value - b.low)
     return of._replace(value=value, low=low, high=high)
-
-
-def _on_log_scale(of: Estimate, ratio: float, wide: float) -> Estimate:
-    """The interval of a positive ratio, by the standard error of its logarithm; NaN where draws are too few."""
-    if not np.isfinite(of.low):
-        return of._replace(value=ratio)
-    if ratio <= 0:
-        return of._replace(value=ratio, low=ratio, high=ratio + wide * of.standard_error)
-    factor = float(np.exp(min(wide * of.standard_error / ratio, 50.0)))
-    return of._replace(value=ratio, low=ratio / factor, high=ratio * factor)
 
 
 def variance_bits(
@@ -317,8 +298,8 @@ def variance_bits(
     linear = np.ones(errors.shape)
     for side, ratio, whole in ((mask, max(seen, EXACT), means[0]), (~mask, unseen, means[1])):
         linear[side] += (errors[side] / ratio - spread[side]) / whole
-    outer = budget_share_intervals(np.ones(len(y)), linear, mask, groups).understood
-    inner = budget_share_intervals(np.ones(len(y)), linear, mask, groups, ONE_BY_ONE_MEMORISED).memorised
+    outer = budget_share_intervals(np.ones(len(y)), linear, mask, groups, bound=0.0).understood
+    inner = budget_share_intervals(np.ones(len(y)), linear, mask, groups, bound=0.0).memorised
     draws = worth(np.arange(len(y)) if groups is None else groups)
 
     def halved(nats: float, of: Estimate) -> Estimate:

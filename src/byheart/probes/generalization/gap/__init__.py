@@ -8,9 +8,10 @@ import numpy as np
 
 from byheart.learners.run import Run
 from byheart.maths.clusters import TOO_FEW, worth
+from byheart.maths.new_examples import new_r2_interval, why_no_interval
 from byheart.maths.resampling import around, percentiles
 from byheart.maths.sides import side_means
-from byheart.maths.statistics import Interval, bootstrap, r2, wilson
+from byheart.maths.statistics import bootstrap, wilson
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.generalization.gap.passages import of_passages
 from byheart.probes.generalization.gap.shown import chart
@@ -107,22 +108,22 @@ class Gap(Probe):
             y, copies = bank.data.views[view].y, bank.groups if view == "train" else bank.data.new_copies
             if outcomes.correct is not None:
                 right = outcomes.correct[-1, 0]
-                value, draws = float(right.mean()), worth(copies)
-                interval = wilson(right.sum() / len(right) * draws, draws)
+                value, draws, reason = float(right.mean()), worth(copies), TOO_FEW
+                interval = tuple(wilson(right.sum() / len(right) * draws, draws))
             else:
-                value = r2(y, outcomes.logits[0, :, 0])
-                interval = _r2_interval(outcomes.loss_nats[-1, 0], y, copies, sides.rng)
+                found_r2 = new_r2_interval(outcomes.loss_nats[-1], y, len(bank.data.train), groups=copies)
+                value, interval, reason = found_r2.value, found_r2.interval, why_no_interval(copies)
             found[f"one_model_{name}_{sides.unit}"] = Quantity(
                 value=value,
                 unit=sides.unit,
-                interval=interval and tuple(interval),
+                interval=interval,
                 null=sides.chance,
                 n=len(y),
                 better="high",
                 speaks_of="run",
                 how=f"the one model trained on everything, on the {name} view; interval over examples "
                 f"(copies together) alone, not over another training; null: {sides.chance_words}"
-                + ("" if interval else f"; {TOO_FEW}"),
+                + ("" if interval else f"; {reason}"),
             )
         return found  # fmt: skip
 
@@ -224,9 +225,3 @@ class Gap(Probe):
             "gap is 0.",
             "Fails when near-duplicates stand in for one another. Cost: no training of its own.",
         )
-
-
-def _r2_interval(squared: np.ndarray, y: np.ndarray, copies: np.ndarray, rng: np.random.Generator) -> Interval | None:
-    drawn = bootstrap(squared.astype(np.float64) / float(y.var()), groups=copies, rng=rng)
-    low, high = drawn.mean(0)
-    return Interval(1 - high, 1 - low) if drawn.known else None

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from byheart.maths.clusters import TOO_FEW, Estimate, error_of_mean
-from byheart.maths.intervals import budget_share_intervals, new_examples_interval
+from byheart.maths.intervals import budget_share_intervals
+from byheart.maths.new_examples import new_examples_interval
 from byheart.maths.sides import side_means
 from byheart.records.chart import Axis, Chart, Line, Rule, Table
 from byheart.records.figures import count, interval_text, number, value_text

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from byheart.learners.run import Run
-from byheart.maths.clusters import TOO_FEW, Estimate, error_of_mean
-from byheart.maths.intervals import budget_share_intervals, new_examples_interval
+from byheart.maths.clusters import TOO_FEW, Estimate, complement, error_of_mean
+from byheart.maths.intervals import budget_share_intervals
+from byheart.maths.new_examples import new_examples_interval, new_r2_interval, why_no_interval
 from byheart.maths.sides import side_means
 from byheart.maths.variance import deviations, variance_share_intervals
 from byheart.probes.base import Bank
@@ -47,7 +48,7 @@ class Sides:
         else:
             errors = self.run.views["train"].loss_nats[-1].astype(np.float64)
             parts = variance_share_intervals(errors, self._spread(), mask, self.bank.groups)
-        seen = _complement(parts.left)
+        seen = complement(parts.left)
         where = "interval: over fresh draws of examples (copies together) and training set"
         found = {
             f"train_{self.unit}": self._score(seen, n, f"members that saw the label; {where}"),
@@ -59,21 +60,28 @@ class Sides:
             ),
         }  # fmt: skip
         if (test := self._test_outcome()) is not None:
-            new = new_examples_interval(test, n, (~mask).sum(1), self.bank.data.new_copies)
             found[f"test_{self.unit}"] = self._score(
-                new if self.classes else _complement(new), test.shape[1],
+                self._new(test, n, (~mask).sum(1)), test.shape[1],
                 f"mean over members on the test view; {where.replace('copies', 'exact copies')}",
+                why_no_interval(self.bank.data.new_copies),
             )  # fmt: skip
         return found
 
-    def _score(self, of: Estimate, n: int, how: str) -> Quantity:
+    def _new(self, test: np.ndarray, n: int, left_out: np.ndarray) -> Estimate:
+        """Accuracy or R2 on the test view."""
+        copies = self.bank.data.new_copies
+        if self.classes:
+            return new_examples_interval(test, n, left_out, copies)
+        return new_r2_interval(test, self.bank.data.views["test"].y, n, left_out, copies)
+
+    def _score(self, of: Estimate, n: int, how: str, reason: str = TOO_FEW) -> Quantity:
         interval = of.interval
         if interval:
             low, high = (max(0.0, of.low), min(1.0, of.high)) if self.classes else interval
             interval = min(low, of.value), max(high, of.value)
         return Quantity(
             value=of.value, unit=self.unit, interval=interval, null=self.chance, n=n,
-            better="high", how=_how(f"{how}; null: {self.chance_words}", of),
+            better="high", how=_how(f"{how}; null: {self.chance_words}", of, reason),
         )  # fmt: skip
 
     def _test_outcome(self) -> np.ndarray | None:
@@ -82,7 +90,7 @@ class Sides:
             return None
         if self.classes:
             return view.correct[-1].astype(np.float64)
-        return view.loss_nats[-1].astype(np.float64) / float(self.bank.data.views["test"].y.var())
+        return view.loss_nats[-1].astype(np.float64)
 
     def courses(self) -> list[tuple]:
         """(label, role, values (c,), low, high) of each line of the chart."""
@@ -115,10 +123,5 @@ class Sides:
         return made
 
 
-def _complement(of: Estimate) -> Estimate:
-    """1 less an estimate: the score of an error."""
-    return of._replace(value=1 - of.value, low=1 - of.high, high=1 - of.low)
-
-
-def _how(text: str, of: Estimate) -> str:
-    return text if of.interval else f"{text}; {TOO_FEW}"
+def _how(text: str, of: Estimate, reason: str = TOO_FEW) -> str:
+    return text if of.interval else f"{text}; {reason}"

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from byheart.maths.clusters import TOO_FEW
-from byheart.maths.intervals import new_examples_interval
+from byheart.maths.new_examples import new_examples_interval, new_r2_interval, why_no_interval
 from byheart.probes.base import Bank
 from byheart.records.quantity import Quantity
 
@@ -46,25 +46,27 @@ def accuracies(bank: Bank, leaked: np.ndarray) -> dict[str, Quantity]:
     for suffix, what, chosen in (("", EVERYBODY, np.ones(len(leaked), bool)), ("_without_leaked", CLEAN, ~leaked)):
         if chosen.sum() < 2 or (kind == "values" and not test.y[chosen].var() > 0):
             continue
-        found = new_examples_interval(_outcome(bank, chosen), len(bank.data.train), out, bank.data.new_copies[chosen])
-        value, interval = found.value, found.interval
+        outcome, n, copies = _outcome(bank, chosen), len(bank.data.train), bank.data.new_copies[chosen]
         if kind == "values":
-            value, interval = 1 - value, interval and (1 - interval[1], 1 - interval[0])
+            found, reason = new_r2_interval(outcome, test.y[chosen], n, out, copies), why_no_interval(copies)
+        else:
+            found, reason = new_examples_interval(outcome, n, out, copies), TOO_FEW
         made[f"test_{said.name}{suffix}"] = Quantity(
-            value=value, unit=said.unit, interval=interval, null=said.null, n=int(chosen.sum()), better=said.better,
+            value=found.value, unit=said.unit, interval=found.interval, null=said.null, n=int(chosen.sum()),
+            better=said.better,
             how=f"mean over members on {what}; interval: over fresh draws of examples (exact copies together) and "
-            f"training set; null: {said.null_words}{'' if interval else f'; {TOO_FEW}'}",
+            f"training set; null: {said.null_words}{'' if found.interval else f'; {reason}'}",
         )  # fmt: skip
     return made
 
 
 def _outcome(bank: Bank, chosen: np.ndarray) -> np.ndarray:
-    """(m, q) at the end: right or wrong, squared error over the variance of these targets, bits a token."""
+    """(m, q) at the end: right or wrong, squared error, bits a token."""
     view, y = bank[bank.subject.bank()].views["test"], bank.data.views["test"].y[chosen]
     if bank.data.output.kind == "classes":
         return view.correct[-1][:, chosen].astype(np.float64)
     loss = view.loss_nats[-1][:, chosen].astype(np.float64)
-    return loss / y.var() if bank.data.output.kind == "values" else loss / np.log(2) / _counted(y)
+    return loss if bank.data.output.kind == "values" else loss / np.log(2) / _counted(y)
 
 
 def _counted(y: np.ndarray) -> np.ndarray:
