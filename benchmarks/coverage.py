@@ -3,16 +3,15 @@
     python benchmarks/coverage.py [--banks 2000] [--world NAME ...]
 
 Members are simulated: each is right with a probability that depends on the example, on whether the member saw it, on
-which others it saw (traits of examples, acting one by one) and on its seed; values are fitted by least squares in closed
-form. The truth is the mean of these probabilities over other banks (for R2, the ratio of the mean squared error and the
-variance of the targets), never an estimate under test. The table says how often the 95 % interval covers it, with
-Wilson's interval of that share, and how often the interval was withheld.
+which others it saw (traits of examples, acting one by one) and on its seed; values are fitted by least squares in
+closed form. The truth is the mean of these probabilities over other banks (for R2, the ratio of the mean squared error
+and the variance of the targets), never an estimate under test. The table says how often the 95 % interval covers it,
+with Wilson's interval of that share, and how often the interval was withheld.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -190,15 +189,13 @@ WORLDS: dict[str, Any] = {
 }
 
 
-def covered(world: Any, banks: int, seed: int = 0, progress: Callable[[], None] = lambda: None) -> dict[str, tuple]:
-    """Per quantity: truth, hits, intervals given, mean half width over 1.96 times the standard deviation of the value."""
+def covered(world: Any, banks: int, seed: int = 0) -> dict[str, tuple]:
+    """Per quantity: truth, hits, intervals given, mean half width over 1.96 standard deviations of the value."""
     rng = np.random.default_rng([seed, 1])
     sums = [world.truth(world.draw(rng)) for _ in range(2 * banks)]
     truth = {name: np.divide(*np.mean([one[name] for one in sums], axis=0)) for name in sums[0]}
-    rng, drawn = np.random.default_rng([seed, 2]), []
-    for _ in range(banks):
-        drawn.append(world.estimates(world.draw(rng)))
-        progress()
+    rng = np.random.default_rng([seed, 2])
+    drawn = [world.estimates(world.draw(rng)) for _ in range(banks)]
     table = {}
     for name, true in truth.items():
         low, high, value = np.array([(one[name].low, one[name].high, one[name].value) for one in drawn]).T
@@ -217,15 +214,15 @@ def main() -> None:
     parser.add_argument("--world", nargs="*", default=list(WORLDS))
     options = parser.parse_args()
     print(f"{options.banks} banks of each world; 95 % intervals\n")
-    print(f"{'world':<30}{'quantity':<20}{'truth':>8}{'covered':>9}  {'95 % of that':<16}{'withheld':>9}{'width/sd':>10}")
+    print(f"{'world':<30}{'quantity':<20}{'truth':>8}{'covered':>9}  {'95 % of it':<16}{'withheld':>9}{'width/sd':>10}")
     for name in options.world:
         for quantity, (truth, hits, given, wide) in covered(WORLDS[name], options.banks, options.seed).items():
             share, sure = "", ""
             if given:
                 low, high = wilson(hits, given)
                 share, sure = f"{hits / given:.1%}", f"[{low:.1%}, {high:.1%}]"
-            print(f"{name:<30}{quantity:<20}{truth:>8.3f}{share:>9}  {sure:<16}{1 - given / options.banks:>9.0%}{wide:>10.2f}",
-                  flush=True)  # fmt: skip
+            lost = 1 - given / options.banks
+            print(f"{name:<30}{quantity:<20}{truth:>8.3f}{share:>9}  {sure:<16}{lost:>9.0%}{wide:>10.2f}", flush=True)
 
 
 if __name__ == "__main__":

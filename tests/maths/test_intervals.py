@@ -241,7 +241,7 @@ def test_new_examples_repeated_are_known_no_better():
     alike = np.broadcast_to(right[:1], right.shape)  # members that training does not move: the examples alone
     blind, wide = (new_examples_interval(one, 100, 30).standard_error for one in (np.repeat(alike, 40, 1), alike))
     assert blind < 0.3 * wide
-    assert new_examples_interval(right, 100, 30, np.arange(10)[::-1]) == once
+    np.testing.assert_array_equal(new_examples_interval(right, 100, 30, np.arange(10)[::-1])[:4], once[:4])
 
 
 def unequal_mask(rng, m, n):

@@ -144,6 +144,5 @@ def memorised_share_interval(
     shrunk = (share * draws + 1) / (draws + 2)
     examples = max(shrunk * (1 - shrunk) / draws, unlike(draws), variance_of_mean(psi, places, draws))
     moved = bank.member_variance(density, -density, psi, ONE_BY_ONE_SCORES)
-    sources, freedom = sum_of(examples, freedom_of_variance(psi, places), moved)
-    sources = sources._replace(members=sources.members + bias**2)
-    return estimate(share, sources, 0.0, 1.0, draws, n, freedom)
+    sources = sum_of(examples, np.inf, moved)[0]
+    return estimate(share, sources._replace(members=sources.members + bias**2), 0.0, 1.0, draws, n)

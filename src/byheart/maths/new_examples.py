@@ -43,8 +43,8 @@ def new_examples_interval(outcome: Any, n: int, n_left_out: Any, groups: Any = N
     The mean of O_jq over m members and q new examples (test accuracy, if O is 1 where right). Variance =
     variance of the members' mean outcome over examples, / q, + h r max(T - N, 0.05 T), r = (n - d_j)/d_j (each member
     its own), T the variance between the members' means, N = sum_jq (O_jq - O_j. - O_.q + O_..)^2/(m q^2) the part of T
-    that comes from finitely many examples, h as in `training_variance`. For 0/1 outcomes at least 1/(2 q)^2. Copies as in
-    `budget_share_intervals`; Student's t by Satterthwaite. Unit of the outcome; the poles as for any accuracy.
+    that comes from finitely many examples, h as in `training_variance`. For 0/1 outcomes at least 1/(2 q)^2. Copies as
+    in `budget_share_intervals`; Student's t by Satterthwaite. Unit of the outcome; the poles as for any accuracy.
 
     Args:
         outcome: (m, q) outcome of each member on each new example.
