@@ -15,6 +15,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "digits": ("byheart.tasks.digits:Digits", "scikit-learn's handwritten digits, 1,437 and 360 images"),
         "modular": ("byheart.tasks.modular:Modular", "a + b mod p, a part of the table for training"),
         "flipped": ("byheart.tasks.flipped:Flipped", "any of these with a share of the labels redrawn (--flip)"),
+        "transformed": ("byheart.tasks.transformed:Transformed", "any regression on the log or rank of its target"),
         "arrays": ("byheart.tasks.arrays:Arrays", "your own arrays: bh.audit((x, y)) or data.npz"),
         "table": ("byheart.tasks.table:Table", "your own table: data.csv or data.parquet with --target"),
         "text": ("byheart.tasks.text:Text", "any text in passages: text.txt, or Python's own manual"),

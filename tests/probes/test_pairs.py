@@ -104,8 +104,8 @@ def test_enough_members_that_see_nothing_say_so(make_bank, rng):
     assert finding.charts == ()
 
 
-@pytest.mark.parametrize("offers, reason", [({"values", "test"}, "values have none"), ({"classes"}, "no new examples")])
-def test_without_classes_or_new_examples_it_does_not_apply(twin, offers, reason):
+@pytest.mark.parametrize("offers, reason", [({"tokens", "test"}, "a passage is given"), ({"classes"}, "no new examples")])
+def test_to_passages_or_without_new_examples_it_does_not_apply(twin, offers, reason):
     answer = Pairs().requires(replace(twin[0].subject, offers=frozenset(offers)))
     assert isinstance(answer, NotApplicable)
     assert reason in answer.reason

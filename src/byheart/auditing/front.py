@@ -14,7 +14,15 @@ from typing import Any
 
 from byheart.auditing.budget import cut
 from byheart.auditing.document import LOCAL, SCHEMA, document, run_id, without_examples
-from byheart.auditing.request import Request, arrays_from, default_learner, learner_from, resolved_device, with_flips
+from byheart.auditing.request import (
+    Request,
+    arrays_from,
+    default_learner,
+    learner_from,
+    resolved_device,
+    with_flips,
+    with_transform,
+)
 from byheart.auditing.result import Audit
 from byheart.engines.base import Engine
 from byheart.engines.inline import Inline
@@ -48,6 +56,7 @@ def audit(
     seed: int = 0,
     task: str | None = None,
     missing: str = "refuse",
+    transform: str | None = None,
     device: str = "auto",
     jobs: int = 1,
     budget: str | None = None,
@@ -77,6 +86,8 @@ def audit(
         seed: the root seed.
         task: `classes` or `values`, where it should not be inferred.
         missing: `refuse` or `impute` NaN features.
+        transform: `log` or `rank`, of a target of values whose few largest carry its variance; all numbers then speak
+            of the transformed target.
         device: `auto`, `cpu`, `cuda` or `mps`.
         jobs: worker processes; it changes no number.
         budget: time to spend, such as `"60s"`; it cuts members, never epochs.
@@ -108,7 +119,7 @@ def audit(
         True
     """
     options = {"task": task, "missing": missing, "groups": groups}
-    chosen = arrays_from(data, test, {k: v for k, v in options.items() if v is not None})
+    chosen = with_transform(arrays_from(data, test, {k: v for k, v in options.items() if v is not None}), transform)
     learner = learner_from(model, fit, returns) if model is not None or fit is not None else None
     members = chosen.usual_members if members is None else members
     request = make_request(

@@ -64,6 +64,19 @@ def with_flips(task: Any, share: float | None, control: bool = False) -> Any:
     return find("task", "flipped")(task=task, share=share, control=control)
 
 
+def with_transform(task: Any, how: str | None) -> Any:
+    """The task with its target transformed (`log`, `rank`); None leaves it as it is.
+
+    Raises:
+        UsageError: another word.
+    """
+    if how is None:
+        return task
+    if how not in {"log", "rank"}:
+        raise UsageError(expected="a transform of the target: log or rank", came=repr(how), do="Try --transform log.")
+    return find("task", "transformed")(task=task, how=how)
+
+
 def default_learner(n: int, share: float, settings: Mapping[str, Any], kind: str = "classes") -> Any:
     """The default learner for n training examples: an MLP, epochs chosen so that it takes about 1,100 steps.
 

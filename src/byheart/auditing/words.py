@@ -9,7 +9,7 @@ from typing import Any
 
 from byheart.auditing.document import cpu_count
 from byheart.auditing.front import make_request
-from byheart.auditing.request import DEFAULT_FLIPS, Request, from_file, with_flips
+from byheart.auditing.request import DEFAULT_FLIPS, Request, from_file, with_flips, with_transform
 from byheart.errors import UsageError
 from byheart.study import parse
 
@@ -58,6 +58,7 @@ def request_from_words(words: Mapping[str, Any], jobs: str) -> tuple[Request, di
             )
         learner = parse.estimator(words["learner"], settings)
         settings = {}
+    task = with_transform(task, words.get("transform"))
     members = task.usual_members if words["members"] is None else words["members"]
     request = make_request(
         task, learner, levers=words["lever"] or (), members=members, share=words["share"], flip=flip,

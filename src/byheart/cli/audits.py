@@ -30,6 +30,9 @@ Group = Annotated[
     typer.Option("--group", help="Column of a table whose rows of one value stay together (patients); may be repeated."),
 ]
 Missing = Annotated[str | None, typer.Option("--missing", help="refuse or impute missing features.")]
+Transform = Annotated[
+    str | None, typer.Option("--transform", help="log or rank of a target of values; all numbers then speak of it.")
+]
 Split = Annotated[float | None, typer.Option("--split", help="Share held out by hash of the row (0.2).")]
 Flip = Annotated[
     float | None, typer.Option("--flip", help="Share of training labels to redraw: label noise of the data, with known truth.")
@@ -85,6 +88,7 @@ def audit(
     group: Group = None,
     missing: Missing = None,
     split: Split = None,
+    transform: Transform = None,
     flip: Flip = None,
     no_control: NoControl = False,
     learner: Learner = None,
@@ -132,6 +136,7 @@ def plan(
     group: Group = None,
     missing: Missing = None,
     split: Split = None,
+    transform: Transform = None,
     flip: Flip = None,
     no_control: NoControl = False,
     learner: Learner = None,
@@ -161,8 +166,8 @@ def plan(
 
 
 _WORDS = {
-    "subject", "target", "task", "categorical", "drop", "group", "missing", "split", "flip", "no_control", "learner", "setting", "lever",
-    "members", "share", "seed", "budget", "device", "returns", "also", "out",
+    "subject", "target", "task", "categorical", "drop", "group", "missing", "split", "transform", "flip",
+    "no_control", "learner", "setting", "lever", "members", "share", "seed", "budget", "device", "returns", "also", "out",
 }  # fmt: skip
 
 

@@ -157,14 +157,19 @@ def influence_counts(
 
 
 def members_needed(
-    n: int, q: int, threshold: float = 0.15, share: float = 0.7, false_alarms: float = 0.05
+    n: int,
+    q: int,
+    threshold: float = 0.15,
+    share: float = 0.7,
+    false_alarms: float = 0.05,
+    variance: float = 0.25,
 ) -> MembersNeeded:
     r"""How many members would it take to name single pairs?
 
     Among n q pairs without influence at most `false_alarms` may reach the threshold: the standard error must
-    be s <= threshold / z, z = Phi^-1(1 - false_alarms/(n q)). In the worst case (outcomes right half of the
-    time) s^2 = (1/(share m) + 1/((1 - share) m))/4, hence m = (1/share + 1/(1 - share))/(4 s^2). Unit:
-    members; the poles have no part in it.
+    be s <= threshold / z, z = Phi^-1(1 - false_alarms/(n q)). With v the variance of an outcome over members (1/4
+    in the worst case of right and wrong) s^2 = v (1/(share m) + 1/((1 - share) m)), hence m = v (1/share + 1/(1 -
+    share))/s^2. Unit: members; the poles have no part in it.
 
     Args:
         n: training examples.
@@ -172,6 +177,7 @@ def members_needed(
         threshold: influence to be told from 0, as a share of right answers.
         share: share of the training examples that a member sees.
         false_alarms: expected number of false pairs among all.
+        variance: v, of a query's outcome over members.
 
     Returns:
         `members` and the `standard_error` that they reach.
@@ -179,8 +185,7 @@ def members_needed(
     Raises:
         InputRefused: arguments out of range.
 
-    Cost: none. Fails when: outcomes are not 0/1 (use their variance in place of 1/4), or the mask is
-    unbalanced.
+    Cost: none. Fails when: the mask is unbalanced.
 
     Reference: Bonferroni's inequality with the binomial variance; Feldman and Zhang 2020, Lemma 2.1, for a
     bound.
@@ -198,4 +203,4 @@ def members_needed(
     if z <= 0:
         return MembersNeeded(2, threshold)
     error = threshold / z
-    return MembersNeeded(max(2, math.ceil((1 / share + 1 / (1 - share)) / (4 * error**2))), error)
+    return MembersNeeded(max(2, math.ceil(variance * (1 / share + 1 / (1 - share)) / error**2)), error)

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from byheart.learners.run import Run
 from byheart.maths.counterfactual import influence_counts, largest_influence_null, members_needed
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.records.chart import Axis, Chart, Line, Mark, Table
@@ -28,7 +29,7 @@ class Pairs(Probe):
     influence_iq = share of members right about new example q among those that saw training example i - the same
     among those that did not [-1 to 1]. A pair is shown only if it exceeds the largest of all n q pairs in every
     one of 199 shuffles of the masks (p <= 1/200); if none does, the card is withheld and says how many members would
-    do.
+    do. For values the outcome is minus the absolute error, in standard deviations of the target.
 
     Rote: no pair but exact copies. Oracle: none. Cost: no training of its own; 200 products of (n, m) by (m, q). Fails
     when: members are few, since the largest of millions of pairs is large by chance. Reference: Feldman and Zhang
@@ -40,7 +41,7 @@ class Pairs(Probe):
     """
 
     name: ClassVar[str] = "memory/pairs"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     question: ClassVar[str] = "Which training example helps which new example?"
     reference: ClassVar[str] = (
         "Feldman and Zhang 2020, What neural networks memorize and why, eq. 2; Westfall and Young 1993, "
@@ -48,9 +49,7 @@ class Pairs(Probe):
     )
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
-        """The bank; new examples and right or wrong answers are needed."""
-        if "values" in subject.offers:
-            return self.not_applicable("Influence counts right answers; values have none.", "")
+        """The bank; new examples are needed, and labels or values."""
         if "tokens" in subject.offers:
             reason = "Influence counts right answers; a passage is given with more or fewer bits."
             return self.not_applicable(reason)
@@ -63,14 +62,18 @@ class Pairs(Probe):
         run = bank[bank.subject.bank()]
         if lacking := self.one_sided(bank, run.members.mask):
             return lacking, {}
-        mask, right = run.members.mask, run.views["test"].correct[-1]  # (m, n), (m, q)
+        mask, right, values = run.members.mask, _outcome(bank, run), bank.data.output.kind == "values"
         n, q, m = mask.shape[1], right.shape[1], len(mask)
         null = largest_influence_null(right, mask, self.rng(bank, "null"), SHUFFLES)
-        counts = influence_counts(right, mask, (THRESHOLD, *GRID), self.rng(bank, "counts"), shuffles=1)
         bar = float(null.max())
+        # errors have no natural scale: the grid is laid around the largest by chance
+        grid = tuple(round(bar * (0.2 + 0.1 * g), 4) for g in range(18)) if values and bar > 0 else GRID
+        counts = influence_counts(right, mask, (THRESHOLD, *grid), self.rng(bank, "counts"), shuffles=1)
         clear = _above(right, mask, bar)
         largest = clear[0][2] if clear else _largest(right, mask)
-        needed = members_needed(n, q, THRESHOLD, bank.subject.share).members
+        spread = float(np.median(right.var(0, ddof=1))) if values else 0.25
+        needed = members_needed(n, q, THRESHOLD, bank.subject.share, variance=spread).members
+        of_error = " of a standard deviation of the target" if values else ""
         measured, chance = int(counts.measured[0]), int(counts.shuffled[0, 0])
         quantities = {
             "largest_influence": Quantity(
@@ -80,11 +83,11 @@ class Pairs(Probe):
             ),
             "pairs_at_threshold": Quantity(
                 value=measured, unit="pairs", interval=None, null=chance, n=n * q, better=None,
-                how=f"pairs with an influence of at least {THRESHOLD}; no interval: compared with the count under "
-                "shuffled masks, the null",
+                how=f"pairs with an influence of at least {THRESHOLD}{of_error}; no interval: compared with the count "
+                "under shuffled masks, the null",
             ),
         }  # fmt: skip
-        chart = self._chart(bank, counts, clear, bar, n * q)
+        chart = self._chart(grid, counts, clear, n * q)
         finding = Finding(
             status="measured" if clear else "withheld",
             probe=self.name,
@@ -105,7 +108,7 @@ class Pairs(Probe):
             charts=(chart,) if chart.lines else (),
             exhibits=_exhibits(bank, clear),
             how=(
-                f"influence = share of members right about new {bank.noun(1)} j among those that saw training "
+                f"influence = {_measured(values)} about new {bank.noun(1)} j among those that saw training "
                 f"{bank.noun(1)} i \u2212 the same among those that did not. A pair is shown only above the largest "
                 f"of all {count(n * q)} pairs in each of {SHUFFLES} shuffles of the masks (p \u2264 "
                 f"1/{SHUFFLES + 1}).",
@@ -129,17 +132,24 @@ class Pairs(Probe):
             return (f"The largest influence of all pairs is not larger than what chance gives with {m} members.",)
         i, j, value = clear[0]
         saw = run.members.mask[:, i]
+        new, old = (int(ids[row]) for ids, row in ((bank.data.views["test"].ids, j), (bank.data.train.ids, i)))
+        first = (
+            f"members that saw training {bank.noun(1)} {old} miss new {bank.noun(1)} {new} by "
+            f"{number(-float(right[saw, j].mean()), 2)} standard deviations of the target, the others by "
+            f"{number(-float(right[~saw, j].mean()), 2)}."
+            if bank.data.output.kind == "values"
+            else f"{int(right[saw, j].sum())} of the {int(saw.sum())} members that saw training {bank.noun(1)} {old} "
+            f"are right about new {bank.noun(1)} {new}, and {int(right[~saw, j].sum())} of the {int((~saw).sum())} "
+            "others."
+        )
         return (
             f"{len(clear)} pair{'s' if len(clear) > 1 else ''} stand{'' if len(clear) > 1 else 's'} clear of chance, "
-            f"the first with {number(value, 2)}: {int(right[saw, j].sum())} of the {int(saw.sum())} members that saw "
-            f"training {bank.noun(1)} {int(bank.data.train.ids[i])} are right about new {bank.noun(1)} "
-            f"{int(bank.data.views['test'].ids[j])}, and {int(right[~saw, j].sum())} of the {int((~saw).sum())} "
-            "others.",
+            f"the first with {number(value, 2)}: {first}",
             "All other pairs are not named: as many reach their influence by chance.",
         )
 
-    def _chart(self, bank: Bank, counts, clear, bar: float, pairs: int) -> Chart:
-        grid = np.array(GRID)
+    def _chart(self, steps: tuple[float, ...], counts, clear, pairs: int) -> Chart:
+        grid, top = np.array(steps), max([steps[-1], *(value for *_, value in clear[:1])])
         measured, chance = counts.measured[1:], counts.shuffled[0, 1:]
         lines = []
         for label, role, values in (("measured", "left", measured), ("membership shuffled", "null", chance)):
@@ -150,12 +160,13 @@ class Pairs(Probe):
             Mark(x=value, y=1.0, role="memorised", label="clear of chance" if place == 0 else "")
             for place, (_, _, value) in enumerate(clear[:SHOWN])
         )
-        rows = tuple((number(g, 2), count(int(a)), count(int(b))) for g, a, b in zip(grid, measured, chance))
+        digits = 2 if steps is GRID else 3
+        rows = tuple((number(g, digits), count(int(a)), count(int(b))) for g, a, b in zip(grid, measured, chance))
         return Chart(
             title="Number of pairs by influence",
-            description=f"{count(int(measured[0]))} of {count(pairs)} pairs reach {GRID[0]}, "
+            description=f"{count(int(measured[0]))} of {count(pairs)} pairs reach {steps[0]}, "
             f"{count(int(chance[0]))} by chance.",
-            x=Axis(title="estimated influence at least", domain=(0.1, 1.0)),
+            x=Axis(title="estimated influence at least", domain=(steps[0], 1.0 if steps is GRID else top)),
             y=Axis(title="number of pairs", log=True, format="count"),
             lines=tuple(lines),
             marks=marks,
@@ -165,6 +176,18 @@ class Pairs(Probe):
             ),
             table=Table(columns=("influence at least", "measured", "shuffled once"), rows=rows),
         )
+
+
+def _outcome(bank: Bank, run: Run) -> np.ndarray:
+    """(m, q): right or wrong about each new example; for values minus the absolute error over the target's spread."""
+    test = run.views["test"]
+    if test.correct is not None:
+        return test.correct[-1]
+    return -np.sqrt(test.loss_nats[-1].astype(np.float64)) / float(bank.data.train.y.std())
+
+
+def _measured(values: bool) -> str:
+    return "minus the mean absolute error, in deviations of the target," if values else "share of members right"
 
 
 def _influence_rows(right: np.ndarray, mask: np.ndarray, rows: slice) -> np.ndarray:
@@ -198,7 +221,7 @@ def _exhibits(bank: Bank, clear) -> tuple[Exhibits, ...]:
                 view=name,
                 lines=(
                     f"{'training' if name == 'train' else 'new'} {int(view.ids[row])}",
-                    str(classes[int(view.y[row])]),
+                    str(classes[int(view.y[row])]) if classes else f"{view.y[row]:.4g}",
                 ),
                 sentence=f"{'training' if name == 'train' else 'new'} {bank.noun(1)} {int(view.ids[row])}, influence "
                 f"{number(value, 2)}",

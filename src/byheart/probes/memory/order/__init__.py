@@ -13,6 +13,7 @@ from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.copies import few
 from byheart.probes.memory.order.shown import ceiling_of, charts, epoch_words, last, table
 from byheart.probes.memory.order.signs import TOP, Row, half_of, rows_of
+from byheart.probes.memory.order.values import WITHIN, graded
 from byheart.records.figures import number, percent, with_article
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity
@@ -25,7 +26,8 @@ class Order(Probe):
     forgetting events (right, then wrong at the next checkpoint), confidence and variability (mean and standard
     deviation of the probability of its label). Each sign, from the one model trained on everything and from half of the
     members, is compared with the memorisation score of members it has not used: rank correlation, and the share of the
-    top 5 % found. first_learned_spearman: how far what is learned late is what is memorised.
+    top 5 % found. first_learned_spearman: how far what is learned late is what is memorised. A value counts as right
+    within half a standard deviation of the target, and its confidence is exp(-squared error / (2 variance)).
 
     Its ends are an order that has nothing to do with memory (0) and one in which what is learned by heart comes last
     (1); Rote and Oracle learn at once and have no order: not applicable. Cost: no training of its own. Fails when:
@@ -38,7 +40,7 @@ class Order(Probe):
     """
 
     name: ClassVar[str] = "memory/order"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     question: ClassVar[str] = "In what order is it learned, and which cheap sign of it stands in for memorisation?"
     reference: ClassVar[str] = (
         "Toneva et al. 2019, An empirical study of example forgetting during deep neural network learning, section 2; "
@@ -47,15 +49,16 @@ class Order(Probe):
     poles: ClassVar[tuple[str, str]] = ("no order", "by heart last")
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
-        """The bank and the one model on everything, both with a course of epochs; classes are needed."""
-        if "classes" not in subject.offers:
-            return self.not_applicable("Order counts right answers; only classes have them.")
+        """The bank and the one model on everything, both with a course of epochs; labels or values are needed."""
+        if "tokens" in subject.offers:
+            return self.not_applicable("Order counts right answers; a passage has none.")
         if len(subject.checkpoints()) < 4:
             return self.not_applicable("It does not learn in epochs, or in too few: there is no order to see.")
         return (subject.bank(), subject.whole())
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """The course of every example, and the table of stand-ins."""
+        bank = graded(bank)
         run = bank[bank.subject.bank()]
         if lacking := self.one_sided(bank, run.members.mask):
             return lacking, {}
@@ -164,7 +167,12 @@ class Order(Probe):
 
     def _how(self, bank: Bank, checkpoints, members: int) -> tuple[str, ...]:
         grid = ", ".join(str(point) for point in checkpoints if point > 0)
+        values = (
+            f"A value is right where the prediction is within {number(WITHIN, 1)} standard deviations of the target; "
+            "its confidence is exp(\u2212squared error / (2 variance)).",
+        )
         return (
+            *(values if bank.data.output.kind == "values" else ()),
             f"Over the checkpoints after epochs {grid}, for the members that saw the {bank.noun(1)}. First learned: "
             "the checkpoint from which it is right to the end; never counts twice the last epoch. A forgetting "
             "event: right at one checkpoint and wrong at the next; what is lost and found again in between is not "

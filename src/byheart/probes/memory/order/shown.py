@@ -161,16 +161,19 @@ def last(bank: Bank, path: Course, checkpoints: Sequence[int]) -> tuple[Exhibits
     ):
         shown = []
         for i in [int(i) for i in order if chosen[i] and late[i]][:room]:
-            ident, name = int(train.ids[i]), bank.data.output.classes[int(train.y[i])]
+            ident, classes = int(train.ids[i]), bank.data.output.classes
+            name = classes[int(train.y[i])] if classes else f"{train.y[i]:.4g}"
+            labelled = f"labelled {name}" if classes else name
             when = epoch_words(float(path.first_learned[i]), checkpoints)
             lost = number(float(path.forgetting_events[i]), 1)
             missed = percent(float(path.never_learned[i]), 0)
             short = when.removeprefix("learned by ").replace("never learned", "never")
             sentence = (
-                f"{bank.noun(1)} {ident}: labelled {name}; on average {when}, {missed} of the members that saw it "
+                f"{bank.noun(1)} {ident}: {labelled}; on average {when}, {missed} of the members that saw it "
                 f"are wrong at the end, forgotten {lost} times"
             )
             shown.append(Exhibit(id=ident, lines=(name, short), sentence=sentence))
         if shown:
             groups.append(ExhibitGroup(label=label, ring=ring, shown=tuple(shown)))
-    return (Exhibits(title="Learned last", keys=("label", "learned by"), groups=tuple(groups)),) if groups else ()
+    keys = ("label" if bank.data.output.classes else "value", "learned by")
+    return (Exhibits(title="Learned last", keys=keys, groups=tuple(groups)),) if groups else ()

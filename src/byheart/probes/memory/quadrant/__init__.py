@@ -13,6 +13,7 @@ from byheart.maths.sides import side_means
 from byheart.maths.statistics import auc, auc_interval, wilson
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.copies import uncalibrated
+from byheart.probes.memory.quadrant.residual import of_values
 from byheart.probes.memory.quadrant.shown import THRESHOLD, chart, exhibits
 from byheart.records.figures import count, number
 from byheart.records.finding import Finding, NotApplicable, Pole
@@ -52,11 +53,7 @@ class Quadrant(Probe):
     poles: ClassVar[tuple[str, str]] = ("rote", "oracle")
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
-        """The bank; classes are needed."""
-        if "values" in subject.offers:
-            return self.not_applicable(
-                "A value is not right or wrong; the ranking of memory/counterfactual serves instead.", ""
-            )
+        """The bank; a label or a value is needed."""
         if "tokens" in subject.offers:
             return self.not_applicable("A passage has no label that could be wrong.", "")
         return (subject.bank(),)
@@ -66,6 +63,8 @@ class Quadrant(Probe):
         run = bank[bank.subject.bank()]
         if lacking := self.one_sided(bank, run.members.mask) or uncalibrated(self, bank):
             return lacking, {}
+        if bank.data.output.kind == "values":
+            return of_values(self, bank)
         mask, outcomes = run.members.mask, run.views["train"]
         train = bank.data.train
         lengths = bank_lengths(outcomes.logits, train.y, mask, bank.subject.seed, ids=train.ids, groups=bank.groups)
