@@ -46,7 +46,7 @@ class TestCounterfactual(OnNoisyDigits):
 
 class TestPairs(OnNoisyDigits):
     withheld_at_poles = True
-    needs = ("classes", "test")
+    needs = ("test",)
     doses = (0.1, 0.5, 0.9)
     dosed_quantity = "largest_influence"
 
@@ -67,7 +67,6 @@ class TestPairs(OnNoisyDigits):
 
 
 class TestQuadrant(OnNoisyDigits):
-    needs = ("classes",)
     dosed_quantity = "strange_share"
     doses = (0.0, 0.1, 0.2)  # with half of the labels random no model can bet against one
     # 4 standard errors of an AUC of 0.5 with about 54 redrawn and 246 other labels: 4 sqrt(301 / (12 * 54 * 246))
@@ -160,7 +159,6 @@ class TestDuplicates(OnCopies):
 class TestOrder(OnNoisyDigits):
     """Its poles are orders: one that has nothing to do with memory, and one in which what is by heart comes last."""
 
-    needs = ("classes",)
     dosed_quantity = "first_learned"
     pole_tolerance = 4 / np.sqrt(200)  # 4 standard errors of a rank correlation of 0
 
@@ -280,3 +278,21 @@ class TestValueBits(OnValues, ProbeSuite):
     @pytest.fixture(scope="class")
     def probe(self):
         return ValueBits()
+
+
+class TestQuadrantOnValues(OnValues, ProbeSuite):
+    @pytest.fixture(scope="class")
+    def probe(self):
+        return Quadrant()
+
+
+class TestPairsOnValues(OnValues, ProbeSuite):
+    @pytest.fixture(scope="class")
+    def probe(self):
+        return Pairs()
+
+
+class TestOrderOnValues(OnValues, ProbeSuite):
+    @pytest.fixture(scope="class")
+    def probe(self):
+        return Order()

@@ -165,9 +165,10 @@ def test_bits_of_a_gaussian_channel():
         assert abs(found.value - truth) < 4 * found.standard_error
         assert found.standard_error < 0.03
     means = ((mask @ (signal + eps)) / mask.sum(1))[:, None]
-    around = means + 0.2 * (signal + kept * eps * mask - means)
-    scaled = variance_bits(signal + eps, around, mask)
-    assert scaled.understood.value == pytest.approx(bits.understood.value, abs=0.01)
+    for factor in (0.2, 3.0):
+        around = means + factor * (signal + kept * eps * mask - means)
+        scaled = variance_bits(signal + eps, around, mask)
+        assert scaled.understood.value == pytest.approx(bits.understood.value, abs=0.01)
 
 
 def test_bits_are_withheld_where_a_learner_passes_through_its_points():
@@ -177,3 +178,28 @@ def test_bits_are_withheld_where_a_learner_passes_through_its_points():
     assert variance_bits(y, np.where(mask, y, means), mask).memorised is None
     constant = variance_bits(y, means, mask)
     assert (constant.understood.value, constant.memorised.value) == pytest.approx((0, 0), abs=1e-12)
+    for size, bounded in ((1e-4, False), (1e-2, True)):
+        nearly = np.where(mask, y + size * y.std() * rng.normal(size=mask.shape), means)
+        assert (variance_bits(y, nearly, mask).memorised is not None) == bounded
+
+
+def test_no_value_helps_to_choose_its_own_slope():
+    """Predictions that have nothing to do with the values: a slope fitted on the same half would look like knowledge."""
+    rng, found = np.random.default_rng(9), []
+    for _ in range(40):
+        mask = balanced(20, 8, 0.7, seed=int(rng.integers(1000))).mask
+        noise = np.broadcast_to(rng.normal(size=20), mask.shape)
+        found.append(variance_bits(rng.normal(size=20), noise, mask).understood.value)
+    assert np.mean(found) < 0
+
+
+def test_the_denominator_is_drawn_as_well_and_both_sides_move_together():
+    """A constant is at 0 whatever is drawn; who errs alike on both sides has nothing memorised, known narrowly."""
+    rng = np.random.default_rng(10)
+    y, predictions, mask = bank(rng, 200, 16, kappa=0, tau=0.01)
+    spread = deviations(y, mask)
+    constant = variance_share_intervals(spread, spread, mask)
+    assert constant.understood.standard_error < 2.1 / len(y)
+    alike = variance_share_intervals((predictions - y) ** 2, spread, mask)
+    width = {name: part.high - part.low for name, part in zip(alike._fields, alike)}
+    assert width["memorised"] < 0.5 * width["understood"]

@@ -105,8 +105,7 @@ def test_nothing_memorised_is_not_applicable(make_bank):
 
 
 @pytest.mark.parametrize("learner, offers, why", [
-    (Neighbours(), {"classes"}, "epochs"), (Mlp(epochs=1), {"classes"}, "epochs"), (Mlp(epochs=20), {"values"}, "right answers"),
-    (Mlp(epochs=20), {"tokens"}, "right answers"),
+    (Neighbours(), {"classes"}, "epochs"), (Mlp(epochs=1), {"classes"}, "epochs"), (Mlp(epochs=20), {"tokens"}, "right answers"),
 ])  # fmt: skip
 def test_without_epochs_or_classes_it_does_not_apply(learner, offers, why):
     answer = Order().requires(Subject(Digits(), learner, offers=frozenset(offers)))

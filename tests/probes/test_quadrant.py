@@ -1,6 +1,5 @@
 """The quadrant: planted labels are found, and those that were never fitted are not called memorised."""
 
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +7,6 @@ import pytest
 from byheart.learners.neighbours import Neighbours
 from byheart.maths.codes import bank_code
 from byheart.probes.memory.quadrant import Quadrant
-from byheart.records.finding import NotApplicable
 from byheart.tasks.digits import Digits
 from byheart.tasks.flipped import Flipped
 from byheart.testing.probes import bank_of
@@ -120,9 +118,3 @@ def test_many_examples_are_binned(make_bank, answers):
     chart = Quadrant().measure(make_bank(y, answers(y, mask, 3), mask))[0].charts[0]
     assert chart.marks == ()
     assert sum(cell.count for cell in chart.cells) == 1100
-
-
-def test_values_are_not_right_or_wrong(noisy):
-    answer = Quadrant().requires(replace(noisy.subject, offers=frozenset({"values", "test"})))
-    assert isinstance(answer, NotApplicable)
-    assert "memory/counterfactual" in answer.reason

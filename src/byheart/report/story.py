@@ -189,7 +189,8 @@ def _meta(document: dict, findings: dict[str, Answer], provenance: Provenance, s
         f"{members}; seed {provenance.seed}." if members else f"Seed {provenance.seed}.",
     ]
     if subject.get("reference"):
-        made.append(f"Bits are counted against {subject['reference']}.")
+        what = "The variance is" if subject["kind"] == "values" else "Bits are"
+        made.append(f"{what} counted against {subject['reference']}.")
     if subject.get("calibration"):
         made.append(sentence(subject["calibration"]))
     counts = first.names_of_statuses(findings)

@@ -50,7 +50,7 @@ def of_values(probe: Probe, bank: Bank) -> tuple[Finding, dict[str, np.ndarray]]
             "residual is a wrong value, an honest exception, or structure that the recipe did not capture.",
         ),
         charts=(_chart(bank, seen, held_out, large),),
-        exhibits=_exhibits(bank, order[large[order]], held_out, y, unit),
+        exhibits=_exhibits(bank, order, held_out, y, unit),
         how=(
             f"Held-out residual: the value less the mean prediction of members that did not see the {bank.noun(1)}; "
             f"seen: the same for those that did. Unit: 1.48 times the median absolute held-out residual. Large: beyond "
@@ -128,7 +128,5 @@ def _exhibits(bank: Bank, rows, held_out, y, unit) -> tuple[Exhibits, ...]:
             f"{number(abs(float(held_out[i])), 1)} standard deviations away"
         )
         shown.append(Exhibit(id=ident, lines=(value, said), sentence=sentence))
-    if not shown:
-        return ()
     groups = (ExhibitGroup(label="", shown=tuple(shown)),)
     return (Exhibits(title="Largest held-out residuals", keys=("value", "the others say"), groups=groups),)
