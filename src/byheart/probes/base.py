@@ -15,131 +15,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
 
-from byheart.learners.attributed import Questions
-from byheart.learners.base import Learner
-from byheart.learners.run import Run
-from byheart.levers.base import Lever
+from byheart.probes.bank import Bank, Need, Subject
 from byheart.records.finding import Finding, NotApplicable, Withheld
 from byheart.records.spec import Spec
 from byheart.seeds import stream
-from byheart.tasks.base import Task
-from byheart.tasks.data import Data
 
-
-class Need(Spec):
-    """Runs that a probe asks for: the subject's learner, or a rival or pole of the same data.
-
-    Attributes:
-        members: how many models.
-        share: part of the training examples that each sees; 1 means everything.
-        checkpoints: epochs at which outcomes are kept, ascending.
-        trail: number of first members whose training logits are kept at every checkpoint.
-        learner: name of another learner in the place of the subject's; empty for the subject's.
-        questions: what is asked of the recorded training of the one member; None records nothing.
-        reseeded: the same subsets from other seeds.
-    """
-
-    kind: ClassVar[str] = "need"
-    name: ClassVar[str] = "runs"
-    members: int
-    share: float
-    checkpoints: tuple[int, ...] = (0,)
-    trail: int = 0
-    learner: str = ""
-    questions: Questions | None = None
-    reseeded: bool = False
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is audited: a task, a learner, levers, and how many members on what share.
-
-    `offers` says what is known of it beyond that: `oracle` (the task's truth is known), `test` (there is
-    a test view), `classes` or `values`.
-    """
-
-    task: Task
-    learner: Learner
-    levers: tuple[Lever, ...] = ()
-    seed: int = 0
-    members: int = 64
-    share: float = 0.7
-    offers: frozenset[str] = frozenset()
-
-    def checkpoints(self) -> tuple[int, ...]:
-        """Epochs on a Fibonacci grid, 0 first and the last epoch last."""
-        last = self.learner.steps()
-        for lever in self.levers:
-            last = lever.last_epoch(last)
-        grid, a, b = [0], 1, 2
-        while a < last:
-            grid.append(a)
-            a, b = b, a + b
-        return (*grid, last) if last else (0,)
-
-    def bank(self) -> Need:
-        """The members on random subsets: the runs that most probes read."""
-        points = self.checkpoints()
-        trail = min(16, self.members) if len(points) > 1 else 0
-        return Need(members=self.members, share=self.share, checkpoints=points, trail=trail)
-
-    def whole(self) -> Need:
-        """The one model trained on everything."""
-        return Need(members=1, share=1.0, checkpoints=self.checkpoints())
-
-    def rival(self, learner: str) -> Need:
-        """Another learner on the first of the same subsets: poles and rivals need no fine ranking."""
-        return Need(members=min(16, self.members), share=self.share, learner=learner)
-
-
-@dataclass(frozen=True)
-class Bank:
-    """The runs of a subject and its data; nothing else reaches a probe."""
-
-    subject: Subject
-    data: Data
-    runs: Mapping[str, Run] = field(default_factory=dict)
-
-    def __getitem__(self, need: Need) -> Run:
-        return self.runs[need.key()]
-
-    def __contains__(self, need: Need) -> bool:
-        return (run := self.runs.get(need.key())) is not None and len(run.members) > 0
-
-    @property
-    def groups(self) -> np.ndarray:
-        """(n,) the group of each training example: equal for those that are seen or left out together."""
-        return self.data.groups
-
-    @property
-    def counted(self) -> np.ndarray:
-        """(n,) bool: the examples that totals and shares speak of; False for labels redrawn by the audit's control."""
-        control = self.data.truth.control
-        return np.ones(len(self.data.train), dtype=bool) if control is None else ~control
-
-    def of_rows(self, rows: np.ndarray) -> Bank:
-        """The same runs, as if the training examples in `rows` (n,) bool were all that is asked about."""
-        if rows.all():
-            return self
-        data = self.data.of_rows(rows)
-        return Bank(self.subject, data, {key: run.of_rows(rows) for key, run in self.runs.items()})
-
-    def on_all(self, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Columns of the counted examples as columns of all; NaN for the others."""
-        made = {name: np.full(len(self.counted), np.nan) for name in columns}
-        for name, values in columns.items():
-            made[name][self.counted] = values
-        return made
-
-    def noun(self, n: int = 2) -> str:
-        """What an example is called, for n of them."""
-        return self.data.output.noun[n != 1]
+__all__ = ["Bank", "Need", "Probe", "Subject"]
 
 
 class Probe(Spec):
