@@ -357,7 +357,7 @@ REFUSED = {
     "spectral norm": (normed(nn.utils.parametrizations.spectral_norm), {}, r"_u, what _SpectralNorm remembers"),
     "autocast": (mlp, {"around": halved}, "autocast to torch.bfloat16"),
     "a group added": (mlp, {"optimiser": head, "before": adds_a_group}, "2 groups .* for 1 .*add_param_group"),
-    "tied padding": (lambda: Words(tied=True, padding_idx=1), {}, r"e with padding_idx and a weight that e\.weight, o\.weight share"),
+    "tied padding": (lambda: Words(tied=True, padding_idx=1), {}, r"e with padding_idx and a weight that is o\.weight too"),
     "scaled embeddings": (lambda: Words(scale_grad_by_freq=True), {}, "scale_grad_by_freq"),
     "embeddings that shrink": (lambda: Words(max_norm=0.1), {}, "max_norm"),
     "bags": (lambda: Words(nn.EmbeddingBag), {}, "second derivatives, got .*_embedding_bag"),
@@ -421,3 +421,39 @@ def test_what_cannot_be_recorded_is_said_at_the_start(loops):
         trace.batch(range(8))
         with pytest.raises(InputRefused, match="can be called on the examples of a batch, as recorded, got IndexError"):
             optimizer.step()
+
+
+class Caching(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.o = nn.Linear(5, 6), nn.Linear(6, 3)
+        self.double()
+
+    def forward(self, x):
+        if not hasattr(self, "wave"):
+            self.register_buffer("wave", torch.arange(6).double().sin(), persistent=False)
+        return self.o((self.a(x) + self.wave).tanh())
+
+
+class Counting(Caching):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("passes", torch.zeros(()))
+
+    def forward(self, x):
+        self.passes += self.training
+        return super().forward(x)
+
+
+def test_what_a_module_keeps_for_itself_is_no_change_unless_it_changes(loops):
+    x, y = loops.examples()
+    assert right(loops, Caching, x, y)
+    with pytest.raises(InputRefused, match="step 0.*passes, what Counting remembers"):
+        loops.train(Counting, x, y)
+
+    def grows(t, model, optimizer):
+        if t == ODD:
+            model.register_parameter("extra", nn.Parameter(torch.ones(1)))
+
+    with pytest.raises(InputRefused, match="step 5.*extra, which is new"):
+        loops.train(mlp, x, y, before=grows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -135,12 +135,14 @@ def refuse_layers(module: nn.Module, trained: Mapping[str, Tensor]) -> None:
     for name, part in module.named_modules():
         if not isinstance(part, nn.Embedding | nn.EmbeddingBag) or f"{name}.weight".lstrip(".") not in trained:
             continue
-        users = [m for m, _ in module.named_parameters(remove_duplicate=False) if _at(module, m) is part.weight]
+        users = [m for m, p in module.named_parameters(remove_duplicate=False) if p is part.weight]
+        owners = {m: module.get_submodule(m.rpartition(".")[0]) for m in users}
+        others = [m for m, owner in owners.items() if getattr(owner, "padding_idx", None) != part.padding_idx]
         why = {
             "scale_grad_by_freq=True: its gradient of one example depends on the whole batch": part.scale_grad_by_freq,
             "max_norm: it changes its weights in every pass": part.max_norm is not None,
-            f"padding_idx and a weight that {', '.join(users)} share: the gradient of that row leaves out one of its "
-            "uses": part.padding_idx is not None and len(users) > 1,
+            f"padding_idx and a weight that is {', '.join(others)} too: the gradient of that row leaves out one of its "
+            "uses": part.padding_idx is not None and bool(others),
         }
         if came := next((cause for cause, holds in why.items() if holds), ""):
             raise InputRefused(
@@ -148,11 +150,6 @@ def refuse_layers(module: nn.Module, trained: Mapping[str, Tensor]) -> None:
                 came=f"{type(part).__name__} {name} with {came}",
                 do="Leave that option out (of padding: mask it in the loss or in attention).",
             )
-
-
-def _at(module: nn.Module, name: str) -> Any:
-    path, _, key = name.rpartition(".")
-    return getattr(module.get_submodule(path), key)
 
 
 def refuse_batch_statistics(name: str, part: nn.Module) -> None:

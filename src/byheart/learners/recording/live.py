@@ -63,11 +63,15 @@ class Live:
         Versions of tensors are compared, values only where these differ; or, with `look`, all values.
         """
         now = self._still(self.model)
-        for name in sorted(now.keys() ^ self.recorded.keys()):
-            return f"{name}, which is new or gone"
+        for name in self.recorded.keys() - now.keys():
+            return f"no {name}"
         for name, value in now.items():
+            if name not in self.recorded:
+                if isinstance(value, nn.Parameter):
+                    return f"{name}, which is new"
+                continue  # what a module computes at its first pass and keeps, our copy computes at its own
             version = id(value), value._version
-            if look or version != self.versions[name]:
+            if look or version != self.versions.get(name):
                 self.versions[name] = version
                 if not torch.equal(value, self.recorded[name]):
                     return self._told(name)
