@@ -67,9 +67,7 @@ class Live:
             return f"no {name}"
         for name, value in now.items():
             if name not in self.recorded:
-                if isinstance(value, nn.Parameter):
-                    return f"{name}, which is new"
-                continue  # what a module computes at its first pass and keeps, our copy computes at its own
+                return f"{name}, which is new (what a model makes at its first pass, it makes if called before recording)"
             version = id(value), value._version
             if look or version != self.versions.get(name):
                 self.versions[name] = version
