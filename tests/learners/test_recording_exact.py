@@ -19,7 +19,7 @@ from byheart.maths.effect import unrolled
 from byheart.maths.kernels import continuous_error
 from byheart.maths.trace import Trace
 
-STEPS, ODD = 7, 5  # no step from 5 on is one of 0, 1, 2, 4, at which the loop itself is stopped
+STEPS, ODD = 8, 5  # no step from 5 on is one of 0, 1, 2, 4, at which the loop itself is stopped
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +164,7 @@ ODDITIES = {
 
 
 @pytest.mark.parametrize("name", ODDITIES)
-@pytest.mark.parametrize("every", [1, 3])
+@pytest.mark.parametrize("every", [1, 2])
 def test_a_step_that_is_not_the_recorded_one_withholds_the_effect(loops, name, every):
     make, loop = ODDITIES[name]
     x, y = loops.examples()
@@ -185,7 +185,7 @@ def test_a_skipped_step_withholds_the_effect(loops):
         for t in range(STEPS):
             for skipped in (True, False) if t == ODD else (False,):
                 optimizer.zero_grad()
-                ids = [t, t + 1, (t + 3) % 8] if not skipped else [0, 1, 2]
+                ids = [t, (t + 1) % 8, (t + 3) % 8] if not skipped else [0, 1, 2]
                 nn.functional.cross_entropy(model(x[ids]), y[ids]).backward()
                 trace.batch(ids)
                 if not skipped:
@@ -208,7 +208,7 @@ def test_rounding_where_gradients_cancel_is_no_other_step(loops):
 
     optimizer.step(loss)  # two labels for each x: the least loss has large example gradients that cancel
     both, labels = torch.cat([x, x]), torch.cat([y, (y + 1) % 3])
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-6)
     with record(model, optimizer, "cross-entropy", (both, labels), every=1) as trace:
         for t in range(STEPS):
             ids = torch.arange(16) if t else torch.arange(3)

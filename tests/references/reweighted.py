@@ -28,7 +28,7 @@ def nothing(t, model, optimizer):
     pass
 
 
-def train(make, x, y, steps=7, weights=None, recorded=True, optimiser=sgd, before=nothing, pass_=None, wrap=None, around=nullcontext, every=1):
+def train(make, x, y, steps=8, weights=None, recorded=True, optimiser=sgd, before=nothing, pass_=None, wrap=None, around=nullcontext, every=1):
     """(model, trace). `before(t, model, optimizer)` runs before each step's pass, and with t = steps at the end.
 
     `pass_(t, live, x, losses)` gives what is to be added to the weighted mean of the losses, or None.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from byheart.errors import InputRefused
-from byheart.maths.gradient_sketch import AGREES
+from byheart.maths.gradient_sketch import AGREES, rounding
 
 if TYPE_CHECKING:
     from byheart.maths.trace import Part, Trace
@@ -69,7 +69,7 @@ def scale(trace: Trace, weights: Mapping[str, Tensor], parts: Sequence[Part], fo
     filled = [torch.zeros_like(leaf) if g is None else g for leaf, g in zip(leaves.values(), grads, strict=True)]
     again = torch.cat([g.reshape(-1) for g in filled])
     length = found.norm().clamp_min(1e-30)
-    if float((again - found).norm() / length) <= AGREES:
+    if float((again - found).norm()) <= max(AGREES * float(length), rounding(trace.sketches, found)):
         return 1.0, 0.0
     ratio = float(found @ again / (again @ again).clamp_min(1e-30))
     return ratio, float((ratio * again - found).norm() / length)

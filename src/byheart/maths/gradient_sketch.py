@@ -32,6 +32,11 @@ class Sketch:
         return F.pad(flat * self.signs, (0, -len(flat) % SIZE)).view(-1, SIZE).sum(0).float().cpu()
 
 
+def rounding(sketches: Sequence[Tensor], like: Tensor) -> float:
+    """Length of what rounding leaves of gradients of the type of `like`, where those of the examples cancel."""
+    return ROUNDING * torch.finfo(like.dtype).eps * max((float(s.norm()) for s in sketches), default=0.0)
+
+
 def refuse_step(step: int, off: float) -> InputRefused:
     """The error for a step whose gradient is `off` by this share of its length, the first such one."""
     return InputRefused(
@@ -47,8 +52,7 @@ class Departure:
 
     def __init__(self, sketches: Sequence[Tensor], like: Tensor) -> None:
         self.sketches, self.sketch = sketches, Sketch(len(like), like.device)
-        largest = max((float(s.norm()) for s in sketches), default=0.0)
-        self.floor = ROUNDING * torch.finfo(like.dtype).eps * largest
+        self.floor = rounding(sketches, like)
 
     def at(self, step: int, gradient: Tensor) -> float:
         """|gradient - recorded| / |recorded|, as the sketches tell; 0 within rounding."""

@@ -67,7 +67,7 @@ class Live:
             return f"no {name}"
         for name, value in now.items():
             if name not in self.recorded:
-                return f"{name}, which is new (what a model makes at its first pass, it makes if called before recording)"
+                return f"{name}, which is new: call a model that makes it at its first pass before recording"
             version = id(value), value._version
             if look or version != self.versions.get(name):
                 self.versions[name] = version
