@@ -7,7 +7,7 @@ from sklearn.linear_model import Ridge
 import byheart as bh
 from byheart.auditing.words import request_from_words
 from byheart.cli.audits import _WORDS
-from byheart.errors import InputRefused
+from byheart.errors import ByheartError, InputRefused
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(150, 3))
@@ -28,6 +28,8 @@ def test_the_advice_is_given_and_works():
     found = audited(transform="log")
     q = found.findings["complexity/bits"].quantities
     assert q["understood_share"].interval[0] < 1 - 1 / (1 + 1.5**2) < q["understood_share"].interval[1]
+    with pytest.raises(ByheartError, match="shares of their variance"):
+        _ = found.bits
     document = found.to_dict()
     assert document["subject"]["title"].startswith("your arrays, log of target")
     assert "all numbers speak of it" in document["provenance"]["data"]["transform"]

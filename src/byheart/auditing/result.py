@@ -82,9 +82,15 @@ class Audit:
         """The bit budget of the recipe.
 
         Raises:
-            ByheartError: it is withheld or does not apply; says why.
+            ByheartError: it is withheld or does not apply (values have shares of a variance); says why.
         """
         found = self._findings["complexity/bits"]
+        if isinstance(found, Finding) and "reference_bits" not in found.quantities:
+            raise ByheartError(
+                expected="labels or text, whose bits add up",
+                came="values, which have shares of their variance",
+                do="See the quantities of findings['complexity/bits'] and of findings['complexity/value-bits'].",
+            )
         if not isinstance(found, Finding):
             why = getattr(found, "reason", "") or getattr(found, "error", "")
             raise ByheartError(expected="a bit budget", came=f"{found.status}: {why}", do="See Audit.findings.")
