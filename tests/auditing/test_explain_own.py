@@ -1,4 +1,4 @@
-"""Explaining what is the user's own: bytes are scaled as the task scaled them, and what no model knows is refused."""
+"""Explaining what is the user's own: bytes may be given divided, and what no model knows is refused."""
 
 from dataclasses import replace
 
@@ -44,11 +44,23 @@ def test_a_tensor_that_wants_gradients_is_read(pictures):
     assert audit.explain(given).mark == audit.explain(x[7]).mark
 
 
-@pytest.mark.parametrize("wrong", [lambda x: x.astype(int), lambda x: x.astype(float), lambda x: x / 255.0 - 3])
+@pytest.mark.parametrize("same", [lambda x: x.astype(int), lambda x: x.astype(float)])
+def test_bytes_may_come_in_another_type(pictures, same):
+    x, audit = pictures
+    assert audit.explain(same(x[40])).mark == audit.explain(x[40]).mark
+
+
+def test_numbers_between_bytes_are_refused(pictures, refused):
+    with pytest.raises(bh.InputRefused) as told:
+        pictures[1].explain(pictures[0][40] * 0.5 + 0.25)
+    refused(told.value, "whole numbers from 0 to 255", "uint8")
+
+
+@pytest.mark.parametrize("wrong", [lambda x: x.astype(int) * 3, lambda x: x * 255.0, lambda x: x / 255.0 - 300])
 def test_a_picture_on_another_scale_is_refused(pictures, wrong, refused):
     with pytest.raises(bh.InputRefused) as told:
         pictures[1].explain(wrong(pictures[0][40]))
-    refused(told.value, "on the scale of those in training, 0 to 1", "as bytes (uint8)")
+    refused(told.value, "on the scale of those in training, 0 to 255", "or in 0 to 1")
 
 
 def test_a_redrawn_label_is_told(pictures):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import byheart as bh
@@ -31,7 +32,6 @@ def _label(value, row=5):
 
 
 REFUSED = {
-    "a NaN": (_with(_x(), np.nan), _half(), ["NaN", "row 4, column 1", "impute"]),
     "an infinity": (_with(_x(), np.inf), _half(), ["infinite", "row 4, column 1"]),
     "no examples": (np.empty((0, 3)), np.empty(0), ["none"]),
     "no features": (np.empty((N, 0)), _half(), ["at least one feature"]),
@@ -61,7 +61,7 @@ def test_bad_data_are_refused_by_name(case, quick, refused):
     (_x(9, 4), _half(9), ["(3,)", "(4,)"]),
     (_x(9), _half(8), ["x_test and y_test", "9 and 8"]),
     (_x(9), np.full(9, 7), ["7", "y_test"]),
-    (_with(_x(9), np.nan), _half(9), ["x_test", "NaN"]),
+    (_with(_x(9), np.inf), _half(9), ["x_test", "infinite"]),
 ])  # fmt: skip
 def test_a_bad_test_is_refused_by_name(x_test, y_test, words, quick, refused):
     with pytest.raises(InputRefused) as caught:
@@ -109,9 +109,29 @@ def test_labels_are_read_as_people_keep_them(case, quick):
     assert {one.label for one in audit.memorised(N)} == set(subject["classes"])
 
 
-def test_missing_features_are_filled_in_when_asked(quick):
-    audit = quick((_with(_x(), np.nan), _half()), missing="impute")
+@pytest.mark.parametrize("model, words", [
+    (None, ["NaN", "row 4, column 1", "impute"]),
+    (LogisticRegression(), ["LogisticRegression, which does not take them", "1 NaN", "impute"]),
+])  # fmt: skip
+def test_missing_features_are_refused_by_our_learners_and_by_estimators_that_do_not_take_them(model, words, refused):
+    for test in (None, (_with(_x(9), np.nan), _half(9))):
+        with pytest.raises(InputRefused) as caught:
+            bh.audit((_with(_x(), np.nan), _half()), test=test, model=model, members=8, device="cpu")
+        refused(caught.value, *words)
+
+
+@pytest.mark.parametrize("model, missing, received", [
+    (DecisionTreeClassifier(), "refuse", "as given, float64 arrays of shape (n, 3)."),
+    (DecisionTreeClassifier(), "impute", "as given, float64 arrays of shape (n, 3)."),
+    (LogisticRegression(), "impute", "missing cells at the median"),
+])  # fmt: skip
+def test_missing_features_reach_estimators_that_take_them_and_are_filled_in_for_others_when_asked(
+    model, missing, received, quick
+):
+    audit = quick((_with(_x(), np.nan), _half()), model=model, missing=missing)
     assert audit.findings["generalization/gap"].status == "measured"
+    notes = audit.to_dict()["provenance"]["notes"]
+    assert any(note.startswith("What the model received: x as given") and received in note for note in notes), notes
 
 
 @pytest.mark.parametrize("options, words", [
@@ -127,7 +147,7 @@ def test_missing_features_are_filled_in_when_asked(quick):
     ({"levers": ["dropout"]}, ["dropout=VALUE"]),
     ({"settings": {"nope": 1}}, ["'nope'"]),
     ({"task": "both"}, ["'classes' or 'values'", "'both'"]),
-    ({"missing": "drop"}, ["'refuse' or 'impute'", "'drop'"]),
+    ({"missing": "drop"}, ["'refuse', 'impute' or 'keep'", "'drop'"]),
     ({"returns": "logits"}, ["fit"]),
 ])  # fmt: skip
 def test_a_wrong_option_is_a_usage_error(options, words, quick, refused, tmp_path):
@@ -190,3 +210,21 @@ def test_what_is_no_function_is_no_fit(xy, refused):
     with pytest.raises(InputRefused, match="fit") as caught:
         bh.audit(xy, fit=3, members=8)
     refused(caught.value, "int")
+
+
+def test_the_users_training_gets_the_users_bytes():
+    """Its own scaling then runs once; the page says what came."""
+    x, met = np.random.default_rng(0).integers(0, 256, (N, 6, 6), np.uint8), []
+
+    def fit(x, y, seed):
+        met.append(x)
+        mean = [x[y == label].mean(0) / 255.0 for label in range(2)]
+        return lambda new: -np.stack([((new / 255.0 - one) ** 2).sum((1, 2)) for one in mean], 1)
+
+    audit = bh.audit((x, _half()), fit=fit, members=8, device="cpu")
+    assert {one.dtype for one in met} == {np.dtype(np.uint8)}
+    assert max(one.max() for one in met) == 255
+    notes = audit.to_dict()["provenance"]["notes"]
+    assert "What the model received: x as given, uint8 arrays of shape (n, 6, 6)." in notes
+    own = bh.audit((x, _half()), members=8, device="cpu", settings={"epochs": 1, "hidden": [4]})
+    assert "What the model received: x prepared by byheart: bytes divided by 255." in own.to_dict()["provenance"]["notes"]

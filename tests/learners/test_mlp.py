@@ -124,7 +124,7 @@ def test_x_is_given_as_it_is():
     data = data_of(show="none")
     data.train.x[:] = data.train.x * 1000
     fit(own(Look), data)
-    assert {(dtype, shape) for dtype, shape, _ in met} == {(torch.float32, (4, 5))}
+    assert {(dtype, shape) for dtype, shape, _ in met[1:]} == {(torch.float32, (4, 5))}  # the first: it was tried
     assert max(top for *_, top in met) == np.float32(data.train.x.max())
 
 
@@ -155,7 +155,7 @@ def test_the_factory_gets_the_randomness_it_asks_for():
         return net
 
     fit(own(with_seed), data_of())
-    assert len(set(seeds)) == 2
+    assert len(set(seeds)) == 3  # of the two members, and 0, at which one is tried
     state = torch.get_rng_state()
     run = fit(own(with_generator), data_of())
     assert torch.equal(state, torch.get_rng_state())

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused
+from byheart.learners.inputs import prepare
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.holdout import array_digests, held_out
 from byheart.tasks.pictures import is_picture, picture
@@ -90,8 +91,11 @@ def test_a_given_test_is_not_shared_with_the_drawn_one():
 def test_read_only_and_strided_arrays_are_read():
     x, y = data(80)
     x.setflags(write=False)
-    wide = np.asfortranarray(np.repeat(x, 2, axis=1))[:, ::2]
-    assert Arrays.of(wide, y.tolist()).key() == Arrays.of(x, y).key()
+    wide = np.repeat(x, 2, axis=1)[:, ::2]
+    assert Arrays.of(wide, y).key() == Arrays.of(x, y).key()
+    fortran = Arrays.of(np.asfortranarray(x), y.tolist())
+    np.testing.assert_array_equal(fortran.draw(0).train.x, Arrays.of(x, y).draw(0).train.x)
+    assert fortran.key() != Arrays.of(x, y).key()  # the user's code gets it in this order, and may round otherwise
 
 
 def test_the_key_follows_the_content():
@@ -149,7 +153,7 @@ def test_pictures_are_told(case):
         assert picture(x[0]).shape == drawn
 
 
-def test_bytes_are_scaled_only_where_they_are_pictures():
+def test_bytes_are_divided_for_our_own_learners_and_only_where_they_are_pictures():
     source = np.random.default_rng(0)
     pictures, table = (
         source.integers(0, 256, (60, 8, 8), np.uint8),
@@ -157,13 +161,17 @@ def test_bytes_are_scaled_only_where_they_are_pictures():
     )
     y = np.arange(60) % 2
     shown, plain = Arrays.of(pictures, y).draw(0), Arrays.of(table, y).draw(0)
+    np.testing.assert_array_equal(shown.train.x, pictures[shown.train.ids])
+    assert shown.train.x.dtype == np.uint8
     np.testing.assert_array_equal(
-        shown.train.x, pictures[shown.train.ids].astype(np.float32) / np.float32(255)
+        prepare(shown, np.arange(4))["train"], shown.train.x.astype(np.float32) / np.float32(255)
     )
     assert shown.output.show == "image"
     assert shown.output.noun == ("image", "images")
     np.testing.assert_array_equal(plain.train.x, table[plain.train.ids])
-    assert any("0..255 scaled to 0..1" in line for line in shown.about["inferred"])
+    assert plain.output.divided_by == 1
+    assert "byheart's own learners divide the bytes by 255" in shown.about["inferred"]
+    assert "features: uint8 arrays of shape (n, 8, 8)" in shown.about["inferred"]
 
 
 @pytest.mark.parametrize("d, show", [(12, "row"), (13, "none")])

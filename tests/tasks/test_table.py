@@ -77,7 +77,7 @@ def test_what_was_inferred_is_said(odd):
         "dates, as days since 1970: Datum (date)",
         "dropped: Kunden-ID (named like an id, and different in every row), column 7 (always 'x'), "
         "leer (no cell is filled)",
-        "missing cells: Preis 2; filled in by each learner from its training rows",
+        "missing cells: Preis 2; byheart's own learners fill them in from their training rows",
         "rows dropped: 1 with an empty 'Ziel'",
         "held out: 12 of 59 rows, chosen by their content (not their order)",
     ]

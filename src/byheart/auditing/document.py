@@ -193,6 +193,8 @@ def _provenance(
             f"{len(answers.failed_members)} of {subject.members} members could not be trained and are left out; "
             f"member {first[0]}: {first[1]}"
         )
+    if "inputs" in run:
+        notes.append(f"What the model received: x {run['inputs']}.")
     about = {key: value for key, value in data.about.items() if isinstance(value, str | int | float)}
     settings = {
         key: value if isinstance(value, str | int | float) else str(value)

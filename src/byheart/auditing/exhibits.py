@@ -50,7 +50,7 @@ def _shown(data: Data, examples: Any, row: int) -> dict[str, Any]:
     found: dict[str, Any] = {"picture": None, "photograph": False, "fields": None, "text": None}
     kind, x = data.output.show, examples.x[row]
     if kind in {"image", "photograph"}:
-        found["picture"] = png_data_uri(_bytes(x))
+        found["picture"] = png_data_uri(_bytes(data.output.numbers(x)))
         found["photograph"] = kind == "photograph"
     elif kind == "row" and data.output.columns:
         cells = [[column.name, _cell(column, value)] for column, value in zip(data.output.columns, x)]

@@ -17,6 +17,7 @@ from byheart.auditing.foretold import OWN, Retrained, bank_keys, retrained
 from byheart.auditing.given import Query, with_query
 from byheart.auditing.nearest import distances
 from byheart.errors import ByheartError, InputRefused
+from byheart.learners.sources import unchanged
 from byheart.ledger.base import Ledger, Result
 from byheart.probes.base import Subject
 from byheart.records.explanation import Explanation, Share
@@ -109,6 +110,7 @@ def explain(
     return made
 
 
+@unchanged()
 def _recorded(data: Data, subject: Subject, known: bool, tell: Callable[[str], None]) -> Recorded:
     from byheart.learners.loop import checked
     from byheart.learners.members import balanced

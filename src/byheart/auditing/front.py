@@ -72,7 +72,8 @@ def audit(
     everything; every answer is read from that bank. reference bits = understood + memorised + left, exactly.
 
     Args:
-        data: a pair (x, y) of arrays or tensors, or a task (`byheart.tasks`).
+        data: a pair (x, y) of arrays, tensors or lists, or a task (`byheart.tasks`). Your model or training gets x as
+            you give it; only byheart's own learners prepare it.
         test: a pair (x_test, y_test); without it 20 % is held out by hash of the row.
         groups: (n,) the patient, user or scene of each training example; one group is seen or left out as a whole, as
             copies are.
@@ -85,7 +86,8 @@ def audit(
         flip: share of the training labels to redraw, as a positive control whose truth is known.
         seed: the root seed.
         task: `classes` or `values`, where it should not be inferred.
-        missing: `refuse` or `impute` NaN features.
+        missing: `refuse` or `impute` NaN features; your own code gets them, estimators that do not take them refuse
+            them or get them imputed.
         transform: `log` or `rank`, of a target of values whose few largest carry its variance; all numbers then speak
             of the transformed target.
         device: `auto`, `cpu`, `cuda` or `mps`.
@@ -119,8 +121,9 @@ def audit(
         True
     """
     options = {"task": task, "missing": missing, "groups": groups}
-    chosen = with_transform(arrays_from(data, test, {k: v for k, v in options.items() if v is not None}), transform)
     learner = learner_from(model, fit, returns) if model is not None or fit is not None else None
+    given = {name: value for name, value in options.items() if value is not None}
+    chosen = with_transform(arrays_from(data, test, given, learner), transform)
     members = chosen.usual_members if members is None else members
     request = make_request(
         chosen, learner, levers=levers, members=members, share=share, flip=flip, seed=seed, device=device, jobs=jobs,

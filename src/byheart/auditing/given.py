@@ -17,6 +17,7 @@ from byheart.tasks.features import as_array
 from byheart.tasks.holdout import array_digests
 
 OWN = -1  # the id of what is the user's
+WHOLE = 1e-3  # a number nearer to a whole one was made from it by a division
 REACH = 0.5  # of the range of the training pictures: a picture further outside is on another scale
 
 
@@ -27,7 +28,7 @@ class Query:
     Attributes:
         view: `train` or `test`.
         id: an id of that view.
-        x: features, without batch axis, on the scale of the training data; bytes where those were pictures of bytes.
+        x: features, without batch axis, as the training data were given; for pictures of bytes also floats in 0..1.
         text: a passage.
         image: a picture file.
     """
@@ -135,23 +136,38 @@ def _own(x: np.ndarray, data: Data) -> Examples:
     numbers = _numbers(x, data)
     _check_missing(numbers, train)
     _check_scale(numbers, data)
-    return Examples(np.array([OWN]), numbers.astype(train.dtype)[None], np.zeros(1, data.train.y.dtype))
+    own = _in_type(numbers, train.dtype)[None]
+    return Examples(np.array([OWN]), own, np.zeros(1, data.train.y.dtype), containers=data.train.containers)
 
 
 def _numbers(x: np.ndarray, data: Data) -> np.ndarray:
-    """The numbers as the task would have made them: it divides pictures of bytes, so bytes given here are divided."""
-    train = data.train.x
+    """The numbers on the scale of the training data; floats in 0..1 are taken for bytes that were divided."""
     try:
-        numbers = x.astype(np.float32 if train.dtype == np.float32 else np.float64)
+        numbers = x.astype(np.float64)
     except (TypeError, ValueError):
         raise InputRefused(
-            expected=f"numbers ({train.dtype})", came=f"{x.dtype}", do="Give it as the training data are."
+            expected=f"numbers ({data.train.x.dtype})", came=f"{x.dtype}", do="Give it as the training data are."
         ) from None
-    if x.dtype == np.uint8 and (top := data.about.get("divided_by")):
-        numbers = numbers / numbers.dtype.type(top)
     if np.isinf(numbers).any():
         raise InputRefused(expected="finite numbers", came="an infinite one", do="Leave it out (NaN is missing).")
-    return numbers
+    top = data.output.divided_by
+    divided = top > 1 and x.dtype.kind == "f" and numbers.size and numbers.min() >= 0 and numbers.max() <= 1
+    return numbers * top if divided else numbers
+
+
+def _in_type(numbers: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """The numbers in the type of the training data; those that it cannot hold are refused."""
+    if dtype.kind not in "biu":
+        return numbers.astype(dtype)
+    whole = np.rint(numbers)
+    low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    if (np.abs(whole - numbers) > WHOLE).any() or whole.min() < low or whole.max() > high:
+        raise InputRefused(
+            expected=f"whole numbers from {low} to {high}, for the training data are {dtype}",
+            came=f"numbers from {numbers.min():g} to {numbers.max():g}",
+            do="Give it as the training data were given.",
+        )
+    return whole.astype(dtype)
 
 
 def _check_missing(x: np.ndarray, train: np.ndarray) -> None:
@@ -178,7 +194,7 @@ def _check_scale(x: np.ndarray, data: Data) -> None:
     own = x[~np.isnan(x)]
     reach = REACH * (high - low)
     if own.size and (own.min() < low - reach or own.max() > high + reach):
-        what = " or as bytes (uint8), as they were given" if "divided_by" in data.about else ""
+        what = " or in 0 to 1" if data.output.divided_by > 1 else ""
         raise InputRefused(
             expected=f"a picture on the scale of those in training, {low:g} to {high:g}",
             came=f"{own.min():g} to {own.max():g}",

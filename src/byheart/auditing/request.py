@@ -125,8 +125,14 @@ def learner_from(model: Any, fit: Callable[..., Any] | None, returns: str) -> An
     )
 
 
-def arrays_from(data: Any, test: Any, options: Mapping[str, Any]) -> Any:
-    """The task of the user's arrays, or the task itself."""
+def missing_for(learner: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of arrays: code of the user's gets missing cells; it refuses them itself if it does not take them."""
+    own = learner is not None and not getattr(learner, "prepares", True)
+    return {**options, "missing": "keep"} if own and options.get("missing", "refuse") == "refuse" else dict(options)
+
+
+def arrays_from(data: Any, test: Any, options: Mapping[str, Any], learner: Any = None) -> Any:
+    """The task of the user's arrays for a learner, or the task itself."""
     if hasattr(data, "draw"):
         return data
     if not isinstance(data, Sequence) or isinstance(data, str) or len(data) != 2:
@@ -134,7 +140,7 @@ def arrays_from(data: Any, test: Any, options: Mapping[str, Any]) -> Any:
     if test is not None and (not isinstance(test, Sequence) or len(test) != 2):
         raise InputRefused(expected="test as a pair (x_test, y_test)", came=type(test).__name__, do="Or leave it out.")
     x_test, y_test = test if test is not None else (None, None)
-    return find("task", "arrays").of(data[0], data[1], x_test, y_test, **options)
+    return find("task", "arrays").of(data[0], data[1], x_test, y_test, **missing_for(learner, options))
 
 
 @dataclass
@@ -170,5 +176,5 @@ def from_file(path: Path, options: Mapping[str, Any], returns: str) -> FileSubje
             do="def fit(x, y, seed): ... must return a model or estimator.",
         )
     test = (given["x_test"], given["y_test"]) if given["x_test"] is not None else None
-    task = arrays_from((given["x"], given["y"]), test, {**options, "groups": given["groups"]})
-    return FileSubject(task, learner_from(given["model"], given["fit"], returns))
+    learner, options = learner_from(given["model"], given["fit"], returns), {**options, "groups": given["groups"]}
+    return FileSubject(arrays_from((given["x"], given["y"]), test, options, learner), learner)

@@ -9,7 +9,7 @@ from typing import Any
 
 from byheart.auditing.document import cpu_count
 from byheart.auditing.front import make_request
-from byheart.auditing.request import DEFAULT_FLIPS, Request, from_file, with_flips, with_transform
+from byheart.auditing.request import DEFAULT_FLIPS, Request, from_file, missing_for, with_flips, with_transform
 from byheart.errors import UsageError
 from byheart.study import parse
 
@@ -30,13 +30,14 @@ def request_from_words(words: Mapping[str, Any], jobs: str) -> tuple[Request, di
     options = {name: words[name] for name in (*TABLE_ONLY, *FILE_ONLY) if words[name] not in (None, "", [])}
     notes: tuple[str, ...] = ()
     learner, flip = None, words["flip"]
+    named = parse.estimator(words["learner"], settings) if words["learner"] else None
     if subject.endswith(".py"):
         parse.must_exist(Path(subject))
         kept = {name: value for name, value in options.items() if name not in TABLE_ONLY}
         found = from_file(Path(subject), kept, words["returns"])
         task, learner, notes = found.task, found.learner, tuple(found.notes)
     elif subject:
-        task = parse.task_from(subject, options)
+        task = parse.task_from(subject, missing_for(named, options) if subject.endswith(".npz") else options)
     else:
         task = parse.spec("task", "fashion", {})
         if flip is None and not words["no_control"]:
@@ -56,8 +57,7 @@ def request_from_words(words: Mapping[str, Any], jobs: str) -> tuple[Request, di
             raise UsageError(
                 expected="one learner", came=f"--learner and the one of {subject}", do="Leave --learner out."
             )
-        learner = parse.estimator(words["learner"], settings)
-        settings = {}
+        learner, settings = named, {}
     task = with_transform(task, words.get("transform"))
     members = task.usual_members if words["members"] is None else words["members"]
     request = make_request(

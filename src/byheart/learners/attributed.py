@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field
 
+from byheart.learners.sources import unchanged
 from byheart.records.spec import Spec
 from byheart.seeds import stream
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
     from byheart.learners.base import Network
@@ -60,6 +62,7 @@ class Questions(Spec):
         return cls(**{name: value for name, value in document.items() if name in cls.model_fields})
 
 
+@unchanged()
 def attributed(
     learner: Network, data: Data, members: Members, asked: Questions, levers: Sequence[Lever] = ()
 ) -> Run:
@@ -130,12 +133,14 @@ def rows_asked(data: Data, view: str, count: int, seed: int) -> np.ndarray:
 
 def queries(
     learner: Network, data: Data, rows: dict[str, np.ndarray], seen: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[torch.Tensor, np.ndarray]:
     """(x (q, ...), y (q, ...)) of some rows of some views, as a module that trained on `seen` is called."""
+    import torch
+
     from byheart.learners.training import called_on
 
     given = called_on(learner, data, np.flatnonzero(seen))
-    x = np.concatenate([given[view][at] for view, at in rows.items()])
+    x = torch.cat([torch.as_tensor(given[view])[at] for view, at in rows.items()])
     return x, np.concatenate([data.views[view].y[at] for view, at in rows.items()])
 
 

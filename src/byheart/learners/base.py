@@ -20,7 +20,7 @@ from pydantic import Field
 
 from byheart.levers.base import Lever
 from byheart.records.spec import Spec
-from byheart.tasks.data import Data, Examples
+from byheart.tasks.data import Data
 
 if TYPE_CHECKING:
     import torch
@@ -36,12 +36,14 @@ class Learner(Spec):
 
     Properties a plan reads: `keyed` False means not kept in the ledger (user code that cannot be keyed, with
     the reason); `portable` False means a worker cannot make it from its fields, so it runs in the driver;
-    `fleet` True means the plan chooses a way and a number of members at once.
+    `fleet` True means the plan chooses a way and a number of members at once. `prepares` False means that it is code
+    of the user's and gets x as it was given; all others start from `inputs.prepare`.
     """
 
     kind: ClassVar[str] = "learner"
     name: ClassVar[str]
     fleet: ClassVar[bool] = False
+    prepares: ClassVar[bool] = True
     members_a_step: ClassVar[int] = 0  # 0: all members in one step
     reads: ClassVar[tuple[str, ...]] = ("classes", "values")  # kinds of output it can be trained for
 
@@ -146,6 +148,6 @@ class Network(Learner):
 
         return plain_loss(logits, targets)
 
-    def inputs(self, examples: Examples) -> Any:
-        """What the module is called on, as a float32 array (n, ...)."""
-        return examples.x
+    def inputs(self, data: Data, view: str) -> Any:
+        """What the module is called on in a view, as a float32 array (n, ...) that all members share."""
+        return data.output.numbers(data.views[view].x)

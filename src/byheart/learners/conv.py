@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from byheart.tasks.data import Data, Examples
+    from byheart.tasks.data import Data
 
 
 class Conv(Network):
@@ -29,9 +29,9 @@ class Conv(Network):
     name: ClassVar[str] = "conv"
     channels: tuple[Annotated[int, Field(ge=1)], ...] = (16, 32)
 
-    def inputs(self, examples: Examples) -> np.ndarray:
+    def inputs(self, data: Data, view: str) -> np.ndarray:
         """Channels first: (n, 1, h, w) or (n, 3, h, w) float32."""
-        x = np.asarray(examples.x, np.float32)
+        x = np.asarray(data.output.numbers(data.views[view].x), np.float32)
         return x[:, None] if x.ndim == 3 else np.moveaxis(x, -1, 1)
 
     def build(self, data: Data, generator: torch.Generator) -> nn.Module:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from byheart.errors import InputRefused, unknown_name
+from byheart.learners.sources import unchanged
 from byheart.levers.base import Lever
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ class Each(Fleet):
     def predict(self, x: Tensor, shared: bool) -> Tensor:
         """Logits (1, b, k) in evaluation mode."""
         self.module.eval()
-        return two_axes(self.module(x if shared else x[0]), 2)[None]
+        return two_axes(self.module((x if shared else x[0]).clone()), 2)[None]  # it may write into what it gets
 
     def weights(self) -> dict[str, Tensor]:
         """Copies of parameters and buffers, (1, *shape) each; the buffers are the module's own."""
@@ -278,6 +279,7 @@ class Choice(NamedTuple):
     seconds_a_step: float | None
 
 
+@unchanged()
 def choose(
     learner: Network,
     data: Data,

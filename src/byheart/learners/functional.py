@@ -59,4 +59,4 @@ class Functional(Fleet):
         """Logits (m, b, k) in evaluation mode; x (b, ...) when `shared`."""
         self.module.eval()
         call = torch.func.vmap(self._call, in_dims=(0, 0, None if shared else 0))
-        return call(self.parameters, self.buffers, x)
+        return call(self.parameters, self.buffers, x.clone())  # it may write into what it gets

@@ -1,4 +1,6 @@
-"""Inputs: what a member of a bank is trained on, as float32 arrays fitted on its own examples only.
+"""Inputs: what byheart's own learners are trained on, as float32 arrays fitted on a member's own examples only.
+
+Code of the user's gets none of it: it gets what the user gave (`Examples.given`).
 
 A median, a mean or a commonest category taken over all rows would let a member see the examples it is
 said not to have seen; so they are fitted on its rows alone, and the width is the same for every member.
@@ -121,7 +123,7 @@ def prepare(data: Data, rows: np.ndarray) -> dict[str, np.ndarray]:
     (a constant column is divided by 1). Categories: missing ones become the commonest of `rows`, then one
     column a category of the task, so the width d is the same for every member. A column with no value
     in `rows` becomes 0 everywhere: nothing can be learned from it. Images, and arrays of only
-    0 and 1, stay as they are.
+    0 and 1, stay as they are, but for `Output.divided_by`.
 
     Args:
         data: the task's data; `x` of a table holds numbers, codes of categories, and NaN where missing.
@@ -144,16 +146,35 @@ def prepare(data: Data, rows: np.ndarray) -> dict[str, np.ndarray]:
         [-1.0, 1.0, 7.0]
     """
     if shared(data):
-        return {view: np.asarray(examples.x, np.float32) for view, examples in data.views.items()}
+        return {view: np.asarray(data.output.numbers(examples.x), np.float32) for view, examples in data.views.items()}
     columns = data.output.columns or _numbers(data)
-    train = _missing_as_nan(data.train.x, columns)
+    train = _missing_as_nan(data.output.numbers(data.train.x), columns)
     empty = np.isnan(train[rows]).all(0)
     table = _transformer(columns).fit(_emptied(train[rows], empty, columns))
     prepared = {}
     for view, examples in data.views.items():
-        x = _emptied(_missing_as_nan(examples.x, columns), empty, columns)
+        x = _emptied(_missing_as_nan(data.output.numbers(examples.x), columns), empty, columns)
         prepared[view] = table.transform(x).astype(np.float32)  # (n_view, d)
     return prepared
+
+
+def prepared(data: Data) -> str:
+    """What byheart's own learners make of x, in words.
+
+    Example:
+        >>> from byheart.tasks.digits import Digits
+        >>> prepared(Digits(n=20).draw(0))
+        'as the task holds it'
+    """
+    if data.output.kind == "tokens" or shared(data):
+        by = data.output.divided_by
+        return f"prepared by byheart: bytes divided by {by}" if by > 1 else "as the task holds it"
+    steps = ["standardised"]
+    if any(np.isnan(data.output.numbers(examples.x)).any() for examples in data.views.values()):
+        steps.insert(0, "missing cells filled in")
+    if any(column.type == "category" for column in data.output.columns):
+        steps.append("categories one-hot")
+    return f"prepared by byheart on each member's own examples: {', '.join(steps)}"
 
 
 def width(data: Data) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,7 @@ from byheart.learners import inputs
 from byheart.learners.base import Network
 from byheart.learners.members import Members
 from byheart.learners.run import Outcomes, Record, Run, in_time, of_members, side_by_side
-from byheart.learners.sources import contained
+from byheart.learners.sources import contained, unchanged
 from byheart.learners.training import Training, plain_loss
 from byheart.levers.base import Lever
 from byheart.levers.penalties import LabelSmoothing
@@ -52,7 +51,7 @@ def train(
     fleets = _fleets(learner, members, levers, way)
     for places in fleets:
         # A module alone may draw noise of its own from the global streams: they become the member's.
-        own = contained(derive(members.seeds[places[0]], "module")) if way == "each" else nullcontext()
+        own = contained(derive(members.seeds[places[0]], "module")) if way == "each" else unchanged()
         with own:
             training = learner.training(data, members.at(places), levers, way, device)
             if watch:
@@ -80,6 +79,7 @@ def train(
             "parameters": parts[0].parameters,
             "way": way,
             "outputs": {"classes": "logits", "tokens": "tokens"}.get(data.output.kind, "values"),
+            "inputs": inputs.prepared(data),
             "cpu_seconds": time.process_time() - started,
         },
         failed=failed,

@@ -13,21 +13,28 @@ from pydantic import PrivateAttr
 from byheart.errors import InputRefused
 from byheart.learners.base import Network
 from byheart.learners.code import again, comes_back, contained, fingerprint
+from byheart.learners.fresh import must_be_fresh
+from byheart.learners.module_inputs import evaluating, refused_inputs, taken_dtype, tensor_of
+from byheart.learners.userfit import as_given, has_missing
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
     from byheart.learners.run import Run
-    from byheart.tasks.data import Data, Examples
+    from byheart.tasks.data import Data
 
 
 class FromFactory(Network):
-    """What `make_model` returns, trained by our loop on x as it is (float32, the user's shape).
+    """What `make_model` returns, trained by our loop on tensors of x as it was given: its shape and type.
+
+    Floats that the module fails on take the type of its weights (float64, which is what numpy gives, becomes
+    float32); whole numbers are never converted. Missing cells reach a module that gives finite outputs for them.
 
     `make_model` is called once a member, without arguments or with the one it asks for by name: `seed`
     (an integer) or `generator` (a torch.Generator). Around it the global generators start at the
-    member's seed and are put back, so a factory that just builds layers gives fresh weights too.
+    member's seed and are put back, so a factory that just builds layers gives fresh weights too. A factory that
+    returns what another member was trained with is refused (`fresh.must_be_fresh`).
 
     Make one with `FromFactory.of(make_model, epochs=10)`.
 
@@ -43,12 +50,15 @@ class FromFactory(Network):
     """
 
     name: ClassVar[str] = "module"
+    version: ClassVar[int] = 2
+    prepares: ClassVar[bool] = False
     not_in_key: ClassVar[frozenset[str]] = frozenset({"path"})
     code: str = ""
     path: str = ""
     qualname: str = ""
     _make: Callable[..., nn.Module] | None = PrivateAttr(default=None)
     _reasons: tuple[str, bool] = PrivateAttr(default=("", True))
+    _dtypes: dict[Any, torch.dtype] = PrivateAttr(default_factory=dict)
 
     @classmethod
     def of(cls, make_model: Callable[..., nn.Module], code: str | None = None, **settings: Any) -> Self:
@@ -90,45 +100,72 @@ class FromFactory(Network):
         """What could not be read."""
         return "" if self.keyed else self._reasons[0] or "nothing is known of its code"
 
-    def inputs(self, examples: Examples) -> np.ndarray:
-        """x as it is, as float32.
+    def inputs(self, data: Data, view: str) -> torch.Tensor:
+        """x as it was given, as a tensor.
 
         Raises:
-            InputRefused: cells are missing; a network of one's own would turn them into losses that are not finite.
+            InputRefused: the module fails on it, or turns missing cells into outputs that are not finite.
         """
-        x = np.asarray(examples.x, np.float32)
-        if np.isnan(x).any():
-            raise InputRefused(
-                expected="x without missing cells for a module of your own, which gets x as it is",
-                came=f"{int(np.isnan(x).sum())} missing",
-                do="Fill them in, or give fit=, a scikit-learn estimator or none of your own.",
-            )
-        return x
+        return tensor_of(data.views[view].given("x")).to(self.dtype(data))
 
-    def fit(self, *given: Any, **named: Any) -> Run:
-        """Train every member (`Learner.fit`), and say that x went in as it is."""
-        run = super().fit(*given, **named)
-        return replace(run, about={**run.about, "inputs": "as given"})
+    def dtype(self, data: Data) -> torch.dtype:
+        """The type in which the factory's modules are called on x; a module is made and tried once.
+
+        Raises:
+            InputRefused: as `inputs`.
+        """
+        x, missing = data.train.x, has_missing(data)
+        asked = x.dtype.str, x.shape[1:], missing, data.train.containers.get("x")
+        if asked not in self._dtypes:
+            gone = np.isnan(x).reshape(len(x), -1).any(1) if missing else np.zeros(len(x), bool)
+            few = tensor_of(data.train.given("x", np.argsort(~gone, kind="stable")[:3]))
+            module = self._made(0)
+            self._dtypes[asked] = taken_dtype(module, few)
+            outputs = check_outputs(module, few.to(self._dtypes[asked]), data)
+            if missing and not bool(outputs.isfinite().all()):
+                raise InputRefused(
+                    expected="x without missing cells for a module of your own, which gets x as it was given",
+                    came=f"{int(np.isnan(x).sum())} missing, on which its outputs are not finite",
+                    do="Fill them in, or give fit=, a scikit-learn estimator or none of your own.",
+                )
+        return self._dtypes[asked]
+
+    def fit(self, data: Data, *given: Any, **named: Any) -> Run:
+        """Train every member (`Learner.fit`), and say what went in."""
+        run = super().fit(data, *given, **named)
+        said, got = as_given(data), str(self.dtype(data)).removeprefix("torch.")
+        cast = "" if f" {got} " in said.replace(",", "") else f", as {got} tensors"
+        return replace(run, about={**run.about, "inputs": f"{said}{cast}"})
 
     def build(self, data: Data, generator: torch.Generator) -> nn.Module:
         """One module from the factory, with the member's own randomness.
 
         Raises:
-            InputRefused: the factory gives no module, the module does not take x, or its outputs are not
-                logits (b, k) or values (b,) or (b, 1) for these data.
+            InputRefused: the factory gives no module or one that was trained before, the module does not take x, or
+                its outputs are not logits (b, k) or values (b,) or (b, 1) for these data.
         """
-        make, seed = self._factory(), generator.initial_seed()
+        dtype, seed = self.dtype(data), generator.initial_seed()
+        module = self._made(seed, generator)
+        with contained(seed):
+            check_outputs(module, tensor_of(data.train.given("x", np.arange(min(3, len(data.train))))).to(dtype), data)
+        return module
+
+    def _made(self, seed: int, generator: torch.Generator | None = None) -> nn.Module:
+        """What the factory returns at a seed."""
+        import torch
+
+        make = self._factory()
         asked = set(inspect.signature(make).parameters) & {"seed", "generator"}
-        given = {"seed": seed, "generator": generator}
+        given = {"seed": seed, "generator": generator or torch.Generator().manual_seed(seed)}
         with contained(seed):
             module = make(**{name: given[name] for name in asked})
-            if not isinstance(module, nn_module()):
-                raise InputRefused(
-                    expected="a torch.nn.Module from model=",
-                    came=type(module).__name__,
-                    do="Return the module.",
-                )
-            check_outputs(module, self.inputs(data.train.take(slice(0, 3))), data)
+        if not isinstance(module, nn_module()):
+            raise InputRefused(
+                expected="a torch.nn.Module from model=",
+                came=type(module).__name__,
+                do="Return the module.",
+            )
+        must_be_fresh(make, module)
         return module
 
     def title(self, data: Data) -> str:
@@ -147,8 +184,8 @@ def nn_module() -> type[nn.Module]:
     return nn.Module
 
 
-def check_outputs(module: nn.Module, x: np.ndarray, data: Data) -> None:
-    """Does the module give what the data need for a batch x (b, ...)?
+def check_outputs(module: nn.Module, x: torch.Tensor, data: Data) -> torch.Tensor:
+    """Its outputs for a batch x (b, ...), if the module gives what the data need.
 
     Raises:
         InputRefused: it fails on x, or gives another shape; what was expected and what came are said.
@@ -156,25 +193,18 @@ def check_outputs(module: nn.Module, x: np.ndarray, data: Data) -> None:
     import torch
 
     k, kind = data.output.k, data.output.kind
-    was = module.training
-    try:
-        with torch.no_grad():
-            given = module.eval()(torch.from_numpy(x))
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        raise InputRefused(
-            expected=f"a module that takes float32 x of shape {(len(x), *x.shape[1:])}",
-            came=f"{type(error).__name__}: {str(error).splitlines()[0]}",
-            do="Give x the shape that the module takes.",
-        ) from error
-    finally:
-        module.train(was)
+    with evaluating(module):
+        try:
+            given = module(x.clone())
+        except Exception as error:  # whatever a user's module raises
+            raise refused_inputs(x, error) from error
     shape = tuple(given.shape) if isinstance(given, torch.Tensor) else type(given).__name__
     fits = [(len(x), k)] if kind == "classes" else [(len(x),), (len(x), 1)]
     if shape in fits:
-        return
+        return given
     if kind == "classes" and shape in [(len(x),), (len(x), 1)]:
         advice = "One logit is not enough for two classes: give two, one a class (z alone is the pair 0, z)."
     else:
         advice = f"Give the last layer {k if kind == 'classes' else 1} outputs."
     wanted = f"logits (b, {k}), one a class" if kind == "classes" else "values (b,) or (b, 1)"
-    raise InputRefused(expected=f"{wanted}, from x {x.shape}", came=f"outputs {shape}", do=advice)
+    raise InputRefused(expected=f"{wanted}, from x {tuple(x.shape)}", came=f"outputs {shape}", do=advice)

@@ -10,7 +10,9 @@ import numpy as np
 
 from byheart.errors import InputRefused
 from byheart.learners.members import Members
+from byheart.learners.module_inputs import evaluating, refused_inputs, taken_dtype, tensor_of
 from byheart.learners.run import Record, Run, outcomes
+from byheart.tasks.containers import copied
 from byheart.tasks.data import Data
 
 Returns = Literal["auto", "logits", "probabilities", "scores", "labels", "values"]
@@ -33,10 +35,10 @@ def read(
     - values: (n, 1).
 
     Args:
-        model: a torch module (called on a float32 tensor in evaluation mode, without gradients, and left
-            as it was), a scikit-learn estimator (columns are put in order by `classes_`), or a callable
-            on the array.
-        x: (n_view, ...) inputs.
+        model: a torch module (called on tensors of x's own type in evaluation mode, without gradients, and left
+            as it was; floats that it fails on take the type of its weights), a scikit-learn estimator (columns are
+            put in order by `classes_`), or a callable on x.
+        x: (n_view, ...) inputs as the user keeps them; every call gets a copy, for models may write into it.
         data: says what must be given, and how many training examples there are.
         returns: what the outputs are; `auto` looks at the model and the numbers. An estimator's methods
             say it themselves, but for `labels`, which uses `predict` alone.
@@ -66,7 +68,7 @@ def read(
     if hasattr(model, "predict") and not _is_module(model):
         raw, predicted, kind = _estimator_outputs(model, x, data, returns)
     else:
-        raw, predicted = (_module_outputs(model, x) if _is_module(model) else model(x)), None
+        raw, predicted = (_module_outputs(model, x) if _is_module(model) else model(copied(x))), None
         kind = returns
     array = _numeric(raw)
     if data.output.kind == "values":
@@ -118,38 +120,36 @@ def _is_module(model: Any) -> bool:
 
 def _module_outputs(module: Any, x: np.ndarray) -> np.ndarray:
     """Outputs in evaluation mode; every submodule's own mode is put back."""
-    import torch
 
-    modes = [(part, part.training) for part in module.modules()]
     first = next(iter(module.parameters()), None)
-    device = "cpu" if first is None else first.device
-    inputs = torch.as_tensor(np.ascontiguousarray(x, dtype=np.float32))
+    inputs = tensor_of(x).to("cpu" if first is None else first.device)
+    inputs = inputs.to(taken_dtype(module, inputs))
     parts = []
-    try:
-        module.eval()
-        with torch.no_grad():
-            for start in range(0, len(inputs), BATCH):
-                out = module(inputs[start : start + BATCH].to(device))
-                parts.append(_numeric(getattr(out, "logits", out)))
-    finally:
-        for part, training in modes:
-            part.training = training
+    with evaluating(module):
+        for start in range(0, len(inputs), BATCH):
+            try:
+                out = module(inputs[start : start + BATCH].clone())
+            except Exception as error:
+                if inputs.is_floating_point():
+                    raise
+                raise refused_inputs(inputs, error) from error
+            parts.append(_numeric(getattr(out, "logits", out)))
     return np.concatenate(parts) if all(part.ndim for part in parts) else parts[0]
 
 
 def _estimator_outputs(
     model: Any, x: np.ndarray, data: Data, returns: str
 ) -> tuple[Any, np.ndarray | None, str]:
-    named = model.predict(x)
+    named = model.predict(copied(x))
     if data.output.kind == "values":
         return named, None, "values"
     classes = getattr(model, "classes_", None)
     if returns == "labels":
         return named, None, "labels"
     if hasattr(model, "predict_proba"):
-        raw, kind = _numeric(model.predict_proba(x)), "probabilities"
+        raw, kind = _numeric(model.predict_proba(copied(x))), "probabilities"
     elif hasattr(model, "decision_function"):
-        raw, kind = _numeric(model.decision_function(x)), "scores"
+        raw, kind = _numeric(model.decision_function(copied(x))), "scores"
     else:
         return named, None, "labels"
     if classes is None:

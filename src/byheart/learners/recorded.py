@@ -99,7 +99,7 @@ class _Watcher:
         steps = last * math.ceil(len(training.rows[0]) / self.learner.batch)
         every = self.every or every_under(layout.size, steps, recipe, self.limit)
         seen = checked(self.learner, self.data, self.members, self.levers)
-        x = torch.from_numpy(called_on(self.learner, seen, training.rows[0])["train"])
+        x = torch.as_tensor(called_on(self.learner, seen, training.rows[0])["train"])
         y = training.y if training.kind == "tokens" else training.y[0]
         loss = _loss(training)
         self.trace = Trace(module, x, y, loss, layout, recipe, every, replay=self.replay)

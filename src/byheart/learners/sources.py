@@ -14,6 +14,7 @@ import sys
 import sysconfig
 import traceback
 import types
+import warnings
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -25,10 +26,48 @@ from byheart.errors import InputRefused
 
 
 @contextlib.contextmanager
-def contained(seed: int) -> Iterator[None]:
-    """The global generators of random, numpy and torch seeded inside and as they were afterwards.
+def unchanged() -> Iterator[None]:
+    """What the user's code changes for the whole process is put back afterwards.
 
-    torch's only if it has been imported.
+    The global generators of random, numpy and torch; torch's default type, gradient mode, threads and determinism;
+    numpy's handling of errors; the filters of warnings. torch's only if it has been imported.
+
+    Example:
+        >>> with unchanged():
+        ...     warnings.simplefilter("ignore")
+        >>> warnings.filters[:1] == [("ignore", None, Warning, None, 0)]
+        False
+    """
+    torch = sys.modules.get("torch")
+    states, errors = (random.getstate(), np.random.get_state()), np.geterr()
+    filters, listed, show = warnings.filters, list(warnings.filters), warnings.showwarning
+    if torch:
+        own = torch.get_rng_state(), torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads()
+        strict = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    cuda = torch.cuda.get_rng_state_all() if torch and torch.cuda.is_initialized() else None
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        np.seterr(**errors)
+        warnings.filters, warnings.showwarning = filters, show
+        if warnings.filters != listed:  # else every warning would be told again
+            warnings.filters[:] = listed
+        if torch:
+            torch.set_rng_state(own[0])
+            torch.set_default_dtype(own[1])
+            torch.set_grad_enabled(own[2])
+            if torch.get_num_threads() != own[3]:
+                torch.set_num_threads(own[3])
+            torch.use_deterministic_algorithms(strict[0], warn_only=strict[1])
+        if cuda is not None:
+            torch.cuda.set_rng_state_all(cuda)
+
+
+@contextlib.contextmanager
+def contained(seed: int) -> Iterator[None]:
+    """`unchanged`, and the global generators of random, numpy and torch start at the seed.
 
     Example:
         >>> with contained(0):
@@ -37,22 +76,12 @@ def contained(seed: int) -> Iterator[None]:
         ...     print(a == random.random())
         True
     """
-    torch = sys.modules.get("torch")
-    states = random.getstate(), np.random.get_state(), torch and torch.get_rng_state()
-    cuda = torch.cuda.get_rng_state_all() if torch and torch.cuda.is_initialized() else None
-    random.seed(seed)
-    np.random.set_state(np.random.RandomState(seed % 2**32).get_state())
-    if torch:
-        torch.manual_seed(seed)
-    try:
+    with unchanged():
+        random.seed(seed)
+        np.random.set_state(np.random.RandomState(seed % 2**32).get_state())
+        if torch := sys.modules.get("torch"):
+            torch.manual_seed(seed)
         yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
-        if torch:
-            torch.set_rng_state(states[2])
-        if cuda is not None:
-            torch.cuda.set_rng_state_all(cuda)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -98,7 +99,7 @@ class Training:
         self.learner, self.device, self.m, self.kind = learner, device, len(members), data.output.kind
         self.rows = [np.flatnonzero(mask) for mask in members.mask]
         self.shared, views = _inputs(learner, data, self.rows)
-        self.views = {name: torch.from_numpy(x).to(device) for name, x in views.items()}
+        self.views = {name: torch.as_tensor(x).to(device) for name, x in views.items()}
         self.fleet = self._fleet(data, members, levers, way)
         self.views = {name: self.fleet.before(x, self.shared) for name, x in self.views.items()}
         self.pool = self.views["train"].flatten(0, 0 if self.shared else 1)  # (n, ...) or (m n, ...)
@@ -234,17 +235,19 @@ def weights(counted: Tensor | None, part: slice) -> Tensor | None:
     return kept / kept.sum(1, keepdim=True)
 
 
-def called_on(learner: Network, data: Data, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """What the module of one member that sees `rows` is called on: view -> x (n_view, ...)."""
+def called_on(learner: Network, data: Data, rows: np.ndarray) -> dict[str, Any]:
+    """What the module of one member that sees `rows` is called on: view -> x (n_view, ...), an array or a tensor."""
     shared, views = _inputs(learner, data, rows[None])
     return views if shared else {name: x[0] for name, x in views.items()}
 
 
-def _inputs(learner: Network, data: Data, rows: Sequence[np.ndarray]) -> tuple[bool, dict[str, np.ndarray]]:
+def _inputs(learner: Network, data: Data, rows: Sequence[np.ndarray]) -> tuple[bool, dict[str, Any]]:
     """Does every member get the same, and a view's x: (n, ...) where so, else (m, n, ...)."""
     if type(learner).inputs is not Network.inputs:  # the learner says itself what it is called on
-        given = {name: learner.inputs(examples) for name, examples in data.views.items()}
-        return True, {name: np.ascontiguousarray(x, dtype=np.float32) for name, x in given.items()}
+        given = {name: learner.inputs(data, name) for name in data.views}
+        # what a user's module gets is a tensor already, of the user's type
+        own = {name: torch.is_tensor(x) for name, x in given.items()}
+        return True, {name: x if own[name] else np.ascontiguousarray(x, np.float32) for name, x in given.items()}
     if inputs.shared(data):
         return True, inputs.prepare(data, rows[0])
     members = [inputs.prepare(data, seen) for seen in rows]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from byheart.learners.members import Members
     from byheart.learners.training import Training
     from byheart.levers.base import Lever
-    from byheart.tasks.data import Data, Examples
+    from byheart.tasks.data import Data
 
 
 ATTENTION = 2 << 30  # bytes that attention may take in a step of one model
@@ -69,9 +69,9 @@ class Transformer(Network):
         length = data.train.x.shape[1]
         return Decoder(data.output.k, length, self.width, self.layers, self.heads, generator)
 
-    def inputs(self, examples: Examples) -> np.ndarray:
+    def inputs(self, data: Data, view: str) -> np.ndarray:
         """The tokens as numbers; exact in float32, and the decoder makes them whole again."""
-        return examples.x
+        return np.asarray(data.views[view].x, np.float32)
 
     def training(self, data: Data, members: Members, levers: Sequence[Lever], way: str, device: str) -> Training:
         """Training on sequences: the loss is a sum over tokens."""

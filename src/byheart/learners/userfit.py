@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
@@ -20,23 +20,24 @@ from byheart.learners.outputs import Diverged, Returns, gathered, read
 from byheart.learners.run import Record, Run
 from byheart.learners.sources import contained, own_lines, reachable
 from byheart.levers.base import Lever
-from byheart.tasks.data import Data
+from byheart.tasks.containers import Container
+from byheart.tasks.data import Data, Examples
 
-AS_GIVEN = "as given"
-FILLED = "as given; missing cells at the median of the member's own examples"
-Train = Callable[[np.ndarray, int], tuple[Any, dict[str, np.ndarray]]]
+FILLED = "; missing cells at the median (categories: the commonest) of the member's own examples"
+Train = Callable[[np.ndarray, int], tuple[Any, dict[str, Any]]]  # (rows, seed) -> model, view -> x
 Said = tuple[np.ndarray, np.ndarray | None]  # logits (n_view, k), and the classes named (n_view,)
 
 
 class UserFit(Learner):
     """What does the user's own training learn?
 
-    `fit(x, y, seed)` is called once a member with arrays of its own: the subset's inputs as the task holds
-    them (r, ...), never scaled (missing cells of arrays, which `missing="impute"` lets in, at the median of the
-    member's own examples), labels as int64 in 0..k-1 (the order of the task's classes) or values as float64, and
-    a seed below 2^31. It returns a torch module, a scikit-learn estimator or a callable, which is then called
-    on the inputs of every view (`byheart.learners.outputs.read`). The global generators of random, numpy and
-    torch start at the seed and are put back.
+    `fit(x, y, seed)` is called once a member with copies of its own: the subset's inputs as they were given
+    (array, tensor or list, dtype, order in memory, missing cells; a table file as an array that knows its columns),
+    cut by position and prepared in no way; labels as int64 in 0..k-1 (the order of the task's classes) or values as
+    floats, a tensor where the labels given were one; and a seed below 2^31. It returns a torch module, a
+    scikit-learn estimator or a callable, which is then called on the inputs of every view, as given too
+    (`byheart.learners.outputs.read`). The global generators of random, numpy and torch start at the seed; they and
+    other settings of the process are put back.
 
     Epochs are unknown: there is one checkpoint. Make one with `UserFit.of(fit)`.
 
@@ -47,7 +48,8 @@ class UserFit(Learner):
         returns: what its models' outputs are.
 
     Raises:
-        InputRefused: the outputs have the wrong shape (an error for all), or the file has changed since.
+        InputRefused: the outputs have the wrong shape (an error for all), the file has changed since, or `fit`
+            returns the same torch module for two members: the second would go on where the first one ended.
 
     A member that could not be trained is in `Run.failed`, and its rows are not in the arrays; the study refuses a
     bank of which no member is left.
@@ -62,6 +64,8 @@ class UserFit(Learner):
     """
 
     name: ClassVar[str] = "user-fit"
+    version: ClassVar[int] = 2
+    prepares: ClassVar[bool] = False
     members_a_step: ClassVar[int] = 4
     not_in_key: ClassVar[frozenset[str]] = frozenset({"path"})
     code: str = ""
@@ -118,20 +122,38 @@ class UserFit(Learner):
 
         data = checked(data, members, levers, self.name)
         call = self._callable()
-        views = {view: examples.x for view, examples in data.views.items()}
-        fill = data.output.raw and has_missing(data)
+        views = {view: examples.given("x") for view, examples in data.views.items()}
+        modules: list[Any] = []
 
-        def train(rows: np.ndarray, seed: int) -> tuple[Any, dict[str, np.ndarray]]:
-            own = filled(views, rows) if fill else views
-            return call(own["train"][rows], data.train.y[rows], seed), own
+        def train(rows: np.ndarray, seed: int) -> tuple[Any, dict[str, Any]]:
+            model = call(data.train.given("x", rows), data.train.given("y", rows), seed)
+            _must_be_new(model, modules)
+            return model, views
 
         with reachable(self.path or None):
             run = each(data, members, record, train, self.returns, self.path or None, progress)
-        return replace(run, about={**run.about, "inputs": FILLED if fill else AS_GIVEN})
+        return replace(run, about={**run.about, "inputs": as_given(data)})
 
     def _callable(self) -> Callable[..., Any]:
         """The function: the one given, or the one in the file if it is still the same."""
         return again(self.path, self.qualname, self.code) if self._fit is None else self._fit
+
+
+def as_given(data: Data) -> str:
+    """What code of the user's gets, in words."""
+    return f"as given, {data.train.containers.get('x', Container()).said(data.train.x)}"
+
+
+def _must_be_new(model: Any, modules: list[Any]) -> None:
+    """A torch module other than the last one, which `modules` holds."""
+    if modules and model is modules[0]:
+        raise InputRefused(
+            expected="a new module from fit for every member",
+            came="the same module again, which goes on where the member before it ended",
+            do="Make the module inside fit.",
+        )
+    torch = sys.modules["torch"]
+    modules[:] = [model] if isinstance(model, torch.nn.Module) else []
 
 
 def has_missing(data: Data) -> bool:
@@ -139,18 +161,27 @@ def has_missing(data: Data) -> bool:
     return any(bool(np.isnan(examples.x).any()) for examples in data.views.values() if examples.x.dtype.kind == "f")
 
 
-def filled(views: Mapping[str, np.ndarray], rows: np.ndarray) -> dict[str, np.ndarray]:
-    """Inputs with every missing number at the median of its column among the training examples `rows`; 0 without any.
+def filled(data: Data, rows: np.ndarray) -> dict[str, Examples]:
+    """Views with missing numbers at the median of their column among the training examples `rows`; 0 without any.
+
+    A missing category takes the commonest of its column.
 
     Example:
-        >>> x = np.array([[1.0], [3.0], [np.nan], [9.0]])
-        >>> filled({"train": x}, np.array([0, 1, 2]))["train"].ravel().tolist()
+        >>> from byheart.tasks.data import Output, Truth
+        >>> train = Examples(np.arange(4), np.array([[1.0], [3.0], [np.nan], [9.0]]), np.zeros(4))
+        >>> data = Data((train,), {"train": train}, Output("values", 1), Truth(), {})
+        >>> filled(data, np.array([0, 1, 2]))["train"].x.ravel().tolist()
         [1.0, 3.0, 2.0, 9.0]
     """
-    seen = views["train"][rows]
-    empty = np.isnan(seen).all(0)
-    medians = np.nanmedian(np.where(empty, 0, seen), axis=0)
-    return {view: np.where(np.isnan(x), medians, x).astype(x.dtype) for view, x in views.items()}
+    seen = data.train.x[rows]
+    typical = np.nanmedian(np.where(np.isnan(seen).all(0), 0, seen), axis=0)
+    for place, column in enumerate(data.output.columns):
+        if column.type == "category" and (codes := seen[seen[:, place] >= 0, place]).size:
+            typical[place] = np.bincount(codes.astype(int)).argmax()
+    return {
+        view: replace(examples, x=np.where(np.isnan(examples.x), typical, examples.x).astype(examples.x.dtype))
+        for view, examples in data.views.items()
+    }
 
 
 def each(
@@ -211,7 +242,7 @@ def each(
 
 
 def _said(
-    model: Any, views: dict[str, np.ndarray], data: Data, returns: Returns
+    model: Any, views: dict[str, Any], data: Data, returns: Returns
 ) -> tuple[dict[str, Said], Returns]:
     """What a model says of every view; what its outputs are is read off the training view, the first."""
     one: dict[str, Said] = {}

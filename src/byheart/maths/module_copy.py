@@ -37,9 +37,12 @@ def copied(module: nn.Module) -> nn.Module:
 
 
 def called(module: Callable[..., Any], x: Any) -> Any:
-    """Outputs of a model: a dict of inputs goes in by name; of a rich output the `logits` are taken."""
+    """Outputs of a model: a dict of inputs goes in by name; of a rich output the `logits` are taken.
+
+    x goes in as a copy, for the model may write into it.
+    """
     with without_recomputation():
-        given = module(**x) if isinstance(x, Mapping) else module(x)
+        given = module(**{k: v.clone() for k, v in x.items()}) if isinstance(x, Mapping) else module(x.clone())
     if isinstance(given, Tensor):
         return given
     return given["logits"] if isinstance(given, Mapping) else getattr(given, "logits", given)

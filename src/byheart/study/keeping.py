@@ -12,6 +12,7 @@ from byheart.learners.code import own_code
 from byheart.ledger.base import Result
 from byheart.records.spec import Record, Spec
 from byheart.registry import find
+from byheart.tasks.containers import Container
 from byheart.tasks.data import Column, Data, Examples, Output, Truth
 from byheart.tasks.grouping import Grouping
 
@@ -104,7 +105,8 @@ def data_result(data: Data) -> Result:
                 texts[name] = [str(value) for value in values]
             else:
                 arrays[f"{view}.meta.{name}"] = np.ascontiguousarray(values)
-        views[view] = {"n": len(examples), "texts": texts}
+        containers = {name: asdict(container) for name, container in examples.containers.items()}
+        views[view] = {"n": len(examples), "texts": texts, "containers": containers}
     for name in _TRUTH:
         if (values := getattr(data.truth, name)) is not None:
             arrays[f"truth.{name}"] = np.ascontiguousarray(values)
@@ -132,7 +134,8 @@ def data_from(result: Result) -> Data:
         prefix = f"{view}.meta."
         meta = {name[len(prefix) :]: arrays[name] for name in arrays if name.startswith(prefix)}
         meta |= {name: np.array(texts, dtype=object) for name, texts in kept["texts"].items()}
-        views[view] = Examples(arrays[f"{view}.ids"], arrays[f"{view}.x"], arrays[f"{view}.y"], meta)
+        containers = {name: _container(fields) for name, fields in kept.get("containers", {}).items()}
+        views[view] = Examples(arrays[f"{view}.ids"], arrays[f"{view}.x"], arrays[f"{view}.y"], meta, containers)
     truth = {name: arrays[f"truth.{name}"] for name in _TRUTH if f"truth.{name}" in arrays}
     return Data(
         phases=(views["train"],),
@@ -147,6 +150,11 @@ def data_from(result: Result) -> Data:
             document["together"]["named"],
         ),
     )
+
+
+def _container(fields: Mapping[str, Any]) -> Container:
+    lists = {name: tuple(fields[name]) for name in ("axes", "names")}
+    return Container(**{**fields, **lists, "words": tuple(map(tuple, fields["words"]))})
 
 
 def output_from(document: Mapping[str, Any]) -> Output:

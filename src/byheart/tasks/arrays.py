@@ -12,6 +12,7 @@ from pydantic import Field, PrivateAttr
 from byheart.errors import InputRefused
 from byheart.tasks.archive import read_archive
 from byheart.tasks.base import Task
+from byheart.tasks.containers import Container
 from byheart.tasks.data import GROUP, Column, Data, Examples, Output, Truth, grouping_of
 from byheart.tasks.features import (
     Missing,
@@ -20,7 +21,7 @@ from byheart.tasks.features import (
     check_lengths,
     check_same_scale,
     check_same_shape,
-    read_features,
+    checked_features,
 )
 from byheart.tasks.grouping import read_groups
 from byheart.tasks.holdout import array_digests, held_out
@@ -35,10 +36,12 @@ class Arrays(Task):
     """What do these arrays ask for? Made by `Arrays.of` or `Arrays.from_npz`; the fields hold digests.
 
     The arrays are copied when the task is made and are held in this process only (`portable` is False).
-    Ids are positions in the arrays given.
+    Ids are positions in the arrays given. Examples stay as they were given (`Examples.given`); what byheart's own
+    learners make of them is said in `about["inferred"]`.
     """
 
     name = "arrays"
+    version = 2
     portable: ClassVar[bool] = False
 
     x: str
@@ -53,6 +56,7 @@ class Arrays(Task):
     title: str = "your arrays"
 
     _given: dict[str, np.ndarray] = PrivateAttr(default_factory=dict)
+    _containers: dict[str, Container] = PrivateAttr(default_factory=dict)
 
     @classmethod
     def of(
@@ -66,8 +70,9 @@ class Arrays(Task):
             x_test: examples that are not trained on; without them a share is held out by content.
             y_test: their labels.
             groups: (n,) equal for examples that are seen or left out together (of one patient, user, scene), or None.
-            options: `task` (`classes` or `values`; else inferred), `missing` (`refuse` or `impute`), `split`
-                (share held out, 0.2), `noun` (singular, plural), `title`.
+            options: `task` (`classes` or `values`; else inferred), `missing` (`refuse`; `impute`: cells
+                that an estimator does not take are filled in; `keep`: only byheart's own learners fill them in),
+                `split` (share held out, 0.2), `noun` (singular, plural), `title`.
 
         Raises:
             InputRefused: what cannot be measured truly, by name, with what to do.
@@ -84,8 +89,10 @@ class Arrays(Task):
             )
         named = {"x": x, "y": y, "x_test": x_test, "y_test": y_test, "groups": groups}
         given = {name: as_array(value, name) for name, value in named.items() if value is not None}
-        task = cls(**{name: _digest(array) for name, array in given.items()}, **options)
+        containers = {name: Container.of(named[name], array) for name, array in given.items()}
+        task = cls(**{name: _digest(array, containers[name]) for name, array in given.items()}, **options)
         task._given.update(given)
+        task._containers.update(containers)
         task.draw(0)
         return task
 
@@ -111,17 +118,19 @@ class Arrays(Task):
                 do="Make the task again with Arrays.of(x, y).",
             )
         given, show = self._given, is_picture(self._given["x"])
-        x = self._features(given["x"], "x", show)
+        x = np.array(checked_features(given["x"], self.missing, "x"))
         check_lengths(x, given["y"])
         labels = read_labels(given["y"], self.task)
         meta = {GROUP: read_groups(given["groups"], len(x))} if "groups" in given else {}
-        everything = Examples(ids=np.arange(len(x)), x=x, y=labels.y, meta=meta)
-        output, grouped = _output(x, labels, show, self.noun), None
+        everything = Examples(np.arange(len(x)), x, labels.y, meta, self._kept("x", "y", labels))
+        output, grouped = _output(x, labels, show, self.noun, self.missing), None
         if "x_test" in given:
-            train, test, how = everything, *self._given_test(x, labels, show)
+            train, test = everything, self._given_test(x, labels)
+            how = f"{len(test)} test examples, given"
         else:
             whole = grouping_of(everything, output)
-            out = held_out(array_digests(x), self.split, labels.y if labels.kind == "classes" else None, whole)
+            content = array_digests(output.numbers(x))  # the same rows in another type are held out alike
+            out = held_out(content, self.split, labels.y if labels.kind == "classes" else None, whole)
             train, test, grouped = everything.take(~out), everything.take(out), whole.take(~out)
             how = f"{int(out.sum())} of {len(out)} examples, chosen by their content (not their order)"
         check_enough(len(train))
@@ -130,39 +139,43 @@ class Arrays(Task):
             views={"train": train, "test": test},
             output=output,
             truth=Truth(),
-            about=self._about(labels, train, test, how, show),
+            about=self._about(labels, train, test, how, output),
             grouped=grouped,
         )
 
-    def _features(self, x: np.ndarray, what: str, show: str | None) -> np.ndarray:
-        numbers = read_features(x, self.missing, what)
-        return numbers / np.float32(BYTE) if show and x.dtype == np.uint8 else numbers
+    def _kept(self, x: str, y: str, labels: Labels) -> dict[str, Container]:
+        """How x and y reach the user's code; y, which was read, as an array or a tensor of int64 or floats."""
+        given = self._containers[y]
+        single = "float32" if given.dtype in ("<f4", "float32") else "float64"
+        dtype = single if labels.kind == "values" else "int64"
+        kind = "tensor" if given.kind == "tensor" else "array"
+        return {"x": self._containers[x], "y": Container(kind, dtype, device=given.device)}
 
-    def _given_test(self, x: np.ndarray, labels: Labels, show: str | None) -> tuple[Examples, str]:
+    def _given_test(self, x: np.ndarray, labels: Labels) -> Examples:
         raw_x, raw_y = self._given["x_test"], self._given["y_test"]
-        x_test = self._features(raw_x, "x_test", show)
+        x_test = np.array(checked_features(raw_x, self.missing, "x_test"))
         check_lengths(x_test, raw_y, ("x_test", "y_test"))
         check_same_shape(x, x_test)
         check_same_scale(self._given["x"], raw_x)
         y_test = read_more_labels(raw_y, labels)
-        test = Examples(ids=np.arange(len(x_test)), x=x_test, y=y_test)
-        return test, f"{len(test)} test examples, given"
+        return Examples(np.arange(len(x_test)), x_test, y_test, containers=self._kept("x_test", "y_test", labels))
 
     def _about(
-        self, labels: Labels, train: Examples, test: Examples, how: str, show: str | None
+        self, labels: Labels, train: Examples, test: Examples, how: str, output: Output
     ) -> dict[str, Any]:
-        shared = int(np.isin(array_digests(test.x), array_digests(train.x)).sum())
-        scaled = ", 0..255 scaled to 0..1" if show and self._given["x"].dtype == np.uint8 else ""
+        numbers = [output.numbers(examples.x) for examples in (train, test)]
+        shared = int(np.isin(array_digests(numbers[1]), array_digests(numbers[0])).sum())
         lines = [
             f"task: {labels.inferred}",
             f"labels: {labels.how}",
-            f"features: shape {train.x.shape[1:]}, {train.x.dtype}{scaled}",
-            f"shown as: {show or _row_or_none(train.x)}",
+            f"features: {train.containers['x'].said(train.x)}",
+            *([f"byheart's own learners divide the bytes by {output.divided_by}"] if output.divided_by > 1 else []),
+            f"shown as: {output.show}",
             f"held out: {how}",
         ]
-        blank = int(np.isnan(train.x).sum() + np.isnan(test.x).sum())
+        blank = sum(int(np.isnan(x).sum()) for x in numbers)
         if blank:
-            lines.append(f"missing cells: {blank}, filled in by each learner from its training examples")
+            lines.append(f"missing cells: {blank}; byheart's own learners fill them in from their training examples")
         if shared:
             lines.append(f"overlap: {shared} test examples have a twin among the training examples")
         digest = "".join(text or "" for text in (self.x, self.y, self.x_test, self.y_test, self.groups))
@@ -173,7 +186,6 @@ class Arrays(Task):
             "sha256": hashlib.sha256(digest.encode()).hexdigest(),
             "n": len(train),
             "n_test": len(test),
-            **({"divided_by": BYTE} if scaled else {}),  # an example given later is scaled so too
             "labels": labels.how,
             "holdout": how,
             "overlap": shared,
@@ -182,24 +194,28 @@ class Arrays(Task):
         }
 
 
-def _output(x: np.ndarray, labels: Labels, show: str | None, noun: tuple[str, str]) -> Output:
+def _output(x: np.ndarray, labels: Labels, show: str | None, noun: tuple[str, str], missing: Missing) -> Output:
     row = not show and _row_or_none(x) == "row"
     columns = tuple(Column(f"x{i}", "number") for i in range(x.shape[1])) if row else ()
     if show and noun == ("example", "examples"):
         noun = ("image", "images")
     k = len(labels.classes) if labels.kind == "classes" else 1
     how = show or ("row" if row else "none")
-    return Output(kind=labels.kind, k=k, classes=labels.classes, noun=noun, show=how, columns=columns, raw=True)
+    return Output(
+        kind=labels.kind, k=k, classes=labels.classes, noun=noun, show=how, columns=columns,
+        divided_by=BYTE if show and x.dtype == np.uint8 else 1, missing="impute" if missing == "impute" else "keep",
+    )  # fmt: skip
 
 
 def _row_or_none(x: np.ndarray) -> str:
     return "row" if x.ndim == 2 and x.shape[1] <= WIDEST_ROW else "none"
 
 
-def _digest(array: np.ndarray) -> str:
+def _digest(array: np.ndarray, container: Container) -> str:
     # objects have no bytes of their own; they are refused or read as text right after
     content = (
         repr(array.tolist()).encode() if array.dtype.hasobject else np.ascontiguousarray(array).tobytes()
     )
     shape = "x".join(map(str, array.shape))
-    return f"{array.dtype.str} {shape} {hashlib.sha256(content).hexdigest()}"
+    kept = f"{container.kind} {container.dtype} {container.axes} {container.depth}"  # one that code may look at
+    return f"{array.dtype.str} {shape} {hashlib.sha256(content).hexdigest()} {kept}"

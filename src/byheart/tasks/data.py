@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 
 from byheart.errors import InputRefused
+from byheart.tasks.containers import Container
 from byheart.tasks.grouping import Grouping, grouping
 
 if TYPE_CHECKING:
@@ -28,13 +29,16 @@ class Examples:
     `y` is int64 class numbers 0..k-1 for classes, float64 for values. For tokens x (n, t) holds the numbers 0..k-1 of
     a sequence and y (n, t) int64 the same numbers, each to be given from those before it; -1 is not counted (context,
     padding). `meta` holds one array (n,) a name;
-    where it holds `shown` (n,) text, an example is shown by that text, without its label.
+    where it holds `shown` (n,) text, an example is shown by that text, without its label. `x` is what the task or the
+    user gave; `Output.numbers` makes of it what byheart's own learners start from. `containers` say how the user
+    keeps x and y.
     """
 
     ids: np.ndarray
     x: np.ndarray
     y: np.ndarray
     meta: Mapping[str, np.ndarray] = field(default_factory=dict)
+    containers: Mapping[str, Container] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not len(self.ids) == len(self.x) == len(self.y):
@@ -52,6 +56,11 @@ class Examples:
         meta = {name: values[rows] for name, values in self.meta.items()}
         return replace(self, ids=self.ids[rows], x=self.x[rows], y=self.y[rows], meta=meta)
 
+    def given(self, what: Literal["x", "y"], rows: np.ndarray | None = None) -> Any:
+        """A copy of x or y as the user keeps it (type, dtype, order in memory, names), of `rows` alone or of all."""
+        array: np.ndarray = getattr(self, what)
+        return self.containers.get(what, Container()).holding(array if rows is None else array[rows])
+
 
 @dataclass(frozen=True)
 class Column:
@@ -68,8 +77,9 @@ class Output:
 
     `show` says how an example is shown: `image` (grey) or `photograph` (colour), x in 0..1 in any layout
     that `pictures.picture` brings to (h, w) or (h, w, 3); `row` (columns); or `none`. `noun` is what one
-    example is called on the page (singular, plural). `raw` says that x is an array of the user's, which goes to the
-    user's own model or training as it is, though it may have columns to show.
+    example is called on the page (singular, plural). `divided_by` is what byheart's own learners divide x by (255 for
+    pictures of bytes). `missing` says what was asked for missing cells: `impute` fills them in for estimators that do
+    not take them, too; with `keep` only byheart's own learners, which need it, fill them in.
     """
 
     kind: Literal["classes", "values", "tokens"]
@@ -79,7 +89,21 @@ class Output:
     show: Literal["image", "photograph", "row", "none"] = "none"
     columns: tuple[Column, ...] = ()
     target: str = "label"
-    raw: bool = False
+    divided_by: int = 1
+    missing: Literal["impute", "keep"] = "impute"
+
+    def numbers(self, x: np.ndarray) -> np.ndarray:
+        """x as floats on the scale that byheart's own learners and all distances start from.
+
+        Whole numbers up to 16 bits and half precision become float32, others float64; then `divided_by`.
+
+        Example:
+            >>> Output("classes", 2, divided_by=255).numbers(np.array([[0, 51]], np.uint8)).tolist()
+            [[0.0, 0.20000000298023224]]
+        """
+        short = x.dtype.itemsize <= 2 or x.dtype == np.float32
+        numbers = np.asarray(x, np.float32 if short else np.float64)
+        return numbers if self.divided_by == 1 else numbers / numbers.dtype.type(self.divided_by)
 
 
 @dataclass(frozen=True)
@@ -181,9 +205,11 @@ def laid_out(output: Output, x: np.ndarray, other: np.ndarray | None = None) -> 
     """Examples x, and `other` ones, as rows (n, d) whose distances mean something."""
     from byheart.maths.likeness import comparable
 
+    if output.kind == "tokens":
+        return comparable(x, other, "tokens")
     form = "pictures" if output.show in ("image", "photograph") else "columns"
     categories = [column.type == "category" for column in output.columns]
-    return comparable(x, other, "tokens" if output.kind == "tokens" else form, categories)
+    return comparable(output.numbers(x), None if other is None else output.numbers(other), form, categories)
 
 
 def copies_among(x: np.ndarray, output: Output) -> Copies:

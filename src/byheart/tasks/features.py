@@ -1,4 +1,4 @@
-"""Features as people keep them, read as floats (n, ...); what cannot be read is refused by name."""
+"""Features as people keep them, checked and left as they are; what cannot be measured is refused by name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from byheart.errors import InputRefused
 from byheart.tasks.labels import MINIMUM
 
-Missing = Literal["refuse", "impute"]
+Missing = Literal["refuse", "impute", "keep"]
 
 _ADVICE = {
     "O": (
@@ -62,29 +62,27 @@ def _from_tensor(value: Any) -> np.ndarray:
         return np.array(on_cpu.float().numpy())
 
 
-def read_features(x: np.ndarray, missing: Missing = "refuse", what: str = "x") -> np.ndarray:
-    """The features (n, ...) as float32 or float64, whole numbers up to 16 bits as float32.
+def checked_features(x: np.ndarray, missing: Missing = "refuse", what: str = "x") -> np.ndarray:
+    """The features (n, ...) themselves, if they are finite numbers.
 
     Args:
         x: (n, d) or (n, ...) numbers.
-        missing: `refuse` or `impute`; with `impute` NaN stays, and each learner fills it in.
+        missing: `refuse`, `impute` or `keep`; with the last two NaN stays.
         what: what the features are called in messages.
 
     Raises:
         InputRefused: shapes without examples or features, types that are not numbers, NaN, infinity.
 
     Example:
-        >>> read_features(np.array([[1, 2], [3, 4]])).dtype
-        dtype('float64')
+        >>> checked_features(np.array([[1, 2], [3, 4]], np.int8)).dtype
+        dtype('int8')
     """
     _check_shape(x, what)
     if x.dtype.kind not in "biuf":
         came, advice = _ADVICE.get(x.dtype.kind, (f"dtype {x.dtype}", "Convert to numbers: x.astype(float)."))
         raise InputRefused(expected=f"numbers in {what}", came=f"{came} (dtype {x.dtype})", do=advice)
-    short = x.dtype.itemsize <= 2 or x.dtype == np.float32
-    numbers = x.astype(np.float32 if short else np.float64)
-    _check_finite(numbers, missing, what)
-    return numbers
+    _check_finite(x, missing, what)
+    return x
 
 
 def _check_shape(x: np.ndarray, what: str) -> None:

@@ -35,7 +35,7 @@ def said(
         f"{column.name} {column.missing}" for column in columns if column.missing and column.role != "dropped"
     ]
     if gaps:
-        lines.append(f"missing cells: {', '.join(gaps)}; filled in by each learner from its training rows")
+        lines.append(f"missing cells: {', '.join(gaps)}; byheart's own learners fill them in from their training rows")
     if unlabelled:
         lines.append(f"rows dropped: {unlabelled} with an empty {target!r}")
     return [*lines, f"held out: {how}"]

@@ -13,6 +13,7 @@ from pydantic import Field
 from byheart.errors import InputRefused, UsageError
 from byheart.tasks.base import Task
 from byheart.tasks.columns import Reading, read_column, read_numbers
+from byheart.tasks.containers import Container
 from byheart.tasks.data import GROUP, Data, Examples, Output, Truth, grouping_of
 from byheart.tasks.features import Missing, check_enough
 from byheart.tasks.grouping import components, read_groups
@@ -40,11 +41,13 @@ class Table(Task):
         split: share of the rows that is held out.
         encoding: of a text file.
 
-    `x` (n, d) is float64: numbers, days since 1970 for dates, codes for categories, NaN where missing. Ids
-    are row numbers from 0 below the header; `meta["line"]` is the line of the file.
+    `x` (n, d) is float64: numbers, days since 1970 for dates, codes for categories, NaN where missing; code of the
+    user's gets it so, with the names of its columns (`containers.NamedColumns`). Ids are row numbers from 0 below the
+    header; `meta["line"]` is the line of the file.
     """
 
     name = "table"
+    version = 2
     not_in_key = frozenset({"path"})
 
     path: str
@@ -113,6 +116,7 @@ class Table(Task):
             x=np.stack([column.values for column in used], axis=1),
             y=labels.y,
             meta={"line": kept.lines, **self._groups(kept)},
+            containers={"x": _container(used)},
         )
         output = Output(
             kind=labels.kind,
@@ -122,6 +126,7 @@ class Table(Task):
             show="row",
             columns=tuple(column.column for column in used),
             target=self.target,
+            missing="impute" if self.missing == "impute" else "keep",
         )
         grouped = grouping_of(rows, output)
         out = held_out(_row_digests(kept, used), self.split, labels.y if labels.kind == "classes" else None, grouped)
@@ -224,6 +229,11 @@ class Table(Task):
             "missing_cells": sum(column.missing for column in columns if column.role != "dropped"),
             "inferred": said(sheet, columns, labels, self.target, int((~filled).sum()), how),
         }
+
+
+def _container(used: list[Reading]) -> Container:
+    names, words = tuple(column.name for column in used), tuple(column.categories for column in used)
+    return Container("table", "float64", names=names, words=words)
 
 
 def _content(path: Path) -> bytes:

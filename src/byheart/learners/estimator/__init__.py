@@ -12,6 +12,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from byheart.errors import InputRefused
 from byheart.learners.base import Learner
 from byheart.learners.code import comes_back
+from byheart.learners.estimator.missing import takes_missing
 from byheart.learners.estimator.written import (
     PLACE,
     Unwritable,
@@ -21,24 +22,24 @@ from byheart.learners.estimator.written import (
     placeless_params,
     written_params,
 )
-from byheart.learners.inputs import checked, prepare
+from byheart.learners.inputs import checked
 from byheart.learners.members import Members
 from byheart.learners.run import Record, Run
-from byheart.learners.userfit import AS_GIVEN, FILLED, each, filled, has_missing
+from byheart.learners.userfit import FILLED, as_given, each, filled, has_missing
 from byheart.levers.base import Lever
 from byheart.seeds import derive
-from byheart.tasks.data import Data
-
-PREPARED = "columns filled in, scaled and one-hot coded on the member's own rows"
+from byheart.tasks.data import Data, Examples
 
 
 class Estimator(Learner):
     """What does this scikit-learn estimator learn?
 
     Every member is a clone, fitted on its subset with `random_state` from its seed (in every step of a
-    pipeline) and one thread. Tables (files) are filled, scaled and one-hot coded on the member's own
-    rows; arrays are flattened to (n, d) and go in as they are, whatever their width, but for missing cells, which are
-    filled with the median of the member's own rows. Outputs: `predict_proba`, else `decision_function`, else `predict`.
+    pipeline) and one thread. x goes in as it was given (dtype, order in memory, names of a table file's columns),
+    unscaled; examples of more than one axis are flattened to (n, d), which scikit-learn asks for. An estimator that
+    takes missing cells, known by fitting it to a few rows with some, gets them; for others they are filled with the
+    median of the member's own rows where the task was asked to (`missing="impute"`), else refused. Outputs:
+    `predict_proba`, else `decision_function`, else `predict`.
 
     `Estimator.of(instance)`, or by name: `Estimator(cls="RandomForestClassifier", params={...})`. The key
     holds class, parameters that differ from the defaults (nested estimators too) and the versions of the
@@ -51,7 +52,8 @@ class Estimator(Learner):
 
     Raises:
         UnknownName: no such estimator or parameter; the nearest is named.
-        InputRefused: a classifier for values, a regressor for classes, or other versions than in the key.
+        InputRefused: a classifier for values, a regressor for classes, missing cells that it does not take, or other
+            versions than in the key.
 
     Cost: m times a fit.
 
@@ -63,6 +65,8 @@ class Estimator(Learner):
     """
 
     name: ClassVar[str] = "estimator"
+    version: ClassVar[int] = 2
+    prepares: ClassVar[bool] = False
     members_a_step: ClassVar[int] = 4
     cls: str
     params: dict[str, Any] = Field(default_factory=dict)
@@ -166,17 +170,33 @@ class Estimator(Learner):
         given = self._template is not None and self.params == self._settled_params
         template = self._template if given else build(self.cls, self.params)
         _must_suit(template, data)
-        raw = {view: examples.x.reshape(len(examples), -1) for view, examples in data.views.items()}
-        table, missing = bool(data.output.columns) and not data.output.raw, has_missing(data)
+        fill = has_missing(data) and not takes_missing(template, data, _given)
+        if fill and data.output.missing != "impute":
+            raise InputRefused(
+                expected=f"x without missing cells for {type(template).__name__}, which does not take them",
+                came=f"{int(np.isnan(data.train.x).sum())} NaN in training",
+                do="Fill them in, or use missing='impute' (--missing impute).",
+            )
+        raw = {view: _given(examples) for view, examples in data.views.items()}
 
-        def train(rows: np.ndarray, seed: int) -> tuple[Any, dict[str, np.ndarray]]:
-            views = prepare(data, rows) if table else filled(raw, rows) if missing else raw
+        def train(rows: np.ndarray, seed: int) -> tuple[Any, dict[str, Any]]:
+            own = filled(data, rows) if fill else data.views
+            views = {view: _given(examples) for view, examples in own.items()} if fill else raw
             model = clone(template)
             model.set_params(**_own_params(model, seed))
-            return model.fit(views["train"][rows], data.train.y[rows]), views
+            return model.fit(_given(own["train"], rows), data.train.given("y", rows)), views
 
         run = each(data, members, record, train, "auto", None, progress)
-        return replace(run, about={**run.about, "inputs": PREPARED if table else FILLED if missing else AS_GIVEN})
+        flat = ", flattened to (n, d)" if data.train.x.ndim > 2 else ""
+        return replace(run, about={**run.about, "inputs": f"{as_given(data)}{flat}{FILLED if fill else ''}"})
+
+
+def _given(examples: Examples, rows: np.ndarray | None = None) -> Any:
+    """x as the user keeps it, of `rows` or all; (n, d) where an example has more axes."""
+    x = examples.given("x", rows)
+    if examples.x.ndim <= 2:
+        return x
+    return (np.asarray(x) if isinstance(x, list) else x).reshape(len(x), -1)
 
 
 def _must_suit(template: Any, data: Data) -> None:

@@ -44,7 +44,10 @@ def search(bank: Bank) -> Found:
     known, leaked, disagree = None, [], 0
     if "test" in data.views:
         test = data.views["test"]
-        known = leaks(data.train.x, test.x, *data.laid_out("test"), kept)
+        numbers = data.train.x, test.x
+        if data.output.kind != "tokens":  # the test may be kept in another type
+            numbers = data.output.numbers(data.train.x), data.output.numbers(test.x)
+        known = leaks(*numbers, *data.laid_out("test"), kept)
         rows = np.flatnonzero(known.source >= 0)
         rows = rows[np.lexsort((test.ids[rows], np.round(known.ratio[rows], 6)))]
         leaked = [(int(row), int(stands[kept.exact[known.source[row]]])) for row in rows]
