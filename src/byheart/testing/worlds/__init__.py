@@ -25,6 +25,8 @@ WORLDS: tuple[World, ...] = (
     World("a lookup table on noise", classes.table),
     World("every row three times", classes.copies),
     World("some rows copied", classes.some_copies),
+    World("patients", classes.patients),
+    World("copies that contradict", classes.contradicting),
     World("separable", classes.separable),
     World("60 rows", classes.sixty),
     World("classes missing", classes.missing),

@@ -77,6 +77,31 @@ def some_copies(seed: int) -> Draw:
     return pure_noise(rng, 180, 1 + (rng.random(180) < 0.3))
 
 
+def patients(seed: int) -> Draw:
+    """Four rows of each of 80 patients, near one another, with the patient's own label, which nothing predicts.
+
+    A patient is seen or left out as a whole: the nearest row that a member saw is another patient's.
+    """
+    rng = stream(seed, "patients")
+    n, k = 80, int(rng.choice([2, 3]))
+    patient = rng.permutation(np.repeat(np.arange(n), 4))
+    at, y, new = rng.normal(size=(n, 3)), rng.integers(0, k, n), rng.normal(size=(NEW, 3))
+    x = at[patient] + 0.02 * rng.normal(size=(4 * n, 3))
+    task = Arrays.of(x, y[patient], new, rng.integers(0, k, NEW), groups=patient, task="classes")
+    return Draw(task, Neighbours(), nearest_label(np.full((1, k), 1 / k), n))
+
+
+def contradicting(seed: int) -> Draw:
+    """Separable cells, 20 to 40 rows of which stand there twice, the second time with another label: one is wrong."""
+    rng = stream(seed, "contradicting")
+    n, twice = 200, int(rng.integers(20, 40))
+    (x, cell), (new, other) = cells(rng, n), cells(rng, NEW)
+    rows, y = np.concatenate([x, x[:twice]]), np.concatenate([cell % 2, 1 - cell[:twice] % 2])
+    task = Arrays.of(rows, y, new, other % 2, task="classes")
+    says = {"BH101": frozenset({"issue"})}
+    return Draw(task, Neighbours(), {"train_accuracy": near(1.0)}, wrong_labels=True, contradictions=True, says=says)
+
+
 def table(seed: int) -> Draw:
     """Two or three classes that nothing predicts, and a lookup table that guesses the rest by class frequencies.
 

@@ -27,7 +27,7 @@ def entropy(p: np.ndarray) -> float:
     return float(-(p * np.log2(p)).sum())
 
 
-def nearest_label(eta: np.ndarray, n: int, unseen: float | None = None) -> dict[str, Bounds]:
+def nearest_label(eta: np.ndarray, n: int) -> dict[str, Bounds]:
     """What is true of a member that gives the label of the nearest example it saw?
 
     An example that it saw has itself for its nearest. Of any other the nearest is an independent draw from the same
@@ -49,7 +49,6 @@ def nearest_label(eta: np.ndarray, n: int, unseen: float | None = None) -> dict[
     Args:
         eta: (cells, k) distribution of the label in each cell; cells hold equally many examples.
         n: independent examples.
-        unseen: how often the prediction is right where left out, if not by the nearest example of the same cell.
     """
     same, thrice = float((eta**2).sum(1).mean()), float((eta**3).sum(1).mean())
     blind = entropy(eta.mean(0))
