@@ -23,7 +23,7 @@ def test_every_known_verdict_says_only_what_is_true_in_every_world(name):
     verdict = find("verdict", name)()
 
     def untrue(draw):
-        judgement = verdict.judge(draw.findings())
+        judgement = verdict.judge(draw.findings)
         may = draw.may_say(verdict)
         return {} if judgement.outcome in may else {judgement.outcome: f"({judgement.title}), not {sorted(may)}"}
 

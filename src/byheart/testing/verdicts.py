@@ -58,7 +58,7 @@ class VerdictSuite:
     def test_1_judges_facts_never_words(self, verdict: Verdict) -> None:
         """Promise 1: no word of a finding moves it, by hand or in a world, and it says the same when asked again."""
         judged = [self.findings(value, (value, value)) for value in self._both_sides(0.3)]
-        for findings in (*judged, *(world.at(0).findings() for world in self.worlds)):
+        for findings in (*judged, *(world.at(0).findings for world in self.worlds)):
             first = verdict.judge(findings)
             assert verdict.judge(findings) == first, "two judgements of the same findings differ"
             assert verdict.judge(without_words(findings)).outcome == first.outcome, "words move the judgement"
@@ -92,7 +92,7 @@ class VerdictSuite:
         for world in self.worlds:
             draw = world.at(0)
             if not draw.contradictions:
-                outcome = verdict.judge(draw.findings()).outcome
+                outcome = verdict.judge(draw.findings).outcome
                 assert outcome != "issue", f"it accuses {verdict.accuses} in {world.name}, on a model's word"
 
     def test_5_says_only_what_is_true_in_every_world(self, verdict: Verdict) -> None:
@@ -102,7 +102,7 @@ class VerdictSuite:
 
     def untrue(self, verdict: Verdict, draw: Draw) -> dict[str, str]:
         """The outcome that is not true in a draw of a world, if it is not."""
-        outcome, may = verdict.judge(draw.findings()).outcome, draw.may_say(verdict)
+        outcome, may = verdict.judge(draw.findings).outcome, draw.may_say(verdict)
         if truth := self.truth(draw):
             may -= self.below if truth[0] > self.threshold else frozenset()
             may -= self.above if truth[1] < self.threshold else frozenset()
@@ -110,7 +110,7 @@ class VerdictSuite:
 
     def truth(self, draw: Draw) -> tuple[float, float] | None:
         """Where the true value of what is judged lies, if this draw knows it and has it measured."""
-        answer = draw.findings().get(self.probe)
+        answer = draw.findings.get(self.probe)
         measured = isinstance(answer, Finding) and self.quantity in answer.quantities
         return draw.truth.get(self.quantity) if measured else None
 

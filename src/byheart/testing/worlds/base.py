@@ -109,6 +109,7 @@ class Draw:
         return outcomes | {"withheld", "not applicable"}
 
 
+    @cached_property
     def findings(self) -> dict[str, Answer]:
         """What every known probe answers here, plug-ins included."""
         return {name: self.measure(find("probe", name)()) for name in names("probe")}
