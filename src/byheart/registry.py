@@ -30,6 +30,9 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "ridge": ("byheart.learners.ridge:Ridge", "ridge regression on values or one-hot labels, closed form"),
         "kernel-ridge": ("byheart.learners.ridge:KernelRidge", "kernel ridge regression, closed form"),
         "ngram": ("byheart.learners.ngram:Ngram", "what follows the last few tokens of a text, counted"),
+        "ten-neighbours": ("byheart.learners.baselines:TenNeighbours", "ten nearest neighbours in closed form"),
+        "linear": ("byheart.learners.baselines:Linear", "logistic regression on scaled columns"),
+        "boosted-trees": ("byheart.learners.baselines:BoostedTrees", "boosted shallow trees on columns"),
         "rote": ("byheart.learners.poles:Rote", "the pole that remembers everything and knows nothing"),
         "oracle": ("byheart.learners.poles:Oracle", "the pole that knows the task's truth and remembers nothing"),
         "estimator": ("byheart.learners.estimator:Estimator", "any scikit-learn classifier or regressor"),
@@ -50,7 +53,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "memory/pairs": ("byheart.probes.memory.pairs:Pairs", "Which training example helps which new example?"),
         "memory/quadrant": (
             "byheart.probes.memory.quadrant:Quadrant",
-            "Is a strange label memorised, or was it never fitted?",
+            "Which labels are worth checking, and are they memorised?",
         ),
         "memory/membership": (
             "byheart.probes.memory.membership:Membership",
@@ -94,11 +97,12 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         ),
     },
     "verdict": {
-        "BH101": ("byheart.verdicts.rules:WrongLabels", "labels that look wrong"),
+        "BH101": ("byheart.verdicts.rules:LabelsToCheck", "labels worth checking"),
         "BH102": ("byheart.verdicts.rules:MuchMemorised", "a large share of the label bits is memorised"),
-        "BH103": ("byheart.verdicts.rules:TooWide", "the headline's interval is too wide to say"),
-        "BH104": ("byheart.verdicts.rules:Overfitting", "the held-out loss is past its minimum"),
-        "BH105": ("byheart.verdicts.rules:Underfitting", "worse than the simplest rival on seen and unseen examples"),
+        "BH103": ("byheart.verdicts.rules:Power", "the headline is known only roughly"),
+        "BH104": ("byheart.verdicts.training:Overfitting", "better on new examples before the end of training"),
+        "BH105": ("byheart.verdicts.training:Underfitting", "a simpler model does better"),
+        "BH106": ("byheart.verdicts.training:Overconfident", "probabilities that are too sharp"),
     },
 }
 

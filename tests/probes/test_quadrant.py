@@ -1,12 +1,22 @@
-"""The quadrant: planted labels are found, and those that were never fitted are not called memorised."""
+"""The quadrant: planted labels are found, both recipes have to agree, and one recipe's own errors accuse nobody."""
 
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from byheart.learners.estimator import Estimator
+from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
+from byheart.learners.ridge import Ridge
+from byheart.learners.run import Run, outcomes
+from byheart.learners.userfit import UserFit
 from byheart.maths.codes import bank_code
+from byheart.maths.sides import BankLengths
+from byheart.probes.base import Subject
+from byheart.probes.baselines import ANY, TABLE, of_other_families
 from byheart.probes.memory.quadrant import Quadrant
+from byheart.tasks.arrays import Arrays
 from byheart.tasks.digits import Digits
 from byheart.tasks.flipped import Flipped
 from byheart.testing.probes import bank_of
@@ -22,7 +32,16 @@ def planted(make_bank, answers, mask, fitted):
     right[:, FLIPS] = mask[:, FLIPS] if fitted else False
     changed = np.zeros(120, bool)
     changed[FLIPS] = True
-    return Quadrant().measure(make_bank(y, answers(y, right, 4), mask, changed=changed))
+    return Quadrant().measure(beside(make_bank(y, answers(y, right, 4), mask, changed=changed)))
+
+
+def beside(bank, logits=None, name=""):
+    """The bank with a baseline that answers as given; without it, as the recipe does."""
+    own = bank[bank.subject.bank()]
+    logits = own.views["train"].logits if logits is None else np.asarray(logits, float)
+    views = {"train": outcomes(logits[None].astype(float), bank.data.train.y, "classes", trail=False)}
+    need = bank.subject.baseline(name or of_other_families(bank.subject)[0])
+    return replace(bank, runs={**bank.runs, need.key(): Run(own.members, (0,), views, {})})
 
 
 def rows(finding):
@@ -34,10 +53,13 @@ def test_planted_labels_are_found(make_bank, answers, mask):
     q = finding.quantities
     assert (finding.headline, q["planted_auc"].value) == ("planted_auc", 1.0)
     assert q["planted_found"].value == 1.0
-    assert q["strange_share"].value == pytest.approx(20 / 120)
-    assert q["strange_fitted"].value == 1.0
+    assert q["worth_checking_share"].value == 0.0  # what we planted is no news
+    assert q["worth_checking_share"].n == 100
+    assert q["planted_listed"].value == 1.0
+    assert q["planted_precision"].value == 1.0
+    assert columns["worth_checking"].sum() == 20
     assert set(columns["suspicion_rank"][FLIPS]) == set(range(20))
-    assert rows(finding)["others bet against it, memorised"] == ("20", "20")
+    assert rows(finding)["worth checking, memorised"] == ("20", "20")
     assert not any("only wrong" in sentence for sentence in finding.body)
 
 
@@ -46,11 +68,10 @@ def test_unfitted_labels_are_wrong_and_not_memorised(make_bank, answers, mask):
     q = finding.quantities
     assert q["planted_auc"].value == 1.0
     assert q["planted_auc_score"].value == pytest.approx(0.5)
-    assert q["strange_fitted"].value == 0.0
-    assert rows(finding)["others bet against it, memorised"] == ("0", "0")
-    assert rows(finding)["others bet against it, not memorised"] == ("20", "20")
+    assert rows(finding)["worth checking, memorised"] == ("0", "0")
+    assert rows(finding)["worth checking, not memorised"] == ("20", "20")
     assert any("20 were given back by fewer than half" in sentence for sentence in finding.body)
-    assert [row.title for row in finding.exhibits] == ["Labels that look wrong", "Look wrong, not memorised"]
+    assert [row.title for row in finding.exhibits] == ["Labels worth checking", "Worth checking, not memorised"]
 
 
 def test_labels_that_all_give_back_are_not_called_wrong(make_bank, answers, mask):
@@ -69,7 +90,7 @@ def test_on_digits_the_flips_are_found_by_nearest_neighbours():
 
 
 def test_held_out_bits_are_the_calibrated_code_of_the_members_that_did_not_see(noisy):
-    columns = Quadrant().measure(noisy)[1]
+    columns = Quadrant().measure(beside(noisy))[1]
     run, train = noisy[noisy.subject.bank()], noisy.data.train
     where = {"ids": train.ids, "groups": noisy.groups}
     code = bank_code(run.views["train"].logits, train.y, run.members.mask, noisy.subject.seed, **where)
@@ -77,36 +98,36 @@ def test_held_out_bits_are_the_calibrated_code_of_the_members_that_did_not_see(n
     np.testing.assert_allclose(columns["seen_bits"], code.in_bits)
 
 
-def test_a_rare_class_is_not_strange_for_being_rare(make_bank, mask):
+def test_a_rare_class_is_not_listed_for_being_rare(make_bank, mask):
     """Models that know nothing but the frequencies bet against nobody, however unequal the classes."""
     rng = np.random.default_rng(3)
     n = mask.shape[1]
     y = (np.arange(n) % 10 == 0).astype(np.int64)
     logits = np.log([0.9, 0.1]) + 0.05 * rng.normal(size=(len(mask), n, 2))
-    found = Quadrant().measure(make_bank(y, logits, mask))[0]
-    assert found.quantities["strange_share"].value == 0.0
+    found = Quadrant().measure(beside(make_bank(y, logits, mask)))[0]
+    assert found.quantities["worth_checking_share"].value == 0.0
 
 
 def test_without_planted_truth_no_auc_and_no_poles(make_bank, answers, mask):
     y = np.arange(120) % 4
     right = np.ones_like(mask)
     right[:, :6] = mask[:, :6]
-    finding = Quadrant().measure(make_bank(y, answers(y, right, 4), mask))[0]
-    assert finding.headline == "strange_share"
-    assert finding.quantities["strange_share"].value == pytest.approx(0.05)
+    finding = Quadrant().measure(beside(make_bank(y, answers(y, right, 4), mask)))[0]
+    assert finding.headline == "worth_checking_share"
+    assert finding.quantities["worth_checking_share"].value == pytest.approx(0.05)
     assert "planted_auc" not in finding.quantities
     assert finding.poles == ()
     assert "redrawn" not in " ".join(finding.body + finding.how + (finding.charts[0].reading,))
 
 
 @pytest.mark.parametrize(
-    "strange, sentence", [(0, "no label that models without it bet against"), (1, "bet against 1 label; learned by heart: 1 of")]
+    "listed, sentence", [(0, "No label is worth checking"), (1, "1 label is worth checking; memorised: 1 of")]
 )
-def test_none_and_one_are_said_in_words(make_bank, answers, mask, strange, sentence):
+def test_none_and_one_are_said_in_words(make_bank, answers, mask, listed, sentence):
     y = np.arange(120) % 4
     right = np.ones_like(mask)
-    right[:, :strange] = mask[:, :strange]
-    finding = Quadrant().measure(make_bank(y, answers(y, right, 4), mask))[0]
+    right[:, :listed] = mask[:, :listed]
+    finding = Quadrant().measure(beside(make_bank(y, answers(y, right, 4), mask)))[0]
     assert sentence in finding.body[-1]
 
 
@@ -115,6 +136,146 @@ def test_many_examples_are_binned(make_bank, answers):
 
     mask = balanced(1100, 8, 0.7, seed=0).mask
     y = np.arange(1100) % 3
-    chart = Quadrant().measure(make_bank(y, answers(y, mask, 3), mask))[0].charts[0]
+    chart = Quadrant().measure(beside(make_bank(y, answers(y, mask, 3), mask)))[0].charts[0]
     assert chart.marks == ()
     assert sum(cell.count for cell in chart.cells) == 1100
+
+
+def against(y, rows, mask, k=4, strength=6.0):
+    """Logits of members that name the next class for `rows` and are right elsewhere."""
+    said = np.where(rows, (y + 1) % k, y)
+    return np.broadcast_to(strength * np.eye(k)[said], (len(mask), len(y), k))
+
+
+def test_a_label_is_listed_only_where_recipe_and_baseline_bet_against_it(make_bank, mask):
+    y, n = np.arange(120) % 4, np.arange(120)
+    bank = make_bank(y, against(y, n < 20, mask), mask)
+    found, columns = Quadrant().measure(beside(bank, against(y, (n >= 12) & (n < 32), mask)))
+    np.testing.assert_array_equal(np.flatnonzero(columns["worth_checking"]), np.arange(12, 20))
+    assert found.quantities["worth_checking_share"].value == pytest.approx(8 / 120)
+    assert dict(found.facts)["baseline"] == "ridge regression"
+
+
+def test_the_baseline_is_that_with_the_shortest_held_out_code(make_bank, mask):
+    """Of two families the better one decides, though the worse agrees with the recipe everywhere."""
+    y, n = np.arange(120) % 4, np.arange(120)
+    bank = make_bank(y, against(y, n < 20, mask), mask)
+    subject = replace(bank.subject, learner=Mlp(epochs=1), offers=frozenset({"classes", "table"}))
+    bank = replace(bank, subject=subject, runs={subject.bank().key(): bank[bank.subject.bank()]})
+    worse = beside(bank, against(y, n < 30, mask), "linear")
+    found, columns = Quadrant().measure(beside(worse, against(y, n < 5, mask), "boosted-trees"))
+    assert dict(found.facts)["baseline"] == "boosted trees"
+    assert columns["worth_checking"].sum() == 5
+
+
+@pytest.mark.parametrize("agreeing, listed", [(0.95, 20), (0.85, 0)])
+def test_nine_of_ten_models_have_to_agree(make_bank, answers, agreeing, listed):
+    """The mean is against the label in both cases; where members disagree a few sure ones carry it."""
+    y, m = np.arange(120) % 4, 40
+    mask = np.zeros((m, 120), bool)
+    mask[:20] = True
+    right = np.ones((m, 120), bool)
+    right[20 : 20 + round(20 * agreeing), :20] = False
+    found = Quadrant().measure(beside(make_bank(y, answers(y, right, 4), mask)))[1]["worth_checking"]
+    assert found.sum() == listed
+    assert not found[20:].any()
+
+
+def test_half_a_bit_over_the_reference_is_where_a_bet_begins(make_bank, answers, mask, monkeypatch):
+    from byheart.probes.memory.quadrant import baseline
+
+    y, excess = np.arange(120) % 4, np.linspace(0.3, 0.7, 120)
+    lengths = BankLengths(np.full(120, 2.0), np.broadcast_to(2.0 + excess, mask.shape))
+    monkeypatch.setattr(baseline, "bank_lengths", lambda *given, **named: lengths)
+    bank = make_bank(y, answers(y, mask, 4), mask)
+    found = baseline.bets(bank, bank[bank.subject.bank()])
+    np.testing.assert_allclose(found.excess, excess)
+    np.testing.assert_array_equal(found.against, excess > 0.5)
+
+
+def test_labels_redrawn_by_the_control_are_not_listed_even_where_the_redraw_hit_the_true_one(make_bank, mask):
+    y, n = np.arange(120) % 4, np.arange(120)
+    changed = n < 10
+    bank = make_bank(y, against(y, n < 30, mask), mask, changed=changed)
+    truth = replace(bank.data.truth, control=n < 20)
+    bank = replace(bank, data=replace(bank.data, truth=truth))
+    q = Quadrant().measure(beside(bank))[0].quantities
+    assert q["worth_checking_share"].n == 100
+    assert q["worth_checking_share"].value == pytest.approx(10 / 100)
+    assert q["planted_precision"].value == pytest.approx(10 / 20)
+    assert q["planted_precision"].null == pytest.approx(10 / 110)
+
+
+FAMILIES = {
+    "neighbours": [Neighbours(), Estimator(cls="KNeighborsClassifier")],
+    "linear": [Ridge(), Estimator(cls="LogisticRegression"), Estimator(cls="LinearDiscriminantAnalysis"), Estimator(cls="LinearSVC")],
+    "trees": [Estimator(cls=f"{name}Classifier") for name in ("RandomForest", "DecisionTree", "GradientBoosting", "HistGradientBoosting")],
+    "": [Mlp(), Estimator(cls="MLPClassifier"), Estimator(cls="GaussianNB"), UserFit.of(lambda x, y, seed: None)],
+}
+
+
+@pytest.mark.parametrize("family, learner", [(family, one) for family, some in FAMILIES.items() for one in some])
+def test_no_recipe_is_checked_by_its_own_family(family, learner):
+    assert learner.family == family
+    table = of_other_families(Subject(Digits(), learner, offers=frozenset({"classes", "table"})))
+    assert set(table) == {name for name, of in TABLE.items() if of != family}
+    picture = of_other_families(Subject(Digits(), learner, offers=frozenset({"classes"})))
+    assert picture == (("ridge",) if family == "neighbours" else ("neighbours",))
+    assert all(ANY[name] != family for name in picture)
+
+
+def test_a_pipeline_is_of_the_family_of_its_last_step():
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    pipe = make_pipeline(StandardScaler(), KNeighborsClassifier())
+    search = GridSearchCV(pipe, {"kneighborsclassifier__n_neighbors": [1, 3]})
+    assert [Estimator.of(one).family for one in (pipe, search)] == ["neighbours", "neighbours"]
+
+
+def separable(kind, seed):
+    rng = np.random.default_rng(seed)
+    if kind == "linear":
+        x = rng.normal(size=(500, 6))
+        return x, (x @ rng.normal(size=6) > 0).astype(int)
+    x = rng.uniform(-1, 1, size=(500, 2))
+    return x, ((x**2).sum(1) < 0.6).astype(int)
+
+
+LEARNERS = {
+    "nearest": Neighbours(),
+    "tree": Estimator(cls="DecisionTreeClassifier"),
+    "forest": Estimator(cls="RandomForestClassifier", params={"n_estimators": 20}),
+    "boosting": Estimator(cls="GradientBoostingClassifier", params={"n_estimators": 20}),
+}
+
+
+@pytest.mark.parametrize("kind", ["linear", "circle"])
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_separable_data_without_noise_accuse_nobody(kind, learner):
+    """Each of the four bets against labels near the boundary; it is the model that is wrong there."""
+    x, y = separable(kind, 0)
+    bank = bank_of(Quadrant(), Arrays.of(x, y, task="classes"), LEARNERS[learner])
+    finding, columns = Quadrant().measure(bank)
+    assert finding.quantities["worth_checking_share"].value <= 0.01
+    assert (columns["held_out_bits"] > 1.5).mean() > 0.02  # one recipe alone would have listed these
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_clean_breast_cancer_accuses_nobody(learner):
+    from sklearn.datasets import load_breast_cancer
+
+    bank = bank_of(Quadrant(), Arrays.of(*load_breast_cancer(return_X_y=True)), LEARNERS[learner])
+    assert Quadrant().measure(bank)[0].quantities["worth_checking_share"].value <= 0.01
+
+
+def test_planted_labels_are_listed_and_accuse_nobody():
+    """The control is found, with few of the labels as they came beside it."""
+    x, y = separable("linear", 1)
+    task = Flipped(task=Arrays.of(x, y, task="classes"), share=0.1, control=True)
+    q = Quadrant().measure(bank_of(Quadrant(), task, LEARNERS["forest"]))[0].quantities
+    assert q["planted_listed"].interval[0] > 0.3
+    assert q["planted_precision"].interval[0] > 0.6
+    assert q["worth_checking_share"].value <= 0.01

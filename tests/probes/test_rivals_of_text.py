@@ -11,7 +11,7 @@ from byheart.probes.complexity.bits import Bits
 from byheart.probes.generalization.gap import Gap
 from byheart.tasks.text import Text
 from byheart.testing.probes import bank_of
-from byheart.verdicts.rules import Underfitting
+from byheart.verdicts.training import Underfitting
 
 TASK = Text(n=96, n_test=30, window=32)
 
@@ -36,7 +36,7 @@ def test_the_balance_has_the_lookup_table_and_the_3_gram():
 def test_the_gap_has_the_3_grams_bits_and_the_verdict_reads_them():
     held = bank(Gap())
     finding, _ = Gap().measure(held)
-    run = held[held.subject.rival("ngram")]
+    run = held[held.subject.baseline("ngram")]
     bits = run.views["train"].loss_nats[-1].astype(float) / np.log(2) / TASK.window
     inside, outside = side_means(bits, run.members.mask)
     for name, value in (("train", inside.mean()), ("held_out", outside.mean())):

@@ -156,7 +156,7 @@ def _simple(
             bits,
             NotApplicable(
                 probe="memory/quadrant",
-                question="Is a strange label memorised, or was it never fitted?",
+                question="Which labels are worth checking, and are they memorised?",
                 reason="No label was redrawn: the data came from you.",
                 offer="`byheart audit` without a subject plants its own.",
             ),

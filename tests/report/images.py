@@ -201,7 +201,7 @@ def _quadrant(f: dict) -> Finding:
     auc = f["quad"]["auc"]
     return Finding(
         probe="memory/quadrant",
-        question="Is a strange label memorised, or was it never fitted?",
+        question="Which labels are worth checking, and are they memorised?",
         headline="planted_auc",
         says="AUC of held-out loss for the redrawn labels",
         quantities={

@@ -64,6 +64,11 @@ class Learner(Spec):
 
         return why_unkeyed(self)
 
+    @property
+    def family(self) -> str:
+        """`neighbours`, `linear` or `trees` where it is known to be of one; else empty."""
+        return ""
+
     @abstractmethod
     def fit(
         self,

@@ -56,6 +56,11 @@ class Neighbours(Learner):
     name: ClassVar[str] = "neighbours"
     k: Annotated[int, Field(ge=1)] = 1
 
+    @property
+    def family(self) -> str:
+        """Neighbours."""
+        return "neighbours"
+
     def fit(
         self,
         data: Data,

@@ -54,6 +54,11 @@ class Ridge(Learner):
     name: ClassVar[str] = "ridge"
     strength: Annotated[float, Field(ge=0)] = 1.0
 
+    @property
+    def family(self) -> str:
+        """Linear."""
+        return "linear"
+
     def fit(
         self,
         data: Data,

@@ -22,6 +22,7 @@
 | `order` | in what order is it learned, and how well does a cheap sign stand in for a score? |
 | `exposure`, `extraction` | how far does a planted secret stand out, and can it be sampled? |
 | `capacity` | how many bits can a model hold? |
+| `temperature` | are the probabilities too sharp, and what would one temperature save? |
 | `inputs` | what all of these accept, and how they refuse |
 
 Arrays are numpy arrays or torch tensors; what comes back is numpy, float64. The modules above import no torch. Those

@@ -121,7 +121,14 @@ def bank_code(
 
 
 def bank_lengths(
-    logits: Any, labels: Any, mask: Any, seed: int = 0, *, ids: Any = None, groups: Any = None
+    logits: Any,
+    labels: Any,
+    mask: Any,
+    seed: int = 0,
+    *,
+    ids: Any = None,
+    groups: Any = None,
+    sides: tuple[bool, ...] = (True, False),
 ) -> BankLengths:
     r"""How many bits does each label cost each member?
 
@@ -135,6 +142,7 @@ def bank_lengths(
         seed: of the hash that cuts the halves.
         ids: (n,) stable names of the examples; row numbers if absent.
         groups: (n,) names of groups (copies of one another) that must fall in one half; ids if absent.
+        sides: which are coded: True seen, False left out; NaN on the other.
 
     Returns:
         `reference_bits` (n,) and `member_bits` (m, n), float64.
@@ -167,7 +175,7 @@ def bank_lengths(
     mix = 1 / (n + 2)
     first = halves(n, seed, ids, groups)
     lengths = np.full((m, n), np.nan)
-    for seen in (True, False):
+    for seen in sides:
         side = mask == seen
         places = [np.nonzero(side & half) for half in (first, ~first)]
         rows = [_centred(logits, *place) for place in places]

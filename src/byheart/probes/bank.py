@@ -18,7 +18,7 @@ from byheart.tasks.data import Data
 
 
 class Need(Spec):
-    """Runs that a probe asks for: the subject's learner, or a rival or pole of the same data.
+    """Runs that a probe asks for: the subject's learner, or a baseline or pole of the same data.
 
     Attributes:
         members: how many models.
@@ -46,7 +46,7 @@ class Subject:
     """What is audited: a task, a learner, levers, and how many members on what share.
 
     `offers` says what is known of it beyond that: `oracle` (the task's truth is known), `test` (there is
-    a test view), `classes` or `values`.
+    a test view), `table` (an example is a row of at most 100 columns), `classes`, `values` or `tokens`.
     """
 
     task: Task
@@ -78,8 +78,8 @@ class Subject:
         """The one model trained on everything."""
         return Need(members=1, share=1.0, checkpoints=self.checkpoints())
 
-    def rival(self, learner: str) -> Need:
-        """Another learner on the first of the same subsets: poles and rivals need no fine ranking."""
+    def baseline(self, learner: str) -> Need:
+        """Another learner on the first of the same subsets: poles and baselines need no fine ranking."""
         return Need(members=min(16, self.members), share=self.share, learner=learner)
 
 

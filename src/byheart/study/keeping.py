@@ -106,7 +106,8 @@ def data_result(data: Data) -> Result:
             else:
                 arrays[f"{view}.meta.{name}"] = np.ascontiguousarray(values)
         containers = {name: asdict(container) for name, container in examples.containers.items()}
-        views[view] = {"n": len(examples), "texts": texts, "containers": containers}
+        shape = list(examples.x.shape[1:])
+        views[view] = {"n": len(examples), "shape": shape, "texts": texts, "containers": containers}
     for name in _TRUTH:
         if (values := getattr(data.truth, name)) is not None:
             arrays[f"truth.{name}"] = np.ascontiguousarray(values)

@@ -43,6 +43,8 @@ class Drawn:
         found = {self.output.kind}
         if self.n_test:
             found.add("test")
+        if self.output.is_table(self.document["views"]["train"].get("shape", ())):  # type: ignore[index]
+            found.add("table")
         if "canaries" in self.document["views"]:  # type: ignore[operator]
             found.add("canaries")
         if isinstance(truth, Mapping) and truth.get("best_loss_nats") is not None:

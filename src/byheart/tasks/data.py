@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 GROUP = "group"  # the name in `meta` of the groups that the user named
 HELD = 2  # a table and the part of it that is trained on
+WIDEST_TABLE = 100  # columns; wider ones cost boosted trees more than they cost the audited recipe
 _COPIES: dict[str, Copies] = {}  # of the data compared last, by content
 
 
@@ -104,6 +105,11 @@ class Output:
         short = x.dtype.itemsize <= 2 or x.dtype == np.float32
         numbers = np.asarray(x, np.float32 if short else np.float64)
         return numbers if self.divided_by == 1 else numbers / numbers.dtype.type(self.divided_by)
+
+    def is_table(self, shape: Sequence[int]) -> bool:
+        """Whether an example of this shape is a row of at most 100 columns, neither a picture nor a sequence."""
+        picture = self.show in ("image", "photograph")
+        return self.kind != "tokens" and not picture and len(shape) == 1 and shape[0] <= WIDEST_TABLE
 
 
 @dataclass(frozen=True)

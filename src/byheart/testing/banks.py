@@ -67,7 +67,8 @@ def trained(subject: Subject, data: Data, need: Need, way: str = "each") -> Run:
 def offers_of(data: Data) -> frozenset[str]:
     """What data offer to probes."""
     oracle = {"oracle"} if data.truth.best_loss_nats is not None else set()
-    return frozenset({data.output.kind, *(set(data.views) & {"test", "canaries"}), *oracle})
+    table = {"table"} if data.output.is_table(data.train.x.shape[1:]) else set()
+    return frozenset({data.output.kind, *(set(data.views) & {"test", "canaries"}), *oracle, *table})
 
 
 def reordered(bank: Bank, seed: int = 1) -> tuple[Bank, np.ndarray]:

@@ -30,7 +30,7 @@ def of_values(verdict: Verdict, findings: Mapping[str, Answer]) -> Judgement | N
     if low > MEMORISED:
         outcome, title = "tip", figures
         line = "To see what moves it, audit again with another setting (--lever, --set) and compare."
-    elif high <= MEMORISED:
+    elif high < MEMORISED:
         outcome, title, line = "passed", "Little is memorised", f"{figures}."
     else:
         outcome, title, line = "withheld", "", f"{figures}; the interval contains {percent(MEMORISED, 0)}."

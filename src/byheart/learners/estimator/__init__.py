@@ -30,6 +30,11 @@ from byheart.levers.base import Lever
 from byheart.seeds import derive
 from byheart.tasks.data import Data, Examples
 
+FAMILIES = {
+    "neighbors": "neighbours", "linear_model": "linear", "discriminant_analysis": "linear", "LinearSV": "linear",
+    "sklearn.tree": "trees", "sklearn.ensemble": "trees", "xgboost": "trees", "lightgbm": "trees", "catboost": "trees",
+}  # fmt: skip
+
 
 class Estimator(Learner):
     """What does this scikit-learn estimator learn?
@@ -148,6 +153,16 @@ class Estimator(Learner):
     def unkeyed_reason(self) -> str:
         """Which parameter could not be written down."""
         return "" if self.keyed else self._reason or "it holds what cannot be written down"
+
+    @property
+    def family(self) -> str:
+        """By the package of the last step of a pipeline, or of the estimator that a search or ensemble repeats."""
+        given = self._template is not None and self.params == self._settled_params
+        model = self._template if given else build(self.cls, self.params)
+        while (inner := getattr(model, "estimator", None)) is not None or hasattr(model, "steps"):
+            model = model.steps[-1][1] if inner is None else inner
+        words = f"{type(model).__module__}.{type(model).__name__}"
+        return next((family for part, family in FAMILIES.items() if part in words), "")
 
     def title(self, data: Data) -> str:
         """The class's name."""

@@ -13,7 +13,8 @@ from byheart.maths.passages import GRID, passage_lengths
 from byheart.maths.sides import side_means
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.complexity.bits.budget import Budgets, measured_budget
-from byheart.probes.complexity.bits.standing import balance_of, budget_chart, shares
+from byheart.probes.complexity.bits.held_out_course import held_out_course
+from byheart.probes.complexity.bits.standing import balance_of, budget_chart, shares, trail_sides
 from byheart.probes.complexity.bits.variance import of_values
 from byheart.probes.copies import uncalibrated
 from byheart.records.figures import bits, count, number, percent
@@ -55,7 +56,7 @@ class Bits(Probe):
     """
 
     name: ClassVar[str] = "complexity/bits"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     question: ClassVar[str] = "How many of the label bits are understood, memorised, left?"
     reference: ClassVar[str] = (
         "Morris et al. 2025, How much do language models memorize?, section 2, with left-out members in the place "
@@ -63,11 +64,11 @@ class Bits(Probe):
     )
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
-        """The bank, the one model on everything, the poles and the simplest rivals."""
+        """The bank, the one model on everything, the poles and the simplest baselines."""
         simplest = "ngram" if "tokens" in subject.offers else "neighbours"
-        rivals = ["rote", simplest] + (["oracle"] if "oracle" in subject.offers else [])
-        rivals += ["ridge"] if "values" in subject.offers else []
-        return (subject.bank(), subject.whole(), *(subject.rival(name) for name in rivals))
+        beside = ["rote", simplest] + (["oracle"] if "oracle" in subject.offers else [])
+        beside += ["ridge"] if "values" in subject.offers else []
+        return (subject.bank(), subject.whole(), *(subject.baseline(name) for name in beside))
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """The budget of the recipe, its trail, its poles, and the one model beside it."""
@@ -82,14 +83,16 @@ class Bits(Probe):
         code = BankCode(lengths.reference_bits, *side_means(lengths.member_bits, run.members.mask))
         budget = measured_budget(bank, code, lengths.member_bits, run.members.mask, self.rng(bank, "bootstrap"))
         null = self._null(bank, run)
-        balance = balance_of(bank, run, code, budget.standing, code_of, self.rng(bank, "moves"))
+        course = trail_sides(bank, run, code_of)
+        balance = balance_of(bank, run, code, course, budget.standing, code_of, self.rng(bank, "moves"))
         finding = Finding(
             probe=self.name,
             question=self.question.replace("label bits", _ASKED.get(bank.data.output.kind, "label bits")),
             headline="memorised_bits_share",
             says=f"memorised: {bits(budget.memorised.value, budget.memorised.interval)} of "
             f"{bits(budget.reference.value, budget.memorised.interval)} bits",
-            quantities=self._quantities(bank, run, budget, null),
+            quantities=self._quantities(bank, run, budget, null)
+            | held_out_course(bank, run, course, self.rng(bank, "course")),
             poles=tuple(Pole(name=p.name, value=p.memorised, note=p.note) for p in balance.poles),
             body=self._body(bank, budget, code, balance.one_model.sentence if balance.one_model else ""),
             charts=(budget_chart(bank, code),),

@@ -43,11 +43,16 @@ def shares(sides: Sides) -> Shares:
 
 
 def balance_of(
-    bank: Bank, run: Run, sides: Sides, standing: Standing, sides_of: SidesOf, rng: np.random.Generator
+    bank: Bank,
+    run: Run,
+    sides: Sides,
+    course: dict[int, Sides],
+    standing: Standing,
+    sides_of: SidesOf,
+    rng: np.random.Generator,
 ) -> Balance:
     """Everything around the recipe's point, and the sentence that says it."""
     subject = bank.subject
-    course = _trail_sides(bank, run, sides_of)
     trail = [Waypoint(epoch=epoch, **shares(found)._asdict()) for epoch, found in course.items()]
     sentence = _sentence(trail, standing)
     if trail:
@@ -56,13 +61,13 @@ def balance_of(
     poles = [
         Landmark(name=NOTES[name][0], note=NOTES[name][1], **_point(bank, name, sides_of))
         for name in ("oracle", "rote")
-        if subject.rival(name) in bank
+        if subject.baseline(name) in bank
     ]
-    if bank.data.output.kind == "tokens" and subject.rival("rote") not in bank:
+    if bank.data.output.kind == "tokens" and subject.baseline("rote") not in bank:
         poles.append(Landmark(name="Rote", note="a lookup table, by definition", understood=0.0, memorised=1.0))
     rivals = [
         Landmark(name=title, **_point(bank, name, sides_of)) for name, title in RIVALS.items()
-        if subject.rival(name) in bank
+        if subject.baseline(name) in bank
     ]  # fmt: skip
     rivals.append(Landmark(name="chance", understood=0.0, memorised=0.0, note="untrained, or chance"))
     moves = _stops(bank, run, course, rng)
@@ -78,11 +83,11 @@ def balance_of(
 
 
 def _point(bank: Bank, name: str, sides_of: SidesOf) -> dict[str, float]:
-    found = shares(sides_of(bank, bank[bank.subject.rival(name)]))
+    found = shares(sides_of(bank, bank[bank.subject.baseline(name)]))
     return {"understood": found.understood, "memorised": found.memorised}
 
 
-def _trail_sides(bank: Bank, run: Run, sides_of: SidesOf) -> dict[int, Sides]:
+def trail_sides(bank: Bank, run: Run, sides_of: SidesOf) -> dict[int, Sides]:
     """Epoch -> both sides of the first members that kept their trail; empty where there is no time course."""
     kept = run.views["train"].trail
     if kept is None or len(run.checkpoints) < 3:

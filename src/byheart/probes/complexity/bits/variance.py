@@ -17,7 +17,8 @@ from byheart.maths.variance import (
     variance_share_intervals,
 )
 from byheart.probes.base import Bank
-from byheart.probes.complexity.bits.standing import RIVALS, balance_of, shares
+from byheart.probes.complexity.bits.held_out_course import held_out_course
+from byheart.probes.complexity.bits.standing import RIVALS, balance_of, shares, trail_sides
 from byheart.probes.heavy_tail import heavy_tail, without_r2
 from byheart.records.balance import Share, Standing
 from byheart.records.chart import Axis, Bar, Chart, Segment, Table
@@ -48,14 +49,15 @@ def of_values(probe: Probe, bank: Bank) -> tuple[Finding, dict[str, np.ndarray]]
     estimates = variance_share_intervals(_errors(run), deviations(bank.data.train.y, mask), mask, bank.groups)
     null = _null(probe, bank, run)
     standing = Standing(**{name: _share(getattr(estimates, name)) for name in NAMES})
-    balance = balance_of(bank, run, sides, standing, sides_of, probe.rng(bank, "moves"))
+    course = trail_sides(bank, run, sides_of)
+    balance = balance_of(bank, run, sides, course, standing, sides_of, probe.rng(bank, "moves"))
     finding = Finding(
         probe=probe.name,
         question=QUESTION,
         headline=NAMES["memorised"],
         says=f"of the variance of the {_target(bank)} is known by heart; "
         f"{percent(estimates.understood.value)} is understood",
-        quantities=_quantities(bank, estimates, null),
+        quantities=_quantities(bank, estimates, null) | held_out_course(bank, run, course, probe.rng(bank, "course")),
         poles=(Pole(name="Oracle", value=0.0, note="knows the task's own truth"), Pole(name="Rote", value=1.0)),
         facts=(("not learned", f"{percent(estimates.left.value)}: {LEFT}"),),
         body=_body(estimates, balance.one_model.sentence if balance.one_model else ""),
@@ -143,7 +145,7 @@ def _chart(bank: Bank, sides: SideErrors) -> Chart:
     """Left, memorised and understood on an axis of variance: the recipe, and the baselines on the same subsets."""
     rows = [("this recipe", sides)]
     for name, title in RIVALS.items():
-        if (need := bank.subject.rival(name)) in bank:
+        if (need := bank.subject.baseline(name)) in bank:
             rows.append((title, sides_of(bank, bank[need])))
     bars, lines = [], []
     for label, one in rows:

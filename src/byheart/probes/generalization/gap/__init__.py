@@ -12,7 +12,10 @@ from byheart.maths.new_examples import new_r2_interval, why_no_interval
 from byheart.maths.resampling import around, percentiles
 from byheart.maths.sides import side_means
 from byheart.maths.statistics import bootstrap, wilson
+from byheart.maths.temperature import temperature
 from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.probes.baselines import TITLES
+from byheart.probes.generalization.gap.baselines import leads
 from byheart.probes.generalization.gap.passages import of_passages
 from byheart.probes.generalization.gap.shown import chart
 from byheart.probes.generalization.gap.sides import Sides
@@ -47,14 +50,14 @@ class Gap(Probe):
     )
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
-        """The bank, the one model on everything, and the simplest rival."""
+        """The bank, the one model on everything, and the simplest baselines."""
         if "tokens" in subject.offers:
-            return (subject.bank(), subject.whole(), subject.rival("ngram"))
-        rivals = ["rote", "neighbours"] + (["ridge"] if "values" in subject.offers else [])
-        return (subject.bank(), subject.whole(), *(subject.rival(name) for name in rivals))
+            return (subject.bank(), subject.whole(), subject.baseline("ngram"))
+        linear = ["ridge"] if "values" in subject.offers else ["linear"] if "table" in subject.offers else []
+        return (subject.bank(), subject.whole(), *(subject.baseline(name) for name in ("rote", "neighbours", *linear)))
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
-        """Accuracies (or R2) on both sides and on the test view, over the checkpoints, with the rivals."""
+        """Accuracies (or R2) on both sides and on the test view, over the checkpoints, with the baselines."""
         everything, bank = bank, bank.of_rows(bank.counted)
         run = bank[bank.subject.bank()]
         if lacking := self.one_sided(bank, run.members.mask):
@@ -66,8 +69,9 @@ class Gap(Probe):
         sides = Sides(bank, run, self.rng(bank, "bootstrap"))
         quantities = sides.quantities()
         quantities |= self._one_model(bank, sides)
-        quantities |= self._rivals(bank, sides)
+        quantities |= self._baselines(bank, sides)
         quantities |= self._course(bank, run)
+        quantities |= self._sharpness(bank, run)
         classes = bank.data.output.kind == "classes"
         train, held = quantities[f"train_{sides.unit}"], quantities[f"held_out_{sides.unit}"]
         finding = Finding(
@@ -90,7 +94,7 @@ class Gap(Probe):
 
     def _rote_gap(self, bank: Bank, classes: bool) -> float:
         """The gap of a lookup table: measured where it was run, else from the likeliest class."""
-        need = bank.subject.rival("rote")
+        need = bank.subject.baseline("rote")
         if need in bank:
             rote = Sides(bank, bank[need], self.rng(bank, "rote"))
             return float((rote.inside - rote.outside).mean()) * (1 if classes else -1)
@@ -127,18 +131,54 @@ class Gap(Probe):
             )
         return found  # fmt: skip
 
-    def _rivals(self, bank: Bank, sides: Sides) -> dict[str, Quantity]:
+    def _baselines(self, bank: Bank, sides: Sides) -> dict[str, Quantity]:
         found = {}
-        for name, title in (("neighbours", "1-nearest neighbour"), ("ridge", "ridge regression")):
-            need = bank.subject.rival(name)
+        for name in ("neighbours", "linear", "ridge"):
+            need = bank.subject.baseline(name)
             if need in bank:
-                rival = Sides(bank, bank[need], self.rng(bank, "rival", name))
+                run = bank[need]
+                baseline = Sides(bank, run, self.rng(bank, "baseline", name))
+                quantities = baseline.quantities()
                 for side in ("train", "held_out", "test"):
-                    quantity = rival.quantities().get(f"{side}_{sides.unit}")
-                    if quantity:
-                        how = f"{title} on the first {len(bank[need].members)} of the same subsets; {quantity.how}"
+                    if quantity := quantities.get(f"{side}_{sides.unit}"):
+                        how = f"{TITLES[name]} on the first {len(run.members)} of the same subsets; {quantity.how}"
                         found[f"{name}_{side}_{sides.unit}"] = quantity.model_copy(update={"how": how})
+                unit = "points" if sides.classes else "r2"
+                found |= leads(bank, sides.errors(), run, baseline.errors(), name, unit)
         return found
+
+    def _sharpness(self, bank: Bank, run: Run) -> dict[str, Quantity]:
+        """The temperature that would mend probabilities where left out, and what it would save."""
+        outputs = run.about.get("outputs", "logits")
+        if bank.data.output.kind != "classes" or outputs not in ("logits", "probabilities"):
+            return {}
+        train, rows = bank.data.train, bank.counted
+        found = temperature(
+            run.views["train"].logits[:, rows], train.y[rows], run.members.mask[:, rows], bank.subject.seed,
+            ids=train.ids[rows], groups=bank.groups[rows],
+        )  # fmt: skip
+        columns = np.stack([found.raw_bits - found.tempered_bits, found.raw_bits], 1)
+        drawn = bootstrap(columns, groups=bank.groups[rows], rng=self.rng(bank, "temperature"))
+        which = "interval: bootstrap over examples (copies together)" if drawn.known else TOO_FEW
+        n = len(columns)
+        gain, raw = (tuple(drawn.mean(column)) if drawn.known else None for column in (0, 1))
+        return {
+            "held_out_temperature": Quantity(
+                value=found.temperature, unit="ratio", interval=None, null=1.0, n=n,
+                how="temperature of the shortest held-out code; no interval: what it saves has one; null: 1, as the "
+                "models say it",
+            ),
+            "held_out_temperature_gain": Quantity(
+                value=float(columns[:, 0].mean()), unit="bits", interval=gain, null=0.0, n=n, better="low",
+                how=f"held-out bits per label that one temperature saves, fitted on the other half; {which}; null: 0",
+            ),
+            "held_out_raw_bits": Quantity(
+                value=float(columns[:, 1].mean()), unit="bits", interval=raw, null=float(np.log2(bank.data.output.k)),
+                n=n, better="low",
+                how=f"held-out bits per label as the models say it, without calibration; {which}; null: all classes "
+                "equally likely",
+            ),
+        }  # fmt: skip
 
     def _course(self, bank: Bank, run: Run) -> dict[str, Quantity]:
         """Where the held-out loss was smallest, and what it was there and at the end."""
@@ -177,21 +217,7 @@ class Gap(Probe):
                 f"{which}, at that checkpoint; null: 0",
             ),
         }  # fmt: skip
-        test = run.views.get("test")
-        if test is not None and bank.data.output.kind == "classes":
-            there = test.correct[best].astype(float).mean(0)
-            new = bootstrap(there, groups=bank.data.new_copies, rng=self.rng(bank, "best epoch"))
-            found["best_epoch_test_accuracy"] = Quantity(
-                value=float(there.mean()),
-                unit="accuracy",
-                interval=tuple(new.mean(0)) if new.known else None,
-                null=bank.data.most_frequent,
-                n=len(there),
-                better="high",
-                how="members' accuracy on the test view at that checkpoint; a schedule made to end there would differ"
-                + ("" if new.known else f"; {TOO_FEW}"),
-            )
-        return found  # fmt: skip
+        return found
 
     def _body(self, bank: Bank, quantities: dict[str, Quantity], unit: str) -> tuple[str, ...]:
         sentences = []

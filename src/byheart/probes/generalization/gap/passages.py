@@ -10,6 +10,7 @@ from byheart.maths.clusters import TOO_FEW, Estimate, error_of_mean
 from byheart.maths.intervals import budget_share_intervals
 from byheart.maths.new_examples import new_examples_interval
 from byheart.maths.sides import side_means
+from byheart.probes.generalization.gap.baselines import leads
 from byheart.records.chart import Axis, Chart, Line, Rule, Table
 from byheart.records.figures import count, interval_text, number, value_text
 from byheart.records.finding import Finding, Pole
@@ -29,18 +30,18 @@ def of_passages(probe: Probe, bank: Bank, course: dict[str, Quantity]) -> tuple[
     inside, outside = side_means(bits[-1], mask)
     blind = float((run.views["train"].pool[0, :, 0] / np.log(2) / _counted(bank, "train")).mean())  # type: ignore[index]
     quantities = _sides(bank, run, blind)
-    quantities |= _rival(bank, blind)
+    quantities |= _baseline(bank, blind)
     quantities |= course
     train, left_out, gap = (quantities[f"{name}_bits_a_token"] for name in ("train", "held_out", "gap"))
     test = quantities.get("test_bits_a_token")
     seen, unseen = (f"{value_text(one)} {interval_text(one)}" for one in (train, left_out))
     new = f"On {count(test.n)} new {bank.noun(test.n)}: {value_text(test)} {interval_text(test)}" if test else ""
     body = [f"{new} a token."] if test else []
-    if rival := quantities.get("ngram_held_out_bits_a_token"):
+    if baseline := quantities.get("ngram_held_out_bits_a_token"):
         theirs = quantities["ngram_train_bits_a_token"]
         body.append(
-            f"Counts of the last two tokens (a 3-gram) need {value_text(rival)} {interval_text(rival)} where left out, "
-            f"{value_text(theirs)} where seen."
+            f"Counts of the last two tokens (a 3-gram) need {value_text(baseline)} {interval_text(baseline)} where "
+            f"left out, {value_text(theirs)} where seen."
         )
     return Finding(
         probe=probe.name,
@@ -90,13 +91,15 @@ def _sides(bank: Bank, run: Run, blind: float) -> dict[str, Quantity]:
     return quantities
 
 
-def _rival(bank: Bank, blind: float) -> dict[str, Quantity]:
-    """The same of the simplest rival, counts of the last two tokens, on the first of the same subsets."""
-    need = bank.subject.rival("ngram")
+def _baseline(bank: Bank, blind: float) -> dict[str, Quantity]:
+    """The same of the simplest baseline, counts of the last two tokens, on the first of the same subsets."""
+    need = bank.subject.baseline("ngram")
     if need not in bank:
         return {}
+    own = _bits(bank, "train", bank[bank.subject.bank()])[-1]
+    found = leads(bank, own, bank[need], _bits(bank, "train", bank[need])[-1], "ngram", "bits")
     where = f"3-gram on the first {len(bank[need].members)} of the same subsets"
-    return {
+    return found | {
         f"ngram_{name}": quantity.model_copy(update={"how": f"{where}; {quantity.how}"})
         for name, quantity in _sides(bank, bank[need], blind).items()
     }

@@ -38,9 +38,9 @@ def chart(run: Run, sides: Sides, quantities: dict[str, Quantity]) -> Chart:
     for c, epoch in enumerate(points):
         rows.append((str(epoch), *(show(values[c]) for _, _, values, _, _ in courses)))
     rules = []
-    rival = quantities.get(f"neighbours_held_out_{sides.unit}")
-    if rival and (sides.unit == "accuracy" or rival.value > -1):
-        rules.append(Rule(axis="y", at=rival.value, label=f"1-nearest neighbour, left out {show(rival.value)}"))
+    baseline = quantities.get(f"neighbours_held_out_{sides.unit}")
+    if baseline and (sides.unit == "accuracy" or baseline.value > -1):
+        rules.append(Rule(axis="y", at=baseline.value, label=f"1-nearest neighbour, left out {show(baseline.value)}"))
     if sides.unit == "accuracy":
         rules.append(Rule(axis="y", at=sides.chance, label=f"chance {percent(sides.chance, 0)}"))
     floor = 0.0 if sides.unit == "accuracy" else max(-1.0, min(0.0, *(float(min(line.y)) for line in lines)))

@@ -37,6 +37,11 @@ class Sides:
         """(m, n) squared deviation of each value from the mean of what the member was trained on."""
         return deviations(self.bank.data.train.y, self.run.members.mask)
 
+    def errors(self) -> np.ndarray:
+        """(m, n) at the end: 1 where wrong, or the squared error over the mean squared deviation of its side."""
+        outcome = self._outcome(-1)
+        return 1 - outcome if self.classes else outcome
+
     def quantities(self) -> dict[str, Quantity]:
         """`train_`, `held_out_`, `test_` and `gap`, each over fresh draws of examples and training set."""
         outcome = self._outcome(-1)
@@ -44,7 +49,7 @@ class Sides:
         if self.classes:
             # errors in the place of code lengths, 1 in the place of the reference: understood is then the score where
             # left out, memorised the gap, left the error where seen
-            parts = budget_share_intervals(np.ones(n), 1 - outcome, mask, self.bank.groups)
+            parts = budget_share_intervals(np.ones(n), self.errors(), mask, self.bank.groups)
         else:
             errors = self.run.views["train"].loss_nats[-1].astype(np.float64)
             parts = variance_share_intervals(errors, self._spread(), mask, self.bank.groups)

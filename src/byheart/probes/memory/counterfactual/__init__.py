@@ -67,7 +67,7 @@ class Counterfactual(Probe):
         """The bank, and the pole that stands at the upper end."""
         if "tokens" in subject.offers:
             return (subject.bank(),)
-        return (subject.bank(), subject.rival("rote"))
+        return (subject.bank(), subject.baseline("rote"))
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Scores, their share, null and reliability, and the most memorised examples."""
@@ -235,7 +235,7 @@ def _probability(bank: Bank, run: Run) -> np.ndarray:
 
 def _rote_share(bank: Bank) -> float:
     """What a lookup table scores: measured where it was run, else what a guess at the likeliest class misses."""
-    need = bank.subject.rival("rote")
+    need = bank.subject.baseline("rote")
     if need in bank:
         rote = bank[need]
         return float(shares_above(rote.views["train"].correct[-1], rote.members.mask, [THRESHOLD])[0])

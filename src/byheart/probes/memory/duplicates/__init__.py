@@ -42,7 +42,7 @@ class Duplicates(Probe):
     """
 
     name: ClassVar[str] = "memory/duplicates"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     question: ClassVar[str] = "Is an example there twice, in training or in the test?"
     reference: ClassVar[str] = (
         "Barz and Denzler 2020, Do we train on test data? Purging CIFAR of near-duplicates, section 3; dimension: "
@@ -92,7 +92,8 @@ class Duplicates(Probe):
         if bank.data.output.kind == "classes":
             made["contradicting"] = Quantity(
                 value=len(found.against), unit="pairs", interval=None, null=0.0, n=n, better="low",
-                how="pairs of different labels on copies; no interval: counted; null: copies agree",
+                how="pairs of different labels on copies, of the labels as they came; no interval: counted; null: "
+                "copies agree",
             )  # fmt: skip
         if found.leaks is None:
             return made

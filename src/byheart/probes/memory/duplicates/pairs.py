@@ -41,6 +41,7 @@ def search(bank: Bank) -> Found:
     within = [by_ids(stands[kept.exact[row]], row) for row in rest]
     within += [by_ids(*stands[kept.exact[pair]]) for pair in kept.pairs]
     against = [by_ids(a, b) for a, b in contradicting(kept, data.train.y, by_id)] if labelled(bank) else []
+    against = [pair for pair in against if _as_they_came(bank, pair)]
     known, leaked, disagree = None, [], 0
     if "test" in data.views:
         test = data.views["test"]
@@ -54,6 +55,13 @@ def search(bank: Bank) -> Found:
         if labelled(bank):
             disagree = sum(int(test.y[new]) != int(data.train.y[old]) for new, old in leaked)
     return Found(kept, known, sorted(within, key=close), sorted(against, key=close), leaked, disagree)
+
+
+def _as_they_came(bank: Bank, pair: tuple[int, int]) -> bool:
+    """Whether both labels are the data's own, and the two are copies rather than cells of a design."""
+    rows, changed = list(pair), bank.data.truth.changed
+    planted = not bank.counted[rows].all() or (changed is not None and bool(changed[rows].any()))
+    return not planted and len(set(bank.groups[rows].tolist())) == 1
 
 
 def labelled(bank: Bank) -> bool:

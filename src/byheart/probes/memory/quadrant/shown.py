@@ -1,4 +1,4 @@
-"""What the card of strange labels shows: the map of all labels, and the strange ones."""
+"""What the card of labels worth checking shows: the map of all labels, and the list."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ THRESHOLD = 0.25  # memorisation score from which a label counts as memorised
 RINGS = 1000  # above this many marks they are binned
 
 
-def chart(bank: Bank, held_out, score, strange, planted, blind: float) -> Chart:
+def chart(bank: Bank, held_out, score, listed, planted, blind: float) -> Chart:
     """Every label by its held-out code length and its memorisation score."""
     x = np.maximum(held_out, 0.003)
     top = float(max(x.max(), 2 * blind)) * 1.1
@@ -30,16 +30,16 @@ def chart(bank: Bank, held_out, score, strange, planted, blind: float) -> Chart:
     high = score >= THRESHOLD - 1e-9
     rows = []
     for label, chosen in (
-        ("others bet against it, memorised", strange & high),
-        ("others bet against it, not memorised", strange & ~high),
-        ("others find it plausible, memorised", ~strange & high),
-        ("others find it plausible, not memorised", ~strange & ~high),
+        ("worth checking, memorised", listed & high),
+        ("worth checking, not memorised", listed & ~high),
+        ("the others, memorised", ~listed & high),
+        ("the others, not memorised", ~listed & ~high),
     ):
         redrawn = count(int((chosen & planted).sum())) if planted is not None else "\u2013"
         rows.append((label, count(int(chosen.sum())), redrawn))
     return Chart(
         title="Memorisation score against held-out code length",
-        description=f"Strange and memorised: {rows[0][1]}; strange and not memorised: {rows[1][1]}.",
+        description=f"Worth checking and memorised: {rows[0][1]}; worth checking and not memorised: {rows[1][1]}.",
         x=Axis(
             title=f"bits that models without the {bank.noun(1)} need for its label", log=True, domain=(0.003, top)
         ),
@@ -53,8 +53,8 @@ def chart(bank: Bank, held_out, score, strange, planted, blind: float) -> Chart:
             Rule(axis="y", at=THRESHOLD),
         ),
         reading=(
-            f"Right of the dashed line, models that never saw the {bank.noun(1)} bet against its label; "
-            "above the other, seeing it made the difference."
+            f"Right of the dashed line, models trained without the {bank.noun(1)} bet against its label; "
+            "above the other, seeing it made the difference. A baseline has to agree before a label is worth checking."
             + (" Rings are the labels we redrew." if planted is not None else "")
             + (" Squares count the others (stronger is more, on a log scale)." if cells else "")
         ),
@@ -62,13 +62,13 @@ def chart(bank: Bank, held_out, score, strange, planted, blind: float) -> Chart:
     )
 
 
-def exhibits(bank: Bank, order, strange, score, held_out, logits, mask, planted) -> tuple[Exhibits, ...]:
-    """The labels that look wrong, redrawn ones apart, and those of them that are not memorised."""
+def exhibits(bank: Bank, order, listed, score, held_out, logits, mask, planted) -> tuple[Exhibits, ...]:
+    """The labels worth checking, redrawn ones apart, and those of them that are not memorised."""
     made = []
     high = score >= THRESHOLD - 1e-9
     for title, chosen in (
-        ("Labels that look wrong", strange),
-        ("Look wrong, not memorised", strange & ~high),
+        ("Labels worth checking", listed),
+        ("Worth checking, not memorised", listed & ~high),
     ):
         groups = []
         for label, ring, side in (

@@ -1,0 +1,48 @@
+"""How much better or worse are simpler models on the same examples, where seen and where left out?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from byheart.learners.run import Run
+from byheart.maths.clusters import TOO_FEW, Estimate
+from byheart.maths.intervals import budget_share_intervals
+from byheart.probes.base import Bank
+from byheart.records.quantity import Quantity, Unit
+
+
+def leads(bank: Bank, own: np.ndarray, run: Run, theirs: np.ndarray, name: str, unit: Unit) -> dict[str, Quantity]:
+    """`NAME_held_out_lead` and `NAME_train_lead`: error of the recipe less that of a baseline, on the same subsets.
+
+    Args:
+        bank: the subject's.
+        own: (m, n) error of each member of the recipe, 0 where right.
+        run: the baseline's.
+        theirs: (m', n) the same of the baseline.
+        name: of the baseline.
+        unit: of the difference.
+    """
+    members = bank[bank.subject.bank()].members
+    _, mine, other = np.intersect1d(members.seeds, run.members.seeds, return_indices=True)
+    difference = own[mine] - theirs[other]
+    if not difference.any():  # the audited recipe itself
+        return {}
+    rows = bank.counted
+    parts = budget_share_intervals(
+        np.ones(int(rows.sum())), difference[:, rows], members.mask[mine][:, rows], bank.groups[rows]
+    )
+    out = parts.understood
+    out = out._replace(value=1 - out.value, low=1 - out.high, high=1 - out.low)
+    return {
+        f"{name}_held_out_lead": _lead(out, unit, "left out", rows),
+        f"{name}_train_lead": _lead(parts.left, unit, "seen", rows),
+    }
+
+
+def _lead(of: Estimate, unit: Unit, side: str, rows: np.ndarray) -> Quantity:
+    where = "interval: over fresh draws of examples (copies together) and training set" if of.interval else TOO_FEW
+    return Quantity(
+        value=of.value, unit=unit, interval=of.interval, null=0.0, n=int(rows.sum()), better="low",
+        how=f"error of the recipe less that of the baseline where {side}, on the same subsets and examples; {where}; "
+        "null: 0, equally good",
+    )  # fmt: skip

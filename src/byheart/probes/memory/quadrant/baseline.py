@@ -1,0 +1,49 @@
+"""Which labels do models that did not see them bet against, of the audited recipe and of a baseline alike?"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from byheart.learners.run import Run
+from byheart.maths.codes import bank_lengths
+from byheart.maths.sides import side_means
+from byheart.probes.base import Bank
+from byheart.probes.baselines import TITLES, of_other_families
+
+# Half a bit over a blind guess is clear of the noise of the calibration.
+BITS = 0.5
+# Near a boundary members disagree, and a few sure ones carry the mean; about a wrong label nearly all are of one mind.
+AGREE = 0.9
+
+
+class Bets(NamedTuple):
+    """(n,) each: mean held-out bits, bits over the reference, and whether the models bet against the label."""
+
+    held_out: np.ndarray
+    excess: np.ndarray
+    against: np.ndarray
+
+
+def bets(bank: Bank, run: Run) -> Bets:
+    """What members of a run that did not see an example pay for its label, calibrated by the pool of that side."""
+    train, mask = bank.data.train, run.members.mask
+    lengths = bank_lengths(
+        run.views["train"].logits, train.y, mask, bank.subject.seed, ids=train.ids, groups=bank.groups, sides=(False,)
+    )
+    _, held_out = side_means(np.where(mask, 0.0, lengths.member_bits), mask)
+    over = np.where(mask, 0.0, lengths.member_bits - lengths.reference_bits)
+    _, agree = side_means(over > BITS, mask)
+    excess = held_out - lengths.reference_bits
+    return Bets(held_out, excess, (excess > BITS) & (agree >= AGREE))
+
+
+def baseline_of(bank: Bank) -> tuple[str, Bets] | None:
+    """The baseline of another family with the shortest held-out code, by its title, and its bets."""
+    needs = {name: bank.subject.baseline(name) for name in of_other_families(bank.subject)}
+    found = {TITLES[name]: bets(bank, bank[need]) for name, need in needs.items() if need in bank}
+    if not found:
+        return None
+    title = min(found, key=lambda one: float(np.nanmean(found[one].held_out[bank.counted])))
+    return title, found[title]
