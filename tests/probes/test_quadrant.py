@@ -276,6 +276,6 @@ def test_planted_labels_are_listed_and_accuse_nobody():
     x, y = separable("linear", 1)
     task = Flipped(task=Arrays.of(x, y, task="classes"), share=0.1, control=True)
     q = Quadrant().measure(bank_of(Quadrant(), task, LEARNERS["forest"]))[0].quantities
-    assert q["planted_listed"].interval[0] > 0.3
-    assert q["planted_precision"].interval[0] > 0.6
+    assert q["planted_listed"].interval[0] > 5 * q["worth_checking_share"].interval[1]
+    assert q["planted_precision"].interval[0] > 5 * q["planted_precision"].null
     assert q["worth_checking_share"].value <= 0.01
