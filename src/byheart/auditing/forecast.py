@@ -22,8 +22,10 @@ from byheart.study.session import Session
 
 # Measured on one thread of the two-core build machine: products of small matrices in fleets.
 FLOPS_A_SECOND = 4e10
-# Standard deviation of an example's memorised bits over the reference bits an example, on the default audit.
-SPREAD = 0.6
+# Standard deviation of an example's memorised bits over the reference bits per example: from noiseless to noisy labels.
+SPREADS = (0.2, 0.6)
+# what the training set adds to the variance from examples: from nothing (a constant, a linear model) to trees
+TRAINING_SET = (0.0, 2.0)
 
 
 def forecast(request: Request, out: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,7 +72,7 @@ def forecast(request: Request, out: Path, settings: Mapping[str, Any]) -> dict[s
         "seconds": seconds,
         "seconds_source": source if seconds is not None else "unknown: your own training is not timed before it runs",
         "memory_bytes": int(250e6 + 4 * logits + 3 * data.train.x.nbytes),
-        "half_width_memorised_bits_share": float(1.96 * SPREAD / np.sqrt(n)),
+        "half_width_memorised_bits_share": planned_half_widths(n, m, subject.share),
         "largest_standard_error_of_a_score": float(
             0.5 * np.sqrt(1 / (subject.share * m) + 1 / ((1 - subject.share) * m))
         ),
@@ -80,6 +82,25 @@ def forecast(request: Request, out: Path, settings: Mapping[str, Any]) -> dict[s
         "inferred": list(data.about.get("inferred", ())),
         "not_applicable": {answer.probe: answer.reason for answer in made.not_applicable},
     }
+
+
+def planned_half_widths(n: int, m: int, share: float) -> tuple[float, float]:
+    """Between which half widths will the interval of the memorised share lie? The three sources before any run.
+
+    Examples, training set, members: 1.96 sqrt((s^2 + t s^2 + e (1/(share m) + 1/((1 - share) m))) / n), s the spread of
+    the bits of an example, t what the training set adds, e the variance between members on one example, at most 1/4 of
+    a label's reference.
+
+    Example:
+        >>> [round(half, 3) for half in planned_half_widths(1000, 64, 0.7)]
+        [0.012, 0.065]
+    """
+    members = (1 / (share * m) + 1 / ((1 - share) * m)) / 4 if 0 < share < 1 else 0.0
+    low, high = (
+        1.96 * float(np.sqrt((spread**2 * (1 + training) + noise) / n))
+        for spread, training, noise in zip(SPREADS, TRAINING_SET, (0.0, members), strict=True)
+    )
+    return low, high
 
 
 def _data(session: Session) -> Any:
@@ -109,6 +130,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
     from byheart.records.figures import count, number
 
     minutes = found["seconds"]
+    narrow, broad = found["half_width_memorised_bits_share"]
     time = found["seconds_source"] if minutes is None else f"about {number(minutes, 0)} s ({found['seconds_source']})"
     said = [
         f"byheart plan · {found['subject']}",
@@ -117,8 +139,9 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         f"  time          {time}",
         f"  memory        about {number(found['memory_bytes'] / 1e6, 0)} MB a worker",
         "  power         memorised share of the bits to about "
-        f"\u00b1{number(100 * found['half_width_memorised_bits_share'], 1)} points "
-        f"from {count(found['n'])} examples (rule of thumb); a single score to "
+        f"\u00b1{number(100 * narrow, 1)} to \u00b1{number(100 * broad, 1)} points "
+        f"from {count(found['n'])} examples, by how noisy the labels are and how much the training set matters (known "
+        f"after a run); a single score to "
         f"\u00b1{number(1.96 * found['largest_standard_error_of_a_score'], 2)} at worst "
         f"from {found['members']} members",
     ]

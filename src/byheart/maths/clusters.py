@@ -28,6 +28,11 @@ class Sources(NamedTuple):
     training_set: float
     members: float
 
+    @property
+    def largest(self) -> str:
+        """Name of the largest."""
+        return max(self._asdict().items(), key=lambda one: one[1])[0]
+
 
 class Estimate(NamedTuple):
     """A value with its 95 % interval and standard error over fresh draws; NaN where draws are too few to say."""

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from byheart.errors import InputRefused
+from byheart.maths.clusters import Sources
 from byheart.maths.inputs import array, is_binary, members_mask, same_shape
 from byheart.maths.intervals import memorised_share_interval
 
@@ -17,12 +18,16 @@ DIFFERENCES = (STEPS[:, None] - STEPS) * STEP  # p - q of each cell
 
 
 class Share(NamedTuple):
-    """A share with its 95 % interval (None where draws are too few), and two (n,) columns, one value per example."""
+    """A share with its 95 % interval (None where draws are too few), and two (n,) columns, one value per example.
+
+    `sources`: the variance behind the interval, by where it comes from.
+    """
 
     value: float
     interval: tuple[float, float] | None
     posterior_mean: np.ndarray
     posterior_probability: np.ndarray
+    sources: Sources
 
 
 def memorised_share(correct: Any, mask: Any, threshold: float = 0.25, groups: Any = None, counted: Any = None) -> Share:
@@ -93,8 +98,9 @@ def memorised_share(correct: Any, mask: Any, threshold: float = 0.25, groups: An
     # a bias that falls with members shows as the difference from half as many
     halves = [float(shares_above(*(part[start::2] for part in among), [threshold])[0]) for start in (0, 1)]
     bias = np.mean(halves) - value if np.isfinite(halves).all() else 0.0
-    interval = memorised_share_interval(*among, threshold, groups[counted], (value, influence, bias)).interval
-    return Share(value, interval, *(cells.posterior(weights, of) for of in (DIFFERENCES, above)))
+    found = memorised_share_interval(*among, threshold, groups[counted], (value, influence, bias))
+    columns = (cells.posterior(weights, of) for of in (DIFFERENCES, above))
+    return Share(value, found.interval, *columns, found.sources)
 
 
 def shares_above(correct: Any, mask: Any, thresholds: Any) -> np.ndarray:

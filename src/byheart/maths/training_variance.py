@@ -179,11 +179,12 @@ class Bank:
 def sum_of(examples: float, freedom: float, moved: MemberVariance) -> tuple[Sources, float]:
     """The sources of a variance over examples (`freedom` of its own) and of `moved`, and Satterthwaite's degrees.
 
-    The values of the examples are means over finitely many members, so what those add is taken from the first part.
+    The values of the examples are means over finitely many members: what those add is taken from the first part. Of
+    the training set's part, what few members cannot tell from their own noise counts as theirs, too.
     """
     members = min(moved.members, examples)
+    square = moved.training_set**2
+    told = moved.training_set * square / (square + moved.uncertainty) if square else 0.0
+    sources = Sources(examples - members, told, members + moved.training_set - told)
     uncertainty = 2 * examples**2 / freedom + moved.uncertainty
-    total = examples + moved.training_set
-    return Sources(examples - members, moved.training_set, members), (
-        2 * total**2 / uncertainty if uncertainty else float("inf")
-    )
+    return sources, 2 * sum(sources) ** 2 / uncertainty if uncertainty else float("inf")

@@ -176,8 +176,7 @@ def variance_share_intervals(errors: Any, spread: Any, mask: Any, groups: Any = 
     (e_ji - R v_ji)/Var with e the squared error, v the squared deviation, R and Var those of the side on which member
     j stands to example i; the variance of the mean of z over fresh draws of examples and training set is that of
     `intervals.budget_share_intervals`. understood and left get their interval on the scale of log R, as R is
-    positive and skewed: R exp(-+ 1.96 s/R); memorised, the difference R_out - R_in, combines the ends of both by
-    their correlation.
+    positive and skewed: R exp(-+ 1.96 s/R).
 
     Range and poles as in `variance_budget`: left is never below 0 and understood never above 1.
 
@@ -216,21 +215,8 @@ def variance_share_intervals(errors: Any, spread: Any, mask: Any, groups: Any = 
     parts = budget_share_intervals(np.ones(errors.shape[1]), linear, mask, groups, bound=0.0)
     left = on_log_scale(parts.left._replace(value=budget.left))
     unseen = on_log_scale(complement(parts.understood)._replace(value=1 - budget.understood))
-    return VarianceShares(complement(unseen), _difference(unseen, left, parts.memorised), left)
-
-
-def _difference(a: Estimate, b: Estimate, of: Estimate) -> Estimate:
-    """The interval of a - b, whose standard error is that of `of`, from the intervals of a and of b."""
-    value, product = a.value - b.value, a.standard_error * b.standard_error
-    common = a.standard_error**2 + b.standard_error**2 - of.standard_error**2
-    correlation = min(1.0, max(-1.0, common / (2 * product))) if product else 0.0
-
-    def reach(x: float, y: float) -> float:
-        return float(np.sqrt(max(0.0, x * x + y * y - 2 * correlation * x * y)))
-
-    low = value - reach(a.value - a.low, b.high - b.value)
-    high = value + reach(a.high - a.value, b.value - b.low)
-    return of._replace(value=value, low=low, high=high)
+    memorised = parts.memorised._replace(value=budget.memorised)
+    return VarianceShares(complement(unseen), memorised, left)
 
 
 def variance_bits(

@@ -122,13 +122,20 @@ def interval_text(quantity: Quantity) -> str:
 def null_text(quantity: Quantity) -> str:
     """The null value in the quantity's unit, never 0 where it is not; empty where there is none.
 
+    A measured null of bits or a share that fell below 0 is 0: nothing can be memorised less than not at all.
+
     Example:
+        >>> null_text(Quantity(value=500.0, unit="bits", interval=(400.0, 600.0), null=-18.0, n=5, how="x"))
+        '0 bits (measured \u221218)'
         >>> null_text(Quantity(value=0.5, unit="share", interval=(0.4, 0.6), null=1e-7, n=5, how="x"))
         '0.00001\u202f%'
     """
     if quantity.null is None:
         return ""
     null = _snapped(quantity.null)
+    if null < 0 and quantity.unit in ("bits", "share"):
+        measured = null_text(quantity.model_copy(update={"null": -null}))
+        return f"{_zero(quantity)} (measured {MINUS}{measured.removesuffix(' bits')})"
     if quantity.unit in _PER_CENT:
         return percent(null, max(_of_a_point(quantity), _needed(100 * null)) if null else 1)
     if quantity.unit == "points":
@@ -139,6 +146,10 @@ def null_text(quantity: Quantity) -> str:
     if quantity.unit == "bits":
         return f"{_few(null)} bits"
     return _trimmed(number(null, _at_least(2, null)))
+
+
+def _zero(quantity: Quantity) -> str:
+    return null_text(quantity.model_copy(update={"null": 0.0}))
 
 
 def with_article(noun: str) -> str:

@@ -17,6 +17,7 @@ from byheart.probes.complexity.bits.held_out_course import held_out_course
 from byheart.probes.complexity.bits.standing import balance_of, budget_chart, shares, trail_sides
 from byheart.probes.complexity.bits.variance import of_values
 from byheart.probes.copies import uncalibrated
+from byheart.probes.interval_sources import largest_source
 from byheart.records.figures import bits, count, number, percent
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity
@@ -146,6 +147,8 @@ class Bits(Probe):
             )
         if one_model:
             sentences.append(one_model)
+        if budget.memorised.sources and (source := largest_source(bank, budget.memorised.sources)):
+            sentences.append(source)
         return tuple(sentences)
 
     def _how(self, bank: Bank, run: Run, null: float) -> tuple[str, ...]:

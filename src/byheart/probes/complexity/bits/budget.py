@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from byheart.maths.clusters import quantile, worth
+from byheart.maths.clusters import Sources, quantile, worth
 from byheart.maths.codes import BankCode
 from byheart.maths.intervals import budget_share_intervals
 from byheart.maths.statistics import bootstrap
@@ -24,6 +24,11 @@ HOW = {
     "left": "in: what members that saw the label still pay",
 }
 INTERVAL = "interval: over fresh draws of examples and training set"
+# what no draw can bring: bits where seen are never negative, so nobody saves more than the reference
+BOUNDS = {
+    "left": ", cut at 0: no code length is negative",
+    "understood": ", cut at the reference: no code length is negative",
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class Part:
     interval: tuple[float, float]
     share: float
     share_interval: tuple[float, float]
+    sources: Sources | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ class Budgets:
         found = {}
         for name in ("reference", *PARTS):
             part: Part = getattr(self, name)
-            how = f"{HOW[name]}; {INTERVAL}; {reasons[name]}"
+            how = f"{HOW[name]}; {INTERVAL}{BOUNDS.get(name, '')}; {reasons[name]}"
             common = {"n": self.n, "better": better[name], "how": how}
             found[f"{name}_bits"] = Quantity(
                 value=part.value, unit="bits", interval=part.interval, null=nulls[name], **common
@@ -106,12 +112,15 @@ def measured_budget(
     wide = quantile(worth(bank.groups), len(reference))
     estimates = budget_share_intervals(reference, member_bits, mask, bank.groups)
     parts = []
-    for estimate in estimates:
+    for name, estimate in zip(PARTS, estimates):
         # the total moves with its share and with the reference it is a share of
         error = float(np.hypot(estimate.standard_error * whole, estimate.value * spread))
         value = estimate.value * whole
-        parts.append(
-            Part(value, (value - wide * error, value + wide * error), estimate.value, (estimate.low, estimate.high))
+        least, most = 0.0 if name == "left" else -np.inf, 1.0 if name == "understood" else np.inf
+        total, share = (value - wide * error, value + wide * error), (estimate.low, estimate.high)
+        total, share = (
+            (max(low, least * unit), min(high, most * unit)) for (low, high), unit in ((total, whole), (share, 1.0))
         )
+        parts.append(Part(value, total, estimate.value, share, estimate.sources))
     own = Part(whole, (whole - 1.96 * spread, whole + 1.96 * spread), 1.0, (1.0, 1.0))
     return Budgets(own, *parts, n=len(reference))

@@ -14,6 +14,7 @@ from byheart.maths.intervals import budget_share_intervals, memorised_share_inte
 from byheart.maths.memorisation import Share, memorised_share, shares_above
 from byheart.maths.sides import side_means
 from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.probes.interval_sources import largest_source
 from byheart.probes.memory.counterfactual.ranked import SHUFFLES, alike, explained, ranked, reliabilities
 from byheart.records.chart import Axis, Chart, Line, Mark, Rule, Table
 from byheart.records.figures import count, number, percent
@@ -106,7 +107,7 @@ class Counterfactual(Probe):
             says=f"of the training {bank.noun()} are memorised: left out, they are right at least 25 points less often",
             quantities=quantities,
             poles=(Pole(name="Oracle", value=0.0), Pole(name="Rote", value=_rote_share(bank))),
-            body=self._body(bank, quantities, redrawn, error, sure, fine),
+            body=self._body(bank, quantities, redrawn, error, sure, fine) + _source(bank, share),
             charts=(self._chart(bank, right, mask, null, quantities["memorised_share"]),),
             exhibits=_most(bank, order, score, sure, outcomes.logits, mask),
             how=explained(bank, mask, SCORE_IS, POLES, ERROR),
@@ -222,6 +223,10 @@ def _control(redrawn: Share) -> Quantity:
         how="memorised_share of the labels that the audit's control redrew and changed; interval as there; null: 0 by "
         f"definition{'' if redrawn.interval else f'; {TOO_FEW}'}",
     )  # fmt: skip
+
+
+def _source(bank: Bank, share: Share) -> tuple[str, ...]:
+    return (largest_source(bank, share.sources),) if share.interval and sum(share.sources) else ()
 
 
 def _probability(bank: Bank, run: Run) -> np.ndarray:

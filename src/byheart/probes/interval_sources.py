@@ -1,0 +1,37 @@
+"""Where does most of an interval come from, and what would narrow it? One sentence, for every card that has one."""
+
+from __future__ import annotations
+
+from byheart.maths.clusters import Sources
+from byheart.probes.base import Bank
+from byheart.records.figures import count, number, percent
+
+# names of the sources, and what brings half of the variance of each
+_FROM = {
+    "examples": "which {noun} were measured",
+    "training_set": "which training set all members share",
+    "members": "the number of members, each with a subset and a seed of its own",
+}
+
+
+def largest_source(bank: Bank, sources: Sources, points: float = 100.0, unit: str = " points") -> str:
+    """Names the largest source of an interval, and what twice as much of its remedy, and of no other, would bring.
+
+    Args:
+        bank: what was measured.
+        sources: of the interval that the card prints; empty text where they are all 0.
+        points: factor from the sources' unit to the one that is printed.
+        unit: the printed unit.
+    """
+    total = sum(sources)
+    if not total > 0:
+        return ""
+    name, variance = sources.largest, max(sources)
+    n, m = len(bank.groups), bank.subject.members
+    remedy = f"{count(2 * m)} members" if name == "members" else f"{count(2 * n)} training {bank.noun()}"
+    now, then = (1.96 * points * part**0.5 for part in (total, total - variance / 2))
+    return (
+        f"Largest source of the interval ({percent(variance / total, 0)} of its variance): "
+        f"{_FROM[name].format(noun=bank.noun())}. With {remedy} it would be about \u00b1{number(then, 1)} instead of "
+        f"\u00b1{number(now, 1)}{unit}."
+    )
