@@ -1,13 +1,17 @@
 """What a world says is true of it agrees with plain averages over draws of it, made by no estimator of ours."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from byheart.probes.generalization.gap import Gap
-from byheart.testing.worlds import WORLDS, Bounds
+from byheart.registry import find, names
+from byheart.testing.probes import untrue
+from byheart.testing.worlds import WORLDS, Bounds, allowed
 from byheart.testing.worlds.base import Draw
 
-DRAWS = 10
+DRAWS, MANY = 10, 30
 
 
 def averages(draw: Draw) -> dict[str, float]:
@@ -53,6 +57,18 @@ def test_the_truth_of_a_world_is_what_averages_over_its_draws_come_to(world):
         miss, n = np.array(found).T
         error = max(miss.std(ddof=1) / np.sqrt(DRAWS), 0.25 / np.sqrt(n.sum())) if miss.any() else 1e-9
         assert abs(miss.mean()) <= 4 * error, f"{name} in {world.name}: {miss.mean():.4f} from the truth, {error:.4f}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
+def test_intervals_miss_the_truth_no_more_often_than_they_say(world):
+    """95 % intervals of every known probe, plug-ins included, over many draws of one world."""
+    misses = Counter()
+    for seed in range(MANY):
+        draw = world.draw(100 + seed)
+        for name in names("probe"):
+            misses.update(f"{quantity} of {name}" for quantity in untrue(draw, find("probe", name)()))
+    assert not {what: n for what, n in misses.items() if n > allowed(MANY)}
 
 
 @pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.name)
