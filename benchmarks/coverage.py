@@ -147,13 +147,17 @@ class Values:
                 "squared": squared[:, : self.n], "new": squared[:, self.n :]}  # fmt: skip
 
     def truth(self, bank: dict[str, np.ndarray]) -> dict[str, tuple[float, float]]:
-        """Variance less squared error, and variance."""
-        inside, outside = (float(side.mean()) for side in side_means(bank["squared"], bank["mask"]))
-        whole, new = float(bank["y"].var(ddof=1)), float(bank["new_y"].var(ddof=1))
-        return {
-            "gap": (outside - inside, whole), "held-out R2": (whole - outside, whole),
-            "seen R2": (whole - inside, whole), "test R2": (new - float(bank["new"].mean()), new),
-        }  # fmt: skip
+        """Squared errors and squared distances from the members' own means, by side; `finish` makes shares of them."""
+        spread = deviations(bank["y"], bank["mask"])
+        errors, spreads = (side_means(values, bank["mask"]) for values in (bank["squared"], spread))
+        seen, unseen = ((float(e.mean()), float(v.mean())) for e, v in zip(errors, spreads, strict=True))
+        return {"seen R2": seen, "held-out R2": unseen,
+                "test R2": (float(bank["new"].mean()), float(bank["new_y"].var(ddof=1)))}  # fmt: skip
+
+    def finish(self, ratios: dict[str, float]) -> dict[str, float]:
+        """R2 of each ratio, and the gap."""
+        gap = ratios["held-out R2"] - ratios["seen R2"]
+        return {"gap": gap} | {name: 1 - ratio for name, ratio in ratios.items()}
 
     def estimates(self, bank: dict[str, np.ndarray]) -> dict[str, Estimate]:
         """What byheart would print."""
@@ -193,7 +197,8 @@ def covered(world: Any, banks: int, seed: int = 0) -> dict[str, tuple]:
     """Per quantity: truth, hits, intervals given, mean half width over 1.96 standard deviations of the value."""
     rng = np.random.default_rng([seed, 1])
     sums = [world.truth(world.draw(rng)) for _ in range(2 * banks)]
-    truth = {name: np.divide(*np.mean([one[name] for one in sums], axis=0)) for name in sums[0]}
+    truth = {name: float(np.divide(*np.mean([one[name] for one in sums], axis=0))) for name in sums[0]}
+    truth = world.finish(truth) if isinstance(world, Values) else truth
     rng = np.random.default_rng([seed, 2])
     drawn = [world.estimates(world.draw(rng)) for _ in range(banks)]
     table = {}
@@ -202,7 +207,7 @@ def covered(world: Any, banks: int, seed: int = 0) -> dict[str, tuple]:
         given = np.isfinite(low)
         hits = int(((low <= true) & (true <= high))[given].sum())
         wide = float((high - low)[given].mean() / 3.92 / value.std(ddof=1)) if given.any() else float("nan")
-        table[name] = (float(true), hits, int(given.sum()), wide)
+        table[name] = (true, hits, int(given.sum()), wide)
     return table
 
 

@@ -11,6 +11,7 @@ import pytest
 from byheart.maths.clusters import Estimate, Sources, freedom_of_variance, on_log_scale, quantile
 from byheart.maths.intervals import budget_share_intervals
 from byheart.maths.new_examples import new_examples_interval, new_r2_interval
+from byheart.maths.training_variance import MemberVariance, sum_of, training_set_variance
 
 PATH = Path(__file__).parents[2] / "benchmarks" / "coverage.py"
 SPEC = importlib.util.spec_from_file_location("benchmark_coverage", PATH)
@@ -115,3 +116,24 @@ def test_sources_name_what_narrows_the_interval():
         sources = budget_share_intervals(np.ones(400), 1.0 - right[:members], mask).understood.sources
         assert sources.largest == "examples"
         assert sources.members == 0
+
+
+def test_what_few_members_cannot_tell_counts_as_theirs_and_costs_degrees_of_freedom():
+    sure, unsure = (sum_of(1.0, 50.0, MemberVariance(0.5, 0.2, noise)) for noise in (0.0, 0.25))
+    assert sure[0] == pytest.approx((0.8, 0.5, 0.2))
+    assert sure[1] == pytest.approx(2 * 1.5**2 / (2 / 50))
+    assert unsure[0] == pytest.approx((0.8, 0.25, 0.45))
+    assert unsure[1] == pytest.approx(2 * 1.5**2 / (2 / 50 + 0.25))
+    assert sum_of(0.1, math.inf, MemberVariance(0.0, 0.2, 0.0)) == ((0.0, 0.0, 0.1), math.inf)
+
+
+def test_a_subset_fitted_closely_is_no_effect_of_its_examples_one_by_one():
+    """Members that are better where seen by as much as worse elsewhere: the gap of the training set does not move."""
+    rng = np.random.default_rng(6)
+    mask = np.array([rng.permutation(200) >= 60 for _ in range(40)])
+    luck, noise = rng.normal(size=(40, 1)), 0.01 * rng.normal(size=(40, 200))
+    apart = training_set_variance(np.where(mask, -luck, luck) + noise, mask).training_set
+    alike = training_set_variance(np.where(mask, luck, 3 * luck) + noise, mask).training_set
+    assert apart < 0.01 * alike
+    # both sides alike in direction: h is doubled
+    assert alike == pytest.approx(2 * 0.5 * 7 / 3 * 4 * luck.var(ddof=1), rel=0.15)
