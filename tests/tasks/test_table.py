@@ -46,6 +46,7 @@ def test_an_odd_file_is_read(odd):
         Column("Größe in m", "number"),
         Column("Preis", "number"),
         Column("Datum", "date"),
+        Column("Datum (weekday)", "category", ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), of="Datum"),
         Column("aktiv", "category", ("ja", "nein")),
         Column("Farbe", "category", ("blau", "grün", "rot; hell")),
         Column("Farbe (2)", "category", ("a", "b")),
@@ -62,7 +63,8 @@ def test_an_odd_file_is_read(odd):
     assert np.isnan(x[4, 1])
     np.testing.assert_array_equal(np.diff(x[:5, 2]), 1)
     assert x[0, 2] == (datetime.date(2024, 1, 1) - datetime.date(1970, 1, 1)).days
-    assert x[:2, 3].tolist() == [1.0, 0.0]
+    assert x[:5, 3].tolist() == [0, 1, 2, 3, 4]  # 1 January 2024 was a Monday
+    assert x[:2, 4].tolist() == [1.0, 0.0]
     np.testing.assert_array_equal(data.train.meta["line"], data.train.ids + 2)
 
 
@@ -74,7 +76,7 @@ def test_what_was_inferred_is_said(odd):
         "target: 'Ziel', classes: the labels are text (2 classes)",
         "numbers: Größe in m (decimal comma), Preis",
         "categories: aktiv (2 words), Farbe (3 words), Farbe (2) (2 words)",
-        "dates, as days since 1970: Datum (date)",
+        "dates, as days since 1970: Datum (date, with its weekday)",
         "dropped: Kunden-ID (named like an id, and different in every row), column 7 (always 'x'), "
         "leer (no cell is filled)",
         "missing cells: Preis 2; byheart's own learners fill them in from their training rows",

@@ -53,7 +53,7 @@ def _shown(data: Data, examples: Any, row: int) -> dict[str, Any]:
         found["picture"] = png_data_uri(_bytes(data.output.numbers(x)))
         found["photograph"] = kind == "photograph"
     elif kind == "row" and data.output.columns:
-        cells = [[column.name, _cell(column, value)] for column, value in zip(data.output.columns, x)]
+        cells = [[column.name, _cell(column, value)] for column, value in zip(data.output.columns, x) if not column.of]
         found["fields"] = cells[:FIELDS]
     elif "shown" in examples.meta:
         found["text"] = str(examples.meta["shown"][row])
@@ -70,7 +70,12 @@ def _cell(column: Column, value: float) -> str:
     if not np.isfinite(value):
         return "missing"
     if column.type == "date":
-        return str(np.datetime64(int(value), "D"))
+        moment = str(np.datetime64(round(value * 1440), "m"))
+        return moment.removesuffix("T00:00").replace("T", " ")
+    if column.type in ("time", "duration"):
+        seconds = round(abs(value) * 3600)
+        past = f":{seconds % 60:02d}" if seconds % 60 else ""
+        return f"{'-' if value < 0 else ''}{seconds // 3600}:{seconds % 3600 // 60:02d}{past}"
     if column.type == "category":
         return column.categories[int(value)]
     return f"{value:.4g}"

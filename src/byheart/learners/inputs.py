@@ -119,9 +119,9 @@ def shared(data: Data) -> bool:
 def prepare(data: Data, rows: np.ndarray) -> dict[str, np.ndarray]:
     """What does a model that may learn from training examples `rows` only look at?
 
-    Numbers: missing ones become the median of `rows`, then (x - mean) / sd with mean and sd of `rows`
-    (a constant column is divided by 1). Categories: missing ones become the commonest of `rows`, then one
-    column a category of the task, so the width d is the same for every member. A column with no value
+    Numbers (dates, times and durations are): missing ones become the median of `rows`, then (x - mean) / sd with mean
+    and sd of `rows` (a constant column is divided by 1). Categories: missing ones become the commonest of `rows`, then
+    one column a category of the task, so the width d is the same for every member. A column with no value
     in `rows` becomes 0 everywhere: nothing can be learned from it. Images, and arrays of only
     0 and 1, stay as they are, but for `Output.divided_by`.
 
@@ -251,9 +251,8 @@ def _transformer(columns: Sequence[Column]) -> ColumnTransformer:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-    places = {
-        kind: [i for i, c in enumerate(columns) if c.type == kind] for kind in ("number", "category")
-    }
+    places = {kind: [i for i, c in enumerate(columns) if (c.type == "category") == (kind == "category")]
+              for kind in ("number", "category")}  # fmt: skip
     codes = [np.arange(max(1, len(columns[i].categories)), dtype=float) for i in places["category"]]
     onehot = OneHotEncoder(categories=codes, handle_unknown="ignore", sparse_output=False)
     steps = {

@@ -161,7 +161,7 @@ def _container(fields: Mapping[str, Any]) -> Container:
 def output_from(document: Mapping[str, Any]) -> Output:
     """The Output that a data document holds."""
     columns = tuple(
-        Column(column["name"], column["type"], tuple(column["categories"])) for column in document["columns"]
+        Column(**{**column, "categories": tuple(column["categories"])}) for column in document["columns"]
     )
     fields = {**document, "columns": columns, "classes": tuple(document["classes"]), "noun": tuple(document["noun"])}
     return Output(**fields)

@@ -36,7 +36,16 @@ def read_archive(path: Path) -> dict[str, np.ndarray]:
 
 
 def _names(found: list[str], path: Path) -> dict[str, str]:
-    plain = {name.lower().removesuffix("_train"): name for name in found}
+    plain: dict[str, str] = {}
+    for name in found:
+        wanted = name.lower().removesuffix("_train")
+        if wanted in NAMES and wanted in plain:
+            raise InputRefused(
+                expected=f"one array called {wanted} in {path.name}",
+                came=f"{plain[wanted]} and {name}",
+                do="Leave one of them out, or give it another name.",
+            )
+        plain[wanted] = name
     if "x" not in plain or "y" not in plain:
         raise InputRefused(
             expected="arrays named x and y (and perhaps x_test and y_test)",

@@ -1,15 +1,16 @@
-"""What each column of a table holds: numbers, categories or dates, or nothing that a model can use."""
+"""What each column of a table holds: numbers, categories, dates, times, durations, or nothing that a model can use."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 
 from byheart.tasks.data import Column
+from byheart.tasks.moments import calendar, read_dates, read_times
 
 MANY = 50  # a text column with more different words than this, and than half the rows, is no category
 MOSTLY = 0.9  # from this share of numbers on, the cells that are not are pointed out
@@ -20,19 +21,22 @@ _ID_NAME = re.compile(
 _WHOLE = re.compile(r"[+-]?\d+$")
 _DECIMAL_COMMA = re.compile(r"[+-]?(?=[\d,])(\d{1,3}(\.\d{3})+|\d+)?(,\d+)?([eE][+-]?\d+)?$")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})*(\.\d+)?$")
-_ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?$")
-_SLASHED = re.compile(r"(\d{1,2})/(\d{1,2})/\d{4}$")
 
 Cells = list[str | None]
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """Cells as numbers: values (n,), NaN where missing; whether all are whole; how they were read."""
+    """Cells as numbers: values (n,), NaN where missing; `cells`, the same as Python writes them; how they were read."""
 
     values: np.ndarray
-    whole: bool
+    cells: Cells
     how: str = ""
+
+    @property
+    def whole(self) -> bool:
+        """Whether all are whole."""
+        return all(_WHOLE.match(text) for text in self.cells if text is not None)
 
 
 @dataclass(frozen=True)
@@ -41,11 +45,13 @@ class Reading:
 
     Attributes:
         name: the column's name.
-        role: `number`, `category`, `date`, or `dropped`.
-        values: (n,) float64; numbers, days since 1970 or category codes; NaN where missing. Empty if dropped.
+        role: `number`, `category`, `date`, `time`, `duration`, or `dropped`.
+        values: (n,) float64; numbers, days since 1970, hours, or category codes; NaN where missing. Empty if dropped.
         categories: the words that the codes index.
         why: why it was dropped, or how it was read.
         missing: number of missing cells.
+        parts: of a date: its month, weekday and hour, as categories, where they repeat.
+        of: of such a part: the name of the date.
     """
 
     name: str
@@ -54,12 +60,18 @@ class Reading:
     categories: tuple[str, ...] = ()
     why: str = ""
     missing: int = 0
+    parts: tuple[Reading, ...] = ()
+    of: str = ""
 
     @property
     def column(self) -> Column:
-        """As a learner sees it: a date is a number."""
-        role = self.role if self.role in ("category", "date") else "number"
-        return Column(self.name, role, self.categories)
+        """As a learner sees it."""
+        return Column(self.name, self.role, self.categories, self.of)  # type: ignore[arg-type]
+
+    @property
+    def received(self) -> tuple[Reading, ...]:
+        """The columns that a model gets of it: none if it is dropped."""
+        return () if self.role == "dropped" else (self, *self.parts)
 
 
 def read_column(
@@ -93,8 +105,10 @@ def read_column(
         if not keep and (why := _looks_like_id(name, numbers)):
             return _dropped(name, why, missing)
         return Reading(name, "number", numbers.values, why=numbers.how, missing=missing)
-    if (days := _read_dates(cells, present)) is not None:
-        return Reading(name, "date", days[0], why=days[1], missing=missing)
+    if (dates := read_dates(cells)) is not None:
+        return Reading(name, "date", dates.values, why=dates.how, missing=missing, parts=_parts(name, dates.moments))
+    if (times := read_times(cells)) is not None:
+        return Reading(name, times.role, times.values, why=times.how, missing=missing)
     if not keep and different > MANY and different > len(cells) / 2:
         return _dropped(name, f"{different} different words in {len(cells)} rows", missing)
     if not keep and different == len(cells) and different > 2:
@@ -114,8 +128,7 @@ def read_numbers(cells: Cells, separator: str) -> Numbers | None:
             return None
         cells = [None if text is None else clean(text) for text in cells]
     values = np.array([np.nan if text is None else float(text) for text in cells])
-    whole = all(_WHOLE.match(text) for text in cells if text is not None)
-    return Numbers(values, whole, how)
+    return Numbers(values, cells, how)
 
 
 def _plain(texts: list[str]) -> bool:
@@ -146,32 +159,10 @@ def _looks_like_id(name: str, numbers: Numbers) -> str:
     return "numbers the rows" if counts else ""
 
 
-def _read_dates(cells: Cells, present: list[str]) -> tuple[np.ndarray, str] | None:
-    for read, how in _date_forms(present):
-        try:
-            days = [np.nan if text is None else _days(read(text)) for text in cells]
-        except (ValueError, OverflowError):
-            continue
-        return np.array(days), how
-    return None
-
-
-def _date_forms(present: list[str]) -> list[tuple[Callable[[str], datetime], str]]:
-    if all(_ISO.match(text) for text in present):
-        return [(datetime.fromisoformat, "date")]
-    forms = {"%d.%m.%Y": "day.month.year", "%Y/%m/%d": "year/month/day"}
-    if all(_SLASHED.match(text) for text in present):
-        day_first = any(int(_SLASHED.match(text)[1]) > 12 for text in present)
-        month_first = any(int(_SLASHED.match(text)[2]) > 12 for text in present)
-        forms = {"%m/%d/%Y": "month/day/year"} if month_first else {"%d/%m/%Y": "day/month/year"}
-        if not day_first and not month_first:
-            forms = {"%d/%m/%Y": "day/month/year, though month/day/year fits too"}
-    return [(lambda text, form=form: datetime.strptime(text, form), how) for form, how in forms.items()]
-
-
-def _days(when: datetime) -> float:
-    aware = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return aware.timestamp() / 86400
+def _parts(name: str, moments: list[datetime | None]) -> tuple[Reading, ...]:
+    return tuple(
+        Reading(f"{name} ({part})", "category", codes, words, of=name) for part, codes, words in calendar(moments)
+    )
 
 
 def _category(name: str, cells: Cells, missing: int, why: str) -> Reading:

@@ -65,11 +65,15 @@ class Examples:
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table: a number, or a category whose codes index `categories`; NaN is missing."""
+    """One column that a model gets: a number (a date: days since 1970; a time or duration: hours), or a category.
+
+    The codes of a category index `categories`; NaN is missing. `of` names the date that it is a calendar part of.
+    """
 
     name: str
-    type: Literal["number", "date", "category"]
+    type: Literal["number", "date", "time", "duration", "category"]
     categories: tuple[str, ...] = ()
+    of: str = ""
 
 
 @dataclass(frozen=True)

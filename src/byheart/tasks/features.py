@@ -45,13 +45,21 @@ def as_array(value: Any, what: str) -> np.ndarray:
             do="Drop those rows, or x.astype(float).filled(np.nan) with missing='impute'.",
         )
     try:
-        return np.array(value)
+        array = np.array(value)
+        return np.array(value, dtype=object) if _changed(value, array) else array
     except ValueError as error:
         raise InputRefused(
             expected=f"rows of one length in {what}",
             came=f"a ragged sequence ({error})",
             do="Pad or cut the rows to one length.",
         ) from None
+
+
+def _changed(value: Any, array: np.ndarray) -> bool:
+    """Did numpy make text of numbers, floats of whole numbers too large, or cut text, to hold a list in one type?"""
+    if not isinstance(value, list | tuple) or array.ndim != 1 or array.dtype.kind not in "USf":
+        return False
+    return any(a != b and b == b for a, b in zip(value, array.tolist()))
 
 
 def _from_tensor(value: Any) -> np.ndarray:

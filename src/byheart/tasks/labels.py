@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,7 +19,7 @@ Kind = Literal["classes", "values"]
 
 @dataclass(frozen=True)
 class Plain:
-    """Labels as one flat array (n,) of text, bool, int64 or float64, and how they were read."""
+    """Labels as one flat array (n,) of text, bool, int64 (uint64 beyond) or float64, and how they were read."""
 
     values: np.ndarray
     how: str
@@ -121,15 +121,15 @@ def _flat(y: np.ndarray, what: str) -> tuple[np.ndarray, str]:
     if y.dtype.kind == "O":
         y = _unboxed(y, what)
     if y.dtype.kind == "S":
-        return np.char.decode(y, "utf-8", "replace"), "bytes, read as text"
+        return _apart(y, np.char.decode(y, "utf-8", "backslashreplace"), what), "bytes, read as text"
     if y.dtype.kind == "U":
         return y, "text"
     if y.dtype.kind == "b":
         return y, "true or false"
     if y.dtype.kind in "iu":
-        return y.astype(np.int64), "whole numbers"
+        return y if y.size and y.max() > np.iinfo(np.int64).max else y.astype(np.int64), "whole numbers"
     if y.dtype.kind == "f":
-        return y.astype(np.float64), "floats"
+        return _apart(y, y.astype(np.float64), what), "floats"
     raise InputRefused(
         expected=f"{what} of text, whole numbers, floats or true and false",
         came=f"dtype {y.dtype}",
@@ -148,14 +148,38 @@ def _unboxed(y: np.ndarray, what: str) -> np.ndarray:
             came=f"a mixture of {', '.join(sorted(kinds))}",
             do="Convert them: y.astype(str) for classes, y.astype(float) for values.",
         )
-    plain = np.array(y.tolist())
+    plain = exact(y.tolist())
     if plain.dtype.kind == "O" or plain.ndim != 1:
         raise InputRefused(
             expected=f"text or numbers in {what}",
             came=f"objects of type {', '.join(sorted(kinds)) or 'nothing'}",
             do="Give one number or one word an example.",
         )
-    return plain
+    return _apart(y, plain, what)
+
+
+def exact(labels: list[Any]) -> np.ndarray:
+    """Labels as an array; whole numbers that no type of numpy holds become text, for floats would merge them.
+
+    Example:
+        >>> exact([2**53, 2**53 + 1]).tolist(), exact([-1, 2**70]).tolist()
+        ([9007199254740992, 9007199254740993], ['-1', '1180591620717411303424'])
+    """
+    whole = all(isinstance(label, int | np.integer) and not isinstance(label, bool) for label in labels)
+    plain = np.array(labels)
+    return np.array([str(int(label)) for label in labels]) if whole and plain.dtype.kind not in "iu" else plain
+
+
+def _apart(y: np.ndarray, read: np.ndarray, what: str) -> np.ndarray:
+    """The labels as read, if no two different ones became one."""
+    merged = len(set(y.tolist())) - len(np.unique(read))
+    if merged > 0 and not (read.dtype.kind == "f" and np.isnan(read).any()):
+        raise InputRefused(
+            expected=f"labels in {what} that stay different when read as {read.dtype}",
+            came=f"{merged} that would fall together with another",
+            do="Give them as text of their own: y.astype(str).",
+        )
+    return read
 
 
 def _complete(values: np.ndarray, what: str) -> None:
@@ -194,12 +218,12 @@ def _kind(plain: Plain, task: Kind | None, what: str) -> tuple[Kind, str]:
 
 
 def _kind_of_numbers(values: np.ndarray) -> tuple[Kind, str]:
-    if (values != np.floor(values)).any():
+    if values.dtype.kind == "f" and (values != np.floor(values)).any():
         return "values", "values: the labels have fractions (task='classes' to override)"
     different = np.unique(values)
     few = max(FEW, int(len(values) ** 0.5))
-    dense = different[0] in (0, 1) and different[-1] - different[0] + 1 == len(different)
-    if values.dtype.kind == "i" and dense and len(values) >= 2 * len(different):
+    dense = different[0] in (0, 1) and int(different[-1]) - int(different[0]) + 1 == len(different)
+    if values.dtype.kind in "iu" and dense and len(values) >= 2 * len(different):
         return "classes", f"classes: whole numbers {different[0]} to {different[-1]}, without a gap"
     if len(different) <= few:
         return "classes", f"classes: {len(different)} different whole numbers, at most {few}"
@@ -230,7 +254,7 @@ def _varied(plain: Plain, what: str) -> np.ndarray:
 
 def _names(plain: Plain, what: str) -> tuple[tuple[str, ...], np.ndarray]:
     different, codes = np.unique(plain.values, return_inverse=True)
-    if different.dtype.kind in "if" and (different == IGNORED).any():
+    if different.dtype.kind in "iuf" and (different == IGNORED).any():
         count = int((plain.values == IGNORED).sum())
         raise InputRefused(
             expected=f"a class for every example in {what}",

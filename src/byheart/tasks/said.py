@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from byheart.tasks.columns import Reading
+from byheart.tasks.data import Column, Output
 from byheart.tasks.labels import Labels
 from byheart.tasks.reading import SEPARATORS, Sheet
 
+TITLES = {
+    "number": "numbers",
+    "category": "categories",
+    "date": "dates, as days since 1970",
+    "time": "times of day, as hours",
+    "duration": "durations, as hours",
+}
+
 
 def said(
-    sheet: Sheet, columns: list[Reading], labels: Labels, target: str, unlabelled: int, how: str
+    sheet: Sheet, columns: list[Reading], output: Output, labels: Labels, unlabelled: int, how: str
 ) -> list[str]:
-    """The lines: how the file was read, the target, each role's columns, what was dropped, held out, missing.
+    """The lines: how the file was read, the target, what models get, what was dropped, held out, missing.
 
     Args:
         sheet: the file as text.
         columns: every column but the target.
+        output: holds the columns that models get; the lines on them are made from these.
         labels: the target, read.
-        target: its name.
         unlabelled: rows dropped for an empty target.
         how: how the test was held out.
     """
@@ -25,11 +36,10 @@ def said(
     lines = [
         f"read: {len(sheet.lines)} rows, {len(sheet.names)} columns{cut}",
         *(f"note: {note}" for note in sheet.notes),
-        f"target: {target!r}, {labels.inferred}{kinds}",
-        *_role(columns, "number", "numbers"),
-        *_role(columns, "category", "categories"),
-        *_role(columns, "date", "dates, as days since 1970"),
-        *_role(columns, "dropped", "dropped"),
+        f"target: {output.target!r}, {labels.inferred}{kinds}",
+        *(_line(title, [c for c in output.columns if c.type == type_ and not c.of], output, columns)
+          for type_, title in TITLES.items()),
+        _line("dropped", [column for column in columns if column.role == "dropped"], output, columns),
     ]
     gaps = [
         f"{column.name} {column.missing}" for column in columns if column.missing and column.role != "dropped"
@@ -37,18 +47,17 @@ def said(
     if gaps:
         lines.append(f"missing cells: {', '.join(gaps)}; byheart's own learners fill them in from their training rows")
     if unlabelled:
-        lines.append(f"rows dropped: {unlabelled} with an empty {target!r}")
-    return [*lines, f"held out: {how}"]
+        lines.append(f"rows dropped: {unlabelled} with an empty {output.target!r}")
+    return [line for line in [*lines, f"held out: {how}"] if line]
 
 
-def _role(columns: list[Reading], role: str, title: str) -> list[str]:
-    of_role = [column for column in columns if column.role == role]
-    if not of_role:
-        return []
-    return [f"{title}: {', '.join(map(_one, of_role))}"]
+def _line(title: str, those: Sequence[Column | Reading], output: Output, columns: list[Reading]) -> str:
+    why = {column.name: column.why for column in columns}
+    return f"{title}: {', '.join(_one(one, output, why[one.name]) for one in those)}" if those else ""
 
 
-def _one(column: Reading) -> str:
-    remarks = [f"{len(column.categories)} words"] if column.role == "category" else []
-    remarks += [column.why] if column.why else []
+def _one(column: Column | Reading, output: Output, why: str) -> str:
+    parts = [part.name[len(column.name) + 2 : -1] for part in output.columns if part.of == column.name]
+    words = [f"{len(column.categories)} words"] if column.categories else []
+    remarks = [*words, *([why] if why else []), *([f"with its {', '.join(parts)}"] if parts else [])]
     return f"{column.name} ({', '.join(remarks)})" if remarks else column.name

@@ -18,7 +18,7 @@ from byheart.tasks.data import GROUP, Data, Examples, Output, Truth, grouping_of
 from byheart.tasks.features import Missing, check_enough
 from byheart.tasks.grouping import components, read_groups
 from byheart.tasks.holdout import digests, held_out
-from byheart.tasks.labels import Kind, Labels, read_labels
+from byheart.tasks.labels import Kind, Labels, exact, read_labels
 from byheart.tasks.reading import Sheet, read_sheet
 from byheart.tasks.said import said
 
@@ -41,13 +41,14 @@ class Table(Task):
         split: share of the rows that is held out.
         encoding: of a text file.
 
-    `x` (n, d) is float64: numbers, days since 1970 for dates, codes for categories, NaN where missing; code of the
-    user's gets it so, with the names of its columns (`containers.NamedColumns`). Ids are row numbers from 0 below the
+    `x` (n, d) is float64: numbers, days since 1970 for dates, hours for times and durations, codes for categories (also
+    for the months, weekdays and hours of dates, where they repeat), NaN where missing; code of the user's gets it so,
+    with the names of its columns (`containers.NamedColumns`). Ids are row numbers from 0 below the
     header; `meta["line"]` is the line of the file.
     """
 
     name = "table"
-    version = 2
+    version = 3
     not_in_key = frozenset({"path"})
 
     path: str
@@ -111,12 +112,13 @@ class Table(Task):
         columns = self._columns(kept)
         used = [column for column in columns if column.role != "dropped"]
         self._check(columns, used, kept)
+        received = [part for column in used for part in column.received]
         rows = Examples(
             ids=np.flatnonzero(filled),
-            x=np.stack([column.values for column in used], axis=1),
+            x=np.stack([column.values for column in received], axis=1),
             y=labels.y,
             meta={"line": kept.lines, **self._groups(kept)},
-            containers={"x": _container(used)},
+            containers={"x": _container(received)},
         )
         output = Output(
             kind=labels.kind,
@@ -124,7 +126,7 @@ class Table(Task):
             classes=labels.classes,
             noun=("row", "rows"),
             show="row",
-            columns=tuple(column.column for column in used),
+            columns=tuple(column.column for column in received),
             target=self.target,
             missing="impute" if self.missing == "impute" else "keep",
         )
@@ -137,7 +139,7 @@ class Table(Task):
             views={"train": train, "test": test},
             output=output,
             truth=Truth(),
-            about=self._about(sheet, columns, labels, filled, out),
+            about=self._about(sheet, columns, output, labels, filled, out),
             grouped=grouped.take(~out),
         )
 
@@ -171,8 +173,9 @@ class Table(Task):
         what = f"column {self.target!r}"
         if numbers is None or self.target in self.categorical:
             return read_labels(np.array(cells), self.task, what)
-        whole = numbers.whole and np.abs(numbers.values).max() < 2**53
-        return read_labels(numbers.values.astype(np.int64) if whole else numbers.values, self.task, what)
+        if numbers.whole and np.isfinite(numbers.values).all():
+            return read_labels(exact([int(text or "") for text in numbers.cells]), self.task, what)
+        return read_labels(numbers.values, self.task, what)
 
     def _columns(self, sheet: Sheet) -> list[Reading]:
         columns = []
@@ -212,7 +215,7 @@ class Table(Task):
                 )
 
     def _about(
-        self, sheet: Sheet, columns: list[Reading], labels: Labels, filled: np.ndarray, out: np.ndarray
+        self, sheet: Sheet, columns: list[Reading], output: Output, labels: Labels, filled: np.ndarray, out: np.ndarray
     ) -> dict[str, Any]:
         n_test, n = int(out.sum()), int((~out).sum())
         how = f"{n_test} of {n + n_test} rows, chosen by their content (not their order)"
@@ -227,12 +230,12 @@ class Table(Task):
             "holdout": how,
             "overlap": 0,
             "missing_cells": sum(column.missing for column in columns if column.role != "dropped"),
-            "inferred": said(sheet, columns, labels, self.target, int((~filled).sum()), how),
+            "inferred": said(sheet, columns, output, labels, int((~filled).sum()), how),
         }
 
 
-def _container(used: list[Reading]) -> Container:
-    names, words = tuple(column.name for column in used), tuple(column.categories for column in used)
+def _container(received: list[Reading]) -> Container:
+    names, words = tuple(column.name for column in received), tuple(column.categories for column in received)
     return Container("table", "float64", names=names, words=words)
 
 
