@@ -194,10 +194,12 @@ def test_a_table_arrives_with_the_names_of_its_columns(kind, tmp_path):
     for (x, _), mask in zip(fitted[-3:], members.mask):
         rows = data.train.ids[mask]
         assert type(x) is NamedColumns
-        assert (x.columns, x.dtype, x.shape) == (("age", "town", "joined", "pay"), np.float64, (mask.sum(), 4))
+        assert x.columns == ("age", "town", "joined", "joined (weekday)", "pay")
+        assert (x.dtype, x.shape) == (np.float64, (mask.sum(), 5))
         np.testing.assert_array_equal(x["age"], 20 + rows)
         np.testing.assert_array_equal(x["pay"], rows * 1.5)
-        assert x.categories == {"town": ("Bonn", "Ulm")}
+        assert x.categories["town"] == ("Bonn", "Ulm")
+        assert [*x.categories] == ["town", "joined (weekday)"]
         np.testing.assert_array_equal(x["town"], np.where(rows % 7 == 0, np.nan, 1 - rows % 2))
         np.testing.assert_array_equal(x["joined"], 19723 + rows % 28)
         assert x[3:5].columns == x.columns
