@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from typing import NamedTuple
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from byheart.auditing import runs
+from byheart.cli import main as cli
 from byheart.cli.main import main
 from byheart.report import page
 
@@ -26,6 +28,8 @@ class Said(NamedTuple):
 def byheart(monkeypatch, tmp_path):
     """Runs `byheart WORDS` in an empty folder."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    before = {number: signal.getsignal(number) for number in cli._STOPS}
 
     def run(*words):
         out, err = io.StringIO(), io.StringIO()
@@ -36,6 +40,9 @@ def byheart(monkeypatch, tmp_path):
                 main()
             except SystemExit as end:
                 code = end.code
+            finally:
+                for number, handler in before.items():
+                    signal.signal(number, handler)
         return Said(code or 0, out.getvalue(), err.getvalue())
 
     return run

@@ -12,7 +12,7 @@ import pytest
 from byheart.engines.base import Done
 from byheart.engines.pool import Pool
 from byheart.errors import UsageError
-from byheart.ledger.claims import is_alive
+from byheart.processes import is_alive
 from byheart.testing.engines import compute, pid, threads
 
 

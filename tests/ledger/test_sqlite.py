@@ -1,5 +1,6 @@
 """What SqliteLedger does beyond the suite: where it writes, what it refuses, how it is moved and mended."""
 
+import json
 import os
 import pickle
 import shutil
@@ -158,18 +159,22 @@ def test_names_and_lengths_of_arrays_cost_no_array(ledger, folder):
         arrays["a"]
 
 
+DROP = "DROP TABLE entry; DROP TABLE claim; DROP TABLE event;"
+
+
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
         ("PRAGMA user_version = 2", "format 2"),
-        ("PRAGMA application_id = 7", "another program's"),
+        (f"PRAGMA application_id = 7; {DROP} CREATE TABLE mine (i)", "another program's"),
+        (f"PRAGMA application_id = 0; {DROP} CREATE TABLE mine (i)", "another program's"),
     ],
 )
 def test_a_later_or_foreign_index_is_refused_and_left_alone(ledger, folder, statement, message):
     ledger.put(key_of(1), sample(1))
     ledger.close()
     with sqlite3.connect(folder / "index.db") as index:
-        index.execute(statement)
+        index.executescript(statement)
     index.close()
     before = (folder / "index.db").read_bytes()
     for call in (lambda: ledger.state(key_of(1)), lambda: ledger.put(key_of(2), sample(2)), ledger.rebuild):
@@ -255,6 +260,91 @@ def test_a_damaged_index_is_named_and_rebuilt(ledger, folder):
     assert ledger.rebuild() == 1
     assert ledger.state(key_of(1)) == "done"
     assert (folder / "index.db.damaged").exists()
+
+
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT "
+
+
+@pytest.mark.parametrize("harm", [
+    "PRAGMA user_version = 0", "PRAGMA application_id = 7", "PRAGMA application_id = 0", "DROP TABLE claim",
+    f"DROP TABLE entry; CREATE VIEW entry AS {ENDLESS} 'a' AS key, 'b' AS digest, 'done' AS state, 'k' AS kind, '' AS about, i AS seq FROM n WHERE i < 0",
+    f"DROP TABLE claim; CREATE VIEW claim AS {ENDLESS} i AS key FROM n WHERE i < 0",
+    "CREATE TRIGGER later AFTER INSERT ON entry BEGIN DELETE FROM entry; END",
+    "UPDATE entry SET state = 'lost'", "UPDATE entry SET kind = 'k2'", "UPDATE entry SET about = '[['",
+    "UPDATE entry SET digest = x'00'", "UPDATE entry SET key = 'a'", "a folder",
+])  # fmt: skip
+def test_an_index_that_is_not_as_recording_makes_it_is_named_and_made_anew(ledger, folder, harm):
+    """All of these were refused or believed for ever, or never ended."""
+    ledger.put(key_of(1), sample(1), {"kind": "k"})
+    ledger.close()
+    if harm == "a folder":
+        (folder / "index.db").unlink()
+        (folder / "index.db").mkdir()
+    else:
+        with sqlite3.connect(folder / "index.db") as index:
+            index.executescript(harm)
+        index.close()
+    with pytest.raises(LedgerDamaged, match=r"index\.db"):
+        ledger.check()
+    assert ledger.rebuild() == 1
+    ledger.check()
+    assert list(ledger.keys("k")) == [key_of(1)]
+    ledger.put(key_of(2), sample(2))
+    assert ledger.get(key_of(2)).document == sample(2).document
+
+
+@pytest.mark.parametrize("place", ["blob", "entry", "folder", "blobs", "pipe"])
+def test_something_else_in_the_place_of_a_blob_is_set_aside_and_written_anew(ledger, folder, place):
+    outcome = Result({"v": 1}, {"x": np.arange(3)})
+    ledger.put(key_of(1), outcome)
+    (arrays,) = folder.rglob("*.safetensors")
+    (entry,) = folder.rglob("*.json")
+    spoilt = {"blob": arrays, "entry": entry, "folder": arrays.parent, "blobs": folder / "blobs", "pipe": entry}[place]
+    shutil.rmtree(spoilt) if spoilt.is_dir() else spoilt.unlink()
+    if place == "pipe":
+        os.mkfifo(spoilt)
+    elif place in ("folder", "blobs"):
+        spoilt.write_text("a file")
+    else:
+        spoilt.mkdir()
+        (spoilt / "mine").write_text("somebody's")
+    with pytest.raises(LedgerDamaged):
+        dict(ledger.get(key_of(1)).arrays)
+    ledger.forget(key_of(1), damaged=True)
+    ledger.put(key_of(1), outcome)
+    assert list(ledger.get(key_of(1)).arrays["x"]) == [0, 1, 2]
+    assert place == "pipe" or list(folder.rglob("*.damaged"))
+    assert place not in ("blob", "entry") or [p.read_text() for p in folder.rglob("mine")] == ["somebody's"]
+
+
+GOOD = {"format": 1, "key": key_of(1), "state": "done", "about": {}, "document": {"v": 1}, "arrays": None, "failure": None}  # fmt: skip
+WORDS = {"kind": "E", "message": "m", "traceback": ""}
+
+
+@pytest.mark.parametrize("odd", [
+    {"document": None}, {"document": [1]}, {"document": "v"}, {"about": []}, {"about": None}, {"key": 1}, {"key": "x"},
+    {"arrays": 5}, {"arrays": "../.."}, {"state": "failed"}, {"state": None}, {"failure": WORDS}, {"failure": "E"},
+    {"state": "failed", "document": None, "failure": {**WORDS, "message": 5}},
+    {"state": "failed", "document": None, "failure": {**WORDS, "more": 5}}, {"format": "1"}, {"format": None},
+])  # fmt: skip
+def test_an_entry_with_a_true_hash_and_an_odd_shape_is_damage(ledger, folder, odd):
+    ledger.put(key_of(1), Result({"v": 1}))
+    digest = ledger._blobs.put(json.dumps(GOOD | odd).encode(), ".json")
+    with ledger._index.transaction() as index:
+        index.execute("UPDATE entry SET digest = ?", (digest,))
+    with pytest.raises(LedgerDamaged, match=r"Remove that file|Upgrade|another key"):
+        ledger.get(key_of(1))
+    ledger.forget(key_of(1), damaged=True)
+    assert ledger.state(key_of(1)) == "absent"
+    assert [path for path in folder.rglob(f"{digest}*") if path.name.endswith(".damaged")]
+
+
+def test_an_entry_that_the_index_calls_otherwise_is_damage(ledger):
+    ledger.put(key_of(1), Result({"v": 1}), {"kind": "k"})
+    with ledger._index.transaction() as index:
+        index.execute("UPDATE entry SET state = 'failed'")
+    with pytest.raises(LedgerDamaged, match="says done, and the index 'failed'"):
+        ledger.get(key_of(1))
 
 
 @pytest.fixture

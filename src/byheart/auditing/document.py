@@ -44,6 +44,14 @@ def document(request: Request, session: Session, drawn: Drawn, answers: Answers,
     }
 
 
+_SECTIONS = {"schema", "subject", "findings", "verdicts", "planted", "balance", "exhibits", "hidden", "provenance"}
+
+
+def is_document(kept: Mapping[str, Any], findings: Mapping[str, Answer]) -> bool:
+    """Whether a kept document is one, with the findings that the ledger has."""
+    return set(kept) >= _SECTIONS and kept["findings"] == {name: _plain(answer) for name, answer in findings.items()}
+
+
 # settings worth trying first; an audit measures one at a time
 TRIED = (("weight decay", "weight-decay=0.001"), ("dropout", "dropout=0.2"), ("label smoothing", "label-smoothing=0.1"))
 

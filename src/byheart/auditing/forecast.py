@@ -15,10 +15,10 @@ from byheart.auditing.request import Request
 from byheart.engines.inline import Inline
 from byheart.errors import ByheartError
 from byheart.ledger.base import Result
-from byheart.study.execute import sound
 from byheart.study.keeping import data_from, data_result
 from byheart.study.plan import Settings, Trial
 from byheart.study.session import Session
+from byheart.study.soundness import sound
 
 # Measured on one thread of the two-core build machine: products of small matrices in fleets.
 FLOPS_A_SECOND = 4e10

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from byheart.auditing.budget import cut
-from byheart.auditing.document import LOCAL, SCHEMA, document, run_id, without_examples
+from byheart.auditing.document import LOCAL, SCHEMA, document, is_document, run_id, without_examples
 from byheart.auditing.request import (
     Request,
     arrays_from,
@@ -30,13 +30,15 @@ from byheart.errors import LedgerDamaged, UsageError
 from byheart.learners.code import why_unkeyed
 from byheart.ledger.base import Result
 from byheart.probes.base import Subject
+from byheart.processes import sweep, temporary_name
 from byheart.records.spec import key_of
 from byheart.registry import find, names
 from byheart.study import parse
 from byheart.study.execute import Progress
 from byheart.study.keeping import can_move
 from byheart.study.plan import Plan, Settings
-from byheart.study.session import FEWEST_MEMBERS, Answers, Session, mend
+from byheart.study.session import FEWEST_MEMBERS, Answers, Session
+from byheart.study.soundness import mend
 
 Say = Callable[[str], None]
 
@@ -218,7 +220,8 @@ def run(
         parts = [part for part in (request.subject.task, request.subject.learner) if part is not None]
         unkeyed = [why for part in parts if (why := getattr(part, "unkeyed_reason", "") or why_unkeyed(part))]
         if ledger is None or unkeyed:
-            temporary = Path(tempfile.mkdtemp(prefix="byheart-"))
+            sweep(Path(tempfile.gettempdir()).glob("byheart-*"))
+            temporary = Path(tempfile.mkdtemp(prefix=f"byheart-{temporary_name()}-"))
             ledger = temporary
         if unkeyed:
             reason = f"Not kept: {'; '.join(unkeyed)}; it runs in this process and nothing is resumed."
@@ -263,9 +266,11 @@ def _carried_out(
     key = key_of("document", SCHEMA, run_id(answers), request.notes, failed, _told(request), rules())
     try:
         kept = session.ledger.get(key)
+        if isinstance(kept, Result) and not is_document(kept.document, answers.findings):
+            raise LedgerDamaged(came=f"the result under key {key} is not the document of its findings")
     except LedgerDamaged as error:
         tell(f"Damaged ledger: {error.came}. The document is made again.")
-        session.ledger.forget(key)
+        session.ledger.forget(key, damaged=True)
         kept = None
     if isinstance(kept, Result):
         return kept.document, answers, session

@@ -26,7 +26,8 @@ from byheart.report.study import render_study
 from byheart.study import parse
 from byheart.study.execute import Progress
 from byheart.study.plan import Settings
-from byheart.study.session import Answers, Drawn, Session, mend
+from byheart.study.session import Answers, Drawn, Session
+from byheart.study.soundness import mend
 from byheart.study.steps import Step, load_data
 from byheart.verdicts.expectations import judge
 

@@ -1,79 +1,130 @@
-"""`byheart`: the commands, and how errors reach the shell."""
+"""`byheart`: how the command line starts, stops, and says what went wrong."""
 
 from __future__ import annotations
 
-import shlex
+import os
+import signal
 import sys
-
-import typer
-
-from byheart.cli.audits import audit, plan
-from byheart.cli.explaining import explain
-from byheart.cli.reading import list_names, list_words, report, show
-from byheart.cli.studies import list_claims, study
+from types import FrameType
+from typing import Any
 
 LONGEST = 6  # lines of a message
+INTERRUPTED = "Interrupted. Everything finished is kept: the same command goes on from there."
+_STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+_SHOW_CURSOR = b"\x1b[?25h"  # a progress bar hides it
 
-app = typer.Typer(
-    name="byheart",
-    help="Know what your model knows by heart, and what it has understood.",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("audit")(audit)
-app.command("plan")(plan)
-app.command("list", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(list_words)
-app.command("show")(show)
-app.command("report")(report)
-app.command("explain")(explain)
-app.command("study")(study)
-
-
-@app.callback(
-    epilog="byheart --version prints the version; --debug anywhere shows our own traceback when something breaks."
-)
-def _root() -> None:
-    """Know what your model knows by heart, and what it has understood."""
+_stopping = False
 
 
 def main() -> None:
     """Run the command line; every error is one short message and the exit code of its kind."""
+    global _stopping
     debug = "--debug" in sys.argv
     if debug:
         sys.argv = [word for word in sys.argv if word != "--debug"]
     if not sys.argv[1:]:
         sys.argv.append("--help")
     try:
+        _listen()
         # By hand: typer reads any word through pydantic, and these three must cost nothing.
         if sys.argv[1:] == ["--version"]:
             from importlib.metadata import version
 
             return print(f"byheart {version('byheart')}")
         if sys.argv[1:2] == ["list"] and "--help" not in sys.argv and "-h" not in sys.argv:
+            from byheart.cli.reading import list_names
+
             return list_names(sys.argv[2:])
         if sys.argv[1:] in (["study"], ["study", "--json"]):
+            from byheart.cli.studies import list_claims
+
             return list_claims(sys.argv[2:] == ["--json"])
+        if debug:
+            _log_everything()
+        from byheart.cli.app import app
+
         code = app(standalone_mode=False)
         if code == 130:  # typer turns an interrupt into this number
             raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
     except KeyboardInterrupt:
-        _end("Interrupted. Everything finished is kept: the same command goes on from there.", 130)
+        _end(INTERRUPTED, 130)
     except Exception as error:
+        if _stopping:  # an interrupt that a library turned into an error of its own
+            _end(INTERRUPTED, 130)
         if debug:
             raise
         _end(*_told(error))
+    finally:
+        _stopping = True  # nothing is left to clean: a signal while Python ends is the end
+
+
+def _listen() -> None:
+    """SIGTERM and SIGHUP stop us as Ctrl-C does; what whoever started us told us to ignore stays ignored."""
+    global _stopping
+    _stopping = False
+    for number in _STOPS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            try:
+                signal.signal(number, _stop)
+            except ValueError:  # called in a thread, where Python lets nobody listen
+                return
+    sys.unraisablehook = _unraisable
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """The first signal is an interrupt, after which everything is cleaned up; the second ends us at once.
+
+    Workers then die with this process, and what is left on disk is swept at the next start.
+    """
+    global _stopping
+    if _stopping:
+        if sys.stderr is not None and sys.stderr.isatty():
+            os.write(2, _SHOW_CURSOR)
+        os._exit(130)
+    _stopping = True
+    raise KeyboardInterrupt
+
+
+def _unraisable(lost: Any) -> None:
+    """An interrupt in a callback, where Python drops what is raised, comes once more a moment later."""
+    global _stopping
+    if not issubclass(lost.exc_type, KeyboardInterrupt):
+        return sys.__unraisablehook__(lost)
+    import threading
+
+    _stopping = False
+    threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+
+def _log_everything() -> None:
+    """With --debug: what was damaged, why, and what was set aside."""
+    import logging
+
+    from byheart.cli.summary import printable
+
+    class Plain(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return printable(super().format(record))
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(Plain("debug: %(message)s"))
+    logger = logging.getLogger("byheart")
+    logger.handlers = [handler]
+    logger.setLevel(logging.DEBUG)
 
 
 def _told(error: Exception) -> tuple[str, int]:
+    import shlex
+
+    import typer
+
     from byheart.errors import ByheartError
 
     if isinstance(error, ByheartError):
         return f"byheart: {error}", error.exit_code
     if isinstance(error, typer.Abort):
-        return "Interrupted. Everything finished is kept: the same command goes on from there.", 130
+        return INTERRUPTED, 130
     if hasattr(error, "format_message"):  # typer's own usage errors, of a class it does not export
         return f"byheart: {error.format_message()}\nGiven: {shlex.join(sys.argv[1:])}\nTry: byheart --help", 2
     if isinstance(error, BrokenPipeError):
@@ -89,7 +140,11 @@ def _end(message: str, code: int) -> None:
         from byheart.cli.summary import printable
 
         # A message of another library may be long; what counts stands first.
-        print("\n".join(printable(message).splitlines()[:LONGEST]), file=sys.stderr)
+        shown = "\n".join(printable(message).splitlines()[:LONGEST])
+        try:
+            print(shown, file=sys.stderr, flush=True)
+        except OSError:  # the terminal hung up
+            sys.stderr = None
     sys.exit(code)
 
 

@@ -14,6 +14,7 @@ import os
 import pickle
 import signal
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -219,8 +220,9 @@ def _stop(hands: Sequence[_Hand]) -> None:
         hand.channel.close()
         if hand.key is not None:
             hand.process.terminate()
+    deadline = time.monotonic() + 2.0
     for hand in hands:
-        hand.process.join(2.0)
+        hand.process.join(max(0.0, deadline - time.monotonic()))
         if hand.process.is_alive():
             hand.process.kill()
             hand.process.join()
@@ -279,14 +281,14 @@ def _thread_limit(threads: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back while a child starts: it inherits the block, and we get the signal right after."""
+    """Hold Ctrl-C and its like back while a child starts: it inherits the block, and we get the signal right after."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     from multiprocessing import resource_tracker  # POSIX only
 
     resource_tracker.ensure_running()  # started by the first child otherwise, it would lift our block
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:
         yield
     finally:

@@ -50,8 +50,8 @@ def serve(channel: Connection, parent: int, tied: bool) -> None:
 def _leave_interrupts_to_the_driver() -> None:
     """Ctrl-C reaches every process of the terminal; only the driver may decide what it means."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "pthread_sigmask"):  # the pool blocked it while this process started
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    if hasattr(signal, "pthread_sigmask"):  # the pool blocked them while this process started
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
 
 
 def _die_with(parent: int, tied: bool) -> None:

@@ -36,6 +36,16 @@ class LateArrays(Mapping[str, np.ndarray]):
         except (SafetensorError, OSError) as error:
             raise self._broken(error) from error
 
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape of an array, from the header alone; nothing is checked but that there is one."""
+        if name not in self._list():
+            raise KeyError(name)
+        try:
+            with safe_open(self._path(), framework="numpy") as file:
+                return tuple(file.get_slice(name).get_shape())
+        except (SafetensorError, OSError) as error:
+            raise self._broken(error) from error
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._list())
 

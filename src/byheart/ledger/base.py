@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -81,15 +81,17 @@ class Ledger(ABC):
         """Recorded keys, newest last; with `kind`, those whose `about["kind"]` is it."""
 
     @abstractmethod
-    def forget(self, key: str) -> None:
+    def forget(self, key: str, damaged: bool = False) -> None:
         """Remove what `key` stands for (a failure to be tried again, a damaged result to be made anew)."""
 
     @abstractmethod
-    def claim(self, key: str, patience_seconds: float = 600.0) -> AbstractContextManager[bool]:
+    def claim(
+        self, key: str, patience_seconds: float = 600.0, say: Callable[[str], None] | None = None
+    ) -> AbstractContextManager[bool]:
         """Hold `key` while computing it: yields True to the holder.
 
         Another process that claims the same key waits until the holder records, lets go or dies; it then
-        gets False if there is an outcome to read, True if the work is now its own.
+        gets False if there is an outcome to read, True if the work is now its own. `say` is told whom it waits for.
         """
 
     @abstractmethod

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import re
 import secrets
-import time
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 from byheart.errors import LedgerDamaged
+from byheart.processes import sweep, temporary_name
 
 Suffix = Literal[".json", ".safetensors"]
+_LOG = logging.getLogger(__name__)
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_STALE_SECONDS = 3600.0
 
 
 def digest_of(content: bytes) -> str:
@@ -63,8 +65,13 @@ class Blobs:
         """
         digest = digest_of(content)
         path = self.path(digest, suffix)
-        if not self._holds(path, digest):
+        if not self.holds(digest, suffix):
+            for folder in (self.folder, path.parent):
+                if os.path.lexists(folder) and not folder.is_dir():
+                    set_aside(folder)
             make_folder(path.parent)
+            if path.is_dir() and not path.is_symlink():  # else the rename replaces it, never leaving nothing
+                set_aside(path)
             _write_whole(path, content)
         _sync_folder(path.parent)  # also when another process renamed it and has not synced yet
         return digest
@@ -75,8 +82,10 @@ class Blobs:
         Raises:
             LedgerDamaged: missing, unreadable or not what its name says.
         """
+        path = self.path(digest, suffix)
         try:
-            content = self.path(digest, suffix).read_bytes()
+            _must_be_file(path)
+            content = path.read_bytes()
         except OSError as error:
             raise damaged(digest, suffix, whose, _reason(error)) from error
         if digest_of(content) != digest:
@@ -86,8 +95,10 @@ class Blobs:
     def check(self, digest: str, suffix: Suffix, whose: str) -> None:
         """Check the hash of a blob too large to hold; raises as `read` does."""
         hasher = hashlib.blake2b(digest_size=32)
+        path = self.path(digest, suffix)
         try:
-            with self.path(digest, suffix).open("rb") as file:
+            _must_be_file(path)
+            with path.open("rb") as file:
                 while piece := file.read(1 << 20):
                     hasher.update(piece)
         except OSError as error:
@@ -102,21 +113,23 @@ class Blobs:
                 with contextlib.suppress(FileNotFoundError):  # forgotten meanwhile by another process
                     yield path.stat().st_mtime_ns, path.stem
 
-    def remove(self, digest: str, suffix: Suffix) -> None:
-        """Remove one blob; that it is gone already is no error."""
-        self.path(digest, suffix).unlink(missing_ok=True)
+    def remove(self, digest: str, suffix: Suffix, damaged: bool = False) -> None:
+        """Remove one blob, or set a damaged one aside; that it is gone already is no error."""
+        path = self.path(digest, suffix)
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            if damaged or not path.is_file():
+                set_aside(path)
+            else:
+                path.unlink()
 
     def sweep(self) -> None:
-        """Remove what killed writers left behind; what is younger than an hour may still be written."""
-        for path in self.folder.glob("??/*.tmp"):
-            with contextlib.suppress(OSError):
-                if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-                    path.unlink()
+        """Remove what killed writers left behind."""
+        sweep(self.folder.glob("??/*.tmp"))
 
-    def _holds(self, path: Path, digest: str) -> bool:
-        """A damaged blob counts as absent, so that putting again mends it."""
+    def holds(self, digest: str, suffix: Suffix) -> bool:
+        """Whether the blob is there and sound; a damaged one counts as absent, so that putting again mends it."""
         try:
-            self.check(digest, ".json" if path.suffix == ".json" else ".safetensors", "")
+            self.check(digest, suffix, "")
         except LedgerDamaged:
             return False
         return True
@@ -128,6 +141,11 @@ def damaged(digest: str, suffix: str, whose: str, why: str) -> LedgerDamaged:
         came=f"blob {digest}{suffix} of key {whose} {why}",
         do="Forget the key and compute it again; running the same command does.",
     )
+
+
+def _must_be_file(path: Path) -> None:
+    if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe has no end
+        raise OSError("no file")
 
 
 def _reason(error: OSError) -> str:
@@ -145,8 +163,17 @@ def make_folder(folder: Path) -> None:
     _sync_folder(folder.parent)
 
 
+def set_aside(path: Path) -> None:
+    """Give what is damaged (a file, or a folder in its place) another name beside it, and keep it."""
+    aside = path.with_name(f"{path.name}.damaged")
+    if os.path.lexists(aside):
+        aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.damaged")
+    path.replace(aside)
+    _LOG.debug("set aside %s as %s", path, aside.name)
+
+
 def _write_whole(path: Path, content: bytes) -> None:
-    draft = path.with_name(f"{path.stem[:16]}-{os.getpid()}-{secrets.token_hex(8)}.tmp")
+    draft = path.with_name(f"{path.stem[:16]}-{temporary_name()}.tmp")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
     try:
         try:

@@ -22,6 +22,7 @@ from safetensors.numpy import save
 
 from byheart.errors import InputRefused, LedgerDamaged
 from byheart.ledger.base import Failure
+from byheart.ledger.blobs import is_digest
 
 FORMAT = 1
 _DTYPES = ("bool", "float16", "float32", "float64", "int8", "int16", "int32", "int64",
@@ -79,17 +80,34 @@ def read_entry(content: bytes, name: str) -> Entry:
             raise LedgerDamaged(f"an entry of format {FORMAT}", f"format {text['format']!r} in {name}",
                                 "Upgrade byheart.")  # fmt: skip
         failure = text["failure"]
-        return Entry(
-            key=str(text["key"]),
-            state="failed" if failure is not None else "done",
-            about=dict(text["about"]),
+        entry = Entry(
+            key=text["key"],
+            state=text["state"],
+            about=text["about"],
             document=text["document"],
             arrays=text["arrays"],
             failure=None if failure is None else Failure(**failure),
         )
+        if why := _odd(entry):
+            raise ValueError(why)
+        return entry
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise LedgerDamaged("an entry of the ledger", f"something else in blob {name} ({error})",
                             "Remove that file.") from error  # fmt: skip
+
+
+def _odd(entry: Entry) -> str:
+    """What of an entry `entry_bytes` never writes, in words; empty if nothing."""
+    failure = entry.failure
+    if not is_digest(entry.key) or not isinstance(entry.about, dict):
+        return "no key, or no description"
+    if entry.state != ("done" if failure is None else "failed"):
+        return f"state {entry.state!r}"
+    if failure is None:
+        ok = isinstance(entry.document, dict) and (entry.arrays is None or is_digest(entry.arrays))
+    else:
+        ok = all(isinstance(word, str) for word in (failure.kind, failure.message, failure.traceback))
+    return "" if ok else "its outcome is of another shape"
 
 
 def arrays_bytes(arrays: Mapping[str, Any]) -> bytes:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from byheart.errors import InputRefused, LedgerDamaged, OutputRefused
-from byheart.ledger.blobs import make_folder
+from byheart.ledger.blobs import make_folder, set_aside
 
 NAME = "index.db"
 APPLICATION = 0x62796874  # "byht"
@@ -32,6 +32,8 @@ CREATE TABLE event (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, kept TEXT NOT NULL,
     refused TEXT NOT NULL, since REAL NOT NULL);
 """
+_OURS = {" ".join(sql.split()) for sql in _TABLES.split(";") if sql.strip()}
+_OF_SQLITE = {"CREATE TABLE sqlite_sequence(name,seq)"}
 # Write-ahead logging shares memory between processes, which these cannot do; they take it all the same.
 _NETWORK = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "lustre", "gpfs", "beegfs", "ceph", "afs",
             "fuse.sshfs", "fuse.glusterfs")  # fmt: skip
@@ -124,8 +126,8 @@ class Index:
         with writing(self.folder):
             for suffix in ("", "-wal", "-shm"):
                 file = self.path.with_name(NAME + suffix)
-                if file.exists():
-                    file.replace(self.path.with_name(f"{NAME}{suffix}.damaged"))
+                if os.path.lexists(file):
+                    set_aside(file)
 
     def _open(self) -> sqlite3.Connection | None:
         """The connection, or None where there is no index file (nothing is made)."""
@@ -133,6 +135,8 @@ class Index:
             return self._connection
         if not self.path.exists():
             return None
+        if not self.path.is_file():
+            raise LedgerDamaged("an index that is a file", f"something else at {self.path}", MEND)
         connection = _connect(self.path)
         try:
             usable = _check(connection, self.path)
@@ -197,16 +201,27 @@ def _tried(address: str) -> sqlite3.Connection:
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> bool:
-    """Whether the tables are there; refuses the files of others and of later versions."""
+    """Whether the tables are there, and no others: a view in the place of one may be endless.
+
+    Raises:
+        InputRefused: the file of another program or of a later version.
+        LedgerDamaged: neither, and not what `_create` makes.
+    """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    if application != APPLICATION and (application or tables or version):
+    made = connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")
+    tables = {" ".join(str(sql).split()) for (sql,) in made}
+    if not application and not tables and not version:
+        return False
+    if application != APPLICATION and not tables & _OURS:
         raise InputRefused("a ledger of byheart", f"another program's {path}", "Name another folder.")
-    if version > SCHEMA:
+    if application == APPLICATION and version > SCHEMA:
         raise InputRefused(f"a ledger of format {SCHEMA} or older", f"format {version} in {path}",
                            "Upgrade byheart, or name another folder.")  # fmt: skip
-    return bool(version)
+    if application != APPLICATION or version != SCHEMA or tables != _OURS | _OF_SQLITE:
+        came = f"application {application:#x}, format {version} and {len(tables)} tables in {path}"
+        raise LedgerDamaged(f"an index of format {SCHEMA} with its own tables", came, MEND)
+    return True
 
 
 def _set_journal(connection: sqlite3.Connection, path: Path) -> None:

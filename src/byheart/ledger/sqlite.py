@@ -26,9 +26,9 @@ from byheart.errors import LedgerDamaged, UsageError
 from byheart.ledger.arrays import LateArrays
 from byheart.ledger.base import Failure, Ledger, Result, State
 from byheart.ledger.blobs import Blobs, damaged, is_digest
-from byheart.ledger.claims import Claims, this_process
+from byheart.ledger.claims import Claims, Say
 from byheart.ledger.entry import Entry, arrays_bytes, entry_bytes, read_entry
-from byheart.ledger.index import Index, writing
+from byheart.ledger.index import MEND, Index, writing
 from byheart.ledger.salvage import sound_entries
 
 
@@ -133,12 +133,15 @@ class SqliteLedger(Ledger):
             LedgerDamaged: a blob is missing or not what its name says. `forget(key)` then makes room for
                 computing it again. Damage inside an array file is raised when an array is first read.
         """
-        digest = self._digest(key)
-        if digest is None:
+        rows = self._index.rows("SELECT digest, state FROM entry WHERE key = ?", (_check_key(key),))
+        if not rows:
             return None
+        digest, state = rows[0]
         entry = self._entry(digest, key)
         if entry.key != key:
             raise damaged(digest, ".json", key, f"is an entry of key {entry.key}")
+        if entry.state != state:
+            raise damaged(digest, ".json", key, f"says {entry.state}, and the index {state!r}")
         if entry.failure is not None:
             return entry.failure
         if entry.arrays is None:
@@ -162,39 +165,64 @@ class SqliteLedger(Ledger):
         except ValueError as error:
             raise LedgerDamaged("JSON", f"{error} in the index for key {key}", "Rebuild it.") from error
 
+    def check(self) -> None:
+        """Look at every row of the index, without reading any blob.
+
+        Raises:
+            LedgerDamaged: a row that no recording makes; it is named.
+        """
+        for key, digest, state, kind, about in self._index.rows("SELECT key, digest, state, kind, about FROM entry"):
+            try:
+                sound = json.loads(about).get("kind", "") == kind
+            except (ValueError, TypeError, AttributeError, RecursionError):
+                sound = False
+            if not sound or not is_digest(key) or not is_digest(digest) or state not in ("done", "failed"):
+                came = f"key {str(key)[:64]!r} in state {str(state)[:64]!r} of kind {str(kind)[:64]!r}"
+                raise LedgerDamaged("rows that recording makes", f"{came} in {self._index.path}", MEND)
+
+    def sweep(self) -> None:
+        """Remove the unfinished files of processes that died."""
+        self._blobs.sweep()
+
     def keys(self, kind: str = "") -> Iterator[str]:
         """Recorded keys in the order of recording; with `kind`, those whose `about["kind"]` is it."""
         where, values = (" WHERE kind = ?", (kind,)) if kind else ("", ())
         for (key,) in self._index.rows(f"SELECT key FROM entry{where} ORDER BY seq", values):
             yield key
 
-    def forget(self, key: str) -> None:
-        """Remove what `key` stands for, and a claim from another host (whose end cannot be seen here)."""
-        if self._digest(key) is None and self._claims.holder(key) is None:
+    def forget(self, key: str, damaged: bool = False) -> None:
+        """Remove what `key` stands for; of a damaged entry the blobs are set aside, for whoever wants to look."""
+        digest = self._digest(key)
+        if digest is None:
             return
-        here = this_process().host
+        if damaged:
+            with contextlib.suppress(LedgerDamaged), writing(self.folder):
+                arrays = self._entry(digest, key).arrays
+                if arrays is not None and not self._blobs.holds(arrays, ".safetensors"):
+                    self._blobs.remove(arrays, ".safetensors", damaged)
         with self._index.transaction() as index:
             row = index.execute("SELECT digest FROM entry WHERE key = ?", (key,)).fetchone()
             index.execute("DELETE FROM entry WHERE key = ?", (key,))
-            index.execute("DELETE FROM claim WHERE key = ? AND host <> ?", (key, here))
             if row is not None and is_digest(row[0]):  # else rebuilding would bring it back
-                self._blobs.remove(row[0], ".json")
+                self._blobs.remove(row[0], ".json", damaged)
 
     @contextlib.contextmanager
-    def claim(self, key: str, patience_seconds: float = 600.0) -> Iterator[bool]:
+    def claim(self, key: str, patience_seconds: float = 600.0, say: Say | None = None) -> Iterator[bool]:
         """Hold `key` while computing it: yields True to the holder, False if there is an outcome to read.
 
-        Waits while another process holds it; a holder on this host that died is replaced.
+        Waits while another process holds it. A holder that died is replaced: at once where its end can be seen, else
+        (another host) when it has not renewed its claim for 30 seconds.
 
         Args:
             key: 64 hexadecimal digits.
             patience_seconds: how long to wait.
+            say: told after two seconds who is waited for and how to go on.
 
         Raises:
             OutputRefused: patience ended; the holder is named.
         """
         _check_key(key)
-        with self._claims.hold(key, patience_seconds) as mine:
+        with self._claims.hold(key, patience_seconds, say) as mine:
             yield mine
 
     def disagreements(self) -> list[Disagreement]:

@@ -9,12 +9,11 @@ from pathlib import Path
 
 from byheart.engines.base import Done, Engine
 from byheart.engines.inline import Inline
-from byheart.errors import LedgerDamaged
-from byheart.ledger.base import Failure, Ledger, Result
+from byheart.ledger.base import Failure, Ledger
+from byheart.study.soundness import Say, sound
 from byheart.study.steps import Step, Work
 
 Progress = Callable[[Step, str], None]
-Say = Callable[[str], None]
 PATIENCE_SECONDS = 24 * 3600.0
 
 
@@ -37,8 +36,9 @@ def execute(
 ) -> Executed:
     """Run the steps that the ledger has no result of, in any order; every end is recorded as it comes.
 
-    A step that another process holds is waited for. Steps that a worker cannot make from their description run in this
-    process, after the others; all do where the engine is this process. A kept failure is tried again.
+    A step that another process holds is waited for, and `say` is told for whom. Steps that a worker cannot make from
+    their description run in this process, after the others; all do where the engine is this process. A kept failure is
+    tried again.
     """
     told = progress or (lambda step, state: None)
     todo = [step for step in steps if not sound(step, ledger, say)]
@@ -54,7 +54,7 @@ def execute(
         mine = [
             step
             for step in sorted(todo, key=lambda step: step.key)
-            if claims.enter_context(ledger.claim(step.key, PATIENCE_SECONDS))
+            if claims.enter_context(ledger.claim(step.key, PATIENCE_SECONDS, say))
         ]
         order = {step.key: place for place, step in enumerate(todo)}
         mine.sort(key=lambda step: order[step.key])
@@ -72,28 +72,6 @@ def execute(
         if isinstance(outcome, Failure):
             failures[step.key] = outcome
     return Executed(ran, len(steps) - len(todo), failures)
-
-
-def sound(step: Step, ledger: Ledger, say: Say | None = None, arrays: bool = True, forget: bool = True) -> bool:
-    """Whether a sound result is there; a damaged one is named and forgotten, so that it is made anew.
-
-    With `arrays` the hash of its arrays is checked too, else its document alone.
-    """
-    try:
-        if ledger.state(step.key) != "done":
-            return False
-        found = ledger.get(step.key)
-        if arrays and isinstance(found, Result):
-            for name in found.arrays:
-                found.arrays[name]  # the first look-up checks the whole file
-                break
-    except LedgerDamaged as error:
-        if forget:
-            ledger.forget(step.key)
-        if say:
-            say(f"Damaged ledger: {error.came}. This {step.kind} step is done again.")
-        return False
-    return True
 
 
 def _record(done: Done, step: Step, ledger: Ledger) -> None:

@@ -12,9 +12,10 @@ from byheart.ledger.base import Failure, Result
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.probes.base import Probe, Subject
 from byheart.records.finding import Answer, Failed, answer_from
-from byheart.study.execute import Executed, Progress, Say, execute, sound
+from byheart.study.execute import Executed, Progress, execute
 from byheart.study.keeping import output_from
 from byheart.study.plan import Plan, Settings, Trial, draw_step, plan, trial_step
+from byheart.study.soundness import Say, sound
 from byheart.study.steps import Step
 from byheart.tasks.data import Output
 
@@ -228,15 +229,3 @@ def _here() -> Engine:
     from byheart.engines.inline import Inline
 
     return Inline()
-
-
-def mend(ledger: SqliteLedger, say: Say) -> None:
-    """Make the index anew where it is missing or damaged: the blobs are the truth, and nothing finished is lost."""
-    try:
-        next(iter(ledger.keys()), None)
-        missing = (ledger.folder / "blobs").is_dir() and not (ledger.folder / "index.db").exists()
-    except LedgerDamaged as error:
-        say(f"Damaged ledger: {error.came}.")
-        missing = True
-    if missing and (found := ledger.rebuild()):
-        say(f"The index of the ledger was made anew from its blobs: {found} results found.")

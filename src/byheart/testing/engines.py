@@ -28,7 +28,7 @@ import pytest
 
 from byheart.engines.base import Broken, Done, Engine
 from byheart.engines.inline import Inline
-from byheart.ledger.claims import is_alive
+from byheart.processes import is_alive
 
 Make = Callable[[int], Engine]
 _SCRIPT = """

@@ -1,0 +1,33 @@
+"""The commands, each with what reads its words."""
+
+from __future__ import annotations
+
+import typer
+
+from byheart.cli.audits import audit, plan
+from byheart.cli.explaining import explain
+from byheart.cli.reading import list_words, report, show
+from byheart.cli.studies import study
+
+app = typer.Typer(
+    name="byheart",
+    help="Know what your model knows by heart, and what it has understood.",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("audit")(audit)
+app.command("plan")(plan)
+app.command("list", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(list_words)
+app.command("show")(show)
+app.command("report")(report)
+app.command("explain")(explain)
+app.command("study")(study)
+
+
+@app.callback(
+    epilog="byheart --version prints the version; --debug anywhere shows our own traceback when something breaks."
+)
+def _root() -> None:
+    """Know what your model knows by heart, and what it has understood."""

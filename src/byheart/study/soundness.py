@@ -1,0 +1,129 @@
+"""Soundness: whether what the ledger has of a step can be believed; if not it is named and set aside."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from byheart.errors import LedgerDamaged
+from byheart.ledger.base import Ledger, Result
+from byheart.ledger.sqlite import SqliteLedger
+from byheart.records.finding import answer_from
+from byheart.study.keeping import output_from
+from byheart.study.steps import Step
+
+Say = Callable[[str], None]
+_LOG = logging.getLogger(__name__)
+
+
+def sound(step: Step, ledger: Ledger, say: Say | None = None, arrays: bool = True, forget: bool = True) -> bool:
+    """Whether a sound result is there; a damaged one is named and set aside, so that it is made anew.
+
+    With `arrays` the hash of its arrays is checked too and their lengths are compared, else its document alone.
+    """
+    try:
+        if ledger.state(step.key) == "absent":
+            return False
+        found = ledger.get(step.key)
+        if not isinstance(found, Result):
+            return False
+        if arrays:
+            for name in found.arrays:
+                found.arrays[name]  # the first look-up checks the whole file
+                break
+        _must_have_shape(step, found, arrays)
+    except LedgerDamaged as error:
+        _LOG.debug("%s step %s is damaged", step.kind, step.key, exc_info=error)
+        if forget:
+            ledger.forget(step.key, damaged=True)
+        if say:
+            say(f"Damaged ledger: {error.came}. This {step.kind} step is done again.")
+        return False
+    return True
+
+
+def mend(ledger: SqliteLedger, say: Say) -> None:
+    """Sweep what dead processes left, and make the index anew where it is missing or damaged.
+
+    The blobs are the truth, so nothing finished is lost.
+    """
+    ledger.sweep()
+    try:
+        ledger.check()
+        missing = (ledger.folder / "blobs").is_dir() and not (ledger.folder / "index.db").exists()
+    except LedgerDamaged as error:
+        _LOG.debug("the index of %s is damaged", ledger.folder, exc_info=error)
+        say(f"Damaged ledger: {error.came}.")
+        missing = True
+    if missing and (found := ledger.rebuild()):
+        say(f"The index of the ledger was made anew from its blobs: {found} results found.")
+
+
+def _must_have_shape(step: Step, found: Result, arrays: bool) -> None:
+    """Refuse a result with a true hash that this step does not leave: its readers would trip over it.
+
+    Raises:
+        LedgerDamaged: and what is odd about it.
+    """
+    try:
+        _LOOKS[step.kind](step, found.document, found.arrays if arrays else None)
+    except LedgerDamaged:
+        raise
+    except Exception as error:  # whatever a reader raises on what it does not expect
+        why = " ".join(f"{type(error).__name__}: {error}".split())[:120]
+        came = f"the result under key {step.key} is not what a {step.kind} step leaves ({why})"
+        raise LedgerDamaged(came=came) from error
+
+
+def _draw(step: Step, document: Mapping[str, Any], arrays: Any) -> None:
+    output_from(document["output"])
+    lengths = {view: int(about["n"]) for view, about in document["views"].items()}
+    n = lengths["train"]
+    _must(isinstance(document["about"], dict) and isinstance(document["truth"], dict), "about or truth")
+    for view, length in lengths.items():
+        texts = document["views"][view]["texts"]
+        _must(all(len(column) == length for column in texts.values()), f"texts of {view}")
+        if arrays is not None:
+            for name in ("ids", "x", "y"):
+                _must(arrays.shape(f"{view}.{name}")[0] == length, f"{view}.{name}")
+    if arrays is not None:
+        for name in ("groups", "copies"):
+            _must(arrays.shape(f"together.{name}") == (n,), name)
+
+
+def _trial(step: Step, document: Mapping[str, Any], arrays: Any) -> None:
+    seconds = document["cpu_seconds_a_member"]
+    _must(isinstance(document["way"], str), "way")
+    _must(isinstance(document["chunk"], int) and document["chunk"] > 0, "chunk")
+    _must(seconds is None or isinstance(seconds, float), "cpu_seconds_a_member")
+
+
+def _train(step: Step, document: Mapping[str, Any], arrays: Any) -> None:
+    failed = [(int(member), str(why)) for member, why in document["failed"]]
+    float(document["about"]["cpu_seconds"])
+    _must(len(tuple(document["checkpoints"])) > 0, "checkpoints")
+    _must("train" in document["views"], "views")
+    if arrays is None:
+        return
+    members = step.about["stop"] - step.about["start"] - len(failed)
+    rows, n = arrays.shape("mask")
+    _must(arrays.shape("seeds") == (members,) and rows == members, "seeds and mask")
+    for view in document["views"] if members else ():
+        losses = arrays.shape(f"{view}.loss_nats")
+        _must(losses[1] == members and (view != "train" or losses[2] == n), f"{view}.loss_nats")
+
+
+def _measure(step: Step, document: Mapping[str, Any], arrays: Any) -> None:
+    answer_from(document["finding"])
+    float(document["cpu_seconds"])
+
+
+def _must(true: bool, what: str) -> None:
+    if not true:
+        raise ValueError(f"{what} of another shape")
+
+
+_LOOKS: dict[str, Callable[[Step, Mapping[str, Any], Any], None]] = {
+    "draw": _draw, "trial": _trial, "train": _train, "measure": _measure,
+}  # fmt: skip
