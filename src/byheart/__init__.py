@@ -8,10 +8,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # not typing's: a Ctrl-C while the command line starts finds us, not an import, at work
 if TYPE_CHECKING:
+    from typing import Any
+
     from byheart.auditing.front import audit
     from byheart.auditing.result import Audit
     from byheart.errors import ByheartError, InputRefused, UsageError
@@ -44,6 +44,8 @@ def __getattr__(name: str) -> Any:
 
         return version("byheart")
     if name in _PUBLIC:
+        from importlib import import_module
+
         return getattr(import_module(_PUBLIC[name]), name)
     raise AttributeError(f"module 'byheart' has no attribute {name!r}")
 

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from byheart.cli import main as cli
+from byheart.ledger.sqlite import SqliteLedger
+
 WAIT_SECONDS = 120.0
 WORDS = ["audit", "my_audit.py", "--members", "8", "--device", "cpu", "--json", "--out", "out"]
 
@@ -125,3 +128,94 @@ def test_a_stopped_audit_goes_on_where_it_was(jobs, sent, folder, byheart, monke
     assert len(again) == len(set(again))
     assert {mark[1:] for mark in _marks(folder)} == {mark[1:] for mark in finished} | set(again)
     assert document["subject"]["members"] == 8
+
+
+# Sends a signal when a module is looked for: the first tenth of a second is spent importing.
+EARLY = """
+import os, signal, sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[1]:
+            sys.argv[1] = ""
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+                len("")
+            except KeyboardInterrupt:
+                if not HIDDEN:
+                    raise
+            if HIDDEN:
+                raise ImportError("a library that hides the interrupt")
+from byheart.cli.main import main
+where, HIDDEN = sys.argv[1], sys.argv[2] == "hidden"
+sys.meta_path.insert(0, Finder())
+sys.argv = ["byheart", where, "--members", "8"]
+main()
+"""
+
+
+@pytest.mark.parametrize("where, how", [("typer", "plain"), ("typer", "hidden"), ("byheart.cli.audits", "callback")])
+def test_an_interrupt_while_starting_is_no_traceback(where, how, tmp_path):
+    code = EARLY.replace("                os.kill(os.getpid(), signal.SIGINT)\n", IN_A_CALLBACK) if how == "callback" else EARLY
+    done = subprocess.run(
+        [sys.executable, "-c", code, where, how], cwd=tmp_path, capture_output=True, text=True, check=False,
+        preexec_fn=heeding_interrupts, env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "Interrupted. Everything finished is kept: the same command goes on from there.\n"
+
+
+IN_A_CALLBACK = """
+                class Dying:
+                    def __del__(self):
+                        os.kill(os.getpid(), signal.SIGINT)
+                        len("")
+                Dying()
+"""
+
+# The first member is where the signal comes, and another one comes while Python ends.
+STOPPED = """
+import atexit, os, signal, time
+import numpy as np
+x = np.random.default_rng(0).normal(size=(60, 2))
+y = (x[:, 0] > 0).astype(int)
+def stop():
+    os.kill(os.getpid(), signal.SENT)
+    time.sleep(0.01)
+def fit(x, y, seed):
+    atexit.register(stop)
+    stop()
+"""
+
+
+@pytest.mark.parametrize("sent", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_every_signal_to_stop_cleans_up_and_a_second_one_ends_at_once(sent, tmp_path):
+    (tmp_path / "my_audit.py").write_text(STOPPED.replace("SENT", sent))
+    (tmp_path / "temporary").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "byheart.cli.main", "audit", "my_audit.py", *WORDS[2:], "--jobs", "1"], cwd=tmp_path,
+        capture_output=True, text=True, check=False, preexec_fn=heeding_interrupts,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "TMPDIR": str(tmp_path / "temporary")},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (130, ""), done.stderr
+    assert done.stderr.rstrip().endswith("the same command goes on from there.")
+    assert "Traceback" not in done.stderr
+    assert not list((tmp_path / "temporary").glob("byheart-*"))
+    ledger = SqliteLedger(tmp_path / "out" / "ledger")
+    assert ledger._index.rows("SELECT key FROM claim") == []
+    assert list(ledger.keys("draw"))
+    ledger.close()
+
+
+def test_what_was_to_be_ignored_stays_ignored():
+    """As under nohup."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    hook = sys.unraisablehook
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        cli._listen()
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) == cli._stop
+    finally:
+        sys.unraisablehook = hook
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,16 +1,16 @@
-"""`byheart`: how the command line starts, stops, and says what went wrong."""
+"""`byheart`: how the command line starts, stops, and says what went wrong.
+
+Whatever is imported here is imported before Ctrl-C can be answered, so nothing is that costs anything.
+"""
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from types import FrameType
-from typing import Any
 
 LONGEST = 6  # lines of a message
 INTERRUPTED = "Interrupted. Everything finished is kept: the same command goes on from there."
-_STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+STOPS = ("SIGINT", "SIGTERM", "SIGHUP")
 _SHOW_CURSOR = b"\x1b[?25h"  # a progress bar hides it
 
 _stopping = False
@@ -61,9 +61,11 @@ def main() -> None:
 
 def _listen() -> None:
     """SIGTERM and SIGHUP stop us as Ctrl-C does; what whoever started us told us to ignore stays ignored."""
+    import signal
+
     global _stopping
     _stopping = False
-    for number in _STOPS:
+    for number in (getattr(signal, name) for name in STOPS if hasattr(signal, name)):
         if signal.getsignal(number) != signal.SIG_IGN:
             try:
                 signal.signal(number, _stop)
@@ -72,7 +74,7 @@ def _listen() -> None:
     sys.unraisablehook = _unraisable
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
+def _stop(number: int, frame: object) -> None:
     """The first signal is an interrupt, after which everything is cleaned up; the second ends us at once.
 
     Workers then die with this process, and what is left on disk is swept at the next start.
@@ -86,11 +88,12 @@ def _stop(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _unraisable(lost: Any) -> None:
+def _unraisable(lost: sys.UnraisableHookArgs) -> None:
     """An interrupt in a callback, where Python drops what is raised, comes once more a moment later."""
     global _stopping
     if not issubclass(lost.exc_type, KeyboardInterrupt):
         return sys.__unraisablehook__(lost)
+    import signal
     import threading
 
     _stopping = False
