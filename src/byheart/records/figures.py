@@ -16,13 +16,13 @@ _ZERO = 1e-12  # below it a number is the rounding error of a 0
 
 
 def number(value: float, decimals: int = 0) -> str:
-    """`value` with thousands separated and a true minus sign.
+    """`value` with thousands separated and a true minus sign; from 10^15 with a power of ten.
 
     Example:
-        >>> number(16609.62), number(-4.44, 2), number(-0.001)
-        ('16,610', '\u22124.44', '0')
+        >>> number(16609.62), number(-4.44, 2), number(-0.001), number(2e300)
+        ('16,610', '\u22124.44', '0', '2.00e+300')
     """
-    text = f"{value:,.{decimals}f}"
+    text = f"{value:,.{decimals}f}" if abs(value) < 1e15 else f"{value:.2e}"
     if text.startswith("-"):
         text = text[1:] if not text.strip("-0.,") else MINUS + text[1:]
     return text

@@ -1,4 +1,8 @@
-"""Scales that charts and their words share: where a value stands, which ticks it has, how they read."""
+"""Scales that charts and their words share: where a value stands, which ticks it has, how they read.
+
+A few values far outside all others do not stretch a scale: they stand at its edge and are counted there. So a scale
+has few ticks and all that is drawn lies on the page, whatever the data.
+"""
 
 from __future__ import annotations
 
@@ -8,21 +12,29 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from byheart.records.chart import Axis
-from byheart.records.figures import number, percent
+from byheart.records.figures import NARROW, number, percent
+
+FEWEST = 20  # values, of which the outer ones may be outliers
+TAIL = 0.02  # the share of the values at either end that may be
+FAR = 10.0  # an outlier is further from the middle values than so many times their span
+LARGEST, SMALLEST = 1e300, 1e-300  # beyond, sums and differences of floats break down
+PLAIN = 1e-4, 1e9  # outside, a tick is written with a power of ten
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Domain to pixels, linear or logarithmic, with ticks and their texts."""
+    """Domain to pixels, linear or logarithmic, with ticks and their texts; `beyond` counts the values outside."""
 
     domain: tuple[float, float]
     pixels: tuple[float, float]
     log: bool
     ticks: tuple[float, ...]
     texts: tuple[str, ...]
+    beyond: str = ""
 
     def __call__(self, value: float) -> float:
-        """Where `value` stands, in pixels."""
+        """Where `value` stands, in pixels; at the edge if it is beyond."""
+        value = min(max(value, self.domain[0]), self.domain[1])
         low, high = (math.log(end) for end in self.domain) if self.log else self.domain
         at = math.log(value) if self.log else value
         return self.pixels[0] + (self.pixels[1] - self.pixels[0]) * (at - low) / (high - low)
@@ -49,20 +61,19 @@ class Scale:
             "type": "log" if self.log else "linear",
             "nice": False,
             "zero": False,
+            "clamp": True,
         }
         return {"field": field, "type": "quantitative", "scale": scale, "title": None, **drawn}
 
 
 def scale(axis: Axis, values: Iterable[float], pixels: tuple[float, float], room: int) -> Scale:
     """The scale of `axis` over `values`, with at most `room` ticks."""
-    seen = [value for value in values if math.isfinite(value) and (value > 0 or not axis.log)] or [
-        1.0 if axis.log else 0.0
-    ]
-    domain = axis.domain or _span(min(seen), max(seen), axis)
+    seen = sorted(_held(value, axis.log) for value in values if math.isfinite(value) and (value > 0 or not axis.log))
+    inner = _middle(seen, axis.log) or [1.0 if axis.log else 0.0]
+    domain = axis.domain or _span(inner[0], inner[-1], axis)
     if axis.log and domain[0] <= 0:
-        domain = (min(seen), max(domain[1], min(seen) * 10))
-    if domain[0] >= domain[1]:
-        domain = (domain[0] / 2, domain[0] * 2) if axis.log else (domain[0] - 0.5, domain[0] + 0.5)
+        domain = (inner[0], max(domain[1], inner[0] * 10))
+    domain = opened(*domain, axis.log)
     ticks = [tick for tick in axis.ticks if domain[0] <= tick <= domain[1]]
     if not ticks and axis.format == "percent" and domain == (0.0, 1.0):
         ticks = [0.0, 0.25, 0.5, 0.75, 1.0]
@@ -70,7 +81,47 @@ def scale(axis: Axis, values: Iterable[float], pixels: tuple[float, float], room
         ticks = _decades(*domain, room) if axis.log else _steps(*domain, room)
     while len(ticks) > max(2, room) + 1:
         ticks = ticks[::2]
-    return Scale(domain, pixels, axis.log, tuple(ticks), tuple(_texts(ticks, axis)))
+    return Scale(domain, pixels, axis.log, tuple(ticks), tuple(_texts(ticks, axis)), _beyond(seen, domain, axis))
+
+
+def _held(value: float, log: bool) -> float:
+    """The value, or the nearest one that can be reckoned with."""
+    return min(max(value, SMALLEST), LARGEST) if log else min(max(value, -LARGEST), LARGEST)
+
+
+def _middle(seen: list[float], log: bool) -> list[float]:
+    """The sorted values without the few at either end that lie far outside all others."""
+    if len(seen) < FEWEST:
+        return seen
+    at = [math.log(value) for value in seen] if log else seen
+    tail = max(1, int(TAIL * len(seen)))
+    low, high = at[tail], at[-1 - tail]
+    reach = FAR * (high - low) or math.inf
+    first = next(i for i, value in enumerate(at) if i == tail or low - value <= reach)
+    last = next(i for i, value in enumerate(reversed(at)) if i == tail or value - high <= reach)
+    return seen[first : len(seen) - last]
+
+
+def _beyond(seen: list[float], domain: tuple[float, float], axis: Axis) -> str:
+    """How many values lie outside the domain, and the furthest of them; nothing where the record gave the domain."""
+    if axis.domain:
+        return ""
+    below, above = [v for v in seen if v < domain[0]], [v for v in seen if v > domain[1]]
+    said = [f"{len(below)} below, from {_text(below[0], axis, 0)}"] if below else []
+    said += [f"{len(above)} above, up to {_text(above[-1], axis, 0)}"] if above else []
+    return "; ".join(said)
+
+
+def opened(low: float, high: float, log: bool) -> tuple[float, float]:
+    """The domain, or one about it that has a width which floats can tell."""
+    low, high = _held(low, log), _held(high, log)
+    if log:
+        return (low, high) if low * (1 + 1e-9) < high else (low / 2, low * 2)
+    size = max(abs(low), abs(high))
+    if high / 2 - low / 2 > max(1e-12 * size, SMALLEST):
+        return low, high
+    pad = 0.5 if size < 1e6 else size / 2
+    return low - pad, low + pad
 
 
 def _span(low: float, high: float, axis: Axis) -> tuple[float, float]:
@@ -85,31 +136,42 @@ def _span(low: float, high: float, axis: Axis) -> tuple[float, float]:
 
 
 def _steps(low: float, high: float, room: int) -> list[float]:
-    rough = (high - low) / max(1, room)
+    rough = high / max(1, room) - low / max(1, room)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(size * power for size in (1, 2, 2.5, 5, 10, 20) if size * power >= rough)
     first = math.ceil(low / step - 1e-9)
-    return [round(step * i, 12) for i in range(first, math.floor(high / step + 1e-9) + 1)]
+    decimals = 12 - math.floor(math.log10(step))
+    return [round(step * i, decimals) for i in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
 def _decades(low: float, high: float, room: int) -> list[float]:
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for sizes in ((1, 2, 5), (1, 3), (1,)):
-        ticks = [size * 10.0**power for power in powers for size in sizes]
-        ticks = [round(tick, 12) for tick in ticks if low * 0.999 <= tick <= high * 1.001]
+        ticks = [float(f"{size}e{power}") for power in powers for size in sizes]
+        ticks = [tick for tick in ticks if low * 0.999 <= tick <= high * 1.001]
         if len(ticks) <= room + 1:
             return ticks
     return ticks[:: math.ceil(len(ticks) / room)]
 
 
 def _texts(ticks: list[float], axis: Axis) -> list[str]:
-    if axis.format == "count":
-        return [number(tick, 0 if tick >= 1 or tick == 0 else 1) for tick in ticks]
     if axis.format == "percent":
-        return [percent(tick, _digits([100 * value for value in ticks])) for tick in ticks]
-    if axis.log:
-        return [number(tick, _digits([tick])) for tick in ticks]
-    return [number(tick, _digits([tick])) for tick in ticks]
+        digits = _digits([100 * value for value in ticks])
+        return [_text(tick, axis, digits) for tick in ticks]
+    return [_text(tick, axis, _digits([tick])) for tick in ticks]
+
+
+def _text(value: float, axis: Axis, digits: int) -> str:
+    shown = 100 * value if axis.format == "percent" else value
+    if shown and not PLAIN[0] <= abs(shown) < PLAIN[1]:
+        mantissa, _, power = f"{shown:.1e}".partition("e")
+        text = f"{mantissa.removesuffix('.0')}e{int(power)}".replace("-", "\u2212")
+        return f"{text}{NARROW}%" if axis.format == "percent" else text
+    if axis.format == "percent":
+        return percent(value, digits)
+    if axis.format == "count":
+        return number(value, 0 if value >= 1 or value == 0 else 1)
+    return number(value, digits)
 
 
 def _digits(ticks: list[float]) -> int:

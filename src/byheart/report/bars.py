@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from byheart.records.chart import Bar, Chart
-from byheart.report.axes import Scale, scale
+from byheart.report.axes import Scale, opened, scale
 from byheart.report.drawing import draw, layer, pixels
 from byheart.report.labels import Placed, shorten, width, words
 
@@ -16,13 +18,8 @@ def bars(chart: Chart, total: int) -> str:
     values += [rule.at for rule in chart.rules if rule.axis == "x"]
     across = total - 10
     xs = scale(chart.x, values, (0, across), 8 if total > 500 else 5)
-    xs = Scale(
-        (min(0.0, *values), max(values) * 1.02) if chart.x.domain is None and not chart.x.log else xs.domain,
-        xs.pixels,
-        xs.log,
-        xs.ticks,
-        xs.texts,
-    )
+    if chart.x.domain is None and not chart.x.log:
+        xs = replace(xs, domain=opened(min(values), max(values) * 1.02, False))  # 0 is among the values
     tops, top = [], 22.0 if any(rule.label for rule in chart.rules) else 4.0
     for bar in chart.bars:
         tops.append(top)

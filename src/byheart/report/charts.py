@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from byheart.records.chart import Chart
+from byheart.records.chart import Axis, Chart
 from byheart.report.axes import Scale, scale
 from byheart.report.bars import bars
 from byheart.report.drawing import draw, layer
 from byheart.report.labels import Placed, shorten, width, words
-from byheart.report.marks import binned, cell_layers, line_layers, mark_layers, rule_layers, values
+from byheart.report.marks import bounded, cell_layers, line_layers, mark_layers, rule_layers, values
 from byheart.report.naming import beside_plot, end_labels, inside_plot
 
 WIDE, NARROW = 620, 328
@@ -21,7 +21,7 @@ def pictures(chart: Chart) -> tuple[str, str]:
 
 def _plot(chart: Chart, total: int) -> str:
     wide = total == WIDE
-    chart = binned(chart)
+    chart = bounded(chart)
     high = 236 if wide else 216
     ys = scale(chart.y or chart.x, values(chart, "y"), (high, 0), 5)
     left = max(12, *(width(text) for text in ys.texts)) + 14
@@ -41,13 +41,13 @@ def _plot(chart: Chart, total: int) -> str:
     )
     layers += words(spots)
     names = (
-        [Placed(shorten("\u2191 " + chart.y.title, across), 0, -17, "left", "muted", False, 12.5)]
+        [Placed(shorten("\u2191 " + _named(chart.y, ys), across), 0, -17, "left", "muted", False, 12.5)]
         if chart.y
         else []
     )
     names.append(
         Placed(
-            shorten(chart.x.title, across - 16) + " \u2192", across, high + 39, "right", "muted", False, 12.5
+            shorten(_named(chart.x, xs), across - 16) + " \u2192", across, high + 39, "right", "muted", False, 12.5
         )
     )
     layers += words(names)
@@ -58,6 +58,11 @@ def _plot(chart: Chart, total: int) -> str:
         chart.title,
         chart.description,
     )
+
+
+def _named(axis: Axis, by: Scale) -> str:
+    """What stands at the axis: its title, and how many values lie beyond its ends."""
+    return f"{axis.title} ({by.beyond})" if by.beyond else axis.title
 
 
 def _axes(xs: Scale, ys: Scale) -> dict:

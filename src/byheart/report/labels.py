@@ -69,6 +69,7 @@ def width(text: str, size: float = 12.5, bold: bool = False) -> float:
 
 def shorten(text: str, room: float, size: float = 12.5, bold: bool = False) -> str:
     """`text`, or as much of its beginning as fits into `room` pixels, with an ellipsis."""
+    text = text if len(text) <= room else text[: int(max(room, 1))] + "\u2026"  # no sign is less than a pixel wide
     if width(text, size, bold) <= room:
         return text
     while text and width(text + "\u2026", size, bold) > room:
@@ -78,7 +79,7 @@ def shorten(text: str, room: float, size: float = 12.5, bold: bool = False) -> s
 
 def wrap(text: str, room: float, size: float = 12.5, bold: bool = False) -> list[str]:
     """`text` in at most two lines of `room` pixels, broken between words."""
-    words, first = text.split(" "), ""
+    words, first = text[: int(max(4 * room, 4))].split(" "), ""
     while words and width(f"{first} {words[0]}".strip(), size, bold) <= room:
         first = f"{first} {words.pop(0)}".strip()
     if not first:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from byheart.records.chart import Cell, Chart, Line, Mark
@@ -9,6 +10,7 @@ from byheart.report.axes import Scale, scale
 from byheart.report.drawing import layer
 
 MOST_MARKS = 1000
+MOST_POINTS = 2000  # of a line: three for each pixel across
 BOLD = {"understood", "memorised"}
 _SHAPES = {"dot": "circle", "ring": "circle", "square": "square", "diamond": "diamond"}
 
@@ -29,8 +31,13 @@ def values(chart: Chart, axis: str) -> Iterator[float]:
         yield from getattr(cell, axis)
 
 
-def binned(chart: Chart) -> Chart:
-    """More than a thousand marks become cells of a histogram; rings and labelled marks stay."""
+def bounded(chart: Chart) -> Chart:
+    """The chart with no more to draw than a page can show.
+
+    More than a thousand marks become cells of a histogram; rings and labelled marks stay. Of longer lines every k-th
+    point is drawn, and the last.
+    """
+    chart = chart.model_copy(update={"lines": tuple(map(_thinned, chart.lines))})
     if len(chart.marks) <= MOST_MARKS or chart.y is None:
         return chart
     kept = [mark for mark in chart.marks if mark.shape == "ring" or mark.label][:MOST_MARKS]
@@ -50,10 +57,23 @@ def binned(chart: Chart) -> Chart:
     return chart.model_copy(update={"marks": tuple(kept), "cells": chart.cells + cells})
 
 
+def _thinned(line: Line) -> Line:
+    n = len(line.x)
+    if n <= MOST_POINTS:
+        return line
+    at = [*range(0, n - 1, -(-n // MOST_POINTS)), n - 1]
+    given = {name: getattr(line, name) for name in ("x", "y", "low", "high")}
+    kept = {name: tuple(values[i] for i in at) for name, values in given.items() if values}
+    label_at = line.label_at if line.label_at == -1 else line.label_at % n * len(at) // n
+    return line.model_copy(update={**kept, "label_at": label_at})
+
+
 def _back(scale_: Scale, pixel: float) -> float:
     part = (pixel - scale_.pixels[0]) / (scale_.pixels[1] - scale_.pixels[0])
     low, high = scale_.domain
-    return low * (high / low) ** part if scale_.log else low + (high - low) * part
+    if scale_.log:
+        return math.exp(math.log(low) + (math.log(high) - math.log(low)) * part)
+    return low + (high - low) * part
 
 
 def cell_layers(cells: tuple[Cell, ...], xs: Scale, ys: Scale) -> list[dict]:

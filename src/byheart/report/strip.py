@@ -24,10 +24,10 @@ def _strip(quantity: Quantity, poles: tuple[Pole, ...], role: str, total: int) -
     seen += [] if quantity.null is None else [quantity.null]
     low, high = min(seen), max(seen)
     turned = first.value > last.value
-    reach = high - low or 1.0
+    reach = high / 2 - low / 2 or 0.5  # halves, for a difference may be too large for a float
 
     def at(value: float) -> float:
-        part = (value - low) / reach
+        part = (value / 2 - low / 2) / reach
         return 6 + (total - 12) * ((1 - part) if turned else part)
 
     channels = {"x": pixels("x"), "y": pixels("y")}
