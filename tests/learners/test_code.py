@@ -358,7 +358,7 @@ def test_a_script_is_portable_when_it_can_be_imported(folder, main, portable):
         ("x = 1\ny = x / 0\n", "main.py line 2: y = x / 0; ZeroDivisionError: division by zero"),
         ("def f(:\n", "SyntaxError"),
         ("import no_such_thing_at_all\n", "No module named 'no_such_thing_at_all'"),
-        ("import sys\nsys.exit(3)\n", "SystemExit: 3"),
+        ("import sys\nsys.exit(3)\n", r"main.py line 2: sys.exit\(3\); RuntimeError: sys.exit\(3\) was called"),
         ("import json\njson.loads('{')\n", r"main.py line 2: json.loads\('{'\); json.decoder.JSONDecodeError"),
     ],
 )

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from byheart.exits import apart
+
 if TYPE_CHECKING:
     from byheart.auditing.request import Request
 
@@ -114,9 +116,10 @@ def audit(
     from byheart.errors import StepFailed
 
     words = {k: v for k, v in locals().items() if k in _WORDS}
-    request, settings = _request(words, jobs)
-    with writable(out), Progress(quiet) as progress:
-        found = run(request, out, settings=settings, say=progress.say, progress=progress)
+    with apart():
+        request, settings = _request(words, jobs)
+        with writable(out), Progress(quiet) as progress:
+            found = run(request, out, settings=settings, say=progress.say, progress=progress)
     page = found.save(out / "report.html", hide_examples)
     document = found.save(out / "report.json", hide_examples)
     if json:
@@ -157,8 +160,9 @@ def plan(
     from byheart.cli.summary import print_json, print_lines
 
     words = {k: v for k, v in locals().items() if k in _WORDS} | {"budget": None}
-    request, settings = _request(words, jobs)
-    found = forecast(request, out, settings)
+    with apart():
+        request, settings = _request(words, jobs)
+        found = forecast(request, out, settings)
     if json:
         print_json(found)
     else:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from byheart.exits import apart
+
 if TYPE_CHECKING:
     from byheart.auditing.explain import Query
     from byheart.records.explanation import Explanation, Share
@@ -49,7 +51,7 @@ def explain(
     from byheart.cli.progress import Progress
     from byheart.cli.summary import print_json, print_lines
 
-    with Progress(quiet) as progress:
+    with apart(), Progress(quiet) as progress:
         folder, found = explained(run, out, query, hide_examples, progress.say)
     page = page_of(found, folder)
     if json:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from os import _exit  # while users' code runs, that of os raises
 
 LONGEST = 6  # lines of a message
 INTERRUPTED = "Interrupted. Everything finished is kept: the same command goes on from there."
@@ -83,7 +84,7 @@ def _stop(number: int, frame: object) -> None:
     if _stopping:
         if sys.stderr is not None and sys.stderr.isatty():
             os.write(2, _SHOW_CURSOR)
-        os._exit(130)
+        _exit(130)
     _stopping = True
     raise KeyboardInterrupt
 

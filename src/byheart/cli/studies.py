@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from byheart.cli.audits import Device, Jobs, Quiet, writable
+from byheart.exits import apart
 
 if TYPE_CHECKING:
     from byheart.records.studied import Outcome, Reading, Studied
@@ -40,7 +41,7 @@ def study(
 
     workers = jobs_from(jobs)
     prepared(claim, device)  # a wrong word is said before a folder is made
-    with writable(out), Progress(quiet) as progress:
+    with apart(), writable(out), Progress(quiet) as progress:
         found = studied(
             called, claim, out, word=Path(name).name, device=device, jobs=workers, say=progress.say, progress=progress
         )

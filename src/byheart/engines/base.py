@@ -17,11 +17,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Done:
-    """One key's end: `value` is what the work returned, or `error` says why there is none."""
+    """One key's end: `value` is what the work returned, or `error` says why there is none.
+
+    `printed` is the beginning of what it printed, of the first of the `printing` parts of it that did.
+    """
 
     key: str
     value: str | None = None
     error: Broken | None = None
+    printed: str = ""
+    printing: int = 0
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from byheart.engines.base import Broken, Done, Engine
+from byheart.exits import as_failures, captured
 
 
 class Inline(Engine):
@@ -33,15 +35,22 @@ class Inline(Engine):
 
 
 def attempt(work: Callable[[str], str], key: str) -> Done:
-    """Run `work(key)`; whatever it raises, except an interrupt, is kept instead of raised."""
+    """Run `work(key)`; whatever it raises, except an interrupt, is kept instead of raised; so is what it prints."""
+    with captured() as printed:
+        done = _attempt(work, key)
+    return replace(done, printed=printed.text, printing=printed.parts)
+
+
+def _attempt(work: Callable[[str], str], key: str) -> Done:
     try:
-        value = work(key)
+        with as_failures():  # a step that gives up must not end the study
+            value = work(key)
         if not isinstance(value, str):
             raise TypeError(f"work must return text, and returned {type(value).__name__}")
         return Done(key, value=str(value))
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # also SystemExit: a step that gives up must not end the study
+    except BaseException as error:
         return Done(key, error=broken(error))
 
 

@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from os import _exit  # while users' code runs, that of os raises
 
 from byheart.engines.inline import attempt, broken
 
@@ -30,6 +31,8 @@ def serve(channel: Connection, parent: int, tied: bool) -> None:
         tied: whether the kernel may end this process when the thread that started it ends.
     """
     _leave_interrupts_to_the_driver()
+    with contextlib.suppress(OSError):  # one of the two is closed
+        os.dup2(2, 1)  # standard output is the driver's, for the result
     _die_with(parent, tied)
     work: Callable[[str], str] | None = None
     with contextlib.suppress(EOFError, OSError):  # the driver closed the channel or is gone
@@ -63,11 +66,11 @@ def _die_with(parent: int, tied: bool) -> None:
 
             ctypes.CDLL(None).prctl(_DEATH_SIGNAL_OPTION, signal.SIGKILL, 0, 0, 0)
             if os.getppid() != parent:  # it died before the kernel was asked
-                os._exit(1)
+                _exit(1)
 
 
 def _wait_for_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
-        os._exit(1)
+        _exit(1)

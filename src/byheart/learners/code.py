@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from byheart.errors import InputRefused
+from byheart.exits import as_failures
 from byheart.learners.reader import Reader, Unkeyable
 from byheart.learners.sources import (
     contained,
@@ -129,7 +130,8 @@ def comes_back(path: str, qualname: str, digest: str, factory: bool = False) -> 
         "from byheart.learners.code import again; again(path, qualname, digest, factory)"
     )
     asked = json.dumps([path, qualname, digest, factory, sys.path])
-    return subprocess.run([sys.executable, "-c", script, asked], capture_output=True, check=False).returncode == 0
+    command = [sys.executable, "-c", script, asked]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
 
 
 def fingerprint(obj: Any, factory: bool = False) -> Code:
@@ -164,9 +166,10 @@ def fingerprint(obj: Any, factory: bool = False) -> Code:
     path = _path_of(inner)
     reader = Reader()
     try:
-        reader.value(obj, qualname)
-        if factory:
-            reader.built(obj)
+        with as_failures():
+            reader.value(obj, qualname)
+            if factory:
+                reader.built(obj)
     except Unkeyable as missing:
         return Code(None, False, path, qualname, str(missing))
     except Exception as error:  # whatever the user's objects raise when they are read

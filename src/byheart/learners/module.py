@@ -193,11 +193,11 @@ def check_outputs(module: nn.Module, x: torch.Tensor, data: Data) -> torch.Tenso
     import torch
 
     k, kind = data.output.k, data.output.kind
-    with evaluating(module):
-        try:
+    try:
+        with evaluating(module):
             given = module(x.clone())
-        except Exception as error:  # whatever a user's module raises
-            raise refused_inputs(x, error) from error
+    except Exception as error:  # whatever a user's module raises
+        raise refused_inputs(x, error) from error
     shape = tuple(given.shape) if isinstance(given, torch.Tensor) else type(given).__name__
     fits = [(len(x), k)] if kind == "classes" else [(len(x),), (len(x), 1)]
     if shape in fits:

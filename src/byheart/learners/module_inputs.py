@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from byheart.errors import InputRefused
+from byheart.exits import as_failures
 
 if TYPE_CHECKING:
     import torch
@@ -33,7 +34,7 @@ def evaluating(module: nn.Module) -> Iterator[None]:
     modes = [(part, part.training) for part in module.modules()]
     try:
         module.eval()
-        with torch.no_grad():
+        with torch.no_grad(), as_failures():
             yield
     finally:
         for part, training in modes:
@@ -49,11 +50,11 @@ def taken_dtype(module: nn.Module, x: torch.Tensor) -> torch.dtype:
     weights = next((p.dtype for p in module.parameters() if p.is_floating_point()), x.dtype)
     if not x.is_floating_point() or weights == x.dtype:
         return x.dtype
-    with evaluating(module):
-        try:
+    try:
+        with evaluating(module):
             module(x[:2].clone())
-        except Exception:  # whatever a user's module raises
-            return weights
+    except Exception:  # whatever a user's module raises
+        return weights
     return x.dtype
 
 

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from byheart.errors import InputRefused
+from byheart.exits import as_failures, captured
 
 
 @contextlib.contextmanager
@@ -30,7 +31,8 @@ def unchanged() -> Iterator[None]:
     """What the user's code changes for the whole process is put back afterwards.
 
     The global generators of random, numpy and torch; torch's default type, gradient mode, threads and determinism;
-    numpy's handling of errors; the filters of warnings. torch's only if it has been imported.
+    numpy's handling of errors; the filters of warnings. torch's only if it has been imported. The end of the process
+    that it asks for is an error like any other.
 
     Example:
         >>> with unchanged():
@@ -46,7 +48,8 @@ def unchanged() -> Iterator[None]:
         strict = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     cuda = torch.cuda.get_rng_state_all() if torch and torch.cuda.is_initialized() else None
     try:
-        yield
+        with as_failures():
+            yield
     finally:
         random.setstate(states[0])
         np.random.set_state(states[1])
@@ -112,9 +115,9 @@ def load_module(path: str | Path) -> types.ModuleType:
     if not os.path.isfile(path):
         raise InputRefused("the file of your code", f"no file {path}", "Put it back, or run it inline.")
     try:
-        with reachable(path):
+        with reachable(path), as_failures():
             return _module_at(Path(path).resolve())
-    except (Exception, SystemExit) as error:
+    except Exception as error:
         raise InputRefused(
             expected=f"{Path(path).name} to be importable",
             came=own_lines(error, path),
@@ -155,7 +158,8 @@ def load_once(path: str | Path, qualname: str) -> Any:
     except OSError:
         return load(path, qualname)  # which says what is wrong
     if key not in _ONCE:
-        _ONCE[key] = load_module(path)
+        with captured():  # shown where the user gave it
+            _ONCE[key] = load_module(path)
     return _attribute(_ONCE[key], path, qualname)
 
 

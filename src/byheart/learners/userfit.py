@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import PrivateAttr
 
 from byheart.errors import ByheartError, InputRefused
+from byheart.exits import next_part
 from byheart.learners.base import Learner
 from byheart.learners.code import again, comes_back, fingerprint
 from byheart.learners.inputs import checked
@@ -214,6 +215,7 @@ def each(
     about: dict[str, Any] = {"way": "one after another"}
     for j, (seed, mask) in enumerate(zip(members.seeds, members.mask, strict=True)):
         small = int(seed) % 2**31  # numpy.random.seed takes no more than 32 bits
+        next_part()
         try:
             with contained(small):
                 model, views = train(np.flatnonzero(mask), small)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -49,7 +50,7 @@ def execute(
         if ledger.state(step.key) == "failed":
             ledger.forget(step.key)  # before the claim, which takes any outcome for an end
     failures: dict[str, Failure] = {}
-    ran = 0
+    ran, prints = 0, _Prints()
     with ExitStack() as claims:
         mine = [
             step
@@ -65,13 +66,37 @@ def execute(
             by_key = {step.key: step for step in batch}
             for done in runner.run(Work(folder, by_key), list(by_key)) if batch else ():
                 _record(done, by_key[done.key], ledger)
+                prints.heard(done)
                 ran += 1
                 told(by_key[done.key], ledger.state(done.key))
+    prints.end()
     for step in steps:
         outcome = ledger.get(step.key) if ledger.state(step.key) == "failed" else None
         if isinstance(outcome, Failure):
             failures[step.key] = outcome
     return Executed(ran, len(steps) - len(todo), failures)
+
+
+class _Prints:
+    """What users' code printed in a wave: the first member's is shown on standard error, the others' are counted."""
+
+    def __init__(self) -> None:
+        self.others = 0
+        self.shown = False
+
+    def heard(self, done: Done) -> None:
+        """Show what a step printed, or count it."""
+        self.others += done.printing
+        if done.printing and not self.shown:
+            self.shown = True
+            self.others -= 1
+            shown = "".join(c for c in done.printed if c.isprintable() or c in "\n\t")
+            print(f"your code printed:\n{shown.rstrip()}", file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        """Say how many others printed."""
+        if self.others:
+            print(f"your code printed {self.others} times more, not shown", file=sys.stderr, flush=True)
 
 
 def _record(done: Done, step: Step, ledger: Ledger) -> None:

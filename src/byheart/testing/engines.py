@@ -62,7 +62,7 @@ class EngineSuite:
     def test_1_results_equal_inline(self, make: Make, workers: int) -> None:
         """Bit for bit, exceptions included, one end a key, also in a second run."""
         engine = make(workers)
-        keys = [f"{i:02d}" for i in range(20)] + ["raise", "exit"]
+        keys = [f"{i:02d}" for i in range(20)] + ["raise", "exit", "leave", "print"]
         expected = _by_key(Inline().run(compute, keys))
         try:
             for _ in range(2):
@@ -73,14 +73,20 @@ class EngineSuite:
         finally:
             engine.close()
 
-    def test_2_an_exception_is_kept_and_the_rest_goes_on(self, engine: Engine) -> None:
-        """Its kind, its message and its traceback are kept; every other key has its value."""
-        ends = _by_key(engine.run(compute, ["raise", "a", "exit", "b", "number", "nameless", "c"]))
+    def test_2_an_exception_is_kept_and_the_rest_goes_on(
+        self, engine: Engine, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        """Its kind, its message and its traceback are kept; every other key has its value; prints are kept too."""
+        ends = _by_key(engine.run(compute, ["raise", "a", "exit", "b", "number", "nameless", "leave", "print", "c"]))
+        printed = ends.pop("print")
+        assert (printed.value, printed.printed, printed.printing) == ("print", "printed\n", 1)
+        assert capfd.readouterr().out == ""
         assert [key for key, done in ends.items() if done.error is None] == ["a", "b", "c"]
         error = _error(ends["raise"])
         assert (error.kind, error.message) == ("ValueError", "no value for raise")
         assert "in compute" in error.traceback
-        assert _error(ends["exit"]).kind == "SystemExit"
+        assert "sys.exit(3) was called" in _error(ends["exit"]).message
+        assert "os._exit(0) was called" in _error(ends["leave"]).message
         assert "int" in _error(ends["number"]).message
         assert _error(ends["nameless"]).kind == "_Nameless"
 
@@ -153,6 +159,11 @@ def compute(key: str) -> str:
         raise ValueError(f"no value for {key}")
     if key == "exit":
         sys.exit(3)
+    if key == "leave":
+        os._exit(0)
+    if key == "print":
+        print("printed")
+        return key
     if key == "number":
         return 5  # type: ignore[return-value]
     if key == "nameless":

@@ -64,10 +64,10 @@ def _few(train: Examples, classes: bool) -> np.ndarray:
 def _fits(template: Any, examples: Examples, given: Callable[[Examples], Any]) -> bool:
     from sklearn.base import clone
 
-    with contained(0), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
+    try:
+        with contained(0), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             clone(template).fit(given(examples), examples.given("y")).predict(given(examples))
-        except Exception:  # whatever an estimator raises
-            return False
+    except Exception:  # whatever an estimator raises
+        return False
     return True
