@@ -85,27 +85,22 @@ def temporary_name() -> str:
 def sweep(paths: Iterable[Path]) -> None:
     """Remove what dead processes left behind of `paths`, files or folders of this user.
 
-    Whose a path is stands in its name (`temporary_name`). Where the owner cannot be seen from here, a file goes when
-    nobody has written to it for an hour, and a folder stays.
+    Whose a path is stands in its name (`temporary_name`); what has no such name is not ours. Where the owner cannot be
+    seen from here, a file goes when nobody has written to it for an hour, and a folder stays.
     """
     for path in paths:
+        owner = _OWNER.search(path.name)
         with contextlib.suppress(OSError):
             status = path.lstat()
-            gone = _owner_is_gone(path.name)
-            if hasattr(os, "getuid") and status.st_uid != os.getuid():
+            if owner is None or (hasattr(os, "getuid") and status.st_uid != os.getuid()):
                 continue
+            here = Holder(int(owner[2]), host(), owner[3])
+            gone = here.is_gone() if owner[1] == _short(here.host) else None
             if stat.S_ISDIR(status.st_mode):
                 if gone:
                     shutil.rmtree(path, ignore_errors=True)
             elif gone or (gone is None and time.time() - status.st_mtime > _STALE_SECONDS):
                 path.unlink()
-
-
-def _owner_is_gone(name: str) -> bool | None:
-    owner = _OWNER.search(name)
-    if owner is None or owner[1] != _short(host()):
-        return None
-    return Holder(int(owner[2]), host(), owner[3]).is_gone()
 
 
 def _short(name: str) -> str:

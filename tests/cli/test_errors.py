@@ -246,7 +246,7 @@ def _full(*given, **named):
 
 
 def test_a_full_disk_is_told_before_anything_runs(tree, short, listing, tmp_path, npz, monkeypatch):
-    monkeypatch.setattr("pathlib.Path.write_bytes", _full)
+    monkeypatch.setattr("tempfile.TemporaryFile", _full)
     short(tree("--out", "out"), 3, "No space left on device", "--out")
     assert list(listing(tmp_path)) == [npz]
 

@@ -242,13 +242,15 @@ def test_rebuilding_prefers_results_and_what_the_index_said(ledger, folder):
 
 def test_rebuilding_sweeps_old_drafts_only(ledger, folder):
     ledger.put(key_of(1), sample(1))
-    old, young = folder / "blobs" / "aa" / "old.tmp", folder / "blobs" / "aa" / "young.tmp"
+    elsewhere = f"-00000000-1-1-{16 * '0'}.tmp"  # of a host that this one cannot see
+    old, young, other = (folder / "blobs" / "aa" / name for name in (f"old{elsewhere}", f"young{elsewhere}", "mine.tmp"))
     old.parent.mkdir(exist_ok=True)
-    for path in (old, young):
+    for path in (old, young, other):
         path.write_text("half")
-    os.utime(old, (1, 1))
+    for path in (old, other):
+        os.utime(path, (1, 1))
     ledger.rebuild()
-    assert (old.exists(), young.exists()) == (False, True)
+    assert (old.exists(), young.exists(), other.exists()) == (False, True, True)  # the last has no name of ours
 
 
 def test_a_damaged_index_is_named_and_rebuilt(ledger, folder):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from byheart.auditing.explain import Query, explain, subject_of
-from byheart.auditing.result import write_whole
+from byheart.auditing.result import write_text
 from byheart.auditing.runs import document_of
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.records.explanation import Explanation
@@ -55,4 +55,4 @@ def report_hides(folder: Path) -> bool:
 def page_of(found: Explanation, folder: Path) -> Path:
     """Write the page of an explanation into the audit's folder."""
     name = found.mark[:8] if found.view == "yours" else found.id
-    return write_whole(folder / f"explain-{found.view}-{name}.html", render_explanation(found))
+    return write_text(folder / f"explain-{found.view}-{name}.html", render_explanation(found))

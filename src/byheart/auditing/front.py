@@ -39,6 +39,7 @@ from byheart.study.keeping import can_move
 from byheart.study.plan import Plan, Settings
 from byheart.study.session import FEWEST_MEMBERS, Answers, Session
 from byheart.study.soundness import mend
+from byheart.terminal import put
 
 Say = Callable[[str], None]
 
@@ -136,7 +137,7 @@ def audit(
 
 
 def _to_stderr(line: str) -> None:
-    print("".join(c for c in line if c.isprintable()), file=sys.stderr)
+    put(line, sys.stderr)
 
 
 def make_request(

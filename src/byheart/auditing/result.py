@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import shutil
 import weakref
 from collections.abc import Mapping
@@ -19,7 +17,9 @@ from byheart.auditing.document import without_examples
 from byheart.auditing.explain import explain
 from byheart.auditing.given import query_of
 from byheart.errors import ByheartError, OutputRefused, UsageError
+from byheart.files import write_whole
 from byheart.ledger.base import Ledger, Result
+from byheart.processes import sweep
 from byheart.records.explanation import Explanation
 from byheart.records.figures import interval_text, value_text
 from byheart.records.finding import Answer, Finding
@@ -174,10 +174,10 @@ class Audit:
         if target.suffix not in {".json", ".html", ".htm"}:
             raise UsageError(expected="a path ending in .html or .json", came=target.name, do="Try report.html.")
         if target.suffix == ".json":
-            return write_whole(target, json.dumps(made, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+            return write_text(target, json.dumps(made, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
         from byheart.report.page import render
 
-        return write_whole(target, render(made))
+        return write_text(target, render(made))
 
     def _repr_html_(self) -> str:
         rows = "".join(
@@ -206,23 +206,17 @@ def _label(classes: list[str], y: Any) -> str:
     return str(classes[int(y)]) if classes else f"{float(y):.6g}"
 
 
-def write_whole(target: Path, text: str) -> Path:
-    """Write a text file whole or not at all: a temporary name beside it, synced, then renamed.
+def write_text(target: Path, text: str) -> Path:
+    """Write a text file whole or not at all (`byheart.files.write_whole`).
 
     Raises:
         OutputRefused: the folder cannot be written or is full.
     """
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
+        sweep(target.parent.glob(".*.tmp"))
+        write_whole(target, text.encode("utf-8"))
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
         raise OutputRefused(
             expected=f"to write {target}", came=f"{error.strerror or error}", do="Choose another folder with --out."
         ) from error

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from byheart.auditing.document import without_examples
-from byheart.auditing.result import write_whole
+from byheart.auditing.result import write_text
 from byheart.errors import LedgerDamaged, UsageError, unknown_name
 from byheart.ledger.base import Result
 from byheart.ledger.sqlite import SqliteLedger
@@ -64,4 +64,4 @@ def document_of(run: str, out: Path) -> tuple[Path, dict[str, Any]]:
 
 def write_page(document: Mapping[str, Any], target: Path, hide_examples: bool) -> Path:
     """Write the page of a document."""
-    return write_whole(target, render(without_examples(document) if hide_examples else dict(document)))
+    return write_text(target, render(without_examples(document) if hide_examples else dict(document)))

@@ -12,7 +12,7 @@ from typing import Any
 from byheart.auditing.document import LEVEL, LOCAL
 from byheart.auditing.front import Say, announced, make_request
 from byheart.auditing.request import Request, default_learner, resolved_device
-from byheart.auditing.result import write_whole
+from byheart.auditing.result import write_text
 from byheart.engines.base import Engine
 from byheart.engines.inline import Inline
 from byheart.errors import ByheartError, InputRefused, StepFailed, UsageError, unknown_name
@@ -124,7 +124,7 @@ def prepared(claim: Claim, device: str = "auto") -> dict[str, tuple[Request, lis
 
 def page_of(found: Studied, folder: Path) -> Path:
     """Write the page of a study into its folder."""
-    return write_whole(folder / f"study-{found.study}.html", render_study(found))
+    return write_text(folder / f"study-{found.study}.html", render_study(found))
 
 
 def requested(subject: ClaimSubject, device: str = "auto") -> Request:

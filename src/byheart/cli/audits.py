@@ -231,17 +231,15 @@ def must_be_writable(out: Path) -> None:
     Raises:
         OutputRefused: the folder is read-only, full or a file.
     """
-    import os
+    import tempfile
 
     from byheart.errors import OutputRefused
 
-    probe = out / f".byheart-{os.getpid()}"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        try:
-            probe.write_bytes(b"1" * 4096)
-        finally:
-            probe.unlink(missing_ok=True)
+        with tempfile.TemporaryFile(dir=out, prefix=".byheart-") as probe:
+            probe.write(b"1" * 4096)
+            probe.flush()
     except OSError as error:
         raise OutputRefused(
             expected=f"a folder that can be written, {out}",

@@ -27,11 +27,14 @@ def main() -> None:
         sys.argv.append("--help")
     try:
         _listen()
+        from byheart.terminal import clean_warnings, put
+
+        clean_warnings()
         # By hand: typer reads any word through pydantic, and these three must cost nothing.
         if sys.argv[1:] == ["--version"]:
             from importlib.metadata import version
 
-            return print(f"byheart {version('byheart')}")
+            return put(f"byheart {version('byheart')}")
         if sys.argv[1:2] == ["list"] and "--help" not in sys.argv and "-h" not in sys.argv:
             from byheart.cli.reading import list_names
 
@@ -54,7 +57,9 @@ def main() -> None:
         if _stopping:  # an interrupt that a library turned into an error of its own
             _end(INTERRUPTED, 130)
         if debug:
-            raise
+            import traceback
+
+            _end(traceback.format_exc(), 1, None)
         _end(*_told(error))
     finally:
         _stopping = True  # nothing is left to clean: a signal while Python ends is the end
@@ -105,7 +110,7 @@ def _log_everything() -> None:
     """With --debug: what was damaged, why, and what was set aside."""
     import logging
 
-    from byheart.cli.summary import printable
+    from byheart.terminal import printable
 
     class Plain(logging.Formatter):
         def format(self, record: logging.LogRecord) -> str:
@@ -139,14 +144,12 @@ def _told(error: Exception) -> tuple[str, int]:
     return f"byheart: something of ours broke: {came}\nRun again with --debug for the traceback.", 5
 
 
-def _end(message: str, code: int) -> None:
+def _end(message: str, code: int, lines: int | None = LONGEST) -> None:
     if message:
-        from byheart.cli.summary import printable
+        from byheart.terminal import put
 
-        # A message of another library may be long; what counts stands first.
-        shown = "\n".join(printable(message).splitlines()[:LONGEST])
-        try:
-            print(shown, file=sys.stderr, flush=True)
+        try:  # A message of another library may be long; what counts stands first.
+            put("\n".join(message.splitlines()[:lines]), sys.stderr)
         except OSError:  # the terminal hung up
             sys.stderr = None
     sys.exit(code)

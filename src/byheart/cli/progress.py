@@ -7,6 +7,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from byheart.terminal import printable, put
+
 if TYPE_CHECKING:
     from byheart.study.steps import Step
 
@@ -50,11 +52,10 @@ class Progress:
         """Print one line; control characters of data do not reach the terminal."""
         if self.quiet:
             return
-        shown = "".join(c for c in line if c.isprintable())
         if self.bar:
-            self.bar.console.print(shown, markup=False, highlight=False)
+            self.bar.console.print(printable(line), markup=False, highlight=False)
         else:
-            print(shown, file=sys.stderr, flush=True)
+            put(line, sys.stderr)
         if " to do" in line:
             self.total = int(line.rsplit(",", 1)[-1].split()[0])
             self.done = self.told = 0
@@ -70,4 +71,4 @@ class Progress:
         elif self.total and (10 * self.done) // self.total > self.told:
             self.told = (10 * self.done) // self.total
             seconds = time.monotonic() - self.started
-            print(f"{title}: {self.done} of {self.total} steps, {seconds:.0f} s", file=sys.stderr, flush=True)
+            put(f"{title}: {self.done} of {self.total} steps, {seconds:.0f} s", sys.stderr)

@@ -82,6 +82,7 @@ def show(run: RunName, out: Out = Path("byheart-audit"), json: AsJson = False) -
 def report(run: RunName, out: Out = Path("byheart-audit"), hide_examples: Hide = False) -> None:
     """Write the page of a finished audit again."""
     from byheart.auditing.runs import document_of, write_page
+    from byheart.cli.summary import print_lines
 
     folder, document = document_of(run, out)
-    typer.echo(str(write_page(document, folder / "report.html", hide_examples)))
+    print_lines(str(write_page(document, folder / "report.html", hide_examples)))

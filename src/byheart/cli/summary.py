@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any
+
+from byheart.terminal import as_json, put
 
 
 def print_json(document: Any) -> None:
     """One JSON document on standard output; in ASCII where that cannot hold more."""
-    plain = not (sys.stdout.encoding or "").lower().startswith("utf")
-    text = json.dumps(document, indent=1, ensure_ascii=plain, allow_nan=False)
-    try:
-        text.encode()
-    except UnicodeEncodeError:  # half a character, as a file name may hold
-        text = json.dumps(document, indent=1, allow_nan=False)
-    print(text)
+    put(as_json(document, not (sys.stdout.encoding or "").lower().startswith("utf")))
 
 
 def print_lines(text: str) -> None:
-    """Lines on standard output; control characters of data do not reach the terminal."""
-    coding = sys.stdout.encoding or "utf-8"
-    print(printable(text).encode(coding, "replace").decode(coding))
-
-
-def printable(text: str) -> str:
-    """The text without control characters; lines stay lines.
-
-    Example:
-        >>> printable("red \\x1b[31m")
-        'red [31m'
-    """
-    return "".join(c for c in text if c == "\n" or c.isprintable())
+    """Lines on standard output."""
+    put(text)
 
 
 def summary(document: dict[str, Any], page: str, data: str) -> str:

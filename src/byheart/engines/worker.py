@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection
 from os import _exit  # while users' code runs, that of os raises
 
 from byheart.engines.inline import attempt, broken
+from byheart.terminal import clean_warnings
 
 _DEATH_SIGNAL_OPTION = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
 
@@ -33,6 +34,7 @@ def serve(channel: Connection, parent: int, tied: bool) -> None:
     _leave_interrupts_to_the_driver()
     with contextlib.suppress(OSError):  # one of the two is closed
         os.dup2(2, 1)  # standard output is the driver's, for the result
+    clean_warnings()
     _die_with(parent, tied)
     work: Callable[[str], str] | None = None
     with contextlib.suppress(EOFError, OSError):  # the driver closed the channel or is gone

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Literal
 
 from byheart.errors import LedgerDamaged
-from byheart.processes import sweep, temporary_name
+from byheart.files import make_folder, no_link, sync_folder, write_whole
+from byheart.processes import sweep
 
 Suffix = Literal[".json", ".safetensors"]
 _LOG = logging.getLogger(__name__)
@@ -66,14 +67,15 @@ class Blobs:
         digest = digest_of(content)
         path = self.path(digest, suffix)
         if not self.holds(digest, suffix):
+            self._no_links(path)
             for folder in (self.folder, path.parent):
                 if os.path.lexists(folder) and not folder.is_dir():
                     set_aside(folder)
             make_folder(path.parent)
             if path.is_dir() and not path.is_symlink():  # else the rename replaces it, never leaving nothing
                 set_aside(path)
-            _write_whole(path, content)
-        _sync_folder(path.parent)  # also when another process renamed it and has not synced yet
+            write_whole(path, content, 0o600)
+        sync_folder(path.parent)  # also when another process renamed it and has not synced yet
         return digest
 
     def read(self, digest: str, suffix: Suffix, whose: str) -> bytes:
@@ -116,6 +118,7 @@ class Blobs:
     def remove(self, digest: str, suffix: Suffix, damaged: bool = False) -> None:
         """Remove one blob, or set a damaged one aside; that it is gone already is no error."""
         path = self.path(digest, suffix)
+        self._no_links(path)
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             if damaged or not path.is_file():
                 set_aside(path)
@@ -124,7 +127,13 @@ class Blobs:
 
     def sweep(self) -> None:
         """Remove what killed writers left behind."""
-        sweep(self.folder.glob("??/*.tmp"))
+        if not self.folder.is_symlink():
+            sweep(path for path in self.folder.glob("??/*.tmp") if not path.parent.is_symlink())
+
+    def _no_links(self, path: Path) -> None:
+        """Refuse to write or remove `path` where it, or the ledger, would lie elsewhere (`OSError`)."""
+        for folder in (self.folder.parent, self.folder, path.parent):
+            no_link(folder)
 
     def holds(self, digest: str, suffix: Suffix) -> bool:
         """Whether the blob is there and sound; a damaged one counts as absent, so that putting again mends it."""
@@ -153,16 +162,6 @@ def _reason(error: OSError) -> str:
     return "is missing" if missing else f"cannot be read ({error.strerror or error})"
 
 
-def make_folder(folder: Path) -> None:
-    """Make `folder` and its parents for this user only, each durable in its parent."""
-    if folder.is_dir():
-        return
-    make_folder(folder.parent)
-    with contextlib.suppress(FileExistsError):  # another worker was faster
-        os.mkdir(folder, 0o700)
-    _sync_folder(folder.parent)
-
-
 def set_aside(path: Path) -> None:
     """Give what is damaged (a file, or a folder in its place) another name beside it, and keep it."""
     aside = path.with_name(f"{path.name}.damaged")
@@ -170,31 +169,3 @@ def set_aside(path: Path) -> None:
         aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.damaged")
     path.replace(aside)
     _LOG.debug("set aside %s as %s", path, aside.name)
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    draft = path.with_name(f"{path.stem[:16]}-{temporary_name()}.tmp")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
-    try:
-        try:
-            view = memoryview(content)
-            while view:
-                view = view[os.write(handle, view) :]
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        os.replace(draft, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(draft)
-        raise
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # Windows has no handle on a folder; its renames are journalled
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

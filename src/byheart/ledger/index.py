@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from byheart.errors import InputRefused, LedgerDamaged, OutputRefused
-from byheart.ledger.blobs import make_folder, set_aside
+from byheart.files import make_folder, no_link
+from byheart.ledger.blobs import set_aside
 
 NAME = "index.db"
 APPLICATION = 0x62796874  # "byht"
@@ -81,7 +82,8 @@ def reading(folder: Path) -> Iterator[None]:
     except UnicodeError as error:  # damaged text, or SQLite's own message quoting it
         raise LedgerDamaged(what, f"{place} ({error})", MEND) from error
     except OSError as error:
-        raise InputRefused(what, f"{place} ({error})", "Check the rights of the folder.") from error
+        do = "Check the rights of the folder; in place of a link, name what it points to."
+        raise InputRefused(what, f"{place} ({error})", do) from error
 
 
 class Index:
@@ -133,9 +135,10 @@ class Index:
         """The connection, or None where there is no index file (nothing is made)."""
         if self._connection is not None and self._owner == os.getpid():
             return self._connection
-        if not self.path.exists():
+        no_link(self.folder)
+        if not os.path.lexists(self.path):
             return None
-        if not self.path.is_file():
+        if self.path.is_symlink() or not self.path.is_file():
             raise LedgerDamaged("an index that is a file", f"something else at {self.path}", MEND)
         connection = _connect(self.path)
         try:
@@ -149,6 +152,7 @@ class Index:
         return self._keep(connection)
 
     def _create(self) -> sqlite3.Connection:
+        no_link(self.folder)
         make_folder(self.folder)
         with contextlib.suppress(FileExistsError):  # made by hand, so that only its user may read it
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))

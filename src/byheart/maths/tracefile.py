@@ -12,10 +12,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialised
 from torch import nn
 
 from byheart.errors import InputRefused
+from byheart.files import write_whole
 from byheart.maths.layout import Layout
 from byheart.maths.losses import resolved
 from byheart.maths.module_copy import copied
@@ -40,7 +42,7 @@ def save(trace: Trace, path: str | os.PathLike[str]) -> None:
     arrays["clips"] = torch.tensor(trace.clips, dtype=torch.float64)
     arrays["sketches"] = torch.stack(trace.sketches) if trace.sketches else torch.zeros(0, 0)
     arrays |= {f"state.{j}": part.state for j, part in enumerate(flat) if part.state is not None}
-    save_file(arrays, folder / "trace.safetensors")
+    write_whole(folder / "trace.safetensors", serialised(arrays))
     document = {
         "format": FORMAT,
         "names": list(trace.layout.names),
@@ -52,9 +54,7 @@ def save(trace: Trace, path: str | os.PathLike[str]) -> None:
         "refused": trace.refused,
         "digests": trace.digests,
     }
-    partial = folder / "trace.json.part"
-    partial.write_text(json.dumps(document, indent=1, sort_keys=True))
-    os.replace(partial, folder / "trace.json")
+    write_whole(folder / "trace.json", json.dumps(document, indent=1, sort_keys=True).encode())
 
 
 def load(path: str | os.PathLike[str], module: nn.Module, examples: tuple[Any, Any], loss: Any) -> Trace:
