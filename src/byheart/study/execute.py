@@ -13,6 +13,7 @@ from byheart.engines.inline import Inline
 from byheart.ledger.base import Failure, Ledger
 from byheart.study.soundness import Say, sound
 from byheart.study.steps import Step, Work
+from byheart.terminal import put
 
 Progress = Callable[[Step, str], None]
 PATIENCE_SECONDS = 24 * 3600.0
@@ -90,13 +91,12 @@ class _Prints:
         if done.printing and not self.shown:
             self.shown = True
             self.others -= 1
-            shown = "".join(c for c in done.printed if c.isprintable() or c in "\n\t")
-            print(f"your code printed:\n{shown.rstrip()}", file=sys.stderr, flush=True)
+            put(f"your code printed:\n{done.printed.rstrip()}", sys.stderr)
 
     def end(self) -> None:
         """Say how many others printed."""
         if self.others:
-            print(f"your code printed {self.others} times more, not shown", file=sys.stderr, flush=True)
+            put(f"your code printed {self.others} times more, not shown", sys.stderr)
 
 
 def _record(done: Done, step: Step, ledger: Ledger) -> None:
