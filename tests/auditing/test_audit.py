@@ -17,8 +17,10 @@ from byheart.auditing.front import probes
 from byheart.errors import ByheartError, InputRefused, StepFailed
 from byheart.records.finding import Finding
 
-# nothing was planted in a text; no sequences at random; no learning in epochs; two on request
-ELSEWHERE = {"memory/exposure", "memory/capacity", "memory/order", "memory/credit", "memory/effect"}
+# nothing was planted in a text; no sequences at random; no learning in epochs; two on request; one of values
+ELSEWHERE = {f"memory/{name}" for name in ("exposure", "capacity", "order", "credit", "effect")} | {
+    "complexity/value-bits"
+}
 
 
 @pytest.fixture
@@ -195,28 +197,33 @@ class _Named:
         return self.inner.predict(x)
 
 
+@pytest.fixture
+def values(rng):
+    x = rng.normal(size=(200, 3))
+    return x, x[:, 0] * 2 + rng.normal(size=len(x))
+
+
 @pytest.mark.parametrize("model", [Ridge(), DecisionTreeRegressor()])
-def test_values_end_to_end(model, quick, xy):
-    x, _ = xy
-    y = x[:, 0] * 2 + np.random.default_rng(1).normal(size=len(x))
+def test_values_end_to_end(model, quick, values):
+    x, y = values
     audit = quick((x, y), model=model)
     document = audit.to_dict()
     assert document["subject"]["kind"] == "values"
     assert audit.findings["memory/counterfactual"].headline == "memorisation_mean"
     assert "train_r2" in audit.findings["generalization/gap"].quantities
-    bits = audit.bits
-    assert bits.understood.value + bits.memorised.value + bits.left.value == pytest.approx(bits.reference.value, abs=1e-6)
+    shares = audit.findings["complexity/bits"].quantities
+    names = ("understood_share", "memorised_share_of_variance", "left_share")
+    assert sum(shares[name].value for name in names) == pytest.approx(1.0, abs=1e-9)
     scores = [one.score for one in audit.memorised(100)]
     assert scores == sorted(scores, reverse=True)
     assert float(audit.memorised(1)[0].label) == pytest.approx(y[audit.memorised(1)[0].id], rel=1e-4)
     assert "memory/quadrant" not in {name for name, answer in audit.findings.items() if answer.status == "failed"}
 
 
-def test_a_tree_on_values_memorises_more_than_a_line(quick, xy):
-    x, _ = xy
-    y = x[:, 0] * 2 + np.random.default_rng(1).normal(size=len(x))
-    tree, line = (quick((x, y), model=model) for model in (DecisionTreeRegressor(), Ridge()))
-    assert tree.bits.memorised.value > line.bits.memorised.value
+def test_a_tree_on_values_memorises_more_than_a_line(quick, values):
+    tree, line = (quick(values, model=model) for model in (DecisionTreeRegressor(), Ridge()))
+    by_heart = [one.findings["complexity/bits"].quantities["memorised_share_of_variance"].interval for one in (tree, line)]
+    assert by_heart[0][0] > by_heart[1][1]
     assert tree.findings["generalization/gap"].quantities["train_r2"].value == pytest.approx(1.0)
 
 

@@ -23,8 +23,8 @@ TREE = ["--learner", "DecisionTreeClassifier", "--set", "max_depth=3"]
 
 def _words(**given):
     names = ("subject", "target", "task", "categorical", "drop", "missing", "split", "flip", "learner", "setting",
-             "lever", "budget", "also")  # fmt: skip
-    fixed = {"members": 8, "share": 0.7, "seed": 0, "device": "cpu", "returns": "auto"}
+             "lever", "budget", "also", "group")  # fmt: skip
+    fixed = {"members": 8, "share": 0.7, "seed": 0, "device": "cpu", "returns": "auto", "no_control": False}
     return dict.fromkeys(names) | fixed | given
 
 

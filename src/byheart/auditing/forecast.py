@@ -17,7 +17,7 @@ from byheart.errors import ByheartError
 from byheart.ledger.base import Result
 from byheart.study.keeping import data_from, data_result
 from byheart.study.plan import Settings, Trial
-from byheart.study.session import Session
+from byheart.study.session import Drawn, Session
 from byheart.study.soundness import sound
 
 # Measured on one thread of the two-core build machine: products of small matrices in fleets.
@@ -36,12 +36,10 @@ def forecast(request: Request, out: Path, settings: Mapping[str, Any]) -> dict[s
     """
     settled = Settings(request.device, request.threads)
     session = Session(request.subject, probes(request.also), out / "ledger", Inline(), settled)
-    data = _data(session)
-    subject = session.subject
-    offers = {data.output.kind} | (set(data.views) & {"test", "canaries"})
-    offers |= {"oracle"} if data.truth.best_loss_nats is not None else set()
+    drawn = _drawn(session)
+    data, subject = data_from(drawn), session.subject
     learner = subject.learner or default_learner(len(data.train), subject.share, settings, data.output.kind)
-    session.subject = subject = replace(subject, learner=learner, offers=frozenset(offers))
+    session.subject = subject = replace(subject, learner=learner, offers=Drawn.read(drawn.document).offers)
     known = session.known_trial()
     made = session.plan(known or Trial("stacked", 16, None))
     missing = made.missing(session.ledger)
@@ -103,14 +101,14 @@ def planned_half_widths(n: int, m: int, share: float) -> tuple[float, float]:
     return low, high
 
 
-def _data(session: Session) -> Any:
+def _drawn(session: Session) -> Result:
     from byheart.study.plan import draw_step
 
     step = draw_step(session.subject)
     found = session.ledger.get(step.key) if sound(step, session.ledger, forget=False) else None
     if isinstance(found, Result):
-        return data_from(found)
-    return data_from(data_result(session.subject.task.draw(session.subject.seed)))
+        return found
+    return data_result(session.subject.task.draw(session.subject.seed))
 
 
 def _estimated(learner: Any, data: Any, share: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from byheart.engines.base import Engine
 from byheart.errors import ByheartError, InputRefused, LedgerDamaged, OutputRefused, StepFailed, UsageError
@@ -36,6 +37,13 @@ class Drawn:
     n: int
     n_test: int
     document: Mapping[str, object]
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Drawn:
+        """What the document of drawn data says."""
+        views = document["views"]
+        n_test = views["test"]["n"] if "test" in views else 0
+        return cls(output_from(document["output"]), views["train"]["n"], n_test, document)
 
     @property
     def offers(self) -> frozenset[str]:
@@ -91,13 +99,7 @@ class Session:
         found = self.ledger.get(step.key)
         if not isinstance(found, Result):
             raise StepFailed(expected="the data", came="nothing", do="Run the audit again.")
-        views = found.document["views"]
-        drawn = Drawn(
-            output_from(found.document["output"]),
-            views["train"]["n"],
-            views["test"]["n"] if "test" in views else 0,
-            found.document,
-        )
+        drawn = Drawn.read(found.document)
         self.subject = replace(self.subject, offers=drawn.offers)
         return drawn
 
