@@ -108,7 +108,6 @@ class Draw:
             outcomes -= frozenset() if self.wrong_labels or self.contradictions else {"tip"}
         return outcomes | {"withheld", "not applicable"}
 
-
     @cached_property
     def findings(self) -> dict[str, Answer]:
         """What every known probe answers here, plug-ins included."""
