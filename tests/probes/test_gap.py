@@ -36,6 +36,10 @@ def test_accuracies_are_means_over_each_side(make_bank, answers, mask, rng):
     assert q["gap"].value == pytest.approx((seen - left_out).mean())
     assert q["test_accuracy"].value == pytest.approx(new.mean())
     assert (q["gap"].n, q["test_accuracy"].n) == (120, 50)
+    low, high = q["gap"].interval
+    source = finding.body[-1]
+    assert source.startswith("Largest source of the interval (")
+    assert float(source.rsplit("\u00b1", 1)[1].split()[0]) == pytest.approx(50 * (high - low), abs=0.06)
     np.testing.assert_allclose(columns["seen"], seen)
     np.testing.assert_allclose(columns["held_out"], left_out)
 

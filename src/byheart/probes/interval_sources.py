@@ -14,22 +14,26 @@ _FROM = {
 }
 
 
-def largest_source(bank: Bank, sources: Sources, points: float = 100.0, unit: str = " points") -> str:
+def largest_source(
+    bank: Bank, interval: tuple[float, float] | None, sources: Sources | None, points: float = 100.0,
+    unit: str = " points",
+) -> str:  # fmt: skip
     """Names the largest source of an interval, and what twice as much of its remedy, and of no other, would bring.
 
     Args:
         bank: what was measured.
-        sources: of the interval that the card prints; empty text where they are all 0.
+        interval: as the card prints it; empty text without one.
+        sources: of its variance; empty text where they are all 0.
         points: factor from the sources' unit to the one that is printed.
         unit: the printed unit.
     """
-    total = sum(sources)
-    if not total > 0:
+    if interval is None or sources is None or not (total := sum(sources)) > 0:
         return ""
     name, variance = sources.largest, max(sources)
     n, m = len(bank.groups), bank.subject.members
     remedy = f"{count(2 * m)} members" if name == "members" else f"{count(2 * n)} training {bank.noun()}"
-    now, then = (1.96 * points * part**0.5 for part in (total, total - variance / 2))
+    now = points * (interval[1] - interval[0]) / 2
+    then = now * (1 - variance / total / 2) ** 0.5
     return (
         f"Largest source of the interval ({percent(variance / total, 0)} of its variance): "
         f"{_FROM[name].format(noun=bank.noun())}. With {remedy} it would be about \u00b1{number(then, 1)} instead of "

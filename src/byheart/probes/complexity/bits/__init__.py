@@ -147,7 +147,7 @@ class Bits(Probe):
             )
         if one_model:
             sentences.append(one_model)
-        if budget.memorised.sources and (source := largest_source(bank, budget.memorised.sources)):
+        if source := largest_source(bank, budget.memorised.share_interval, budget.memorised.sources):
             sentences.append(source)
         return tuple(sentences)
 

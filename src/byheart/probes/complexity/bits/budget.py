@@ -114,10 +114,11 @@ def measured_budget(
     parts = []
     for name, estimate in zip(PARTS, estimates):
         # the total moves with its share and with the reference it is a share of
-        error = float(np.hypot(estimate.standard_error * whole, estimate.value * spread))
+        half = max(estimate.high - estimate.value, estimate.value - estimate.low)
+        half = float(np.hypot(half * whole, wide * estimate.value * spread))
         value = estimate.value * whole
         least, most = 0.0 if name == "left" else -np.inf, 1.0 if name == "understood" else np.inf
-        total, share = (value - wide * error, value + wide * error), (estimate.low, estimate.high)
+        total, share = (value - half, value + half), (estimate.low, estimate.high)
         total, share = (
             (max(low, least * unit), min(high, most * unit)) for (low, high), unit in ((total, whole), (share, 1.0))
         )

@@ -20,6 +20,7 @@ from byheart.probes.base import Bank
 from byheart.probes.complexity.bits.held_out_course import held_out_course
 from byheart.probes.complexity.bits.standing import RIVALS, balance_of, shares, trail_sides
 from byheart.probes.heavy_tail import heavy_tail, without_r2
+from byheart.probes.interval_sources import largest_source
 from byheart.records.balance import Share, Standing
 from byheart.records.chart import Axis, Bar, Chart, Segment, Table
 from byheart.records.figures import count, interval_text, percent
@@ -60,7 +61,7 @@ def of_values(probe: Probe, bank: Bank) -> tuple[Finding, dict[str, np.ndarray]]
         quantities=_quantities(bank, estimates, null) | held_out_course(bank, run, course, probe.rng(bank, "course")),
         poles=(Pole(name="Oracle", value=0.0, note="knows the task's own truth"), Pole(name="Rote", value=1.0)),
         facts=(("not learned", f"{percent(estimates.left.value)}: {LEFT}"),),
-        body=_body(estimates, balance.one_model.sentence if balance.one_model else ""),
+        body=_body(bank, estimates, balance.one_model.sentence if balance.one_model else ""),
         charts=(_chart(bank, sides),),
         tables={"Shares of the variance": _table(bank, estimates)},
         how=_how(bank, null),
@@ -127,7 +128,7 @@ def _table(bank: Bank, estimates: VarianceShares) -> Table:
     return Table(columns=("", "share of the variance", "95 % interval"), rows=(*rows, ("sum", percent(1, 1), "exact")))
 
 
-def _body(estimates: VarianceShares, one_model: str) -> tuple[str, ...]:
+def _body(bank: Bank, estimates: VarianceShares, one_model: str) -> tuple[str, ...]:
     sentences = []
     if estimates.understood.value < 0 and estimates.memorised.value > 1:
         sentences.append(
@@ -138,6 +139,8 @@ def _body(estimates: VarianceShares, one_model: str) -> tuple[str, ...]:
         sentences.append("Where left out, members do worse than the mean of what they were trained on.")
     if one_model:
         sentences.append(one_model)
+    if source := largest_source(bank, estimates.memorised.interval, estimates.memorised.sources):
+        sentences.append(source)
     return tuple(sentences)
 
 

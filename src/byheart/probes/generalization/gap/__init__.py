@@ -20,6 +20,7 @@ from byheart.probes.generalization.gap.passages import of_passages
 from byheart.probes.generalization.gap.shown import chart
 from byheart.probes.generalization.gap.sides import Sides
 from byheart.probes.heavy_tail import heavy_tail, without_r2
+from byheart.probes.interval_sources import largest_source
 from byheart.records.figures import count, interval_text, value_text
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity
@@ -85,7 +86,7 @@ class Gap(Probe):
                 Pole(name="Oracle", value=0.0),
                 Pole(name="Rote", value=self._rote_gap(bank, classes), note="a lookup table"),
             ),
-            body=self._body(bank, quantities, sides.unit),
+            body=self._body(bank, quantities, sides),
             charts=(chart(run, sides, quantities),),
             how=self._how(bank, run, classes),
             reference=self.reference,
@@ -219,8 +220,8 @@ class Gap(Probe):
         }  # fmt: skip
         return found
 
-    def _body(self, bank: Bank, quantities: dict[str, Quantity], unit: str) -> tuple[str, ...]:
-        sentences = []
+    def _body(self, bank: Bank, quantities: dict[str, Quantity], sides: Sides) -> tuple[str, ...]:
+        sentences, unit = [], sides.unit
         test = quantities.get(f"test_{unit}")
         r2_is = "R2 " if unit == "r2" else ""
         if test:
@@ -238,6 +239,10 @@ class Gap(Probe):
                 f"The one model trained on everything: {r2_is}{value_text(one)} {interval_text(one)} on new "
                 f"{bank.noun()}."
             )
+        gap = sides.parts.memorised
+        points, unit = (100.0, " points") if sides.classes else (1.0, "")
+        if source := largest_source(bank, gap.interval, gap.sources, points, unit):
+            sentences.append(source)
         return tuple(sentences)
 
     def _how(self, bank: Bank, run: Run, classes: bool) -> tuple[str, ...]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from byheart.learners.run import Run
 from byheart.maths.clusters import TOO_FEW, Estimate, complement, error_of_mean
-from byheart.maths.intervals import budget_share_intervals
+from byheart.maths.intervals import BudgetShares, budget_share_intervals
 from byheart.maths.new_examples import new_examples_interval, new_r2_interval, why_no_interval
 from byheart.maths.sides import side_means
-from byheart.maths.variance import deviations, variance_share_intervals
+from byheart.maths.variance import VarianceShares, deviations, variance_share_intervals
 from byheart.probes.base import Bank
 from byheart.records.quantity import Quantity
 
@@ -42,17 +44,20 @@ class Sides:
         outcome = self._outcome(-1)
         return 1 - outcome if self.classes else outcome
 
+    @cached_property
+    def parts(self) -> BudgetShares | VarianceShares:
+        """Understood: the score where left out; memorised: the gap; left: the error where seen."""
+        mask, groups = self.run.members.mask, self.bank.groups
+        if self.classes:
+            # errors in the place of code lengths, 1 in the place of the reference
+            return budget_share_intervals(np.ones(mask.shape[1]), self.errors(), mask, groups)
+        errors = self.run.views["train"].loss_nats[-1].astype(np.float64)
+        return variance_share_intervals(errors, self._spread(), mask, groups)
+
     def quantities(self) -> dict[str, Quantity]:
         """`train_`, `held_out_`, `test_` and `gap`, each over fresh draws of examples and training set."""
-        outcome = self._outcome(-1)
-        n, mask = outcome.shape[1], self.run.members.mask
-        if self.classes:
-            # errors in the place of code lengths, 1 in the place of the reference: understood is then the score where
-            # left out, memorised the gap, left the error where seen
-            parts = budget_share_intervals(np.ones(n), self.errors(), mask, self.bank.groups)
-        else:
-            errors = self.run.views["train"].loss_nats[-1].astype(np.float64)
-            parts = variance_share_intervals(errors, self._spread(), mask, self.bank.groups)
+        parts, mask = self.parts, self.run.members.mask
+        n = mask.shape[1]
         seen = complement(parts.left)
         where = "interval: over fresh draws of examples (copies together) and training set"
         found = {

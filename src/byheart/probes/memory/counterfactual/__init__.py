@@ -226,7 +226,7 @@ def _control(redrawn: Share) -> Quantity:
 
 
 def _source(bank: Bank, share: Share) -> tuple[str, ...]:
-    return (largest_source(bank, share.sources),) if share.interval and sum(share.sources) else ()
+    return (source,) if (source := largest_source(bank, share.interval, share.sources)) else ()
 
 
 def _probability(bank: Bank, run: Run) -> np.ndarray:
