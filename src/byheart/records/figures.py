@@ -86,15 +86,15 @@ def _of_a_point(quantity: Quantity) -> int:
 
 
 def bits(value: float, interval: tuple[float, float] | None = None) -> str:
-    """Bits, to tens when the interval is wide, to one or two decimals when it is narrow.
+    """Bits, to tens when the interval is wide, to one to three decimals when it is narrow.
 
     Example:
-        >>> bits(4665.5, (4430.0, 4910.0)), bits(12.34, (11.0, 13.0))
-        ('4,670', '12.3')
+        >>> bits(4665.5, (4430.0, 4910.0)), bits(12.34, (11.0, 13.0)), bits(0.0034, (-0.0039, 0.0118))
+        ('4,670', '12.3', '0.003')
     """
     width = interval[1] - interval[0] if interval else 0.02 * abs(value)
     if interval and width < 0.5:
-        return number(value, 2)
+        return number(value, max(2, decimals_for(width) - 1))
     return number(round(value, -1), 0) if width >= 100 else number(value, 0 if width >= 20 else 1)
 
 

@@ -44,12 +44,12 @@ class LabelsToCheck(Verdict):
     """
 
     name: ClassVar[str] = "BH101"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     title: ClassVar[str] = "Labels worth checking"
     threshold: ClassVar[str] = (
-        f"an issue where copies carry different labels; a tip where at least {percent(LISTED, 0)} of the labels cost "
-        "models trained without them, of this recipe and of a baseline of another family, half a bit more than a blind "
-        "guess"
+        "an issue where copies, at least twice as many as chance makes, carry different labels; a tip where at least "
+        f"{percent(LISTED, 0)} of the labels cost models trained without them, of this recipe and of a baseline of "
+        "another family, half a bit more than a blind guess, and both predict another label"
     )
     source: ClassVar[str] = (
         "byheart's own choice: separable data without noise stay at or below it under nearest neighbours, tree, forest "
@@ -62,37 +62,47 @@ class LabelsToCheck(Verdict):
         """An issue where copies contradict each other, which no model is needed to see; else at most a tip."""
         pairs = quantity(findings, "memory/duplicates", "contradicting")
         share = quantity(findings, self.anchor, "worth_checking_share")
-        if pairs is not None and pairs.value > 0:
+        if pairs is not None and pairs.value > 0 and not _by_chance(findings):
             n = round(pairs.value)
+            carry = "1 pair of copies carries" if n == 1 else f"{number(n)} pairs of copies carry"
             return self.say(
                 "issue",
-                f"{number(n)} {'pair' if n == 1 else 'pairs'} of copies carry different labels; of each pair at most "
-                "one is right. See the card of memory/duplicates.",
+                f"{carry} different labels. Either a label of each pair is wrong, or the data hold too little to tell "
+                "the two apart. The card of memory/duplicates shows them.",
                 "Copies carry different labels",
             )
         if share is None or share.interval is None:
             return self.absent("a list of labels that a baseline agrees on")
         n = round(share.value * share.n)
         figures = f"{number(n)} of {number(share.n)} labels, {_shown(share)}"
+        planted = self._planted(findings)
         if share.interval[1] < LISTED:
-            return self.say("passed", f"Worth checking: {figures}.", "Few labels are worth checking")
+            line = f"Worth checking: {figures}. {planted}".strip()
+            return self.say("passed", line, "Few labels are worth checking")
         if share.interval[0] <= LISTED:
-            line = f"Worth checking: {figures}; the interval contains {percent(LISTED, 0)}."
+            line = f"Worth checking: {figures}; the interval contains {percent(LISTED, 0)}. {planted}".strip()
             return self.say("withheld", line)
         title = f"{number(n)} labels are worth checking"
         who = f"models of this recipe and {_baseline(findings[self.anchor])}, trained without them"
-        line = f"{figures}: {who}, predict another label. They may be right. {self._precision(findings)}"
-        return self.say("tip", line, title)
+        planted = planted or "To measure how good such a list is, audit with --flip 0.05 (flip=0.05 in Python)."
+        return self.say("tip", f"{figures}: {who}, predict another label. They may be right. {planted}", title)
 
-    def _precision(self, findings: Mapping[str, Answer]) -> str:
+    def _planted(self, findings: Mapping[str, Answer]) -> str:
+        """How good the list is at labels known to be wrong, where some were planted."""
         precision = quantity(findings, self.anchor, "planted_precision")
         caught = quantity(findings, self.anchor, "planted_listed")
-        if precision is None or caught is None:
-            return "To measure how good such a list is, audit with --flip 0.05."
-        return (
-            f"If {number(caught.n)} labels were wrong, as many as we planted, {_shown(precision)} of the list would be "
-            f"wrong ones, and it would hold {_shown(caught)} of them."
-        )
+        if caught is None:
+            return ""
+        line = f"Test of the list: it holds {_shown(caught)} of the {number(caught.n)} labels that we changed"
+        if precision is None:
+            return f"{line}."
+        return f"{line}; of all {number(precision.n)} labels listed then, {_shown(precision)} are ones that we changed."
+
+
+def _by_chance(findings: Mapping[str, Answer]) -> bool:
+    """Whether half of the copies may be coincidences of a coarse table: rows of different things with equal values."""
+    share = quantity(findings, "memory/duplicates", "duplicate_share")
+    return share is not None and share.interval is not None and share.interval[0] <= 2 * (share.null or 0.0)
 
 
 def _baseline(found: Answer) -> str:
@@ -145,7 +155,7 @@ class Power(Verdict):
     """
 
     name: ClassVar[str] = "BH103"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     title: ClassVar[str] = "How closely the headline is known"
     threshold: ClassVar[str] = f"half width of the headline's interval at most {100 * HALF_WIDTH:.0f} points"
     source: ClassVar[str] = "half of the tenth that BH102 judges; it withholds nothing"
@@ -159,18 +169,16 @@ class Power(Verdict):
             return self.absent("the bit budget")
         half = (share.interval[1] - share.interval[0]) / 2
         asked = "variance of the values" if of_variance else _bits_of(findings, self.anchor)
-        noun = PASSAGES.get(asked, "examples")
+        digits = 1 if abs(half - HALF_WIDTH) > 0.0005 else 2  # as many as tell the two apart
         known = (
-            f"The memorised share of the {asked} is known to \u00b1{number(100 * half, 1)} points from "
-            f"{number(share.n)} {noun}"
+            f"The memorised share of the {asked} is known to \u00b1{number(100 * half, digits)} points from "
+            f"{number(share.n)} {PASSAGES.get(asked, 'examples')}"
         )
         if half <= HALF_WIDTH:
-            return self.say("passed", f"{known}.")
-        times = (half / HALF_WIDTH) ** 2
+            return self.say("passed", f"{known}.", "The headline is known closely enough")
         return self.say(
             "tip",
-            f"{known}. For \u00b1{100 * HALF_WIDTH:.0f} points about {number(times * share.n)} {noun} would be needed, "
-            "or more members if the spread between members is the larger part. Verdicts stand where their intervals "
-            "allow them.",
+            f"{known}; \u00b1{100 * HALF_WIDTH:.0f} would be close. Its card names the largest source of the interval "
+            "and what would narrow it. No verdict is withheld for this.",
             "The headline is known only roughly",
         )

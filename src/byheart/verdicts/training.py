@@ -15,9 +15,10 @@ BASELINES = (
     ("neighbours", "1-nearest neighbour"), ("linear", "logistic regression"), ("ridge", "ridge regression"),
     ("ngram", "a 3-gram"),
 )  # fmt: skip
-# Two per cent of the smallest held-out code, or of the held-out loss: less changes no decision.
+# Two per cent of what was understood at best, or of the held-out loss: less is not worth another training.
 MATTERS = 0.02
 UNITS = ("accuracy", "r2", "bits_a_token")
+SAME = "on the same subsets and examples"
 
 
 def _shown(found: Quantity) -> str:
@@ -33,11 +34,11 @@ class Overfitting(Verdict):
     """
 
     name: ClassVar[str] = "BH104"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     title: ClassVar[str] = "Whether it was trained past its best"
     threshold: ClassVar[str] = (
-        f"before the end the calibrated held-out code was at least {percent(MATTERS, 0)} shorter and the held-out "
-        f"accuracy higher (for values: R2, by {percent(MATTERS, 0)} of the error), beyond their intervals"
+        f"before the end the recipe understood at least {percent(MATTERS, 0)} more (calibrated held-out code; for "
+        "values R2) and held-out accuracy was higher, both beyond their intervals"
     )
     source: ClassVar[str] = (
         "byheart's own choice: what users would lose; a raw loss that rises alone is BH106; Prechelt 1998, Early "
@@ -53,26 +54,32 @@ class Overfitting(Verdict):
         rise, end, best, fall = (quantity(findings, self.anchor, name) for name in names)
         if rise is None or end is None or best is None or rise.interval is None:
             return self.absent("a time course over epochs")
-        what = "held-out error" if values else "calibrated held-out code"
+        what = "held-out R2" if values else "calibrated held-out code"
         if rise.value == 0:
-            return self.say("passed", f"The {what} is smallest at the end.", "Not trained past its best")
-        least = MATTERS * (end.value - rise.value)
+            best_of = "largest" if values else "shortest"
+            return self.say("passed", f"The {what} is {best_of} at the end of training.", "Not trained past its best")
+        # the null is the code, or the squared error, of who knows nothing
+        understood = (end.null or 0.0) - (end.value - rise.value)
+        least = MATTERS * max(0.0, understood)
         epoch = number(best.value, 0)
-        line = f"From epoch {epoch} to the end "
-        line += f"held-out R2 falls by {_shown(rise)}" if values else f"the {what} grows by {_shown(rise)}"
+        line = f"From epoch {epoch} to the end the {what} {'falls' if values else 'grows'} by {_shown(rise)}"
         if fall is not None and fall.interval is not None:
             line += f" and held-out accuracy falls by {_shown(fall)}"
         low, high = fall.interval if fall is not None and fall.interval else rise.interval
-        if rise.interval[1] < least or high <= 0:
-            return self.say("passed", f"{line}: stopping earlier would gain little.", "Not trained past its best")
+        if rise.interval[1] < least:
+            line += f": less than {percent(MATTERS, 0)} of what it had understood."
+            return self.say("passed", line, "Not trained past its best")
+        if high <= 0:
+            return self.say("passed", f"{line}: it predicts no worse for it.", "Not trained past its best")
         if rise.interval[0] <= least:
-            contains = f"the first interval contains {percent(MATTERS, 0)} of the smallest {what}, {number(least, 3)}"
-            return self.say("withheld", f"{line}; {contains}.")
+            part = f"{percent(MATTERS, 0)} of what it had understood, {number(least, 3)}{'' if values else ' bits'}"
+            return self.say("withheld", f"{line}; the first interval contains {part}.")
         if low <= 0:
             return self.say("withheld", f"{line}; the second interval contains 0.")
-        title = "Overfitting from the start" if best.value == 0 else f"Overfitting since epoch {epoch}"
-        hint = "Stopping there is a hint: a schedule made to end there would differ."
-        return self.say("tip", f"{line}. {hint}", title)
+        if best.value == 0:
+            return self.say("tip", f"{line}. It was best before it was trained.", "Overfitting from the start")
+        advice = f"End training near epoch {epoch} and audit again: a schedule made for that can do better or worse."
+        return self.say("tip", f"{line}. {advice}", f"Overfitting since epoch {epoch}")
 
 
 class Underfitting(Verdict):
@@ -104,9 +111,8 @@ class Underfitting(Verdict):
                     for what in (f"held_out_{unit}", "held_out_lead", "train_lead")
                 )
                 if held and theirs and lead and seen and lead.interval and seen.interval:
-                    does = {"r2": "reaches R2", "bits_a_token": "needs"}.get(unit, "reaches")
-                    each = " per token" if unit == "bits_a_token" else ""
-                    line = f"Where left out it {does} {_shown(held)}{each}, {title} {_shown(theirs)}"
+                    does = {"r2": "R2 is", "bits_a_token": "bits per token are"}.get(unit, "accuracy is")
+                    line = f"Held-out {does} {_shown(held)}; for {title} {_shown(theirs)}"
                     compared.append((lead, seen, title, line))
         if not compared:
             return self.absent("a baseline on the same data")
@@ -114,19 +120,19 @@ class Underfitting(Verdict):
         better = [one for one in compared if one[0].interval[0] > 0]
         for lead, seen, title, line in better:
             if seen.interval[0] > 0:
-                advice = "where seen it is worse too. Train longer, or with another learning rate or model."
+                advice = "It is better where seen too. Try longer training, another learning rate or another model."
                 return self.say(
-                    "issue", f"{line}, better by {_shown(lead)}; {advice}", f"Underfitting: worse than {title}"
+                    "issue",
+                    f"{line}, better by {_shown(lead)} {SAME}. {advice}",
+                    f"Underfitting: worse than {title}",
                 )
         for lead, _, title, line in better:
-            return self.say(
-                "tip",
-                f"{line}, better by {_shown(lead)} on the same examples.",
-                f"A simpler model does better: {title}",
-            )
+            return self.say("tip", f"{line}, better by {_shown(lead)} {SAME}.", f"A simpler model does better: {title}")
         for lead, _, _, line in compared:
             if lead.interval[1] >= 0:
-                return self.say("withheld", f"{line}; the interval of the difference, {_shown(lead)}, contains 0.")
+                return self.say(
+                    "withheld", f"{line}; the interval of the difference {SAME}, {_shown(lead)}, contains 0."
+                )
         return self.say("passed", f"{compared[0][3]}.", "No simpler model does better")
 
 
@@ -155,23 +161,21 @@ class Overconfident(Verdict):
         if temperature is None or gain is None or raw is None or gain.interval is None:
             return self.absent("probabilities for classes")
         least = MATTERS * raw.value
-        line = (
-            f"A temperature of {number(temperature.value, 2)} saves {_shown(gain)} per label of "
-            f"{number(raw.value, 2)} where left out"
-        )
+        would = f"A temperature of {number(temperature.value, 2)} would save"
+        line = f"{would} {_shown(gain)} of {value_text(raw)} per held-out label"
         if temperature.value <= 1 or gain.interval[1] < least:
             return self.say("passed", f"{line}.", "Its probabilities are not too sharp")
         if gain.interval[0] <= least:
-            return self.say(
-                "withheld", f"{line}; the interval contains {percent(MATTERS, 0)} of it, {number(least, 3)}."
-            )
+            contains = f"the interval contains {percent(MATTERS, 0)} of the bits, {number(least, 3)}"
+            return self.say("withheld", f"{line}; {contains}.")
         rise, best = (quantity(findings, self.anchor, name) for name in ("held_out_loss_rise", "best_epoch"))
-        past = Overfitting().judge(findings).outcome == "tip"
-        alone = (
-            f" That is why the held-out loss rises from epoch {number(best.value, 0)} on."
-            if rise and best and rise.interval and rise.interval[0] > 0 and not past
-            else ""
-        )
-        return self.say(
-            "tip", f"{line}; it changes no decision.{alone}", "Overconfident: its probabilities are too sharp"
-        )
+        fall = quantity(findings, Overfitting.anchor, "held_out_accuracy_fall")
+        rises, falls = (one is not None and one.interval is not None and one.interval[0] > 0 for one in (rise, fall))
+        alone = ""
+        if rises and best is not None and not falls and Overfitting().judge(findings).outcome == "passed":
+            alone = (
+                f" The held-out loss rises from epoch {number(best.value, 0)} on and accuracy does not fall beyond its "
+                "interval: no decision suffers."
+            )
+        how = "divide its logits (or log probabilities) by it. Predicted classes stay the same."
+        return self.say("tip", f"{line}: {how}{alone}", "Overconfident: its probabilities are too sharp")

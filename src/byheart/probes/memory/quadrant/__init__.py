@@ -28,9 +28,10 @@ class Quadrant(Probe):
     Across: held-out loss of example i, the mean calibrated code length of its label over members that did not see it
     [bits] (`maths.codes.bank_lengths`); up: its memorisation score. A label is worth checking where both the audited
     recipe and a baseline of another family, trained without it and its copies, bet against it: on average half a bit
-    over a blind guess at class frequencies, and nine of ten models each. One recipe alone bets against labels near a
-    boundary that it draws wrong; two of different families seldom do so at the same label. The baseline is that with
-    the shortest held-out code. Labels that were planted, as a control or as noise, are counted apart.
+    over a blind guess at class frequencies, and nine of ten models each, which also predict another label. One recipe
+    alone bets against labels near a boundary that it draws wrong; two of different families seldom do so at the same
+    label. The baseline is that with the shortest held-out code. Labels that were planted, as a control or as noise,
+    are counted apart.
 
     Rote knows nothing of unseen labels but how frequent they are: AUC 0.5 where classes are equally
     frequent. Oracle: 1 where the truth is in the input. Cost: the baselines, 16 members each: none of their own for
@@ -45,7 +46,7 @@ class Quadrant(Probe):
     """
 
     name: ClassVar[str] = "memory/quadrant"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     question: ClassVar[str] = "Which labels are worth checking, and are they memorised?"
     reference: ClassVar[str] = (
         "Northcutt, Jiang and Chuang 2021, Confident learning, section 3, for the use of held-out predictions"
@@ -127,7 +128,7 @@ class Quadrant(Probe):
         rule = (
             f"models trained without them, of this recipe and of {baseline[0]} (of the baselines of another family the "
             f"one with the shortest held-out code), pay at least half a bit over a blind guess, on average and "
-            f"{percent(AGREE, 0)} of the models each"
+            f"{percent(AGREE, 0)} of the models each, which predict another label"
         )
         found = {"worth_checking_share": _share(
             listed[given], bank.groups[given], null=0.0, better="low",
@@ -205,8 +206,9 @@ class Quadrant(Probe):
             f"Across: mean code length of the label over the members that did not see the {bank.noun(1)}, "
             "calibrated as in complexity/bits. Up: the memorisation score. A label is worth checking when it costs "
             "half a bit or more over a blind guess at its class, for the audited recipe and for a baseline of "
-            f"another family: on average, and for {percent(AGREE, 0)} of the models each. The dashed lines stand at "
-            f"half a bit over a blind guess ({number(blind, 2)} bits on average) and at a score of {THRESHOLD}."
+            f"another family: on average, and for {percent(AGREE, 0)} of the models each, which predict another label. "
+            f"The dashed lines stand at half a bit over a blind guess ({number(blind, 2)} bits on average) and at a "
+            f"score of {THRESHOLD}."
         ]
         if planted is not None:
             parts.append(

@@ -19,7 +19,11 @@ AGREE = 0.9
 
 
 class Bets(NamedTuple):
-    """(n,) each: mean held-out bits, bits over the reference, and whether the models bet against the label."""
+    """(n,) each: mean held-out bits, bits over the reference, and whether the models bet against the label.
+
+    Against it: they pay half a bit over the reference and predict another label. Where one class is frequent its label
+    can cost that much although it is still the one they predict.
+    """
 
     held_out: np.ndarray
     excess: np.ndarray
@@ -34,9 +38,10 @@ def bets(bank: Bank, run: Run) -> Bets:
     )
     _, held_out = side_means(np.where(mask, 0.0, lengths.member_bits), mask)
     over = np.where(mask, 0.0, lengths.member_bits - lengths.reference_bits)
-    _, agree = side_means(over > BITS, mask)
+    wrong = ~run.views["train"].correct[-1]  # type: ignore[index]
+    _, agree = side_means((over >= BITS) & wrong, mask)
     excess = held_out - lengths.reference_bits
-    return Bets(held_out, excess, (excess > BITS) & (agree >= AGREE))
+    return Bets(held_out, excess, (excess >= BITS) & (agree >= AGREE))
 
 
 def baseline_of(bank: Bank) -> tuple[str, Bets] | None:
