@@ -15,11 +15,12 @@ def fit(x: np.ndarray, y: np.ndarray, seed: int) -> KernelRidge:
 
 
 def main(members: int = 24) -> bh.Audit:
-    """How many bits of the targets does a narrow kernel hold by heart?"""
+    """Which part of the variance of the targets does a narrow kernel hold by heart?"""
     x, y = load_diabetes(return_X_y=True)
     audit = bh.audit((x, y), fit=fit, members=members)
     print(audit)
-    print(f"  memorised {audit.bits.memorised.value:.0f} of {audit.bits.reference.value:.0f} bits")
+    by_heart = audit.findings["complexity/bits"].quantities["memorised_share_of_variance"]
+    print(f"  by heart {100 * by_heart.value:.0f} % of the variance, where chance gives {100 * by_heart.null:.0f} %")
     return audit
 
 

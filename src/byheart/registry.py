@@ -117,7 +117,7 @@ def names(kind: str) -> dict[str, str]:
 
     Example:
         >>> sorted(names("task"))
-        ['arrays', 'canaries', 'digits', 'fashion', 'flipped', 'modular', 'randomness', 'table', 'text']
+        ['arrays', 'canaries', 'digits', 'fashion', 'flipped', 'modular', 'randomness', 'table', 'text', 'transformed']
     """
     if kind not in BUILT_IN:
         raise unknown_name("kind", kind, BUILT_IN)

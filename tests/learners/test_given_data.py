@@ -505,7 +505,8 @@ def test_estimators_that_do_not_take_missing_cells_get_typical_ones_where_asked(
     for x, mask in zip(met[-3:], members.mask):
         seen = data.train.x[mask]
         town = np.bincount(seen[~np.isnan(seen[:, 1]), 1].astype(int)).argmax()
-        typical = np.array([0, town, 0, np.nanmedian(seen[:, 3])])
+        typical = np.zeros(seen.shape[1])
+        typical[[1, list(x.columns).index("pay")]] = town, np.nanmedian(seen[:, list(x.columns).index("pay")])
         np.testing.assert_array_equal(x, np.where(np.isnan(seen), typical, seen))
         assert x.columns[1] == "town"
     assert "missing cells at the median (categories: the commonest)" in run.about["inputs"]

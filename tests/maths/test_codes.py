@@ -240,8 +240,9 @@ def test_budget_refuses_what_cannot_add_up():
 
 
 @pytest.mark.parametrize("groups, why", [
-    (np.zeros(400, int), "1 different one is too few"), ([0, 1] * 60, "2 different ones are too few"),
-    ([0] * 388 + list(range(1, 13)), "the smaller half would hold"), (None, ""), (np.arange(60) // 4, ""),
+    (np.zeros(400, int), "only 1 group is left"), ([0, 1] * 60, "only 2 groups are left"),
+    ([0] * 388 + list(range(1, 31)), "one group holds 93 %"), ([0, 1, 2] * 30 + list(range(3, 21)), "the smaller half would hold"),
+    (None, ""), (np.arange(80) // 4, ""), (np.arange(76) // 4, "only 19 groups are left"),
 ])  # fmt: skip
 def test_where_copies_leave_no_two_halves_the_codes_say_so(groups, why):
     found = lacking(60 if groups is None else len(groups), 0, None, groups)

@@ -19,7 +19,7 @@ def listed() -> dict[str, str]:
 
     Example:
         >>> sorted(listed())
-        ['attribution', 'canaries', 'capacity', 'membership', 'superposition']
+        ['attribution', 'canaries', 'capacity', 'gradient-flow', 'membership', 'superposition']
     """
     return {name: str(_parsed(text, name)["claim"]) for name, text in sorted(_ours().items())}
 

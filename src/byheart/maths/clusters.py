@@ -83,8 +83,8 @@ def group_numbers(groups: Any, n: int) -> np.ndarray:
 
 
 def known(draws: float, n: int) -> bool:
-    """Whether the spread of what n examples in groups give can be known; without copies n speaks for itself."""
-    return round(draws) >= FEWEST or draws == n
+    """Whether the spread of what n examples in groups give can be known; without copies n speaks for itself, from 2."""
+    return round(draws) >= FEWEST or draws == n > 1
 
 
 def quantile(draws: float, n: int) -> float:

@@ -152,6 +152,8 @@ class Bank:
     ) -> MemberVariance:
         """`training_set_variance` of what was given; `psi` for the examples kept."""
         m, n = self.mask.shape
+        if n < 2:  # one example has no spread, and so no interval (`clusters.known`)
+            return MemberVariance(0.0, 0.0, 0.0)
         means, noise = np.zeros((2, m)), np.zeros(m)
         for mean, side, weight in zip(means, (self.mask, ~self.mask), (in_weight, out_weight)):
             chosen, count = np.where(side, self.residual, 0.0), np.maximum(side.sum(1), 1)
