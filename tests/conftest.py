@@ -1,11 +1,18 @@
-"""One torch thread, no network, and the global random state watched, in every test."""
+"""One torch thread, no network, and the global random state watched, in every test; the command line called here."""
 
+import io
 import random
+import signal
 import socket
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 import torch
+
+from byheart.cli.main import main
 
 torch.set_num_threads(1)
 
@@ -33,3 +40,43 @@ def untouched():
     assert random.getstate() == before[0]
     assert (np.random.get_state()[1] == before[1]).all()
     assert torch.equal(torch.random.get_rng_state(), before[2])
+
+
+class Said(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def byheart(monkeypatch, tmp_path):
+    """Runs `byheart WORDS` in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+
+    def run(*words):
+        out, err = io.StringIO(), io.StringIO()
+        monkeypatch.setattr(sys, "argv", ["byheart", *map(str, words)])
+        code = 0
+        with redirect_stdout(out), redirect_stderr(err):
+            try:
+                main()
+            except SystemExit as end:
+                code = end.code
+            finally:
+                for number, handler in before.items():
+                    signal.signal(number, handler)
+        return Said(code or 0, out.getvalue(), err.getvalue())
+
+    return run
+
+
+@pytest.fixture
+def quick_page(monkeypatch):
+    """Drawing takes half a second: for tests that do not look at the page."""
+    from byheart.auditing import runs
+    from byheart.report import page
+
+    for place in (page, runs):
+        monkeypatch.setattr(place, "render", lambda document: f"<!doctype html>{len(document)}")

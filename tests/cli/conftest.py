@@ -1,50 +1,11 @@
-"""The command line called in this process: exit code, standard output, standard error."""
+"""Audits by the command line, called in this process."""
 
-import io
 import os
-import signal
-import sys
-from contextlib import redirect_stderr, redirect_stdout
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 
-from byheart.auditing import runs
-from byheart.cli.main import main
-from byheart.report import page
-
 SUBJECT = ["--members", "8", "--jobs", "1", "--device", "cpu"]
-
-
-class Said(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def byheart(monkeypatch, tmp_path):
-    """Runs `byheart WORDS` in an empty folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-
-    def run(*words):
-        out, err = io.StringIO(), io.StringIO()
-        monkeypatch.setattr(sys, "argv", ["byheart", *map(str, words)])
-        code = 0
-        with redirect_stdout(out), redirect_stderr(err):
-            try:
-                main()
-            except SystemExit as end:
-                code = end.code
-            finally:
-                for number, handler in before.items():
-                    signal.signal(number, handler)
-        return Said(code or 0, out.getvalue(), err.getvalue())
-
-    return run
 
 
 @pytest.fixture
@@ -100,10 +61,3 @@ def listing():
         }
 
     return made
-
-
-@pytest.fixture
-def quick_page(monkeypatch):
-    """Drawing takes half a second: for tests that do not look at the page."""
-    for place in (page, runs):
-        monkeypatch.setattr(place, "render", lambda document: f"<!doctype html>{len(document)}")

@@ -182,7 +182,7 @@ def make_request(
         command=command,
         device=resolved_device(device),
         jobs=jobs,
-        budget_seconds=parse.seconds(budget) if budget else None,
+        budget_seconds=None if budget is None else parse.seconds(budget),
         notes=notes,
         also=(also,) if isinstance(also, str) else tuple(also),
     )

@@ -27,10 +27,10 @@ def request_from_words(words: Mapping[str, Any], jobs: str) -> tuple[Request, di
     """
     subject = words["subject"]
     settings = parse.pairs(words["setting"] or (), "--set")
-    options = {name: words[name] for name in (*TABLE_ONLY, *FILE_ONLY) if words[name] not in (None, "", [])}
+    options = {name: words[name] for name in (*TABLE_ONLY, *FILE_ONLY) if words[name] not in (None, [])}
     notes: tuple[str, ...] = ()
     learner, flip = None, words["flip"]
-    named = parse.estimator(words["learner"], settings) if words["learner"] else None
+    named = parse.estimator(words["learner"], settings) if words["learner"] is not None else None
     if subject.endswith(".py"):
         parse.must_exist(Path(subject))
         kept = {name: value for name, value in options.items() if name not in TABLE_ONLY}
@@ -42,7 +42,7 @@ def request_from_words(words: Mapping[str, Any], jobs: str) -> tuple[Request, di
         task = parse.spec("task", "fashion", {})
         if flip is None and not words["no_control"]:
             task = with_flips(task, DEFAULT_FLIPS, control=True)
-    wrong = [f"--{name}" for name in TABLE_ONLY if words[name] and task.name != "table"]
+    wrong = [f"--{name}" for name in TABLE_ONLY if words[name] not in (None, []) and task.name != "table"]
     if wrong:
         raise UsageError(
             expected=f"a table (.csv or .parquet) for {wrong[0]}", came=subject or "no subject", do="Leave it out."
@@ -52,7 +52,7 @@ def request_from_words(words: Mapping[str, Any], jobs: str) -> tuple[Request, di
         wrong.append("--returns")
     if wrong:
         raise UsageError(expected=f"data of yours for {wrong[0]}", came=subject or "no subject", do="Leave it out.")
-    if words["learner"]:
+    if words["learner"] is not None:
         if learner is not None:
             raise UsageError(
                 expected="one learner", came=f"--learner and the one of {subject}", do="Leave --learner out."

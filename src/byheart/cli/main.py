@@ -5,6 +5,7 @@ Whatever is imported here is imported before Ctrl-C can be answered, so nothing 
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from os import _exit  # while users' code runs, that of os raises
@@ -30,6 +31,7 @@ def main() -> None:
         from byheart.terminal import clean_warnings, put
 
         clean_warnings()
+        _check_words(sys.argv[1:])
         # By hand: typer reads any word through pydantic, and these three must cost nothing.
         if sys.argv[1:] == ["--version"]:
             from importlib.metadata import version
@@ -63,6 +65,22 @@ def main() -> None:
         _end(*_told(error))
     finally:
         _stopping = True  # nothing is left to clean: a signal while Python ends is the end
+
+
+def _check_words(words: list[str]) -> None:
+    """Refuse words that no page or ledger can hold: a file name that is not UTF-8."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            shown = word.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        else:
+            if "\0" not in word:
+                continue
+            shown = word.replace("\0", "?")
+        from byheart.errors import UsageError
+
+        raise UsageError("words and file names in UTF-8", repr(shown), "Rename the file, or give it another way.")
 
 
 def _listen() -> None:
@@ -138,6 +156,9 @@ def _told(error: Exception) -> tuple[str, int]:
         return f"byheart: {error.format_message()}\nGiven: {shlex.join(sys.argv[1:])}\nTry: byheart --help", 2
     if isinstance(error, BrokenPipeError):
         return "", 0
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        came = f"{error.filename!r}" if error.filename else "a longer one"
+        return f"byheart: expected a name that the file system can hold, got {came}. Give a shorter one.", 2
     if isinstance(error, MemoryError):
         return "byheart: not enough memory. Try fewer --members, --jobs 1, or a smaller table.", 5
     came = " ".join(f"{type(error).__name__}: {error}".split())
@@ -149,10 +170,17 @@ def _end(message: str, code: int, lines: int | None = LONGEST) -> None:
         from byheart.terminal import put
 
         try:  # A message of another library may be long; what counts stands first.
-            put("\n".join(message.splitlines()[:lines]), sys.stderr)
+            put("\n".join(map(_shortened, message.splitlines()[:lines])), sys.stderr)
         except OSError:  # the terminal hung up
             sys.stderr = None
     sys.exit(code)
+
+
+def _shortened(line: str) -> str:
+    """The line with words of more than 200 characters cut in their middle."""
+    import re
+
+    return re.sub(r"\S{200,}", lambda word: f"{word[0][:60]}...{word[0][-20:]}", line)
 
 
 if __name__ == "__main__":

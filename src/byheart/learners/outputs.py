@@ -16,6 +16,8 @@ from byheart.tasks.containers import copied
 from byheart.tasks.data import Data
 
 Returns = Literal["auto", "logits", "probabilities", "scores", "labels", "values"]
+SUM_TOLERANCE = 1e-3  # of a row of probabilities: rounding in low precision
+NEGATIVE_TOLERANCE = 1e-6
 BATCH = 1024  # examples a forward pass of a user's torch module
 
 
@@ -28,8 +30,8 @@ def read(
 ) -> tuple[np.ndarray, np.ndarray | None, Returns]:
     """What does a trained model say about the examples x, as logits?
 
-    - probabilities p (rows >= 0 that sum to 1 within 1e-3, or a `predict_proba`): log max(p, 1 / (n + 2)),
-      n training examples;
+    - probabilities p (rows >= 0 that sum to 1 within 1e-3, or a `predict_proba`), divided by their sum:
+      log max(p, 1 / (n + 2)), n training examples;
     - logits and scores (`decision_function`): as they are; one score s for two classes becomes (0, s);
     - labels (a `predict` alone): one-hot;
     - values: (n, 1).
@@ -216,7 +218,7 @@ def _kind(array: np.ndarray, kind: str, n: int, k: int) -> str:
     if array.shape != (n, k):
         return "logits"  # refused for its shape
     sums = array.sum(1)
-    return "probabilities" if (array >= 0).all() and (abs(sums - 1) <= 1e-3).all() else "logits"
+    return "probabilities" if (array >= 0).all() and (abs(sums - 1) <= SUM_TOLERANCE).all() else "logits"
 
 
 def _matrix(array: np.ndarray, kind: str, n: int, k: int) -> np.ndarray:
@@ -227,11 +229,19 @@ def _matrix(array: np.ndarray, kind: str, n: int, k: int) -> np.ndarray:
     _must_be(array.shape == (n, k), f"{kind} of shape ({n}, {k}): examples by classes", f"{array.shape}")
     _must_be_finite(array)
     if kind == "probabilities":
-        sums = array.sum(1)
-        fine = (array >= -1e-6).all() and (abs(sums - 1) <= 1e-3).all()
-        came = f"sums {sums[:3].round(3).tolist()}, ..."
-        _must_be(bool(fine), "probabilities >= 0 that sum to 1 in every row", came)
+        array = _normalised(array)
     return array
+
+
+def _normalised(array: np.ndarray) -> np.ndarray:
+    """Probabilities whose rows sum to 1; what float32 rounded away is made good, more is refused with the worst row."""
+    sums, least = array.sum(1), array.min(1)
+    off = np.maximum(abs(sums - 1) / SUM_TOLERANCE, -least / NEGATIVE_TOLERANCE)
+    worst = int(off.argmax()) if len(off) else 0
+    fine = not len(off) or off[worst] <= 1
+    came = "" if fine else f"row {worst}, which sums to {sums[worst]:.6g} with {least[worst]:.6g} as its smallest,"
+    _must_be(bool(fine), f"probabilities >= 0 that sum to 1 in every row, within {SUM_TOLERANCE:g}", came)
+    return np.maximum(array, 0) / np.maximum(array, 0).sum(1, keepdims=True)
 
 
 def _labels(array: np.ndarray, n: int, k: int) -> np.ndarray:

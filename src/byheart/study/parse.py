@@ -14,6 +14,7 @@ from byheart.records.spec import Spec
 from byheart.registry import find, names
 
 TABLES = {".csv", ".tsv", ".txt", ".parquet"}
+DEEPEST = 8  # lists in lists; no setting needs more than a list
 TEXTS = {".txt", ".md", ".rst"}  # a .txt with a target is a table
 
 
@@ -37,9 +38,29 @@ def _value(text: str) -> Any:
     if "," in text and not text.startswith(("[", "{", '"')):
         return [_value(part) for part in text.split(",") if part.strip()]
     try:
-        return json.loads(text)
-    except json.JSONDecodeError:
+        value = json.loads(text)
+    except ValueError:  # no JSON, or a number of more digits than Python reads
         return text
+    except RecursionError:
+        value, deep = None, True
+    else:
+        deep = _depth(value) > DEEPEST
+    if deep:
+        raise UsageError(
+            expected=f"a value nested at most {DEEPEST} deep",
+            came=f"{text[:20]}... of {len(text)} characters",
+            do="Give a number, a word, or a list such as 256,128.",
+        )
+    return value
+
+
+def _depth(value: Any) -> int:
+    """How many lists and mappings lie within one another."""
+    depth, level = 0, [value]
+    while level := [one for one in level if isinstance(one, list | dict)]:
+        depth += 1
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+    return depth
 
 
 def spec(kind: str, name: str, settings: Mapping[str, Any]) -> Any:

@@ -18,7 +18,7 @@ from byheart.probes.baselines import TITLES
 from byheart.probes.generalization.gap.baselines import leads
 from byheart.probes.generalization.gap.passages import of_passages
 from byheart.probes.generalization.gap.shown import chart
-from byheart.probes.generalization.gap.sides import Sides
+from byheart.probes.generalization.gap.sides import Sides, why_no_new
 from byheart.probes.heavy_tail import heavy_tail, without_r2
 from byheart.probes.interval_sources import largest_source
 from byheart.records.figures import count, interval_text, value_text
@@ -108,7 +108,7 @@ class Gap(Probe):
         found = {}
         for view, name in (("train", "train"), ("test", "test")):
             outcomes = bank[need].views.get(view)
-            if outcomes is None:
+            if outcomes is None or (view == "test" and why_no_new(bank)):
                 continue
             y, copies = bank.data.views[view].y, bank.groups if view == "train" else bank.data.new_copies
             if outcomes.correct is not None:
@@ -227,6 +227,8 @@ class Gap(Probe):
         if test:
             new = f"{count(test.n)} new {bank.noun(test.n)}"
             sentences.append(f"On {new}: {r2_is}{value_text(test)} {interval_text(test)}.")
+        if why := why_no_new(bank):
+            sentences.append(why)
         planted = bank.data.truth.changed
         if planted is not None and planted.any() and test:
             sentences.append(

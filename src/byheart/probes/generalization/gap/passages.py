@@ -11,6 +11,7 @@ from byheart.maths.intervals import budget_share_intervals
 from byheart.maths.new_examples import new_examples_interval
 from byheart.maths.sides import side_means
 from byheart.probes.generalization.gap.baselines import leads
+from byheart.probes.generalization.gap.sides import why_no_new
 from byheart.records.chart import Axis, Chart, Line, Rule, Table
 from byheart.records.figures import count, interval_text, number, value_text
 from byheart.records.finding import Finding, Pole
@@ -84,7 +85,7 @@ def _sides(bank: Bank, run: Run, blind: float) -> dict[str, Quantity]:
         ),
         "gap_bits_a_token": of(parts.memorised, "left out less seen, on the same passages; null: 0", null=0.0),
     }
-    if "test" in run.views:
+    if "test" in run.views and not why_no_new(bank):
         new = _bits(bank, "test", run)[-1]
         estimate = new_examples_interval(new, n, (~mask).sum(1), bank.data.new_copies)
         quantities["test_bits_a_token"] = of(estimate, f"mean over members on new passages; {null}", n=new.shape[1])

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from byheart.learners.run import Run
+from byheart.learners.run import Outcomes, Run
 from byheart.maths.clusters import TOO_FEW, Estimate, complement, error_of_mean
 from byheart.maths.intervals import BudgetShares, budget_share_intervals
 from byheart.maths.new_examples import new_examples_interval, new_r2_interval, why_no_interval
@@ -94,8 +94,13 @@ class Sides:
             better="high", how=_how(f"{how}; null: {self.chance_words}", of, reason),
         )  # fmt: skip
 
+    @property
+    def _new_view(self) -> Outcomes | None:
+        """The run's outcomes on new examples; None where there are none that can be measured."""
+        return None if why_no_new(self.bank) else self.run.views.get("test")
+
     def _test_outcome(self) -> np.ndarray | None:
-        view = self.run.views.get("test")
+        view = self._new_view
         if view is None:
             return None
         if self.classes:
@@ -104,7 +109,7 @@ class Sides:
 
     def courses(self) -> list[tuple]:
         """(label, role, values (c,), low, high) of each line of the chart."""
-        mask, test = self.run.members.mask, self.run.views.get("test")
+        mask, test = self.run.members.mask, self._new_view
         planted = self.bank.data.truth.changed
         new_name, copies = f"new {self.bank.noun()}", self.bank.groups
         lines: dict[str, list[np.ndarray]] = {"seen": [], "left out": []}
@@ -131,6 +136,18 @@ class Sides:
             errors = np.array([error_of_mean(values, groups.get(label, copies)) for values in series])
             made.append((label, roles.get(label, "muted"), means, means - errors, means + errors))
         return made
+
+
+def why_no_new(bank: Bank) -> str:
+    """Why no number is measured on the new examples, in a sentence; empty where one is, or where there are none."""
+    test = bank.data.views.get("test")
+    if test is None:
+        return ""
+    if len(test) < 2:
+        return f"On new {bank.noun()} there is no number: {len(test)} is too few, it takes 2 at least."
+    if bank.data.output.kind == "values" and not test.y.var() > 0:
+        return f"On new {bank.noun()} there is no R2: their {len(test)} values do not differ."
+    return ""
 
 
 def _how(text: str, of: Estimate, reason: str = TOO_FEW) -> str:
