@@ -277,6 +277,14 @@ def test_separable_data_without_noise_accuse_nobody(kind, learner):
     assert (columns["held_out_bits"] > 1.5).mean() > 0.02  # one recipe alone would have listed these
 
 
+@pytest.mark.parametrize("learner", [Estimator(cls="LogisticRegression"), Mlp(hidden=(16,), epochs=20)])
+@pytest.mark.parametrize("kind", ["linear", "circle"])
+def test_recipes_that_draw_the_boundary_well_or_not_at_all_accuse_nobody_either(kind, learner):
+    """A linear model is right about a half-space and at a loss about a circle."""
+    bank = bank_of(Quadrant(), Arrays.of(*separable(kind, 0), task="classes"), learner)
+    assert Quadrant().measure(bank)[0].quantities["worth_checking_share"].value <= 0.01
+
+
 @pytest.mark.parametrize("learner", LEARNERS)
 def test_clean_breast_cancer_accuses_nobody(learner):
     from sklearn.datasets import load_breast_cancer

@@ -166,7 +166,8 @@ def test_bh104_on_values_is_judged_by_r2(rise, outcome):
 def test_bh104_names_the_epoch_and_what_is_lost():
     found = Overfitting().judge(course((0.3, 0.2, 0.4), (0.02, 0.01, 0.03)))
     assert found.title == "Overfitting since epoch 5"
-    assert "held-out accuracy falls by 2.0 points [1.0, 3.0]" in found.sentence
+    assert "grows by 0.30 bits [0.20, 0.40] per label and held-out accuracy falls by 2.0 points [1.0, 3.0]" in found.sentence
+    assert "per passage" in Overfitting().judge(course((0.3, 0.2, 0.4))).sentence
     assert Overfitting().judge(course((0.3, 0.2, 0.4), best=0.0)).title == "Overfitting from the start"
 
 
@@ -220,13 +221,12 @@ def test_bh105_a_simpler_model(out, seen, outcome, unit, name):
 def test_bh105_names_the_simpler_model_that_does_better():
     ridge = Underfitting().judge(beside((0.119, 0.05, 0.18), (-0.5, -0.6, -0.4), unit="r2", name="ridge", held=0.37))
     assert ridge.title == "A simpler model does better: ridge regression"
-    assert "Held-out R2 is 0.370" in ridge.sentence
-    assert "ridge regression 0.489" in ridge.sentence
+    assert "Held-out R2 0.370 [0.350, 0.390]; ridge regression: 0.489" in ridge.sentence
     assert "better by 11.9 points [5.0, 18.0]" in ridge.sentence
     text = Underfitting().judge(beside((0.68, 0.6, 0.7), (0.2, 0.1, 0.3), unit="bits_a_token", name="ngram", held=3.45))
     assert text.title == "Underfitting: worse than a 3-gram"
-    assert "bits per token are 3.45" in text.sentence
-    assert "a 3-gram 2.77" in text.sentence
+    assert "Per held-out token 3.45 bits" in text.sentence
+    assert "a 3-gram: 2.77 bits" in text.sentence
     good = Underfitting().judge(beside((-0.1, -0.2, -0.05)))
     assert "better" in good.title
     assert "logistic regression" in good.sentence

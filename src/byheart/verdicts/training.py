@@ -17,8 +17,8 @@ BASELINES = (
 )  # fmt: skip
 # Two per cent of what was understood at best, or of the held-out loss: less is not worth another training.
 MATTERS = 0.02
-UNITS = ("accuracy", "r2", "bits_a_token")
-SAME = "on the same subsets and examples"
+HELD_OUT = {"accuracy": "Held-out accuracy", "r2": "Held-out R2", "bits_a_token": "Per held-out token"}
+SAME = "on the subsets that both were trained on"
 
 
 def _shown(found: Quantity) -> str:
@@ -62,7 +62,8 @@ class Overfitting(Verdict):
         understood = (end.null or 0.0) - (end.value - rise.value)
         least = MATTERS * max(0.0, understood)
         epoch = number(best.value, 0)
-        line = f"From epoch {epoch} to the end the {what} {'falls' if values else 'grows'} by {_shown(rise)}"
+        each = "" if values else " per label" if fall else " per passage"
+        line = f"From epoch {epoch} to the end the {what} {'falls' if values else 'grows'} by {_shown(rise)}{each}"
         if fall is not None and fall.interval is not None:
             line += f" and held-out accuracy falls by {_shown(fall)}"
         low, high = fall.interval if fall is not None and fall.interval else rise.interval
@@ -103,7 +104,7 @@ class Underfitting(Verdict):
     def judge(self, findings: Mapping[str, Answer]) -> Judgement:
         """An issue where a baseline is better on both sides, a tip where left out alone, withheld where it may be."""
         compared = []
-        for unit in UNITS:
+        for unit in HELD_OUT:
             held = quantity(findings, self.anchor, f"held_out_{unit}")
             for name, title in BASELINES:
                 theirs, lead, seen = (
@@ -111,8 +112,7 @@ class Underfitting(Verdict):
                     for what in (f"held_out_{unit}", "held_out_lead", "train_lead")
                 )
                 if held and theirs and lead and seen and lead.interval and seen.interval:
-                    does = {"r2": "R2 is", "bits_a_token": "bits per token are"}.get(unit, "accuracy is")
-                    line = f"Held-out {does} {_shown(held)}; for {title} {_shown(theirs)}"
+                    line = f"{HELD_OUT[unit]} {_shown(held)}; {title}: {_shown(theirs)}"
                     compared.append((lead, seen, title, line))
         if not compared:
             return self.absent("a baseline on the same data")
@@ -155,7 +155,7 @@ class Overconfident(Verdict):
     anchor: ClassVar[str] = "generalization/gap"
 
     def judge(self, findings: Mapping[str, Answer]) -> Judgement:
-        """A tip where one temperature, which changes no decision, would shorten the held-out code."""
+        """A tip where one temperature, which changes no predicted class, would shorten the held-out code."""
         names = ("held_out_temperature", "held_out_temperature_gain", "held_out_raw_bits")
         temperature, gain, raw = (quantity(findings, self.anchor, name) for name in names)
         if temperature is None or gain is None or raw is None or gain.interval is None:
