@@ -39,8 +39,9 @@ def fit(x, y, seed):
 
 
 def heeding_interrupts() -> None:
-    """A child of a background job inherits a SIGINT that is ignored, and would never be interrupted."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """A child of a background job inherits a SIGINT that is ignored, under nohup a SIGHUP, and would never be stopped."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def _start(folder, jobs):
