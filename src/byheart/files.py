@@ -43,7 +43,7 @@ def write_whole(path: Path, content: bytes, mode: int = 0o666) -> None:
         raise
 
 
-def no_link(path: Path) -> None:
+def refuse_link(path: Path) -> None:
     """Refuse a link in the place of a folder or file of ours: what is written there would land elsewhere.
 
     Raises:

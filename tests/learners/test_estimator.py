@@ -241,7 +241,7 @@ def test_what_cannot_be_written_down_runs_but_is_not_kept(instance, why, digits,
 
 
 def test_a_users_own_class_is_keyed_by_its_code(tmp_path):
-    from byheart.learners.sources import load
+    from byheart.learners.trust import load
 
     source = "from sklearn.linear_model import Ridge\nclass Mine(Ridge):\n    def twice(self): return 2\n"
     file = tmp_path / "mine.py"

@@ -213,7 +213,7 @@ def file(tmp_path):
 
 
 def test_a_worker_loads_it_from_its_fields(file, digits, members):
-    from byheart.learners.sources import load
+    from byheart.learners.trust import load
 
     here = UserFit.of(load(file, "fit"))
     assert here.keyed
@@ -229,7 +229,7 @@ def test_a_worker_loads_it_from_its_fields(file, digits, members):
 
 @pytest.mark.parametrize("name", ["my_audit.py", "late.py"])
 def test_code_that_changed_since_is_refused(file, digits, members, name):
-    from byheart.learners.sources import load
+    from byheart.learners.trust import load
 
     fields = {name: UserFit.of(load(file, "fit")).describe()[name] for name in UserFit.model_fields}
     changed = file.parent / name

@@ -18,7 +18,7 @@ from byheart.study.steps import load_data, load_run
 SCHEMA = 1
 LEVEL = "bitwise: same machine, versions, threads, device and way of training give the same numbers"
 # settings that say where a file lies or what its digest is: nothing to a reader, and a path is somebody's own
-LOCAL = {"path", "qualname", "code", "releases"}
+LOCAL = {"path", "qualname", "code", "releases", "files"}
 
 
 def document(request: Request, session: Session, drawn: Drawn, answers: Answers, trial: Trial | None) -> dict[str, Any]:

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from byheart.auditing.explain import Query, explain, subject_of
 from byheart.auditing.result import write_text
 from byheart.auditing.runs import document_of
+from byheart.learners.trust import reading
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.records.explanation import Explanation
 from byheart.report.explanation import render_explanation
 
 
 def explained(
-    run: str, out: Path, query: Query, hide: bool | None = None, say: Callable[[str], None] | None = None
+    run: str,
+    out: Path,
+    query: Query,
+    hide: bool | None = None,
+    say: Callable[[str], None] | None = None,
+    trust: bool = False,
 ) -> tuple[Path, Explanation]:
     """The folder of the run and the explanation of one example of it.
 
@@ -25,6 +32,7 @@ def explained(
         query: what is asked.
         hide: ids in the place of examples; None: as the report in that folder does.
         say: called with a line on what is being done.
+        trust: run code that the run names and that is not byheart's (`trust.reading`), after showing it.
 
     Raises:
         UsageError: no such run or example.
@@ -32,13 +40,11 @@ def explained(
     """
     folder, document = document_of(run, out)
     ledger = SqliteLedger(folder / "ledger")
-    try:
+    with closing(ledger), reading(trust):
         draw, subject = subject_of(ledger, document)
         provenance = document["provenance"]
         steps = list(dict(provenance["steps"]).values())
         found = explain(ledger, draw, subject, query, int(provenance["threads"]), steps, say)
-    finally:
-        ledger.close()
     hidden = report_hides(folder) if hide is None else hide
     return folder, found.only_ids() if hidden else found
 

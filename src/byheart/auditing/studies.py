@@ -16,6 +16,7 @@ from byheart.auditing.result import write_text
 from byheart.engines.base import Engine
 from byheart.engines.inline import Inline
 from byheart.errors import ByheartError, InputRefused, StepFailed, UsageError, unknown_name
+from byheart.learners.trust import reading
 from byheart.ledger.base import Result
 from byheart.probes.base import Probe
 from byheart.records.claim import Claim, ClaimSubject, probe_of
@@ -34,7 +35,7 @@ from byheart.verdicts.expectations import judge
 
 def study(
     name: str, claim: Claim, folder: Path, *, word: str = "", device: str = "auto", jobs: int = 1,
-    say: Say | None = None, progress: Progress | None = None,
+    say: Say | None = None, progress: Progress | None = None, trust: bool = False,
 ) -> Studied:  # fmt: skip
     """Does what the field says hold on these subjects?
 
@@ -53,6 +54,7 @@ def study(
         jobs: worker processes; they change no number.
         say: called with each line worth telling.
         progress: called with (step, state) as steps end.
+        trust: run code that the claim names and that is not byheart's (`trust.reading`), after showing it.
 
     Raises:
         UsageError: a task, learner, lever, setting or quantity of the claim does not exist.
@@ -79,7 +81,7 @@ def study(
         '1 of 1 expectations held'
     """
     tell = say or (lambda line: None)
-    asked = prepared(claim, device)
+    asked = prepared(claim, device, trust)
     settings = Settings(resolved_device(device))
 
     def counted(step: Step, state: str) -> None:
@@ -87,7 +89,7 @@ def study(
         if progress and step.kind in {"train", "measure"}:
             progress(step, state)
 
-    with closing(_engine(jobs, settings.threads)) as engine:
+    with closing(_engine(jobs, settings.threads)) as engine, reading(trust):
 
         def opened(key: str) -> Session:
             request, probes = asked[key]
@@ -113,13 +115,15 @@ def study(
     )
 
 
-def prepared(claim: Claim, device: str = "auto") -> dict[str, tuple[Request, list[Probe]]]:
+def prepared(claim: Claim, device: str = "auto", trust: bool = False) -> dict[str, tuple[Request, list[Probe]]]:
     """The request and the probes of each subject: every word of the claim checked, nothing drawn yet.
 
     Raises:
         UsageError: a task, learner, lever, probe or setting does not exist.
+        InputRefused: it names code that is not byheart's, and `trust` is not given.
     """
-    return {name: (requested(subject, device), _probes(subject)) for name, subject in claim.subject.items()}
+    with reading(trust):
+        return {name: (requested(subject, device), _probes(subject)) for name, subject in claim.subject.items()}
 
 
 def page_of(found: Studied, folder: Path) -> Path:

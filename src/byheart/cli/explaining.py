@@ -30,6 +30,9 @@ Hide = Annotated[
 Out = Annotated[Path, typer.Option("--out", help="Folder of the ledger.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Run code that the folder or file names and that is not byheart's; it is shown.")
+]
 LISTED = 6  # examples a line
 
 
@@ -43,6 +46,7 @@ def explain(
     out: Out = Path("byheart-audit"),
     json: AsJson = False,
     quiet: Quiet = False,
+    trust: Trust = False,
 ) -> None:
     """Say which training examples a prediction is made of, and whose removal would change it."""
     query = _query(example, test, text, image)
@@ -52,7 +56,7 @@ def explain(
     from byheart.cli.summary import print_json, print_lines
 
     with apart(), Progress(quiet) as progress:
-        folder, found = explained(run, out, query, hide_examples, progress.say)
+        folder, found = explained(run, out, query, hide_examples, progress.say, trust)
     page = page_of(found, folder)
     if json:
         print_json(found.model_dump(mode="json"))

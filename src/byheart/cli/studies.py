@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from byheart.cli.audits import Device, Jobs, Quiet, writable
+from byheart.cli.explaining import Trust
 from byheart.exits import apart
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def study(
     out: Out = Path("byheart-study"),
     json: AsJson = False,
     quiet: Quiet = False,
+    trust: Trust = False,
 ) -> None:
     """Ask whether a claim of the field holds here; without a name, list the claims."""
     if not name:
@@ -40,11 +42,12 @@ def study(
     from byheart.errors import StepFailed
 
     workers = jobs_from(jobs)
-    prepared(claim, device)  # a wrong word is said before a folder is made
+    prepared(claim, device, trust)  # a wrong word is said before a folder is made
     with apart(), writable(out), Progress(quiet) as progress:
         found = studied(
-            called, claim, out, word=Path(name).name, device=device, jobs=workers, say=progress.say, progress=progress
-        )
+            called, claim, out, word=Path(name).name, device=device, jobs=workers, say=progress.say, progress=progress,
+            trust=trust,
+        )  # fmt: skip
     page = page_of(found, out)
     if json:
         print_json(found.model_dump(mode="json"))

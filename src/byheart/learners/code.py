@@ -20,13 +20,8 @@ from typing import Any
 from byheart.errors import InputRefused
 from byheart.exits import as_failures
 from byheart.learners.reader import Reader, Unkeyable
-from byheart.learners.sources import (
-    contained,
-    guarded,
-    load,
-    load_module,
-    load_once,
-)
+from byheart.learners.sources import contained, digest_of, guarded
+from byheart.learners.trust import load, load_module, load_once
 
 __all__ = ["Code", "again", "comes_back", "contained", "fingerprint", "load", "load_module"]
 
@@ -41,6 +36,7 @@ class Code:
         path: its file, where it has one.
         qualname: its name in that file.
         reason: why it has no digest, or is not portable.
+        files: SHA-256 of its file and the local files that this imports, which can be had without running them.
     """
 
     digest: str | None
@@ -48,19 +44,21 @@ class Code:
     path: str | None
     qualname: str
     reason: str = ""
+    files: str = ""
 
 
-def again(path: str, qualname: str, digest: str, factory: bool = False) -> Any:
+def again(path: str, qualname: str, digest: str, factory: bool = False, files: str = "") -> Any:
     """The user's code in a process that did not make it: from its file, if it is still the same.
 
-    The file is run once a process, and compared once: what the code itself then writes into its globals is its own.
+    `files` is the digest of its file and those that this imports, compared before any is run. The file is run once a
+    process, and compared once: what the code itself then writes into its globals is its own.
 
     Raises:
         InputRefused: no such file or name, or another digest.
     """
     key = (path, qualname, digest, factory)
     if key not in _AGAIN:
-        found = load_once(path, qualname)
+        found = load_once(path, qualname, files)
         code = fingerprint(found, factory)
         if not digest or code.digest != digest:
             raise InputRefused(
@@ -176,7 +174,7 @@ def fingerprint(obj: Any, factory: bool = False) -> Code:
         said = " ".join(f"{type(error).__name__}: {error}".split())
         return Code(None, False, path, qualname, f"{qualname} cannot be read: {said}")
     why = _why_not_portable(obj, path, qualname)
-    return Code(reader.hash.hexdigest(), not why, path, qualname, why)
+    return Code(reader.hash.hexdigest(), not why, path, qualname, why, digest_of(path) if path else "")
 
 
 def _path_of(inner: Any) -> str | None:

@@ -42,6 +42,7 @@ class FromFactory(Network):
         code: digest of the factory and all it depends on; empty where it cannot be had.
         path: its file.
         qualname: its name there.
+        files: digest of that file and of those that it imports, compared before they are run.
 
     Example:
         >>> from torch import nn
@@ -52,10 +53,11 @@ class FromFactory(Network):
     name: ClassVar[str] = "module"
     version: ClassVar[int] = 2
     prepares: ClassVar[bool] = False
-    not_in_key: ClassVar[frozenset[str]] = frozenset({"path"})
+    not_in_key: ClassVar[frozenset[str]] = frozenset({"path", "files"})
     code: str = ""
     path: str = ""
     qualname: str = ""
+    files: str = ""
     _make: Callable[..., nn.Module] | None = PrivateAttr(default=None)
     _reasons: tuple[str, bool] = PrivateAttr(default=("", True))
     _dtypes: dict[Any, torch.dtype] = PrivateAttr(default_factory=dict)
@@ -80,7 +82,9 @@ class FromFactory(Network):
             )
         found = fingerprint(make_model, factory=code is None)
         digest = found.digest if code is None else code
-        learner = cls(code=digest or "", path=found.path or "", qualname=found.qualname, **settings)
+        learner = cls(
+            code=digest or "", path=found.path or "", qualname=found.qualname, files=found.files, **settings
+        )
         learner._make = make_model
         learner._reasons = (found.reason, found.portable)
         return learner
@@ -174,7 +178,7 @@ class FromFactory(Network):
 
     def _factory(self) -> Callable[..., nn.Module]:
         """The factory: the one given, or the one in the file if it is still the same."""
-        return again(self.path, self.qualname, self.code, True) if self._make is None else self._make
+        return self._make or again(self.path, self.qualname, self.code, True, self.files)
 
 
 def nn_module() -> type[nn.Module]:

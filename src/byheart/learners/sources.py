@@ -1,4 +1,4 @@
-"""Sources: the files that the user's code comes from, and how it is imported again."""
+"""Sources: the files that the user's code comes from; what it changes for the process. `trust` runs them."""
 
 from __future__ import annotations
 
@@ -6,24 +6,20 @@ import ast
 import contextlib
 import functools
 import hashlib
-import importlib
 import importlib.util
 import os
 import random
 import sys
 import sysconfig
 import traceback
-import types
 import warnings
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from byheart.errors import InputRefused
-from byheart.exits import as_failures, captured
+from byheart.exits import as_failures
 
 
 @contextlib.contextmanager
@@ -102,80 +98,6 @@ def reachable(path: str | Path | None) -> Iterator[None]:
             sys.path.remove(folder)
 
 
-def load_module(path: str | Path) -> types.ModuleType:
-    """The module that the file at `path` is, imported under a name that is not `__main__`.
-
-    Raises:
-        InputRefused: no such file, or its import fails; with the user's own lines.
-
-    Example:
-        >>> load_module(random.__file__).Random is not None
-        True
-    """
-    if not os.path.isfile(path):
-        raise InputRefused("the file of your code", f"no file {path}", "Put it back, or run it inline.")
-    try:
-        with reachable(path), as_failures():
-            return _module_at(Path(path).resolve())
-    except Exception as error:
-        raise InputRefused(
-            expected=f"{Path(path).name} to be importable",
-            came=own_lines(error, path),
-            do="Correct it and run it again.",
-        ) from None
-
-
-def load(path: str | Path, qualname: str) -> Any:
-    """The attribute `qualname` of the file at `path`.
-
-    Raises:
-        InputRefused: no such file or attribute, or its import fails.
-
-    Example:
-        >>> load(random.__file__, "Random.seed").__name__
-        'seed'
-    """
-    return _attribute(load_module(path), path, qualname)
-
-
-def _attribute(module: types.ModuleType, path: str | Path, qualname: str) -> Any:
-    found: Any = module
-    for part in qualname.split("."):
-        if not hasattr(found, part):
-            raise InputRefused(f"{qualname} in {path}", f"no {part} there", "Define it at the top level.")
-        found = getattr(found, part)
-    return found
-
-
-def load_once(path: str | Path, qualname: str) -> Any:
-    """`load`, but a file with the same content is run once a process.
-
-    Raises:
-        InputRefused: no such file or attribute, or its import fails.
-    """
-    try:
-        key = (os.path.realpath(path), hashlib.sha256(Path(path).read_bytes()).hexdigest())
-    except OSError:
-        return load(path, qualname)  # which says what is wrong
-    if key not in _ONCE:
-        with captured():  # shown where the user gave it
-            _ONCE[key] = load_module(path)
-    return _attribute(_ONCE[key], path, qualname)
-
-
-_ONCE: dict[tuple[str, str], types.ModuleType] = {}
-
-
-def local_module(name: str, path: Path) -> types.ModuleType | None:
-    """The local module that code in the file at `path` gets by importing a dotted name; None where it is not local."""
-    if not _files_of(name, _bases(name, path)):
-        return None
-    if name not in sys.modules:
-        with reachable(path), contextlib.suppress(Exception), contained(0):
-            importlib.import_module(name)
-    return sys.modules.get(name)
-
-
 def own_lines(error: BaseException, path: str | Path | None) -> str:
     """Kind and message of an error, and the lines of the user's file that led there.
 
@@ -184,9 +106,38 @@ def own_lines(error: BaseException, path: str | Path | None) -> str:
         'ValueError: no'
     """
     said = " ".join("".join(traceback.format_exception_only(error)).split())
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if path and _same(f.filename, path)]
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if path and same(f.filename, path)]
     lines = [f"{Path(f.filename).name} line {f.lineno}: {f.line}" for f in frames[-3:]]
     return "; ".join([*lines, said])
+
+
+def with_imports(file: Path, seen: set[Path]) -> Iterator[tuple[Path, bytes]]:
+    """A file and the local files that it imports, with their bytes, each once; those `seen` are left out.
+
+    Raises:
+        OSError: one cannot be read.
+    """
+    waiting = [file.resolve()]
+    while waiting:
+        if (path := waiting.pop()) in seen:
+            continue
+        seen.add(path)
+        content = path.read_bytes()
+        yield path, content
+        with contextlib.suppress(SyntaxError, ValueError):  # not Python: its bytes are enough
+            waiting += sorted(local_imports(ast.parse(content), path))
+
+
+def digest_of(file: str | Path) -> str:
+    """SHA-256 of a file and of the local files that it imports; nothing is run. Empty where one cannot be read."""
+    made = hashlib.sha256()
+    try:
+        for path, content in with_imports(Path(file), set()):
+            made.update(f"{path.relative_to(root_of(path)).as_posix()} {len(content)}\n".encode())
+            made.update(content)
+    except OSError:
+        return ""
+    return made.hexdigest()
 
 
 def local_imports(tree: ast.AST, path: Path) -> set[Path]:
@@ -202,6 +153,11 @@ def local_imports(tree: ast.AST, path: Path) -> set[Path]:
             for alias in node.names:
                 found |= _files_of(f"{start}{alias.name}", bases)
     return found
+
+
+def is_local(name: str, path: Path) -> bool:
+    """Whether importing a dotted name in the file at `path` runs a file of the user's."""
+    return bool(_files_of(name, _bases(name, path)))
 
 
 def _bases(name: str, path: Path) -> list[Path]:
@@ -271,28 +227,6 @@ def guarded(path: Path) -> bool:
     return any("__name__" in ast.unparse(test) for test in tests)
 
 
-def _same(a: str | Path, b: str | Path) -> bool:
+def same(a: str | Path, b: str | Path) -> bool:
+    """Whether two paths are one file."""
     return os.path.realpath(a) == os.path.realpath(b)
-
-
-def _module_at(path: Path) -> types.ModuleType:
-    """Import a file: inside a package by its dotted name, else under a name of its own."""
-    root = root_of(path)
-    if root != path.parent:
-        parts = path.relative_to(root).with_suffix("").parts
-        module = importlib.import_module(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
-        if not _same(module.__file__ or "", path):
-            raise ImportError(f"another module is called {module.__name__}: {module.__file__}")
-        return module
-    name = f"byheart_user_{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path.name} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and inspect look their module up
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module

@@ -46,6 +46,7 @@ class UserFit(Learner):
         code: digest of the function and all it depends on; empty where it cannot be had.
         path: its file.
         qualname: its name there.
+        files: digest of that file and of those that it imports, compared before they are run.
         returns: what its models' outputs are.
 
     Raises:
@@ -68,10 +69,11 @@ class UserFit(Learner):
     version: ClassVar[int] = 2
     prepares: ClassVar[bool] = False
     members_a_step: ClassVar[int] = 4
-    not_in_key: ClassVar[frozenset[str]] = frozenset({"path"})
+    not_in_key: ClassVar[frozenset[str]] = frozenset({"path", "files"})
     code: str = ""
     path: str = ""
     qualname: str
+    files: str = ""
     returns: Returns = "auto"
     _fit: Callable[..., Any] | None = PrivateAttr(default=None)
     _reasons: tuple[str, bool] = PrivateAttr(default=("", True))
@@ -83,7 +85,7 @@ class UserFit(Learner):
             raise InputRefused("fit as a function fit(x, y, seed)", type(fit).__name__, "Give the function.")
         code = fingerprint(fit)
         learner = cls(
-            code=code.digest or "", path=code.path or "", qualname=code.qualname, returns=returns
+            code=code.digest or "", path=code.path or "", qualname=code.qualname, files=code.files, returns=returns
         )
         learner._fit = fit
         learner._reasons = (code.reason, code.portable)
@@ -137,7 +139,7 @@ class UserFit(Learner):
 
     def _callable(self) -> Callable[..., Any]:
         """The function: the one given, or the one in the file if it is still the same."""
-        return again(self.path, self.qualname, self.code) if self._fit is None else self._fit
+        return self._fit or again(self.path, self.qualname, self.code, files=self.files)
 
 
 def as_given(data: Data) -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from byheart.errors import LedgerDamaged
-from byheart.files import make_folder, no_link, sync_folder, write_whole
+from byheart.files import make_folder, refuse_link, sync_folder, write_whole
 from byheart.processes import sweep
 
 Suffix = Literal[".json", ".safetensors"]
@@ -67,7 +67,7 @@ class Blobs:
         digest = digest_of(content)
         path = self.path(digest, suffix)
         if not self.holds(digest, suffix):
-            self._no_links(path)
+            self._refuse_links(path)
             for folder in (self.folder, path.parent):
                 if os.path.lexists(folder) and not folder.is_dir():
                     set_aside(folder)
@@ -118,7 +118,7 @@ class Blobs:
     def remove(self, digest: str, suffix: Suffix, damaged: bool = False) -> None:
         """Remove one blob, or set a damaged one aside; that it is gone already is no error."""
         path = self.path(digest, suffix)
-        self._no_links(path)
+        self._refuse_links(path)
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             if damaged or not path.is_file():
                 set_aside(path)
@@ -130,10 +130,10 @@ class Blobs:
         if not self.folder.is_symlink():
             sweep(path for path in self.folder.glob("??/*.tmp") if not path.parent.is_symlink())
 
-    def _no_links(self, path: Path) -> None:
+    def _refuse_links(self, path: Path) -> None:
         """Refuse to write or remove `path` where it, or the ledger, would lie elsewhere (`OSError`)."""
         for folder in (self.folder.parent, self.folder, path.parent):
-            no_link(folder)
+            refuse_link(folder)
 
     def holds(self, digest: str, suffix: Suffix) -> bool:
         """Whether the blob is there and sound; a damaged one counts as absent, so that putting again mends it."""

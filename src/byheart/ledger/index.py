@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from byheart.errors import InputRefused, LedgerDamaged, OutputRefused
-from byheart.files import make_folder, no_link
+from byheart.files import make_folder, refuse_link
 from byheart.ledger.blobs import set_aside
 
 NAME = "index.db"
@@ -135,7 +135,7 @@ class Index:
         """The connection, or None where there is no index file (nothing is made)."""
         if self._connection is not None and self._owner == os.getpid():
             return self._connection
-        no_link(self.folder)
+        refuse_link(self.folder)
         if not os.path.lexists(self.path):
             return None
         if self.path.is_symlink() or not self.path.is_file():
@@ -152,7 +152,7 @@ class Index:
         return self._keep(connection)
 
     def _create(self) -> sqlite3.Connection:
-        no_link(self.folder)
+        refuse_link(self.folder)
         make_folder(self.folder)
         with contextlib.suppress(FileExistsError):  # made by hand, so that only its user may read it
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))

@@ -10,6 +10,8 @@ import torch
 
 from byheart.errors import InputRefused
 
+KINDS = {made.__name__: made for made in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW)}
+
 
 @dataclass(frozen=True)
 class Group:
@@ -77,7 +79,7 @@ class Recipe:
                 parameter that is not in the model.
         """
         kind = type(optimizer).__name__
-        if type(optimizer) not in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW):
+        if type(optimizer) not in KINDS.values():
             raise InputRefused(
                 expected="torch.optim.SGD, Adam or AdamW",
                 came=kind,
@@ -113,7 +115,7 @@ class Recipe:
             else:
                 entry |= {name: getattr(group, name) for name in ("momentum", "nesterov", "dampening")}
             made.append(entry)
-        return getattr(torch.optim, self.kind)(made, lr=float(rates[0]), **self.flags)
+        return KINDS[self.kind](made, lr=float(rates[0]), **self.flags)
 
     def document(self) -> dict[str, Any]:
         """Everything, for JSON."""
@@ -122,6 +124,8 @@ class Recipe:
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         """What `document` wrote."""
+        if document["kind"] not in KINDS:
+            raise ValueError(f"an optimiser {document['kind']!r}")
         groups = tuple(Group(**{**group, "names": tuple(group["names"])}) for group in document["groups"])
         return cls(document["kind"], groups, document["flags"])
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from byheart.errors import InputRefused
 from byheart.learners.code import own_code
 from byheart.ledger.base import Result
 from byheart.records.spec import Record, Spec
@@ -20,8 +21,21 @@ WHERE, OWN = "lies at", "class code"  # two words each, so no names of fields
 _NO_FIELDS = {"kind", "name", "version", WHERE, OWN}
 
 
-def revive(description: Mapping[str, Any]) -> Any:
-    """The spec that `description` (made by `described` or `Spec.describe`) holds, nested specs likewise."""
+def revive(description: Mapping[str, Any], kind: str = "") -> Any:
+    """The spec that `description` (made by `described` or `Spec.describe`) holds, nested specs likewise.
+
+    Raises:
+        UnknownName: of a name that neither byheart nor an installed plug-in has.
+        InputRefused: of a class of the user's own, or of another `kind` than the one asked for.
+    """
+    if kind and description["kind"] != kind:
+        raise InputRefused(expected=f"a {kind}", came=f"a {description['kind']}", do="Run the audit again.")
+    if OWN in description:
+        raise InputRefused(
+            expected=f"a {description['kind']} of byheart or of an installed plug-in",
+            came=f"{description['name']}, a class of somebody's own, which is not in the ledger",
+            do="Where you have the class, use Audit.explain in Python.",
+        )
     fields = {name: _revived(value) for name, value in description.items() if name not in _NO_FIELDS}
     fields |= {name: _revived(value) for name, value in description.get(WHERE, {}).items()}
     return find(description["kind"], description["name"])(**fields)
@@ -43,7 +57,8 @@ def described(spec: Spec) -> dict[str, Any]:
     in_key = {name: _described(value) for name, value in spec.key_fields().items()}
     whole = {name: _described(getattr(spec, name)) for name in type(spec).model_fields}
     made |= in_key
-    if where := {name: value for name, value in whole.items() if name not in in_key or in_key[name] != value}:
+    where = {name: value for name, value in whole.items() if (in_key[name] != value if name in in_key else value)}
+    if where:
         made[WHERE] = where
     if (code := own_code(spec)) is not None:
         made[OWN] = code.digest or ""

@@ -193,9 +193,9 @@ def revive_subject(document: Mapping[str, Any]) -> Any:
     from byheart.probes.base import Subject
 
     return Subject(
-        task=revive(document["task"]),
-        learner=revive(document["learner"]),
-        levers=tuple(revive(lever) for lever in document["levers"]),
+        task=revive(document["task"], "task"),
+        learner=revive(document["learner"], "learner"),
+        levers=tuple(revive(lever, "lever") for lever in document["levers"]),
         seed=document["seed"],
         members=document["members"],
         share=document["share"],

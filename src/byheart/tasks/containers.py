@@ -93,7 +93,7 @@ class Container:
             import torch
 
             tensor = torch.from_numpy(self._laid_out(np.array(x)))
-            return tensor.to(self.device, getattr(torch, self.dtype) if self.dtype else tensor.dtype)
+            return tensor.to(self.device, vars(torch)[self.dtype] if self.dtype else tensor.dtype)
         laid = self._laid_out(x.astype(self.dtype or x.dtype))
         if self.kind == "list":
             return _nested(laid, self.depth)

@@ -17,6 +17,7 @@ from byheart.learners.estimator.written import (
     PLACE,
     Unwritable,
     build,
+    files_of,
     name_of,
     placeless,
     placeless_params,
@@ -54,6 +55,7 @@ class Estimator(Learner):
         cls: the class: scikit-learn's name, `package.module:Class`, or `file.py:Class`.
         params: parameters.
         releases: package -> version, or file -> digest, of all classes within; filled in.
+        files: file -> digest of it and of those that it imports, compared before they are run; filled in.
 
     Raises:
         UnknownName: no such estimator or parameter; the nearest is named.
@@ -76,6 +78,7 @@ class Estimator(Learner):
     cls: str
     params: dict[str, Any] = Field(default_factory=dict)
     releases: dict[str, str] = Field(default_factory=dict)
+    files: dict[str, str] = Field(default_factory=dict)
     _template: Any = PrivateAttr(default=None)
     _reason: str = PrivateAttr(default="")
     _settled_params: Any = PrivateAttr(default=None)
@@ -88,7 +91,7 @@ class Estimator(Learner):
             return given
         if given.get("releases") == {}:  # of an instance that cannot be written down
             return given
-        made = build(given["cls"], given.get("params") or {})
+        made = build(given["cls"], given.get("params") or {}, given.get("files") or {})
         releases: dict[str, str] = {}
         params = written_params(made, releases)
         asked = given.get("releases") or releases
@@ -96,7 +99,8 @@ class Estimator(Learner):
             raise InputRefused(
                 expected=f"the versions of the key: {asked}", came=str(releases), do="Run the audit again."
             )
-        return {**given, "cls": name_of(type(made), {}), "params": params, "releases": releases}
+        settled = {"cls": name_of(type(made), {}), "params": params, "releases": releases}
+        return {**given, **settled, "files": files_of(releases)}
 
     @classmethod
     def of(cls, instance: Any) -> Self:
@@ -117,7 +121,9 @@ class Estimator(Learner):
             name = name_of(type(instance), releases)
             params = written_params(instance, releases)
             # not made again from its names: a class of the user's may not come back from its file as it is now
-            learner = cls(cls=name, releases={}).model_copy(update={"params": params, "releases": releases})
+            learner = cls(cls=name, releases={}).model_copy(
+                update={"params": params, "releases": releases, "files": files_of(releases)}
+            )
         except Unwritable as missing:
             learner = cls(cls=type(instance).__qualname__, releases={})
             learner._reason = str(missing)
@@ -158,7 +164,7 @@ class Estimator(Learner):
     def family(self) -> str:
         """By the package of the last step of a pipeline, or of the estimator that a search or ensemble repeats."""
         given = self._template is not None and self.params == self._settled_params
-        model = self._template if given else build(self.cls, self.params)
+        model = self._template if given else build(self.cls, self.params, self.files)
         while (inner := getattr(model, "estimator", None)) is not None or hasattr(model, "steps"):
             model = model.steps[-1][1] if inner is None else inner
         words = f"{type(model).__module__}.{type(model).__name__}"
@@ -183,7 +189,7 @@ class Estimator(Learner):
 
         data = checked(data, members, levers, self.name)
         given = self._template is not None and self.params == self._settled_params
-        template = self._template if given else build(self.cls, self.params)
+        template = self._template if given else build(self.cls, self.params, self.files)
         _must_suit(template, data)
         fill = has_missing(data) and not takes_missing(template, data, _given)
         if fill and data.output.missing != "impute":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import functools
-import importlib
 import inspect
 import math
 import re
@@ -17,13 +16,20 @@ import numpy as np
 
 from byheart.errors import UnknownName, UsageError
 from byheart.learners.code import fingerprint
-from byheart.learners.sources import is_foreign, load_once, version_of
+from byheart.learners.sources import digest_of, is_foreign, version_of
+from byheart.learners.trust import check_parameter, estimator_class, load_once
 
 OURS = ("random_state", "n_jobs")  # set for every member, so no part of the key
 
 
 class Unwritable(Exception):
     """A parameter that JSON cannot hold."""
+
+
+def files_of(releases: Mapping[str, str]) -> dict[str, str]:
+    """File -> `sources.digest_of` it, of the classes in `releases` that are the user's own."""
+    paths = {name.rpartition(":")[0] for name in releases if PLACE.search(name)}
+    return {path: digest_of(path) for path in sorted(paths)}
 
 
 PLACE = re.compile(r"^.*\.py(?=:[^/\\]+$)")
@@ -59,21 +65,14 @@ def _known() -> dict[str, type]:
     return dict(all_estimators())
 
 
-def _class_of(name: str) -> type:
+def _class_of(name: str, files: Mapping[str, str]) -> type:
     """The class that a name stands for: `Name`, `package.module:Class` or `/folder/file.py:Class`."""
     where, _, qualname = name.rpartition(":")
     if not where:
         if name not in _known():
             raise _no_such("estimator", name, list(_known()))
         return _known()[name]
-    if where.endswith(".py"):
-        return load_once(where, qualname)
-    try:
-        return functools.reduce(getattr, qualname.split("."), importlib.import_module(where))
-    except (ImportError, AttributeError):
-        raise UnknownName(
-            expected="an estimator that can be imported", came=name, do="Install its package."
-        ) from None
+    return load_once(where, qualname, files.get(where, "")) if where.endswith(".py") else estimator_class(name)
 
 
 def name_of(cls: type, releases: dict[str, str]) -> str:
@@ -93,10 +92,13 @@ def name_of(cls: type, releases: dict[str, str]) -> str:
     return f"{code.path}:{cls.__qualname__}"
 
 
-def build(name: str, params: Mapping[str, Any]) -> Any:
-    """The estimator of a class's name and written parameters."""
-    cls = _class_of(name)
-    values = {key: _read(value) for key, value in params.items()}
+def build(name: str, params: Mapping[str, Any], files: Mapping[str, str]) -> Any:
+    """The estimator of a class's name and written parameters; `files` has digests of the files that it needs."""
+    cls = _class_of(name, files)
+    values = {}
+    for key, value in params.items():
+        check_parameter(key, value)
+        values[key] = _read(value, files)
     known = list(_defaults(cls))
     for key in values:
         if known and key not in known:
@@ -161,21 +163,21 @@ def _write(value: Any, what: str, releases: dict[str, str]) -> Any:
     raise Unwritable(f"{what} is a {type(value).__name__}, which cannot be written down")
 
 
-def _read(value: Any) -> Any:
+def _read(value: Any, files: Mapping[str, str]) -> Any:
     """The parameter that `_write` wrote; plain JSON is itself."""
     if isinstance(value, list):
-        return [_read(item) for item in value]
+        return [_read(item, files) for item in value]
     if not isinstance(value, Mapping):
         return value
     match dict(value):
         case {"float": str(text), **rest} if not rest:
             return float(text)
         case {"tuple": list(items), **rest} if not rest:
-            return tuple(map(_read, items))
+            return tuple(_read(item, files) for item in items)
         case {"items": list(pairs), **rest} if not rest:
-            return {_read(key): _read(item) for key, item in pairs}
+            return {_read(key, files): _read(item, files) for key, item in pairs}
         case {"array": [str(dtype), items], **rest} if not rest:
-            return np.array(_read(items), dtype=dtype)
+            return np.array(_read(items, files), dtype=dtype)
         case {"estimator": [str(name), params], **rest} if not rest:
-            return build(name, params)
-    return {key: _read(item) for key, item in value.items()}
+            return build(name, params, files)
+    return {key: _read(item, files) for key, item in value.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import inspect
 import types
@@ -11,7 +10,8 @@ from typing import Any
 
 from byheart.learners.names import all_names, foreign_name, global_names, late_imports, local_class, plain
 from byheart.learners.reader.digest import Digest, Unkeyable
-from byheart.learners.sources import is_foreign, local_imports, local_module, root_of, version_of
+from byheart.learners.sources import is_foreign, root_of, version_of, with_imports
+from byheart.learners.trust import local_module
 
 COMPUTED = {"globals", "locals", "eval", "exec", "__import__"}  # what these find cannot be foreseen
 
@@ -135,16 +135,9 @@ class Program(Digest):
 
     def _file(self, file: Path) -> None:
         """The bytes of a file and of the local files that it imports, each once."""
-        waiting = [file.resolve()]
-        while waiting:
-            if (path := waiting.pop()) in self.files:
-                continue
-            self.files.add(path)
-            try:
-                content = path.read_bytes()
-            except OSError:
-                raise Unkeyable(f"the file {path} cannot be read") from None
-            self.put("file", path.relative_to(root_of(path)).as_posix())
-            self.put("bytes", content)
-            with contextlib.suppress(SyntaxError, ValueError):  # not Python: its bytes are enough
-                waiting += sorted(local_imports(ast.parse(content), path))
+        try:
+            for path, content in with_imports(file, self.files):
+                self.put("file", path.relative_to(root_of(path)).as_posix())
+                self.put("bytes", content)
+        except OSError as error:
+            raise Unkeyable(f"the file {error.filename} cannot be read") from None
