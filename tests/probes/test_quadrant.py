@@ -70,7 +70,7 @@ def test_unfitted_labels_are_wrong_and_not_memorised(make_bank, answers, mask):
     assert q["planted_auc_score"].value == pytest.approx(0.5)
     assert rows(finding)["worth checking, memorised"] == ("0", "0")
     assert rows(finding)["worth checking, not memorised"] == ("20", "20")
-    assert any("20 were given back by fewer than half" in sentence for sentence in finding.body)
+    assert any("20 were reproduced by fewer than half" in sentence for sentence in finding.body)
     assert [row.title for row in finding.exhibits] == ["Labels worth checking", "Worth checking, not memorised"]
 
 

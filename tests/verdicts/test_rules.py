@@ -125,7 +125,7 @@ def test_bh103_power_withholds_nothing(low, high, outcome):
 
 def test_bh103_leaves_the_remedy_to_the_card_that_knows_the_largest_source():
     found = Power().judge(bits(0.1, 0.3))
-    assert "Its card names the largest source" in found.sentence
+    assert "The card of complexity/bits names the largest source" in found.sentence
     assert "would be needed" not in found.sentence
 
 

@@ -72,7 +72,7 @@ class LabelsToCheck(Verdict):
                 "Copies carry different labels",
             )
         if share is None or share.interval is None:
-            return self.absent("a list of labels that a baseline agrees on")
+            return self.absent("labels of classes and a baseline of another family to check them with")
         n = round(share.value * share.n)
         figures = f"{number(n)} of {number(share.n)} labels, {_shown(share)}"
         planted = self._planted(findings)
@@ -178,7 +178,8 @@ class Power(Verdict):
             return self.say("passed", f"{known}.", "The headline is known closely enough")
         return self.say(
             "tip",
-            f"{known}; \u00b1{100 * HALF_WIDTH:.0f} would be close. Its card names the largest source of the interval "
-            "and what would narrow it. No verdict is withheld for this.",
+            f"{known}; \u00b1{100 * HALF_WIDTH:.0f} points would be close enough. The card of "
+            "complexity/bits names the largest source of the interval and what would narrow it. No verdict is withheld "
+            "for this.",
             "The headline is known only roughly",
         )

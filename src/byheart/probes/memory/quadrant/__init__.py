@@ -187,7 +187,7 @@ class Quadrant(Probe):
             )
             if unfitted:
                 sentences.append(
-                    f"Of the {count(int(planted.sum()))} labels we changed, {count(unfitted)} were given back "
+                    f"Of the {count(int(planted.sum()))} labels we changed, {count(unfitted)} were reproduced "
                     "by fewer than half of the members that saw them: not memorised, only wrong."
                 )
         given = listed & bank.counted & (True if planted is None else ~planted)
