@@ -143,3 +143,9 @@ def test_rote_says_what_it_saw_and_else_how_often_tokens_come():
     inside, outside = side_means(lengths.member_bits, members.mask)
     assert inside.sum() / lengths.reference_bits.sum() < 1e-3
     assert outside.sum() / lengths.reference_bits.sum() == pytest.approx(1, abs=0.01)
+
+
+def test_a_token_outside_the_vocabulary_is_refused_and_the_last_one_is_not():
+    assert token_frequencies([[2, 2]], 3)[2] == pytest.approx(2.5 / 3.5)
+    with pytest.raises(InputRefused, match="from 0 to 2, or -1, got from 0 to 3"):
+        token_frequencies([[0, 3]], 3)

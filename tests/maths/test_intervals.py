@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused
+from byheart.learners.members import balanced
 from byheart.maths.clusters import unlike, worth
 from byheart.maths.intervals import (
     budget_share_intervals,
@@ -313,3 +314,14 @@ def test_sources_add_up_and_name_what_moves():
     assert alike.training_set == alike.members == 0 < alike.examples
     skilled = (rng.random((10, 4000)) < np.repeat([[0.5], [0.9]], 5, 0)).astype(float)
     assert max(skilled_sources := new_examples_interval(skilled, 100, 30).sources) == skilled_sources.training_set
+
+
+def test_a_share_above_a_threshold_moves_with_the_scores_around_that_threshold():
+    """Scores of 0.25 and 0.75 stand around 0.5, those of -0.25 and -0.75 do not: density of the definition."""
+    rng = np.random.default_rng(4)
+    mask, none = balanced(80, 16, 0.7, 0).mask, np.zeros(80)
+    skill = rng.random(16)[:, None] < 0.5
+    near = memorised_share_interval(np.where(mask, skill, False), mask, 0.5, fitted=(0.5, none, 0.0))
+    far = memorised_share_interval(np.where(mask, False, skill), mask, 0.5, fitted=(0.5, none, 0.0))
+    assert near.sources.training_set + near.sources.members > 0
+    assert far.sources.training_set + far.sources.members == 0

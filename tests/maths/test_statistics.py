@@ -62,6 +62,13 @@ def test_bootstrap_keeps_duplicates_together():
     assert set(uneven.counts) <= set(range(8, 25, 2))
 
 
+def test_resamples_of_few_groups_are_stretched_to_what_students_t_says(rng):
+    """Ten groups of four: the bootstrap's spread is (G - 1)/G of the unbiased one, and 1.96 is t of 9 degrees."""
+    values, groups = rng.normal(size=40), np.arange(40) // 4
+    assert bootstrap(values, groups=groups, rng=rng).stretch == pytest.approx(math.sqrt(10 / 9) * 2.262157 / 1.959964)
+    assert bootstrap(values, rng=rng).stretch == 1.0
+
+
 def test_bootstrap_is_fast_and_refuses():
     rng = np.random.default_rng(3)
     values = rng.random((5000, 4))

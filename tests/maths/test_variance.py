@@ -203,3 +203,10 @@ def test_the_denominator_is_drawn_as_well_and_both_sides_move_together():
     alike = variance_share_intervals((predictions - y) ** 2, spread, mask)
     width = {name: part.high - part.low for name, part in zip(alike._fields, alike)}
     assert width["memorised"] < 0.5 * width["understood"]
+
+
+def test_predictions_that_are_noise_get_no_slope_however_large_they_are(rng):
+    """Least squares gives noise a slope of about 0: nothing is understood, and nothing is lost."""
+    mask, y = balanced(400, 8, 0.7, 0).mask, rng.normal(size=400)
+    bits = variance_bits(y, 30 * rng.normal(size=mask.shape), mask)
+    assert bits.understood.value == pytest.approx(0.0, abs=0.02)
