@@ -22,6 +22,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from typing import ClassVar
 
@@ -101,7 +102,7 @@ def mixture(n: int, k: int, d: int, noise: float, apart: float = 1.0, copies: in
     return draw
 
 
-def rare(rng: np.random.Generator) -> Sides:
+def rare(rng: np.random.Generator, n: int = 400) -> Sides:
     """2 % positives, half of which stand apart in a corner of their own."""
 
     def side(n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -109,7 +110,7 @@ def rare(rng: np.random.Generator) -> Sides:
         apart = (y == 1) & (rng.random(n) < 0.5)
         return rng.normal(size=(n, 3)) + 4.0 * apart[:, None], y
 
-    x, y = side(400)
+    x, y = side(n)
     y[:2] = 1
     return x, y, *side(2 * NEW)
 
@@ -161,6 +162,7 @@ def _exactly(bounds: dict) -> dict[str, float]:
 WORLDS = {
     "balanced": World(mixture(300, 4, 10, 0.1, 1.1), KernelRidge(strength=0.1)),
     "rare": World(rare, Neighbours()),
+    "scarce": World(partial(rare, n=900), Neighbours()),
     "copies": World(mixture(100, 2, 5, 0.2, 0.8, copies=3), Neighbours()),
     "sixty": World(mixture(60, 2, 5, 0.2, 0.8), KernelRidge(strength=0.1)),
     "gaussian": World(

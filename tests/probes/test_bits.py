@@ -269,3 +269,16 @@ def test_shares_skip_examples_without_both_sides(make_bank, mask, rng):
     seen_by_all = replace(bank[bank.subject.bank()], members=Members(np.arange(16), one_sided))
     answer = Bits().measure(replace(bank, runs={bank.subject.bank().key(): seen_by_all}))[0]
     assert answer.reason == "Seen by all members or by none: 1 of 120 examples."
+
+
+@pytest.mark.parametrize("positives, status", [(8, "withheld"), (12, "withheld"), (60, "measured"), (200, "measured")])
+def test_bits_that_a_few_rare_labels_carry_are_withheld(positives, status, make_bank, answers):
+    """Of 400 labels 8 are rare: log2(50) bits each, 45 of 57 bits in all, as much as 9.9 equal labels (Kish)."""
+    mask = balanced(400, 16, 0.7, seed=0).mask
+    y = (np.arange(400) < positives).astype(int)
+    found = Bits().measure(make_bank(y, answers(y, mask, 2), mask))[0]
+    assert found.status == status
+    if positives == 8:
+        rho = np.where(y, np.log2(400 / 8), np.log2(400 / 392))
+        assert f"count as {rho.sum() ** 2 / (rho @ rho):.1f}, and 20" in found.withheld.reason
+        assert "Of the rarest class there are 8." in found.withheld.reason

@@ -71,8 +71,19 @@ def worth(groups: Any) -> float:
     >>> worth([0, 0, 1, 1]), worth([3, 1, 2])
     (2.0, 3.0)
     """
-    sizes = np.unique(groups, return_counts=True)[1].astype(np.float64)
-    return float(sizes.sum() ** 2 / (sizes @ sizes))
+    return effective_size(np.ones(len(groups)), groups)
+
+
+def effective_size(amounts: Any, groups: Any = None) -> float:
+    r"""On how many draws does a total rest? Kish's (sum_g a_g)^2 / sum_g a_g^2, a_g the amounts of group g summed.
+
+    >>> effective_size([1.0, 1.0, 0.0]), effective_size([1.0, 1.0, 2.0], [0, 0, 1])
+    (2.0, 2.0)
+    """
+    amounts = np.asarray(amounts, np.float64)
+    if groups is not None:
+        amounts = np.bincount(np.unique(groups, return_inverse=True)[1].ravel(), amounts)
+    return float(amounts.sum() ** 2 / (amounts @ amounts))
 
 
 def group_numbers(groups: Any, n: int) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from byheart.errors import InputRefused
-from byheart.maths.clusters import Estimate, Sources, complement, estimate, on_log_scale, worth
+from byheart.maths.clusters import Estimate, Sources, complement, effective_size, estimate, on_log_scale, worth
 from byheart.maths.inputs import array, members_mask, same_shape
 from byheart.maths.intervals import budget_share_intervals
 from byheart.maths.pools import halves
@@ -163,10 +163,7 @@ def effective_number(y: Any, groups: Any = None) -> float:
     (20.0, 1.02)
     """
     y = array(y, "y", "n").astype(np.float64)
-    d = deviations(y, np.ones((1, len(y)), bool))[0]
-    if groups is not None:
-        d = np.bincount(np.unique(groups, return_inverse=True)[1].ravel(), d)
-    return float(d.sum() ** 2 / (d @ d))
+    return effective_size(deviations(y, np.ones((1, len(y)), bool))[0], groups)
 
 
 def variance_share_intervals(errors: Any, spread: Any, mask: Any, groups: Any = None) -> VarianceShares:

@@ -1,11 +1,11 @@
-"""What can no longer be asked where copies, which count as one, leave few draws."""
+"""What can no longer be asked where copies, which count as one, or rare classes leave few draws."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from byheart.maths.clusters import FEWEST, known, worth
-from byheart.maths.pools import lacking
+from byheart.maths.clusters import FEWEST, effective_size, known, worth
+from byheart.maths.pools import GROUPS, lacking
 from byheart.probes.base import Bank, Probe
 from byheart.records.finding import Finding, NotApplicable
 
@@ -19,6 +19,22 @@ def uncalibrated(probe: Probe, bank: Bank) -> Finding | None:
         return None
     reason = f"Copies and groups are seen or left out together: of {len(ids):,} {bank.noun()}, {why}."
     return probe.withheld(reason, OFFER)
+
+
+def rare_labels(probe: Probe, bank: Bank) -> Finding | None:
+    """The answer where the labels of rare classes carry the bits, and are too few to know them by; else None."""
+    if bank.data.output.kind != "classes":
+        return None
+    y, n = bank.data.train.y, len(bank.groups)
+    frequencies = np.bincount(y, minlength=bank.data.output.k)
+    bits = -np.log2(frequencies[y] / n)
+    if not bits.any() or (effective := effective_size(bits, bank.groups)) >= GROUPS:
+        return None
+    reason = (
+        f"Rare classes carry the label bits: the {n:,} labels count as {effective:.1f}, and {GROUPS} are needed to "
+        f"know shares of their bits. Of the rarest class there are {frequencies[frequencies > 0].min():,}."
+    )
+    return probe.withheld(reason, "Give more examples of the rare classes.")
 
 
 def few(probe: Probe, bank: Bank, rows: np.ndarray | slice = slice(None)) -> NotApplicable | None:

@@ -16,7 +16,7 @@ from byheart.probes.complexity.bits.budget import Budgets, measured_budget
 from byheart.probes.complexity.bits.held_out_course import held_out_course
 from byheart.probes.complexity.bits.standing import balance_of, budget_chart, shares, trail_sides
 from byheart.probes.complexity.bits.variance import of_values
-from byheart.probes.copies import uncalibrated
+from byheart.probes.copies import rare_labels, uncalibrated
 from byheart.probes.interval_sources import largest_source
 from byheart.records.figures import bits, count, number, percent
 from byheart.records.finding import Finding, NotApplicable, Pole
@@ -76,7 +76,7 @@ class Bits(Probe):
         everything, bank = bank, bank.of_rows(bank.counted)
         subject = bank.subject
         run = bank[subject.bank()]
-        if lacking := self.one_sided(bank, run.members.mask) or uncalibrated(self, bank):
+        if lacking := self.one_sided(bank, run.members.mask) or uncalibrated(self, bank) or rare_labels(self, bank):
             return lacking, {}
         if bank.data.output.kind == "values":
             return of_values(self, bank)
