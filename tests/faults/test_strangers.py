@@ -18,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 import byheart
+from byheart.auditing.explaining import report_hides
 from byheart.cli.main import main
 from byheart.errors import InputRefused, UnknownName
 from byheart.learners import trust
@@ -269,6 +270,30 @@ def test_nor_do_its_task_and_levers(where, name, evil, marker, tmp_path, run):
     code, said = run("explain", folder, "--test", "0", "--out", folder)
     assert code in (2, 3), said
     assert not marker.exists()
+
+
+@pytest.mark.parametrize("field", [{"view": "/../../mine"}, {"view": "yours", "mark": "/../../m"}])
+def test_a_kept_explanation_does_not_choose_where_its_page_goes(field, tmp_path, run):
+    folder = forged(tmp_path / "run", described(Mlp(epochs=1, hidden=(4,))))
+    assert run("explain", folder, "--test", "0", "--out", folder)[0] == 0
+    ledger = SqliteLedger(folder / "ledger")
+    (key,) = ledger.keys("explanation")
+    document = ledger.get(key).document
+    ledger.forget(key)
+    ledger.put(key, Result(document | field), {"kind": "explanation"})
+    ledger.close()
+    before = sorted(tmp_path.rglob("*.html"))
+    code, said = run("explain", folder, "--test", "0", "--out", folder)
+    assert (code, sorted(tmp_path.rglob("*.html"))) == (5, before)
+    assert "is not an explanation" in said
+
+
+def test_a_pipe_in_the_place_of_a_report_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "report.json")
+    assert report_hides(tmp_path) is False
+    (tmp_path / "report.json").unlink()
+    (tmp_path / "report.json").write_text("[" * 100_000)
+    assert report_hides(tmp_path) is False
 
 
 CLAIM = """

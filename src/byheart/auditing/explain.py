@@ -10,13 +10,14 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from byheart.auditing.aim import Aim, aim, label_of
 from byheart.auditing.exhibits import exhibits
 from byheart.auditing.foretold import OWN, Retrained, bank_keys, retrained
 from byheart.auditing.given import Query, with_query
 from byheart.auditing.nearest import distances
-from byheart.errors import ByheartError, InputRefused
+from byheart.errors import ByheartError, InputRefused, LedgerDamaged
 from byheart.learners.sources import unchanged
 from byheart.ledger.base import Ledger, Result
 from byheart.probes.base import Subject
@@ -102,7 +103,11 @@ def explain(
     )  # fmt: skip
     found = ledger.get(key)
     if isinstance(found, Result):
-        return Explanation.model_validate(found.document)
+        try:
+            return Explanation.model_validate(found.document)
+        except ValidationError as error:
+            came = f"the result under key {key} is not an explanation ({error.errors()[0]['msg']})"
+            raise LedgerDamaged(came=came, do="Explain another example, or audit into a new folder.") from None
     with fixed_threads(threads):
         recorded = _recorded(asked, subject, query.known, tell)
     made = _explanation(asked, recorded, query, mark, truth, notes)

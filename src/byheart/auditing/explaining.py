@@ -51,9 +51,10 @@ def explained(
 
 def report_hides(folder: Path) -> bool:
     """Whether the report in an audit's folder was made without examples; a page beside it must not show them."""
+    path = folder / "report.json"
     try:
-        document = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        document = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None  # reading a pipe has no end
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(document, dict) and document.get("hidden") is True
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from byheart.records.quantity import Quantity
 from byheart.records.spec import Record
 
@@ -92,9 +94,9 @@ class Explanation(Record):
         exhibits: what can be shown of them.
     """
 
-    view: str
+    view: Literal["train", "test", "yours"]  # this and `mark` name a file
     id: int
-    mark: str
+    mark: str = Field(pattern="^[0-9a-f]*$")
     noun: str
     nouns: str
     n: int
