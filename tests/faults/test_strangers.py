@@ -1,6 +1,7 @@
 """Reading runs no code: whatever a ledger, a run folder or a claim names, nothing of it runs unless the reader trusts it."""
 
 import ast
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -360,6 +361,12 @@ def test_estimators_of_the_list_go_through(instance):
         assert revive(described(Estimator.of(instance))) == Estimator.of(instance)
     with trust.reading():
         assert Estimator(cls="sklearn.svm:SVC").cls == "SVC"
+
+
+def test_no_name_walks_through_a_module():
+    for opened in (True, False):
+        with trust.reading() if opened else contextlib.nullcontext(), pytest.raises(UnknownName):
+            Estimator(cls="sklearn.linear_model:_logistic.LogisticRegression")
 
 
 def test_what_the_caller_names_goes_through(evil, marker):
