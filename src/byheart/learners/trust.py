@@ -61,7 +61,7 @@ def _require_trust(what: str, file: str | Path | None) -> None:
     trust = _TRUST.get()
     if trust is None:
         return
-    shown = f"{what}, {_excerpt(file)}"
+    shown = f"{what} ({_excerpt(file)})"
     if not trust:
         raise InputRefused(
             expected=f"a learner of byheart, an installed plug-in or {', '.join(PACKAGES)}",
@@ -80,10 +80,9 @@ def _excerpt(file: str | Path | None) -> str:
             raise OSError
         content = Path(file).read_bytes()
     except OSError:
-        return "which has no file here"
+        return "it has no file here"
     lines = [line[:80] for line in content.decode("utf-8", "replace").splitlines() if line.strip()][:_LINES]
-    said = "\n  ".join([f"{file} (sha256 {hashlib.sha256(content).hexdigest()}), which begins:", *lines])
-    return f"{said}\n "
+    return "\n  ".join([f"{file}, sha256 {hashlib.sha256(content).hexdigest()}, which begins:", *lines])
 
 
 def load_module(path: str | Path, digest: str = "") -> types.ModuleType:
