@@ -287,8 +287,10 @@ def test_our_own_fault_is_five_and_its_traceback_is_for_debugging(tree, short, m
 
     monkeypatch.setattr("byheart.auditing.front.document", broken)
     short(tree("--out", "out"), 5, "ZeroDivisionError", "--debug")
-    with pytest.raises(ZeroDivisionError):
-        tree("--out", "out", "--debug")
+    said = tree("--out", "out", "--debug")
+    assert said.code == 1
+    assert "Traceback" in said.err
+    assert said.err.count("many\nlines") == 20
 
 
 def test_an_interrupt_says_how_to_go_on(tree, monkeypatch):
