@@ -8,6 +8,7 @@ from typing import Any
 
 from byheart.auditing.exhibits import exhibits, wanted
 from byheart.auditing.request import Request
+from byheart.records.figures import with_article
 from byheart.records.finding import Answer, Finding
 from byheart.records.provenance import Provenance, versions
 from byheart.registry import find, names
@@ -123,9 +124,7 @@ def _subject(session: Session, drawn: Drawn, answers: Answers, data: Any, run: M
         "task": subject.task.name,
         "data": name,
         "learner": learner,
-        "learner_article": "an"
-        if (learner[:1] in "AEFHILMNORSXaeiou" and not learner[:1].islower()) or learner[:1] in "aeio"
-        else "a",
+        "learner_article": with_article(learner).split()[0],
         "noun": output.noun[0],
         "nouns": output.noun[1],
         "kind": output.kind,

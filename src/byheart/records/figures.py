@@ -153,13 +153,14 @@ def _zero(quantity: Quantity) -> str:
 
 
 def with_article(noun: str) -> str:
-    """A noun with its article.
+    """A noun with its article; capitals are read letter by letter.
 
     Example:
-        >>> with_article("image"), with_article("row")
-        ('an image', 'a row')
+        >>> [with_article(noun) for noun in ("image", "row", "MLP 64-8-10", "RandomForestClassifier")]
+        ['an image', 'a row', 'an MLP 64-8-10', 'a RandomForestClassifier']
     """
-    return f"{'an' if noun[:1].lower() in 'aeio' else 'a'} {noun}"
+    sounds = "AEFHILMNORSX" if noun[:2].isupper() else "aeioAEIO"
+    return f"{'an' if noun[:1] and noun[0] in sounds else 'a'} {noun}"
 
 
 def amount(value: float, unit: str) -> str:
