@@ -123,7 +123,7 @@ def test_plan_runs_nothing_and_leaves_no_trace(byheart, npz, listing, tmp_path):
     before = listing(tmp_path)
     said = byheart("plan", npz, "--out", "nowhere", "--members", "8")
     assert said.code == 0
-    assert said.out.rstrip().endswith("Nothing was run.")
+    assert said.out.rstrip().endswith("Nothing was trained or written.")
     assert "0 in the ledger" in said.out
     assert listing(tmp_path) == before
     assert not (tmp_path / "nowhere").exists()

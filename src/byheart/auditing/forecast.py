@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,19 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from byheart.auditing.budget import MEASURE_PART, START_SECONDS
+from byheart.auditing import costs
 from byheart.auditing.front import default_learner, probes
 from byheart.auditing.request import Request
 from byheart.engines.inline import Inline
-from byheart.errors import ByheartError
+from byheart.learners.fleet import choose
 from byheart.ledger.base import Result
+from byheart.probes.base import Subject
 from byheart.study.keeping import data_from, data_result
-from byheart.study.plan import Settings, Trial
+from byheart.study.plan import Plan, Settings, Trial, plan
 from byheart.study.session import Drawn, Session
 from byheart.study.soundness import sound
+from byheart.study.steps import AT_ONCE, TRIAL_SECONDS
 
-# Measured on one thread of the two-core build machine: products of small matrices in fleets.
-FLOPS_A_SECOND = 4e10
+MOST = 512  # members that are listed one by one; a multiple of all chunks
 # Standard deviation of an example's memorised bits over the reference bits per example: from noiseless to noisy labels.
 SPREADS = (0.2, 0.6)
 # what the training set adds to the variance from examples: from nothing (a constant, a linear model) to trees
@@ -40,36 +43,20 @@ def forecast(request: Request, out: Path, settings: Mapping[str, Any]) -> dict[s
     data, subject = data_from(drawn), session.subject
     learner = subject.learner or default_learner(len(data.train), subject.share, settings, data.output.kind)
     session.subject = subject = replace(subject, learner=learner, offers=Drawn.read(drawn.document).offers)
-    known = session.known_trial()
-    made = session.plan(known or Trial("stacked", 16, None))
-    missing = made.missing(session.ledger)
-    if known is None and learner.fleet:
-        missing = made.steps
-    n, m, k = len(data.train), subject.members, data.output.k
-    train_members = sum(
-        s.about["stop"] - s.about["start"]
-        for s in missing
-        if s.kind == "train" and s.about["learner"]["name"] == learner.name
-    )
-    each = known.cpu_seconds_a_member if known else None
-    source = "measured by a trial here"
-    if each is None and learner.fleet:
-        each, source = (
-            _estimated(learner, data, subject.share),
-            "estimated from the number of operations, within a factor of 3",
-        )
-    seconds = None if each is None else START_SECONDS + train_members * each * MEASURE_PART / request.jobs
-    if not missing:
-        seconds = 2.0
-    logits = m * (n + sum(len(v) for name, v in data.views.items() if name != "train")) * k * 4
+    kept = session.known_trial() if learner.fleet else None
+    known = kept or (tried(learner, data, subject, request.device) if learner.fleet else None)
+    counts = _counted(session, known, unkept=learner.fleet and kept is None)
+    n, m = len(data.train), subject.members
+    spent = costs.cpu_seconds(data, subject, known, counts, request.jobs)
     return {
-        "steps": len(made.steps),
-        "done": len(made.steps) - len(missing),
-        "to_do": len(missing),
-        "members_to_train": train_members,
-        "seconds": seconds,
-        "seconds_source": source if seconds is not None else "unknown: your own training is not timed before it runs",
-        "memory_bytes": int(250e6 + 4 * logits + 3 * data.train.x.nbytes),
+        "steps": counts.steps,
+        "done": counts.steps - counts.missing,
+        "to_do": counts.missing,
+        "members_to_train": counts.own,
+        "cpu_seconds": spent,
+        "seconds": None if spent is None else costs.wall_seconds(spent, request.jobs),
+        "seconds_source": _source(spent, kept, learner),
+        "memory_bytes": costs.memory_bytes(data, subject, known, request.jobs),
         "half_width_memorised_bits_share": planned_half_widths(n, m, subject.share),
         "largest_standard_error_of_a_score": float(
             0.5 * np.sqrt(1 / (subject.share * m) + 1 / ((1 - subject.share) * m))
@@ -78,8 +65,51 @@ def forecast(request: Request, out: Path, settings: Mapping[str, Any]) -> dict[s
         "members": m,
         "subject": f"{data.about.get('title', subject.task.name)}, {learner.title(data)}",
         "inferred": list(data.about.get("inferred", ())),
-        "not_applicable": {answer.probe: answer.reason for answer in made.not_applicable},
+        "not_applicable": {answer.probe: answer.reason for answer in counts.not_applicable},
     }
+
+
+def _counted(session: Session, known: Trial | None, unkept: bool) -> costs.Counts:
+    """The steps of the plan; of more members than `MOST` by their growth, which is linear, as nobody lists them all."""
+    subject = session.subject
+    if subject.members <= MOST:
+        return _counts(session, session.plan(known), unkept)
+    half, whole = (
+        _counts(session, plan(replace(subject, members=m), session.probes, session.settings, known), unkept)
+        for m in (MOST // 2, MOST)
+    )
+    times = (subject.members - MOST) / (MOST // 2)
+    return whole._replace(
+        steps=whole.steps + math.ceil(times * (whole.steps - half.steps)),
+        missing=whole.missing + math.ceil(times * (whole.missing - half.missing)),
+        own=whole.own + round(times * (whole.own - half.own)),
+    )
+
+
+def _counts(session: Session, made: Plan, unkept: bool) -> costs.Counts:
+    missing = made.steps if unkept else made.missing(session.ledger)
+    of: Counter[str] = Counter()
+    for step in missing:
+        if step.kind == "train":
+            of[step.about["learner"]["name"]] += step.about["stop"] - step.about["start"]
+    own = of.pop(session.subject.learner.name, 0)
+    measured = sum(step.kind == "measure" for step in missing)
+    return costs.Counts(len(made.steps), len(missing), own, dict(of), measured, tuple(made.not_applicable))
+
+
+def tried(learner: Any, data: Any, subject: Subject, device: str) -> Trial:
+    """How the fleet would be trained here, by a trial shorter than the audit's own; nothing is kept."""
+    chosen = choose(learner, data, subject.levers, AT_ONCE, device, TRIAL_SECONDS / 3)
+    steps = learner.steps() * math.ceil(round(subject.share * len(data.train)) / learner.batch)
+    each = None if chosen.seconds_a_step is None else chosen.seconds_a_step * steps
+    return Trial(chosen.way, chosen.members, each)
+
+
+def _source(seconds: float | None, kept: Trial | None, learner: Any) -> str:
+    if seconds is not None:
+        return "from this audit's own trial" if kept else "from a short trial here and the size of the data"
+    what = "an accelerator" if learner.fleet else "your own training"
+    return f"unknown: {what} is not timed before it runs"
 
 
 def planned_half_widths(n: int, m: int, share: float) -> tuple[float, float]:
@@ -111,18 +141,6 @@ def _drawn(session: Session) -> Result:
     return data_result(session.subject.task.draw(session.subject.seed))
 
 
-def _estimated(learner: Any, data: Any, share: float) -> float:
-    """CPU seconds a member from 6 operations a parameter and example seen."""
-    import torch
-
-    try:
-        parameters = sum(p.numel() for p in learner.build(data, torch.Generator()).parameters())
-    except ByheartError:
-        raise
-    places = data.train.x.shape[1] if data.output.kind == "tokens" else 1
-    return 6 * parameters * places * share * len(data.train) * learner.steps() / FLOPS_A_SECOND
-
-
 def lines(found: Mapping[str, Any]) -> list[str]:
     """The forecast in words."""
     from byheart.records.figures import count, number
@@ -135,7 +153,7 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         *[f"  {line}" for line in found["inferred"]],
         f"  steps         {found['steps']}, {found['done']} in the ledger, {found['to_do']} to do",
         f"  time          {time}",
-        f"  memory        about {number(found['memory_bytes'] / 1e6, 0)} MB a worker",
+        f"  memory        about {number(found['memory_bytes'] / 1e6, 0)} MB in all",
         "  power         memorised share of the bits to about "
         f"\u00b1{number(100 * narrow, 1)} to \u00b1{number(100 * broad, 1)} points "
         f"from {count(found['n'])} examples, by how noisy the labels are and how much the training set matters (known "
@@ -144,4 +162,4 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         f"from {found['members']} members",
     ]
     said += [f"  not asked     {probe}: {reason}" for probe, reason in found["not_applicable"].items()]
-    return [*said, "Nothing was run."]
+    return [*said, "Nothing was trained or written."]

@@ -155,7 +155,7 @@ def plan(
     out: Out = Path("byheart-audit"),
     json: AsJson = False,
 ) -> None:
-    """Say what an audit would do: steps, done, time, memory, power. Runs nothing."""
+    """Say what an audit would do: steps, done, time, memory, power. Writes nothing."""
     from byheart.auditing.forecast import forecast, lines
     from byheart.cli.summary import print_json, print_lines
 

@@ -1,0 +1,118 @@
+"""Costs: the CPU seconds and the peak memory of an audit before it is run, from its plan and the size of its data.
+
+Constants were measured on the two-core build machine; `benchmarks/forecasts.py` compares them with audits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from byheart.maths.passages import GRID
+from byheart.probes.base import Subject
+from byheart.records.finding import NotApplicable
+from byheart.study.plan import Trial
+
+
+class Counts(NamedTuple):
+    """Steps of a plan, and what is to do: members of the learner, of each baseline, and answers."""
+
+    steps: int
+    missing: int
+    own: int
+    baselines: Mapping[str, int]
+    measured: int
+    not_applicable: tuple[NotApplicable, ...] = ()
+
+
+BASELINES = 4  # that are trained beside the learner
+
+# CPU seconds
+START = 8.0  # Python's packages, drawing the page
+READ = 4e-4  # an example: a row of a table is read, checked and hashed
+TRIAL = 4.0  # of the way in which a fleet is trained
+AGAIN = 2.0  # of an audit that the ledger has
+WORKER = 5.0  # packages of each worker process
+OVERHEAD = 1.4  # of a training over its steps alone, in a trial: the best of three
+FORWARD = 1 / 3  # of a step: outcomes at a checkpoint
+ANSWER = 0.1  # each probe
+OF_EXAMPLE = 3e-4  # all probes together
+OF_OUTPUT = 3.7e-6  # all probes together, of each output of each member on each example
+DUPLICATE = 1.9e-8  # of two examples that are compared for copies
+INFLUENCE = 2e-8  # of a training and a new example: influence pairs
+NUMBER = 4e-11  # of a number of two examples whose distance is taken
+NEAREST = 1.2e-9  # of a member and two examples: the nearest are chosen
+
+# bytes
+PROCESS = 430e6  # of Python and its packages
+WORKERS_OWN = 200e6  # of a worker process, beside what it shares
+COPIES = 3.0  # of the data as float32
+PASS = 10.0  # of the outputs of one model on all places of all passages
+OF_PARAMETER = 16.0  # of a model in training: weights, slopes, and the optimizer's two moments
+TRIED = 1 + 8 + 16 + 32  # models that the trial of a fleet holds at once
+RUNS = 2.5  # of what the runs hold: the arrays themselves, and those that a probe makes of them
+
+
+def cpu_seconds(data: Any, subject: Subject, known: Trial | None, counts: Counts, jobs: int) -> float | None:
+    """CPU seconds of the whole audit, workers too; None where the training is not timed before it runs."""
+    if not counts.missing:
+        return AGAIN
+    each = known.cpu_seconds_a_member if known else None
+    if each is None and counts.own:
+        return None
+    n, views = len(data.train), sum(len(view) for view in data.views.values())
+    fixed = START + (known is not None) * TRIAL + (jobs > 1) * jobs * WORKER + READ * views
+    answers = counts.measured * ANSWER + OF_EXAMPLE * n + OF_OUTPUT * n * subject.members * outputs(data)
+    own = counts.own * (each or 0.0) * OVERHEAD * _with_outcomes(subject, n, views)
+    return fixed + own + answers + bool(counts.measured) * _pairs(data, counts)
+
+
+def _pairs(data: Any, counts: Counts) -> float:
+    """CPU seconds of what compares every two examples: duplicates, influence pairs, and the nearest neighbours."""
+    n, views = len(data.train), sum(len(view) for view in data.views.values())
+    spent = DUPLICATE * n * views + INFLUENCE * n * len(data.views.get("test", ()))
+    for name in ("neighbours", "ten-neighbours"):
+        if members := counts.baselines.get(name, 0):
+            spent += n * views * (NUMBER * data.train.x.size / max(1, n) + NEAREST * members)
+    return spent
+
+
+def _with_outcomes(subject: Subject, n: int, views: int) -> float:
+    """Cost of the steps and of the outcomes at checkpoints, over that of the steps."""
+    shown = subject.learner.epochs * subject.share * n if subject.learner.fleet else float("inf")
+    return 1 + FORWARD * len(subject.checkpoints()) * views / max(shown, 1.0)
+
+
+def wall_seconds(cpu: float, jobs: int) -> float:
+    """Seconds on a machine that has a core for every job."""
+    alone = min(cpu, START)
+    return alone + (cpu - alone) / jobs
+
+
+def memory_bytes(data: Any, subject: Subject, known: Trial | None, jobs: int) -> int:
+    """The most bytes that the audit's processes hold together, shared pages counted once: in the trial, or later."""
+    copies = COPIES * 4 * sum(view.x.size for view in data.views.values())
+    workers = (WORKERS_OWN + copies) * jobs * (jobs > 1)
+    passed = PASS * 4 * data.train.x.size * data.output.k if data.output.kind == "tokens" else 0.0
+    trial = OF_PARAMETER * _parameters(subject.learner, data) * TRIED if known and known.way != "each" else 0
+    return int(PROCESS + copies + passed + max(trial, RUNS * run_bytes(data, subject)) + workers)
+
+
+def _parameters(learner: Any, data: Any) -> int:
+    import torch
+
+    return sum(p.numel() for p in learner.build(data, torch.Generator()).parameters())
+
+
+def outputs(data: Any) -> int:
+    """Numbers that a run keeps of a member's outputs on an example: of passages their lengths on the grid."""
+    return len(GRID) if data.output.kind == "tokens" else data.output.k
+
+
+def run_bytes(data: Any, subject: Subject) -> int:
+    """What the runs of the members and of the baselines hold: outcomes at checkpoints, outputs, trails."""
+    m, k, points = subject.members, outputs(data), len(subject.checkpoints())
+    views, of_trail = sum(len(view) for view in data.views.values()), 4 if data.output.kind == "tokens" else 2
+    trail = min(16, m) * points * len(data.train) * k * of_trail * (points > 1)
+    bank = m * views * (9 * points + 4 * k)
+    return int(bank + trail + BASELINES * min(16, m) * views * (9 + 4 * k))

@@ -1,0 +1,77 @@
+"""What a plan says of the audit: counts against their slow twin, bytes against the arrays of a real run."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from byheart.auditing import costs, forecast
+from byheart.auditing.front import make_request
+from byheart.learners.members import balanced
+from byheart.learners.mlp import Mlp
+from byheart.learners.run import Record
+from byheart.study.plan import Trial
+from byheart.tasks.digits import Digits
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """The trial without its training."""
+    monkeypatch.setattr(forecast, "tried", lambda learner, data, subject, device: Trial("stacked", 16, 0.25))
+
+
+def request(members, learner=None):
+    return make_request(
+        Digits(n=120), learner or Mlp(epochs=2, hidden=(4,)), levers=(), members=members, share=0.7, flip=None, seed=0,
+        device="cpu", jobs=1, budget=None, settings={}, command="byheart audit", notes=(), also=(),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("members", [130, 200, 256])
+def test_the_steps_of_many_members_are_those_that_listing_them_gives(members, quick, monkeypatch, tmp_path):
+    listed = forecast.forecast(request(members), tmp_path, {})
+    monkeypatch.setattr(forecast, "MOST", 64)
+    grown = forecast.forecast(request(members), tmp_path, {})
+    for name in ("members_to_train", "cpu_seconds", "memory_bytes"):
+        assert grown[name] == pytest.approx(listed[name], rel=1e-6), name
+    for name in ("steps", "to_do", "done"):
+        assert abs(grown[name] - listed[name]) <= 1, name
+
+
+def test_a_milliard_of_members_is_never_listed(quick, monkeypatch, tmp_path):
+    asked, made = [], forecast.plan
+    monkeypatch.setattr(forecast, "plan", lambda subject, *more: asked.append(subject.members) or made(subject, *more))
+    found = forecast.forecast(request(10**9), tmp_path, {})
+    assert max(asked) <= forecast.MOST
+    assert found["members_to_train"] == 10**9 + 1  # and the one that is trained on everything
+    assert found["memory_bytes"] > 10**9 * 120
+
+
+def test_time_and_memory_grow_linearly_with_members(quick, tmp_path):
+    def rise(name, lower, upper):
+        low, high = (forecast.forecast(request(m), tmp_path, {})[name] for m in (lower, upper))
+        return (high - low) / (upper - lower)
+
+    for name in ("cpu_seconds", "memory_bytes"):
+        assert rise(name, 160, 320) == pytest.approx(rise(name, 1600, 1_600_000), rel=1e-3)
+
+
+def test_the_bytes_of_the_bank_are_those_of_a_real_run():
+    data, subject = Digits(n=120).draw(0), request(16).subject
+    members = balanced(len(data.train), 16, 0.7, 0)
+    run = subject.learner.fit(data, members, Record(subject.checkpoints(), trail=True))
+    held = {name: array.nbytes for name, array in run.arrays().items() if name not in {"seeds", "mask"}}
+    fewer = replace(subject, members=8)
+    beside = costs.run_bytes(data, subject) - sum(held.values())
+    views = sum(len(view) for view in data.views.values())
+    assert beside == 4 * 16 * views * (9 + 40)
+    assert costs.run_bytes(data, fewer) == costs.run_bytes(data, subject) / 2
+    assert np.isfinite(beside)
+
+
+def test_the_users_own_training_is_not_timed(tmp_path):
+    from byheart.learners.userfit import UserFit
+
+    found = forecast.forecast(request(8, UserFit.of(lambda x, y, seed: None)), tmp_path, {})
+    assert (found["cpu_seconds"], found["seconds"]) == (None, None)
+    assert "your own training is not timed" in found["seconds_source"]
