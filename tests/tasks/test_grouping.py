@@ -9,6 +9,8 @@ from byheart.errors import InputRefused
 from byheart.study.keeping import data_from, data_result
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.flipped import Flipped
+from byheart.tasks.grouping import Grouping
+from byheart.tasks.holdout import held_out
 from byheart.tasks.table import Table
 
 RNG = np.random.default_rng(0)
@@ -101,3 +103,14 @@ def test_rows_whose_inputs_say_the_target_are_copies_however_many():
     data = design(lambda place: place % 2)
     assert data.grouping.cells == 0
     assert data.grouping.document()["groups"] <= 9
+
+
+def test_large_groups_are_held_out_no_more_often_than_small_ones():
+    """Half of the rows in groups of 20 different rows, half alone: of the rows held out, half are in groups."""
+    groups = np.r_[np.repeat(np.arange(12), 20), np.arange(12, 252)]
+    rng, kept = np.random.default_rng(5), Grouping(groups, np.arange(480), 0, 252)
+    shares = []
+    for _ in range(100):
+        out = held_out(rng.integers(0, 2**64, 480, dtype=np.uint64), 0.2, None, kept)
+        shares.append(out[:240].sum() / out.sum())
+    assert abs(np.mean(shares) - 0.5) < 0.08  # 0.8 where the least digest of its rows draws a group

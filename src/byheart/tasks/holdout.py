@@ -49,9 +49,9 @@ def held_out(
         grouped: which rows stay together; equal rows if absent.
 
     Returns:
-        (n,) bool. The groups with the smallest digests, at most round(split * n) rows, a group on one side: the
-        choice follows from the content and not from the order. Rows of one cell of a design are told apart by their
-        order.
+        (n,) bool. The groups with the smallest digests, as nearly round(split * n) rows as whole groups allow, none
+        larger than that: the choice follows from the content, and neither from the order nor from the size of a group.
+        Rows of one cell of a design are told apart by their order.
 
     Raises:
         InputRefused: too few different rows to hold any out.
@@ -63,20 +63,24 @@ def held_out(
     different, where, counts = np.unique(names, return_inverse=True, return_counts=True)
     least = np.full(len(different), np.iinfo(np.uint64).max, dtype=np.uint64)
     np.minimum.at(least, where, content)
-    chosen, room = np.zeros(len(different), dtype=bool), wanted
-    for group in np.argsort(least, kind="stable"):
-        if counts[group] <= room:
-            chosen[group] = True
-            room -= int(counts[group])
+    # the least of many digests is small: a group of different rows is drawn by a digest of its own
+    mixed = np.zeros(len(different), dtype=bool)
+    mixed[where[content != least[where]]] = True
+    least[mixed] = digests(f"{name}".encode() for name in least[mixed])
+    order = np.argsort(least, kind="stable")
+    order = order[counts[order] <= wanted]
+    # the last group is taken or not by what comes nearer; small ones that would fill up the rest are like no others
+    chosen = np.zeros(len(different), dtype=bool)
+    chosen[order[np.cumsum(counts[order]) - counts[order] / 2 <= wanted]] = True
     if classes is not None:
         for lost in _without_training(chosen[where], classes):
             chosen[np.unique(where[classes == lost])] = False
     out = chosen[where]
     if not out.any():
         raise InputRefused(
-            expected="enough different examples to hold some out",
+            expected="copies and groups that can be held out whole, with every class left in training",
             came=f"{len(different)} different ones among {len(content)}, copies and groups counted once",
-            do="Give a test set of its own, or drop the repeats.",
+            do="Give a test set of its own, more groups, or drop the repeats.",
         )
     return out
 
