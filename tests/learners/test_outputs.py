@@ -11,7 +11,15 @@ from sklearn.svm import SVC
 from torch import nn
 
 from byheart.errors import InputRefused
+from byheart.learners.estimator import Estimator
+from byheart.learners.members import balanced
+from byheart.learners.mlp import Mlp
+from byheart.learners.neighbours import Neighbours
 from byheart.learners.outputs import Diverged, read
+from byheart.learners.ridge import Ridge as RidgeBaseline
+from byheart.learners.run import Record
+from byheart.learners.userfit import UserFit
+from byheart.tasks.arrays import Arrays
 from byheart.tasks.data import Data, Examples, Output, Truth
 
 
@@ -19,6 +27,10 @@ def data_of(k, n=8):
     train = Examples(np.arange(n), np.zeros((n, 2)), np.zeros(n, int))
     output = Output("classes", k) if k > 1 else Output("values", 1)
     return Data((train,), {"train": train}, output, Truth(), {})
+
+
+def fitted(x, y, seed):
+    return Ridge().fit(x, y)
 
 
 X = np.random.default_rng(0).normal(size=(6, 2))
@@ -235,3 +247,19 @@ def test_a_regressor_gives_values():
 def test_a_regressor_for_classes_is_refused():
     with pytest.raises(InputRefused, match=r"labels among 0..2"):
         read(Ridge().fit(X, X[:, 0]), X, data_of(3))
+
+
+@pytest.mark.parametrize("learner", [Estimator.of(Ridge()), UserFit.of(fitted), RidgeBaseline(), Neighbours(), Mlp(epochs=3)])
+def test_errors_do_not_depend_on_where_the_values_stand(learner):
+    """Squared errors of y and of y + 1e9 are the same: single precision would round those predictions to 64."""
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 2)), np.round(rng.normal(size=60), 3)
+    members = balanced(60, 4, 0.7, 0)
+    one, other = (
+        learner.fit(Arrays.of(x, y + shift, x, y + shift, task="values").draw(0), members, Record((getattr(learner, "epochs", 0),)))
+        for shift in (0.0, 1e9)
+    )
+    for view in ("train", "test"):
+        a, b = one.views[view], other.views[view]
+        np.testing.assert_allclose(a.loss_nats[-1], b.loss_nats[-1], atol=1e-3)
+        np.testing.assert_allclose(a.logits, b.logits - 1e9, atol=1e-4)

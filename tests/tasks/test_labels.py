@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from byheart.errors import InputRefused
+from byheart.tasks.arrays import Arrays
 from byheart.tasks.labels import read_labels, read_more_labels
 
 TURN = np.arange(30) % 3
@@ -73,3 +75,9 @@ def test_ages_are_values_for_they_start_at_no_first_class():
 def test_more_examples_allow_more_classes(times, kind):
     y = np.repeat(np.arange(60) * 3, times)  # 60 kinds; the square roots are 77 and 54
     assert read_labels(y).kind == kind
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-17, 1e17, 1e200])
+def test_values_whose_squared_errors_no_float_holds_are_refused(scale):
+    with pytest.raises(InputRefused, match="another unit"):
+        Arrays.of(np.zeros((40, 1)), scale * np.linspace(1.5, 2.5, 40), task="values").draw(0)

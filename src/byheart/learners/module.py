@@ -51,7 +51,7 @@ class FromFactory(Network):
     """
 
     name: ClassVar[str] = "module"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     prepares: ClassVar[bool] = False
     not_in_key: ClassVar[frozenset[str]] = frozenset({"path", "files"})
     code: str = ""

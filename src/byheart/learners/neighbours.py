@@ -113,7 +113,7 @@ class Neighbours(Learner):
     def _outputs(self, labels: np.ndarray, data: Data) -> np.ndarray:
         """(n_view, k) from the neighbours' labels (n_view, count)."""
         if data.output.kind == "values":
-            return labels.mean(1, keepdims=True).astype(np.float32)
+            return labels.mean(1, keepdims=True)
         share = np.stack([(labels == c).mean(1, dtype=np.float32) for c in range(data.output.k)], axis=1)
         return share if self.k == 1 else np.log(np.maximum(share, 1 / (len(data.train) + 2)))
 

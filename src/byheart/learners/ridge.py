@@ -74,7 +74,8 @@ class Ridge(Learner):
         data = checked(data, members, levers, self.name)
         targets = targets_of(data)
         m, k = len(members), targets.shape[1]
-        logits = {view: np.empty((m, len(look), k), np.float32) for view, look in data.views.items()}
+        kind = _precision(data)
+        logits = {view: np.empty((m, len(look), k), kind) for view, look in data.views.items()}
         common = _flat(prepare(data, np.arange(len(data.train)))) if shared(data) else None
         gram = None if common is None else _gram(common["train"])
         for j, mask in enumerate(members.mask):
@@ -166,7 +167,7 @@ class KernelRidge(Learner):
         width = median_distance(views["train"], data.train.ids) if self.kernel == "rbf" else None
         duals, intercepts = self._duals(views["train"], targets_of(data), members, width, progress)
         logits = {
-            view: _predicted(x, views["train"], width, duals, intercepts) for view, x in views.items()
+            view: _predicted(x, views["train"], width, duals, intercepts, _precision(data)) for view, x in views.items()
         }
         about = _about(data, (n + 1) * duals.shape[2], time.process_time() - start)
         about["inputs"] = "as they are" if shared(data) else "scaled on all training rows"
@@ -267,17 +268,22 @@ def _on_subset(inverse: np.ndarray, right: np.ndarray, mask: np.ndarray) -> np.n
 
 
 def _predicted(
-    x: np.ndarray, train: np.ndarray, width: float | None, duals: np.ndarray, intercepts: np.ndarray
+    x: np.ndarray, train: np.ndarray, width: float | None, duals: np.ndarray, intercepts: np.ndarray, kind: type
 ) -> np.ndarray:
-    """(m, n_view, k) float32 in blocks of 1,024 examples."""
+    """(m, n_view, k) of the type `kind` in blocks of 1,024 examples."""
     m, n, k = duals.shape
     flat = duals.transpose(1, 0, 2).reshape(n, m * k)
-    out = np.empty((m, len(x), k), dtype=np.float32)
+    out = np.empty((m, len(x), k), dtype=kind)
     for start in range(0, len(x), CHUNK):
         block = kernel_matrix(x[start : start + CHUNK], train, width) @ flat  # (1024, m k)
         out[:, start : start + CHUNK] = block.reshape(-1, m, k).transpose(1, 0, 2)
     out += intercepts[:, None, :]
     return out
+
+
+def _precision(data: Data) -> type:
+    """float32 for scores of classes; float64 for values, whose errors may be small beside them."""
+    return np.float64 if data.output.kind == "values" else np.float32
 
 
 def _gram(x: np.ndarray) -> np.ndarray:

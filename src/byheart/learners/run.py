@@ -38,8 +38,9 @@ class Outcomes:
         loss_nats: (c, m, n) float32: -log p(label); squared error for values; the sum over tokens for sequences.
         correct: (c, m, n) bool; None for values; for sequences whether greedy decoding gives all of it back.
         margin: (c, m, n) float32: z_y - logsumexp of the other logits; None for values.
-        logits: (m, n, k) float32 at the last checkpoint; the predictions (m, n, 1) for values; for tokens (m, n, s, k)
-            of the s counted places, and of views that ask for a continuation alone (`canaries`, `continued`).
+        logits: (m, n, k) float32 at the last checkpoint; the predictions (m, n, 1), as precise as they came, for
+            values; for tokens (m, n, s, k) of the s counted places, and of views that ask for a continuation alone
+            (`canaries`, `continued`).
         pool: (m, n, g) float32 for tokens, at the last checkpoint of the training view: summed lengths in nats on the
             grid of `maths.passages`; else None.
         trail: (c, m', n, k) float16 logits at every checkpoint of the first m' members, or None; for tokens their
@@ -212,7 +213,8 @@ def outcomes(
     """Margin, loss and correctness from logits (c, m, n, k), computed in float64, kept in float32.
 
     margin = z_y - logsumexp_{c != y} z_c, loss = log(1 + exp(-margin)); a tie for the largest logit
-    counts as wrong. For values (k = 1): loss = (z - y)^2. `predicted` (c, m, n) overrides the arg-max.
+    counts as wrong. For values (k = 1): loss = (z - y)^2, and z keeps its precision: an error may be small beside
+    the target. `predicted` (c, m, n) overrides the arg-max.
 
     Example:
         >>> import numpy as np
@@ -220,7 +222,7 @@ def outcomes(
         >>> float(kept.margin[0, 0, 0]), bool(kept.correct[0, 0, 0])
         (2.0, True)
     """
-    last = np.ascontiguousarray(logits[-1], dtype=np.float32)
+    last = np.ascontiguousarray(logits[-1], dtype=None if kind == "values" else np.float32)
     kept = np.clip(logits, -6e4, 6e4).astype(np.float16) if trail else None
     if kind == "values":
         squared = (logits[..., 0].astype(np.float64) - y) ** 2

@@ -210,8 +210,7 @@ class Training:
         rows = max(ROWS // self.m, 1)
         parts = [self.fleet.predict(part, self.shared) for part in x.split(rows, 0 if self.shared else 1)]
         z = torch.cat(parts, 1).cpu().numpy()
-        scale, centre = (a.astype(np.float32)[:, None, None] for a in (self.scale, self.centre))
-        return z * scale + centre if z.shape[-1] == 1 else z
+        return z * self.scale[:, None, None] + self.centre[:, None, None] if z.shape[-1] == 1 else z
 
     def outcomes(self, view: str, examples: Examples, trail: bool, last: bool) -> tuple[Outcomes, np.ndarray]:
         """Outcomes of `view` now, and (m,) whether each member's logits are finite; `trail` keeps a trail's."""

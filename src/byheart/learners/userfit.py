@@ -66,7 +66,7 @@ class UserFit(Learner):
     """
 
     name: ClassVar[str] = "user-fit"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     prepares: ClassVar[bool] = False
     members_a_step: ClassVar[int] = 4
     not_in_key: ClassVar[frozenset[str]] = frozenset({"path", "files"})
@@ -252,7 +252,7 @@ def _said(
     one: dict[str, Said] = {}
     for view in sorted(views, key=lambda name: name != "train"):
         logits, predicted, kind = read(model, views[view], data, returns)
-        one[view] = logits.astype(np.float32), predicted
+        one[view] = logits if data.output.kind == "values" else logits.astype(np.float32), predicted
         returns = kind
     return one, returns
 

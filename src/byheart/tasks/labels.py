@@ -11,6 +11,7 @@ from byheart.errors import InputRefused
 
 # Fewest training examples: even with 20, a share of one half is only known to be in 0.27..0.73.
 MINIMUM = 20
+SMALLEST, LARGEST = 1e-15, 1e15  # differences of values, whose squares must fit into single precision with room
 FEW = 20  # whole numbers with at most this many (or sqrt n) different ones are taken for classes
 IGNORED = -100
 
@@ -248,6 +249,12 @@ def _varied(plain: Plain, what: str) -> np.ndarray:
             expected=f"values in {what} that differ",
             came=f"{y[0]:g} in every example",
             do="There is nothing to learn; check the target.",
+        )
+    if len(y) and not SMALLEST < (spread := float(np.abs(y - y[0]).max())) < LARGEST:
+        raise InputRefused(
+            expected=f"values in {what} that differ by more than {SMALLEST:g} and less than {LARGEST:g}",
+            came=f"a largest difference of {spread:g}",
+            do="Give them in another unit: squared errors of these have no place in single precision.",
         )
     return y
 

@@ -72,7 +72,7 @@ class Estimator(Learner):
     """
 
     name: ClassVar[str] = "estimator"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     prepares: ClassVar[bool] = False
     members_a_step: ClassVar[int] = 4
     cls: str
@@ -231,7 +231,8 @@ def _must_suit(template: Any, data: Data) -> None:
     raise InputRefused(
         expected=f"a {'classifier' if classes else 'regressor'}: {data.output.target} has {data.output.kind}",
         came=f"{type(template).__name__}, a {kind}".replace("a neither", "which is neither"),
-        do=f"Try {'LogisticRegression' if classes else 'Ridge'}.",
+        do=f"Try {'LogisticRegression' if classes else 'Ridge'}, or read the target as "
+        f"{'values' if classes else 'classes'} with task={'values' if classes else 'classes'!r}.",
     )
 
 
