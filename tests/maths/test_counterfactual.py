@@ -215,6 +215,9 @@ def test_reliability_of_signal_and_of_noise(draw_mask):
     assert abs(noise.mean) < 4 / math.sqrt(300)
     assert noise.splits == 10
     assert math.isnan(split_half_reliability(mask, mask, rng).mean)
+    for apart, ranked in ((9, False), (10, True)):  # members are right on all others, seen or not
+        score = np.where(np.arange(300) < apart, mask * (1 + np.arange(300)), 1)
+        assert math.isfinite(split_half_reliability(score, mask, rng).mean) == ranked
 
 
 @pytest.mark.parametrize("function", [memorisation, influence, lambda o, m: influence_counts(o, m, [0.1])])

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from byheart.learners.members import Members
+from byheart.learners.neighbours import Neighbours
 from byheart.maths.memorisation import memorised_share
 from byheart.probes.memory.counterfactual import NULLS, Counterfactual
 from byheart.probes.memory.counterfactual.ranked import SHUFFLES
+from byheart.tasks.arrays import Arrays
+from byheart.testing.probes import bank_of
 
 
 @pytest.fixture(scope="module")
@@ -196,3 +199,12 @@ def test_a_lookup_table_of_values_scores_one(make_bank, mask):
     finding, columns = Counterfactual().measure(make_bank(y, predictions, mask, kind="values", k=1))
     assert finding.quantities["memorisation_mean"].value == pytest.approx(1, rel=1e-5)
     np.testing.assert_allclose(columns["score"], y**2 / y.var(), rtol=1e-5)
+
+
+def test_models_that_give_only_labels_are_ranked_by_what_is_right():
+    """Calibrated, a label would rank examples by their class and half of the pool, which all halves repeat."""
+    rng = np.random.default_rng(0)
+    task = Arrays.of(rng.normal(size=(120, 3)), rng.integers(0, 2, 120), rng.normal(size=(40, 3)), rng.integers(0, 2, 40))
+    found = Counterfactual().measure(bank_of(Counterfactual(), task, Neighbours()))[0].quantities
+    assert found["reliability_probability"].value == found["reliability_correct"].value
+    assert found["reliability_probability"].value < 0.9

@@ -24,6 +24,8 @@ __all__ = [
 
 # scores are ratios of small counts: a score that equals the threshold must not fall below it by rounding
 TIE = 1e-9
+# fewest scores apart from the most frequent one that make a ranking to repeat
+UNTIED = 10
 BLOCK = 256
 
 
@@ -210,6 +212,11 @@ def raw_memorised_share(outcome: Any, mask: Any, threshold: float = 0.25) -> flo
     return float((score >= threshold - TIE).mean()) if len(score) else float("nan")
 
 
+def _untied(scores: np.ndarray) -> int:
+    """How many scores differ from the most frequent one."""
+    return len(scores) - int(np.unique(scores, return_counts=True)[1].max(initial=0))
+
+
 def split_half_reliability(
     outcome: Any, mask: Any, rng: np.random.Generator, halves: int = 20
 ) -> Reliability:
@@ -218,7 +225,7 @@ def split_half_reliability(
     The members are cut into two random halves, `memorisation` is computed in each, and the two lists of
     scores are compared by Spearman's rho; examples without a score in either half are left out. Range [-1,
     1]; 0 is chance. Ties hold it down: Rote and Oracle (all scores tied) give NaN, for there is no ranking to
-    repeat.
+    repeat, as do scores of which fewer than ten differ from the most frequent one.
 
     Args:
         outcome: (m, n) outcome of each member on each training example.
@@ -257,9 +264,8 @@ def split_half_reliability(
         )
         both = ~(np.isnan(first) | np.isnan(second))
         # scores that are tied but for rounding must rank as tied
-        found.append(
-            spearman(*(np.round(x[both], 12) for x in (first, second))) if both.sum() > 1 else np.nan
-        )
+        scores = [np.round(x[both], 12) for x in (first, second)]
+        found.append(spearman(*scores) if min(map(_untied, scores)) >= UNTIED else np.nan)
     rho = np.array(found)[~np.isnan(found)]
     if not len(rho):
         return Reliability(float("nan"), float("nan"), 0)

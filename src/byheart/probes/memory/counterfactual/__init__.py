@@ -57,7 +57,7 @@ class Counterfactual(Probe):
     """
 
     name: ClassVar[str] = "memory/counterfactual"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     question: ClassVar[str] = "Which examples are right only because they were trained on?"
     reference: ClassVar[str] = (
         "Feldman and Zhang 2020, What neural networks memorize and why, eq. 1 and section 3; C-score: Jiang et al. "
@@ -230,9 +230,12 @@ def _source(bank: Bank, share: Share) -> tuple[str, ...]:
 
 
 def _probability(bank: Bank, run: Run) -> np.ndarray:
-    """(m, n) probability of the label: as the model says it, or calibrated where it gives only labels or scores."""
+    """(m, n) probability of the label: as the model says it, calibrated where it gives only scores, 0 or 1 where it
+    gives only labels: calibrated those would rank examples by their class and half, which every bank repeats."""
     outcomes, train, mask = run.views["train"], bank.data.train, run.members.mask
-    if run.about.get("outputs") not in {"labels", "scores"}:
+    if run.about.get("outputs") == "labels":
+        return outcomes.correct[-1].astype(np.float64)
+    if run.about.get("outputs") != "scores":
         return np.exp(-outcomes.loss_nats[-1].astype(np.float64))
     where = {"ids": train.ids, "groups": bank.groups}
     return 2.0 ** -bank_lengths(outcomes.logits, train.y, mask, bank.subject.seed, **where).member_bits

@@ -193,15 +193,17 @@ def reliabilities(fine, coarse, n: int, form_of_fine: str = "probability") -> di
     found = {}
     for name, kept, form in (("reliability_probability", fine, form_of_fine), ("reliability_correct", coarse, "0/1")):
         if kept is not None and np.isfinite(kept.mean):
-            sd = kept.sd if np.isfinite(kept.sd) else 0.0
+            spread = (kept.mean - 1.96 * kept.sd, min(1.0, kept.mean + 1.96 * kept.sd))
+            several = bool(np.isfinite(kept.sd))
             found[name] = Quantity(
                 value=kept.mean,
                 unit="correlation",
-                interval=(kept.mean - 1.96 * sd, min(1.0, kept.mean + 1.96 * sd)),
+                interval=spread if several else None,
                 null=0.0,
                 n=n,
                 better="high",
                 how=f"Spearman between scores ({form} form) of two random halves of the members, mean of {kept.splits} "
-                "splits; interval: spread over splits; null: 0",
+                f"splits; {'interval: spread over splits; ' if several else ''}null: 0"
+                f"{'' if several else '; no interval: one split alone'}",
             )
     return found
