@@ -112,3 +112,11 @@ def test_passages_are_judged_in_bits_a_token():
     assert clean.better == "low"
     assert 3 < clean.null < np.log2(data.output.k)  # tokens by their frequencies
     assert any(line.startswith("Code length a token on new passages without these") for line in finding.body)
+
+
+def test_no_r2_is_said_where_a_few_values_carry_the_variance():
+    rng = np.random.default_rng(0)
+    x, x_test = rng.normal(size=(100, 4)), rng.normal(size=(40, 4))
+    found = Duplicates().measure(bank_with(x, np.exp(6 * x[:, 0]), x_test, np.exp(6 * x_test[:, 0]), task="values"))[0]
+    assert "leaked_share" in found.quantities
+    assert not any("r2" in name for name in found.quantities)

@@ -151,6 +151,14 @@ def test_all_right_is_not_certain(make_bank, answers, mask):
     assert q["gap"].interval[1] > 0.02
 
 
+def test_no_gap_is_wider_than_all(make_bank, answers, mask):
+    """Right on all that was seen, wrong on all that was not: the interval ends at 100 points."""
+    y = np.arange(120) % 4
+    gap = Gap().measure(make_bank(y, answers(y, mask, 4), mask))[0].quantities["gap"]
+    assert gap.value == 1
+    assert gap.interval[1] == 1
+
+
 def test_copies_among_new_examples_count_as_one_for_the_one_model(make_bank, answers, mask):
     y, test_y = np.arange(120) % 3, np.repeat(np.arange(10) % 3, 40)
     right = np.repeat(np.arange(10) < 7, 40)[None]

@@ -65,7 +65,7 @@ class Sides:
             f"held_out_{self.unit}": self._score(parts.understood, n, f"members that did not; {where}"),
             "gap": Quantity(
                 value=parts.memorised.value, unit="points" if self.classes else "r2",
-                interval=parts.memorised.interval, null=0.0, n=n, better="low",
+                interval=self._bounded(parts.memorised), null=0.0, n=n, better="low",
                 how=_how(f"seen less left out, on the same labels; {where}; null: 0", parts.memorised),
             ),
         }  # fmt: skip
@@ -83,6 +83,12 @@ class Sides:
         if self.classes:
             return new_examples_interval(test, n, left_out, copies)
         return new_r2_interval(test, self.bank.data.views["test"].y, n, left_out, copies)
+
+    def _bounded(self, gap: Estimate) -> tuple[float, float] | None:
+        """The interval of the gap; two accuracies differ by at most 1."""
+        if not (self.classes and gap.interval):
+            return gap.interval
+        return max(-1.0, gap.low), min(1.0, gap.high)
 
     def _score(self, of: Estimate, n: int, how: str, reason: str = TOO_FEW) -> Quantity:
         interval = of.interval

@@ -42,7 +42,7 @@ class Duplicates(Probe):
     """
 
     name: ClassVar[str] = "memory/duplicates"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     question: ClassVar[str] = "Is an example there twice, in training or in the test?"
     reference: ClassVar[str] = (
         "Barz and Denzler 2020, Do we train on test data? Purging CIFAR of near-duplicates, section 3; dimension: "

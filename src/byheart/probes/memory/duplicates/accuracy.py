@@ -9,6 +9,7 @@ import numpy as np
 from byheart.maths.clusters import TOO_FEW
 from byheart.maths.new_examples import new_examples_interval, new_r2_interval, why_no_interval
 from byheart.probes.base import Bank
+from byheart.probes.heavy_tail import heavy_tail
 from byheart.records.quantity import Quantity
 
 EVERYBODY, CLEAN = "all new examples", "new examples without a copy in training"
@@ -43,6 +44,8 @@ def accuracies(bank: Bank, leaked: np.ndarray) -> dict[str, Quantity]:
     if not out.all():
         return {}
     kind, said, made = bank.data.output.kind, measure_of(bank), {}
+    if kind == "values" and heavy_tail(bank):
+        return {}
     for suffix, what, chosen in (("", EVERYBODY, np.ones(len(leaked), bool)), ("_without_leaked", CLEAN, ~leaked)):
         if chosen.sum() < 2 or (kind == "values" and not test.y[chosen].var() > 0):
             continue
