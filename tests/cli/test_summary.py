@@ -1,6 +1,8 @@
 """The lines that a finished audit prints: what was not measured is said, not left out."""
 
 from byheart.cli.summary import summary
+from byheart.records.quantity import Quantity
+from byheart.report.first import strange
 
 
 def document_of(bits):
@@ -33,3 +35,23 @@ def test_values_are_said_in_variance():
     held = {"status": "withheld", "quantities": {}, "withheld": {"reason": "few values", "would_do": "--transform log"}}
     document["findings"]["complexity/bits"] = held
     assert "withheld: few values; --transform log" in summary(document, "page", "data")
+
+
+def told(**found):
+    """What is said of new examples, by the names of quantities and (value, low, high)."""
+    made = {
+        name: Quantity(value=v, unit="accuracy", interval=(low, high), null=0, n=80, how="x")
+        for name, (v, low, high) in found.items()
+    }
+    return strange({"nouns": "rows"}, made, None)
+
+
+def test_new_examples_that_are_copies_or_differ_from_those_left_out_are_said():
+    assert told(leaked_share=(0.5, 0.4, 0.6)) == "40 of 80 new rows are copies of training rows."
+    assert told(test_accuracy=(0.5, 0.4, 0.6), held_out_accuracy=(0.55, 0.5, 0.6)) == ""
+    assert "not given" in told(test_accuracy=(0.5, 0.4, 0.6), held_out_accuracy=(1.0, 0.98, 1.0))
+    assert "trained on" in told(test_accuracy=(1.0, 0.98, 1.0), held_out_accuracy=(0.5, 0.4, 0.6))
+    flipped = {"changed": 9, "control": 0}
+    held = Quantity(value=0.5, unit="accuracy", interval=(0.4, 0.6), null=0, n=80, how="x")
+    new = held.model_copy(update={"value": 0.9, "interval": (0.8, 1.0)})
+    assert strange({"nouns": "rows"}, {"test_accuracy": new, "held_out_accuracy": held}, flipped) == ""

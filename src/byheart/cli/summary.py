@@ -22,7 +22,7 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
     """About ten lines: the headline, what is memorised, the gap, planted against found, verdicts, where to look."""
     from byheart.records.figures import count, percent
     from byheart.records.quantity import Quantity
-    from byheart.report.first import together
+    from byheart.report.first import strange, together
     from byheart.report.headline import OF_VARIANCE, SHARES
 
     subject = document["subject"]
@@ -52,7 +52,7 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
     elif bits.get("status") == "not applicable":
         lines.append(f"  {'Variance' if values else 'Bits':<13} not measured: {bits['reason']}")
     elif bits.get("status") == "withheld":
-        lines.append(f"  {'Variance' if values else 'Bits':<13} withheld: {bits['withheld']['reason']}; {bits['withheld']['would_do']}")
+        lines.append(f"  {'Variance' if values else 'Bits':<13} withheld: {_withheld(**bits['withheld'])}")
     if "memorised_share" in found:
         share = found["memorised_share"]
         lines.append(
@@ -90,6 +90,8 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
             )
         )
     planted = document["planted"]
+    if line := strange(subject, found, planted):
+        lines.append(f"  {line}")
     if planted and "found" in planted:
         auc = found.get("planted_auc")
         lines.append(
@@ -111,6 +113,10 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
     return "\n".join(lines)
 
 
+def _withheld(reason: str, would_do: str) -> str:
+    return f"{reason.rstrip('.')}; {would_do[:1].lower()}{would_do[1:]}"
+
+
 def _text(quantity: Any) -> str:
     from byheart.records.figures import interval_text, value_text
 
@@ -118,6 +124,9 @@ def _text(quantity: Any) -> str:
 
 
 def _line(label: str, quantity: Any, words: str) -> str:
+    reason = "" if quantity.interval else quantity.how.rpartition("; ")[2]
+    if reason.startswith("no interval"):
+        words += f"; {reason}"
     return f"  {label:<13} {_text(quantity):<26} {words}"
 
 

@@ -10,6 +10,7 @@ from byheart.probes.base import Bank, Probe
 from byheart.records.finding import Finding, NotApplicable
 
 OFFER = "Take out the copies (memory/duplicates lists them), or give more that differ."
+MORE_GROUPS = "Give more groups, or finer ones; examples of one group count as one."
 
 
 def uncalibrated(probe: Probe, bank: Bank) -> Finding | None:
@@ -18,7 +19,7 @@ def uncalibrated(probe: Probe, bank: Bank) -> Finding | None:
     if not (why := lacking(len(ids), bank.subject.seed, ids, groups)):
         return None
     reason = f"Copies and groups are seen or left out together: of {len(ids):,} {bank.noun()}, {why}."
-    return probe.withheld(reason, OFFER)
+    return probe.withheld(reason, _offer(bank))
 
 
 def rare_labels(probe: Probe, bank: Bank) -> Finding | None:
@@ -43,4 +44,9 @@ def few(probe: Probe, bank: Bank, rows: np.ndarray | slice = slice(None)) -> Not
     if known(draws := worth(groups), len(groups)):
         return None
     reason = f"Copies count as one: {len(groups):,} {bank.noun()} are worth {draws:.1f} draws, {FEWEST:.0f} are needed."
-    return probe.not_applicable(reason, OFFER)
+    return probe.not_applicable(reason, _offer(bank))
+
+
+def _offer(bank: Bank) -> str:
+    """What would help: other groups where the user named some, fewer copies else."""
+    return MORE_GROUPS if bank.data.grouping.named else OFFER

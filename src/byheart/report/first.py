@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from byheart.records.figures import amount, count, interval_text, null_text, number, percent, value_text
 from byheart.records.finding import Answer, Finding
 from byheart.records.quantity import Quantity
@@ -197,6 +199,33 @@ def together(subject: dict) -> str:
             "cells of a design, not as copies, and each is left out by itself."
         )
     return " ".join(said)
+
+
+def strange(subject: dict, found: Mapping[str, Quantity], planted: dict | None) -> str:
+    """What puts the new examples in doubt: copies in training, or scores that differ from those left out.
+
+    Labels that the user redrew make training harder than new examples, and are no reason for doubt.
+    """
+    leaked, nouns, said = found.get("leaked_share"), subject["nouns"], []
+    if leaked is not None and leaked.value > COPIED and not (subject.get("together") or {}).get("cells"):
+        said.append(
+            f"{count(round(leaked.value * leaked.n))} of {count(leaked.n)} new {nouns} are copies of training {nouns}."
+        )
+    new, held = (found.get(f"{side}_accuracy") or found.get(f"{side}_r2") for side in ("test", "held_out"))
+    flipped = planted and planted["changed"] and not planted.get("control")
+    if said or flipped or not (new and held and new.interval and held.interval):
+        return " ".join(said)
+    if new.interval[0] > held.interval[1]:
+        why = "they may have been trained on, or are easier"
+    elif new.interval[1] < held.interval[0]:
+        why = "training may use examples that it was not given, rows may share a source, or the new ones are harder"
+    else:
+        return ""
+    unit = "R\u00b2" if new.unit == "r2" else "Accuracy"
+    return (
+        f"{unit} is {value_text(new)} {interval_text(new)} on new {nouns} and {value_text(held)} {interval_text(held)} "
+        f"on those left out, which should agree: {why}."
+    )
 
 
 def names_of_statuses(findings: dict[str, Answer]) -> dict[str, int]:

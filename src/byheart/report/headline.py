@@ -134,6 +134,12 @@ def _accuracy_sentence(subject: dict, findings: dict[str, Answer]) -> list[Run]:
     return [*made, ("", ".")]
 
 
+def quantities(findings: dict[str, Answer]) -> dict[str, Quantity]:
+    """Every quantity that was measured, by name."""
+    measured = (finding for finding in findings.values() if isinstance(finding, Finding))
+    return {name: value for finding in measured for name, value in finding.quantities.items()}
+
+
 def scores(
     findings: dict[str, Answer],
 ) -> tuple[Quantity | None, str, Quantity | None, Quantity | None]:

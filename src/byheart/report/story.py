@@ -46,13 +46,14 @@ def story(document: dict) -> dict:
     provenance = Provenance.model_validate(document["provenance"])
     exhibits = document.get("exhibits") or {}
     said = headline.headline(subject, findings)
+    strange = first.strange(subject, headline.quantities(findings), document.get("planted"))
     made = {
         "subject": subject,
         "title": f"byheart: {subject['title']}",
         "headline": said,
         "description": plain(said),
         "bar": headline.bar(subject, findings),
-        "together": first.together(subject),
+        "together": " ".join(filter(None, (first.together(subject), strange))),
         "balance": _balance(document, findings),
         "numbers": first.numbers(subject, findings, document.get("balance")),
         "planted": first.planted(subject, document, findings),
