@@ -282,3 +282,11 @@ def test_bits_that_a_few_rare_labels_carry_are_withheld(positives, status, make_
         rho = np.where(y, np.log2(400 / 8), np.log2(400 / 392))
         assert f"count as {rho.sum() ** 2 / (rho @ rho):.1f}, and 20" in found.withheld.reason
         assert "Of the rarest class there are 8." in found.withheld.reason
+
+
+def test_few_normal_values_are_not_called_heavy_tails(make_bank, rng):
+    """60 normal values count as about 20 squared deviations: there are too few, and no logarithm makes them more."""
+    y, mask = rng.normal(size=60), balanced(60, 16, 0.7, seed=0).mask
+    held = Bits().measure(make_bank(y, np.zeros((16, 60, 1)), mask, kind="values"))[0].withheld
+    assert held.would_do == "give more examples"
+    assert "carry" not in held.reason

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
+from byheart.maths.clusters import worth
 from byheart.maths.variance import FEWEST_DEVIATIONS, effective_number
 from byheart.probes.base import Bank, Probe
 from byheart.records.figures import count, number
 from byheart.records.finding import Finding, Withheld
 from byheart.records.quantity import Quantity
+
+TRANSFORMS = "--transform log or --transform rank; or give more examples"
+LIGHT = 0.2  # squared deviations per draw, in effect, 1 / kurtosis: a third where normal, a ninth where exponential
 
 
 def heavy_tail(bank: Bank) -> Quantity | None:
@@ -23,9 +29,19 @@ def heavy_tail(bank: Bank) -> Quantity | None:
     )  # fmt: skip
 
 
-def without_r2(probe: Probe, question: str, few: Quantity, rest: Mapping[str, Quantity] | None = None) -> Finding:
+def without_r2(
+    probe: Probe, bank: Bank, question: str, few: Quantity, rest: Mapping[str, Quantity] | None = None
+) -> Finding:
     """The withheld finding; `rest` holds what it says without a variance."""
     needed = number(FEWEST_DEVIATIONS)
+    groups, which = len(np.unique(bank.groups)), f"the {count(few.n)} values"
+    apart = groups < few.n
+    if apart:
+        which += f", in {count(groups)} groups of copies or of one name,"
+    if few.value < LIGHT * worth(bank.groups):
+        why, would_do = f"the largest of {which} carry the variance: they", f"audit a transformed target: {TRANSFORMS}"
+    else:
+        why, would_do = f"{which} are few: they", "give more examples" + (" of other groups" if apart else "")
     return Finding(
         status="withheld",
         probe=probe.name,
@@ -37,8 +53,7 @@ def without_r2(probe: Probe, question: str, few: Quantity, rest: Mapping[str, Qu
         ),
         reference=probe.reference,
         withheld=Withheld(
-            reason=f"the largest of the {count(few.n)} values carry the variance: they count as "
-            f"{number(few.value, 1)} squared deviations, and R2 needs {needed}",
-            would_do="audit a transformed target: --transform log or --transform rank; or give more examples",
+            reason=f"{why} count as {number(few.value, 1)} squared deviations, and R2 needs {needed}",
+            would_do=would_do,
         ),
     )

@@ -57,7 +57,7 @@ class ValueBits(Probe):
         if lacking := self.one_sided(bank, run.members.mask) or uncalibrated(self, bank):
             return lacking, {}
         if few := heavy_tail(bank):
-            return without_r2(self, self.question, few), {}
+            return without_r2(self, bank, self.question, few), {}
         train = bank.data.train
         predictions = run.views["train"].logits[:, :, 0]
         found = variance_bits(

@@ -44,7 +44,7 @@ def of_values(probe: Probe, bank: Bank) -> tuple[Finding, dict[str, np.ndarray]]
     """The finding of `complexity/bits` for values: the decomposition of their variance, or why it is withheld."""
     run = bank[bank.subject.bank()]
     if few := heavy_tail(bank):
-        return without_r2(probe, QUESTION, few), {}
+        return without_r2(probe, bank, QUESTION, few), {}
     sides = sides_of(bank, run)
     mask = run.members.mask
     estimates = variance_share_intervals(_errors(run), deviations(bank.data.train.y, mask), mask, bank.groups)

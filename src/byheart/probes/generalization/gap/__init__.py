@@ -66,7 +66,7 @@ class Gap(Probe):
         if bank.data.output.kind == "tokens":
             return of_passages(self, bank, self._course(bank, run))
         if bank.data.output.kind == "values" and (few := heavy_tail(bank)):
-            return without_r2(self, self.question, few, self._course(bank, run)), {}
+            return without_r2(self, bank, self.question, few, self._course(bank, run)), {}
         sides = Sides(bank, run, self.rng(bank, "bootstrap"))
         quantities = sides.quantities()
         quantities |= self._one_model(bank, sides)
