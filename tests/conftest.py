@@ -80,3 +80,13 @@ def quick_page(monkeypatch):
 
     for place in (page, runs):
         monkeypatch.setattr(place, "render", lambda document: f"<!doctype html>{len(document)}")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """The tables that tests recorded, whichever process ran them."""
+    for reports in list(terminalreporter.stats.values()):
+        for report in reports:
+            if getattr(report, "when", "") == "teardown":
+                for name, text in report.user_properties:
+                    if name == "table":
+                        terminalreporter.write_line(f"\n{report.nodeid.rpartition('::')[2]}\n{text}")

@@ -45,12 +45,15 @@ def document(request: Request, session: Session, drawn: Drawn, answers: Answers,
     }
 
 
-_SECTIONS = {"schema", "subject", "findings", "verdicts", "planted", "balance", "exhibits", "hidden", "provenance"}
-
-
-def is_document(kept: Mapping[str, Any], findings: Mapping[str, Answer]) -> bool:
-    """Whether a kept document is one, with the findings that the ledger has."""
-    return set(kept) >= _SECTIONS and kept["findings"] == {name: _plain(answer) for name, answer in findings.items()}
+def is_document(kept: Mapping[str, Any], made: Mapping[str, Any]) -> bool:
+    """Whether a kept document is the one made now from the same findings, but for times and versions of packages."""
+    try:
+        provenance = Provenance.model_validate(kept["provenance"]).model_dump(mode="json")
+    except (KeyError, ValueError):
+        return False
+    now = made["provenance"]
+    then = {**provenance, "cpu_seconds": now["cpu_seconds"], "versions": now["versions"]}
+    return provenance == kept["provenance"] and {**kept, "provenance": then} == made
 
 
 # settings worth trying first; an audit measures one at a time

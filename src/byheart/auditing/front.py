@@ -265,17 +265,16 @@ def _carried_out(
     # a failure may be gone the next time, and the document with it
     failed = [name for name, answer in answers.findings.items() if answer.status == "failed"]
     key = key_of("document", SCHEMA, run_id(answers), request.notes, failed, _told(request), rules())
+    made = document(request, session, drawn, answers, trial)
     try:
         kept = session.ledger.get(key)
-        if isinstance(kept, Result) and not is_document(kept.document, answers.findings):
+        if isinstance(kept, Result):
+            if is_document(kept.document, made):
+                return kept.document, answers, session
             raise LedgerDamaged(came=f"the result under key {key} is not the document of its findings")
     except LedgerDamaged as error:
         tell(f"Damaged ledger: {error.came}. The document is made again.")
         session.ledger.forget(key, damaged=True)
-        kept = None
-    if isinstance(kept, Result):
-        return kept.document, answers, session
-    made = document(request, session, drawn, answers, trial)
     session.ledger.put(
         key, Result(made), {"kind": "document", "run": run_id(answers), "title": made["subject"]["title"]}
     )

@@ -14,6 +14,7 @@ from byheart.ledger.index import Index
 from byheart.processes import Holder, this_process
 
 LEASE_SECONDS = 30.0
+_AHEAD_SECONDS = 24 * 3600.0  # no clock in use is that far ahead of another
 _RENEW_SECONDS = 5.0
 _SILENT_SECONDS = 2.0
 _POLL_SECONDS = 0.05
@@ -141,6 +142,8 @@ def _is_over(row: tuple[Any, ...], unchanged_seconds: float) -> bool:
     """
     pid, _, _, since = row
     if not isinstance(pid, int) or pid < 1 or not isinstance(since, float):  # no process wrote this
+        return True
+    if since - time.time() > _AHEAD_SECONDS:
         return True
     gone = Holder(*row[:3]).is_gone()
     return max(time.time() - since, unchanged_seconds) > LEASE_SECONDS if gone is None else gone

@@ -44,14 +44,15 @@ def sound(step: Step, ledger: Ledger, say: Say | None = None, arrays: bool = Tru
 
 
 def mend(ledger: SqliteLedger, say: Say) -> None:
-    """Sweep what dead processes left, and make the index anew where it is missing or damaged.
+    """Sweep what dead processes left, and make the index anew where it is missing, empty or damaged.
 
     The blobs are the truth, so nothing finished is lost.
     """
     ledger.sweep()
     try:
         ledger.check()
-        missing = (ledger.folder / "blobs").is_dir() and not (ledger.folder / "index.db").exists()
+        index = ledger.folder / "index.db"
+        missing = (ledger.folder / "blobs").is_dir() and (not index.exists() or index.stat().st_size == 0)
     except LedgerDamaged as error:
         _LOG.debug("the index of %s is damaged", ledger.folder, exc_info=error)
         say(f"Damaged ledger: {error.came}.")
@@ -81,6 +82,8 @@ def _draw(step: Step, document: Mapping[str, Any], arrays: Any) -> None:
     lengths = {view: int(about["n"]) for view, about in document["views"].items()}
     n = lengths["train"]
     _must(isinstance(document["about"], dict) and isinstance(document["truth"], dict), "about or truth")
+    together = document["together"]
+    _must(all(isinstance(together[name], int) for name in ("cells", "named")), "together")
     for view, length in lengths.items():
         texts = document["views"][view]["texts"]
         _must(all(len(column) == length for column in texts.values()), f"texts of {view}")
@@ -100,9 +103,11 @@ def _trial(step: Step, document: Mapping[str, Any], arrays: Any) -> None:
 
 
 def _train(step: Step, document: Mapping[str, Any], arrays: Any) -> None:
+    _must(isinstance(document["failed"], list), "failed")
     failed = [(int(member), str(why)) for member, why in document["failed"]]
     float(document["about"]["cpu_seconds"])
-    _must(len(tuple(document["checkpoints"])) > 0, "checkpoints")
+    checkpoints = document["checkpoints"]
+    _must(bool(checkpoints) and all(isinstance(place, int | float) for place in checkpoints), "checkpoints")
     _must("train" in document["views"], "views")
     if arrays is None:
         return
@@ -116,7 +121,7 @@ def _train(step: Step, document: Mapping[str, Any], arrays: Any) -> None:
 
 def _measure(step: Step, document: Mapping[str, Any], arrays: Any) -> None:
     answer_from(document["finding"])
-    float(document["cpu_seconds"])
+    _must(float(document["cpu_seconds"]) >= 0, "cpu_seconds")
 
 
 def _must(true: bool, what: str) -> None:
