@@ -224,7 +224,7 @@ def strange(subject: dict, found: Mapping[str, Quantity], planted: dict | None) 
     unit = "R\u00b2" if new.unit == "r2" else "Accuracy"
     return (
         f"{unit} is {value_text(new)} {interval_text(new)} on new {nouns} and {value_text(held)} {interval_text(held)} "
-        f"on those left out, which should agree: {why}."
+        f"on those left out. Chance alone rarely brings such a difference: {why}."
     )
 
 
