@@ -1,6 +1,7 @@
 """A broken engine for each promise whose breach loses work or falsifies a number; the suite catches each."""
 
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from multiprocessing import get_context
 
 import pytest
@@ -25,6 +26,15 @@ class Frail(Engine):
         return (Done(key, work(key)) for key in keys)
 
 
+class Loud(Inline):
+    """Keeps no prints: what the user's code says stands among the results."""
+
+    def run(self, work, keys):
+        for end in super().run(work, keys):
+            print(end.printed, end="")
+            yield replace(end, printed="", printing=0)
+
+
 class Naive(Engine):
     """The standard library's pool as it comes: one dead worker takes every pending key with it."""
 
@@ -43,9 +53,10 @@ def test_1_an_engine_that_mixes_up_keys_is_caught():
         EngineSuite().test_1_results_equal_inline(lambda workers: Mixed(), 1)
 
 
-def test_2_an_engine_that_stops_at_an_exception_is_caught():
+@pytest.mark.parametrize("engine", [Frail(), Loud()])
+def test_2_an_engine_that_stops_at_an_exception_or_lets_prints_out_is_caught(engine, capfd):
     with pytest.raises((AssertionError, ValueError)):
-        EngineSuite().test_2_an_exception_is_kept_and_the_rest_goes_on(Frail())
+        EngineSuite().test_2_an_exception_is_kept_and_the_rest_goes_on(engine, capfd)
 
 
 @pytest.mark.parametrize("poison", ["dies-once", "dies-always"])
