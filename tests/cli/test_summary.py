@@ -2,7 +2,7 @@
 
 from byheart.cli.summary import summary
 from byheart.records.quantity import Quantity
-from byheart.report.first import strange
+from byheart.report.first import strange, together
 
 
 def document_of(bits):
@@ -55,3 +55,15 @@ def test_new_examples_that_are_copies_or_differ_from_those_left_out_are_said():
     held = Quantity(value=0.5, unit="accuracy", interval=(0.4, 0.6), null=0, n=80, how="x")
     new = held.model_copy(update={"value": 0.9, "interval": (0.8, 1.0)})
     assert strange({"nouns": "rows"}, {"test_accuracy": new, "held_out_accuracy": held}, flipped) == ""
+
+
+def test_what_is_left_out_together_is_said_above_one_per_cent():
+    def said(nouns, copies, **more):
+        return together({"n": 2880, "nouns": nouns, "together": {"copies": copies, "originals": 960, "groups": 960} | more})
+
+    rows = said("rows", 1920)
+    assert rows == "1,920 of 2,880 rows have (nearly) the same inputs as 960 others; they are left out together."
+    assert said("images", 1920).startswith("1,920 of 2,880 images are copies of 960 others")
+    assert said("rows", 28) == ""
+    assert said("rows", 28, named=960) == "The rows come in 960 groups; each is left out as a whole."
+    assert "cells of a design" in said("rows", 0, cells=12)

@@ -187,9 +187,11 @@ def together(subject: dict) -> str:
     found, n, nouns = subject.get("together") or {}, subject["n"], subject["nouns"]
     said = []
     if found.get("copies", 0) > COPIED * n:
+        # rows of a table may agree in a few coarse columns and be other people: that is not yet a copy
+        alike = "have (nearly) the same inputs as" if nouns == "rows" else "are copies of"
         said.append(
-            f"{count(found['copies'])} of {count(n)} {nouns} are copies of {count(found['originals'])} others; "
-            "they are left out together."
+            f"{count(found['copies'])} of {count(n)} {nouns} {alike} {count(found['originals'])} others; they are left "
+            "out together."
         )
     if found.get("named"):
         said.append(f"The {nouns} come in {count(found['groups'])} groups; each is left out as a whole.")
