@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused
+from byheart.maths.contrasts import spread
 from byheart.maths.counterfactual import (
     influence,
     influence_counts,
@@ -241,3 +242,12 @@ def test_torch_in_numpy_out(small):
         np.testing.assert_array_equal(got.score, memorisation(outcome, small[2]).score)
         assert type(got.score) is np.ndarray
         assert got.score.dtype == np.float64
+
+
+def test_variances_of_a_side_that_agrees_come_from_its_range():
+    """R^2/(N + 2) where all agree; what large outcomes differ by, far above rounding, is a variance."""
+    count = np.array([3, 3])
+    assert spread(count, 0.0, 1, np.array([[0.0, 4.0]])) == pytest.approx(16 / (2 + 2))
+    assert spread(count, 0.0, 2, np.full((2, 3), 7.0)) == pytest.approx(1 / (6 + 2))
+    assert spread(count, 4e-8, 1, np.array([[1e6, 1e6 + 1]])) == pytest.approx(1e-8)
+    assert spread(count, 4e-13, 1, np.array([[1e6, 1e6 + 2]])) == pytest.approx(4 / (2 + 2))

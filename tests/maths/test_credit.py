@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -278,8 +280,13 @@ def test_chunks_give_what_the_whole_gives(optimiser, runs):
     whole = path_credit(trace, (x[:7], y[:7]), tolerance=None)
     parts = path_credit(trace, (x[:7], y[:7]), tolerance=None, limit_bytes=20_000)
     assert np.abs(whole.examples - parts.examples).max() < 1e-12
-    with pytest.raises(InputRefused, match="for one query"):
+    with pytest.raises(InputRefused, match="for one query, got 100") as refused:
         path_credit(trace, (x[:7], y[:7]), limit_bytes=100)
+    named = int(re.search(r"at least (\d+)", str(refused.value))[1])
+    one_by_one = path_credit(trace, (x[:7], y[:7]), tolerance=None, limit_bytes=named)
+    assert np.abs(whole.examples - one_by_one.examples).max() < 1e-12
+    with pytest.raises(InputRefused, match="for one query"):
+        path_credit(trace, (x[:7], y[:7]), limit_bytes=named - 1)
 
 
 def test_bad_queries_and_points_are_named(runs):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import spearmanr
+from scipy.stats import spearmanr, t
 
 from byheart.errors import InputRefused
 from byheart.maths import ranking
@@ -219,3 +219,11 @@ def test_the_ceiling_from_seeds_alone_is_spearman_browns(rng):
         seed_ceiling(each[:, :1])
     with pytest.raises(InputRefused, match="differ"):
         seed_ceiling(np.ones((5, 2, 2)))
+
+
+def test_where_members_add_nothing_the_interval_is_students_over_queries():
+    """All correlations stay as they are without any member: t of q - 1 degrees over the queries, by Fisher's scale."""
+    whole = np.array([0.2, 0.5, 0.3, 0.6, 0.4])
+    low, high = ranking._mean_interval(whole, np.repeat(whole[:, None], 12, 1))
+    error = whole.std(ddof=1) / np.sqrt(5) / (1 - 0.4**2)
+    assert (low, high) == pytest.approx(np.tanh(np.arctanh(0.4) + np.array([-1, 1]) * t(4).ppf(0.975) * error))

@@ -120,3 +120,12 @@ def test_the_log_of_the_tail_is_exact_far_down():
 def test_bad_input_is_refused(call):
     with pytest.raises(InputRefused):
         call()
+
+
+def test_references_that_lie_close_together_are_references(rng):
+    """In other units of code length they lie as far apart as any: all within half a bit is no reason to refuse."""
+    far, reference = np.array([38.0, 60.0]), rng.normal(40, 3, 500)
+    found, near = extrapolated(far, reference), extrapolated(far / 100, reference / 100)
+    np.testing.assert_allclose(near.bits, found.bits, rtol=1e-3)
+    with pytest.raises(InputRefused, match="not all alike"):
+        extrapolated(far, np.full(500, 40.0))

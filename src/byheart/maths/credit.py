@@ -160,8 +160,8 @@ def chunk_of(trace: Trace, q: int, gauss: int, limit_bytes: int) -> int:
     fit = int((limit_bytes - fixed) // each)
     if fit < 1:
         raise InputRefused(
-            expected=f"limit_bytes= of at least {(fixed + each) / 1e6:.0f} MB for one query",
-            came=f"{limit_bytes / 1e6:.0f} MB",
+            expected=f"limit_bytes= of at least {fixed + each} for one query",
+            came=f"{limit_bytes}",
             do="Allow more; keep weights more often if the replayed segment is what is large.",
         )
     return min(q, fit)
