@@ -1,6 +1,7 @@
 """Capacity: the probe's promises on random sequences, its poles, the null, and where it does not apply."""
 
 import functools
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -124,3 +125,14 @@ def test_without_a_known_best_code_it_does_not_apply():
     bank = made(70.0)
     unknown = replace(bank.data, truth=replace(bank.data.truth, best_loss_nats=None))
     assert isinstance(Capacity().measure(replace(bank, data=unknown))[0], NotApplicable)
+
+
+@pytest.mark.usefixtures("quick_page")
+def test_an_audit_of_sequences_at_random_measures_all_that_it_asks(byheart):
+    """Their truth is known, but the oracle speaks of labels: it is not asked of sequences."""
+    said = byheart("audit", "randomness", "--learner", "ngram", "--members", "8", "--jobs", "1", "--device", "cpu", "--json")
+    assert said.code == 0, said.err
+    findings = json.loads(said.out)["findings"]
+    assert {one["status"] for one in findings.values()} == {"measured", "not applicable"}
+    low, _ = findings["complexity/bits"]["quantities"]["understood_bits_share"]["interval"]
+    assert low <= 0

@@ -67,7 +67,8 @@ class Bits(Probe):
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The bank, the one model on everything, the poles and the simplest baselines."""
         simplest = "ngram" if "tokens" in subject.offers else "neighbours"
-        beside = ["rote", simplest] + (["oracle"] if "oracle" in subject.offers else [])
+        known = "oracle" in subject.offers and "tokens" not in subject.offers  # the oracle speaks of labels alone
+        beside = ["rote", simplest] + (["oracle"] if known else [])
         beside += ["ridge"] if "values" in subject.offers else []
         return (subject.bank(), subject.whole(), *(subject.baseline(name) for name in beside))
 
