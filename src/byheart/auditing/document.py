@@ -8,6 +8,7 @@ from typing import Any
 
 from byheart.auditing.exhibits import exhibits, wanted
 from byheart.auditing.request import Request
+from byheart.records.facts import OF_EXAMPLES
 from byheart.records.figures import with_article
 from byheart.records.finding import Answer, Finding
 from byheart.records.provenance import Provenance, versions
@@ -76,7 +77,11 @@ def _unmeasured(request: Request, subject: Any, drawn: Drawn) -> list[dict[str, 
 def without_examples(made: Mapping[str, Any]) -> dict[str, Any]:
     """The same document with ids alone in the place of examples."""
     findings = {
-        name: {**finding, "exhibits": [_only_ids(row) for row in finding.get("exhibits", ())]}
+        name: {
+            **finding,
+            "exhibits": [_only_ids(row) for row in finding.get("exhibits", ())],
+            "ranked": {name: _unlabelled(ranked) for name, ranked in finding.get("ranked", {}).items()},
+        }
         if finding["status"] in {"measured", "withheld"}
         else finding
         for name, finding in made["findings"].items()
@@ -90,6 +95,11 @@ def _only_ids(row: Mapping[str, Any]) -> dict[str, Any]:
         {**group, "shown": [{**one, "lines": [], "sentence": ""} for one in group["shown"]]} for group in row["groups"]
     ]
     return {**row, "keys": [], "groups": groups}
+
+
+def _unlabelled(ranked: Mapping[str, Any]) -> dict[str, Any]:
+    """Ranked examples without their labels and contents."""
+    return {**ranked, "figures": {name: one for name, one in ranked["figures"].items() if name not in OF_EXAMPLES}}
 
 
 def _plain(answer: Answer) -> dict[str, Any]:

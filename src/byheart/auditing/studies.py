@@ -279,5 +279,5 @@ def _parameters(session: Session, answers: Answers) -> int | None:
 def _plain(answer: Answer) -> dict[str, Any]:
     """An answer without examples and the balance: quantities, words and charts are the evidence."""
     if isinstance(answer, Finding):
-        answer = answer.model_copy(update={"exhibits": (), "balance": None})
+        answer = answer.model_copy(update={"exhibits": (), "ranked": {}, "balance": None})
     return answer.model_dump(mode="json")

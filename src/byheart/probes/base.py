@@ -15,12 +15,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 
 from byheart.probes.bank import Bank, Need, Subject
 from byheart.records.finding import Finding, NotApplicable, Withheld
+from byheart.records.quantity import Quantity
 from byheart.records.spec import Spec
 from byheart.seeds import stream
 
@@ -61,12 +63,16 @@ class Probe(Spec):
         offer = "Train more members (--members), or give each a smaller --share."
         return self.not_applicable(reason, offer) if lacking else None
 
+    def finding(self, quantities: Mapping[str, Quantity], **facts: Any) -> Finding:
+        """A finding of this probe: its quantities, and whatever other facts it has."""
+        return Finding(
+            probe=self.name, question=facts.pop("question", self.question), reference=self.reference,
+            quantities=dict(quantities), **facts,
+        )  # fmt: skip
+
     def withheld(self, reason: str, would_do: str) -> Finding:
         """The question applies, and these data do not allow a number: why, and what would."""
-        return Finding(
-            status="withheld", probe=self.name, question=self.question, quantities={}, reference=self.reference,
-            withheld=Withheld(reason=reason, would_do=would_do),
-        )  # fmt: skip
+        return self.finding({}, status="withheld", withheld=Withheld(reason=reason, would_do=would_do))
 
     def not_applicable(self, reason: str, offer: str = "") -> NotApplicable:
         """This question does not apply, why, and what to offer."""

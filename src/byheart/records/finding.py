@@ -6,6 +6,7 @@ from typing import Literal
 
 from byheart.records.balance import Balance
 from byheart.records.chart import Chart, Table
+from byheart.records.facts import Columns, Curve, Ranked, Scalar
 from byheart.records.quantity import Quantity
 from byheart.records.spec import Record
 
@@ -71,6 +72,10 @@ class Finding(Record):
         tables: small tables by name, shown in the card.
         how: paragraphs of "How was this computed?": formula, interval, null, fails when, cost.
         reference: author, year, title, equation.
+        curves: lines with their bands and nulls, by name.
+        columns: small tables of facts, by name.
+        ranked: examples by rank with their figures, by name.
+        details: single facts beside the quantities that a card needs: counts, settings, what was chosen.
         withheld: set when status is `withheld`.
         balance: where the recipe stands, from the probe that knows.
     """
@@ -89,6 +94,10 @@ class Finding(Record):
     tables: dict[str, Table] = {}
     how: tuple[str, ...] = ()
     reference: str
+    curves: dict[str, Curve] = {}
+    columns: dict[str, Columns] = {}
+    ranked: dict[str, Ranked] = {}
+    details: dict[str, Scalar | tuple[Scalar, ...]] = {}
     withheld: Withheld | None = None
     balance: Balance | None = None
 

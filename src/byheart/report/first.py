@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from byheart.records.figures import amount, count, interval_text, null_text, number, percent, value_text
 from byheart.records.finding import Answer, Finding
 from byheart.records.quantity import Quantity
+from byheart.report.cards import About, card_of
 from byheart.report.headline import exact, first_of, quantity, scores
 from byheart.report.prose import Run, sentence
 
@@ -37,7 +38,7 @@ def _memorised(subject: dict, findings: dict[str, Answer]) -> dict | None:
             else None
         )
     says = (
-        counterfactual.says
+        card_of(counterfactual, About.of(subject)).says
         if isinstance(counterfactual, Finding)
         else f"of the training {subject['nouns']} are memorised"
     )

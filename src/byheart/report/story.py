@@ -10,7 +10,8 @@ from byheart.records.provenance import Provenance
 from byheart.registry import BUILT_IN
 from byheart.report import first, headline
 from byheart.report.balance import balances
-from byheart.report.cards import chapters
+from byheart.report.cards import About, card_of
+from byheart.report.chapters import chapters
 from byheart.report.examples import gallery, seen
 from byheart.report.prose import cleaned, plain, sentence, slug, word
 from byheart.report.strip import WHO
@@ -106,7 +107,8 @@ def _most(subject: dict, findings: dict[str, Answer], exhibits: dict) -> dict | 
     counterfactual = findings.get("memory/counterfactual")
     if not isinstance(counterfactual, Finding):
         return None
-    rows = [one for one in counterfactual.exhibits if any(group.shown for group in one.groups)]
+    shown = card_of(counterfactual, About.of(subject)).exhibits
+    rows = [one for one in shown if any(group.shown for group in one.groups)]
     return gallery(rows[0], exhibits, subject["noun"], first=True) if rows else None
 
 

@@ -135,7 +135,7 @@ def without_words(findings: Findings) -> Findings:
         name: answer.model_copy(
             update={
                 "question": "?", "says": "", "facts": (), "body": (), "charts": (), "exhibits": (), "how": (),
-                "reference": "?", "poles": (), "tables": {}, "balance": None,
+                "reference": "?", "poles": (), "tables": {}, "balance": None, "curves": {}, "columns": {}, "ranked": {},
                 "quantities": {n: q.model_copy(update={"how": "?"}) for n, q in answer.quantities.items()},
             }
         )

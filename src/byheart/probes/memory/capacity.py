@@ -10,8 +10,8 @@ from scipy.stats import t as student
 from byheart.learners.run import Run
 from byheart.maths.capacity import PUBLISHED, memorised_bits
 from byheart.probes.base import Bank, Need, Probe, Subject
-from byheart.records.chart import Axis, Chart, Line, Rule, Table
-from byheart.records.figures import bits, count, number, percent
+from byheart.records.facts import Axis, Curve
+from byheart.records.figures import number
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, Unit
 
@@ -36,7 +36,7 @@ class Capacity(Probe):
     """
 
     name: ClassVar[str] = "memory/capacity"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     question: ClassVar[str] = "How many bits of random sequences does the model hold, and how many a parameter?"
     reference: ClassVar[str] = "Morris et al. 2025, How much do language models memorize?, arXiv 2505.24832, section 3"
 
@@ -57,65 +57,30 @@ class Capacity(Probe):
         reference = best / float(np.log(2))
         held, unseen = (_held(run, view, reference) for view in ("train", "test"))
         n, p = len(bank.data.train), int(run.about["parameters"])
-        quantities = _quantities(held[-1], unseen[-1] * n / len(bank.data.views["test"]), n, n * reference, p)
-        total = quantities["bits_held"]
-        finding = Finding(
-            probe=self.name,
-            question=self.question,
+        finding = self.finding(
+            _quantities(held[-1], unseen[-1] * n / len(bank.data.views["test"]), n, n * reference, p),
             headline="share_held",
-            says=f"held: {bits(total.value, total.interval)} of {bits(n * reference)} bits of random sequences",
-            quantities=quantities,
             poles=(
                 Pole(name="Oracle", value=0.0, note="knows that they are random, and none of them"),
                 Pole(name="Rote", value=1.0, note="a lookup table"),
             ),
-            body=self._body(quantities, n, reference, p) if p else (),
-            charts=(self._chart(run, held, n * reference),) if len(run.checkpoints) > 1 else (),
-            how=(
-                f"held = sum of max(0, {number(reference, 1)} \u2212 bits under the model) over {count(n)} sequences; "
-                f"mean of {len(run.members)} models trained on all of them. Interval: Student over models. Null: the "
-                "same of sequences never trained on. Who says n sequences at random still pays log2 n bits for which "
-                "one comes.",
-                "Fails when training is too short for so many sequences: a lower bound. Cost: four models.",
-            ),
-            reference=self.reference,
+            curves={"bits_held": _curve(run, held)} if len(run.checkpoints) > 1 else {},
+            details={"reference_bits": reference, "models": len(run.members), "parameters": p, "published": PUBLISHED},
         )
         return finding, {"bits_held": np.maximum(0.0, reference - _code(run, "train", -1)).mean(0)}
 
-    def _body(self, quantities: dict[str, Quantity], n: int, reference: float, p: int) -> tuple[str, ...]:
-        each = quantities["bits_held_a_parameter"]
-        ends = f" [{number(each.interval[0], 2)}, {number(each.interval[1], 2)}]" if each.interval else ""
-        most = 1 - float(np.log2(n)) / reference
-        return (
-            f"{number(each.value, 2)}{ends} bits for each of {count(p)} parameters; "
-            f"Morris et al. find {PUBLISHED} where memory is full, in models of 100,000 parameters and more, trained "
-            "for 10^6 steps.",
-            f"At most {percent(most)} can be held: which of {count(n)} sequences comes is not in the model.",
-        )
 
-    def _chart(self, run: Run, held: np.ndarray, offered: float) -> Chart:
-        means = [over_models(row) for row in held]
-        x = tuple(float(epoch) for epoch in run.checkpoints)
-        return Chart(
-            title="Bits held by epoch",
-            description=f"From {count(round(means[0].value))} to {count(round(means[-1].value))} of "
-            f"{count(round(offered))} bits.",
-            x=Axis(title="epochs", format="count"),
-            y=Axis(title="bits held", format="count"),
-            lines=(
-                Line(
-                    label=f"held {count(round(means[-1].value))}", role="memorised", x=x,
-                    y=tuple(mean.value for mean in means), low=tuple(mean.low for mean in means),
-                    high=tuple(mean.high for mean in means),
-                ),
-            ),
-            rules=(Rule(axis="y", at=offered, label=f"all {count(round(offered))}"),),
-            reading="Bits saved on sequences that were trained on; all of it is memory.",
-            table=Table(
-                columns=("epoch", "bits held"),
-                rows=tuple((count(int(e)), count(round(mean.value))) for e, mean in zip(x, means)),
-            ),
-        )  # fmt: skip
+def _curve(run: Run, held: np.ndarray) -> Curve:
+    """Bits held at each checkpoint, over models."""
+    means = [over_models(row) for row in held]
+    return Curve(
+        x_axis=Axis(name="epochs", unit="epochs"),
+        y_axis=Axis(name="bits held", unit="bits"),
+        x=run.checkpoints,
+        y=tuple(mean.value for mean in means),
+        low=tuple(mean.low for mean in means),
+        high=tuple(mean.high for mean in means),
+    )
 
 
 class Mean(NamedTuple):

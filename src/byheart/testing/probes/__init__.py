@@ -245,7 +245,8 @@ def _same(before: Answer, after: Answer, what: str) -> None:
 
 
 def _shown(finding: Finding) -> list[tuple[str, int]]:
-    return [(one.view, one.id) for row in finding.exhibits for group in row.groups for one in group.shown]
+    exhibits = [(one.view, one.id) for row in finding.exhibits for group in row.groups for one in group.shown]
+    return exhibits + [(ranked.view, one) for ranked in finding.ranked.values() for one in ranked.ids]
 
 
 def _fingerprint(bank: Bank) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from byheart.records.chart import Chart, Role
 from byheart.records.figures import amount, count, interval_text, number, value_text
 from byheart.records.finding import Answer, Finding
+from byheart.report.cards import About, Card, card_of
 from byheart.report.charts import pictures
 from byheart.report.examples import gallery
 from byheart.report.prose import slug
@@ -57,29 +58,30 @@ def card(subject: dict, finding: Answer, exhibits: dict[str, dict]) -> dict:
         }
         return {**made, **rest, "galleries": []}
     held, identity = finding.status == "withheld", _identity(finding)
+    words = card_of(finding, About.of(subject))
     head = None if held else finding.quantities.get(finding.headline)
     return {
         **made,
-        "head": {"value": value_text(head), "interval": interval_text(head), "says": finding.says}
+        "head": {"value": value_text(head), "interval": interval_text(head), "says": words.says}
         if head
         else None,
         "withheld": finding.withheld if held else None,
         "strip": strips(head, finding.poles, hue(finding.headline)) if head and finding.poles else None,
-        "facts": _facts(subject, finding, head),
-        "body": finding.body,
+        "facts": _rows(subject, finding, head, words),
+        "body": words.body,
         "identity": identity,
         "tables": {
             name: table
-            for name, table in finding.tables.items()
+            for name, table in words.tables.items()
             if table.rows and not (name in TOLD and identity)
         },
-        "charts": [_chart(chart) for chart in finding.charts],
+        "charts": [_chart(chart) for chart in words.charts],
         "galleries": [
             gallery(one, exhibits, subject["noun"])
-            for one in finding.exhibits
+            for one in words.exhibits
             if any(group.shown for group in one.groups)
         ],
-        "how": finding.how,
+        "how": words.how,
         "quantities": [
             {
                 "name": name.replace("_", " "),
@@ -106,8 +108,8 @@ def hue(name: str) -> Role:
     return "ink"
 
 
-def _facts(subject: dict, finding: Finding, head) -> list[tuple[str, str]]:
-    facts = dict(finding.facts)
+def _rows(subject: dict, finding: Finding, head, words: Card) -> list[tuple[str, str]]:
+    facts = dict(words.rows)
     if head is not None:
         ours = {
             "null": amount(head.null, head.unit)

@@ -1,0 +1,102 @@
+"""Facts of a finding beside its quantities: curves, small tables, ranked examples. No sentence, no digit rounded."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import FiniteFloat, model_validator
+
+from byheart.records.quantity import Unit
+from byheart.records.spec import Record
+
+Scalar = bool | int | FiniteFloat | str | None
+
+
+OF_EXAMPLES = frozenset({"label", "predicted", "text"})  # figures of a ranked example that are part of it
+
+
+class Axis(Record):
+    """What runs along an axis of a curve: its name and unit."""
+
+    name: str
+    unit: Unit | Literal["steps", "seconds", ""] = ""
+
+
+class Curve(Record):
+    """A line over an axis with its 95 % band and its value under "no effect"; a gap is a None.
+
+    Attributes:
+        x_axis: what runs along `x`, ascending.
+        y_axis: what is measured.
+        x: positions.
+        y: values, one per position.
+        low: lower ends of the band, one per position; empty where there is none.
+        high: upper ends.
+        null: the values under no effect, one per position, or empty.
+        n: examples or models behind each value, or empty.
+    """
+
+    x_axis: Axis
+    y_axis: Axis
+    x: tuple[FiniteFloat, ...]
+    y: tuple[FiniteFloat | None, ...]
+    low: tuple[FiniteFloat | None, ...] = ()
+    high: tuple[FiniteFloat | None, ...] = ()
+    null: tuple[FiniteFloat | None, ...] = ()
+    n: tuple[int, ...] = ()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        for name in ("y", "low", "high", "null", "n"):
+            length = len(getattr(self, name))
+            if length != len(self.x) and not (length == 0 and name != "y"):
+                raise ValueError(f"a curve over {len(self.x)} positions has as many {name}, got {length}")
+        if len(self.low) != len(self.high):
+            raise ValueError("a band has both ends")
+        return self
+
+
+class Columns(Record):
+    """A small table of facts: columns of equal length by name."""
+
+    values: dict[str, tuple[Scalar, ...]]
+
+    @model_validator(mode="after")
+    def _even(self) -> Self:
+        lengths = {name: len(column) for name, column in self.values.items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"columns of a table are of one length, got {lengths}")
+        return self
+
+    def rows(self) -> list[dict[str, Scalar]]:
+        """A dict per row.
+
+        Example:
+            >>> Columns(values={"epoch": (1, 2), "bits": (0.5, None)}).rows()
+            [{'epoch': 1, 'bits': 0.5}, {'epoch': 2, 'bits': None}]
+        """
+        return [dict(zip(self.values, row)) for row in zip(*self.values.values(), strict=True)]
+
+
+class Ranked(Record):
+    """Examples by rank, first come first: their ids in a view and their figures, a column each.
+
+    Figures are what a card says of an example: scores, counts of members, the code of its label (`label`,
+    `predicted`: an index of classes, or a value), whether its label was redrawn (`redrawn`). Of a document that hides
+    examples nothing but ids, scores and counts are left.
+    """
+
+    view: str = "train"
+    ids: tuple[int, ...]
+    figures: dict[str, tuple[Scalar, ...]] = {}
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        for name, column in self.figures.items():
+            if len(column) != len(self.ids):
+                raise ValueError(f"{len(self.ids)} ranked examples have as many {name}, got {len(column)}")
+        return self
+
+    def rows(self) -> list[dict[str, Scalar]]:
+        """A dict per example, `id` first."""
+        return Columns(values={"id": self.ids, **self.figures}).rows()

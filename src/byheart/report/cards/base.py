@@ -1,0 +1,85 @@
+"""What a card is, and what cards know of the subject of an audit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from byheart.records.chart import Chart, Table
+from byheart.records.facts import Scalar
+from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits
+
+
+@dataclass(frozen=True)
+class Card:
+    """What the report says of a finding.
+
+    Attributes:
+        says: what the headline number counts, after it.
+        rows: extra label/text rows beside the scale.
+        body: sentences under the number.
+        charts: pictures; the first one is drawn beside the words.
+        exhibits: rows of examples.
+        tables: small tables by name.
+        how: paragraphs of "How was this computed?".
+    """
+
+    says: str = ""
+    rows: tuple[tuple[str, str], ...] = ()
+    body: tuple[str, ...] = ()
+    charts: tuple[Chart, ...] = ()
+    exhibits: tuple[Exhibits, ...] = ()
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    how: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class About:
+    """What cards know of the subject of an audit: its data, what an example is called, its members."""
+
+    kind: str = "classes"
+    noun: str = "example"
+    nouns: str = "examples"
+    target: str = "label"
+    n: int = 0
+    n_test: int = 0
+    k: int = 0
+    classes: tuple[str, ...] = ()
+    members: int = 0
+    share: float = 0.7
+
+    @classmethod
+    def of(cls, subject: Mapping[str, Any]) -> About:
+        """From the `subject` of a document."""
+        known = {name: subject[name] for name in cls.__dataclass_fields__ if subject.get(name) is not None}
+        return cls(**{**known, "classes": tuple(subject.get("classes") or ())})
+
+    def named(self, n: int = 2) -> str:
+        """What an example is called, for n of them."""
+        return self.noun if n == 1 else self.nouns
+
+    def label(self, code: Any) -> str:
+        """A label or value as a reader is shown it: the class of a code, a value; nothing for a passage.
+
+        Example:
+            >>> About(classes=("cat", "dog")).label(1), About(kind="values").label(0.123456)
+            ('dog', '0.1235')
+        """
+        if code is None or self.kind == "tokens":
+            return ""
+        return self.classes[int(code)] if self.classes else f"{float(code):.4g}"
+
+
+Row = dict[str, Scalar]
+
+
+def apart(rows: Iterable[Row], exhibit: Callable[[Row], Exhibit], others: str = "") -> tuple[ExhibitGroup, ...]:
+    """Ranked rows as groups of examples: labels that were redrawn, marked by a ring, and the others."""
+    rows = list(rows)
+    split = ("labels we redrew", True), (others or "labels as they came", False)
+    return tuple(
+        ExhibitGroup(label=label, ring=ring, shown=tuple(map(exhibit, chosen)))
+        for label, ring in split
+        if (chosen := [row for row in rows if bool(row.get("redrawn")) is ring])
+    )

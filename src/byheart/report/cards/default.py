@@ -1,0 +1,110 @@
+"""The default card: what the report shows of a probe that has no card of its own."""
+
+from __future__ import annotations
+
+from byheart.records.chart import Axis, Chart, Line, Table
+from byheart.records.facts import OF_EXAMPLES, Columns, Curve, Ranked, Scalar
+from byheart.records.facts import Axis as Along
+from byheart.records.figures import number
+from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding
+from byheart.report.cards.base import About, Card, Row, apart
+
+FORMATS = {"share": "percent", "accuracy": "percent", "examples": "count", "epochs": "count", "members": "count"}
+
+
+def card(finding: Finding, about: About) -> Card:
+    """Headline, curves, tables and ranked examples as they stand."""
+    tables = {spaced(name): table_of(columns) for name, columns in finding.columns.items()}
+    return Card(
+        says=finding.says or (f"{spaced(finding.headline)}." if finding.headline else ""),
+        rows=finding.facts,
+        body=finding.body,
+        charts=finding.charts + tuple(chart_of(name, curve) for name, curve in finding.curves.items()),
+        exhibits=finding.exhibits + tuple(row_of(name, ranked, about) for name, ranked in finding.ranked.items()),
+        tables=finding.tables | tables,
+        how=finding.how,
+    )
+
+
+def spaced(name: str) -> str:
+    """A name of code as words.
+
+    Example:
+        >>> spaced("bits_held-share")
+        'bits held share'
+    """
+    return name.replace("_", " ").replace("-", " ")
+
+
+def chart_of(name: str, curve: Curve) -> Chart:
+    """A curve with its band, its null dashed, and its numbers as a table; a gap is left out of the line."""
+    title = spaced(name)
+    place = [i for i, y in enumerate(curve.y) if y is not None]
+    x = tuple(curve.x[i] for i in place)
+
+    def column(values: tuple[float | None, ...]) -> tuple[float, ...]:
+        return tuple(0.0 if (value := values[i]) is None else value for i in place) if values else ()
+
+    band = curve.low and all(curve.low[i] is not None and curve.high[i] is not None for i in place)
+    lines = [
+        Line(
+            label=title, role="ink", x=x, y=column(curve.y), markers=True,
+            low=column(curve.low) if band else (), high=column(curve.high) if band else (),
+        )
+    ]  # fmt: skip
+    if curve.null and all(curve.null[i] is not None for i in place):
+        lines.append(Line(label="no effect", role="null", x=x, y=column(curve.null)))
+    columns = {curve.x_axis.name: curve.x, curve.y_axis.name: curve.y, "low": curve.low, "high": curve.high}
+    columns |= {"no effect": curve.null, "n": curve.n}
+    return Chart(
+        title=title[:1].upper() + title[1:],
+        description=f"{curve.y_axis.name} by {curve.x_axis.name}.",
+        x=_axis(curve.x_axis),
+        y=_axis(curve.y_axis),
+        lines=tuple(lines) if place else (),
+        reading="The band is the 95\u202f% interval." if band else "",
+        table=table_of(Columns(values={key: one for key, one in columns.items() if one})),
+    )
+
+
+def table_of(columns: Columns) -> Table:
+    """A table of facts, ready to read; what is absent is a dash."""
+    return Table(
+        columns=tuple(spaced(name) for name in columns.values),
+        rows=tuple(tuple(written(value) for value in row.values()) for row in columns.rows()),
+    )
+
+
+def row_of(name: str, ranked: Ranked, about: About) -> Exhibits:
+    """A row of ranked examples, each with its figures; labels that were redrawn stand apart."""
+    names = [one for one in ranked.figures if one not in ("redrawn", "text")]
+
+    def exhibit(row: Row) -> Exhibit:
+        said = (about.label(row[one]) if one in OF_EXAMPLES else written(row[one]) for one in names)
+        return Exhibit(id=int(row["id"] or 0), view=ranked.view, lines=tuple(said))
+
+    title = spaced(name)
+    whole = (ExhibitGroup(label="", shown=tuple(map(exhibit, ranked.rows()))),)
+    groups = apart(ranked.rows(), exhibit) if "redrawn" in ranked.figures else whole
+    return Exhibits(title=title[:1].upper() + title[1:], keys=tuple(map(spaced, names)), groups=groups)
+
+
+def written(value: Scalar) -> str:
+    """A fact as text.
+
+    Example:
+        >>> written(True), written(1200), written(0.12345), written(None), written("a")
+        ('yes', '1,200', '0.123', '\u2013', 'a')
+    """
+    if value is None:
+        return "\u2013"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return value
+    return number(value, 0 if isinstance(value, int) or abs(value) >= 1000 else 3)
+
+
+def _axis(along: Along) -> Axis:
+    unit = f" [{along.unit}]" if along.unit and along.unit not in along.name and along.unit not in FORMATS else ""
+    return Axis(title=f"{along.name}{unit}", format=FORMATS.get(along.unit, "number"))  # type: ignore[arg-type]
