@@ -491,7 +491,7 @@ def provenance(command: str = "byheart audit --seed 0", **data: Any) -> dict:
 
 def audit(subject: dict, findings: list, **more: Any) -> dict:
     made = {
-        "schema": 1,
+        "schema": 2,
         "subject": subject,
         "findings": {one.probe: dump(one) for one in findings},
         "verdicts": [],

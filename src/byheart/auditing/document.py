@@ -17,7 +17,7 @@ from byheart.study.plan import Trial
 from byheart.study.session import Answers, Drawn, Session
 from byheart.study.steps import load_data, load_run
 
-SCHEMA = 1
+SCHEMA = 2
 LEVEL = "bitwise: same machine, versions, threads, device and way of training give the same numbers"
 # settings that say where a file lies or what its digest is: nothing to a reader, and a path is somebody's own
 LOCAL = {"path", "qualname", "code", "releases", "files"}

@@ -16,7 +16,7 @@ from byheart.report.examples import gallery, seen
 from byheart.report.prose import cleaned, plain, sentence, slug, word
 from byheart.report.strip import WHO
 
-SCHEMA = 1
+SCHEMA = 2
 _LEVERS = (
     ("weight decay", "weight-decay=0.001"),
     ("dropout", "dropout=0.2"),

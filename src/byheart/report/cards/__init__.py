@@ -1,7 +1,8 @@
 """Cards: the words, charts and rows of examples of a finding, made from its facts. One function per probe.
 
 `report/cards/<chapter>/<quantity>.py` defines `card(finding, about) -> Card` for the probe `<chapter>/<quantity>`; a
-probe without one gets the default card. Nothing here is kept in a ledger: a changed sentence takes no probe to run again.
+probe without one gets the default card, as does a finding withheld before anything was measured. Nothing here is kept in
+a ledger: a changed sentence takes no probe to run again.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ __all__ = ["About", "Card", "card_of"]
 
 def card_of(finding: Finding, about: About) -> Card:
     """The card of `finding`: of its own function, else the default one."""
-    return (_function(finding.probe) or default.card)(finding, about)
+    own = _function(finding.probe) if finding.details else None
+    return (own or default.card)(finding, about)
 
 
 def _function(probe: str) -> Callable[[Finding, About], Card] | None:
