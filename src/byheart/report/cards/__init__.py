@@ -1,8 +1,8 @@
 """Cards: the words, charts and rows of examples of a finding, made from its facts. One function per probe.
 
 `report/cards/<chapter>/<quantity>.py` defines `card(finding, about) -> Card` for the probe `<chapter>/<quantity>`; a
-probe without one gets the default card, as does a finding withheld before anything was measured. Nothing here is kept in
-a ledger: a changed sentence takes no probe to run again.
+probe without one gets the default card, as does a finding withheld before anything was measured. Nothing here is kept
+in a ledger: a changed sentence takes no probe to run again.
 """
 
 from __future__ import annotations
