@@ -12,6 +12,7 @@ from byheart.learners.run import Run, outcomes
 from byheart.probes.base import Bank, Subject
 from byheart.probes.complexity.bits import Bits
 from byheart.probes.generalization.gap import Gap
+from byheart.report.cards import About, card_of
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.tasks.digits import Digits
@@ -49,6 +50,22 @@ def answering(y, right, k, strength=6.0):
     """(m, n, k) logits that give the label of example i in member j where right[j, i], else the next class."""
     said = np.where(right, y, (y + 1) % k)
     return strength * np.eye(k)[said]
+
+
+def about(bank):
+    """What cards know of the subject of a bank."""
+    output, views, members = bank.data.output, bank.data.views, len(bank[bank.subject.bank()].members)
+    return About(
+        kind=output.kind, noun=output.noun[0], nouns=output.noun[1], target=output.target, n=len(views["train"]),
+        n_test=len(views["test"]) if "test" in views else 0, k=output.k, classes=tuple(output.classes), members=members,
+        share=bank.subject.share,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def card():
+    """The card of a finding on a bank: `card(bank, finding)`."""
+    return lambda bank, finding: card_of(finding, about(bank))
 
 
 @pytest.fixture

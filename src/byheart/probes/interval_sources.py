@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from byheart.maths.clusters import Sources
 from byheart.probes.base import Bank
+from byheart.records.facts import Scalar
 from byheart.records.figures import count, number, percent
 
 # names of the sources, and what brings half of the variance of each
@@ -12,6 +13,18 @@ _FROM = {
     "training_set": "which training set all members share",
     "members": "the number of members, each with a subset and a seed of its own",
 }
+
+
+def source_of(sources: Sources | None) -> dict[str, Scalar]:
+    """The largest source of a variance and its share of it, as details of a finding; none where there is no variance.
+
+    Example:
+        >>> source_of(Sources(examples=1.0, training_set=0.0, members=3.0))
+        {'source': 'members', 'source_share': 0.75}
+    """
+    if sources is None or not 0 < (total := float(sum(sources))) < float("inf"):
+        return {}
+    return {"source": sources.largest, "source_share": float(max(sources)) / total}
 
 
 def largest_source(
