@@ -53,7 +53,7 @@ class Progress:
         if self.quiet:
             return
         if self.bar:
-            self.bar.console.print(printable(line), markup=False, highlight=False)
+            self.bar.console.print(printable(line), markup=False, emoji=False, highlight=False)
         else:
             put(line, sys.stderr)
         if " to do" in line:

@@ -12,16 +12,17 @@ Run = tuple[str, str]
 _END = r"[\u2212+\-]?[\d.,]+(?:e-?\d+)?\u202f?%?"
 _PIECES = re.compile(rf"(`[^`\n]{{1,200}}`)|(\[{_END}, ?{_END}\])")
 _KEPT = {"\n", "\t"}
+_NOT_XML = "\ufffe\uffff"  # on these the drawing of a chart aborts the process
 SPACE = "\u202f"
 _WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 def clean(text: str) -> str:
-    """`text` without control characters, unpaired surrogates and marks that turn the line around."""
+    """`text` without control characters, signs that XML does not hold, and marks that turn the line around."""
     return "".join(
         sign
         for sign in text
-        if sign in _KEPT or (unicodedata.category(sign) not in {"Cc", "Cs"} and not _turns(sign))
+        if sign in _KEPT or not (unicodedata.category(sign) in {"Cc", "Cs"} or sign in _NOT_XML or _turns(sign))
     )
 
 
