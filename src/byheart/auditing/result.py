@@ -26,6 +26,7 @@ from byheart.records.finding import Answer, Finding
 from byheart.records.judgement import Judgement
 from byheart.records.quantity import Quantity
 from byheart.study.plan import Plan
+from byheart.terminal import as_json
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ class Audit:
         if target.suffix not in {".json", ".html", ".htm"}:
             raise UsageError(expected="a path ending in .html or .json", came=target.name, do="Try report.html.")
         if target.suffix == ".json":
-            return write_text(target, json.dumps(made, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+            return write_text(target, as_json(made) + "\n")
         from byheart.report.page import render
 
         return write_text(target, render(made))

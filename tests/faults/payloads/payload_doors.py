@@ -75,7 +75,7 @@ def wrong_of_page(page, twin, document=None):
     for tag, name, value in set(page.attributes) - known:
         safe = (
             value.startswith(PICTURE) if name == "src"
-            else name in SPOKEN or (PLAIN.fullmatch(value) and not re.search("script:|url|data:", value))
+            else name in SPOKEN or (PLAIN.fullmatch(value) and not re.search(r"script:|url\(|data:", value))
         )  # fmt: skip
         told += [] if safe else [f"{tag} {name}={value}"[:200]]
     return told
