@@ -33,7 +33,7 @@ CLASSES = ("</script><b id=pwned>", '[link=x]"><svg onload=run>', "\x1b[31m{{7*7
 CATEGORIES = ("<b id=pwned>", "`x`", "=1+1|cmd")
 COLUMNS = ("<img src=x onerror=run>", "[bold]x[/bold]", "{{7*7}}", "--><b id=pwned>", "\" onclick='run'", "javascript:run",
            "a\u202eb\u2066", "\x1b]8;;x\x07", "%s{0.__class__}", "</script>", "&lt;b&gt;", "]]>")  # fmt: skip
-SMALL = ("--learner", "mlp", "--set", "epochs=2", "--members", "8", "--jobs", "1", "--device", "cpu")
+SMALL = ("--learner", "mlp", "--set", "epochs=1", "--set", "hidden=[8]", "--members", "8", "--jobs", "1", "--device", "cpu")
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def audited(lab):
     with open(lab.folder / FILE, "w", newline="", encoding="utf-8") as file:
         made = csv.writer(file)
         made.writerow([*COLUMNS, "words", TARGET])
-        for i in range(90):
+        for i in range(60):
             numbers = [f"{draw.random() + i % 3:.3f}" for _ in COLUMNS]
             made.writerow([*numbers, draw.choice(CATEGORIES), CLASSES[i % 3]])
     said = {words: lab(*words) for words in [

@@ -179,7 +179,7 @@ def test_what_users_code_prints_and_raises(texts, lab):
 
 
 def _spoilt_words(value, text, at):
-    """Copies of the document, in each of which one of the words of ours is a payload."""
+    """The document with a payload wherever `at` names a word."""
     for key, one in list(value.items()) if isinstance(value, dict) else list(enumerate(value)):
         if isinstance(one, dict | list):
             _spoilt_words(one, text, at)
