@@ -19,12 +19,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from byheart.learners.members import Members
-from byheart.learners.run import Record
 from byheart.learners.transformer import Transformer
 from byheart.maths.capacity import PUBLISHED, Capacity, capacity, memorised_bits
 from byheart.seeds import derive, stream
 from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.training.members import Members
+from byheart.training.run import Record
 
 SIZES = (50, 100, 200, 400, 800)
 

@@ -24,12 +24,12 @@ from peers import explaind, ready
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from byheart.learners.recording import record
 from byheart.maths.credit import path_credit
 from byheart.maths.kernels import coefficient_spread, continuous_error
 from byheart.maths.quadrature import points
 from byheart.maths.targets import margin
 from byheart.maths.trace import Trace
+from byheart.training.recording import record
 
 OPTIMISERS = {
     "sgd": lambda groups: torch.optim.SGD(groups, lr=0.2),

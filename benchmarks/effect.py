@@ -29,17 +29,17 @@ from peers import Case, installed, missing
 from sklearn.datasets import load_digits
 from torch import nn
 
-from byheart.learners.members import Members
 from byheart.learners.mlp import Mlp, drawn
-from byheart.learners.recording import record
-from byheart.learners.run import Record
-from byheart.learners.training import rate
 from byheart.maths.effect import curvature, unrolled
 from byheart.maths.projected import checkpoints, projected
 from byheart.maths.ranking import DatamodelScore, datamodel_score
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.tasks.fashion import Fashion
 from byheart.tasks.flipped import Flipped
+from byheart.training.members import Members
+from byheart.training.recording import record
+from byheart.training.run import Record
+from byheart.training.stepper import rate
 
 BASE = Mlp(optimizer="sgd", lr=0.2, epochs=30, schedule="constant")
 

@@ -19,11 +19,11 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from byheart.learners.fleet import choose
-from byheart.learners.members import Members, balanced
 from byheart.learners.mlp import Mlp
-from byheart.learners.run import Record
 from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.training.members import Members, balanced
+from byheart.training.run import Record
+from byheart.training.trial import choose
 
 
 def digits() -> Data:

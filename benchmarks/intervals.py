@@ -31,10 +31,8 @@ import torch
 
 from byheart.learners.base import Learner
 from byheart.learners.estimator import Estimator
-from byheart.learners.members import Members
 from byheart.learners.neighbours import Neighbours
 from byheart.learners.ridge import KernelRidge
-from byheart.learners.run import Record
 from byheart.maths.codes import bank_code
 from byheart.maths.sides import side_means
 from byheart.maths.statistics import wilson
@@ -50,6 +48,8 @@ from byheart.testing.banks import trained
 from byheart.testing.worlds.classes import constant_accuracies
 from byheart.testing.worlds.lookup import cells
 from byheart.testing.worlds.values import least_squares_r2, shares
+from byheart.training.members import Members
+from byheart.training.run import Record
 
 DRAWS, MANY, MORE, FAST = 40, 500, 2000, 0.002
 COVERED = (0.90, 0.99)

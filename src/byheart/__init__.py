@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from byheart.auditing.front import audit
     from byheart.auditing.result import Audit
     from byheart.errors import ByheartError, InputRefused, UsageError
-    from byheart.learners.recording import record
     from byheart.records.finding import Finding
     from byheart.records.quantity import Quantity
+    from byheart.training.recording import record
 
 # Late (PEP 562): `import byheart` costs milliseconds and imports nothing heavy.
 _PUBLIC = {
@@ -25,7 +25,7 @@ _PUBLIC = {
     "audit": "byheart.auditing.front",
     "Audit": "byheart.auditing.result",
     # your own loop, recorded step by step
-    "record": "byheart.learners.recording",
+    "record": "byheart.training.recording",
     # what it finds
     "Finding": "byheart.records.finding",
     "Quantity": "byheart.records.quantity",

@@ -33,10 +33,13 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "ten-neighbours": ("byheart.learners.baselines:TenNeighbours", "ten nearest neighbours in closed form"),
         "linear": ("byheart.learners.baselines:Linear", "logistic regression on scaled columns"),
         "boosted-trees": ("byheart.learners.baselines:BoostedTrees", "boosted shallow trees on columns"),
-        "rote": ("byheart.learners.poles:Rote", "the pole that remembers everything and knows nothing"),
-        "oracle": ("byheart.learners.poles:Oracle", "the pole that knows the task's truth and remembers nothing"),
+        "rote": ("byheart.learners.reference_learners:Rote", "the pole that remembers everything and knows nothing"),
+        "oracle": (
+            "byheart.learners.reference_learners:Oracle",
+            "the pole that knows the task's truth and remembers nothing",
+        ),
         "estimator": ("byheart.learners.estimator:Estimator", "any scikit-learn classifier or regressor"),
-        "module": ("byheart.learners.module:FromFactory", "your own torch module, trained by our loop"),
+        "module": ("byheart.learners.torch_module:FromFactory", "your own torch module, trained by our loop"),
         "user-fit": ("byheart.learners.userfit:UserFit", "your own training: fit(x, y, seed) -> model"),
     },
     "lever": {

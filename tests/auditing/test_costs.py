@@ -7,11 +7,11 @@ import pytest
 
 from byheart.auditing import costs, forecast
 from byheart.auditing.front import make_request
-from byheart.learners.members import balanced
 from byheart.learners.mlp import Mlp
-from byheart.learners.run import Record
 from byheart.study.plan import Trial
 from byheart.tasks.digits import Digits
+from byheart.training.members import balanced
+from byheart.training.run import Record
 
 
 @pytest.fixture

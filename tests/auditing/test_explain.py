@@ -8,12 +8,12 @@ from scipy.stats import spearmanr
 import byheart as bh
 from byheart.auditing.explain import explain
 from byheart.auditing.given import Query
-from byheart.learners.members import balanced
-from byheart.learners.recorded import recorded
-from byheart.learners.run import Record
-from byheart.learners.training import called_on
 from byheart.maths.effect import unrolled
 from byheart.study.steps import load_data
+from byheart.training.members import balanced
+from byheart.training.record_member import recorded
+from byheart.training.run import Record
+from byheart.training.stepper import called_on
 
 MEMBERS = 24
 
@@ -135,14 +135,14 @@ def test_the_users_own_example_equals_the_same_one_of_the_test(audited):
 
 def test_the_same_question_is_answered_from_the_ledger(audited, monkeypatch):
     first = audited[2].explain(example=3)
-    monkeypatch.setattr("byheart.learners.recorded.recorded", None)
+    monkeypatch.setattr("byheart.training.record_member.recorded", None)
     assert audited[2].explain(example=3) == first
 
 
 def test_another_torch_is_another_question(audited, monkeypatch):
     audited[2].explain(example=4)
     monkeypatch.setattr("byheart.auditing.explain.metadata.version", lambda name: "9.9.9")
-    monkeypatch.setattr("byheart.learners.recorded.recorded", None)
+    monkeypatch.setattr("byheart.training.record_member.recorded", None)
     with pytest.raises(TypeError):
         audited[2].explain(example=4)
 

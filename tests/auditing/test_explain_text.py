@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import byheart as bh
-from byheart.learners.members import balanced
-from byheart.learners.run import Record
 from byheart.study.steps import load_data
 from byheart.tasks.text import Text
+from byheart.training.members import balanced
+from byheart.training.run import Record
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ from scipy.stats import ttest_ind
 
 from byheart.auditing.foretold import Retrained, bank_keys
 from byheart.auditing.nearest import distances
-from byheart.learners.members import balanced
 from byheart.probes.base import Subject
 from byheart.registry import find
 from byheart.study.keeping import described
 from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.training.members import balanced
 
 N, M, ROW = 50, 64, 9
 

@@ -15,7 +15,7 @@ from byheart.learners.conv import Conv
 from byheart.learners.estimator import Estimator
 from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
-from byheart.learners.poles import Oracle, Rote
+from byheart.learners.reference_learners import Oracle, Rote
 from byheart.learners.ridge import KernelRidge, Ridge
 from byheart.learners.userfit import UserFit
 from byheart.tasks.data import Column, Data, Examples, Output, Truth

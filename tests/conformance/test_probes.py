@@ -11,7 +11,6 @@ import pytest
 
 from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
-from byheart.learners.run import outcomes
 from byheart.probes.complexity.bits import Bits
 from byheart.probes.complexity.value_bits import ValueBits
 from byheart.probes.generalization.gap import Gap
@@ -27,6 +26,7 @@ from byheart.tasks.data import Truth
 from byheart.tasks.digits import Digits
 from byheart.tasks.flipped import Flipped
 from byheart.testing.probes import Merged, ProbeSuite, bank_of
+from byheart.training.run import outcomes
 
 NOISY = Flipped(task=Digits(n=200), share=0.2)
 

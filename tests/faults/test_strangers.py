@@ -22,11 +22,11 @@ import byheart
 from byheart.auditing.explaining import report_hides
 from byheart.cli.main import main
 from byheart.errors import InputRefused, UnknownName
-from byheart.learners import trust
-from byheart.learners.code import _AGAIN
+from byheart.fingerprint import trust
+from byheart.fingerprint.code import _AGAIN
 from byheart.learners.estimator import Estimator
 from byheart.learners.mlp import Mlp
-from byheart.learners.module import FromFactory
+from byheart.learners.torch_module import FromFactory
 from byheart.learners.userfit import UserFit
 from byheart.ledger.base import Result
 from byheart.ledger.sqlite import SqliteLedger
@@ -37,7 +37,7 @@ from byheart.tasks.arrays import Arrays
 
 SOURCE = Path(byheart.__file__).parent
 
-# Every place outside of learners/trust.py where bytes, or a word, become something that can be called; each with its reason.
+# Every place outside of fingerprint/trust.py where bytes, or a word, become something that can be called; each with its reason.
 STATED = {
     ("__init__.py", "import_module"): "names of a table in the code",
     ("registry.py", "importlib.import_module"): "names of a table in the code",
@@ -47,9 +47,9 @@ STATED = {
     ("engines/pool.py", "pickle.dumps"): "to our own worker",
     ("engines/worker.py", "pickle.loads"): "from our own parent, over its pipe",
     ("engines/worker.py", "ctypes.CDLL"): "the C library of this process",
-    ("learners/code.py", "subprocess.run"): "Python, on code that the caller passed",
-    ("learners/names.py", "importlib.util.resolve_name"): "text to text",
-    ("learners/sources.py", "importlib.util.find_spec"): "of a top-level name, which runs nothing",
+    ("fingerprint/code.py", "subprocess.run"): "Python, on code that the caller passed",
+    ("fingerprint/bytecode_names.py", "importlib.util.resolve_name"): "text to text",
+    ("fingerprint/sources.py", "importlib.util.find_spec"): "of a top-level name, which runs nothing",
     ("records/provenance.py", "system"): "of platform: what it is called",
     ("tasks/archive.py", "np.load"): "allow_pickle=False",
     ("tasks/vendored.py", "np.load"): "allow_pickle=False",
@@ -75,7 +75,7 @@ def _calls(path):
 def test_one_module_leads_from_bytes_to_what_can_be_called():
     modules = [p for p in SOURCE.rglob("*.py") if "testing" not in p.parts]
     found = [one for path in modules for one in _calls(path)]
-    assert {(name, called) for name, called, _ in found if name != "learners/trust.py"} == set(STATED)
+    assert {(name, called) for name, called, _ in found if name != "fingerprint/trust.py"} == set(STATED)
     loads = [node for name, called, node in found if called == "np.load"]
     assert all("allow_pickle=False" in ast.unparse(node) for node in loads)
     asked = [ast.unparse(node) for path in modules for node in ast.walk(ast.parse(path.read_text()))
@@ -171,8 +171,8 @@ def payloads(path, marker):
         "exec": estimator("builtins:exec", object=writes),
         "eval": estimator("builtins:eval", source=writes),
         "timeit": estimator("timeit:Timer", stmt=writes),
-        "ours": estimator("byheart.learners.trust:load_module", path=str(path)),
-        "ours again": estimator("byheart.learners.code:again", path=str(path), qualname="make", digest=""),
+        "ours": estimator("byheart.fingerprint.trust:load_module", path=str(path)),
+        "ours again": estimator("byheart.fingerprint.code:again", path=str(path), qualname="make", digest=""),
         "the registry": estimator("byheart.registry:importlib.import_module", name="evil"),
         "a module by its name": estimator("evil:Mine"),
         "a lookalike": estimator("sklearnx:Mine"),

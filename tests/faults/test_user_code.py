@@ -15,13 +15,13 @@ from byheart.cli.main import main
 from byheart.engines.inline import Inline
 from byheart.errors import InputRefused
 from byheart.exits import apart, as_failures, captured
-from byheart.learners.code import comes_back, fingerprint, load
+from byheart.fingerprint.code import comes_back, fingerprint, load
 from byheart.learners.estimator import Estimator
-from byheart.learners.members import balanced
-from byheart.learners.module import FromFactory
-from byheart.learners.run import Record
+from byheart.learners.torch_module import FromFactory
 from byheart.learners.userfit import UserFit
 from byheart.tasks.arrays import Arrays
+from byheart.training.members import balanced
+from byheart.training.run import Record
 
 N, M = 60, 3
 RECORD = Record((0,))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused, UsageError
-from byheart.learners.outputs import read
+from byheart.learners.output_conversion import read
 from byheart.study.parse import pairs
 from byheart.tasks.arrays import Arrays
 

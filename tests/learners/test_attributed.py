@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused
-from byheart.learners.attributed import Questions, attributed, rows_asked
-from byheart.learners.members import balanced
+from byheart.learners.attribution_run import Questions, attributed, rows_asked
 from byheart.learners.mlp import Mlp
-from byheart.learners.run import Record, Run
 from byheart.learners.transformer import Transformer
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.digits import Digits
 from byheart.tasks.flipped import Flipped
 from byheart.tasks.text import Text
+from byheart.training.members import balanced
+from byheart.training.run import Record, Run
 
 ALL = Questions(credit=True, effect="unrolled", test=3, train=4)
 
@@ -125,7 +125,7 @@ def test_it_is_the_model_trained_on_everything():
 def test_batch_statistics_are_refused():
     from torch import nn
 
-    from byheart.learners.module import FromFactory
+    from byheart.learners.torch_module import FromFactory
 
     learner = FromFactory.of(lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.BatchNorm1d(8), nn.Linear(8, 10)))
     with pytest.raises(InputRefused, match="BatchNorm"):

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 
 from byheart.errors import InputRefused
-from byheart.learners.code import contained, fingerprint, load, load_module
-from byheart.learners.sources import own_lines, reachable, version_of
+from byheart.fingerprint.code import contained, fingerprint, load, load_module
+from byheart.fingerprint.sources import own_lines, reachable, version_of
 
 
 class Folder:
@@ -88,7 +88,7 @@ def test_the_folder_does_not_matter(folder):
 def test_another_process_reads_the_same(folder):
     folder.write(main=MAIN + "NAMES = {'a', 'b', 'c'}\ndef fit2(x): return x in NAMES\n", other=OTHER, third="NUMBER = 1\n")
     script = (
-        "import sys; from byheart.learners.code import *; "
+        "import sys; from byheart.fingerprint.code import *; "
         "print(fingerprint(load(sys.argv[1], 'fit')).digest, fingerprint(load(sys.argv[1], 'fit2')).digest)"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "271", "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -343,7 +343,7 @@ def test_portable_means_that_load_finds_it(folder):
 )
 def test_a_script_is_portable_when_it_can_be_imported(folder, main, portable):
     """A worker that imports a script without a guard would begin the audit anew."""
-    text = "from byheart.learners.code import fingerprint\ndef fit(x): return x\ndef show(): print(fingerprint(fit).portable)"
+    text = "from byheart.fingerprint.code import fingerprint\ndef fit(x): return x\ndef show(): print(fingerprint(fit).portable)"
     folder.write(main=text + main)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(

@@ -9,9 +9,9 @@ from torch import nn
 
 from byheart.errors import InputRefused
 from byheart.learners.conv import Conv
-from byheart.learners.members import balanced
-from byheart.learners.run import Record
 from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.training.members import balanced
+from byheart.training.run import Record
 
 N = 30
 LEARNER = Conv(channels=(3, 4), epochs=2, batch=8)

@@ -20,11 +20,11 @@ from sklearn.tree import DecisionTreeClassifier
 
 from byheart.errors import InputRefused, UnknownName, UsageError
 from byheart.learners.estimator import Estimator
-from byheart.learners.members import Members, balanced
-from byheart.learners.run import Record
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.data import Column, Data, Examples, Output, Truth
 from byheart.tasks.digits import Digits
+from byheart.training.members import Members, balanced
+from byheart.training.run import Record
 
 RECORD = Record((0,))
 
@@ -241,7 +241,7 @@ def test_what_cannot_be_written_down_runs_but_is_not_kept(instance, why, digits,
 
 
 def test_a_users_own_class_is_keyed_by_its_code(tmp_path):
-    from byheart.learners.trust import load
+    from byheart.fingerprint.trust import load
 
     source = "from sklearn.linear_model import Ridge\nclass Mine(Ridge):\n    def twice(self): return 2\n"
     file = tmp_path / "mine.py"

@@ -8,12 +8,14 @@ import torch
 from torch import nn
 
 from byheart.errors import InputRefused, UsageError
-from byheart.learners.fleet import Each, choose, make, ways_for
-from byheart.learners.functional import Functional
 from byheart.learners.mlp import Mlp
-from byheart.learners.stacked import Scale, Stacked
-from byheart.learners.training import plain_loss, plain_slope
 from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.training.fleet import Each
+from byheart.training.functional import Functional
+from byheart.training.losses import plain_loss, plain_slope
+from byheart.training.stacked import Scale, Stacked
+from byheart.training.trial import choose
+from byheart.training.ways import make, ways_for
 
 M, B = 3, 5
 

@@ -11,11 +11,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from torch import nn
 
 from byheart.errors import InputRefused
-from byheart.learners.attributed import Questions, attributed
+from byheart.learners.attribution_run import Questions, attributed
 from byheart.learners.estimator import Estimator
-from byheart.learners.members import balanced
-from byheart.learners.module import FromFactory
-from byheart.learners.run import Record
+from byheart.learners.torch_module import FromFactory
 from byheart.learners.userfit import UserFit
 from byheart.ledger.base import Result
 from byheart.ledger.sqlite import SqliteLedger
@@ -23,6 +21,8 @@ from byheart.study.keeping import data_from, data_result
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.containers import NamedColumns
 from byheart.tasks.table import Table
+from byheart.training.members import balanced
+from byheart.training.run import Record
 
 N = 60
 Y = np.arange(N) % 2

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused, UsageError
-from byheart.learners.inputs import checked, known, prepare, shared
-from byheart.learners.members import Members, balanced
 from byheart.levers.penalties import Dropout, WeightDecay
 from byheart.levers.schedules import EarlyStop
 from byheart.tasks.data import Column, Data, Examples, Output, Truth
+from byheart.training.members import Members, balanced
+from byheart.training.preprocessing import checked, known, prepare, shared
 
 NAN = np.nan
 COLUMNS = (Column("a", "number"), Column("b", "category", ("u", "v", "w")), Column("c", "number"))

@@ -10,17 +10,17 @@ import torch
 from torch import nn
 
 from byheart.errors import InputRefused, UsageError
-from byheart.learners.inputs import prepare
-from byheart.learners.loop import plain_loss
-from byheart.learners.members import Members, balanced
 from byheart.learners.mlp import Mlp
-from byheart.learners.run import Record, Run
-from byheart.learners.training import rate
 from byheart.levers.base import Lever
 from byheart.levers.penalties import Dropout, LabelSmoothing, WeightDecay
 from byheart.levers.schedules import EarlyStop
 from byheart.seeds import derive, stream
 from byheart.tasks.data import Column, Data, Examples, Output, Truth
+from byheart.training.losses import plain_loss
+from byheart.training.members import Members, balanced
+from byheart.training.preprocessing import prepare
+from byheart.training.run import Record, Run
+from byheart.training.stepper import rate
 
 N, TEST, K = 50, 20, 3
 LEARNER = Mlp(hidden=(12,), epochs=4, batch=8, lr=0.02)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused
-from byheart.learners.members import balanced
 from byheart.learners.mlp import Mlp
-from byheart.learners.run import Record
 from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.training.members import balanced
+from byheart.training.run import Record
 
 
 def grouped(seed: int, groups: int, mean: float) -> np.ndarray:
@@ -85,12 +85,12 @@ def test_members_of_unequal_size_are_in_a_fleet_what_they_are_alone(kind, way, o
 
 
 def test_sabotage_padding_that_counts_is_another_training(monkeypatch):
-    from byheart.learners import training
+    from byheart.training import stepper
 
     data, members = data_of("classes"), balanced(70, 8, 0.7, 0, grouped(5, 60, 2.8)[:70])
     learner = Mlp(hidden=(6,), epochs=3, batch=16, lr=0.05)
     alone = learner.fit(data, members, Record((3,)), way="each").views["train"].logits
-    monkeypatch.setattr(training, "weights", lambda counted, part: None)
+    monkeypatch.setattr(stepper, "weights", lambda counted, part: None)
     broken = learner.fit(data, members, Record((3,)), way="stacked").views["train"].logits
     assert np.abs(broken - alone).max() > 1e-3
 

@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 from byheart.errors import InputRefused, UsageError
-from byheart.learners.members import balanced
 from byheart.learners.mlp import Mlp
-from byheart.learners.module import FromFactory
-from byheart.learners.run import Record
+from byheart.learners.torch_module import FromFactory
 from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.training.members import balanced
+from byheart.training.run import Record
 
 N = 40
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-from byheart.learners.members import Members, balanced
 from byheart.learners.neighbours import Neighbours, first_present, nearest
-from byheart.learners.run import Record
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.tasks.digits import Digits
 from byheart.tasks.modular import Modular
+from byheart.training.members import Members, balanced
+from byheart.training.run import Record
 
 RECORD = Record((0,))
 

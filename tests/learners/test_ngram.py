@@ -7,10 +7,8 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused
-from byheart.learners.members import balanced
 from byheart.learners.ngram import Ngram
-from byheart.learners.poles import FLOOR, Rote
-from byheart.learners.run import Record, Run
+from byheart.learners.reference_learners import FLOOR, Rote
 from byheart.maths.extraction import continuation_nats, greedy_extractable
 from byheart.maths.passages import GRID, passage_lengths, token_frequencies
 from byheart.maths.sides import side_means
@@ -18,6 +16,8 @@ from byheart.tasks.canaries import Canaries
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.tasks.digits import Digits
 from byheart.tasks.text import Text
+from byheart.training.members import balanced
+from byheart.training.run import Record, Run
 
 
 @functools.cache

@@ -12,15 +12,15 @@ from torch import nn
 
 from byheart.errors import InputRefused
 from byheart.learners.estimator import Estimator
-from byheart.learners.members import balanced
 from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
-from byheart.learners.outputs import Diverged, read
+from byheart.learners.output_conversion import Diverged, read
 from byheart.learners.ridge import Ridge as RidgeBaseline
-from byheart.learners.run import Record
 from byheart.learners.userfit import UserFit
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.training.members import balanced
+from byheart.training.run import Record
 
 
 def data_of(k, n=8):
@@ -171,7 +171,7 @@ def test_a_module_that_fails_is_left_as_it_was():
 def test_many_examples_are_the_same_in_batches(monkeypatch):
     net, x = Net().eval(), np.random.default_rng(0).normal(size=(50, 2))
     whole = read(net, x, data_of(3))[0]
-    monkeypatch.setattr("byheart.learners.outputs.BATCH", 7)
+    monkeypatch.setattr("byheart.learners.output_conversion.BATCH", 7)
     np.testing.assert_allclose(read(net, x, data_of(3))[0], whole, atol=1e-6)
 
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused
-from byheart.learners.members import balanced
-from byheart.learners.poles import Oracle, Rote
-from byheart.learners.run import Record
+from byheart.learners.reference_learners import Oracle, Rote
 from byheart.maths.codes import bank_code, bit_budget
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.tasks.digits import Digits
 from byheart.tasks.flipped import Flipped
 from byheart.tasks.modular import Modular
+from byheart.training.members import balanced
+from byheart.training.run import Record
 
 RECORD = Record((0,))
 

@@ -9,17 +9,17 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from byheart.errors import InputRefused, UsageError
-from byheart.learners.members import balanced
 from byheart.learners.mlp import Mlp
-from byheart.learners.module import FromFactory
-from byheart.learners.recording import record, recorded
-from byheart.learners.run import Record
-from byheart.learners.training import called_on
+from byheart.learners.torch_module import FromFactory
 from byheart.levers.penalties import Dropout, LabelSmoothing, WeightDecay
 from byheart.levers.schedules import EarlyStop
 from byheart.maths.credit import path_credit
 from byheart.maths.spacing import trace_bytes
 from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.training.members import balanced
+from byheart.training.recording import record, recorded
+from byheart.training.run import Record
+from byheart.training.stepper import called_on
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ from sklearn import kernel_ridge, linear_model
 from sklearn.metrics.pairwise import rbf_kernel
 
 from byheart.errors import InputRefused
-from byheart.learners.members import balanced
 from byheart.learners.ridge import MOST, KernelRidge, Ridge, kernel_matrix, median_distance
-from byheart.learners.run import Record
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.tasks.digits import Digits
+from byheart.training.members import balanced
+from byheart.training.run import Record
 
 RECORD = Record((0,))
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from byheart.learners import sequences_loop, spelled
+from byheart.learners import enumeration_rank, sequence_steps
 from byheart.learners.decoder import Decoder
-from byheart.learners.members import balanced
-from byheart.learners.run import Record, joined
-from byheart.learners.spelled import ranks
+from byheart.learners.enumeration_rank import ranks
 from byheart.learners.transformer import Transformer
 from byheart.tasks.canaries import Canaries
 from byheart.tasks.text import Text
+from byheart.training.members import balanced
+from byheart.training.run import Record, joined
 
 ALPHABET = torch.tensor([1, 3, 4, 7, 11])
 
@@ -46,7 +46,7 @@ def costs(made, context):
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("nodes", [8192, 3])
 def test_the_slow_twin_reads_every_string_from_the_start(layers, nodes, monkeypatch):
-    monkeypatch.setattr(spelled, "NODES", nodes)
+    monkeypatch.setattr(enumeration_rank, "NODES", nodes)
     made, x = decoder(layers), rows()
     expected = []
     for row in x:
@@ -100,7 +100,7 @@ def fitted(share, way="each"):
 
 
 def test_ranks_are_kept_for_models_that_saw_every_copy_and_for_no_others(monkeypatch):
-    monkeypatch.setattr(sequences_loop, "ENUMERATED", 1000)
+    monkeypatch.setattr(sequence_steps, "ENUMERATED", 1000)
     run = fitted(1.0)[2]
     kept = run.views["canaries"]
     assert kept.ranks.shape == (2, 10)
@@ -111,7 +111,7 @@ def test_ranks_are_kept_for_models_that_saw_every_copy_and_for_no_others(monkeyp
     again = joined([(run.document(), run.arrays())])
     assert (again.views["canaries"].ranks == kept.ranks).all()
     assert fitted(0.7)[2].views["canaries"].ranks is None
-    monkeypatch.setattr(sequences_loop, "ENUMERATED", 26**2 - 1)
+    monkeypatch.setattr(sequence_steps, "ENUMERATED", 26**2 - 1)
     assert fitted(1.0)[2].views["canaries"].ranks is None
 
 

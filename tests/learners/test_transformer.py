@@ -9,13 +9,9 @@ import torch
 
 from byheart.errors import InputRefused, UsageError
 from byheart.learners.decoder import Decoder
-from byheart.learners.fleet import ways_for
-from byheart.learners.members import Members, balanced
 from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
-from byheart.learners.run import Record, Run, joined
-from byheart.learners.sequences_loop import CONTINUATIONS
-from byheart.learners.training import plain_loss
+from byheart.learners.sequence_steps import CONTINUATIONS
 from byheart.learners.transformer import Transformer
 from byheart.levers.penalties import Dropout, LabelSmoothing, WeightDecay
 from byheart.maths.extraction import continuation_nats, greedy_extractable
@@ -24,6 +20,10 @@ from byheart.tasks.canaries import Canaries
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.tasks.digits import Digits
 from byheart.tasks.text import Text
+from byheart.training.losses import plain_loss
+from byheart.training.members import Members, balanced
+from byheart.training.run import Record, Run, joined
+from byheart.training.ways import ways_for
 
 TINY = Transformer(width=8, heads=2, epochs=2, batch=16)
 
@@ -177,7 +177,7 @@ def test_it_never_looks_ahead_and_reads_all_that_is_before():
 
 def test_the_slope_is_the_derivative_of_the_counted_losses():
     drawn = data()
-    training = TINY.training(drawn, balanced(len(drawn.train), 1, 0.7, 0), (), "each", "cpu")
+    training = TINY.stepper(drawn, balanced(len(drawn.train), 1, 0.7, 0), (), "each", "cpu")
     logits = torch.randn(1, 2, 32, drawn.output.k, generator=torch.Generator().manual_seed(0)).double().requires_grad_()
     targets = torch.from_numpy(drawn.train.y[[0, -1]])[None]  # a passage, and a canary with padding
     loss = plain_loss(logits, targets.clamp(min=0)) * (targets >= 0)
@@ -229,7 +229,7 @@ def test_attention_that_does_not_fit_in_memory_is_refused_before_training():
 
 
 def test_long_passages_are_read_a_few_at_a_time():
-    training = TINY.training(data(), balanced(len(data().train), 1, 0.7, 0), (), "each", "cpu")
+    training = TINY.stepper(data(), balanced(len(data().train), 1, 0.7, 0), (), "each", "cpu")
     assert [training._at_once(places) for places in (64, 256, 1024, 8192)] == [256, 256, 16, 1]
 
 

@@ -9,13 +9,13 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from byheart.errors import InputRefused
-from byheart.learners.members import Members, balanced
-from byheart.learners.module import FromFactory
-from byheart.learners.run import Record
+from byheart.learners.torch_module import FromFactory
 from byheart.learners.userfit import UserFit
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.tasks.digits import Digits
+from byheart.training.members import Members, balanced
+from byheart.training.run import Record
 
 RECORD = Record((0,))
 
@@ -213,7 +213,7 @@ def file(tmp_path):
 
 
 def test_a_worker_loads_it_from_its_fields(file, digits, members):
-    from byheart.learners.trust import load
+    from byheart.fingerprint.trust import load
 
     here = UserFit.of(load(file, "fit"))
     assert here.keyed
@@ -229,7 +229,7 @@ def test_a_worker_loads_it_from_its_fields(file, digits, members):
 
 @pytest.mark.parametrize("name", ["my_audit.py", "late.py"])
 def test_code_that_changed_since_is_refused(file, digits, members, name):
-    from byheart.learners.trust import load
+    from byheart.fingerprint.trust import load
 
     fields = {name: UserFit.of(load(file, "fit")).describe()[name] for name in UserFit.model_fields}
     changed = file.parent / name

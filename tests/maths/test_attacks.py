@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from byheart.learners.members import balanced
 from byheart.maths.attacks import cross_scored, strongest
 from byheart.maths.detection import detection_curve
+from byheart.training.members import balanced
 
 
 def area(score, mask):

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from byheart.learners.members import balanced
-from byheart.learners.recorded import recorded
-from byheart.learners.training import called_on
 from byheart.learners.transformer import Transformer
 from byheart.maths import credit, directional, path
 from byheart.maths.trace import take
 from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.training.members import balanced
+from byheart.training.record_member import recorded
+from byheart.training.stepper import called_on
 
 
 @pytest.fixture(scope="module", params=["adam", "sgd", "momentum"])

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused
-from byheart.learners.members import balanced
 from byheart.maths.clusters import unlike, worth
 from byheart.maths.intervals import (
     budget_share_intervals,
@@ -13,6 +12,7 @@ from byheart.maths.intervals import (
 from byheart.maths.new_examples import new_examples_interval
 from byheart.maths.statistics import bootstrap, wilson
 from byheart.maths.training_variance import deleted_jackknife_variance, training_set_variance
+from byheart.training.members import balanced
 
 
 def linear_members(rng, m, n, d):

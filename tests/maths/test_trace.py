@@ -160,8 +160,8 @@ def test_an_interrupted_trace_can_be_used_up_to_there(runs):
     x, y = runs.data()
     model = runs.mlp()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    from byheart.learners.recording import record
     from byheart.maths.credit import path_credit
+    from byheart.training.recording import record
 
     held = []
 

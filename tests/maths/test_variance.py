@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused
-from byheart.learners.members import balanced
 from byheart.maths.codes import variance_budget
 from byheart.maths.variance import (
     deviations,
@@ -13,6 +12,7 @@ from byheart.maths.variance import (
     variance_bits,
     variance_share_intervals,
 )
+from byheart.training.members import balanced
 
 
 def slow(y, predictions, mask):

@@ -5,10 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from byheart.learners.members import Members, balanced
 from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
-from byheart.learners.run import Run, outcomes
 from byheart.probes.base import Bank, Subject
 from byheart.probes.complexity.bits import Bits
 from byheart.probes.generalization.gap import Gap
@@ -18,6 +16,8 @@ from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.tasks.digits import Digits
 from byheart.tasks.flipped import Flipped
 from byheart.testing.probes import bank_of
+from byheart.training.members import Members, balanced
+from byheart.training.run import Run, outcomes
 
 
 def synthetic(y, logits, mask, *, test_y=None, test_logits=None, changed=None, ids=None, x=None, kind="classes", k=None):

@@ -5,9 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from byheart.learners.members import Members, balanced
 from byheart.learners.mlp import Mlp
-from byheart.learners.poles import Oracle, Rote
+from byheart.learners.reference_learners import Oracle, Rote
 from byheart.maths.codes import variance_budget
 from byheart.maths.intervals import budget_share_intervals
 from byheart.probes.base import Bank, Subject
@@ -18,6 +17,7 @@ from byheart.tasks.base import Task
 from byheart.tasks.digits import Digits
 from byheart.tasks.flipped import Flipped
 from byheart.testing.probes import bank_of
+from byheart.training.members import Members, balanced
 
 SHARES = ("understood_bits_share", "memorised_bits_share", "left_bits_share")
 
@@ -179,7 +179,7 @@ def test_few_members_on_many_examples_leave_no_gap_in_trail_and_null():
     data = Digits(n=60).draw(0)
     learner, share = Mlp(hidden=(4,), epochs=3), 0.95
     subject = Subject(Digits(n=60), learner, (), 0, 40, share, frozenset({"classes", "test"}))
-    from byheart.learners.run import Record
+    from byheart.training.run import Record
 
     run = learner.fit(data, balanced(60, 40, share, 0), Record(subject.checkpoints()), way="stacked")
     assert run.members.mask[:16].all(0).any()

@@ -7,8 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from byheart.learners.members import balanced
-from byheart.learners.run import Outcomes, Run
 from byheart.learners.transformer import Transformer
 from byheart.probes.base import Bank, Subject
 from byheart.probes.memory.capacity import MODELS, Capacity, models
@@ -17,6 +15,8 @@ from byheart.report.cards import About, card_of
 from byheart.tasks.digits import Digits
 from byheart.tasks.randomness import Randomness
 from byheart.testing.probes import ProbeSuite, bank_of, offers_of
+from byheart.training.members import balanced
+from byheart.training.run import Outcomes, Run
 
 TASK = Randomness(n=40, n_test=20)
 LEARNER = Transformer(width=8, epochs=60, batch=40, lr=0.02)

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from byheart.learners.members import balanced
 from byheart.probes.complexity.bits import Bits
 from byheart.probes.generalization.gap import Gap
 from byheart.probes.memory.counterfactual import Counterfactual
+from byheart.training.members import balanced
 
 N, M = 300, 16
 TOTALS = [

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from byheart.learners.members import balanced
 from byheart.maths import duplicates
 from byheart.maths.duplicates import exact_groups
 from byheart.maths.intervals import budget_share_intervals
@@ -20,6 +19,7 @@ from byheart.probes.memory.membership import Membership
 from byheart.probes.memory.order import Order
 from byheart.probes.memory.quadrant import Quadrant
 from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.training.members import balanced
 
 ORIGINALS, TIMES, MEMBERS = 150, 4, 24
 

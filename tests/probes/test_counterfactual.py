@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from byheart.learners.members import Members
 from byheart.learners.neighbours import Neighbours
 from byheart.maths.memorisation import memorised_share
 from byheart.probes.memory.counterfactual import NULLS, Counterfactual
 from byheart.probes.memory.counterfactual.ranked import SHUFFLES
 from byheart.tasks.arrays import Arrays
 from byheart.testing.probes import bank_of
+from byheart.training.members import Members
 
 
 @pytest.fixture(scope="module")

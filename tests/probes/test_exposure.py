@@ -6,8 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from byheart.learners.members import balanced
-from byheart.learners.run import Outcomes, Run
 from byheart.learners.transformer import Transformer
 from byheart.maths.exposure import NULL_BITS, null_deviation, null_mean
 from byheart.maths.extraction import continuation_nats, discoverable
@@ -17,6 +15,8 @@ from byheart.records.finding import Finding, NotApplicable
 from byheart.tasks.canaries import Canaries
 from byheart.tasks.text import Text
 from byheart.testing.probes import ProbeSuite, bank_of, offers_of
+from byheart.training.members import balanced
+from byheart.training.run import Outcomes, Run
 
 TASK = Canaries(task=Text(n=60, n_test=20), repeats=(1, 4, 16), each=4, held_out=40, references=255, length=3)
 SPACE = 26**3

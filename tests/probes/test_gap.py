@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from byheart.learners.members import Members
-from byheart.learners.run import Run
 from byheart.maths.statistics import r2, wilson
 from byheart.probes.generalization.gap import Gap
+from byheart.training.members import Members
+from byheart.training.run import Run
 
 
 def with_whole(bank, correct_logits, test_logits):
     """The bank with the one model trained on everything beside it."""
-    from byheart.learners.run import outcomes
+    from byheart.training.run import outcomes
 
     views = {
         "train": outcomes(correct_logits[None], bank.data.train.y, bank.data.output.kind, False),

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from byheart.learners.members import Members, balanced
 from byheart.maths.membership import likelihood_ratio
 from byheart.probes.memory.membership import Membership, attack_score
 from byheart.records.finding import NotApplicable
+from byheart.training.members import Members, balanced
 
 
 def with_margins(make_bank, margin, mask, **options):

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from byheart.learners.members import balanced
 from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
 from byheart.maths.order import course
@@ -16,6 +15,7 @@ from byheart.records.finding import NotApplicable
 from byheart.tasks.digits import Digits
 from byheart.tasks.flipped import Flipped
 from byheart.testing.probes import bank_of
+from byheart.training.members import balanced
 
 
 @pytest.fixture(scope="module")

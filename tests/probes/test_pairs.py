@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from byheart.learners.members import balanced
 from byheart.learners.neighbours import Neighbours
 from byheart.maths.counterfactual import members_needed
 from byheart.probes.memory.pairs import Pairs
@@ -14,6 +13,7 @@ from byheart.tasks.base import Task
 from byheart.tasks.data import Examples
 from byheart.tasks.digits import Digits
 from byheart.testing.probes import bank_of
+from byheart.training.members import balanced
 
 
 class Twin(Task):

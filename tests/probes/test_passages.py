@@ -6,8 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from byheart.learners.members import balanced
-from byheart.learners.run import Outcomes, Run
 from byheart.learners.transformer import Transformer
 from byheart.maths.passages import GRID
 from byheart.probes.base import Bank, Subject
@@ -21,6 +19,8 @@ from byheart.probes.memory.quadrant import Quadrant
 from byheart.records.finding import NotApplicable
 from byheart.tasks.text import Text
 from byheart.testing.probes import ProbeSuite, bank_of, offers_of
+from byheart.training.members import balanced
+from byheart.training.run import Outcomes, Run
 
 TASK = Text(n=96, n_test=30, window=32)
 LEARNER = Transformer(width=8, epochs=5, batch=16, lr=0.02)

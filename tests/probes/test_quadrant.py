@@ -9,7 +9,6 @@ from byheart.learners.estimator import Estimator
 from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
 from byheart.learners.ridge import Ridge
-from byheart.learners.run import Run, outcomes
 from byheart.learners.userfit import UserFit
 from byheart.maths.codes import bank_code
 from byheart.maths.sides import BankLengths
@@ -20,6 +19,7 @@ from byheart.tasks.arrays import Arrays
 from byheart.tasks.digits import Digits
 from byheart.tasks.flipped import Flipped
 from byheart.testing.probes import bank_of
+from byheart.training.run import Run, outcomes
 
 FLIPS = slice(0, 20)
 
@@ -110,7 +110,7 @@ def test_a_rare_class_is_not_listed_for_being_rare(make_bank, mask):
 
 def test_a_frequent_label_that_is_doubted_and_still_predicted_is_not_listed(make_bank):
     """A region where 40 % are of a class that is rare elsewhere: the frequent label costs 0.74 bits there, not 0.04."""
-    from byheart.learners.members import balanced
+    from byheart.training.members import balanced
 
     mask = balanced(1000, 8, 0.7, seed=0).mask
     region = np.arange(1000) < 50
@@ -146,7 +146,7 @@ def test_none_and_one_are_said_in_words(make_bank, answers, mask, listed, senten
 
 
 def test_many_examples_are_binned(make_bank, answers):
-    from byheart.learners.members import balanced
+    from byheart.training.members import balanced
 
     mask = balanced(1100, 8, 0.7, seed=0).mask
     y = np.arange(1100) % 3

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from byheart.learners.members import balanced
 from byheart.probes.complexity.value_bits import ValueBits
 from byheart.probes.memory.order import Order
 from byheart.probes.memory.pairs import Pairs
 from byheart.probes.memory.quadrant import Quadrant
+from byheart.training.members import balanced
 
 
 def test_a_training_value_that_helps_a_new_one_is_named(make_bank, rng):

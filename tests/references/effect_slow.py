@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from byheart.learners.recording import record
+from byheart.training.recording import record
 
 
 def losses(z, y):

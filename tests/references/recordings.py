@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from byheart.learners.recording import record
+from byheart.training.recording import record
 
 OPTIMISERS = {
     "sgd": lambda groups: torch.optim.SGD(groups, lr=0.3),

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from byheart.learners.recording import record
+from byheart.training.recording import record
 
 N = 8
 

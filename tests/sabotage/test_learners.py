@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from byheart.learners.base import Learner
-from byheart.learners.inputs import checked
-from byheart.learners.members import Members
-from byheart.learners.outputs import gathered
+from byheart.learners.output_conversion import gathered
 from byheart.tasks.digits import Digits
 from byheart.testing.learners import LearnerSuite
+from byheart.training.members import Members
+from byheart.training.preprocessing import checked
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from byheart.auditing import front
 from byheart.auditing.request import from_file
+from byheart.fingerprint.trust import load
 from byheart.learners.estimator import Estimator
-from byheart.learners.trust import load
 from byheart.learners.userfit import UserFit
 from byheart.probes.base import Subject
 from byheart.study.keeping import described, material, revive
@@ -130,7 +130,7 @@ def _keys(task, learner):
 
 @pytest.mark.parametrize("kind", ["fit", "module", "estimator", "table"])
 def test_a_file_that_was_moved_keeps_its_keys(tmp_path, kind):
-    from byheart.learners.module import FromFactory
+    from byheart.learners.torch_module import FromFactory
     from byheart.tasks.modular import Modular
 
     texts = {"fit": FIT, "estimator": CLASS, "module": "from torch import nn\ndef make():\n    return nn.Linear(2, 2)\n",

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused
-from byheart.learners.inputs import prepare
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.holdout import array_digests, held_out
 from byheart.tasks.pictures import is_picture, picture
+from byheart.training.preprocessing import prepare
 
 
 def data(n=100, d=3, seed=0):

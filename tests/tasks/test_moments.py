@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from byheart.auditing.exhibits import exhibits
-from byheart.learners.inputs import prepare, width
 from byheart.tasks.columns import read_column
 from byheart.tasks.moments import calendar
 from byheart.tasks.said import TITLES
 from byheart.tasks.table import Table
+from byheart.training.preprocessing import prepare, width
 
 N = 800
 START = datetime.datetime(2022, 1, 1)

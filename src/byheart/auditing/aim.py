@@ -13,7 +13,7 @@ from byheart.tasks.data import Data, Examples
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from byheart.learners.run import Run
+    from byheart.training.run import Run
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def _class(data: Data, run: Run, known: bool) -> Aim:
 
 def _value(data: Data, run: Run, known: bool) -> Aim:
     y = data.train.y
-    deviation = float(y.std()) or 1.0  # as learners/training.py standardises
+    deviation = float(y.std()) or 1.0  # as training/stepper.py standardises
     says = float(run.views["query"].logits[0, 0, 0])
     label = f"{float(data.views['query'].y[0]):.6g}" if known else ""
     scaled = lambda outputs: outputs.reshape(len(outputs), -1)[:, 0] * deviation  # noqa: E731

@@ -18,7 +18,7 @@ from byheart.auditing.foretold import OWN, Retrained, bank_keys, retrained
 from byheart.auditing.given import Query, with_query
 from byheart.auditing.nearest import distances
 from byheart.errors import ByheartError, InputRefused, LedgerDamaged
-from byheart.learners.sources import unchanged
+from byheart.fingerprint.sources import unchanged
 from byheart.ledger.base import Ledger, Result
 from byheart.probes.base import Subject
 from byheart.records.explanation import Explanation, Share
@@ -28,9 +28,9 @@ from byheart.study.steps import fixed_threads, load_data
 from byheart.tasks.data import Data
 
 if TYPE_CHECKING:
-    from byheart.learners.run import Run
     from byheart.maths.credit import Credit
     from byheart.maths.trace import Trace
+    from byheart.training.run import Run
 
 VERSION = 3
 SHOWN = 12
@@ -117,11 +117,11 @@ def explain(
 
 @unchanged()
 def _recorded(data: Data, subject: Subject, known: bool, tell: Callable[[str], None]) -> Recorded:
-    from byheart.learners.loop import checked
-    from byheart.learners.members import balanced
-    from byheart.learners.recorded import recorded
-    from byheart.learners.training import called_on
     from byheart.maths.credit import path_credit
+    from byheart.training.loop import checked
+    from byheart.training.members import balanced
+    from byheart.training.record_member import recorded
+    from byheart.training.stepper import called_on
 
     n = len(data.train)
     members = balanced(n, 1, 1.0, subject.seed)

@@ -10,7 +10,7 @@ from pathlib import Path
 from byheart.auditing.explain import Query, explain, subject_of
 from byheart.auditing.result import write_text
 from byheart.auditing.runs import document_of
-from byheart.learners.trust import reading
+from byheart.fingerprint.trust import reading
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.records.explanation import Explanation
 from byheart.report.explanation import render_explanation

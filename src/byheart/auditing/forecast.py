@@ -15,7 +15,6 @@ from byheart.auditing import costs
 from byheart.auditing.front import default_learner, probes
 from byheart.auditing.request import Request
 from byheart.engines.inline import Inline
-from byheart.learners.fleet import choose
 from byheart.ledger.base import Result
 from byheart.probes.base import Subject
 from byheart.study.keeping import data_from, data_result
@@ -23,6 +22,7 @@ from byheart.study.plan import Plan, Settings, Trial, plan
 from byheart.study.session import Drawn, Session
 from byheart.study.soundness import sound
 from byheart.study.steps import AT_ONCE, TRIAL_SECONDS
+from byheart.training.trial import choose
 
 MOST = 512  # members that are listed one by one; a multiple of all chunks
 # Standard deviation of an example's memorised bits over the reference bits per example: from noiseless to noisy labels.

@@ -27,7 +27,7 @@ from byheart.auditing.result import Audit
 from byheart.engines.base import Engine
 from byheart.engines.inline import Inline
 from byheart.errors import LedgerDamaged, UsageError
-from byheart.learners.code import why_unkeyed
+from byheart.fingerprint.code import why_unkeyed
 from byheart.ledger.base import Result
 from byheart.probes.base import Subject
 from byheart.processes import sweep, temporary_name

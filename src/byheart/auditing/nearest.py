@@ -31,7 +31,7 @@ def distances(data: Data) -> tuple[np.ndarray, str]:
     """
     if data.output.kind == "tokens":
         return _by_runs(data.train, data.views["query"]), "1 \u2212 share of runs of five tokens in common"
-    from byheart.learners.inputs import prepare
+    from byheart.training.preprocessing import prepare
 
     views = prepare(data, np.arange(len(data.train)))
     train, query = views["train"].reshape(len(data.train), -1), views["query"].reshape(-1)

@@ -158,7 +158,7 @@ def from_file(path: Path, options: Mapping[str, Any], returns: str) -> FileSubje
     Raises:
         InputRefused: it fails to import (its own traceback, short), or defines neither.
     """
-    from byheart.learners.code import load_module
+    from byheart.fingerprint.code import load_module
 
     module = load_module(path)
     parts = ("task", "learner", "x", "y", "x_test", "y_test", "groups", "fit", "model")

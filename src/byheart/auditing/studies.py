@@ -16,7 +16,7 @@ from byheart.auditing.result import write_text
 from byheart.engines.base import Engine
 from byheart.engines.inline import Inline
 from byheart.errors import ByheartError, InputRefused, StepFailed, UsageError, unknown_name
-from byheart.learners.trust import reading
+from byheart.fingerprint.trust import reading
 from byheart.ledger.base import Result
 from byheart.probes.base import Probe
 from byheart.records.claim import Claim, ClaimSubject, probe_of

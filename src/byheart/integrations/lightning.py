@@ -11,8 +11,8 @@ from typing import Any
 
 from byheart.errors import InputRefused, UsageError
 from byheart.integrations.listening import Listening, Noted, library, note, rows
-from byheart.learners.recording import LIMIT_BYTES, recording
 from byheart.maths.trace import count
+from byheart.training.recording import LIMIT_BYTES, recording
 
 
 def recording_callback(

@@ -15,10 +15,10 @@ from torch import Tensor
 from torch.utils.data import Sampler
 
 from byheart.errors import InputRefused, UsageError
-from byheart.learners.gradients import compare, scale
-from byheart.learners.recording import Recording
 from byheart.maths.gradient_sketch import AGREES
 from byheart.maths.trace import Part
+from byheart.training.gradients import compare, scale
+from byheart.training.recording import Recording
 
 
 class Noted(Sampler):

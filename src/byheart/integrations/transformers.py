@@ -14,8 +14,8 @@ from torch import Tensor
 
 from byheart.errors import InputRefused
 from byheart.integrations.listening import Listening, library, note, rows
-from byheart.learners.recording import LIMIT_BYTES, recording
-from byheart.learners.recording.live import Hook
+from byheart.training.recording import LIMIT_BYTES, recording
+from byheart.training.recording.live import Hook
 
 
 def next_token(logits: Tensor, ids: Tensor) -> Tensor:

@@ -21,14 +21,11 @@ from pydantic import Field
 from byheart.levers.base import Lever
 from byheart.records.spec import Spec
 from byheart.tasks.data import Data
+from byheart.training.model import Trainable
 
 if TYPE_CHECKING:
-    import torch
-    from torch import nn
-
-    from byheart.learners.members import Members
-    from byheart.learners.run import Record, Run
-    from byheart.learners.training import Training
+    from byheart.training.members import Members
+    from byheart.training.run import Record, Run
 
 
 class Learner(Spec):
@@ -37,7 +34,7 @@ class Learner(Spec):
     Properties a plan reads: `keyed` False means not kept in the ledger (user code that cannot be keyed, with
     the reason); `portable` False means a worker cannot make it from its fields, so it runs in the driver;
     `fleet` True means the plan chooses a way and a number of members at once. `prepares` False means that it is code
-    of the user's and gets x as it was given; all others start from `inputs.prepare`.
+    of the user's and gets x as it was given; all others start from `preprocessing.prepare`.
     """
 
     kind: ClassVar[str] = "learner"
@@ -60,7 +57,7 @@ class Learner(Spec):
     @property
     def unkeyed_reason(self) -> str:
         """Why it is not keyed; empty when it is."""
-        from byheart.learners.code import why_unkeyed
+        from byheart.fingerprint.code import why_unkeyed
 
         return why_unkeyed(self)
 
@@ -108,8 +105,8 @@ class Learner(Spec):
         return {key: value for key, value in self.describe().items() if key not in {"kind", "version"}}
 
 
-class Network(Learner):
-    """A learner made of a torch module: give `build` and `loss`; the loop is not yours (learners/loop.py)."""
+class Network(Trainable, Learner):
+    """A learner made of a torch module: give `build`; the loop is not yours (training/loop.py)."""
 
     fleet: ClassVar[bool] = True
     epochs: Annotated[int, Field(ge=1)] = 20
@@ -133,26 +130,12 @@ class Network(Learner):
         progress: Callable[[int], None] | None = None,
     ) -> Run:
         """Train every member (`Learner.fit`)."""
-        from byheart.learners.loop import train
+        from byheart.training.loop import train
 
         return train(self, data, members, record, levers, way, device, progress)
 
-    def training(self, data: Data, members: Members, levers: Sequence[Lever], way: str, device: str) -> Training:
-        """Members of equal size on their way; sequences have a training of their own."""
-        from byheart.learners.training import Training
+    def stepper(self, data: Data, members: Members, levers: Sequence[Lever], way: str, device: str) -> Any:
+        """Members of equal size on their way."""
+        from byheart.training.stepper import Stepper
 
-        return Training(self, data, members, levers, way, device)
-
-    @abstractmethod
-    def build(self, data: Data, generator: torch.Generator) -> nn.Module:
-        """A fresh module for these data, its weights drawn from `generator` alone."""
-
-    def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Per-example training loss in nats from logits (..., k): cross entropy, or half squared error."""
-        from byheart.learners.loop import plain_loss
-
-        return plain_loss(logits, targets)
-
-    def inputs(self, data: Data, view: str) -> Any:
-        """What the module is called on in a view, as a float32 array (n, ...) that all members share."""
-        return data.output.numbers(data.views[view].x)
+        return Stepper(self, data, members, levers, way, device)

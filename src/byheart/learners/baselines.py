@@ -10,13 +10,13 @@ import numpy as np
 from pydantic import Field
 
 from byheart.learners.base import Learner
-from byheart.learners.inputs import checked, prepare
-from byheart.learners.members import Members
 from byheart.learners.neighbours import Neighbours
-from byheart.learners.run import Record, Run
 from byheart.learners.userfit import each
 from byheart.levers.base import Lever
 from byheart.tasks.data import Data
+from byheart.training.members import Members
+from byheart.training.preprocessing import checked, prepare
+from byheart.training.run import Record, Run
 
 
 class TenNeighbours(Neighbours):

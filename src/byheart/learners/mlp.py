@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from byheart.learners import inputs
 from byheart.learners.base import Network
+from byheart.training import preprocessing
 
 if TYPE_CHECKING:
     import torch
@@ -40,7 +40,7 @@ class Mlp(Network):
         """
         from torch import nn
 
-        from byheart.learners.stacked import Scale
+        from byheart.training.stacked import Scale
 
         act = {"relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh}[self.activation]
         widths = (math.prod(data.train.x.shape[1:]), *self.hidden)
@@ -52,7 +52,7 @@ class Mlp(Network):
 
     def title(self, data: Data) -> str:
         """E.g. `MLP 784-128-10`."""
-        widths = (inputs.width(data), *self.hidden, data.output.k)
+        widths = (preprocessing.width(data), *self.hidden, data.output.k)
         return f"MLP {'-'.join(map(str, widths))}"
 
 

@@ -10,12 +10,12 @@ import numpy as np
 from pydantic import Field
 
 from byheart.learners.base import Learner
-from byheart.learners.inputs import checked, known, prepare, shared
-from byheart.learners.members import Members
-from byheart.learners.outputs import gathered
-from byheart.learners.run import Record, Run
+from byheart.learners.output_conversion import gathered
 from byheart.levers.base import Lever
 from byheart.tasks.data import Data
+from byheart.training.members import Members
+from byheart.training.preprocessing import checked, known, prepare, shared
+from byheart.training.run import Record, Run
 
 LIST = 32  # neighbours kept an example; at share 0.7 all of them are absent once in 10^16
 CHUNK = 256  # queries a block

@@ -11,12 +11,12 @@ import numpy as np
 from pydantic import Field
 
 from byheart.learners.base import Learner
-from byheart.learners.inputs import checked
-from byheart.learners.members import Members
-from byheart.learners.run import Record, Run
-from byheart.learners.spoken import Tables, spoken
+from byheart.learners.sequence_outcomes import Tables, spoken
 from byheart.levers.base import Lever
 from byheart.tasks.data import Data
+from byheart.training.members import Members
+from byheart.training.preprocessing import checked
+from byheart.training.run import Record, Run
 
 
 class Ngram(Learner):

@@ -13,13 +13,13 @@ from scipy.spatial.distance import pdist
 
 from byheart.errors import InputRefused
 from byheart.learners.base import Learner
-from byheart.learners.inputs import checked, prepare, shared
-from byheart.learners.members import Members
-from byheart.learners.outputs import gathered
-from byheart.learners.run import Record, Run
+from byheart.learners.output_conversion import gathered
 from byheart.levers.base import Lever
 from byheart.seeds import stream
 from byheart.tasks.data import Data
+from byheart.training.members import Members
+from byheart.training.preprocessing import checked, prepare, shared
+from byheart.training.run import Record, Run
 
 MOST = 20_000  # training examples of a kernel matrix: about 16 n^2 bytes, 6.4 GB
 CHUNK = 1024

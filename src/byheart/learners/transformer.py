@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -15,10 +15,9 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from byheart.learners.members import Members
-    from byheart.learners.training import Training
     from byheart.levers.base import Lever
     from byheart.tasks.data import Data
+    from byheart.training.members import Members
 
 
 ATTENTION = 2 << 30  # bytes that attention may take in a step of one model
@@ -73,9 +72,9 @@ class Transformer(Network):
         """The tokens as numbers; exact in float32, and the decoder makes them whole again."""
         return np.asarray(data.views[view].x, np.float32)
 
-    def training(self, data: Data, members: Members, levers: Sequence[Lever], way: str, device: str) -> Training:
+    def stepper(self, data: Data, members: Members, levers: Sequence[Lever], way: str, device: str) -> Any:
         """Training on sequences: the loss is a sum over tokens."""
-        from byheart.learners.sequences_loop import Sequences
+        from byheart.learners.sequence_steps import Sequences
 
         self._fits(data.train.x.shape[1], min(self.batch, int(members.mask.sum(1).max())))
         return Sequences(self, data, members, levers, way, device)

@@ -13,16 +13,16 @@ from pydantic import PrivateAttr
 
 from byheart.errors import ByheartError, InputRefused
 from byheart.exits import next_part
+from byheart.fingerprint.code import again, comes_back, fingerprint
+from byheart.fingerprint.sources import contained, own_lines, reachable
 from byheart.learners.base import Learner
-from byheart.learners.code import again, comes_back, fingerprint
-from byheart.learners.inputs import checked
-from byheart.learners.members import Members
-from byheart.learners.outputs import Diverged, Returns, gathered, read
-from byheart.learners.run import Record, Run
-from byheart.learners.sources import contained, own_lines, reachable
+from byheart.learners.output_conversion import Diverged, Returns, gathered, read
 from byheart.levers.base import Lever
 from byheart.tasks.containers import Container
 from byheart.tasks.data import Data, Examples
+from byheart.training.members import Members
+from byheart.training.preprocessing import checked
+from byheart.training.run import Record, Run
 
 FILLED = "; missing cells at the median (categories: the commonest) of the member's own examples"
 Train = Callable[[np.ndarray, int], tuple[Any, dict[str, Any]]]  # (rows, seed) -> model, view -> x
@@ -37,8 +37,8 @@ class UserFit(Learner):
     cut by position and prepared in no way; labels as int64 in 0..k-1 (the order of the task's classes) or values as
     floats, a tensor where the labels given were one; and a seed below 2^31. It returns a torch module, a
     scikit-learn estimator or a callable, which is then called on the inputs of every view, as given too
-    (`byheart.learners.outputs.read`). The global generators of random, numpy and torch start at the seed; they and
-    other settings of the process are put back.
+    (`byheart.learners.output_conversion.read`). The global generators of random, numpy and torch start at the seed;
+    they and other settings of the process are put back.
 
     Epochs are unknown: there is one checkpoint. Make one with `UserFit.of(fit)`.
 

@@ -158,7 +158,7 @@ def checkpoints(
     section 3.2 (TracInCP).
 
     >>> import torch
-    >>> from byheart.learners.recording import record
+    >>> from byheart.training.recording import record
     >>> x, y, model = torch.eye(3), torch.tensor([0, 1, 1]), torch.nn.Linear(3, 2)
     >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
     >>> with record(model, optimizer, "cross-entropy", (x, y)) as trace:

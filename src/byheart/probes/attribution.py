@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t as student_t
 
-from byheart.learners.attributed import Questions
-from byheart.learners.run import Run
+from byheart.learners.attribution_run import Questions
 from byheart.maths.ranking import DatamodelScore, datamodel_score, seed_ceiling
 from byheart.maths.resampling import Interval
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.records.figures import DASH, number
 from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, NotApplicable
+from byheart.training.run import Run
 
 FEWEST_QUERIES = 8  # fewer predictions give no interval to speak of
 FEWEST_MEMBERS = 16  # a rank correlation over fewer retrained models says nothing

@@ -8,13 +8,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from byheart.learners.attributed import Questions
+from byheart.learners.attribution_run import Questions
 from byheart.learners.base import Learner
-from byheart.learners.run import Run
 from byheart.levers.base import Lever
 from byheart.records.spec import Spec
 from byheart.tasks.base import Task
 from byheart.tasks.data import Data
+from byheart.training.run import Run
 
 
 class Need(Spec):

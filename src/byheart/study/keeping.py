@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from byheart.errors import InputRefused
-from byheart.learners.code import own_code
+from byheart.fingerprint.code import own_code
 from byheart.ledger.base import Result
 from byheart.records.spec import Record, Spec
 from byheart.registry import find

@@ -97,7 +97,7 @@ def loaded(key: str, ledger: Ledger) -> Result:
 
 def load_run(keys: list[str], ledger: Ledger) -> Any:
     """The run whose chunks stand under `keys`, its members in order."""
-    from byheart.learners.run import joined
+    from byheart.training.run import joined
 
     parts = [loaded(key, ledger) for key in keys]
     return joined([(part.document, part.arrays) for part in parts])
@@ -133,7 +133,7 @@ def fixed_threads(count: int) -> Iterator[None]:
 
 
 def _trial(step: Step, ledger: Ledger) -> Result:
-    from byheart.learners.fleet import choose
+    from byheart.training.trial import choose
 
     about = step.about
     data, learner = load_data(about["draw"], ledger), _spec(step, "learner")
@@ -147,9 +147,9 @@ def _trial(step: Step, ledger: Ledger) -> Result:
 
 
 def _train(step: Step, ledger: Ledger) -> Result:
-    from byheart.learners.attributed import Questions, attributed
-    from byheart.learners.members import balanced
-    from byheart.learners.run import Record
+    from byheart.learners.attribution_run import Questions, attributed
+    from byheart.training.members import balanced
+    from byheart.training.run import Record
 
     about = step.about
     data = load_data(about["draw"], ledger)

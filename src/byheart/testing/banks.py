@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from byheart.learners.attributed import attributed
+from byheart.learners.attribution_run import attributed
 from byheart.learners.base import Learner
-from byheart.learners.members import Members, balanced
-from byheart.learners.run import Outcomes, Record, Run
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.records.finding import NotApplicable
 from byheart.registry import find
 from byheart.tasks.base import Task
 from byheart.tasks.data import Data, Examples, Output
+from byheart.training.members import Members, balanced
+from byheart.training.run import Outcomes, Record, Run
 
 
 class Merged(Task):

@@ -24,9 +24,9 @@ from scipy.special import logsumexp
 
 from byheart.errors import InputRefused
 from byheart.learners.base import Learner
-from byheart.learners.members import Members, balanced
-from byheart.learners.run import Record, Run, joined
 from byheart.tasks.data import Data, Examples
+from byheart.training.members import Members, balanced
+from byheart.training.run import Record, Run, joined
 
 
 class LearnerSuite:

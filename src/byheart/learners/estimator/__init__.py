@@ -10,10 +10,10 @@ import numpy as np
 from pydantic import Field, PrivateAttr, model_validator
 
 from byheart.errors import InputRefused
+from byheart.fingerprint.code import comes_back
 from byheart.learners.base import Learner
-from byheart.learners.code import comes_back
 from byheart.learners.estimator.missing import takes_missing
-from byheart.learners.estimator.written import (
+from byheart.learners.estimator.serialization import (
     PLACE,
     Unwritable,
     build,
@@ -23,13 +23,13 @@ from byheart.learners.estimator.written import (
     placeless_params,
     written_params,
 )
-from byheart.learners.inputs import checked
-from byheart.learners.members import Members
-from byheart.learners.run import Record, Run
 from byheart.learners.userfit import FILLED, as_given, each, filled, has_missing
 from byheart.levers.base import Lever
 from byheart.seeds import derive
 from byheart.tasks.data import Data, Examples
+from byheart.training.members import Members
+from byheart.training.preprocessing import checked
+from byheart.training.run import Record, Run
 
 FAMILIES = {
     "neighbors": "neighbours", "linear_model": "linear", "discriminant_analysis": "linear", "LinearSV": "linear",

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from byheart.learners.sources import contained
+from byheart.fingerprint.sources import contained
 from byheart.learners.userfit import filled
 from byheart.tasks.data import Data, Examples
 

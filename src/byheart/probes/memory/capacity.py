@@ -7,13 +7,13 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from scipy.stats import t as student
 
-from byheart.learners.run import Run
 from byheart.maths.capacity import PUBLISHED, memorised_bits
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.records.facts import Axis, Curve
 from byheart.records.figures import number
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, Unit
+from byheart.training.run import Run
 
 MODELS = 4
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from byheart.learners.attributed import Questions
+from byheart.learners.attribution_run import Questions
 from byheart.maths.ranking import DatamodelScore
 from byheart.maths.resampling import Interval
 from byheart.probes.attribution import (

@@ -6,13 +6,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from byheart.learners.run import Run
 from byheart.maths.counterfactual import influence_counts, largest_influence_null, members_needed
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.records.chart import Axis, Chart, Line, Mark, Table
 from byheart.records.figures import count, number
 from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding, NotApplicable, Withheld
 from byheart.records.quantity import Quantity
+from byheart.training.run import Run
 
 # Feldman and Zhang 2020 call pairs with an influence of at least 0.15 high-influence.
 THRESHOLD = 0.15

@@ -27,7 +27,6 @@ from typing import Any, ClassVar, get_args
 
 import numpy as np
 
-from byheart.learners.members import Members
 from byheart.probes.base import Bank, Probe
 from byheart.records.finding import Answer, Finding, NotApplicable
 from byheart.records.quantity import Quantity, Unit
@@ -36,6 +35,7 @@ from byheart.tasks.base import Task
 from byheart.tasks.data import Data
 from byheart.testing.banks import Merged, bank_of, offers_of, renamed, reordered
 from byheart.testing.worlds import WORLDS, Draw, World, always_wrong
+from byheart.training.members import Members
 
 __all__ = ["Merged", "ProbeSuite", "bank_of", "offers_of"]
 

@@ -10,12 +10,12 @@ from typing import NamedTuple
 from scipy.stats import binom
 
 from byheart.learners.base import Learner
-from byheart.learners.run import Run
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.records.finding import Answer, NotApplicable
 from byheart.registry import find, names
 from byheart.tasks.base import Task
 from byheart.testing.banks import offers_of, trained
+from byheart.training.run import Run
 from byheart.verdicts.base import Verdict
 
 JUDGED = frozenset({"passed", "tip", "issue"})

@@ -7,7 +7,7 @@ from scipy.stats import hypergeom
 
 from byheart.learners.estimator import Estimator
 from byheart.learners.neighbours import Neighbours
-from byheart.learners.poles import Rote
+from byheart.learners.reference_learners import Rote
 from byheart.seeds import stream
 from byheart.tasks.arrays import Arrays
 from byheart.testing.worlds.base import Bounds, Draw, near

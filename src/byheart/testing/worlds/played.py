@@ -8,15 +8,15 @@ from typing import ClassVar
 import numpy as np
 
 from byheart.learners.base import Learner
-from byheart.learners.inputs import checked, known
-from byheart.learners.members import Members
-from byheart.learners.run import Outcomes, Record, Run, outcomes
 from byheart.levers.base import Lever
 from byheart.seeds import stream
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.data import Data
 from byheart.testing.worlds.base import Bounds, Draw, near
 from byheart.testing.worlds.lookup import entropy
+from byheart.training.members import Members
+from byheart.training.preprocessing import checked, known
+from byheart.training.run import Outcomes, Record, Run, outcomes
 
 LAST = 13  # epochs; outcomes are kept at 0, 1, 2, 3, 5, 8, 13
 PASSED, TIP = frozenset({"passed"}), frozenset({"tip"})

@@ -6,7 +6,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from byheart.learners.run import Run
 from byheart.maths.codes import BankCode, BankLengths, bank_lengths
 from byheart.maths.counterfactual import shuffled
 from byheart.maths.passages import GRID, passage_lengths
@@ -21,6 +20,7 @@ from byheart.probes.interval_sources import largest_source
 from byheart.records.figures import bits, count, number, percent
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity
+from byheart.training.run import Run
 
 # Below this many bits a label, changed labels are not bet against: who knows nothing is at 0.
 AGAINST = 0.05

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from byheart.learners.run import Run
 from byheart.maths.clusters import TOO_FEW
 from byheart.maths.resampling import around
 from byheart.maths.sides import side_means
@@ -14,6 +13,7 @@ from byheart.maths.statistics import bootstrap
 from byheart.probes.base import Bank
 from byheart.probes.complexity.bits.standing import Sides
 from byheart.records.quantity import Quantity, Unit
+from byheart.training.run import Run
 
 
 def held_out_course(bank: Bank, run: Run, course: Mapping[int, Sides], rng: np.random.Generator) -> dict[str, Quantity]:

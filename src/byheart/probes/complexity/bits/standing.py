@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from byheart.learners.run import Run
 from byheart.maths.sides import BankCode
 from byheart.maths.statistics import bootstrap
 from byheart.maths.variance import SideErrors
@@ -15,6 +14,7 @@ from byheart.probes.base import Bank
 from byheart.records.balance import Balance, Landmark, Move, OneModel, Share, Standing, Waypoint
 from byheart.records.chart import Axis, Bar, Chart, Rule, Segment, Table
 from byheart.records.figures import count, number, percent
+from byheart.training.run import Run
 
 # reference, seen, unseen of each example: bits, or squared errors in units of their variance
 Sides = BankCode | SideErrors

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from byheart.learners.run import Run
 from byheart.maths.clusters import TOO_FEW, Estimate
 from byheart.maths.counterfactual import shuffled
 from byheart.maths.variance import (
@@ -26,6 +25,7 @@ from byheart.records.chart import Axis, Bar, Chart, Segment, Table
 from byheart.records.figures import count, interval_text, percent
 from byheart.records.finding import Finding, Pole
 from byheart.records.quantity import Quantity
+from byheart.training.run import Run
 
 if TYPE_CHECKING:
     from byheart.probes.base import Probe

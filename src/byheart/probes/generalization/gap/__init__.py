@@ -6,7 +6,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from byheart.learners.run import Run
 from byheart.maths.clusters import TOO_FEW, worth
 from byheart.maths.new_examples import new_r2_interval, why_no_interval
 from byheart.maths.resampling import around, percentiles
@@ -24,6 +23,7 @@ from byheart.probes.interval_sources import largest_source
 from byheart.records.figures import count, interval_text, value_text
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity
+from byheart.training.run import Run
 
 
 class Gap(Probe):

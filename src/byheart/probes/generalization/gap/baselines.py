@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from byheart.learners.run import Run
 from byheart.maths.clusters import TOO_FEW, Estimate
 from byheart.maths.intervals import budget_share_intervals
 from byheart.probes.base import Bank
 from byheart.records.quantity import Quantity, Unit
+from byheart.training.run import Run
 
 
 def leads(bank: Bank, own: np.ndarray, run: Run, theirs: np.ndarray, name: str, unit: Unit) -> dict[str, Quantity]:

@@ -18,8 +18,8 @@ from byheart.records.finding import Finding, Pole
 from byheart.records.quantity import Quantity
 
 if TYPE_CHECKING:
-    from byheart.learners.run import Run
     from byheart.probes.base import Bank, Probe
+    from byheart.training.run import Run
 
 WHERE = "interval: over fresh draws of passages and training set"
 

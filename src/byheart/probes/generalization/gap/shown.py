@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from byheart.learners.run import Run
 from byheart.probes.generalization.gap.sides import Sides
 from byheart.records.chart import Axis, Chart, Line, Rule, Table
 from byheart.records.figures import number, percent
 from byheart.records.quantity import Quantity
+from byheart.training.run import Run
 
 
 def chart(run: Run, sides: Sides, quantities: dict[str, Quantity]) -> Chart:

@@ -6,7 +6,6 @@ from functools import cached_property
 
 import numpy as np
 
-from byheart.learners.run import Outcomes, Run
 from byheart.maths.clusters import TOO_FEW, Estimate, complement, error_of_mean
 from byheart.maths.intervals import BudgetShares, budget_share_intervals
 from byheart.maths.new_examples import new_examples_interval, new_r2_interval, why_no_interval
@@ -14,6 +13,7 @@ from byheart.maths.sides import side_means
 from byheart.maths.variance import VarianceShares, deviations, variance_share_intervals
 from byheart.probes.base import Bank
 from byheart.records.quantity import Quantity
+from byheart.training.run import Outcomes, Run
 
 
 class Sides:

@@ -6,7 +6,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from byheart.learners.run import Run
 from byheart.maths.clusters import TOO_FEW
 from byheart.maths.codes import bank_lengths
 from byheart.maths.counterfactual import memorisation, raw_memorised_share, shuffled, split_half_reliability
@@ -20,6 +19,7 @@ from byheart.records.chart import Axis, Chart, Line, Mark, Rule, Table
 from byheart.records.figures import count, number, percent
 from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity
+from byheart.training.run import Run
 
 # Feldman and Zhang 2020 publish their high-influence pairs at scores of at least 0.25.
 THRESHOLD = 0.25

@@ -17,7 +17,7 @@ from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding, Po
 from byheart.records.quantity import Quantity
 
 if TYPE_CHECKING:
-    from byheart.learners.run import Run
+    from byheart.training.run import Run
 
 SHUFFLES = 20
 

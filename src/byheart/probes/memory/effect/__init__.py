@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from byheart.learners.attributed import Questions
+from byheart.learners.attribution_run import Questions
 from byheart.maths.ranking import DatamodelScore, auc, auc_interval
 from byheart.probes.attribution import (
     AGAIN,

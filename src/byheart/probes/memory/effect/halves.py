@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from byheart.learners.members import Members
-from byheart.learners.run import Run
 from byheart.maths.counterfactual import influence
 from byheart.maths.ranking import DatamodelScore
 from byheart.maths.resampling import Interval
 from byheart.probes.attribution import FEWEST_MEMBERS, Asked, checked, retrained
 from byheart.probes.base import Bank
+from byheart.training.members import Members
+from byheart.training.run import Run
 
 
 def by_halves(bank: Bank, rows: np.ndarray) -> tuple[Asked, DatamodelScore | None]:

@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 
-from byheart.learners.run import Run
 from byheart.maths.exposure import (
     NULL_BITS,
     Extrapolated,
@@ -21,6 +20,7 @@ from byheart.maths.exposure import (
 from byheart.probes.base import Bank
 from byheart.probes.memory.exposure.means import Mean, at_ceiling, mean_of, over_groups
 from byheart.records.figures import count, number
+from byheart.training.run import Run
 
 Form = Literal["enumerated", "sampled", "extrapolated"]
 # standard errors by which held-out secrets may miss the null before nothing is believed

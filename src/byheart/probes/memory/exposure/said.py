@@ -8,10 +8,10 @@ from functools import cached_property
 import numpy as np
 from scipy.special import log_softmax
 
-from byheart.learners.inputs import known
-from byheart.learners.run import Run
 from byheart.maths.extraction import continuation_nats, discoverable
 from byheart.probes.base import Bank
+from byheart.training.preprocessing import known
+from byheart.training.run import Run
 
 EVEN = 0.5  # the chance that it has come: even odds
 

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from byheart.learners.run import Run
 from byheart.maths.order import Course, StandIn, learned_by
 from byheart.probes.base import Bank
 from byheart.probes.memory.order.signs import Row
 from byheart.records.chart import Axis, Bar, Cell, Chart, Line, Mark, Rule, Segment, Table
 from byheart.records.figures import count, number, percent
 from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits
+from byheart.training.run import Run
 
 HIGH = 0.25  # memorisation score from which an example counts as memorised, as in memory/counterfactual
 RINGS = 300

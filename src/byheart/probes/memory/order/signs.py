@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from byheart.learners.run import Run
 from byheart.maths.counterfactual import memorisation
 from byheart.maths.order import Course, StandIn, course, stand_in
 from byheart.maths.sides import side_means
 from byheart.maths.statistics import auc
 from byheart.probes.base import Bank
+from byheart.training.run import Run
 
 TOP = 0.05  # share of the examples that counts as the most memorised
 Rng = Callable[..., np.random.Generator]

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from byheart.learners.run import Run
 from byheart.probes.base import Bank
+from byheart.training.run import Run
 
 WITHIN = 0.5  # standard deviations of the target from which a value counts as missed
 

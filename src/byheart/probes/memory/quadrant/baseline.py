@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from byheart.learners.run import Run
 from byheart.maths.codes import bank_lengths
 from byheart.maths.sides import side_means
 from byheart.probes.base import Bank
 from byheart.probes.baselines import TITLES, of_other_families
+from byheart.training.run import Run
 
 # Half a bit over a blind guess is clear of the noise of the calibration.
 BITS = 0.5

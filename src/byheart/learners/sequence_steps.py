@@ -12,13 +12,14 @@ from torch import Tensor
 from byheart.errors import InputRefused
 from byheart.learners.base import Network
 from byheart.learners.decoder import Decoder
-from byheart.learners.members import Members
-from byheart.learners.run import Outcomes
-from byheart.learners.spelled import ranks
-from byheart.learners.training import Training, plain_loss, weights
+from byheart.learners.enumeration_rank import ranks
 from byheart.levers.base import Lever
 from byheart.maths.passages import GRID, token_frequencies
 from byheart.tasks.data import Data, Examples
+from byheart.training.losses import plain_loss
+from byheart.training.members import Members
+from byheart.training.run import Outcomes
+from byheart.training.stepper import Stepper, weights
 
 PASSAGES = 256  # member-passages evaluated at once
 PAIRS = 1 << 24  # pairs of places in them, at most: attention keeps a number for each and head
@@ -26,8 +27,8 @@ CONTINUATIONS = ("canaries", "continued")  # views whose logits are kept: the sa
 ENUMERATED = 1_000_000  # secrets that there could be, at most: all are read for every secret and member
 
 
-class Sequences(Training):
-    """`Training` whose examples are sequences: y (n, t), -1 where a token is not counted.
+class Sequences(Stepper):
+    """`Stepper` whose examples are sequences: y (n, t), -1 where a token is not counted.
 
     Logits of all tokens are never kept: a view's outcomes are made from them passage by passage.
     """

@@ -9,22 +9,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from byheart.errors import InputRefused
-from byheart.learners import inputs
-from byheart.learners.base import Network
-from byheart.learners.members import Members
-from byheart.learners.run import Outcomes, Record, Run, in_time, of_members, side_by_side
-from byheart.learners.sources import contained, unchanged
-from byheart.learners.training import Training, plain_loss
+from byheart.fingerprint.sources import contained, unchanged
 from byheart.levers.base import Lever
 from byheart.levers.penalties import LabelSmoothing
 from byheart.seeds import derive
 from byheart.tasks.data import Data
-
-__all__ = ["checked", "plain_loss", "train"]
+from byheart.training import preprocessing
+from byheart.training.members import Members
+from byheart.training.model import Trainable
+from byheart.training.run import Outcomes, Record, Run, in_time, of_members, side_by_side
+from byheart.training.stepper import Stepper
 
 
 def train(
-    learner: Network,
+    learner: Trainable,
     data: Data,
     members: Members,
     record: Record,
@@ -32,13 +30,13 @@ def train(
     way: str = "each",
     device: str = "cpu",
     progress: Callable[[int], None] | None = None,
-    watch: Callable[[Training], None] | None = None,
+    watch: Callable[[Stepper], None] | None = None,
 ) -> Run:
     """Train every member on its subset of `data.train` and record outcomes on every view: `Learner.fit`.
 
     Outcomes are kept at the checkpoints before the last epoch trained, and at that one. A member whose
     weights or logits are no longer finite is in `Run.failed` (index in this call, reason), not in the arrays.
-    `watch` is called with each training before its first step (learners/recorded.py).
+    `watch` is called with each training before its first step (training/record_member.py).
 
     Raises:
         InputRefused: the data, the module or the levers do not fit each other, or no member stayed finite.
@@ -53,7 +51,7 @@ def train(
         # A module alone may draw noise of its own from the global streams: they become the member's.
         own = contained(derive(members.seeds[places[0]], "module")) if way == "each" else unchanged()
         with own:
-            training = learner.training(data, members.at(places), levers, way, device)
+            training = learner.stepper(data, members.at(places), levers, way, device)
             if watch:
                 watch(training)
             parts.append(_course(training, data, epochs, places, record.trail))
@@ -79,7 +77,7 @@ def train(
             "parameters": parts[0].parameters,
             "way": way,
             "outputs": {"classes": "logits", "tokens": "tokens"}.get(data.output.kind, "values"),
-            "inputs": inputs.prepared(data),
+            "inputs": preprocessing.prepared(data),
             "cpu_seconds": time.process_time() - started,
         },
         failed=failed,
@@ -97,7 +95,7 @@ class _Part:
     parameters: int
 
 
-def _course(training: Training, data: Data, epochs: tuple[int, ...], places: np.ndarray, trail: bool) -> _Part:
+def _course(training: Stepper, data: Data, epochs: tuple[int, ...], places: np.ndarray, trail: bool) -> _Part:
     """Train through the checkpoints `epochs`; `places` are the members' places in the call."""
     failed: dict[int, str] = {}
     # outcomes are made at each checkpoint, so that the logits of all of them are never held at once
@@ -119,7 +117,7 @@ def _course(training: Training, data: Data, epochs: tuple[int, ...], places: np.
     return _Part(views, weights, tuple(sorted(failed.items())), training.fleet.size)
 
 
-def _fleets(learner: Network, members: Members, levers: Sequence[Lever], way: str) -> list[np.ndarray]:
+def _fleets(learner: Trainable, members: Members, levers: Sequence[Lever], way: str) -> list[np.ndarray]:
     """Places of the members of each fleet: one each, or all that take equally many steps an epoch.
 
     Levers that draw for hidden activations draw as many numbers as a batch has examples: equal sizes alone.
@@ -132,11 +130,11 @@ def _fleets(learner: Network, members: Members, levers: Sequence[Lever], way: st
     return [np.flatnonzero(alike == one) for one in dict.fromkeys(alike.tolist())]
 
 
-def checked(learner: Network, data: Data, members: Members, levers: Sequence[Lever]) -> Data:
+def checked(learner: Trainable, data: Data, members: Members, levers: Sequence[Lever]) -> Data:
     """The data to train on, if data, members and levers fit each other."""
     for lever in levers:
         data = lever.data(data)
-    data = inputs.checked(data, members, learner=learner.name, reads=learner.reads)
+    data = preprocessing.checked(data, members, learner=learner.name, reads=learner.reads)
     if not members.mask.any(1).all():
         raise InputRefused(
             expected="members that see something", came="an empty subset", do="Raise the share."

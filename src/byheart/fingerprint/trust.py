@@ -23,7 +23,7 @@ from typing import Any
 
 from byheart.errors import InputRefused, UnknownName
 from byheart.exits import as_failures, captured
-from byheart.learners.sources import contained, digest_of, is_foreign, is_local, own_lines, reachable, root_of, same
+from byheart.fingerprint.sources import contained, digest_of, is_foreign, is_local, own_lines, reachable, root_of, same
 from byheart.terminal import put
 
 PACKAGES = ("sklearn", "lightgbm", "xgboost", "catboost")

@@ -11,13 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from byheart.errors import UsageError
-from byheart.learners.base import Network
-from byheart.learners.fleet import ACTIVATIONS
-from byheart.learners.gradients import refuse_batch_statistics, refuse_layers
-from byheart.learners.loop import checked, train
-from byheart.learners.members import Members
-from byheart.learners.run import Record, Run
-from byheart.learners.training import Training, called_on, plain_loss, rate
 from byheart.levers.base import Lever
 from byheart.maths.gradient_sketch import Sketch
 from byheart.maths.layout import Layout
@@ -26,10 +19,18 @@ from byheart.maths.recipe import Group, Recipe
 from byheart.maths.spacing import every_under
 from byheart.maths.trace import Part, Trace, digests
 from byheart.tasks.data import Data
+from byheart.training.fleet import ACTIVATIONS
+from byheart.training.gradients import refuse_batch_statistics, refuse_layers
+from byheart.training.loop import checked, train
+from byheart.training.losses import plain_loss
+from byheart.training.members import Members
+from byheart.training.model import Trainable
+from byheart.training.run import Record, Run
+from byheart.training.stepper import Stepper, called_on, rate
 
 
 def recorded(
-    learner: Network,
+    learner: Trainable,
     data: Data,
     members: Members,
     every: int | None = None,
@@ -59,7 +60,7 @@ def recorded(
     Cost: one training, and a copy of the weights a step. Replay is bit for bit on CPU at the same threads.
 
     Example:
-        >>> from byheart.learners.members import balanced
+        >>> from byheart.training.members import balanced
         >>> from byheart.learners.mlp import Mlp
         >>> from byheart.tasks.modular import Modular
         >>> data = Modular(p=7).draw(0)
@@ -79,12 +80,12 @@ class _Watcher:
     """Writes down what a `Training` does, and makes a trace of it."""
 
     def __init__(
-        self, learner: Network, data: Data, members: Members, levers: Sequence[Lever], every: int | None, limit: int
+        self, learner: Trainable, data: Data, members: Members, levers: Sequence[Lever], every: int | None, limit: int
     ) -> None:
         self.learner, self.members, self.levers = learner, members, tuple(levers)
         self.data, self.every, self.limit = data, every, limit
 
-    def start(self, training: Training) -> None:
+    def start(self, training: Stepper) -> None:
         """Begin the trace of `training` and stand between it and its steps."""
         self.training, module = training, copy.deepcopy(training.template).train()
         refuse_layers(module, training.fleet.parameters)
@@ -144,7 +145,7 @@ class _Watcher:
 
     def replay(self, trace: Trace, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
         """The steps again by the same `Training`: hand-written gradients round as they did."""
-        training = self.learner.training(
+        training = self.learner.stepper(
             checked(self.learner, self.data, self.members, self.levers), self.members, self.levers, "each", "cpu"
         )
         flat, kept, adaptive = training.fleet.flat, trace.kept[start], trace.recipe.adaptive
@@ -169,7 +170,7 @@ class _Watcher:
         return torch.stack(weights), torch.stack(second) if second else None
 
 
-def _recipe(training: Training, names: tuple[str, ...]) -> Recipe:
+def _recipe(training: Stepper, names: tuple[str, ...]) -> Recipe:
     """The recipe of the loop's one group; a lever's decay acts outside the optimiser."""
     made = Recipe.of(training.optimiser, {id(training.fleet.flat): "flat"})
     group = {**made.document()["groups"][0], "names": names, "outside": float(training.decay)}
@@ -194,8 +195,8 @@ def with_levers(module: nn.Module, levers: Sequence[Lever]) -> None:
             part.register_forward_hook(act)
 
 
-def _loss(training: Training) -> Loss:
-    own = type(training.learner).loss is not Network.loss
+def _loss(training: Stepper) -> Loss:
+    own = type(training.learner).loss is not Trainable.loss
     if own or training.weighing or training.kind == "tokens":
         return _Own(training.learner, tuple(training.weighing), training.kind, own)
     return "cross-entropy" if training.kind == "classes" else "half-squared-error"
@@ -204,7 +205,7 @@ def _loss(training: Training) -> Loss:
 class _Own:
     """Per-example training loss of a learner under levers, as the loop takes it."""
 
-    def __init__(self, learner: Network, levers: tuple[Lever, ...], kind: str, own: bool) -> None:
+    def __init__(self, learner: Trainable, levers: tuple[Lever, ...], kind: str, own: bool) -> None:
         self.learner, self.levers, self.tokens = learner, levers, kind == "tokens"
         self.plain = learner.loss if own else plain_loss
         self.args = (type(learner).__qualname__ if own else "plain", kind, *(lever.key() for lever in levers))

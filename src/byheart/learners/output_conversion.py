@@ -9,11 +9,11 @@ from typing import Any, Literal
 import numpy as np
 
 from byheart.errors import InputRefused
-from byheart.learners.members import Members
 from byheart.learners.module_inputs import evaluating, refused_inputs, taken_dtype, tensor_of
-from byheart.learners.run import Record, Run, outcomes
 from byheart.tasks.containers import copied
 from byheart.tasks.data import Data
+from byheart.training.members import Members
+from byheart.training.run import Record, Run, outcomes
 
 Returns = Literal["auto", "logits", "probabilities", "scores", "labels", "values"]
 SUM_TOLERANCE = 1e-3  # of a row of probabilities: rounding in low precision

@@ -19,14 +19,14 @@ import torch
 from torch import nn
 
 from byheart.errors import InputRefused, UsageError
-from byheart.learners.gradients import refuse_layers
-from byheart.learners.recorded import recorded
-from byheart.learners.recording.steps import Recording
 from byheart.maths.layout import Layout
 from byheart.maths.losses import resolved
 from byheart.maths.module_copy import copied, uncompiled
 from byheart.maths.recipe import Recipe
 from byheart.maths.trace import count, digests
+from byheart.training.gradients import refuse_layers
+from byheart.training.record_member import recorded
+from byheart.training.recording.steps import Recording
 
 __all__ = ["Recording", "record", "recorded", "recording"]
 

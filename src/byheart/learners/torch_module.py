@@ -11,8 +11,8 @@ import numpy as np
 from pydantic import PrivateAttr
 
 from byheart.errors import InputRefused
+from byheart.fingerprint.code import again, comes_back, contained, fingerprint
 from byheart.learners.base import Network
-from byheart.learners.code import again, comes_back, contained, fingerprint
 from byheart.learners.fresh import must_be_fresh
 from byheart.learners.module_inputs import evaluating, refused_inputs, taken_dtype, tensor_of
 from byheart.learners.userfit import as_given, has_missing
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from byheart.learners.run import Run
     from byheart.tasks.data import Data
+    from byheart.training.run import Run
 
 
 class FromFactory(Network):

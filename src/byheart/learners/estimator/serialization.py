@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from byheart.errors import UnknownName, UsageError
-from byheart.learners.code import fingerprint
-from byheart.learners.sources import digest_of, is_foreign, version_of
-from byheart.learners.trust import check_parameter, estimator_class, load_once
+from byheart.fingerprint.code import fingerprint
+from byheart.fingerprint.sources import digest_of, is_foreign, version_of
+from byheart.fingerprint.trust import check_parameter, estimator_class, load_once
 
 OURS = ("random_state", "n_jobs")  # set for every member, so no part of the key
 

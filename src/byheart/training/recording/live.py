@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from byheart.errors import InputRefused
-from byheart.learners.gradients import refuse_batch_statistics
 from byheart.maths.layout import Layout
 from byheart.maths.module_copy import uncompiled
+from byheart.training.gradients import refuse_batch_statistics
 
 
 class Hook:

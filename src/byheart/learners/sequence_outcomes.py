@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp
 
-from byheart.learners.members import Members
-from byheart.learners.run import Outcomes, Record, Run
 from byheart.maths.passages import GRID, token_frequencies
 from byheart.tasks.data import Data
+from byheart.training.members import Members
+from byheart.training.run import Outcomes, Record, Run
 
 
 @dataclass(frozen=True)

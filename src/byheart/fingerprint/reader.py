@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from byheart.learners.names import EXACT, foreign_name, installed, local_class
-from byheart.learners.reader.content import Content
-from byheart.learners.reader.digest import Unkeyable
-from byheart.learners.reader.program import Program
+from byheart.fingerprint.bytecode_names import EXACT, foreign_name, installed, local_class
+from byheart.fingerprint.content import Content
+from byheart.fingerprint.digest import Unkeyable
+from byheart.fingerprint.program import Program
 
 # values whose repr says all there is to them, when they are of these types or their subclasses
 TOLD = (type(...), range, slice, pathlib.PurePath, np.generic, np.dtype, logging.Logger)

@@ -19,9 +19,9 @@ from typing import Any
 
 from byheart.errors import InputRefused
 from byheart.exits import as_failures
-from byheart.learners.reader import Reader, Unkeyable
-from byheart.learners.sources import contained, digest_of, guarded
-from byheart.learners.trust import load, load_module, load_once
+from byheart.fingerprint.reader import Reader, Unkeyable
+from byheart.fingerprint.sources import contained, digest_of, guarded
+from byheart.fingerprint.trust import load, load_module, load_once
 
 __all__ = ["Code", "again", "comes_back", "contained", "fingerprint", "load", "load_module"]
 
@@ -125,7 +125,7 @@ def comes_back(path: str, qualname: str, digest: str, factory: bool = False) -> 
         return False
     script = (
         "import json, sys; path, qualname, digest, factory, sys.path[:] = json.loads(sys.argv[1]); "
-        "from byheart.learners.code import again; again(path, qualname, digest, factory)"
+        "from byheart.fingerprint.code import again; again(path, qualname, digest, factory)"
     )
     asked = json.dumps([path, qualname, digest, factory, sys.path])
     command = [sys.executable, "-c", script, asked]

@@ -8,7 +8,7 @@ import sys
 from abc import ABC, abstractmethod
 from typing import Any
 
-from byheart.learners.names import local_class
+from byheart.fingerprint.bytecode_names import local_class
 
 
 class Unkeyable(Exception):

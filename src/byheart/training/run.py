@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from byheart.errors import InputRefused
-from byheart.learners.members import Members
+from byheart.training.members import Members
 
 # The arrays of Outcomes, by their names in the ledger.
 ARRAYS = ("loss_nats", "correct", "margin", "logits", "trail", "pool", "ranks")
@@ -64,7 +64,7 @@ class Run:
 
     `failed` lists members that could not be trained, with the reason; their rows are not in the arrays.
     `about` says parameters a member, the way of training, what the outputs are (`logits`,
-    `probabilities`, `labels`, `values`), CPU seconds. `attribution` holds what `learners/attributed.py` found out,
+    `probabilities`, `labels`, `values`), CPU seconds. `attribution` holds what `learners/attribution_run.py` found out,
     where it was asked.
     """
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from byheart.learners.fleet import Fleet, Hidden, hooked, store, two_axes
+from byheart.training.fleet import Fleet, Hidden, hooked, store, two_axes
 
 
 class Functional(Fleet):

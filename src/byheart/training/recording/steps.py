@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from byheart.errors import InputRefused, UsageError
-from byheart.learners.gradients import compare, factor, refuse_bad
-from byheart.learners.numbered import numbered
-from byheart.learners.recording.live import Hook, Live, dense
 from byheart.maths.gradient_sketch import Sketch
 from byheart.maths.recipe import changed
 from byheart.maths.trace import Part, Trace
+from byheart.training.gradients import compare, factor, refuse_bad
+from byheart.training.indexed_loader import numbered
+from byheart.training.recording.live import Hook, Live, dense
 
 
 class Recording(Trace):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import Field
 
-from byheart.learners.sources import unchanged
+from byheart.fingerprint.sources import unchanged
 from byheart.records.spec import Spec
 from byheart.seeds import stream
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from torch import nn
 
     from byheart.learners.base import Network
-    from byheart.learners.members import Members
-    from byheart.learners.run import Run
     from byheart.levers.base import Lever
     from byheart.maths.trace import Trace
     from byheart.tasks.data import Data
+    from byheart.training.members import Members
+    from byheart.training.run import Run
 
 Method = Literal["unrolled", "curvature", "checkpoints", "projected"]
 DIMENSION = 512  # of the random projection; a third of the examples where that is less
@@ -90,7 +90,7 @@ def attributed(
     Cost: one training, recorded; credit about as much again for every query, effect about twice.
 
     Example:
-        >>> from byheart.learners.members import balanced
+        >>> from byheart.training.members import balanced
         >>> from byheart.learners.mlp import Mlp
         >>> from byheart.tasks.digits import Digits
         >>> data = Digits(n=60).draw(0)
@@ -98,7 +98,7 @@ def attributed(
         >>> run.attribution["credit"].shape
         (4, 60)
     """
-    from byheart.learners.recorded import recorded
+    from byheart.training.record_member import recorded
 
     run, trace = recorded(learner, data, members, levers=levers)
     seed = int(members.seeds[0])
@@ -137,7 +137,7 @@ def queries(
     """(x (q, ...), y (q, ...)) of some rows of some views, as a module that trained on `seen` is called."""
     import torch
 
-    from byheart.learners.training import called_on
+    from byheart.training.stepper import called_on
 
     given = called_on(learner, data, np.flatnonzero(seen))
     x = torch.cat([torch.as_tensor(given[view])[at] for view, at in rows.items()])

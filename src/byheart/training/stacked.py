@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from byheart.learners.fleet import ACTIVATIONS, Fleet, Hidden
+from byheart.training.fleet import ACTIVATIONS, Fleet, Hidden
 
 # Parameter-free and elementwise or pooling: may run on (m b, ...) as one large batch.
 FREE = (*ACTIVATIONS, nn.Identity, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)

@@ -1,4 +1,4 @@
-"""Training: m members on their way, a step at a time; each epoch has equally many steps for all of them.
+"""Stepper: m members on their way, a step at a time; each epoch has equally many steps for all of them.
 
 A step: gather each member's next examples, logits, the derivative of the loss by the logits, the fleet's
 gradient, decoupled decay, the optimiser on one flat vector. Each member has streams of its own (`init`,
@@ -18,46 +18,18 @@ import torch
 from torch import Tensor
 
 from byheart.errors import unknown_name
-from byheart.learners import inputs
-from byheart.learners.base import Network
-from byheart.learners.fleet import Fleet, Hidden, make
-from byheart.learners.members import Members
-from byheart.learners.run import Outcomes, outcomes
 from byheart.levers.base import Lever
 from byheart.seeds import derive, stream
 from byheart.tasks.data import Data, Examples
+from byheart.training import preprocessing
+from byheart.training.fleet import Fleet, Hidden
+from byheart.training.losses import Plain, plain_slope
+from byheart.training.members import Members
+from byheart.training.model import Trainable
+from byheart.training.run import Outcomes, outcomes
+from byheart.training.ways import make
 
 ROWS = 4096  # member-examples evaluated at once: logits and activations stay in the cache
-
-
-def plain_loss(logits: Tensor, targets: Tensor) -> Tensor:
-    """Loss (...) in nats of logits (..., k): -log softmax(logits)_y, or (z - y)^2 / 2 for float targets."""
-    if targets.is_floating_point():
-        return 0.5 * (logits[..., 0] - targets).square()
-    return logits.logsumexp(-1) - logits.gather(-1, targets[..., None])[..., 0]
-
-
-def plain_slope(logits: Tensor, targets: Tensor) -> Tensor:
-    """Derivative of `plain_loss` by the logits: softmax(logits) - onehot(y), or z - y."""
-    if targets.is_floating_point():
-        return logits - targets[..., None]
-    # Across the classes of many examples at once: a softmax over a short last axis is 10 times slower.
-    slope = logits.transpose(-1, -2).contiguous().softmax(-2)  # (..., k, b)
-    ones = slope.new_full((), -1.0).expand(*targets.shape[:-1], 1, targets.shape[-1])
-    return slope.scatter_add_(-2, targets.unsqueeze(-2), ones).transpose(-1, -2)
-
-
-class _Plain(torch.autograd.Function):
-    """`plain_loss` with `plain_slope`, so that a lever of strength 0 gives the same bits as none."""
-
-    @staticmethod
-    def forward(ctx, logits: Tensor, targets: Tensor) -> Tensor:
-        ctx.save_for_backward(logits, targets)
-        return plain_loss(logits, targets)
-
-    @staticmethod
-    def backward(ctx, g: Tensor) -> tuple[Tensor, None]:
-        return plain_slope(*ctx.saved_tensors) * g[..., None], None
 
 
 def rate(lr: float, schedule: str, step: int, steps: int) -> float:
@@ -87,14 +59,14 @@ def optimiser(name: str, flat: Tensor, lr: float) -> torch.optim.Optimizer:
     raise unknown_name("optimizer", name, ("adam", "adamw", "sgd", "momentum"))
 
 
-class Training:
+class Stepper:
     """m members of equally many steps an epoch on their way: `epoch()` trains, `logits(view)` looks.
 
     `centre` and `scale` (m,) are the mean and deviation of each member's own values; 0 and 1 for classes.
     """
 
     def __init__(
-        self, learner: Network, data: Data, members: Members, levers: Sequence[Lever], way: str, device: str
+        self, learner: Trainable, data: Data, members: Members, levers: Sequence[Lever], way: str, device: str
     ) -> None:
         self.learner, self.device, self.m, self.kind = learner, device, len(members), data.output.kind
         self.rows = [np.flatnonzero(mask) for mask in members.mask]
@@ -180,12 +152,12 @@ class Training:
 
     def slope(self, logits: Tensor, targets: Tensor) -> Tensor:
         """Derivative of the summed training loss by the logits (m, b, k)."""
-        own = type(self.learner).loss is not Network.loss
+        own = type(self.learner).loss is not Trainable.loss
         if not own and not self.weighing:
             return plain_slope(logits, targets)
         with torch.enable_grad():
             z = logits.detach().requires_grad_()
-            per_example = self.learner.loss(z, targets) if own else _Plain.apply(z, targets)
+            per_example = self.learner.loss(z, targets) if own else Plain.apply(z, targets)
             for lever in self.weighing:
                 per_example = lever.loss(per_example, z, targets)
         g = torch.autograd.grad(per_example.sum(), z)[0]
@@ -234,22 +206,22 @@ def weights(counted: Tensor | None, part: slice) -> Tensor | None:
     return kept / kept.sum(1, keepdim=True)
 
 
-def called_on(learner: Network, data: Data, rows: np.ndarray) -> dict[str, Any]:
+def called_on(learner: Trainable, data: Data, rows: np.ndarray) -> dict[str, Any]:
     """What the module of one member that sees `rows` is called on: view -> x (n_view, ...), an array or a tensor."""
     shared, views = _inputs(learner, data, rows[None])
     return views if shared else {name: x[0] for name, x in views.items()}
 
 
-def _inputs(learner: Network, data: Data, rows: Sequence[np.ndarray]) -> tuple[bool, dict[str, Any]]:
+def _inputs(learner: Trainable, data: Data, rows: Sequence[np.ndarray]) -> tuple[bool, dict[str, Any]]:
     """Does every member get the same, and a view's x: (n, ...) where so, else (m, n, ...)."""
-    if type(learner).inputs is not Network.inputs:  # the learner says itself what it is called on
+    if type(learner).inputs is not Trainable.inputs:  # the learner says itself what it is called on
         given = {name: learner.inputs(data, name) for name in data.views}
         # what a user's module gets is a tensor already, of the user's type
         own = {name: torch.is_tensor(x) for name, x in given.items()}
         return True, {name: x if own[name] else np.ascontiguousarray(x, np.float32) for name, x in given.items()}
-    if inputs.shared(data):
-        return True, inputs.prepare(data, rows[0])
-    members = [inputs.prepare(data, seen) for seen in rows]
+    if preprocessing.shared(data):
+        return True, preprocessing.prepare(data, rows[0])
+    members = [preprocessing.prepare(data, seen) for seen in rows]
     return False, {name: np.stack([member[name] for member in members]) for name in members[0]}
 
 

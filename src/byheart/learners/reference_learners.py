@@ -11,14 +11,14 @@ import numpy as np
 
 from byheart.errors import InputRefused
 from byheart.learners.base import Learner
-from byheart.learners.inputs import checked, known
-from byheart.learners.members import Members
-from byheart.learners.outputs import gathered
-from byheart.learners.run import Record, Run
-from byheart.learners.spoken import Tables, spoken
+from byheart.learners.output_conversion import gathered
+from byheart.learners.sequence_outcomes import Tables, spoken
 from byheart.levers.base import Lever
 from byheart.maths.passages import token_frequencies
 from byheart.tasks.data import Data
+from byheart.training.members import Members
+from byheart.training.preprocessing import checked, known
+from byheart.training.run import Record, Run
 
 FLOOR = 1e-9  # least probability a pole gives; a thousandth of a bit in total at a million examples
 

@@ -21,7 +21,7 @@ from byheart.tasks.data import Column, Data
 if TYPE_CHECKING:
     from sklearn.compose import ColumnTransformer
 
-    from byheart.learners.members import Members
+    from byheart.training.members import Members
 
 # what a lever may do besides changing the data; a learner without steps has none of it
 STEPPING = ("loss", "hidden", "decay", "last_epoch")
@@ -48,7 +48,7 @@ def checked(
         UsageError: a lever that acts on training steps.
 
     Example:
-        >>> from byheart.learners.members import balanced
+        >>> from byheart.training.members import balanced
         >>> from byheart.tasks.data import Data, Examples, Output, Truth
         >>> train = Examples(np.arange(3), np.eye(3), np.array([0, 1, 1]))
         >>> data = Data((train,), {"train": train}, Output("classes", 2), Truth(), {})

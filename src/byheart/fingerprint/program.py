@@ -8,10 +8,10 @@ import types
 from pathlib import Path
 from typing import Any
 
-from byheart.learners.names import all_names, foreign_name, global_names, late_imports, local_class, plain
-from byheart.learners.reader.digest import Digest, Unkeyable
-from byheart.learners.sources import is_foreign, root_of, version_of, with_imports
-from byheart.learners.trust import local_module
+from byheart.fingerprint.bytecode_names import all_names, foreign_name, global_names, late_imports, local_class, plain
+from byheart.fingerprint.digest import Digest, Unkeyable
+from byheart.fingerprint.sources import is_foreign, root_of, version_of, with_imports
+from byheart.fingerprint.trust import local_module
 
 COMPUTED = {"globals", "locals", "eval", "exec", "__import__"}  # what these find cannot be foreseen
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from byheart.learners.names import EXACT, local_class, plain
-from byheart.learners.reader.digest import Digest, Unkeyable
-from byheart.learners.sources import contained
+from byheart.fingerprint.bytecode_names import EXACT, local_class, plain
+from byheart.fingerprint.digest import Digest, Unkeyable
+from byheart.fingerprint.sources import contained
 
 ARRAYS = (np.ndarray, np.memmap, np.matrix, np.recarray, np.ma.MaskedArray)
 

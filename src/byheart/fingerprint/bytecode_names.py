@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from byheart.learners.sources import (
+from byheart.fingerprint.sources import (
     is_foreign,
     version_of,
 )

@@ -1,10 +1,10 @@
 """Fleet: m models of one architecture that are trained together. One interface, three ways.
 
-- `stacked`: the layers batched by hand (learners/stacked.py); for stacks of standard layers.
-- `functional`: `torch.func.vmap` (learners/functional.py); for modules without batch statistics.
+- `stacked`: the layers batched by hand (training/stacked.py); for stacks of standard layers.
+- `functional`: `torch.func.vmap` (training/functional.py); for modules without batch statistics.
 - `each`: one member after another; for every module.
 
-The ways round differently, so the plan chooses one, once, with `choose`, and stores it.
+The ways round differently, so the plan chooses one, once (training/trial.py), and stores it.
 """
 
 from __future__ import annotations
@@ -12,20 +12,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from byheart.errors import InputRefused, unknown_name
-from byheart.learners.sources import unchanged
+from byheart.errors import InputRefused
 from byheart.levers.base import Lever
-
-if TYPE_CHECKING:
-    from byheart.learners.base import Network
-    from byheart.tasks.data import Data
-
-WAYS = ("stacked", "functional", "each")
 
 # A hidden lever acts on what comes out of these.
 ACTIVATIONS = (
@@ -209,122 +201,3 @@ def store(
             gradient.zero_()
         else:
             place(gradient).copy_(value)
-
-
-def ways_for(module: nn.Module) -> tuple[str, ...]:
-    """The ways that can train `module`, best guess first.
-
-    Batch statistics updated in place, and noise that a module draws by itself, need `each`: a batch over
-    members would mix them up or draw alike for all.
-
-    Example:
-        >>> ways_for(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)))
-        ('stacked', 'functional', 'each')
-        >>> ways_for(nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8)))
-        ('each',)
-    """
-    from byheart.learners.stacked import stackable
-
-    if reason_against_functional(module):
-        return ("each",)
-    return WAYS if stackable(module) else WAYS[1:]
-
-
-def reason_against_functional(module: nn.Module) -> str:
-    """Why members of `module` cannot be batched; empty where they can."""
-    for part in module.modules():
-        if isinstance(part, nn.modules.batchnorm._NormBase) and (
-            part.track_running_stats or not isinstance(part, nn.modules.instancenorm._InstanceNorm)
-        ):
-            return f"{type(part).__name__} updates batch statistics in place"
-        if isinstance(part, nn.modules.dropout._DropoutNd) and part.p > 0:
-            return f"{type(part).__name__} draws its own noise"
-        if isinstance(part, nn.RNNBase):
-            return f"{type(part).__name__} has no batching rule"
-    return ""
-
-
-def make(way: str, modules: Sequence[nn.Module], device: str = "cpu") -> Fleet:
-    """A fleet of `modules` trained in `way`.
-
-    `each` takes one module; where its layers are standard ones, the gradient by hand serves it too.
-
-    Raises:
-        InputRefused: the way cannot train this module; the reason is said.
-        UsageError: no such way.
-    """
-    from byheart.learners.functional import Functional
-    from byheart.learners.stacked import Stacked
-
-    possible = ways_for(modules[0])
-    if way not in WAYS:
-        raise unknown_name("way", way, WAYS)
-    if way not in possible:
-        reason = reason_against_functional(modules[0]) or "it is not a plain stack of standard layers"
-        raise InputRefused(
-            expected=f"a module that can be trained {way}",
-            came=reason,
-            do=f"Possible: {', '.join(possible)}.",
-        )
-    if way == "each":
-        return (Stacked if "stacked" in possible else Each)(modules, device)
-    return (Stacked if way == "stacked" else Functional)(modules, device)
-
-
-class Choice(NamedTuple):
-    """How to train a fleet here: the way, the members at once, and CPU seconds a step and member."""
-
-    way: str
-    members: int
-    seconds_a_step: float | None
-
-
-@unchanged()
-def choose(
-    learner: Network,
-    data: Data,
-    levers: Sequence[Lever] = (),
-    members_at_once: int = 16,
-    device: str = "cpu",
-    seconds: float = 2.0,
-) -> Choice:
-    """Which way, and how many members at once, costs least CPU time a model? A short trial.
-
-    `each` and the best batched way take steps on the real shapes, with 8, 16 and 32 members at once, in
-    turns; CPU time a step and member is compared. On an accelerator the whole fleet is one batch. The
-    answer depends on the machine, so it is asked once, by the plan, and stored.
-
-    Returns:
-        The way, the members at once (at most `members_at_once`), and CPU seconds a step and member (None on an
-        accelerator, whose time the CPU does not see).
-
-    Raises:
-        InputRefused: the learner cannot be trained on these data; the reason is said.
-
-    Cost: about `seconds`.
-    """
-    from byheart.learners.loop import checked
-    from byheart.learners.members import balanced
-    from byheart.learners.training import Training
-
-    members = balanced(len(data.train), members_at_once, 0.7, seed=0)
-    data = checked(learner, data, members, levers)
-
-    def start(way: str, k: int) -> Training:
-        return learner.training(data, members.take(0, k), levers, way, device)
-
-    alone = start("each", 1)
-    batched = ways_for(alone.template)[0]  # stacked beats functional wherever it is possible
-    if device != "cpu":
-        return Choice(batched, 1 if batched == "each" else members_at_once, None)
-    if batched == "each" or members_at_once == 1:
-        return Choice("each", 1, alone.seconds_a_step(seconds / 4))
-    sizes = [k for k in (8, 16, 32) if k <= members_at_once] or [members_at_once]
-    rivals = {("each", 1): alone, **{(batched, k): start(batched, k) for k in sizes}}
-    cost = dict.fromkeys(rivals, float("inf"))
-    for _ in range(3):  # in turns, and the best of each, so that a busy moment hits no one rival alone
-        for rival, training in rivals.items():
-            took = training.seconds_a_step(seconds / 3 / len(rivals)) / rival[1]
-            cost[rival] = min(cost[rival], took)
-    way, k = min(cost, key=cost.__getitem__)
-    return Choice(way, k, cost[way, k])
