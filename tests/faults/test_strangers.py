@@ -41,6 +41,7 @@ SOURCE = Path(byheart.__file__).parent
 STATED = {
     ("__init__.py", "import_module"): "names of a table in the code",
     ("registry.py", "importlib.import_module"): "names of a table in the code",
+    ("report/cards/__init__.py", "import_module"): "names of files in our own folder",
     ("registry.py", "plugins(kind)[name].load"): "entry points of installed packages",
     ("registry.py", "metadata.entry_points"): "names them",
     ("integrations/listening.py", "import_module"): "a name that the caller of `library` writes: tested below",

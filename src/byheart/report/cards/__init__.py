@@ -8,8 +8,9 @@ in a ledger: a changed sentence takes no probe to run again.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
+from pathlib import Path
 
 from byheart.records.finding import Finding
 from byheart.report.cards import default
@@ -24,10 +25,16 @@ def card_of(finding: Finding, about: About) -> Card:
     return (own or default.card)(finding, about)
 
 
+@cache
+def _own() -> dict[str, str]:
+    """Probe -> module, for every file in a chapter's folder."""
+    files = Path(__file__).parent.glob("[a-z]*/[a-z]*.py")
+    return {
+        f"{file.parent.name}/{file.stem.replace('_', '-')}": f"{__name__}.{file.parent.name}.{file.stem}"
+        for file in files
+    }
+
+
 def _function(probe: str) -> Callable[[Finding, About], Card] | None:
-    chapter, _, quantity = probe.replace("-", "_").partition("/")
-    if f"{chapter}{quantity}".isidentifier() and find_spec(f"{__name__}.{chapter}") is not None:
-        module = f"{__name__}.{chapter}.{quantity}"
-        if find_spec(module) is not None:
-            return import_module(module).card
-    return None
+    module = _own().get(probe)
+    return import_module(module).card if module else None
