@@ -11,7 +11,9 @@ from byheart.maths.exposure import NULL_BITS, null_deviation, null_mean
 from byheart.maths.extraction import continuation_nats, discoverable
 from byheart.probes.base import Bank, Subject
 from byheart.probes.memory.exposure import MODELS, Exposure, models
+from byheart.probes.memory.exposure.scores import bits_by_letter, continuations
 from byheart.records.finding import Finding, NotApplicable
+from byheart.report.cards import About, card_of
 from byheart.tasks.canaries import Canaries
 from byheart.tasks.text import Text
 from byheart.testing.probes import ProbeSuite, bank_of, offers_of
@@ -96,6 +98,10 @@ class TestExposure(ProbeSuite):
         return made(bits)
 
 
+def said(finding):
+    return card_of(finding, About(kind="tokens"))
+
+
 def values(bank):
     finding, columns = Exposure().measure(bank)
     assert columns == {}
@@ -108,15 +114,15 @@ def test_rote_has_the_ceiling_and_is_read_back():
     assert found["extractable_share"] == 1.0
     assert found["memorised_bits_a_secret"] == pytest.approx(3 * np.log2(26))
     assert found["secret_sampled_share"] == found["secret_discoverable_share"] == 1.0
-    assert any("likelier than all 255 sampled references: their exposure by rank" in line for line in finding.body)
+    assert any("likelier than all 255 sampled references: their exposure by rank" in line for line in said(finding).body)
     assert finding.quantities["extractable_share"].null == 0.0
 
 
 def test_exposure_grows_with_the_copies_and_held_out_secrets_stand_at_the_null():
     finding, found = values(trained())
     assert finding.status == "measured"
-    assert "Exposure is exact" in finding.body[0]
-    assert "17,576" in finding.body[0]
+    assert "Exposure is exact" in said(finding).body[0]
+    assert "17,576" in said(finding).body[0]
     assert found["dose_spearman"] > 0.9
     assert found["exposure_1_bits"] < found["exposure_4_bits"] <= found["exposure_16_bits"] <= np.log2(SPACE)
     error = null_deviation(SPACE - 1) / np.sqrt(40)
@@ -142,7 +148,7 @@ def test_untrained_models_stand_at_the_null_whatever_was_planted():
 
 def test_the_table_by_hand():
     finding, _ = values(lookup())
-    rows = {row[0]: row for row in finding.charts[0].table.rows}
+    rows = {row[0]: row for row in said(finding).charts[0].table.rows}
     assert list(rows) == ["held out", "1", "4", "16"]
     assert rows["16"][1] == "8.00"
     assert rows["16"][3:] == ("0.0", rows["1"][4], "100\u202f%", "1")
@@ -151,7 +157,7 @@ def test_the_table_by_hand():
     assert not rows["held out"][2].endswith(" beyond")
     assert rows["held out"][5] == "0\u202f%"
     assert rows["held out"][6].startswith("10^11")
-    card = finding.tables["by copies"]
+    card = said(finding).tables["by copies"]
     assert card.columns == ("copies", "sampled", "extrapolated", "said back")
     assert card.rows[-1] == (*rows["16"][:3], "100\u202f%")
 
@@ -197,10 +203,10 @@ def test_each_model_is_ranked_by_itself():
 def test_secrets_are_shown_by_their_text_and_none_of_the_references():
     finding, _ = Exposure().measure(trained())
     assert isinstance(finding, Finding)
-    shown = [one for group in finding.exhibits[0].groups for one in group.shown]
+    shown = [one for group in said(finding).exhibits[0].groups for one in group.shown]
     assert {one.view for one in shown} == {"canaries"}
     assert {one.id for one in shown} <= set(drawn().views["canaries"].ids.tolist())
-    assert [group.ring for group in finding.exhibits[0].groups] == [True, True, False]
+    assert [group.ring for group in said(finding).exhibits[0].groups] == [True, True, False]
 
 
 def uniform_ranks(seed=2):
@@ -216,9 +222,9 @@ def test_where_all_secrets_were_read_the_ranks_are_the_exposure():
     assert {pole.name: pole.value for pole in finding.poles} == {
         "Oracle": pytest.approx(null_mean(SPACE - 1)), "Rote": pytest.approx(np.log2(SPACE)),
     }  # fmt: skip
-    assert finding.charts[0].table.columns[1:4] == ("exact", "sampled", "extrapolated")
-    assert any("an assumption, lies" in line for line in finding.body)
-    assert [line.label.split()[0] for line in finding.charts[0].lines] == ["extrapolated", "exact"]
+    assert said(finding).charts[0].table.columns[1:4] == ("exact", "sampled", "extrapolated")
+    assert any("an assumption, lies" in line for line in said(finding).body)
+    assert [line.label.split()[0] for line in said(finding).charts[0].lines] == ["extrapolated", "exact"]
 
 
 def test_each_form_can_be_asked_for_and_says_its_name():
@@ -231,7 +237,7 @@ def test_each_form_can_be_asked_for_and_says_its_name():
         ("extrapolated", "Exposure is extrapolated from the bits of 255"),
     ):  # fmt: skip
         finding, _ = Exposure(method=method).measure(bank)
-        assert finding.body[0].startswith(opening)
+        assert said(finding).body[0].startswith(opening)
         head = finding.quantities["exposure_mean_bits"]
         assert head.how.startswith(f"{method} exposure")
         means[method] = head.value
@@ -247,12 +253,11 @@ def test_each_form_can_be_asked_for_and_says_its_name():
 
 
 def test_the_bits_of_a_secret_are_those_of_its_letters():
-    from byheart.probes.memory.exposure.said import Said, Sampler
-
     bank = trained()
-    said = Said(bank, bank[models(bank.subject)], "canaries", Sampler())
-    np.testing.assert_allclose(said.by_place.sum(1), said.nats.mean(0) / np.log(2), rtol=1e-4)
-    table = values(bank)[0].tables["by letter"]
+    run, planted = bank[models(bank.subject)], bank.data.truth.repeats > 0
+    secrets = continuations(bank, run, "canaries", planted, temperature=1.0, top_k=None)
+    np.testing.assert_allclose(bits_by_letter(bank, run).sum(1), secrets.nats.mean(0) / np.log(2), rtol=1e-4)
+    table = said(values(bank)[0]).tables["by letter"]
     assert table.columns == ("bits of letter", "1", "2", "3")
     assert [row[0] for row in table.rows] == ["held out", "one copy", "16 copies"]
     assert sum(map(float, table.rows[2][1:])) < sum(map(float, table.rows[0][1:]))
@@ -320,7 +325,7 @@ def test_passages_that_are_remembered_are_told_from_new_ones():
         assert quantity.null == pytest.approx(0.0, abs=1e-15)
         assert quantity.n == n
         assert quantity.interval[0] <= quantity.value <= quantity.interval[1] <= 1
-    assert any(f"Given the first 32 tokens of {n} training passages" in line for line in finding.body)
+    assert any(f"Given the first 32 tokens of {n} training passages" in line for line in said(finding).body)
 
 
 def test_at_the_ceiling_the_card_says_at_least_and_a_claim_is_not_certain():
@@ -329,9 +334,9 @@ def test_at_the_ceiling_the_card_says_at_least_and_a_claim_is_not_certain():
     assert found["exposure_16_bits"] == quantity.interval[1] == pytest.approx(8.0)
     assert quantity.interval[0] < 6.0
     assert "at the ceiling of 8.0 bits: at least" in quantity.how
-    assert any("12 of 12 planted secrets are at the ceiling of 8.0 bits: at least." in line for line in finding.body)
+    assert any("12 of 12 planted secrets are at the ceiling of 8.0 bits: at least." in line for line in said(finding).body)
     assert finding.quantities["secret_sampled_share"].interval[0] < 0.9
-    assert not any("at least." in line for line in values(made(unseen()))[0].body)
+    assert not any("at least." in line for line in said(values(made(unseen()))[0]).body)
 
 
 def test_one_secret_a_group_has_no_interval_and_says_why():
@@ -356,4 +361,35 @@ def test_one_secret_a_group_has_no_interval_and_says_why():
         assert "no interval" in quantity.how
     held_out = finding.quantities["exposure_held_out_bits"]
     assert held_out.interval[0] < held_out.value < held_out.interval[1]  # many secrets: no rule of one empties it
-    assert finding.charts[0].lines[-1].low == ()
+    assert said(finding).charts[0].lines[-1].low == ()
+
+
+def test_one_number_of_copies_is_shown_once():
+    repeats = np.where(drawn().truth.repeats > 0, 4, 0)
+    bank = lookup()
+    finding, _ = values(Bank(bank.subject, replace(bank.data, truth=replace(bank.data.truth, repeats=repeats)), bank.runs))
+    (row,) = said(finding).exhibits
+    assert [(group.label, group.ring, len(group.shown)) for group in row.groups] == [
+        ("4 copies", True, 2), ("held out", False, 2),
+    ]  # fmt: skip
+
+
+def test_what_no_sample_says_is_never_had():
+    """The likeliest token alone, and it is another one."""
+    y = drawn().views["canaries"].y
+    tokens = y[:, (y >= 0).any(0)]
+    logits = np.zeros((MODELS, *tokens.shape, drawn().output.k), np.float32)
+    np.put_along_axis(logits, tokens[None, ..., None] + np.zeros((MODELS, 1, 1, 1), int), -1.0, -1)
+    finding, _ = Exposure(method="sampled", top_k=1).measure(made(unseen(), logits=logits))
+    assert set(finding.columns["by_copies"].values["samples_at_even_odds"]) == {None}
+    assert {row[-1] for row in said(finding).charts[0].table.rows} == {"never"}
+    assert any(line.startswith("One sample (temperature 1, the 1 likeliest tokens)") for line in said(finding).body)
+
+
+def test_the_curve_holds_what_the_quantities_say_and_a_ledger_keeps_it():
+    finding, _ = values(trained())
+    curve = finding.curves[finding.details["form"]]
+    own = [finding.quantities[f"exposure_{int(copies)}_bits"] for copies in curve.x]
+    assert curve.x == (1, 4, 16)
+    assert list(zip(curve.y, curve.low, curve.high)) == [(one.value, *one.interval) for one in own]
+    assert said(Finding.model_validate_json(finding.model_dump_json())) == said(finding)

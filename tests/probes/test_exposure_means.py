@@ -5,8 +5,7 @@ import pytest
 from scipy.stats import t as student
 
 from byheart.maths.statistics import wilson
-from byheart.probes.memory.exposure.amounts import _dose, _wilson
-from byheart.probes.memory.exposure.means import mean_of, over_groups
+from byheart.probes.memory.exposure.quantities import dose_spearman, mean_of, over_groups, share
 
 CEILING, SETS = 18.8, 600
 # four standard errors of a coverage of 95 % counted over SETS
@@ -22,16 +21,16 @@ def coverage(drawn, truth, interval):
     return np.mean([low <= truth <= high for low, high in map(interval, drawn)])
 
 
-def at_the_ceiling(rng, share):
+def at_the_ceiling(rng, full):
     """Eight secrets a set, each at the ceiling with that probability, else anywhere below it."""
     values = CEILING * rng.random((SETS, 8))
-    values[rng.random(values.shape) < share] = CEILING
-    return values, CEILING * (share + (1 - share) / 2)
+    values[rng.random(values.shape) < full] = CEILING
+    return values, CEILING * (full + (1 - full) / 2)
 
 
-@pytest.mark.parametrize("share", [0.7, 0.85, 0.95])
-def test_at_the_ceiling_it_covers_and_students_does_not(rng, share):
-    values, truth = at_the_ceiling(rng, share)
+@pytest.mark.parametrize("full", [0.7, 0.85, 0.95])
+def test_at_the_ceiling_it_covers_and_students_does_not(rng, full):
+    values, truth = at_the_ceiling(rng, full)
     assert coverage(values, truth, lambda own: mean_of(own, CEILING).interval) >= LEAST
     assert coverage(values, truth, students) < LEAST
 
@@ -84,7 +83,7 @@ def test_a_share_nearly_all_0_with_a_few_near_1_is_covered(rng):
     seen = np.r_[np.ones(56, bool), np.zeros(4, bool)]
 
     def interval(own):
-        return _wilson(np.append(own, np.zeros(4)), seen, "x").interval
+        return share(np.append(own, np.zeros(4)), seen, "x").interval
 
     assert coverage(drawn, truth, interval) >= LEAST
     assert coverage(drawn, truth, students) < 0.8
@@ -93,10 +92,10 @@ def test_a_share_nearly_all_0_with_a_few_near_1_is_covered(rng):
 
 def test_doses_of_one_secret_each_cannot_be_resampled(rng):
     values, repeats = np.array([1.0, 3.0, 6.0]), np.array([1, 4, 16])
-    assert _dose(values, repeats, rng)[:2] == (pytest.approx(1.0), None)
-    assert "no interval" in _dose(values, repeats, rng)[2]
-    apart = _dose(np.repeat(values, 4), np.repeat(repeats, 4), rng)
+    assert dose_spearman(values, repeats, rng)[:2] == (pytest.approx(1.0), None)
+    assert "no interval" in dose_spearman(values, repeats, rng)[2]
+    apart = dose_spearman(np.repeat(values, 4), np.repeat(repeats, 4), rng)
     assert apart[1] is None
     assert "no interval: resampling" in apart[2]
-    mixed = _dose(rng.normal(size=12), np.repeat(repeats, 4), rng)
+    mixed = dose_spearman(rng.normal(size=12), np.repeat(repeats, 4), rng)
     assert mixed[1][0] < mixed[0] < mixed[1][1]

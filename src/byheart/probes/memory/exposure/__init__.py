@@ -7,16 +7,26 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from byheart.maths.exposure import null_deviation
 from byheart.probes.base import Bank, Need, Probe, Subject
-from byheart.probes.memory.exposure.amounts import of_sampling, of_secrets
-from byheart.probes.memory.exposure.measured import Form, Measured
-from byheart.probes.memory.exposure.said import Said, Sampler
-from byheart.probes.memory.exposure.shown import by_letter, chart, exhibits, on_card
-from byheart.probes.memory.exposure.words import body, how
+from byheart.probes.memory.exposure.quantities import at_ceiling, of_group, of_sampling, of_secrets
+from byheart.probes.memory.exposure.scores import (
+    Continuations,
+    Form,
+    Scores,
+    bits_by_letter,
+    continuations,
+    scores_of,
+)
+from byheart.records.facts import Axis, Columns, Curve, Ranked, Scalar
 from byheart.records.figures import count, number
 from byheart.records.finding import Finding, NotApplicable, Pole, Withheld
+from byheart.training.preprocessing import known
+from byheart.training.run import Run
 
 MODELS = 4
+BELIEVED = 4.0  # standard errors by which held-out secrets may miss the null before nothing is believed
+SHOWN = 2  # secrets to look at, of each group
 
 
 class Exposure(Probe):
@@ -55,7 +65,7 @@ class Exposure(Probe):
     """
 
     name: ClassVar[str] = "memory/exposure"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     question: ClassVar[str] = "Can planted secrets be read back from the model, and how often must it have seen them?"
     reference: ClassVar[str] = (
         "Carlini, Liu, Erlingsson, Kos and Song 2019, The Secret Sharer, definitions 2 and 3, section 4; Carlini et "
@@ -77,58 +87,55 @@ class Exposure(Probe):
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Exposure by how often each secret was planted, the null, extraction, and bits memorised."""
-        repeats, run = bank.data.truth.repeats, bank[models(bank.subject)]
-        if repeats is None or not (repeats > 0).any() or not (repeats == 0).any():
+        copies, run = bank.data.truth.repeats, bank[models(bank.subject)]
+        if copies is None or not (copies > 0).any() or not (copies == 0).any():
             return self.not_applicable("No secrets were planted, or none was held out."), {}
-        found, sampler = Measured(bank, run, self.method), Sampler(self.temperature, self.top_k)
-        secrets = Said(bank, run, "canaries", sampler)
-        if lacking := self._lacking(found, secrets):
-            return lacking, {}
-        passages = Said(bank, run, "continued", sampler) if "continued" in run.views else None
-        reason = found.off_null()
-        quantities = of_secrets(found, self.rng(bank, "bootstrap"))
-        quantities |= of_sampling(secrets, passages, found.planted, self.samples)
-        drawn = chart(found, secrets)
-        return Finding(
+        if self.method == "enumerated" and run.views["canaries"].ranks is None:
+            return self.not_applicable(
+                f"The {count(scores_of(bank, run, 'auto').space)} secrets that there could be were not all read.",
+                "Ask for method=auto, or plant shorter secrets (a million possible ones at most).",
+            ), {}
+        secrets = continuations(bank, run, "canaries", copies > 0, self.temperature, self.top_k)
+        if secrets.nats is None:
+            return self.not_applicable(
+                "The model kept no logits of the secrets.", "Leave the sampler at temperature 1 and all tokens."
+            ), {}
+        return self._finding(bank, run, scores_of(bank, run, self.method), secrets), {}
+
+    def _finding(self, bank: Bank, run: Run, found: Scores, secrets: Continuations) -> Finding:
+        passages, letters, ids = None, bits_by_letter(bank, run), bank.data.views["canaries"].ids
+        if "continued" in run.views:
+            seen = known(bank.data, "continued") >= 0
+            passages = continuations(bank, run, "continued", seen, self.temperature, self.top_k)
+        quantities = of_secrets(found, secrets.greedy, ids, self.rng(bank, "bootstrap"))
+        reason = _off_null(found)
+        ceiling = found.ceiling[found.form]
+        poles = (
+            Pole(name="Oracle", value=found.null, note="knows how secrets are made, and none of them"),
+            Pole(name="Rote", value=ceiling, note="a lookup table"),
+        )
+        return self.finding(
+            quantities | of_sampling(secrets, passages, self.samples, self._sampler()),
             status="withheld" if reason else "measured",
-            probe=self.name,
-            question=self.question,
             headline="" if reason else "exposure_mean_bits",
-            says="" if reason else self._says(found),
-            quantities=quantities,
-            poles=() if reason else _poles(found),
-            body=body(found, quantities, secrets, passages, self.samples),
-            charts=(drawn,),
-            exhibits=exhibits(found, bank),
-            tables={name: table for name, table in (
-                ("by copies", drawn.table and on_card(drawn.table)), ("by letter", by_letter(found, secrets)),
-            ) if table},
-            how=how(found, sampler),
-            reference=self.reference,
+            poles=() if reason else poles,
+            curves={form: _curve(found, form) for form in dict.fromkeys((found.form, "extrapolated"))},
+            columns={"by_copies": _by_copies(found, secrets)}
+            | ({} if letters is None else {"by_letter": _by_letter(found, letters)}),
+            ranked={"planted_secrets": _ranked(found, secrets.greedy, ids)},
+            details={
+                **_details(found), "ceiling_bits": ceiling, "temperature": self.temperature, "top_k": self.top_k,
+                "samples": self.samples, "context_tokens": passages and passages.context,
+                "continued_tokens": passages and passages.asked,
+            },
             withheld=Withheld(reason=reason, would_do="nothing: the references must be made like the secrets")
             if reason
             else None,
-        ), {}
+        )  # fmt: skip
 
-    def _lacking(self, found: Measured, secrets: Said) -> NotApplicable | None:
-        """Why the form or the sampler asked for cannot be had."""
-        if self.method == "enumerated" and found.enumerated is None:
-            return self.not_applicable(
-                f"The {count(found.space)} secrets that there could be were not all read.",
-                "Ask for method=auto, or plant shorter secrets (a million possible ones at most).",
-            )
-        if not secrets.known:
-            return self.not_applicable(
-                "The model kept no logits of the secrets.", "Leave the sampler at temperature 1 and all tokens."
-            )
-        return None
-
-    def _says(self, found: Measured) -> str:
-        most = "" if found.form == "extrapolated" else f", of at most {number(found.ceiling, 1)}"
-        return (
-            f"exposure of {count(int(found.planted.sum()))} planted secrets on average{most}; "
-            f"{number(found.null, 2)} where a secret was never seen"
-        )
+    def _sampler(self) -> str:
+        which = "all tokens" if self.top_k is None else f"the {self.top_k} likeliest tokens"
+        return f"temperature {self.temperature:g}, {which}"
 
 
 def models(subject: Subject) -> Need:
@@ -136,8 +143,83 @@ def models(subject: Subject) -> Need:
     return Need(members=MODELS, share=1.0, checkpoints=subject.checkpoints())
 
 
-def _poles(found: Measured) -> tuple[Pole, ...]:
+def _off_null(found: Scores) -> str:
+    """Why nothing is to be believed: held-out secrets off the null; empty where they stand at it."""
+    out = found.own[~found.planted]
+    # models share their secrets' difficulty, so they are not counted as draws of their own
+    if abs(float(out.mean()) - found.null) <= BELIEVED * null_deviation(found.ranked_among) / np.sqrt(len(out)):
+        return ""
     return (
-        Pole(name="Oracle", value=found.null, note="knows how secrets are made, and none of them"),
-        Pole(name="Rote", value=found.ceiling, note="a lookup table"),
+        f"secrets never planted stand at {number(out.mean(), 2)} bits where chance gives {number(found.null, 2)}: "
+        "what they are ranked among is not like them"
+    )
+
+
+def _details(found: Scores) -> dict[str, Scalar | tuple[Scalar, ...]]:
+    """The form, what it ranks among, how many are at its ceiling, and how far beyond the references they lie."""
+    exact, far = found.exposure.get("enumerated"), found.planted & (found.beyond > 0.5)
+    off = None if exact is None or not far.any() else float((found.exposure["extrapolated"] - exact)[far].mean())
+    return {
+        "form": found.form,
+        "models": len(found.bits),
+        "possible_secrets": None if exact is None else found.space,
+        "references": found.references,
+        "reference_bits": found.reference,
+        "at_ceiling": at_ceiling(found.own[found.planted], found.ceiling[found.form]),
+        "beyond_references_share": float(found.beyond[found.planted].mean()),
+        "extrapolated_less_exact_bits": off,
+        "tail_shape_place_scale": found.fit,
+    }
+
+
+def _curve(found: Scores, form: Form) -> Curve:
+    """Exposure in that form by copies; a band where every group has an interval."""
+    means = [of_group(found, dose, form) for dose in found.doses]
+    ends = [mean.interval for mean in means if mean.interval is not None]
+    low, high = zip(*ends, strict=True) if len(ends) == len(means) else ((), ())
+    return Curve(
+        x_axis=Axis(name="copies planted"), y_axis=Axis(name="exposure", unit="bits"),
+        x=found.doses, y=tuple(mean.value for mean in means), low=low, high=high,
+        n=tuple(int((found.copies == dose).sum()) for dose in found.doses),
+    )  # fmt: skip
+
+
+def _by_copies(found: Scores, secrets: Continuations) -> Columns:
+    """Means by copies, none first; samples are the median over secrets and models, None where it never comes."""
+    samples = secrets.samples
+
+    def row(dose: int) -> dict[str, Scalar]:
+        group = found.copies == dose
+        median = float(np.median(samples[:, group]))
+        return {
+            "copies": dose,
+            **{form: of_group(found, dose, form).value for form in found.exposure},
+            "beyond_references_share": float(found.beyond[group].mean()),
+            "bits": float(found.bits[:, group].mean()),
+            "memorised_bits": float(found.memorised[group].mean()),
+            "reproduced_share": float(secrets.greedy[group].mean()),
+            "samples_at_even_odds": median if np.isfinite(median) else None,
+        }
+
+    rows = [row(dose) for dose in (0, *found.doses)]
+    return Columns(values={name: tuple(one[name] for one in rows) for name in rows[0]})
+
+
+def _by_letter(found: Scores, letters: np.ndarray) -> Columns:
+    """Bits of each letter: means over secrets held out, of the fewest copies and of the most."""
+    doses = tuple(dict.fromkeys((0, found.doses[0], found.doses[-1])))
+    means = np.array([letters[found.copies == dose].mean(0) for dose in doses])
+    return Columns(values={"copies": doses, **{str(i): tuple(each.tolist()) for i, each in enumerate(means.T, 1)}})
+
+
+def _ranked(found: Scores, greedy: np.ndarray, ids: np.ndarray) -> Ranked:
+    """The most exposed secrets of the most copies, of the fewest, and of those held out."""
+    order = np.lexsort((ids, -np.round(found.own, 9)))
+    groups = dict.fromkeys((found.doses[-1], found.doses[0], 0))
+    rows = np.concatenate([order[found.copies[order] == dose][:SHOWN] for dose in groups])
+    figures = {"copies": found.copies, "exposure_bits": found.own, "reproduced_share": greedy}
+    return Ranked(
+        view="canaries",
+        ids=tuple(ids[rows].tolist()),
+        figures={name: tuple(column[rows].tolist()) for name, column in figures.items()},
     )
