@@ -48,14 +48,15 @@ def test_masks_permuted_give_one_half(noisy):
     assert measured.value > found.max()
 
 
-def test_levels_without_enough_false_alarms_are_withheld_and_say_what_would_do(noisy):
+def test_levels_without_enough_false_alarms_are_withheld_and_say_what_would_do(noisy, card):
     finding = Membership().measure(noisy)[0]  # 16 members, 300 digits: about 1,440 judgements of non-members
     assert not {"tpr_at_fpr_1_percent", "tpr_at_fpr_0.1_percent"} & set(finding.quantities)
-    assert any("withheld, 14 false alarms in the place of 30; 34 members would do" in line for line in finding.body)
-    assert any("At 0.1" in line and "withheld, 1 false alarm in" in line for line in finding.body)
+    body = card(noisy, finding).body
+    assert any("withheld, 14 false alarms in the place of 30; 34 members would do" in line for line in body)
+    assert any("At 0.1" in line and "withheld, 1 false alarm in" in line for line in body)
 
 
-def test_the_most_exposed_come_first_and_planted_apart(make_bank):
+def test_the_most_exposed_come_first_and_planted_apart(make_bank, card):
     rng, mask = np.random.default_rng(1), balanced(240, 48, 0.7, seed=0).mask
     effect = np.zeros(240)
     effect[:12] = 12.0
@@ -63,21 +64,22 @@ def test_the_most_exposed_come_first_and_planted_apart(make_bank):
     changed[:4] = True
     bank = with_margins(make_bank, rng.normal(size=mask.shape) + effect * mask, mask, changed=changed)
     finding, columns = Membership().measure(bank)
-    redrawn, own = finding.exhibits[0].groups
+    said = card(bank, finding)
+    redrawn, own = said.exhibits[0].groups
     assert {one.id for one in redrawn.shown} == {100, 101, 102, 103}
     assert {one.id for one in own.shown} <= set(range(104, 112))
     assert (columns["found_at_1_percent"][:12] == 1).all()
-    assert any("give themselves away: of these 100" in line for line in finding.body)
+    assert any("give themselves away: of these 100" in line for line in said.body)
     saw = int(mask[:, redrawn.shown[0].id - 100].sum())
     assert redrawn.shown[0].lines[1] == f"{saw} of {saw}"
 
 
-def test_nobody_is_shown_where_nothing_is_given_away(make_bank):
+def test_nobody_is_shown_where_nothing_is_given_away(make_bank, card):
     mask = balanced(120, 16, 0.7, seed=0).mask
     bank = with_margins(make_bank, np.broadcast_to(np.linspace(-3, 3, 120), mask.shape), mask)
     finding, columns = Membership().measure(bank)
     assert finding.quantities["membership_auc"].value == pytest.approx(0.5, abs=1e-12)
-    assert finding.exhibits == ()
+    assert card(bank, finding).exhibits == ()
     np.testing.assert_allclose(columns["risk"], 0.5)
 
 
@@ -89,18 +91,19 @@ def test_too_few_members_are_not_applicable(make_bank):
     assert "--members" in answer.offer
 
 
-def test_values_are_judged_by_their_absolute_error(values):
+def test_values_are_judged_by_their_absolute_error(values, card):
     run = values[values.subject.bank()]
     wanted = -np.abs(run.views["train"].logits[:, :, 0] - values.data.train.y)
     np.testing.assert_allclose(attack_score(values), wanted, atol=1e-5)
     finding = Membership().measure(values)[0]
     assert finding.quantities["membership_auc"].value > 0.5
-    assert "absolute error" in finding.how[0]
-    assert any("error alone, no other models" in line for line in finding.body)
+    said = card(values, finding)
+    assert "absolute error" in said.how[0]
+    assert any("error alone, no other models" in line for line in said.body)
 
 
-def test_the_chart_is_the_curve(noisy):
-    chart = Membership().measure(noisy)[0].charts[0]
+def test_the_chart_is_the_curve(noisy, card):
+    chart = card(noisy, Membership().measure(noisy)[0]).charts[0]
     assert chart.x.log
     assert chart.y.log
     online, _, _, guess = chart.lines
@@ -115,12 +118,13 @@ def test_the_chart_is_the_curve(noisy):
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("n, m", [(20, 8), (40, 6), (60, 5)])
-def test_small_banks_are_measured_without_a_curve_or_said_not_to_apply(make_bank, n, m):
+def test_small_banks_are_measured_without_a_curve_or_said_not_to_apply(make_bank, card, n, m):
     """Fewer than 60 judgements of non-members draw no curve; nothing is divided by zero on the way."""
     rng, mask = np.random.default_rng(0), balanced(n, m, 0.7, seed=0).mask
-    answer = Membership().measure(with_margins(make_bank, rng.normal(size=mask.shape), mask))[0]
+    bank = with_margins(make_bank, rng.normal(size=mask.shape), mask)
+    answer = Membership().measure(bank)[0]
     if not isinstance(answer, NotApplicable):
-        assert len(answer.charts) == ((~mask).sum() >= 60)
+        assert len(card(bank, answer).charts) == ((~mask).sum() >= 60)
         assert 0 <= answer.quantities["membership_auc"].value <= 1
 
 
@@ -129,7 +133,7 @@ def aucs(finding):
 
 
 @pytest.mark.parametrize("best", ["online", "offline", "loss_threshold"])
-def test_the_strongest_attack_is_reported_and_named(make_bank, best):
+def test_the_strongest_attack_is_reported_and_named(make_bank, card, best):
     """Online: the effect differs in sign. Offline: one effect for all, so means of the seen are noise. Alone: all alike."""
     members = {"online": 40, "offline": 8, "loss_threshold": 6}[best]
     rng, mask = np.random.default_rng(0), balanced(400, members, 0.5, 0).mask
@@ -141,24 +145,27 @@ def test_the_strongest_attack_is_reported_and_named(make_bank, best):
     assert max(found, key=found.get) == best
     assert auc.value == pytest.approx(found[best], abs=1e-12)
     word = {"online": "likelihood ratio", "offline": "never saw", "loss_threshold": "loss alone"}[best]
-    assert finding.body[0].startswith("The strongest of three attacks")
-    assert word in finding.body[0]
+    first = card(bank, finding).body[0]
+    assert first.startswith("The strongest of three attacks")
+    assert word in first
     assert word in auc.how
 
 
-def test_where_a_level_is_below_a_guess_it_says_so(make_bank):
+def test_where_a_level_is_below_a_guess_it_says_so(make_bank, card):
     below = 0
     for seed in range(6):  # nothing is given away: about half of the levels lie below
         rng, mask = np.random.default_rng(seed), balanced(400, 20, 0.6, seed).mask
-        finding = Membership().measure(with_margins(make_bank, rng.normal(size=mask.shape), mask))[0]
+        bank = with_margins(make_bank, rng.normal(size=mask.shape), mask)
+        finding = Membership().measure(bank)[0]
+        body = card(bank, finding).body
         point, auc = finding.quantities["tpr_at_fpr_1_percent"], finding.quantities["membership_auc"]
-        assert any("fewer than a guess, which finds 1" in line for line in finding.body) == (point.value < 0.01)
-        assert any("Even that is worse than a guess" in line for line in finding.body) == (auc.value < 0.5)
+        assert any("fewer than a guess, which finds 1" in line for line in body) == (point.value < 0.01)
+        assert any("Even that is worse than a guess" in line for line in body) == (auc.value < 0.5)
         below += point.value < 0.01
     assert 0 < below < 6
 
 
-def test_labels_of_the_control_do_not_enter(make_bank):
+def test_labels_of_the_control_do_not_enter(make_bank, card):
     rng, mask = np.random.default_rng(0), balanced(300, 30, 0.6, seed=0).mask
     control = np.arange(300) < 30
     margin = rng.normal(size=mask.shape) + mask
@@ -166,8 +173,9 @@ def test_labels_of_the_control_do_not_enter(make_bank):
     for strength in (0.0, 20.0):
         bank = with_margins(make_bank, margin + strength * (mask & control), mask, changed=control)
         truth = replace(bank.data.truth, control=control)
-        finding, columns = Membership().measure(replace(bank, data=replace(bank.data, truth=truth)))
-        found.append((finding.quantities, columns["risk"][~control], columns["risk"][control], finding.body))
+        bank = replace(bank, data=replace(bank.data, truth=truth))
+        finding, columns = Membership().measure(bank)
+        found.append((finding.quantities, columns["risk"][~control], columns["risk"][control], card(bank, finding).body))
     assert found[0][0] == found[1][0]
     assert found[0][0]["membership_auc"].n == 270
     np.testing.assert_array_equal(found[0][1], found[1][1])
