@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class ByheartError(Exception):
@@ -76,6 +77,20 @@ class UnknownName(UsageError):
     """A word that names nothing of its kind."""
 
 
+def shown(value: Any, most: int = 200) -> str:
+    """The beginning of a value's repr, for a message; also of one that is nested too deep to have any.
+
+    Example:
+        >>> shown([1, 2, 3], 4)
+        '[1, ...'
+    """
+    try:
+        text = repr(value)
+    except RecursionError:
+        return f"a {type(value).__name__} nested too deep to be shown"
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
 def unknown_name(kind: str, word: str, known: Iterable[str]) -> UnknownName:
     """The error for `word`, naming the nearest right words among `known`.
 
@@ -87,4 +102,5 @@ def unknown_name(kind: str, word: str, known: Iterable[str]) -> UnknownName:
     by_lower = {name.lower(): name for name in reversed(names)}
     near = [by_lower[found] for found in difflib.get_close_matches(word.lower(), list(by_lower), n=3, cutoff=0.5)]
     advice = f"Nearest: {', '.join(near)}. " if near else ""
-    return UnknownName(expected=f"the name of a {kind}", came=repr(word), do=f"{advice}Known: {', '.join(names)}.")
+    advice += f"Known: {', '.join(names) or 'none'}."
+    return UnknownName(expected=f"the name of a {kind}", came=repr(word), do=advice)

@@ -63,7 +63,7 @@ def _read(path: Path) -> str:
 def _parsed(text: str, name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # not TOML, or a number of thousands of digits
         came = "brackets too deep to be read" if isinstance(error, RecursionError) else str(error)
         raise InputRefused(
             expected=f"a claim in TOML in {name}", came=came, do="See byheart's own under claims/."

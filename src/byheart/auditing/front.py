@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from byheart.arguments import may_be, must_be
 from byheart.auditing.budget import cut
 from byheart.auditing.document import LOCAL, SCHEMA, document, is_document, run_id, without_examples
 from byheart.auditing.request import (
@@ -23,7 +24,7 @@ from byheart.auditing.request import (
     with_flips,
     with_transform,
 )
-from byheart.auditing.result import Audit
+from byheart.auditing.result import Audit, must_be_writable
 from byheart.engines.base import Engine
 from byheart.engines.inline import Inline
 from byheart.errors import LedgerDamaged, UsageError
@@ -108,6 +109,7 @@ def audit(
     Raises:
         InputRefused: the data or the model cannot be measured truly, and why.
         UsageError: an option is wrong.
+        OutputRefused: `out` cannot be written.
 
     Cost: `members` trainings on `share` of the data, one on everything, and at most a quarter more to measure.
     Fails when: examples share a source that no group names (patients, scenes), and so stand in for each other.
@@ -123,6 +125,16 @@ def audit(
         >>> found.findings["generalization/gap"].quantities["train_accuracy"].value > 0.95
         True
     """
+    must_be("a whole number", seed=seed, jobs=jobs)
+    may_be("a whole number", members=members)
+    must_be("a number", share=share)
+    may_be("a number", flip=flip)
+    must_be("a word", missing=missing, returns=returns, device=device)
+    may_be("a word", task=task, transform=transform, budget=budget)
+    must_be("a word or several", levers=levers, also=also)
+    may_be("names with their values", settings=settings)
+    may_be("a path", out=out)
+    may_be("a function", say=say, progress=progress)
     options = {"task": task, "missing": missing, "groups": groups}
     learner = learner_from(model, fit, returns) if model is not None or fit is not None else None
     given = {name: value for name, value in options.items() if value is not None}
@@ -133,6 +145,8 @@ def audit(
         budget=budget, settings=settings or {}, command="byheart.audit(...)", also=also,
     )  # fmt: skip
     folder = Path(out) if out is not None else None
+    if folder is not None:
+        must_be_writable(folder)
     return run(request, folder, settings=settings, say=say or _to_stderr, progress=progress)
 
 

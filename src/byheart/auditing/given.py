@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from byheart.arguments import is_whole
 from byheart.errors import InputRefused, UsageError
 from byheart.records.spec import key_of
 from byheart.tasks.data import Data, Examples
@@ -62,12 +63,9 @@ def query_of(x: Any = None, test: int | None = None, example: int | None = None)
 
 
 def _whole(value: Any, name: str) -> int:
-    """An id; True and 0.7 are none, though int() would make one of them."""
-    try:
-        if not isinstance(value, bool | np.bool_):
-            return operator.index(value)
-    except TypeError:
-        pass
+    """An id."""
+    if is_whole(value):
+        return operator.index(value)
     raise UsageError(
         expected=f"a whole number for {name}=, the id of an example", came=repr(value),
         do="Ids stand in the report and in report.json.",
@@ -143,11 +141,13 @@ def _own(x: np.ndarray, data: Data) -> Examples:
 def _numbers(x: np.ndarray, data: Data) -> np.ndarray:
     """The numbers on the scale of the training data; floats in 0..1 are taken for bytes that were divided."""
     try:
-        numbers = x.astype(np.float64)
+        numbers = x.astype(np.float64) if x.dtype.kind != "c" else None
     except (TypeError, ValueError):
+        numbers = None
+    if numbers is None:
         raise InputRefused(
             expected=f"numbers ({data.train.x.dtype})", came=f"{x.dtype}", do="Give it as the training data are."
-        ) from None
+        )
     if np.isinf(numbers).any():
         raise InputRefused(expected="finite numbers", came="an infinite one", do="Leave it out (NaN is missing).")
     top = data.output.divided_by

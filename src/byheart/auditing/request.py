@@ -139,6 +139,8 @@ def arrays_from(data: Any, test: Any, options: Mapping[str, Any], learner: Any =
         raise InputRefused(expected="data as a pair (x, y)", came=type(data).__name__, do="Give bh.audit((x, y), ...).")
     if test is not None and (not isinstance(test, Sequence) or len(test) != 2):
         raise InputRefused(expected="test as a pair (x_test, y_test)", came=type(test).__name__, do="Or leave it out.")
+    if data[0] is None or data[1] is None:
+        raise InputRefused(expected="x and y", came="None for one of them", do="Give bh.audit((x, y), ...).")
     x_test, y_test = test if test is not None else (None, None)
     return find("task", "arrays").of(data[0], data[1], x_test, y_test, **missing_for(learner, options))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from byheart.arguments import must_be
 from byheart.auditing.document import without_examples
 from byheart.auditing.explain import explain
 from byheart.auditing.given import query_of
@@ -105,6 +107,7 @@ class Audit:
         """
         columns = self.columns("memory/counterfactual")
         train = self._train()
+        must_be("a whole number", k=k)
         order = np.argsort(columns["rank"], kind="stable")[: max(0, k)]
         classes = self._document["subject"]["classes"]
         return [
@@ -170,10 +173,12 @@ class Audit:
         Raises:
             OutputRefused: the folder cannot be written.
         """
+        must_be("a path", path=path)
         target = Path(path)
         made = self.to_dict(hide_examples)
         if target.suffix not in {".json", ".html", ".htm"}:
-            raise UsageError(expected="a path ending in .html or .json", came=target.name, do="Try report.html.")
+            came = target.name or repr(str(path))
+            raise UsageError(expected="a path ending in .html or .json", came=came, do="Try report.html.")
         if target.suffix == ".json":
             return write_text(target, as_json(made) + "\n")
         from byheart.report.page import render
@@ -222,3 +227,22 @@ def write_text(target: Path, text: str) -> Path:
             expected=f"to write {target}", came=f"{error.strerror or error}", do="Choose another folder with --out."
         ) from error
     return target
+
+
+def must_be_writable(folder: Path) -> None:
+    """Refuse a folder that cannot be written before anything is computed.
+
+    Raises:
+        OutputRefused: the folder is read-only, full or a file.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder, prefix=".byheart-") as probe:
+            probe.write(b"1" * 4096)
+            probe.flush()
+    except OSError as error:
+        raise OutputRefused(
+            expected=f"a folder that can be written, {folder}",
+            came=f"{error.strerror or error}",
+            do="Nothing was lost. Choose another with --out.",
+        ) from None

@@ -192,6 +192,7 @@ def writable(out: Path) -> Iterator[None]:
     """
     import shutil
 
+    from byheart.auditing.result import must_be_writable
     from byheart.errors import InputRefused, UsageError
 
     made = [path for path in (out, *out.parents) if not path.exists()]
@@ -223,26 +224,3 @@ def _trained(folder: Path) -> bool:
         ends = [(ledger.state(key), ledger.about(key) or {}) for key in keys]
         names = {end: {about["learner"]["name"] for state, about in ends if state == end} for end in ("done", "failed")}
         return bool(names["done"] & names["failed"] if names["failed"] else names["done"])
-
-
-def must_be_writable(out: Path) -> None:
-    """Refuse a folder that cannot be written before anything is computed.
-
-    Raises:
-        OutputRefused: the folder is read-only, full or a file.
-    """
-    import tempfile
-
-    from byheart.errors import OutputRefused
-
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out, prefix=".byheart-") as probe:
-            probe.write(b"1" * 4096)
-            probe.flush()
-    except OSError as error:
-        raise OutputRefused(
-            expected=f"a folder that can be written, {out}",
-            came=f"{error.strerror or error}",
-            do="Nothing was lost. Choose another with --out.",
-        ) from None

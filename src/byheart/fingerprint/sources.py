@@ -27,8 +27,8 @@ def unchanged() -> Iterator[None]:
     """What the user's code changes for the whole process is put back afterwards.
 
     The global generators of random, numpy and torch; torch's default type, gradient mode, threads and determinism;
-    numpy's handling of errors; the filters of warnings. torch's only if it has been imported. The end of the process
-    that it asks for is an error like any other.
+    numpy's handling of errors; the filters of warnings; the working folder. torch's only if it has been imported.
+    The end of the process that it asks for is an error like any other.
 
     Example:
         >>> with unchanged():
@@ -37,6 +37,7 @@ def unchanged() -> Iterator[None]:
         False
     """
     torch = sys.modules.get("torch")
+    folder, hook = os.getcwd(), sys.excepthook
     states, errors = (random.getstate(), np.random.get_state()), np.geterr()
     filters, listed, show = warnings.filters, list(warnings.filters), warnings.showwarning
     if torch:
@@ -47,6 +48,8 @@ def unchanged() -> Iterator[None]:
         with as_failures():
             yield
     finally:
+        os.chdir(folder)
+        sys.excepthook = hook
         random.setstate(states[0])
         np.random.set_state(states[1])
         np.seterr(**errors)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from byheart.errors import UsageError, unknown_name
+from byheart.errors import UsageError, shown, unknown_name
 from byheart.records.spec import Spec
 from byheart.registry import names
 
@@ -217,13 +217,13 @@ def claim_from(document: Mapping[str, Any]) -> Claim:
 def _rows(fields: Mapping[str, Any], word: str) -> list[Any]:
     found = fields.get(word, [])
     if not isinstance(found, list):
-        raise UsageError(expected=f"tables under [[{word}]]", came=repr(found)[:60], do="Two brackets make a list.")
+        raise UsageError(expected=f"tables under [[{word}]]", came=shown(found, 60), do="Two brackets make a list.")
     return found
 
 
 def _table(found: Any, word: str) -> dict[str, Any]:
     if not isinstance(found, Mapping):
-        raise UsageError(expected=f"a table for {word}", came=repr(found)[:60], do=f"Begin it with [{word}].")
+        raise UsageError(expected=f"a table for {word}", came=shown(found, 60), do=f"Begin it with [{word}].")
     return dict(found)
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from byheart.errors import UsageError, unknown_name
+from byheart.errors import UsageError, shown, unknown_name
 
 
 def canonical(value: object) -> str:
@@ -110,6 +110,6 @@ def _usage_error(cls: type[Spec], error: ValidationError) -> UsageError:
         return unknown_name(f"setting of {cls.kind} {cls.name}", field, cls.model_fields)
     return UsageError(
         expected=f"{cls.kind} {cls.name}: {field}: {first['msg']}",
-        came=repr(first.get("input")),
+        came=shown(first.get("input")),
         do=f"Settings: {', '.join(cls.model_fields) or 'none'}.",
     )

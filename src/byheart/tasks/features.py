@@ -26,14 +26,17 @@ _ADVICE = {
 }
 
 
+LARGEST = np.finfo(np.float32).max  # models compute in float32
+
+
 def as_array(value: Any, what: str) -> np.ndarray:
     """A copy of the user's array, list or tensor as a numpy array; tensors are told by their methods.
 
     Raises:
-        InputRefused: sparse or masked arrays, ragged lists.
+        InputRefused: sparse or masked arrays, tensors without numbers of their own, ragged lists.
     """
     if hasattr(value, "detach") and hasattr(value, "cpu"):
-        return _from_tensor(value)
+        return _from_tensor(value, what)
     if hasattr(value, "toarray"):
         raise InputRefused(
             expected=f"a dense array for {what}", came=type(value).__name__, do=f"Give {what}.toarray()."
@@ -62,8 +65,14 @@ def _changed(value: Any, array: np.ndarray) -> bool:
     return any(a != b and b == b for a, b in zip(value, array.tolist()))
 
 
-def _from_tensor(value: Any) -> np.ndarray:
-    on_cpu = value.detach().cpu()
+def _from_tensor(value: Any, what: str) -> np.ndarray:
+    if value.is_sparse or value.is_quantized or value.is_meta or value.is_nested:
+        raise InputRefused(
+            expected=f"a dense tensor that holds its numbers for {what}",
+            came="a sparse, quantised, nested or meta tensor",
+            do=f"Give {what}.to_dense() or {what}.dequantize().",
+        )
+    on_cpu = value.detach().cpu().resolve_conj().resolve_neg()
     try:
         return np.array(on_cpu.numpy())
     except TypeError:  # bfloat16 has no numpy type
@@ -115,11 +124,11 @@ def _check_shape(x: np.ndarray, what: str) -> None:
 
 
 def _check_finite(x: np.ndarray, missing: Missing, what: str) -> None:
-    infinite = np.isinf(x)
+    infinite = np.abs(x) > LARGEST
     if infinite.any():
         raise InputRefused(
-            expected=f"finite features in {what}",
-            came=f"{int(infinite.sum())} infinite, the first in {_place(infinite)}",
+            expected=f"finite features in {what}, none beyond {LARGEST:.2g}",
+            came=f"{int(infinite.sum())} infinite or beyond, the first in {_place(infinite)}",
             do="Replace them by numbers, or by NaN and use missing='impute'.",
         )
     gone = np.isnan(x)

@@ -15,7 +15,7 @@ from byheart.tasks.base import Task
 from byheart.tasks.columns import Reading, read_column, read_numbers
 from byheart.tasks.containers import Container
 from byheart.tasks.data import GROUP, Data, Examples, Output, Truth, grouping_of
-from byheart.tasks.features import Missing, check_enough
+from byheart.tasks.features import LARGEST, Missing, check_enough
 from byheart.tasks.grouping import components, read_groups
 from byheart.tasks.holdout import digests, held_out
 from byheart.tasks.labels import Kind, Labels, exact, read_labels
@@ -198,12 +198,12 @@ class Table(Task):
                 do="Keep one with keep=('name',).",
             )
         for column in used:
-            infinite = np.isinf(column.values)
+            infinite = np.abs(column.values) > LARGEST
             line = sheet.lines[infinite.argmax()]
             if infinite.any():
                 raise InputRefused(
-                    expected=f"finite numbers in column {column.name!r}",
-                    came=f"{int(infinite.sum())} infinite, the first at line {line}",
+                    expected=f"finite numbers in column {column.name!r}, none beyond {LARGEST:.2g}",
+                    came=f"{int(infinite.sum())} infinite or beyond, the first at line {line}",
                     do="Leave those cells empty, or drop the column.",
                 )
             if column.missing and self.missing == "refuse":

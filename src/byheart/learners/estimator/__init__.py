@@ -124,6 +124,11 @@ class Estimator(Learner):
             learner = cls(cls=name, releases={}).model_copy(
                 update={"params": params, "releases": releases, "files": files_of(releases)}
             )
+        except RuntimeError as error:  # of scikit-learn, which cannot clone it either
+            raise InputRefused(
+                expected="an estimator that scikit-learn can clone", came=str(error),
+                do="Name every parameter in its __init__.",
+            ) from None  # fmt: skip
         except Unwritable as missing:
             learner = cls(cls=type(instance).__qualname__, releases={})
             learner._reason = str(missing)

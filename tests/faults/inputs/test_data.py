@@ -1,11 +1,13 @@
 """Files that hold what cannot be measured: each is read or refused in a message, never with a traceback."""
 
+import functools
 import itertools
 import json
 
 import numpy as np
-import pytest
 
+AUDIT = ("--members", "8", "--jobs", "1", "--device", "cpu", "--out", "out", "--json")
+AUDIT_SECONDS = 20
 N = 40
 ROWS = [f"{i},{i % 7},{'ab'[i % 2]}" for i in range(N)]
 HEAD = "x,z,y"
@@ -48,28 +50,49 @@ ARRAYS = {
 }  # fmt: skip
 
 
-def sampled(cases):
-    """Every seventh case in the default tier, the others in the slow one."""
-    return [pytest.param(*case, marks=[pytest.mark.slow] * (place % 7 > 0)) for place, case in enumerate(cases)]
+LEARN = ("--learner", "DecisionTreeClassifier")
+REFUSED = 3
+READ = {"nulls in cells": N + 1, "old line ends": N, "the same names": N, "no names": N, "odd names": N, "long names": N}
+ARRAYS_READ = dict.fromkeys(("bools", "tiny", "float16", "many axes", "constant x", "extreme y"), "Classifier") | {"classes of one": "Ridge"}
 
 
-def check(said):
-    assert said.code in (0, 2, 3), said.err[-600:]
-    assert "Traceback" not in said.err
-    assert "something of ours broke" not in said.err
-    if said.code:
-        assert said.out == ""
-        assert said.err.rstrip().splitlines()[-1].strip()
+def _written(name, content, folder):
+    (folder / name).write_bytes(content)
 
 
-@pytest.mark.parametrize("name, end", sampled(itertools.product(BYTES, [".csv", ".txt", ".npz", ".parquet"])))
-def test_a_file_is_read_or_refused(name, end, byheart, tmp_path):
-    (tmp_path / f"data{end}").write_bytes(BYTES[name])
-    target = ["--target", "y"] if end != ".npz" else []
-    check(byheart("plan", f"data{end}", *target, "--learner", "DecisionTreeClassifier", "--members", "8", "--jobs", "1"))
+def _saved(arrays, folder):
+    np.savez(folder / "data.npz", **arrays)
 
 
-@pytest.mark.parametrize("name, learner", sampled(itertools.product(ARRAYS, ["DecisionTreeClassifier", "Ridge"])))
-def test_arrays_are_read_or_refused(name, learner, byheart, tmp_path):
-    np.savez(tmp_path / "data.npz", **ARRAYS[name])
-    check(byheart("plan", "data.npz", "--learner", learner, "--members", "8", "--jobs", "1"))
+def planned(trials, kind, case, words, prepare, expects):
+    """One trial of `plan`."""
+    ended = trials.ended(["plan", *words, "--members", "8", "--jobs", "1", "--device", "cpu", "--json"], prepare)
+    trials.add(kind, case, ended, expects, "" if ended.code or "NaN" not in ended.out else "NaN in the plan")
+
+
+def audited(trials, sound, kind, case, words, prepare, rows, codes):
+    """One trial of `audit`, which answers about `rows` examples."""
+    ended = trials.ended(["audit", *words, *AUDIT], prepare)
+    trials.add(kind, case, ended, codes, sound(ended.out, rows) if ended.code == 0 else "", AUDIT_SECONDS)
+
+
+def test_a_file_is_read_or_refused(sample, trials, sound):
+    for name, end in sample(itertools.product(BYTES, [".csv", ".txt", ".npz", ".parquet"])):
+        target = ["--target", "y", *LEARN] if end in (".csv", ".parquet") else [] if end == ".txt" else LEARN
+        write = functools.partial(_written, f"data{end}", BYTES[name])
+        rows = READ.get(name) if end == ".csv" else None
+        planned(trials, f"plan of a {end} file", name, [f"data{end}", *target], write, 0 if rows else REFUSED)
+        if rows:
+            codes = (REFUSED,) if name == "the same names" else (0,)
+            audited(trials, sound, "audit of a .csv file", name, [f"data{end}", *target], write, rows, codes)
+
+
+def test_arrays_are_read_or_refused(sample, trials, sound):
+    for name, learner in sample(itertools.product(ARRAYS, ["DecisionTreeClassifier", "Ridge"])):
+        write = functools.partial(_saved, ARRAYS[name])
+        words = ["data.npz", "--learner", learner]
+        fits = ARRAYS_READ.get(name, "")
+        planned(trials, "plan of arrays", f"{name}, {learner}", words, write, 0 if fits else REFUSED)
+        if fits:
+            codes = (0,) if learner.endswith(fits) else (REFUSED,)
+            audited(trials, sound, "audit of arrays", f"{name}, {learner}", words, write, N, codes)
