@@ -11,8 +11,11 @@ from byheart.maths.codes import variance_budget
 from byheart.maths.intervals import budget_share_intervals
 from byheart.probes.base import Bank, Subject
 from byheart.probes.complexity.bits import Bits, lengths_of
-from byheart.probes.complexity.bits.standing import budget_chart, shares
+from byheart.probes.complexity.bits.standing import shares
 from byheart.probes.generalization.gap import Gap
+from byheart.records.figures import percent
+from byheart.report.balance import course
+from byheart.report.story import _lever
 from byheart.tasks.base import Task
 from byheart.tasks.digits import Digits
 from byheart.tasks.flipped import Flipped
@@ -86,12 +89,13 @@ def test_the_scale_of_the_logits_moves_no_share(noisy, measured, factor):
 @pytest.mark.parametrize(
     "task", [Flipped(task=Digits(n=600), share=1.0), RandomClasses()], ids=["ten classes", "five unequal classes"]
 )
-def test_random_labels_are_memorised_and_not_understood(task):
-    finding = Bits().measure(bank_of(Bits(), task, Mlp(hidden=(64,), epochs=30, lr=0.01), members=12, way="stacked"))[0]
+def test_random_labels_are_memorised_and_not_understood(task, card):
+    bank = bank_of(Bits(), task, Mlp(hidden=(64,), epochs=30, lr=0.01), members=12, way="stacked")
+    finding = Bits().measure(bank)[0]
     assert abs(share_of(finding, "understood_bits_share")) < 0.01
     assert share_of(finding, "memorised_bits_share") > 0.25
-    assert finding.balance.sentence.startswith("Nothing was understood at any epoch")
-    assert not any("bet against" in sentence for sentence in finding.body)
+    assert course(finding.balance.model_dump()).startswith("Nothing was understood at any epoch")
+    assert not any("bet against" in sentence for sentence in card(bank, finding).body)
 
 
 def test_rote_memorises_all_and_oracle_nothing():
@@ -112,7 +116,7 @@ def test_a_constant_model_leaves_everything(make_bank, mask, rng):
     np.testing.assert_allclose(found, [0, 0, 1], atol=0.03)
 
 
-def test_wrong_labels_are_bet_against(noisy, measured):
+def test_wrong_labels_are_bet_against(noisy, measured, card):
     finding, columns = measured
     changed = noisy.data.truth.changed
     understood = columns["reference_bits"] - columns["out_bits"]
@@ -120,8 +124,11 @@ def test_wrong_labels_are_bet_against(noisy, measured):
     assert wrong.mean() + 4 * wrong.std(ddof=1) / np.sqrt(len(wrong)) < 0
     right = understood[~changed]
     assert right.mean() - 4 * right.std(ddof=1) / np.sqrt(len(right)) > 0
-    assert any("bet against them" in sentence for sentence in finding.body)
-    assert finding.charts[0].bars[2].segments[2].label.startswith("worse than a blind guess")
+    said = card(noisy, finding)
+    assert any("bet against them" in sentence for sentence in said.body)
+    assert said.charts[0].bars[2].segments[2].label.startswith("worse than a blind guess")
+    assert sum(finding.columns["parts"].values["n"][1:]) == len(changed)
+    assert finding.columns["parts"].values["out_bits"][2] == pytest.approx(columns["out_bits"][changed].mean())
 
 
 def test_copies_do_not_make_the_interval_narrower(noisy):
@@ -188,13 +195,44 @@ def test_few_members_on_many_examples_leave_no_gap_in_trail_and_null():
     assert all(np.isfinite([point.understood, point.memorised]).all() for point in finding.balance.trail)
 
 
-def test_one_model_is_named_as_one_draw(measured):
-    sentence = measured[0].balance.one_model.sentence
+def test_one_model_is_named_as_one_draw(noisy, measured, card):
+    (sentence,) = (one for one in card(noisy, measured[0]).body if "one model" in one)
     assert "one draw of the recipe" in sentence
-    assert sentence in measured[0].body
+    one = measured[0].balance.one_model
+    low, high = one.memorised.interval
+    assert f"memorised {percent(one.memorised.value)} [{100 * low:.1f}, {100 * high:.1f}] and left" in sentence
+    assert f"left {percent(one.left.value)}:" in sentence
 
 
-def test_values_have_a_budget_of_their_variance(values):
+@pytest.mark.parametrize("points, said", [
+    ([(0.0, 0.0), (0.4, 0.1), (0.5, 0.2), (0.45, 0.3)], "after epoch 2 memory grew by 10 points, understanding fell by 5.0"),
+    ([(0.0, 0.0), (0.4, 0.1), (0.5, 0.2), (0.495, 0.3)], "after epoch 2 memory grew by 10 points, understanding did not"),
+    ([(0.0, 0.0), (0.4, 0.1), (0.5, 0.2), (0.6, 0.3)], "was still growing at the last epoch, with 25"),
+    ([(0.0, 0.0), (0.4, 0.1), (0.6, 0.2), (0.605, 0.3)], "no longer grew towards the last epoch, with 25"),
+    ([(0.0, 0.0), (0.0, 0.1), (-0.1, 0.2), (0.005, 0.3)], "Nothing was understood at any epoch; 25"),
+    ([(0.0, 0.0), (0.4, 0.1)], "There is no trail"),
+])  # fmt: skip
+def test_the_way_is_told_of_the_members_whose_trail_it_is(points, said):
+    """The last of the trail is the recipe; the sentence compares the end of the members that went there."""
+    trail = [{"epoch": i, "understood": u, "memorised": m} for i, (u, m) in enumerate(points)]
+    recipe = [*trail[:-1], {"epoch": len(trail) - 1, "understood": 0.7, "memorised": 0.9}]
+    assert said in course({"model": {"memorised": {"value": 0.25}}, "trail": recipe, "end": trail[-1]})
+
+
+def test_a_stop_is_a_row_of_what_moves_the_balance():
+    """Read off the trail of a network that learns noise by heart after it learned the digits."""
+    bank = bank_of(Bits(), Flipped(task=Digits(n=300), share=0.3), Mlp(hidden=(64,), epochs=40, lr=0.01), way="stacked")
+    (move,) = Bits().measure(bank)[0].balance.moves
+    row = _lever(move.model_dump())
+    assert row["name"] == f"stop at epoch {move.epoch}"
+    assert f"against epoch {move.last}," in row["note"]
+    assert row["memorised"]["value"].startswith("\u2212")
+    low, high = move.memorised.interval
+    assert low < move.memorised.value < high < 0
+    assert row["memorised"]["interval"] == f"[{100 * low:.1f}, {100 * high:.1f}]".replace("-", "\u2212")
+
+
+def test_values_have_a_budget_of_their_variance(values, card):
     finding, columns = Bits().measure(values)
     names = ("understood_share", "memorised_share_of_variance", "left_share")
     found = [share_of(finding, name) for name in names]
@@ -207,7 +245,8 @@ def test_values_have_a_budget_of_their_variance(values):
     assert gap["train_r2"].value == pytest.approx(1 - found[2], abs=1e-9)
     assert columns["held_out_error"].mean() == pytest.approx(1 - found[0], abs=1e-9)
     assert not any("bits" in name for name in finding.quantities)
-    words = " ".join((finding.question, finding.says, *finding.body, *finding.how, finding.charts[0].reading))
+    said = card(values, finding)
+    words = " ".join((finding.question, said.says, *said.body, *said.how, said.charts[0].reading))
     assert "label" not in words
     assert "cannot tell" in words
     balance = finding.balance
@@ -230,33 +269,35 @@ def test_the_trail_of_large_values_is_not_cut(make_bank, mask, rng, offset):
     np.testing.assert_allclose(understood, [0, 0.75, 0.99, 1], atol=1e-5)
 
 
-def test_a_variance_that_rests_on_few_values_is_withheld(make_bank, mask, rng):
+def test_a_variance_that_rests_on_few_values_is_withheld(make_bank, mask, rng, card):
     y = np.exp(3 * rng.normal(size=120))
     bank = make_bank(y, np.tile(y.mean(), (16, 120, 1)), mask, kind="values")
     for probe in (Bits(), Gap()):
         finding = probe.measure(bank)[0]
         assert finding.status == "withheld"
         assert "--transform log" in finding.withheld.would_do
+        assert "Below 30 a variance, and R2 with it" in card(bank, finding).how[0]
         assert set(finding.quantities) <= {"effective_deviations", "held_out_loss", "best_epoch", "held_out_loss_rise"}
     y = rng.normal(size=120)
     assert Bits().measure(make_bank(y, np.tile(y.mean(), (16, 120, 1)), mask, kind="values"))[0].status == "measured"
 
 
-def test_by_heart_above_one_says_why(make_bank, mask, rng):
+def test_by_heart_above_one_says_why(make_bank, mask, rng, card):
     y = rng.normal(size=120)
     guesses = np.where(mask, y, -y)[..., None]
-    finding = Bits().measure(make_bank(y, guesses, mask, kind="values"))[0]
+    bank = make_bank(y, guesses, mask, kind="values")
+    finding = Bits().measure(bank)[0]
     assert share_of(finding, "memorised_share_of_variance") > 1
-    assert "exceeds 100 %" in finding.body[0]
+    assert "exceeds 100 %" in card(bank, finding).body[0]
 
 
-def test_all_labels_changed_draws_one_bar(noisy, measured):
+def test_all_labels_changed_draws_one_bar(noisy, measured, card):
     truth = replace(noisy.data.truth, changed=np.ones(300, bool))
     bank = replace(noisy, data=replace(noisy.data, truth=truth))
-    from byheart.probes.complexity.bits import code_of
-
-    assert len(budget_chart(bank, code_of(bank, bank[bank.subject.bank()])).bars) == 1
-    assert len(measured[0].charts[0].bars) == 3
+    said = card(bank, Bits().measure(bank)[0])
+    assert len(said.charts[0].bars) == 1
+    assert any("the labels we changed (300)" in sentence for sentence in said.body)
+    assert len(card(noisy, measured[0]).charts[0].bars) == 3
 
 
 def test_shares_skip_examples_without_both_sides(make_bank, mask, rng):

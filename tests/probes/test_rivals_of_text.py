@@ -24,7 +24,8 @@ def bank(probe):
 def test_the_balance_has_the_lookup_table_and_the_3_gram():
     finding, _ = Bits().measure(bank(Bits()))
     (rote,) = finding.balance.poles
-    assert (rote.name, rote.note) == ("Rote", "a lookup table")
+    assert (rote.name, rote.measured) == ("Rote", True)
+    assert [(pole.name, pole.note) for pole in finding.poles] == [("Rote", "a lookup table")]
     assert rote.understood == pytest.approx(0, abs=0.02)
     assert rote.memorised == pytest.approx(1, abs=0.02)
     rivals = {one.name: one for one in finding.balance.rivals}

@@ -144,9 +144,8 @@ def _simple(
     balance = {
         "model": model,
         "trail": trail,
-        "poles": [{"name": "Rote", "understood": 0.0, "memorised": 1.0, "note": "a lookup table"}],
+        "poles": [{"name": "Rote", "understood": 0.0, "memorised": 1.0}],
         "rivals": [{"name": "chance", "understood": 0.0, "memorised": 0.0}],
-        "sentence": "It understood first, then learned by heart.",
     }
     return audit(
         subject,

@@ -619,13 +619,8 @@ def fashion() -> dict:
                 for step in f["trail"]
             ],
             "poles": [
-                {
-                    "name": "Oracle",
-                    "understood": 0.8783,
-                    "memorised": 0.0,
-                    "note": "knows the task\u2019s own truth",
-                },
-                {"name": "Rote", "understood": 0.0, "memorised": 1.0, "note": "a lookup table"},
+                {"name": "Oracle", "understood": 0.8783, "memorised": 0.0},
+                {"name": "Rote", "understood": 0.0, "memorised": 1.0},
             ],
             "rivals": [
                 {
@@ -636,20 +631,18 @@ def fashion() -> dict:
                 },
                 {"name": "chance", "understood": 0.0, "memorised": 0.0},
             ],
-            "sentence": "It understood first, then learned by heart: after epoch 13 memory grew from 11\u202f% to 28\u202f%, understanding did not grow.",
         },
         one_model={
             "left": {"value": 0.0500, "interval": [0.0458, 0.0543]},
             "memorised": {"value": 0.2809, "interval": [0.2665, 0.2953]},
-            "sentence": "The one model trained on all 5,000 images knows 28.1\u202f% by heart.",
         },
         levers=[
             {
-                "name": "stop at epoch 13",
+                "epoch": 13,
+                "last": 50,
                 "memorised": {"value": stop["d_memorised"][0], "interval": stop["d_memorised"][1:]},
                 "understood": {"value": stop["d_understood"][0], "interval": stop["d_understood"][1:]},
                 "accuracy": {"value": -0.011, "interval": [-0.02506, 0.003057]},
-                "note": "against epoch 50, chosen on the same members",
             }
         ],
         exhibits=exhibits,

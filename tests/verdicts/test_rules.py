@@ -46,10 +46,9 @@ def sharp(temperature, gain, raw=1.0, rise=None):
     return answers("generalization/gap", **found)
 
 
-def asked(what, low, high):
+def asked(of, low, high):
     found = bits(low, high)["complexity/bits"]
-    question = f"How many of the {what} are understood, memorised, left?"
-    return {"complexity/bits": found.model_copy(update={"question": question})}
+    return {"complexity/bits": found.model_copy(update={"details": {"of": of}})}
 
 
 def beside(out, seen=(0.1, 0.05, 0.15), *, unit="accuracy", name="linear", held=0.7):
@@ -129,13 +128,14 @@ def test_bh103_leaves_the_remedy_to_the_card_that_knows_the_largest_source():
     assert "would be needed" not in found.sentence
 
 
-@pytest.mark.parametrize("what, noun", [
-    ("label bits", "examples"), ("bits of the values", "examples"), ("bits of the text", "passages"),
+@pytest.mark.parametrize("of, what, noun", [
+    ("labels", "label bits", "examples"), ("values", "bits of the values", "examples"),
+    ("text", "bits of the text", "passages"),
 ])  # fmt: skip
-def test_bh102_and_bh103_name_what_the_bits_are_of(what, noun):
-    tip = MuchMemorised().judge(asked(what, 0.2, 0.24))
+def test_bh102_and_bh103_name_what_the_bits_are_of(of, what, noun):
+    tip = MuchMemorised().judge(asked(of, 0.2, 0.24))
     assert tip.title == f"22.0\u202f% [20.0, 24.0] of the {what} are memorised"
-    wide = Power().judge(asked(what, 0.1, 0.3))
+    wide = Power().judge(asked(of, 0.1, 0.3))
     assert f"memorised share of the {what} is known to \u00b110.0 points from 500 {noun}" in wide.sentence
 
 

@@ -110,7 +110,7 @@ def _plain(answer: Answer) -> dict[str, Any]:
 
 def _balance(balance: Any) -> dict[str, Any]:
     dumped = balance.model_dump(mode="json")
-    return {name: dumped[name] for name in ("model", "trail", "poles", "rivals", "sentence")}
+    return {name: dumped[name] for name in ("model", "trail", "end", "poles", "rivals")}
 
 
 def _verdicts() -> list[Any]:

@@ -42,16 +42,11 @@ def without_r2(
         why, would_do = f"the largest of {which} carry the variance: they", f"audit a transformed target: {TRANSFORMS}"
     else:
         why, would_do = f"{which} are few: they", "give more examples" + (" of other groups" if apart else "")
-    return Finding(
+    return probe.finding(
+        {"effective_deviations": few, **(rest or {})},
         status="withheld",
-        probe=probe.name,
         question=question,
-        quantities={"effective_deviations": few, **(rest or {})},
-        how=(
-            "Effective number of squared deviations: (sum d)^2 / sum d^2, d the squared distance of each target from "
-            f"their mean, copies together. Below {needed} a variance, and R2 with it, depends on a handful of values.",
-        ),
-        reference=probe.reference,
+        details={"deviations_needed": float(FEWEST_DEVIATIONS)},
         withheld=Withheld(
             reason=f"{why} count as {number(few.value, 1)} squared deviations, and R2 needs {needed}",
             would_do=would_do,

@@ -30,12 +30,12 @@ class Waypoint(Record):
 
 
 class Landmark(Record):
-    """A pole or a rival on the same scale."""
+    """A pole or a rival on the same scale; `measured` on these data, or where it stands by definition."""
 
     name: str
     understood: float
     memorised: float
-    note: str = ""
+    measured: bool = True
 
 
 class OneModel(Record):
@@ -43,26 +43,38 @@ class OneModel(Record):
 
     memorised: Share
     left: Share
-    sentence: str
 
 
 class Move(Record):
-    """What a lever moved, in points (shares of the bits or the variance, accuracy); None is not measured."""
+    """What stopping at `epoch` moved against epoch `last`, in shares of the bits or the variance and in accuracy.
 
-    name: str
-    memorised: Share | None = None
-    understood: Share | None = None
+    It is read off the trail of members that went on to the last epoch; an accuracy of None is not measured.
+    """
+
+    epoch: int
+    last: int
+    memorised: Share
+    understood: Share
     accuracy: Share | None = None
-    note: str
 
 
 class Balance(Record):
-    """The balance chart's data and sentence."""
+    """The balance chart's data.
+
+    Attributes:
+        model: where the recipe stands.
+        trail: where its first members stood after each checkpoint; the last is the recipe, of all members.
+        end: where those first members stood at the end.
+        poles: Oracle and Rote.
+        rivals: the simplest baselines, and chance.
+        one_model: the one model trained on everything.
+        moves: what stopping earlier would move.
+    """
 
     model: Standing
     trail: tuple[Waypoint, ...] = ()
+    end: Waypoint | None = None
     poles: tuple[Landmark, ...] = ()
     rivals: tuple[Landmark, ...] = ()
     one_model: OneModel | None = None
     moves: tuple[Move, ...] = ()
-    sentence: str

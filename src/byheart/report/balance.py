@@ -12,11 +12,35 @@ from byheart.report.labels import Label, Placed, along, place, width, words
 
 WIDE, NARROW = 600, 328
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
+# A hundredth of the reference: less is not called understanding, nor growth of it.
+NOTHING = 0.01
+NOTES = {"Oracle": "knows the task's own truth", "Rote": "a lookup table"}
 
 
 def balances(balance: dict, who: str) -> tuple[str, str]:
     """The two SVG of the balance of memory and understanding; `who` names the model's dot."""
     return _balance(balance, who, WIDE), _balance(balance, who, NARROW)
+
+
+def course(balance: dict) -> str:
+    """How it went there, in one sentence: the end of the trail is that of the members whose trail it is."""
+    trail, memorised = list(balance.get("trail") or []), balance["model"]["memorised"]["value"]
+    if len(trail) < 3:
+        return "There is no trail: outcomes were kept at the end of training alone."
+    trail[-1] = end = balance.get("end") or trail[-1]
+    best = max(trail[1:], key=lambda point: point["understood"])
+    if best["understood"] < NOTHING:
+        return f"Nothing was understood at any epoch; {percent(memorised, 0)} is memorised."
+    if best["epoch"] != end["epoch"] and end["memorised"] - best["memorised"] > 0.02:
+        fell = best["understood"] - end["understood"]
+        change = "did not grow" if fell < NOTHING else f"fell by {number(100 * fell, 1)} points"
+        return (
+            f"It understood first, then learned by heart: after epoch {best['epoch']} memory grew by "
+            f"{number(100 * (end['memorised'] - best['memorised']), 0)} points, understanding {change}."
+        )
+    grows = best["epoch"] == end["epoch"] and end["understood"] - trail[-2]["understood"] > NOTHING
+    growth = "was still growing at" if grows else "no longer grew towards"
+    return f"Understanding {growth} the last epoch, with {percent(memorised, 0)} memorised."
 
 
 def _balance(balance: dict, who: str, total: int) -> str:
@@ -145,7 +169,7 @@ def _words(
     labels = [Label(who, (here,), "ink", True, 13.5, sides=around, note=epochs)]
     for kind, one in others:
         at = (xs(one["memorised"]), ys(one["understood"]))
-        note = one.get("note", "") if wide and kind == "poles" else ""
+        note = _note(one) if wide and kind == "poles" else ""
         name = one["name"]
         if (
             kind == "rivals"
@@ -177,6 +201,11 @@ def _words(
     labels += _epochs(trail, steps, here, wide)
     frame = (xs.pixels[0] + 2, -4.0, xs.pixels[1] + 6, ys.pixels[0] - 2)
     return place(labels, obstacles, frame)
+
+
+def _note(pole: dict) -> str:
+    note = NOTES.get(pole["name"], "")
+    return f"{note}, by definition" if note and not pole.get("measured", True) else note
 
 
 def _left_shown(x: float, y: float, rest: float) -> bool:

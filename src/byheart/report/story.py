@@ -9,7 +9,7 @@ from byheart.records.judgement import Judgement
 from byheart.records.provenance import Provenance
 from byheart.registry import BUILT_IN
 from byheart.report import first, headline
-from byheart.report.balance import balances
+from byheart.report.balance import balances, course
 from byheart.report.cards import About, card_of
 from byheart.report.chapters import chapters
 from byheart.report.examples import gallery, seen
@@ -87,7 +87,7 @@ def _balance(document: dict, findings: dict[str, Answer]) -> dict | None:
     trail = f"; the trail is {who}, epoch by epoch" if balance.get("trail") else ""
     caption = [
         f"Shares of the {headline.whole(document['subject'], findings)}{trail}.",
-        balance.get("sentence") or "",
+        course(balance),
         _one_model(document.get("one_model")),
     ]
     return {"wide": wide, "narrow": narrow, "caption": " ".join(part for part in caption if part)}
@@ -126,31 +126,24 @@ def _verdicts(document: dict, findings: dict[str, Answer]) -> list[dict]:
     return sorted(made, key=lambda one: (order.index(one["outcome"]), one["code"]))
 
 
-def _lever(lever: dict) -> dict:
-    hint = lever.get("hint", lever["name"].startswith("stop at"))
-    unit = lever.get("unit", "share")
+def _lever(move: dict) -> dict:
+    """A stop that the trail was read off at, as a row of what moves the balance."""
     return {
-        "name": lever["name"],
-        "note": lever.get("note", ""),
-        "hint": hint,
-        **{
-            name: _change(lever.get(name), "share" if name != "accuracy" else unit)
-            for name in ("memorised", "understood", "accuracy")
-        },
+        "name": f"stop at epoch {move['epoch']}",
+        "note": f"points against epoch {move['last']}, read off the trail of these members; "
+        "a schedule made to end there would differ",
+        "hint": True,
+        **{name: _change(move.get(name)) for name in ("memorised", "understood", "accuracy")},
     }
 
 
-def _change(given: dict | None, unit: str) -> dict | None:
+def _change(given: dict | None) -> dict | None:
     if not given:
         return None
-    times, digits = (100, 1) if unit == "share" else (1, 3)
-    text = number(times * given["value"], digits)
-    interval = given.get("interval")
+    text, (low, high) = number(100 * given["value"], 1), given["interval"]
     return {
         "value": text if text[0] in "\u22120" and given["value"] <= 0 else f"+{text}",
-        "interval": f"[{number(times * interval[0], digits)}, {number(times * interval[1], digits)}]"
-        if interval
-        else "",
+        "interval": f"[{number(100 * low, 1)}, {number(100 * high, 1)}]",
     }
 
 
@@ -160,12 +153,11 @@ def _unmeasured(document: dict, provenance: Provenance) -> list[dict]:
         return [dict(row) for row in document["unmeasured"]]
     if document["subject"].get("parameters") is None:  # the levers are those of networks
         return []
-    measured = " ".join(lever["name"] for lever in document.get("levers") or [])
     base = provenance.command if provenance.command.startswith("byheart audit") else "byheart audit"
     return [
         {"name": name, "command": f"{base} --lever {setting}"}
         for name, setting in _LEVERS
-        if setting.split("=")[0] not in base and name not in measured
+        if setting.split("=")[0] not in base
     ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from byheart.records.figures import interval_text, number, percent, value_text
-from byheart.records.finding import Answer
+from byheart.records.finding import Answer, Finding
 from byheart.records.judgement import Judgement
 from byheart.records.quantity import Quantity
 from byheart.verdicts.base import Verdict, quantity
@@ -19,16 +19,15 @@ MEMORISED = 0.10
 HALF_WIDTH = 0.05
 LISTED = 0.01
 
-# What the bits are of, as the bit budget's own question names them, and what one example is then called.
-LABELS = "label bits"
-PASSAGES = {"bits of the text": "passages"}
+# What the bits of a budget are of, and what one example is then called.
+BITS = {"labels": "label bits", "values": "bits of the values", "text": "bits of the text"}
+EXAMPLES = {"text": "passages"}
 
 
-def _bits_of(findings: Mapping[str, Answer], anchor: str) -> str:
-    """E.g. `label bits`, `bits of the values`, `bits of the text`: what stands in "How many of the ... are"."""
-    question = findings[anchor].question
-    named = question.removeprefix("How many of the ").partition(" are ")[0]
-    return named if "bits" in named and named != question else LABELS
+def _of(findings: Mapping[str, Answer], anchor: str) -> str:
+    """What the bits are of: `labels`, `values` or `text`."""
+    found = findings[anchor]
+    return str(found.details.get("of", "labels")) if isinstance(found, Finding) else "labels"
 
 
 def _shown(found: Quantity) -> str:
@@ -134,7 +133,7 @@ class MuchMemorised(Verdict):
         share = quantity(findings, self.anchor, "memorised_bits_share")
         if share is None or share.interval is None:
             return self.absent("the bit budget")
-        figures = f"{_shown(share)} of the {_bits_of(findings, self.anchor)} are memorised"
+        figures = f"{_shown(share)} of the {BITS[_of(findings, self.anchor)]} are memorised"
         if share.interval[0] > MEMORISED:
             return self.say(
                 "tip",
@@ -168,11 +167,12 @@ class Power(Verdict):
         if share is None or share.interval is None:
             return self.absent("the bit budget")
         half = (share.interval[1] - share.interval[0]) / 2
-        asked = "variance of the values" if of_variance else _bits_of(findings, self.anchor)
+        of = _of(findings, self.anchor)
+        asked = "variance of the values" if of_variance else BITS[of]
         digits = 1 if abs(half - HALF_WIDTH) > 0.0005 else 2  # as many as tell the two apart
         known = (
             f"The memorised share of the {asked} is known to \u00b1{number(100 * half, digits)} points from "
-            f"{number(share.n)} {PASSAGES.get(asked, 'examples')}"
+            f"{number(share.n)} {EXAMPLES.get(of, 'examples')}"
         )
         if half <= HALF_WIDTH:
             return self.say("passed", f"{known}.", "The headline is known closely enough")

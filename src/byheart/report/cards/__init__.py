@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 
 from byheart.records.finding import Finding
-from byheart.report.cards import default
+from byheart.report.cards import default, heavy_tail
 from byheart.report.cards.base import About, Card
 
 __all__ = ["About", "Card", "card_of"]
@@ -21,6 +21,8 @@ __all__ = ["About", "Card", "card_of"]
 
 def card_of(finding: Finding, about: About) -> Card:
     """The card of `finding`: of its own function, else the default one."""
+    if "deviations_needed" in finding.details:
+        return heavy_tail.card(finding)
     own = _function(finding.probe) if finding.details else None
     return (own or default.card)(finding, about)
 

@@ -7,26 +7,33 @@ from typing import ClassVar
 import numpy as np
 
 from byheart.maths.codes import BankCode, BankLengths, bank_lengths
-from byheart.maths.counterfactual import shuffled
+from byheart.maths.intervals import budget_share_intervals
 from byheart.maths.passages import GRID, passage_lengths
 from byheart.maths.sides import side_means
 from byheart.probes.base import Bank, Need, Probe, Subject
-from byheart.probes.complexity.bits.budget import Budgets, measured_budget
+from byheart.probes.complexity.bits.budget import budget_quantities
 from byheart.probes.complexity.bits.held_out_course import held_out_course
-from byheart.probes.complexity.bits.standing import balance_of, budget_chart, shares, trail_sides
+from byheart.probes.complexity.bits.standing import (
+    balance_of,
+    left_out_facts,
+    one_model_facts,
+    shuffled_share,
+    standing_of,
+    trail_sides,
+)
 from byheart.probes.complexity.bits.variance import of_values
 from byheart.probes.copies import rare_labels, uncalibrated
-from byheart.probes.interval_sources import largest_source
-from byheart.records.figures import bits, count, number, percent
+from byheart.probes.interval_sources import source_of
+from byheart.records.balance import Landmark
+from byheart.records.facts import Columns
+from byheart.records.figures import count
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity
 from byheart.training.run import Run
 
-# Below this many bits a label, changed labels are not bet against: who knows nothing is at 0.
-AGAINST = 0.05
 _ASKED = {"tokens": "bits of the text"}
-_TARGET = {"tokens": "passage"}
-BANK_FORM = "the bank form: one calibration a side, cross-fitted, shared by all members"
+_OF = {"tokens": "text"}
+SHARES = {part: f"{part}_bits_share" for part in ("understood", "memorised", "left")}
 
 
 class Bits(Probe):
@@ -57,7 +64,7 @@ class Bits(Probe):
     """
 
     name: ClassVar[str] = "complexity/bits"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     question: ClassVar[str] = "How many of the label bits are understood, memorised, left?"
     reference: ClassVar[str] = (
         "Morris et al. 2025, How much do language models memorize?, section 2, with left-out members in the place "
@@ -81,121 +88,68 @@ class Bits(Probe):
             return lacking, {}
         if bank.data.output.kind == "values":
             return of_values(self, bank)
-        lengths = lengths_of(bank, run, run.members.mask)
-        code = BankCode(lengths.reference_bits, *side_means(lengths.member_bits, run.members.mask))
-        budget = measured_budget(bank, code, lengths.member_bits, run.members.mask, self.rng(bank, "bootstrap"))
-        null = self._null(bank, run)
+        mask, moves = run.members.mask, self.rng(bank, "moves")
+        lengths = lengths_of(bank, run, mask)
+        code = BankCode(lengths.reference_bits, *side_means(lengths.member_bits, mask))
+        estimates = budget_share_intervals(code.reference_bits, lengths.member_bits, mask, bank.groups)
+        null = shuffled_share(self, bank, run, code_of)
+        budget = budget_quantities(code.reference_bits, estimates, bank.groups, null, self.rng(bank, "bootstrap"))
         course = trail_sides(bank, run, code_of)
-        balance = balance_of(bank, run, code, course, budget.standing, code_of, self.rng(bank, "moves"))
-        finding = Finding(
-            probe=self.name,
-            question=self.question.replace("label bits", _ASKED.get(bank.data.output.kind, "label bits")),
+        balance = balance_of(bank, run, code, course, standing_of(budget, SHARES), code_of, moves)
+        kind = bank.data.output.kind
+        finding = self.finding(
+            budget | _per_parameter(run, budget) | held_out_course(bank, run, course, self.rng(bank, "course")),
+            question=self.question.replace("label bits", _ASKED.get(kind, "label bits")),
             headline="memorised_bits_share",
-            says=f"memorised: {bits(budget.memorised.value, budget.memorised.interval)} of "
-            f"{bits(budget.reference.value, budget.memorised.interval)} bits",
-            quantities=self._quantities(bank, run, budget, null)
-            | held_out_course(bank, run, course, self.rng(bank, "course")),
-            poles=tuple(Pole(name=p.name, value=p.memorised, note=p.note) for p in balance.poles),
-            body=self._body(bank, budget, code, balance.one_model.sentence if balance.one_model else ""),
-            charts=(budget_chart(bank, code),),
-            tables={"budget": budget.table()},
-            how=self._how(bank, run, null),
-            reference=self.reference,
+            poles=tuple(Pole(name=p.name, value=p.memorised, note=_note(p)) for p in balance.poles),
+            columns={"parts": _parts(bank, code)} | one_model_facts(balance),
+            details={
+                "of": _OF.get(kind, "labels"),
+                "outputs": str(run.about.get("outputs", "logits")),
+                "half_in_share": _half_in_share(code) if budget[SHARES["memorised"]].interval[0] > 0 else None,
+                "slopes": GRID if kind == "tokens" else (),
+                **left_out_facts(run),
+                **source_of(estimates.memorised.sources),
+            },
             balance=balance,
         )
         return finding, everything.on_all(code._asdict())
 
-    def _null(self, bank: Bank, run: Run) -> float:
-        """Share memorised when which member saw which example is shuffled (first 16 members)."""
-        few = min(16, len(run.members))
-        mask = shuffled(run.members.mask[:few], self.rng(bank, "null"))
-        code = code_of(bank, run, mask=mask, members=few)
-        return shares(code).memorised
 
-    def _quantities(self, bank: Bank, run: Run, budget: Budgets, null: float) -> dict[str, Quantity]:
-        found = budget.quantities(null)
-        parameters = run.about.get("parameters")
-        if parameters:
-            whole = found["memorised_bits"]
-            low, high = whole.interval or (whole.value, whole.value)
-            found["memorised_bits_per_parameter"] = Quantity(
-                value=whole.value / parameters,
-                unit="bits/parameter",
-                interval=(low / parameters, high / parameters),
-                null=(whole.null or 0.0) / parameters,
-                n=whole.n,
-                how=f"memorised_bits over the {count(int(parameters))} parameters of one member",
-            )
-        return found
-
-    def _body(self, bank: Bank, budget: Budgets, code: BankCode, one_model: str) -> tuple[str, ...]:
-        each = np.sort(code.out_bits - code.in_bits)[::-1]
-        total = each.sum()
-        sentences = []
-        if total > 0 and budget.share_clear:
-            few = (np.searchsorted(np.cumsum(each), total / 2) + 1) / len(each)
-            sentences.append(f"Half of the memorised bits lie in {percent(few, 0)} of the {bank.noun()}.")
-        if (planted := bank.data.truth.changed) is not None and planted.any():
-            wrong = (code.reference_bits - code.out_bits)[planted].mean()
-            against = (
-                ": models that did not see them bet against them, as anybody who knows the task must"
-                if wrong < -AGAINST
-                else ""
-            )
-            sentences.append(
-                f"Over the labels we changed ({count(int(planted.sum()))}), understood is {number(wrong, 2)} "
-                f"bits a label{against}."
-            )
-        if one_model:
-            sentences.append(one_model)
-        if source := largest_source(bank, budget.memorised.share_interval, budget.memorised.sources):
-            sentences.append(source)
-        return tuple(sentences)
-
-    def _how(self, bank: Bank, run: Run, null: float) -> tuple[str, ...]:
-        outputs = str(run.about.get("outputs", "logits"))
-        m, n = run.members.mask.shape
-        out = (~run.members.mask).sum(0)
-        times = f"{out.min()}" if out.min() == out.max() else f"{out.min()} to {out.max()}"
-        target = _TARGET.get(bank.data.output.kind, "label")
-        if bank.data.output.kind == "tokens":
-            reference = (
-                "reference = the code of its tokens by their frequencies in training, one by one; a side's model is "
-                f"softmax(b z + (1 - b) log q0) token by token, b one of {', '.join(f'{b:g}' for b in GRID)}, fitted"
-            )
-        else:
-            reference = (
-                "reference = -log2 of the frequency of the label's class; a side's model is softmax(b z + a log q0), "
-                "z the logits and q0 the class frequencies, b and a fitted"
-            )
-        caveat = {
-            "labels": "The model gives only labels, so its code is an error-rate code: short if right, long if wrong.",
-            "probabilities": "The model gives probabilities; they enter as logarithms floored at 1/(n + 2).",
-        }.get(outputs, "")
-        return tuple(
-            part
-            for part in (
-                f"For each {target}: {reference} ({BANK_FORM}). In = mean code length over the members that saw the "
-                "example, out = the same over those that did not; mean of lengths, never of probabilities. understood "
-                f"= reference - out, memorised = out - in, left = in: they add up exactly, {target} by {target}.",
-                caveat,
-                f"Each {bank.noun(1)} was left out by {times} of {m} members. "
-                f"{budget_interval_words(bank)} Null: which member saw which {bank.noun(1)} is shuffled, "
-                f"{percent(null, 1)} of the reference.",
-                f"It speaks of the recipe on {percent(bank.subject.share, 0)} of the {count(n)} {bank.noun()}: the "
-                "members saw that much. Fails when near-duplicates stand in for one another. Cost: no training of its "
-                "own.",
-            )
-            if part
-        )
+def _per_parameter(run: Run, budget: dict[str, Quantity]) -> dict[str, Quantity]:
+    if not (parameters := run.about.get("parameters")):
+        return {}
+    whole = budget["memorised_bits"]
+    low, high = whole.interval or (whole.value, whole.value)
+    each = Quantity(
+        value=whole.value / parameters, unit="bits/parameter", interval=(low / parameters, high / parameters),
+        null=(whole.null or 0.0) / parameters, n=whole.n,
+        how=f"memorised_bits over the {count(int(parameters))} parameters of one member",
+    )  # fmt: skip
+    return {"memorised_bits_per_parameter": each}
 
 
-def budget_interval_words(bank: Bank) -> str:
-    """How the intervals of the budget are made, in words."""
-    return (
-        f"Interval: what other {bank.noun()} (copies together) and another draw of the training set would "
-        "bring, checked by simulated audits of fresh draws."
-    )
+def _note(pole: Landmark) -> str:
+    if pole.name == "Oracle":
+        return "knows the task's own truth"
+    return "a lookup table" if pole.measured else "a lookup table, by definition"
+
+
+def _half_in_share(code: BankCode) -> float | None:
+    """The smallest share of the examples that holds half of the memorised bits; None where nothing is memorised."""
+    each = np.sort(code.out_bits - code.in_bits)[::-1]
+    total = each.sum()
+    return float((np.searchsorted(np.cumsum(each), total / 2) + 1) / len(each)) if total > 0 else None
+
+
+def _parts(bank: Bank, code: BankCode) -> Columns:
+    """Mean bits of an example: of all, and where some labels were redrawn of those and of the others."""
+    changed = bank.data.truth.changed
+    groups = {"all": np.ones(len(code.in_bits), bool)}
+    if changed is not None and changed.any():
+        groups |= {"redrawn": changed} if changed.all() else {"given": ~changed, "redrawn": changed}
+    means = {name: tuple(float(bits[rows].mean()) for rows in groups.values()) for name, bits in code._asdict().items()}
+    return Columns(values={"group": tuple(groups), "n": tuple(int(rows.sum()) for rows in groups.values()), **means})
 
 
 def code_of(
