@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from byheart.learners.transformer import Transformer
-from byheart.maths.exposure import null_deviation, null_mean
+from byheart.maths.memorisation.exposure import null_deviation, null_mean
 from byheart.probes.memory.exposure import Exposure
 from byheart.tasks.canaries import Canaries
 from byheart.testing.probes import bank_of

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from byheart.learners.transformer import Transformer
-from byheart.maths.capacity import PUBLISHED, Capacity, capacity, memorised_bits
+from byheart.maths.memorisation.capacity import PUBLISHED, Capacity, capacity, memorised_bits
 from byheart.seeds import derive, stream
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.training.members import Members

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from byheart.maths.clusters import Estimate, complement
-from byheart.maths.intervals import budget_share_intervals
-from byheart.maths.new_examples import new_examples_interval, new_r2_interval
-from byheart.maths.sides import side_means
-from byheart.maths.statistics import wilson
-from byheart.maths.variance import FEWEST_DEVIATIONS, deviations, effective_number, variance_share_intervals
+from byheart.maths.codes.variance import FEWEST_DEVIATIONS, deviations, effective_number, variance_share_intervals
+from byheart.maths.statistics.effective_sample_size import Estimate, complement
+from byheart.maths.statistics.intervals import budget_share_intervals
+from byheart.maths.statistics.new_examples import new_examples_interval, new_r2_interval
+from byheart.maths.statistics.ranks import wilson
+from byheart.maths.statistics.seen_unseen import side_means
 
 SHARE = 0.7
 

@@ -24,11 +24,11 @@ from peers import explaind, ready
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-from byheart.maths.credit import path_credit
-from byheart.maths.kernels import coefficient_spread, continuous_error
-from byheart.maths.quadrature import points
-from byheart.maths.targets import margin
-from byheart.maths.trace import Trace
+from byheart.maths.attribution.credit import path_credit
+from byheart.maths.attribution.kernels import coefficient_spread, continuous_error
+from byheart.maths.attribution.quadrature import points
+from byheart.maths.attribution.targets import margin
+from byheart.maths.recording.trace import Trace
 from byheart.training.recording import record
 
 OPTIMISERS = {

@@ -30,9 +30,9 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from byheart.learners.mlp import Mlp, drawn
-from byheart.maths.effect import curvature, unrolled
-from byheart.maths.projected import checkpoints, projected
-from byheart.maths.ranking import DatamodelScore, datamodel_score
+from byheart.maths.attribution.effect import curvature, unrolled
+from byheart.maths.attribution.gradient_similarity import checkpoints, projected
+from byheart.maths.statistics.ranking import DatamodelScore, datamodel_score
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.tasks.fashion import Fashion
 from byheart.tasks.flipped import Flipped

@@ -33,9 +33,9 @@ from byheart.learners.base import Learner
 from byheart.learners.estimator import Estimator
 from byheart.learners.neighbours import Neighbours
 from byheart.learners.ridge import KernelRidge
-from byheart.maths.codes import bank_code
-from byheart.maths.sides import side_means
-from byheart.maths.statistics import wilson
+from byheart.maths.codes.bank import bank_code
+from byheart.maths.statistics.ranks import wilson
+from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank, Need, Subject
 from byheart.probes.complexity.bits import Bits
 from byheart.probes.generalization.gap import Gap

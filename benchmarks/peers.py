@@ -27,8 +27,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from byheart.maths.targets import margin
-from byheart.maths.trace import Trace
+from byheart.maths.attribution.targets import margin
+from byheart.maths.recording.trace import Trace
 
 PACKAGES = {"kronfluence": "kronfluence", "trak": "traker", "captum": "captum", "dattri": "dattri"}  # by their module
 BATCH = 360
@@ -44,7 +44,7 @@ class Case:
     query: tuple[Tensor, Tensor]
 
     def checkpoints(self, count: int = 10) -> list[tuple[dict[str, Tensor], float]]:
-        """Weights and learning rates where `maths.projected.checkpoints` looks too."""
+        """Weights and learning rates where `maths.attribution.gradient_similarity.checkpoints` looks too."""
         last = len(self.trace)
         marks = [round(last * (c + 1) / count) for c in range(count)]
         weights = [{name: w.clone() for name, w in self.trace.named(self.trace.weights(t)).items()} for t in marks]

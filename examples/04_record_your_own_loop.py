@@ -6,8 +6,8 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 import byheart as bh
-from byheart.maths.credit import path_credit
-from byheart.maths.effect import unrolled
+from byheart.maths.attribution.credit import path_credit
+from byheart.maths.attribution.effect import unrolled
 
 
 def main(epochs: int = 20) -> dict[str, np.ndarray]:

@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 import byheart as bh
 from byheart.auditing.explain import explain
 from byheart.auditing.given import Query
-from byheart.maths.effect import unrolled
+from byheart.maths.attribution.effect import unrolled
 from byheart.study.steps import load_data
 from byheart.training.members import balanced
 from byheart.training.record_member import recorded

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import byheart as bh
-import byheart.maths.credit
+import byheart.maths.attribution.credit
 from byheart.auditing.given import OWN, Query, query_of, with_query
 from byheart.cli.explaining import lines
 from byheart.study.steps import load_data
@@ -83,8 +83,8 @@ def test_credit_that_misses_what_training_changed_is_not_said_to_add_up(pictures
     change = found.value - found.initial
     assert found.missed == pytest.approx(abs(found.remainder / change), rel=1e-3)
     assert "it adds up" in "\n".join(lines(found))
-    real = byheart.maths.credit.path_credit
-    monkeypatch.setattr("byheart.maths.credit.path_credit", lambda *args, **named: replace(real(*args, **named), relative=0.06))
+    real = byheart.maths.attribution.credit.path_credit
+    monkeypatch.setattr("byheart.maths.attribution.credit.path_credit", lambda *args, **named: replace(real(*args, **named), relative=0.06))
     said = "\n".join(lines(pictures[1].explain(test=5)))
     assert "it adds up" not in said
     assert "Withheld: the remainder" in said

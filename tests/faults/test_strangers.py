@@ -30,7 +30,7 @@ from byheart.learners.torch_module import FromFactory
 from byheart.learners.userfit import UserFit
 from byheart.ledger.base import Result
 from byheart.ledger.sqlite import SqliteLedger
-from byheart.maths.recipe import Recipe
+from byheart.maths.recording.optimizer_spec import Recipe
 from byheart.records.spec import key_of
 from byheart.study.keeping import OWN, data_result, described, revive
 from byheart.tasks.arrays import Arrays

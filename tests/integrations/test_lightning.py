@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from byheart.errors import InputRefused, UsageError
 from byheart.integrations import lightning as ours
 from byheart.integrations.listening import Noted, note
-from byheart.maths.credit import path_credit
+from byheart.maths.attribution.credit import path_credit
 
 
 def test_a_noted_sampler_keeps_what_it_gave():

@@ -8,7 +8,7 @@ import transformers
 from byheart.errors import InputRefused, UsageError
 from byheart.integrations import transformers as hf
 from byheart.integrations.listening import library
-from byheart.maths.credit import path_credit
+from byheart.maths.attribution.credit import path_credit
 
 
 def test_a_library_that_is_not_there_is_named_with_its_extra():

@@ -9,9 +9,9 @@ import pytest
 from byheart.errors import InputRefused
 from byheart.learners.ngram import Ngram
 from byheart.learners.reference_learners import FLOOR, Rote
-from byheart.maths.extraction import continuation_nats, greedy_extractable
-from byheart.maths.passages import GRID, passage_lengths, token_frequencies
-from byheart.maths.sides import side_means
+from byheart.maths.codes.passages import GRID, passage_lengths, token_frequencies
+from byheart.maths.memorisation.extraction import continuation_nats, greedy_extractable
+from byheart.maths.statistics.seen_unseen import side_means
 from byheart.tasks.canaries import Canaries
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.tasks.digits import Digits

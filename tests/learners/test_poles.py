@@ -7,7 +7,7 @@ import pytest
 
 from byheart.errors import InputRefused
 from byheart.learners.reference_learners import Oracle, Rote
-from byheart.maths.codes import bank_code, bit_budget
+from byheart.maths.codes.bank import bank_code, bit_budget
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.tasks.digits import Digits
 from byheart.tasks.flipped import Flipped

@@ -13,8 +13,8 @@ from byheart.learners.mlp import Mlp
 from byheart.learners.torch_module import FromFactory
 from byheart.levers.penalties import Dropout, LabelSmoothing, WeightDecay
 from byheart.levers.schedules import EarlyStop
-from byheart.maths.credit import path_credit
-from byheart.maths.spacing import trace_bytes
+from byheart.maths.attribution.credit import path_credit
+from byheart.maths.recording.checkpoint_interval import trace_bytes
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.training.members import balanced
 from byheart.training.recording import record, recorded

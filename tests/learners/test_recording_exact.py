@@ -13,10 +13,10 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from byheart.errors import InputRefused
-from byheart.maths.credit import path_credit
-from byheart.maths.effect import unrolled
-from byheart.maths.kernels import continuous_error
-from byheart.maths.trace import Trace
+from byheart.maths.attribution.credit import path_credit
+from byheart.maths.attribution.effect import unrolled
+from byheart.maths.attribution.kernels import continuous_error
+from byheart.maths.recording.trace import Trace
 from byheart.training.recording import record
 
 STEPS, ODD = 8, 5  # no step from 5 on is one of 0, 1, 2, 4, at which the loop itself is stopped

@@ -14,8 +14,8 @@ from byheart.learners.neighbours import Neighbours
 from byheart.learners.sequence_steps import CONTINUATIONS
 from byheart.learners.transformer import Transformer
 from byheart.levers.penalties import Dropout, LabelSmoothing, WeightDecay
-from byheart.maths.extraction import continuation_nats, greedy_extractable
-from byheart.maths.passages import GRID
+from byheart.maths.codes.passages import GRID
+from byheart.maths.memorisation.extraction import continuation_nats, greedy_extractable
 from byheart.tasks.canaries import Canaries
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.tasks.digits import Digits

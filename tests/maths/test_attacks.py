@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from byheart.maths.attacks import cross_scored, strongest
-from byheart.maths.detection import detection_curve
+from byheart.maths.memorisation.strongest_attack import cross_scored, strongest
+from byheart.maths.statistics.detection import detection_curve
 from byheart.training.members import balanced
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused
-from byheart.maths.capacity import capacity, memorised_bits
-from byheart.maths.passages import GRID, passage_lengths
-from byheart.maths.pools import halves
+from byheart.maths.codes.calibration import halves
+from byheart.maths.codes.passages import GRID, passage_lengths
+from byheart.maths.memorisation.capacity import capacity, memorised_bits
 
 
 def test_bits_by_hand():

@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused
-from byheart.maths.codes import (
+from byheart.maths.codes.bank import (
     bank_code,
     bank_lengths,
     bit_budget,
     logits_from_labels,
     logits_from_probabilities,
 )
-from byheart.maths.pools import fit_pool, halves, lacking
-from byheart.maths.sides import side_means
+from byheart.maths.codes.calibration import fit_pool, halves, lacking
+from byheart.maths.statistics.seen_unseen import side_means
 
 
 def shares(code):

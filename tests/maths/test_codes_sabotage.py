@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from byheart.maths.codes import bank_code, bit_budget
+from byheart.maths.codes.bank import bank_code, bit_budget
 
 
 def shares(code):

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused
-from byheart.maths.contrasts import spread
-from byheart.maths.counterfactual import (
+from byheart.maths.memorisation.counterfactual import (
     influence,
     influence_counts,
     largest_influence_null,
@@ -17,6 +16,7 @@ from byheart.maths.counterfactual import (
     shuffled,
     split_half_reliability,
 )
+from byheart.maths.memorisation.mean_difference import spread
 
 
 @pytest.fixture

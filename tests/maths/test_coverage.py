@@ -8,10 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from byheart.maths.clusters import Estimate, Sources, freedom_of_variance, on_log_scale, quantile
-from byheart.maths.intervals import budget_share_intervals
-from byheart.maths.new_examples import new_examples_interval, new_r2_interval
-from byheart.maths.training_variance import MemberVariance, sum_of, training_set_variance
+from byheart.maths.statistics.effective_sample_size import (
+    Estimate,
+    Sources,
+    freedom_of_variance,
+    on_log_scale,
+    quantile,
+)
+from byheart.maths.statistics.intervals import budget_share_intervals
+from byheart.maths.statistics.new_examples import new_examples_interval, new_r2_interval
+from byheart.maths.statistics.training_variance import MemberVariance, sum_of, training_set_variance
 
 PATH = Path(__file__).parents[2] / "benchmarks" / "coverage.py"
 SPEC = importlib.util.spec_from_file_location("benchmark_coverage", PATH)

@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from byheart.errors import InputRefused, UsageError
-from byheart.maths.credit import path_credit
-from byheart.maths.kernels import coefficient_spread, continuous_error, fixed_coefficients, path_kernel
-from byheart.maths.recipe import Recipe
+from byheart.maths.attribution.credit import path_credit
+from byheart.maths.attribution.kernels import coefficient_spread, continuous_error, fixed_coefficients, path_kernel
+from byheart.maths.recording.optimizer_spec import Recipe
 from byheart.training.recording import record
 
 SMOOTH = ["sgd", "momentum", "dampened", "nesterov", "adam", "adamw"]

@@ -12,9 +12,9 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from byheart.errors import InputRefused, UnknownName
-from byheart.maths import blocks
-from byheart.maths.curvature import Curvature, fit, hessian, still
-from byheart.maths.effect import curvature
+from byheart.maths.attribution import kronecker_fisher as blocks
+from byheart.maths.attribution.curvature import Curvature, fit, hessian, still
+from byheart.maths.attribution.effect import curvature
 
 
 def far(a, b):
@@ -149,8 +149,8 @@ def test_large_damping_leaves_the_product_of_gradients():
     model, (x, y) = small()
     query = x[:4], y[:4]
     damped = curvature(model, (x, y), query, 1e9, method="ekfac") * 1e9
-    from byheart.maths.projected import checkpoints
-    from byheart.maths.recipe import Group, Recipe
+    from byheart.maths.attribution.gradient_similarity import checkpoints
+    from byheart.maths.recording.optimizer_spec import Group, Recipe
 
     trace = still(model, (x, y))
     trace.recipe, trace.rates = Recipe("SGD", (Group(trace.layout.names),), {}), [(1.0,)]

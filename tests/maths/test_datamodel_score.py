@@ -5,8 +5,8 @@ import pytest
 from scipy.stats import spearmanr, t
 
 from byheart.errors import InputRefused
-from byheart.maths import ranking
-from byheart.maths.ranking import datamodel_score
+from byheart.maths.statistics import ranking
+from byheart.maths.statistics.ranking import datamodel_score
 
 
 def planted(rng, m=60, q=12, n=40, noise=0.0, seeds=None):
@@ -172,7 +172,7 @@ def test_refusals_name_what_is_wrong(rng):
 def test_the_interval_of_one_query_covers_as_often_as_it_says(truth, m, rng):
     from scipy.stats import spearmanr
 
-    from byheart.maths.statistics import one_query_interval
+    from byheart.maths.statistics.ranks import one_query_interval
 
     pearson = 2 * np.sin(np.pi * truth / 6)  # of normal pairs with this Spearman
     draws, hits = 1500, 0
@@ -184,7 +184,7 @@ def test_the_interval_of_one_query_covers_as_often_as_it_says(truth, m, rng):
 
 
 def test_the_interval_of_one_query_narrows_and_closes():
-    from byheart.maths.statistics import one_query_interval
+    from byheart.maths.statistics.ranks import one_query_interval
 
     widths = [high - low for low, high in (one_query_interval(0.4, m) for m in (8, 32, 128))]
     assert widths[0] > widths[1] > widths[2]
@@ -200,7 +200,7 @@ def test_the_interval_of_one_query_narrows_and_closes():
 def test_the_ceiling_from_seeds_alone_is_spearman_browns(rng):
     from scipy.stats import spearmanr
 
-    from byheart.maths.ranking import seed_ceiling
+    from byheart.maths.statistics.ranking import seed_ceiling
 
     truth = rng.normal(size=(30, 1, 4))
     each = truth + 0.7 * rng.normal(size=(30, 3, 4))

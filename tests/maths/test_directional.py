@@ -5,8 +5,10 @@ import pytest
 import torch
 
 from byheart.learners.transformer import Transformer
-from byheart.maths import credit, directional, path
-from byheart.maths.trace import take
+from byheart.maths.attribution import credit
+from byheart.maths.attribution import directional_derivative as directional
+from byheart.maths.attribution import path_integral as path
+from byheart.maths.recording.trace import take
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.training.members import balanced
 from byheart.training.record_member import recorded

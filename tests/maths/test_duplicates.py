@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused
-from byheart.maths import neighbourhoods
-from byheart.maths.duplicates import comparable, contradicting, copies, exact_groups, leaks
-from byheart.maths.membership import Prior
-from byheart.maths.neighbourhoods import Cloud, near
+from byheart.maths.memorisation import nearest_neighbours as neighbourhoods
+from byheart.maths.memorisation.duplicates import comparable, contradicting, copies, exact_groups, leaks
+from byheart.maths.memorisation.membership import Prior
+from byheart.maths.memorisation.nearest_neighbours import Cloud, near
 
 
 def found_in(x, **options):

@@ -6,12 +6,12 @@ import torch
 from torch import nn
 
 from byheart.errors import InputRefused, UnknownName
-from byheart.maths import unrolled as inside
-from byheart.maths.effect import curvature, unrolled
-from byheart.maths.layout import Layout
-from byheart.maths.losses import per_example
-from byheart.maths.products import Anything, Stack
-from byheart.maths.projected import _directions, checkpoints, projected
+from byheart.maths.attribution import unrolled as inside
+from byheart.maths.attribution.effect import curvature, unrolled
+from byheart.maths.attribution.gradient_similarity import _directions, checkpoints, projected
+from byheart.maths.attribution.hessian_products import Anything, Stack
+from byheart.maths.recording.flat_parameters import Layout
+from byheart.maths.recording.losses import per_example
 
 N, Q, STEPS = 10, 4, 14
 
@@ -104,7 +104,7 @@ def test_each_missing_term_is_seen(slow, problem, name, monkeypatch):
         def broken(self, step, points, raw, clips):
             for j, c in enumerate(clips):
                 raw[j].mul_(c)
-    monkeypatch.setattr(f"byheart.maths.unrolled.{where}", broken)
+    monkeypatch.setattr(f"byheart.maths.attribution.unrolled.{where}", broken)
     assert far(unrolled(trace, query), expected) > 1e-3
     assert far(-expected, expected) > 1e-3  # as the wrong sign would be
 

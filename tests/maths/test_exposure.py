@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import skewnorm
 
 from byheart.errors import InputRefused
-from byheart.maths.exposure import (
+from byheart.maths.memorisation.exposure import (
     NULL_BITS,
     enumerated,
     exposure,
@@ -97,7 +97,7 @@ def test_extrapolated_goes_on_where_ranks_stop_and_says_so(rng):
 
 
 def test_the_log_of_the_tail_is_exact_far_down():
-    from byheart.maths.exposure import _log_cdf
+    from byheart.maths.memorisation.exposure import _log_cdf
 
     for u, a in ((-30.0, 0.0), (-8.0, 2.0), (0.5, -3.0), (4.0, 1.0)):
         exact = skewnorm.logcdf(u, a) if u > -20 else -454.3212440  # log ndtr(-30)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused
-from byheart.maths.extraction import continuation_nats, discoverable, greedy_extractable
+from byheart.maths.memorisation.extraction import continuation_nats, discoverable, greedy_extractable
 
 P = np.array([[[0.5, 0.3, 0.2], [0.1, 0.6, 0.3]]])
 

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused
-from byheart.maths.clusters import unlike, worth
-from byheart.maths.intervals import (
+from byheart.maths.statistics.effective_sample_size import unlike, worth
+from byheart.maths.statistics.intervals import (
     budget_share_intervals,
     memorised_share_interval,
 )
-from byheart.maths.new_examples import new_examples_interval
-from byheart.maths.statistics import bootstrap, wilson
-from byheart.maths.training_variance import deleted_jackknife_variance, training_set_variance
+from byheart.maths.statistics.new_examples import new_examples_interval
+from byheart.maths.statistics.ranks import bootstrap, wilson
+from byheart.maths.statistics.training_variance import deleted_jackknife_variance, training_set_variance
 from byheart.training.members import balanced
 
 

@@ -7,8 +7,15 @@ import pytest
 from scipy.stats import norm, t
 
 from byheart.errors import InputRefused
-from byheart.maths.detection import _curve, _Redrawn, _sorted, detection_curve, example_risk, operating_points
-from byheart.maths.membership import likelihood_ratio, prior_of_variances
+from byheart.maths.memorisation.membership import likelihood_ratio, prior_of_variances
+from byheart.maths.statistics.detection import (
+    _curve,
+    _Redrawn,
+    _sorted,
+    detection_curve,
+    example_risk,
+    operating_points,
+)
 from byheart.training.members import balanced
 
 

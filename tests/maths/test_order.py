@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused
-from byheart.maths.order import course, learned_by, stand_in, top_weights
-from byheart.maths.statistics import spearman
+from byheart.maths.memorisation.learning_order import course, learned_by, stand_in, top_weights
+from byheart.maths.statistics.ranks import spearman
 
 EPOCHS = (0, 1, 2, 3, 5, 8)
 

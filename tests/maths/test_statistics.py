@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from byheart.errors import InputRefused
-from byheart.maths.statistics import auc, auc_interval, bootstrap, r2, spearman, wilson
+from byheart.maths.statistics.ranks import auc, auc_interval, bootstrap, r2, spearman, wilson
 
 
 def test_wilson_closed_form_and_symmetry():

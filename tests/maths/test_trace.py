@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from byheart.errors import InputRefused
-from byheart.maths.losses import loss_digest, per_example, resolved
-from byheart.maths.spacing import every_under, trace_bytes
-from byheart.maths.trace import Trace
+from byheart.maths.recording.checkpoint_interval import every_under, trace_bytes
+from byheart.maths.recording.losses import loss_digest, per_example, resolved
+from byheart.maths.recording.trace import Trace
 
 
 @pytest.fixture(scope="session")
@@ -152,7 +152,7 @@ def test_numeric_mathematics_stays_free_of_torch():
     import subprocess
     import sys
 
-    code = "import sys, byheart.maths.counterfactual, byheart.maths.codes; assert 'torch' not in sys.modules"
+    code = "import sys, byheart.maths.memorisation.counterfactual, byheart.maths.codes.bank; assert 'torch' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
@@ -160,7 +160,7 @@ def test_an_interrupted_trace_can_be_used_up_to_there(runs):
     x, y = runs.data()
     model = runs.mlp()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    from byheart.maths.credit import path_credit
+    from byheart.maths.attribution.credit import path_credit
     from byheart.training.recording import record
 
     held = []

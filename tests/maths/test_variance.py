@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused
-from byheart.maths.codes import variance_budget
-from byheart.maths.variance import (
+from byheart.maths.codes.bank import variance_budget
+from byheart.maths.codes.variance import (
     deviations,
     effective_number,
     side_errors,

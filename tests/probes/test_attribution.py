@@ -7,7 +7,7 @@ import pytest
 
 from byheart.errors import UsageError
 from byheart.learners.mlp import Mlp
-from byheart.maths.ranking import datamodel_score
+from byheart.maths.statistics.ranking import datamodel_score
 from byheart.probes.attribution import Asked, again, mean_interval, own_share, retrained, typical, weighed
 from byheart.probes.memory.credit import Credit
 from byheart.probes.memory.effect import Effect

@@ -7,8 +7,8 @@ import pytest
 
 from byheart.learners.mlp import Mlp
 from byheart.learners.reference_learners import Oracle, Rote
-from byheart.maths.codes import variance_budget
-from byheart.maths.intervals import budget_share_intervals
+from byheart.maths.codes.bank import variance_budget
+from byheart.maths.statistics.intervals import budget_share_intervals
 from byheart.probes.base import Bank, Subject
 from byheart.probes.complexity.bits import Bits, lengths_of
 from byheart.probes.complexity.bits.standing import shares

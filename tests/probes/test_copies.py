@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from byheart.maths import duplicates
-from byheart.maths.duplicates import exact_groups
-from byheart.maths.intervals import budget_share_intervals
-from byheart.maths.statistics import bootstrap
+from byheart.maths.memorisation import duplicates
+from byheart.maths.memorisation.duplicates import exact_groups
+from byheart.maths.statistics.intervals import budget_share_intervals
+from byheart.maths.statistics.ranks import bootstrap
 from byheart.probes.base import Bank
 from byheart.probes.complexity.bits import Bits, lengths_of
 from byheart.probes.generalization.gap import Gap

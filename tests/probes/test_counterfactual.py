@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from byheart.learners.neighbours import Neighbours
-from byheart.maths.memorisation import memorised_share
+from byheart.maths.memorisation.memorised_share import memorised_share
 from byheart.probes.memory.counterfactual import NULLS, Counterfactual
 from byheart.probes.memory.counterfactual.ranked import SHUFFLES
 from byheart.tasks.arrays import Arrays

@@ -7,7 +7,7 @@ import pytest
 
 from byheart.learners.neighbours import Neighbours
 from byheart.learners.transformer import Transformer
-from byheart.maths.duplicates import leaks
+from byheart.maths.memorisation.duplicates import leaks
 from byheart.probes.memory.duplicates import Duplicates
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.text import Text

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from byheart.learners.transformer import Transformer
-from byheart.maths.exposure import NULL_BITS, null_deviation, null_mean
-from byheart.maths.extraction import continuation_nats, discoverable
+from byheart.maths.memorisation.exposure import NULL_BITS, null_deviation, null_mean
+from byheart.maths.memorisation.extraction import continuation_nats, discoverable
 from byheart.probes.base import Bank, Subject
 from byheart.probes.memory.exposure import MODELS, Exposure, models
 from byheart.probes.memory.exposure.scores import bits_by_letter, continuations

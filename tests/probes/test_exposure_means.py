@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
-from byheart.maths.statistics import wilson
+from byheart.maths.statistics.ranks import wilson
 from byheart.probes.memory.exposure.quantities import dose_spearman, mean_of, over_groups, share
 
 CEILING, SETS = 18.8, 600

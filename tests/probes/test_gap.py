@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from byheart.maths.statistics import r2, wilson
+from byheart.maths.statistics.ranks import r2, wilson
 from byheart.probes.generalization.gap import Gap
 from byheart.training.members import Members
 from byheart.training.run import Run

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from byheart.maths.membership import likelihood_ratio
+from byheart.maths.memorisation.membership import likelihood_ratio
 from byheart.probes.memory.membership import Membership, attack_score
 from byheart.records.finding import NotApplicable
 from byheart.training.members import Members, balanced

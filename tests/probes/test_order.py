@@ -7,7 +7,7 @@ import pytest
 
 from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
-from byheart.maths.order import course
+from byheart.maths.memorisation.learning_order import course
 from byheart.probes.base import Subject
 from byheart.probes.memory.order import Order
 from byheart.probes.memory.order.signs import half_of

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from byheart.learners.neighbours import Neighbours
-from byheart.maths.counterfactual import members_needed
+from byheart.maths.memorisation.counterfactual import members_needed
 from byheart.probes.memory.pairs import Pairs
 from byheart.records.finding import NotApplicable
 from byheart.tasks.base import Task

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from byheart.learners.transformer import Transformer
-from byheart.maths.passages import GRID
+from byheart.maths.codes.passages import GRID
 from byheart.probes.base import Bank, Subject
 from byheart.probes.complexity.bits import Bits
 from byheart.probes.generalization.gap import Gap

@@ -10,8 +10,8 @@ from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
 from byheart.learners.ridge import Ridge
 from byheart.learners.userfit import UserFit
-from byheart.maths.codes import bank_code
-from byheart.maths.sides import BankLengths
+from byheart.maths.codes.bank import bank_code
+from byheart.maths.statistics.seen_unseen import BankLengths
 from byheart.probes.base import Subject
 from byheart.probes.baselines import ANY, TABLE, of_other_families
 from byheart.probes.memory.quadrant import Quadrant

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from byheart.learners.transformer import Transformer
-from byheart.maths.sides import side_means
+from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.complexity.bits import Bits
 from byheart.probes.generalization.gap import Gap
 from byheart.tasks.text import Text

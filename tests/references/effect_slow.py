@@ -1,4 +1,4 @@
-"""Slow twin of maths/effect.py: train again with the weight of one example moved a little, example by example."""
+"""Slow twin of maths/attribution/effect.py: train again with the weight of one example moved a little, example by example."""
 
 from contextlib import nullcontext
 

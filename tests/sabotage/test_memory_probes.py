@@ -13,9 +13,10 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from byheart.maths import attacks as choosing
-from byheart.maths import detection, order
-from byheart.maths import duplicates as copying
+from byheart.maths.memorisation import duplicates as copying
+from byheart.maths.memorisation import learning_order as order
+from byheart.maths.memorisation import strongest_attack as choosing
+from byheart.maths.statistics import detection
 from byheart.probes.memory import membership as membership_probe
 from byheart.probes.memory import order as order_probe
 from byheart.probes.memory.duplicates import Duplicates

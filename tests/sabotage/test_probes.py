@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from byheart.learners.neighbours import Neighbours
-from byheart.maths.sides import side_means
+from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Probe
 from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding, Pole
 from byheart.records.quantity import Quantity

@@ -21,7 +21,7 @@ class Aim:
     """What is asked of a recorded training.
 
     Attributes:
-        y: target of the query, as `maths.targets` reads it.
+        y: target of the query, as `maths.attribution.targets` reads it.
         target: `"margin"`, or a function of the outputs.
         label: whose margin; the known value; empty for passages and where a value is not known.
         says: the class, or the value, that the model gives; empty for passages.

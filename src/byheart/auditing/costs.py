@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from byheart.maths.passages import GRID
+from byheart.maths.codes.passages import GRID
 from byheart.probes.base import Subject
 from byheart.records.finding import NotApplicable
 from byheart.study.plan import Trial

@@ -28,8 +28,8 @@ from byheart.study.steps import fixed_threads, load_data
 from byheart.tasks.data import Data
 
 if TYPE_CHECKING:
-    from byheart.maths.credit import Credit
-    from byheart.maths.trace import Trace
+    from byheart.maths.attribution.credit import Credit
+    from byheart.maths.recording.trace import Trace
     from byheart.training.run import Run
 
 VERSION = 3
@@ -89,7 +89,7 @@ def explain(
         raise InputRefused(
             expected="a learner that our loop trains step by step (mlp, conv, transformer, your torch module)",
             came=subject.learner.name,
-            do="For your own loop use bh.record(model, optimizer, ...) and byheart.maths.credit.path_credit.",
+            do="For your own loop: bh.record(model, optimizer, ...) and byheart.maths.attribution.credit.path_credit.",
         )
     data = load_data(draw_key, ledger)
     asked, mark, notes = with_query(data, query)
@@ -117,7 +117,7 @@ def explain(
 
 @unchanged()
 def _recorded(data: Data, subject: Subject, known: bool, tell: Callable[[str], None]) -> Recorded:
-    from byheart.maths.credit import path_credit
+    from byheart.maths.attribution.credit import path_credit
     from byheart.training.loop import checked
     from byheart.training.members import balanced
     from byheart.training.record_member import recorded
@@ -149,7 +149,7 @@ def _recorded(data: Data, subject: Subject, known: bool, tell: Callable[[str], N
 
 def _effect(trace: Trace, pair: tuple[Any, np.ndarray], asked: Aim) -> tuple[np.ndarray, str]:
     """The effect (n,) of one recorded training, and how it was estimated."""
-    from byheart.maths.effect import unrolled
+    from byheart.maths.attribution.effect import unrolled
 
     hessian = "gauss-newton" if trace.recipe.adaptive else "exact"
     moments = min(MOMENTS, len(trace))

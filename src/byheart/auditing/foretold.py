@@ -16,8 +16,8 @@ from scipy.stats import ttest_ind
 from byheart.auditing.aim import of_members
 from byheart.errors import ByheartError
 from byheart.ledger.base import Ledger, Result
-from byheart.maths.ranking import datamodel_score
-from byheart.maths.statistics import one_query_interval
+from byheart.maths.statistics.ranking import datamodel_score
+from byheart.maths.statistics.ranks import one_query_interval
 from byheart.probes.base import Subject
 from byheart.records.explanation import Own
 from byheart.records.quantity import Quantity

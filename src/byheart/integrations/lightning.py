@@ -11,7 +11,7 @@ from typing import Any
 
 from byheart.errors import InputRefused, UsageError
 from byheart.integrations.listening import Listening, Noted, library, note, rows
-from byheart.maths.trace import count
+from byheart.maths.recording.trace import count
 from byheart.training.recording import LIMIT_BYTES, recording
 
 
@@ -24,8 +24,8 @@ def recording_callback(
 ) -> Any:
     """A callback for `lightning.Trainer` that writes a trace of the training.
 
-    After `fit`, its `trace` is a `byheart.maths.trace.Trace`. Wrap the training loader with `callback.loader`, so that
-    the positions of each batch are known.
+    After `fit`, its `trace` is a `byheart.maths.recording.trace.Trace`. Wrap the loader with `callback.loader`, so
+    that the positions of each batch are known.
 
     Args:
         examples: (x, y), row for row as the training dataset; the module is called on x.

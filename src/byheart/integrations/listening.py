@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.utils.data import Sampler
 
 from byheart.errors import InputRefused, UsageError
-from byheart.maths.gradient_sketch import AGREES
-from byheart.maths.trace import Part
+from byheart.maths.recording.gradient_sketch import AGREES
+from byheart.maths.recording.trace import Part
 from byheart.training.gradients import compare, scale
 from byheart.training.recording import Recording
 

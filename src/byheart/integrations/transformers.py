@@ -38,8 +38,8 @@ def recording_callback(
 ) -> Any:
     """A callback for `transformers.Trainer` that writes a trace of the training.
 
-    After `train()`, its `trace` is a `byheart.maths.trace.Trace`. The `Trainer` tells callbacks nothing of a failure:
-    after one, `callback.trace.end("why")` closes the usable part.
+    After `train()`, its `trace` is a `byheart.maths.recording.trace.Trace`. The `Trainer` tells callbacks nothing of a
+    failure: after one, `callback.trace.end("why")` closes the usable part.
 
     Args:
         examples: (x, y): the inputs the model is called on by name (a dict of tensors (n, ...), as the collator gives

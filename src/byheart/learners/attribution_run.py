@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from byheart.learners.base import Network
     from byheart.levers.base import Lever
-    from byheart.maths.trace import Trace
+    from byheart.maths.recording.trace import Trace
     from byheart.tasks.data import Data
     from byheart.training.members import Members
     from byheart.training.run import Run
@@ -35,14 +35,14 @@ class Questions(Spec):
     """What is asked of a recorded training.
 
     Attributes:
-        credit: what the predictions are made of (`maths/credit.py`).
-        effect: whose removal would change them, by this method (`maths/effect.py`, `maths/projected.py`); or empty.
+        credit: what the predictions are made of (`attribution/credit.py`).
+        effect: whose removal would change them, by this method (`effect.py`, `gradient_similarity.py`); or empty.
         moments: the target of `unrolled` is its mean over so many moments of training; 0 is the end alone.
         hessian: of `unrolled`; auto is gauss-newton under Adam, where exact foretells less, and exact under SGD.
         test: how many predictions of new examples.
         train: how many of training examples, half of them with labels we redrew where there are such.
         tolerance: remainder of the credit, as a share of the change, above which steps are bisected.
-        continuous: with credit, also what the statement for infinitely small steps misses (`maths/kernels.py`).
+        continuous: with credit, also what the statement for infinitely small steps misses (`attribution/kernels.py`).
     """
 
     kind: ClassVar[str] = "questions"
@@ -73,9 +73,9 @@ def attributed(
     log p of a passage in nats; values in their own units):
 
         test_ids, train_ids              who was asked
-        credit, kernel (q, n); initial, decay, remainder, output (q,)      maths/credit.py
-        continuous (q,), the remainder for infinitely small steps          maths/kernels.py
-        effect (q, n)                    maths/effect.py
+        credit, kernel (q, n); initial, decay, remainder, output (q,)      attribution/credit.py
+        continuous (q,), the remainder for infinitely small steps          attribution/kernels.py
+        effect (q, n)                    attribution/effect.py
 
     Args:
         learner: a network that our loop trains.
@@ -155,13 +155,13 @@ def units(data: Data, seen: np.ndarray) -> tuple[float, float]:
 def _credit(
     trace: Trace, query: tuple[Any, Any], asked: Questions, scale: float
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    from byheart.maths.credit import path_credit
+    from byheart.maths.attribution.credit import path_credit
 
     made = path_credit(trace, query, tolerance=asked.tolerance, kernel=not callable(trace.loss))
     arrays = {name: scale * getattr(made, name) for name in ("initial", "decay", "remainder", "output")}
     arrays["credit"] = (scale * made.examples).astype(np.float32)
     if asked.continuous:
-        from byheart.maths.kernels import continuous_remainder
+        from byheart.maths.attribution.kernels import continuous_remainder
 
         arrays["continuous"] = scale * continuous_remainder(trace, query)[0]
     if made.kernel is not None:
@@ -176,9 +176,9 @@ def _credit(
 
 
 def _effect(trace: Trace, query: tuple[Any, Any], asked: Questions) -> tuple[np.ndarray, dict[str, Any]]:
-    from byheart.maths import projected
-    from byheart.maths.curvature import fit
-    from byheart.maths.effect import unrolled
+    from byheart.maths.attribution import gradient_similarity
+    from byheart.maths.attribution.curvature import fit
+    from byheart.maths.attribution.effect import unrolled
 
     hessian = asked.hessian
     if hessian == "auto":
@@ -188,10 +188,10 @@ def _effect(trace: Trace, query: tuple[Any, Any], asked: Questions) -> tuple[np.
             moments = min(asked.moments, len(trace)) or None
             return unrolled(trace, query, moments=moments, hessian=hessian), {"hessian": hessian, "moments": moments}
         case "checkpoints":
-            return projected.checkpoints(trace, query), {}
+            return gradient_similarity.checkpoints(trace, query), {}
         case "projected":
             dimension = max(1, min(DIMENSION, trace.n // 3))
-            return projected.projected(ended(trace), (trace.x, trace.y), query, dimension=dimension), {}
+            return gradient_similarity.projected(ended(trace), (trace.x, trace.y), query, dimension=dimension), {}
     # at rest the gradient of the loss and the pull of the decay cancel, coupled or not
     decay = sum(group.decay + group.outside for group in trace.recipe.groups[:1])
     fitted = fit(ended(trace), (trace.x, trace.y), "heuristic", loss=trace.loss, decay=decay)
@@ -200,7 +200,7 @@ def _effect(trace: Trace, query: tuple[Any, Any], asked: Questions) -> tuple[np.
 
 def ended(trace: Trace) -> nn.Module:
     """The module with the weights that the recorded training ended with."""
-    from byheart.maths.module_copy import copied
+    from byheart.maths.recording.module_copy import copied
 
     module = copied(trace.module)
     module.load_state_dict(trace.named(trace.weights(len(trace))), strict=False)

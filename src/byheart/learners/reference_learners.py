@@ -14,7 +14,7 @@ from byheart.learners.base import Learner
 from byheart.learners.output_conversion import gathered
 from byheart.learners.sequence_outcomes import Tables, spoken
 from byheart.levers.base import Lever
-from byheart.maths.passages import token_frequencies
+from byheart.maths.codes.passages import token_frequencies
 from byheart.tasks.data import Data
 from byheart.training.members import Members
 from byheart.training.preprocessing import checked, known

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp
 
-from byheart.maths.passages import GRID, token_frequencies
+from byheart.maths.codes.passages import GRID, token_frequencies
 from byheart.tasks.data import Data
 from byheart.training.members import Members
 from byheart.training.run import Outcomes, Record, Run

@@ -14,7 +14,7 @@ from byheart.learners.base import Network
 from byheart.learners.decoder import Decoder
 from byheart.learners.enumeration_rank import ranks
 from byheart.levers.base import Lever
-from byheart.maths.passages import GRID, token_frequencies
+from byheart.maths.codes.passages import GRID, token_frequencies
 from byheart.tasks.data import Data, Examples
 from byheart.training.losses import plain_loss
 from byheart.training.members import Members
@@ -93,7 +93,7 @@ class Sequences(Stepper):
             log_p = z.log_softmax(-1)
             said = log_p.gather(-1, own[..., None])
             losses.append(-(said[..., 0].double() * counted).sum(-1))
-            # the single most likely token, as `maths.extraction.greedy_extractable` says
+            # the single most likely token, as `maths.memorisation.extraction.greedy_extractable` says
             told.append((((log_p >= said).sum(-1) == 1) | ~counted).all(-1))
             if trail or (last and view == "train"):
                 pools.append(self._pooled(log_p, own, counted))

@@ -1,43 +1,37 @@
 """The mathematics: arrays and plain tuples in and out, free of everything else of byheart.
 
-| module | what it answers |
-|---|---|
-| `counterfactual` | what does having seen an example change? memorisation, influence, their nulls |
-| `memorisation` | which share of the examples is memorised, without the noise of the scores? |
-| `pairs` | the same for all pairs of a training and a new example, in pieces that fit memory |
-| `codes` | how many bits are understood, memorised, left? the bit budget of a bank of members |
-| `pools` | the calibration behind the codes: log-linear pool of model and reference |
-| `variance` | the same for real-valued targets: shares of their variance, and differences in bits |
-| `statistics` | Wilson, Spearman, R2, and all of the two rows below |
-| `resampling`, `ranking` | the bootstrap over examples; AUC and its interval |
-| `contrasts`, `sides` | differences of means over members that saw an example and members that did not |
-| `intervals` | how far would a mean over examples and members move over fresh draws? |
-| `new_examples` | the same for accuracy and R2 on new examples |
-| `training_variance` | the part of it due to the training set that all members share, and to few members |
-| `clusters` | how many draws are examples worth of which some are copies of others? |
-| `passages` | how many bits does it take to write down a passage? the codes above, for text |
-| `membership`, `detection` | was it in the training set? likelihood ratios; how often such a judgement is right |
-| `attacks` | which of several such judgements is the strongest? |
-| `duplicates`, `likeness`, `neighbourhoods` | is an example there twice? distances, and what chance brings |
-| `order` | in what order is it learned, and how well does a cheap sign stand in for a score? |
-| `exposure`, `extraction` | how far does a planted secret stand out, and can it be sampled? |
-| `capacity` | how many bits can a model hold? |
-| `temperature` | are the probabilities too sharp, and what would one temperature save? |
-| `inputs` | what all of these accept, and how they refuse |
+| folder | module | what it answers |
+|---|---|---|
+| `memorisation` | `counterfactual` | what does having seen an example change? scores, influence, their nulls |
+| | `memorised_share` | which share of the examples is memorised, without the noise of the scores? |
+| | `influence` | the same for all pairs of a training and a new example, in pieces that fit memory |
+| | `mean_difference` | the difference between members that saw an example and members that did not |
+| | `membership`, `strongest_attack` | was it in the training set? likelihood ratios, and which attack is strongest |
+| | `duplicates`, `feature_scaling`, `nearest_neighbours` | is an example there twice? what chance brings |
+| | `learning_order` | in what order is it learned, and how well does a cheap proxy predict an expensive score? |
+| | `exposure`, `extraction`, `capacity` | how far does a secret stand out, can it be sampled, how much fits? |
+| `codes` | `bank` | how many bits are understood, memorised, left? the bit budget of a bank of members |
+| | `calibration`, `temperature` | the log-linear pool of model and reference; one temperature |
+| | `variance` | the same for real-valued targets: shares of their variance, and differences in bits |
+| | `passages` | how many bits does it take to write down a passage? |
+| `statistics` | `ranks`, `ranking`, `detection` | Wilson, Spearman, R2; AUC; how often a judgement is right |
+| | `resampling`, `intervals`, `new_examples` | the bootstrap; means over a bank; accuracy and R2 on new examples |
+| | `training_variance` | the part due to the training set that all members share, and to few members |
+| | `effective_sample_size`, `seen_unseen` | examples of which some are copies; the two sides of a bank |
+| | `inputs` (above the folders) | what all of these accept, and how they refuse |
 
 Arrays are numpy arrays or torch tensors; what comes back is numpy, float64. The modules above import no torch. Those
 that read a recorded training do:
 
-| module | what it answers |
-|---|---|
-| `trace`, `tracefile`, `spacing` | a recorded training, in memory and on disk, and how often its weights are kept |
-| `recipe`, `layout`, `replay` | which optimiser made its steps, of which weights, and the same steps again |
-| `module_copy`, `gradient_sketch` | the passes of somebody's model again, and whether a gradient is the recorded one |
-| `credit`, `path`, `kernels` | where did this output come from? exact along the path of training, and its kernel form |
-| `effect`, `curvature`, `projected` | what if this example had been left out? unrolled, by curvature, by projections |
-| `examplewise`, `contraction`, `directional` | gradients of single examples, and what they are multiplied with |
-| `quadrature`, `adjoints` | where along a step credit is read, and how a change is carried to the end |
-| `products`, `second_derivatives` | products with the Hessian, by hand and by autograd |
-| `blocks`, `unrolled` | the Fisher matrix by layers; the sweep backwards |
-| `losses`, `targets` | what an example costs, and which number of an output is asked about |
+| folder | module | what it answers |
+|---|---|---|
+| `recording` | `trace`, `steps`, `trace_file`, `checkpoint_interval` | a recorded training, in memory and on disk |
+| | `optimizer_spec`, `flat_parameters`, `replay` | which optimiser made its steps, and the same steps again |
+| | `module_copy`, `gradient_sketch`, `losses` | passes of somebody's model again; is a gradient the recorded one? |
+| `attribution` | `credit`, `path_integral`, `kernels` | where did this output come from? exact, and its kernel form |
+| | `effect`, `curvature`, `gradient_similarity` | what if this example had been left out? |
+| | `per_example_gradients`, `gradient_products`, `directional_derivative` | gradients of single examples |
+| | `quadrature`, `reverse_sweep`, `unrolled` | where along a step credit is read; how a change is carried on |
+| | `hessian_products`, `second_derivatives`, `kronecker_fisher` | products with the Hessian; the Fisher matrix |
+| | `targets` | which number of an output is asked about |
 """

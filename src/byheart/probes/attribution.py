@@ -9,8 +9,8 @@ import numpy as np
 from scipy.stats import t as student_t
 
 from byheart.learners.attribution_run import Questions
-from byheart.maths.ranking import DatamodelScore, datamodel_score, seed_ceiling
-from byheart.maths.resampling import Interval
+from byheart.maths.statistics.ranking import DatamodelScore, datamodel_score, seed_ceiling
+from byheart.maths.statistics.resampling import Interval
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.records.figures import DASH, number
 from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, NotApplicable

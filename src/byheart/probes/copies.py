@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from byheart.maths.clusters import FEWEST, effective_size, known, worth
-from byheart.maths.pools import GROUPS, lacking
+from byheart.maths.codes.calibration import GROUPS, lacking
+from byheart.maths.statistics.effective_sample_size import FEWEST, effective_size, known, worth
 from byheart.probes.base import Bank, Probe
 from byheart.records.finding import Finding, NotApplicable
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from byheart.maths.clusters import worth
-from byheart.maths.variance import FEWEST_DEVIATIONS, effective_number
+from byheart.maths.codes.variance import FEWEST_DEVIATIONS, effective_number
+from byheart.maths.statistics.effective_sample_size import worth
 from byheart.probes.base import Bank, Probe
 from byheart.records.figures import count, number
 from byheart.records.finding import Finding, Withheld

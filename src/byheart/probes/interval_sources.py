@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from byheart.maths.clusters import Sources
+from byheart.maths.statistics.effective_sample_size import Sources
 from byheart.probes.base import Bank
 from byheart.records.facts import Scalar
 from byheart.records.figures import count, number, percent

@@ -15,7 +15,7 @@ from byheart.tasks.containers import Container
 from byheart.tasks.grouping import Grouping, grouping
 
 if TYPE_CHECKING:
-    from byheart.maths.duplicates import Copies
+    from byheart.maths.memorisation.duplicates import Copies
 
 GROUP = "group"  # the name in `meta` of the groups that the user named
 HELD = 2  # a table and the part of it that is trained on
@@ -190,7 +190,7 @@ class Data:
 
     @cached_property
     def copies(self) -> Copies:
-        """Who copies whom among the training examples, exactly or nearly, by `maths.duplicates`; read only."""
+        """Who copies whom among the training examples, exactly or nearly (`maths.memorisation.duplicates`)."""
         return copies_among(self.train.x, self.output)
 
     @cached_property
@@ -206,14 +206,14 @@ class Data:
     @cached_property
     def new_copies(self) -> np.ndarray:
         """(q,) equal for exact copies among the examples of the view `test`; near ones are not looked for."""
-        from byheart.maths.duplicates import exact_groups
+        from byheart.maths.memorisation.duplicates import exact_groups
 
         return exact_groups(self.views["test"].x)
 
 
 def laid_out(output: Output, x: np.ndarray, other: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
     """Examples x, and `other` ones, as rows (n, d) whose distances mean something."""
-    from byheart.maths.likeness import comparable
+    from byheart.maths.memorisation.feature_scaling import comparable
 
     if output.kind == "tokens":
         return comparable(x, other, "tokens")
@@ -223,12 +223,12 @@ def laid_out(output: Output, x: np.ndarray, other: np.ndarray | None = None) -> 
 
 
 def copies_among(x: np.ndarray, output: Output) -> Copies:
-    """Who copies whom among the examples x, by `maths.duplicates`; read only.
+    """Who copies whom among the examples x, by `maths.memorisation.duplicates`; read only.
 
     Every step of an audit that measures reads the data anew: in one process they are compared once, for all distances
     cost a second where everything else that is asked of them costs a hundredth.
     """
-    from byheart.maths.duplicates import copies
+    from byheart.maths.memorisation.duplicates import copies
 
     form = (x.dtype, x.shape, output.kind, output.show, [column.type for column in output.columns])
     digest = hashlib.blake2b(repr(form).encode())

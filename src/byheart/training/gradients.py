@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from byheart.errors import InputRefused
-from byheart.maths.gradient_sketch import AGREES, rounding
+from byheart.maths.recording.gradient_sketch import AGREES, rounding
 
 if TYPE_CHECKING:
-    from byheart.maths.trace import Part, Trace
+    from byheart.maths.recording.trace import Part, Trace
 
 
 

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 
 from byheart.errors import UsageError
 from byheart.levers.base import Lever
-from byheart.maths.gradient_sketch import Sketch
-from byheart.maths.layout import Layout
-from byheart.maths.losses import Loss
-from byheart.maths.recipe import Group, Recipe
-from byheart.maths.spacing import every_under
-from byheart.maths.trace import Part, Trace, digests
+from byheart.maths.recording.checkpoint_interval import every_under
+from byheart.maths.recording.flat_parameters import Layout
+from byheart.maths.recording.gradient_sketch import Sketch
+from byheart.maths.recording.losses import Loss
+from byheart.maths.recording.optimizer_spec import Group, Recipe
+from byheart.maths.recording.trace import Part, Trace, digests
 from byheart.tasks.data import Data
 from byheart.training.fleet import ACTIVATIONS
 from byheart.training.gradients import refuse_batch_statistics, refuse_layers

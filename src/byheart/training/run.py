@@ -42,7 +42,7 @@ class Outcomes:
             values; for tokens (m, n, s, k) of the s counted places, and of views that ask for a continuation alone
             (`canaries`, `continued`).
         pool: (m, n, g) float32 for tokens, at the last checkpoint of the training view: summed lengths in nats on the
-            grid of `maths.passages`; else None.
+            grid of `maths.codes.passages`; else None.
         trail: (c, m', n, k) float16 logits at every checkpoint of the first m' members, or None; for tokens their
             lengths on the grid (c, m', n, g) float32.
         ranks: (m, n) int64 at the last checkpoint of the view `canaries`: the rank of each secret among all that there

@@ -7,7 +7,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from scipy.stats import t as student
 
-from byheart.maths.capacity import PUBLISHED, memorised_bits
+from byheart.maths.memorisation.capacity import PUBLISHED, memorised_bits
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.records.facts import Axis, Curve
 from byheart.records.figures import number

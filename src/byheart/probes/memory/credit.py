@@ -8,8 +8,8 @@ import numpy as np
 from pydantic import Field
 
 from byheart.learners.attribution_run import Questions
-from byheart.maths.ranking import DatamodelScore
-from byheart.maths.resampling import Interval
+from byheart.maths.statistics.ranking import DatamodelScore
+from byheart.maths.statistics.resampling import Interval
 from byheart.probes.attribution import (
     FEWEST_QUERIES,
     Asked,
@@ -259,7 +259,9 @@ def _spread(kernel: np.ndarray, credit: np.ndarray) -> tuple[float, Interval]:
 
     No bootstrap: a query drawn twice would be fitted by one coefficient, and the spread be too low.
     """
-    from byheart.maths.kernels import fixed_coefficients  # brings torch, which a page that asks nothing can do without
+    from byheart.maths.attribution.kernels import (
+        fixed_coefficients,  # brings torch, which a page that asks nothing can do without
+    )
 
     if not credit.any():
         return 0.0, Interval(0.0, 0.0)

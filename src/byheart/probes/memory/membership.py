@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from byheart.maths.attacks import cross_scored, strongest
-from byheart.maths.detection import (
+from byheart.maths.memorisation.membership import likelihood_ratio
+from byheart.maths.memorisation.strongest_attack import cross_scored, strongest
+from byheart.maths.statistics.detection import (
     FALSE_ALARMS,
     Point,
     Points,
@@ -15,7 +16,6 @@ from byheart.maths.detection import (
     example_risk,
     operating_points,
 )
-from byheart.maths.membership import likelihood_ratio
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.copies import few
 from byheart.records.facts import Axis, Columns, Curve, Ranked

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from byheart.maths.counterfactual import influence_counts, largest_influence_null, members_needed
+from byheart.maths.memorisation.counterfactual import influence_counts, largest_influence_null, members_needed
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.records.chart import Axis, Chart, Line, Mark, Table
 from byheart.records.figures import count, number

@@ -1,4 +1,4 @@
-"""Recording: what any torch loop does is written down as a trace (maths/trace.py).
+"""Recording: what any torch loop does is written down as a trace (recording/trace.py).
 
     with record(model, optimizer, loss="cross-entropy", examples=(x, y)) as trace:
         for ids in batches:
@@ -19,11 +19,11 @@ import torch
 from torch import nn
 
 from byheart.errors import InputRefused, UsageError
-from byheart.maths.layout import Layout
-from byheart.maths.losses import resolved
-from byheart.maths.module_copy import copied, uncompiled
-from byheart.maths.recipe import Recipe
-from byheart.maths.trace import count, digests
+from byheart.maths.recording.flat_parameters import Layout
+from byheart.maths.recording.losses import resolved
+from byheart.maths.recording.module_copy import copied, uncompiled
+from byheart.maths.recording.optimizer_spec import Recipe
+from byheart.maths.recording.trace import count, digests
 from byheart.training.gradients import refuse_layers
 from byheart.training.record_member import recorded
 from byheart.training.recording.steps import Recording

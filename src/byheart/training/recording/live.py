@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from byheart.errors import InputRefused
-from byheart.maths.layout import Layout
-from byheart.maths.module_copy import uncompiled
+from byheart.maths.recording.flat_parameters import Layout
+from byheart.maths.recording.module_copy import uncompiled
 from byheart.training.gradients import refuse_batch_statistics
 
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from byheart.errors import InputRefused, UsageError
-from byheart.maths.gradient_sketch import Sketch
-from byheart.maths.recipe import changed
-from byheart.maths.trace import Part, Trace
+from byheart.maths.recording.gradient_sketch import Sketch
+from byheart.maths.recording.optimizer_spec import changed
+from byheart.maths.recording.trace import Part, Trace
 from byheart.training.gradients import compare, factor, refuse_bad
 from byheart.training.indexed_loader import numbered
 from byheart.training.recording.live import Hook, Live, dense

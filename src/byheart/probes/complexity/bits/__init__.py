@@ -6,10 +6,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from byheart.maths.codes import BankCode, BankLengths, bank_lengths
-from byheart.maths.intervals import budget_share_intervals
-from byheart.maths.passages import GRID, passage_lengths
-from byheart.maths.sides import side_means
+from byheart.maths.codes.bank import BankCode, BankLengths, bank_lengths
+from byheart.maths.codes.passages import GRID, passage_lengths
+from byheart.maths.statistics.intervals import budget_share_intervals
+from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.complexity.bits.budget import budget_quantities
 from byheart.probes.complexity.bits.held_out_course import held_out_course
@@ -46,15 +46,15 @@ class Bits(Probe):
 
     with reference_i = -log2 q0(y_i), q0 the class frequencies; in_i and out_i the mean code lengths of the label
     over the members that saw the example and over those that did not, each side calibrated by its own
-    cross-fitted pool (`maths.codes.bank_code`). Totals are sums over the training examples. Understood is negative
+    cross-fitted pool (`maths.codes.bank.bank_code`). Totals are sums over the training examples. Understood is negative
     where the others bet against a label. Rote: memorised 1 of the reference. Oracle: memorised 0.
 
     Values have no code length that does not depend on their rounding: there the budget is that of their variance,
-    understood = R2 where left out, memorised = R2 where seen less that, left = the rest (`maths.variance`).
+    understood = R2 where left out, memorised = R2 where seen less that, left = the rest (`maths.codes.variance`).
 
     Cost: no training of its own; about 3 CPU seconds at 64 members and 5,000 examples, a quarter of that for each
     checkpoint of the trail (first 16 members). Fails when: near-duplicates stand in for one another, or the two
-    halves of the calibration are tiny; it does not apply where copies leave no two halves (`maths.pools.lacking`).
+    halves of the calibration are tiny; it does not apply where copies leave no two halves (`calibration.lacking`).
     Reference: Morris et al. 2025, How much do language models memorize?, section 2, with left-out members as the
     reference model; Grünwald 2007, The minimum description length principle.
 

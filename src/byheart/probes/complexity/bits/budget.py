@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from byheart.maths.clusters import quantile, worth
-from byheart.maths.intervals import BudgetShares
-from byheart.maths.statistics import bootstrap
+from byheart.maths.statistics.effective_sample_size import quantile, worth
+from byheart.maths.statistics.intervals import BudgetShares
+from byheart.maths.statistics.ranks import bootstrap
 from byheart.records.quantity import Quantity
 
 HOW = {

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from byheart.maths.clusters import TOO_FEW
-from byheart.maths.resampling import around
-from byheart.maths.sides import side_means
-from byheart.maths.statistics import bootstrap
+from byheart.maths.statistics.effective_sample_size import TOO_FEW
+from byheart.maths.statistics.ranks import bootstrap
+from byheart.maths.statistics.resampling import around
+from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank
 from byheart.probes.complexity.bits.standing import Sides
 from byheart.records.quantity import Quantity, Unit

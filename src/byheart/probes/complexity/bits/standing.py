@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from byheart.maths.counterfactual import shuffled
-from byheart.maths.resampling import Resampled, bootstrap
-from byheart.maths.sides import BankCode
-from byheart.maths.variance import SideErrors
+from byheart.maths.codes.variance import SideErrors
+from byheart.maths.memorisation.counterfactual import shuffled
+from byheart.maths.statistics.resampling import Resampled, bootstrap
+from byheart.maths.statistics.seen_unseen import BankCode
 from byheart.probes.base import Bank
 from byheart.records.balance import Balance, Landmark, Move, OneModel, Share, Standing, Waypoint
 from byheart.records.facts import Columns

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from byheart.maths.clusters import TOO_FEW
-from byheart.maths.variance import (
+from byheart.maths.codes.variance import (
     SideErrors,
     VarianceShares,
     deviations,
     side_errors,
     variance_share_intervals,
 )
+from byheart.maths.statistics.effective_sample_size import TOO_FEW
 from byheart.probes.base import Bank
 from byheart.probes.complexity.bits.budget import BETTER, NULLS
 from byheart.probes.complexity.bits.held_out_course import held_out_course

@@ -6,12 +6,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from byheart.maths.clusters import TOO_FEW, worth
-from byheart.maths.new_examples import new_r2_interval, why_no_interval
-from byheart.maths.resampling import around, percentiles
-from byheart.maths.sides import side_means
-from byheart.maths.statistics import bootstrap, wilson
-from byheart.maths.temperature import temperature
+from byheart.maths.codes.temperature import temperature
+from byheart.maths.statistics.effective_sample_size import TOO_FEW, worth
+from byheart.maths.statistics.new_examples import new_r2_interval, why_no_interval
+from byheart.maths.statistics.ranks import bootstrap, wilson
+from byheart.maths.statistics.resampling import around, percentiles
+from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.baselines import TITLES
 from byheart.probes.generalization.gap.baselines import leads

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from byheart.maths.clusters import TOO_FEW, Estimate
-from byheart.maths.intervals import budget_share_intervals
+from byheart.maths.statistics.effective_sample_size import TOO_FEW, Estimate
+from byheart.maths.statistics.intervals import budget_share_intervals
 from byheart.probes.base import Bank
 from byheart.records.quantity import Quantity, Unit
 from byheart.training.run import Run

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from byheart.maths.clusters import TOO_FEW, Estimate, error_of_mean
-from byheart.maths.intervals import budget_share_intervals
-from byheart.maths.new_examples import new_examples_interval
-from byheart.maths.sides import side_means
+from byheart.maths.statistics.effective_sample_size import TOO_FEW, Estimate, error_of_mean
+from byheart.maths.statistics.intervals import budget_share_intervals
+from byheart.maths.statistics.new_examples import new_examples_interval
+from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.generalization.gap.baselines import leads
 from byheart.probes.generalization.gap.sides import why_no_new
 from byheart.records.chart import Axis, Chart, Line, Rule, Table

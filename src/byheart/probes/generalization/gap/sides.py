@@ -6,11 +6,11 @@ from functools import cached_property
 
 import numpy as np
 
-from byheart.maths.clusters import TOO_FEW, Estimate, complement, error_of_mean
-from byheart.maths.intervals import BudgetShares, budget_share_intervals
-from byheart.maths.new_examples import new_examples_interval, new_r2_interval, why_no_interval
-from byheart.maths.sides import side_means
-from byheart.maths.variance import VarianceShares, deviations, variance_share_intervals
+from byheart.maths.codes.variance import VarianceShares, deviations, variance_share_intervals
+from byheart.maths.statistics.effective_sample_size import TOO_FEW, Estimate, complement, error_of_mean
+from byheart.maths.statistics.intervals import BudgetShares, budget_share_intervals
+from byheart.maths.statistics.new_examples import new_examples_interval, new_r2_interval, why_no_interval
+from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank
 from byheart.records.quantity import Quantity
 from byheart.training.run import Outcomes, Run

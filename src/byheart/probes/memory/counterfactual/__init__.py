@@ -6,12 +6,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from byheart.maths.clusters import TOO_FEW
-from byheart.maths.codes import bank_lengths
-from byheart.maths.counterfactual import memorisation, raw_memorised_share, shuffled, split_half_reliability
-from byheart.maths.intervals import budget_share_intervals, memorised_share_interval
-from byheart.maths.memorisation import Share, memorised_share, shares_above
-from byheart.maths.sides import side_means
+from byheart.maths.codes.bank import bank_lengths
+from byheart.maths.memorisation.counterfactual import (
+    memorisation,
+    raw_memorised_share,
+    shuffled,
+    split_half_reliability,
+)
+from byheart.maths.memorisation.memorised_share import Share, memorised_share, shares_above
+from byheart.maths.statistics.effective_sample_size import TOO_FEW
+from byheart.maths.statistics.intervals import budget_share_intervals, memorised_share_interval
+from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.interval_sources import largest_source
 from byheart.probes.memory.counterfactual.ranked import SHUFFLES, alike, explained, ranked, reliabilities

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from byheart.maths.clusters import TOO_FEW
-from byheart.maths.counterfactual import memorisation, shuffled, split_half_reliability
-from byheart.maths.intervals import budget_share_intervals
-from byheart.maths.sides import side_means
+from byheart.maths.memorisation.counterfactual import memorisation, shuffled, split_half_reliability
+from byheart.maths.statistics.effective_sample_size import TOO_FEW
+from byheart.maths.statistics.intervals import budget_share_intervals
+from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank, Probe
 from byheart.records.chart import Axis, Chart, Line
 from byheart.records.figures import count, number, with_article

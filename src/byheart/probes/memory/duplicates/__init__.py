@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from byheart.maths.clusters import worth
-from byheart.maths.duplicates import copies
-from byheart.maths.neighbourhoods import NEIGHBOURS
-from byheart.maths.statistics import wilson
+from byheart.maths.memorisation.duplicates import copies
+from byheart.maths.memorisation.nearest_neighbours import NEIGHBOURS
+from byheart.maths.statistics.effective_sample_size import worth
+from byheart.maths.statistics.ranks import wilson
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.memory.duplicates.accuracy import accuracies, measure_of
 from byheart.probes.memory.duplicates.pairs import Found, search

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from byheart.maths.clusters import TOO_FEW
-from byheart.maths.new_examples import new_examples_interval, new_r2_interval, why_no_interval
+from byheart.maths.statistics.effective_sample_size import TOO_FEW
+from byheart.maths.statistics.new_examples import new_examples_interval, new_r2_interval, why_no_interval
 from byheart.probes.base import Bank
 from byheart.probes.heavy_tail import heavy_tail
 from byheart.records.quantity import Quantity

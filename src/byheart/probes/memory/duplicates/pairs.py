@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from byheart.maths.duplicates import Copies, Leaks, contradicting, leaks
+from byheart.maths.memorisation.duplicates import Copies, Leaks, contradicting, leaks
 from byheart.probes.base import Bank
 
 

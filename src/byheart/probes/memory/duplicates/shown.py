@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from byheart.maths.neighbourhoods import NEIGHBOURS
+from byheart.maths.memorisation.nearest_neighbours import NEIGHBOURS
 from byheart.probes.base import Bank
 from byheart.probes.memory.duplicates.pairs import Found, labelled
 from byheart.records.chart import Axis, Chart, Line, Rule, Table

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from byheart.learners.attribution_run import Questions
-from byheart.maths.ranking import DatamodelScore, auc, auc_interval
+from byheart.maths.statistics.ranking import DatamodelScore, auc, auc_interval
 from byheart.probes.attribution import (
     AGAIN,
     FEWEST_MEMBERS,

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from byheart.maths.counterfactual import influence
-from byheart.maths.ranking import DatamodelScore
-from byheart.maths.resampling import Interval
+from byheart.maths.memorisation.counterfactual import influence
+from byheart.maths.statistics.ranking import DatamodelScore
+from byheart.maths.statistics.resampling import Interval
 from byheart.probes.attribution import FEWEST_MEMBERS, Asked, checked, retrained
 from byheart.probes.base import Bank
 from byheart.training.members import Members

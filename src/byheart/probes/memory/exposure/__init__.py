@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from byheart.maths.exposure import null_deviation
+from byheart.maths.memorisation.exposure import null_deviation
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.memory.exposure.quantities import at_ceiling, of_group, of_sampling, of_secrets
 from byheart.probes.memory.exposure.scores import (

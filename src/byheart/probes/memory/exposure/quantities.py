@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.stats import t as student
 
-from byheart.maths.statistics import spearman, wilson
+from byheart.maths.statistics.ranks import spearman, wilson
 from byheart.probes.memory.exposure.scores import Continuations, Form, Scores
 from byheart.records.figures import count, number
 from byheart.records.quantity import Quantity

@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 from scipy.special import log_softmax
 
-from byheart.maths.exposure import NULL_BITS, exposure, extrapolated, from_ranks, null_mean
-from byheart.maths.extraction import continuation_nats, discoverable
+from byheart.maths.memorisation.exposure import NULL_BITS, exposure, extrapolated, from_ranks, null_mean
+from byheart.maths.memorisation.extraction import continuation_nats, discoverable
 from byheart.probes.base import Bank
 from byheart.training.run import Run
 

@@ -6,9 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from byheart.maths.counterfactual import memorisation
-from byheart.maths.order import Course, course
-from byheart.maths.statistics import bootstrap, wilson
+from byheart.maths.memorisation.counterfactual import memorisation
+from byheart.maths.memorisation.learning_order import Course, course
+from byheart.maths.statistics.ranks import bootstrap, wilson
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.copies import few
 from byheart.probes.memory.order.shown import ceiling_of, charts, epoch_words, last, table

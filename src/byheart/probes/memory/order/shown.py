@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from byheart.maths.order import Course, StandIn, learned_by
+from byheart.maths.memorisation.learning_order import Course, StandIn, learned_by
 from byheart.probes.base import Bank
 from byheart.probes.memory.order.signs import Row
 from byheart.records.chart import Axis, Bar, Cell, Chart, Line, Mark, Rule, Segment, Table

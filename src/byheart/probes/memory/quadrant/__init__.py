@@ -6,11 +6,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from byheart.maths.clusters import worth
-from byheart.maths.codes import bank_lengths
-from byheart.maths.counterfactual import memorisation
-from byheart.maths.sides import side_means
-from byheart.maths.statistics import auc, auc_interval, wilson
+from byheart.maths.codes.bank import bank_lengths
+from byheart.maths.memorisation.counterfactual import memorisation
+from byheart.maths.statistics.effective_sample_size import worth
+from byheart.maths.statistics.ranks import auc, auc_interval, wilson
+from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.baselines import of_other_families
 from byheart.probes.copies import uncalibrated
@@ -26,7 +26,7 @@ class Quadrant(Probe):
     r"""Which labels are worth checking, and are they memorised?
 
     Across: held-out loss of example i, the mean calibrated code length of its label over members that did not see it
-    [bits] (`maths.codes.bank_lengths`); up: its memorisation score. A label is worth checking where both the audited
+    [bits] (`bank.bank_lengths`); up: its memorisation score. A label is worth checking where both the audited
     recipe and a baseline of another family, trained without it and its copies, bet against it: on average half a bit
     over a blind guess at class frequencies, and nine of ten models each, which also predict another label. One recipe
     alone bets against labels near a boundary that it draws wrong; two of different families seldom do so at the same

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from byheart.maths.codes import bank_lengths
-from byheart.maths.sides import side_means
+from byheart.maths.codes.bank import bank_lengths
+from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank
 from byheart.probes.baselines import TITLES, of_other_families
 from byheart.training.run import Run

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from byheart.maths.clusters import TOO_FEW, known, worth
-from byheart.maths.sides import side_means
-from byheart.maths.statistics import auc, auc_interval, bootstrap, wilson
+from byheart.maths.statistics.effective_sample_size import TOO_FEW, known, worth
+from byheart.maths.statistics.ranks import auc, auc_interval, bootstrap, wilson
+from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank
 from byheart.records.chart import Axis, Chart, Mark, Rule, Table
 from byheart.records.figures import count, number, percent

@@ -1,0 +1,301 @@
+"""Which shares of the variance of real-valued targets are understood, memorised, and not learned?"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from byheart.errors import InputRefused
+from byheart.maths.codes.calibration import halves
+from byheart.maths.inputs import array, members_mask, same_shape
+from byheart.maths.statistics.effective_sample_size import (
+    Estimate,
+    Sources,
+    complement,
+    effective_size,
+    estimate,
+    on_log_scale,
+    worth,
+)
+from byheart.maths.statistics.intervals import budget_share_intervals
+from byheart.maths.statistics.seen_unseen import side_means
+
+# fewest squared deviations, in effect, that a variance can rest on
+FEWEST_DEVIATIONS = 30.0
+# seen variance, as a part of the targets', below which a learner passes through its points
+EXACT = 1e-6
+# ratios are rounded to multiples of this: sums of such numbers below 4,096 have no rounding error at all
+GRAIN = 2.0**-40
+
+
+class VarianceBudget(NamedTuple):
+    """Shares of the variance of the targets, which add up to 1."""
+
+    understood: float
+    memorised: float
+    left: float
+
+
+class VarianceShares(NamedTuple):
+    """The three shares with their 95 % intervals."""
+
+    understood: Estimate
+    memorised: Estimate
+    left: Estimate
+
+
+class SideErrors(NamedTuple):
+    """Squared errors of each example, (n,) each, in units of the mean squared deviation of their side.
+
+    `reference` of the members' own training means (its mean is 1), `seen` of members that saw the example, `unseen`
+    of the others; NaN where a side has no member.
+    """
+
+    reference: np.ndarray
+    seen: np.ndarray
+    unseen: np.ndarray
+
+
+class VarianceBits(NamedTuple):
+    """Bits per example, with 95 % intervals; `memorised` is None where it is unbounded."""
+
+    understood: Estimate
+    memorised: Estimate | None
+
+
+def variance_budget(y: Any, predictions: Any, mask: Any) -> VarianceBudget:
+    r"""Which shares of the variance of the targets are understood, memorised, and not learned?
+
+    understood = 1 - MSE_out/Var_out, memorised = MSE_out/Var_out - MSE_in/Var_in, left = MSE_in/Var_in. MSE_out is
+    the mean over examples of the mean of (f_j(x_i) - y_i)^2 over the members j that did not see example i, MSE_in the
+    same over those that did; predictions are never averaged. Var_out and Var_in are the same means of
+    (y_i - mean_j)^2, mean_j the mean target of what member j saw. Examples missing on a side are left out of it.
+
+    No unit; they add up to 1. understood is R2 where left out, at most 1 and without lower end; memorised exceeds 1
+    where understood is negative; left is 0 or more. A constant (the member's training mean): 0, 0, 1. Rote: 0, 1, 0.
+    Oracle: 1 minus the share of noise, 0, the share of noise.
+
+    Args:
+        y: (n,) targets.
+        predictions: (m, n) prediction of each member for each example, in the unit of y.
+        mask: (m, n) True where the member saw the example.
+
+    Returns:
+        `understood`, `memorised`, `left`; NaN for those that need a side without a single pair.
+
+    Raises:
+        InputRefused: wrong shapes, NaN or infinite values, targets that do not vary.
+
+    Cost: O(m n). Fails when: few squared deviations carry the variance (`effective_number` below 30).
+
+    Reference: byheart, reference/complexity.md 3.8; R2 on data not seen: Campbell and Thompson 2008, "Predicting
+    excess stock returns out of sample", Review of Financial Studies 21, eq. 1.
+
+    >>> y, mask = [1.0, 2.0, 3.0, 4.0], [[True, True, False, False], [False, False, True, True]]
+    >>> variance_budget(y, [[1.0, 2.0, 1.5, 1.5], [3.5, 3.5, 3.0, 4.0]], mask)
+    VarianceBudget(understood=0.0, memorised=1.0, left=0.0)
+    """
+    y = array(y, "y", "n").astype(np.float64)
+    predictions = array(predictions, "predictions", "mn").astype(np.float64)
+    same_shape(y, "y", predictions.shape[1:])
+    mask = members_mask(mask, predictions.shape)
+    return budget_of_sides(side_errors((predictions - y) ** 2, deviations(y, mask), mask))
+
+
+def budget_of_sides(sides: SideErrors) -> VarianceBudget:
+    """The three shares, from the errors of both sides."""
+    unseen, seen = (_rounded(_mean(side)) for side in (sides.unseen, sides.seen))
+    return VarianceBudget(1.0 - unseen, unseen - seen, seen)
+
+
+def _rounded(ratio: float) -> float:
+    return float(np.round(ratio / GRAIN) * GRAIN)
+
+
+def _mean(values: np.ndarray) -> float:
+    there = np.isfinite(values)
+    return float(values[there].mean()) if there.any() else float("nan")
+
+
+def deviations(y: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """(m, n) squared distance of each target from the mean of what each member saw.
+
+    Raises:
+        InputRefused: targets that do not vary.
+    """
+    if not (y != y[:1]).any():
+        raise InputRefused(
+            expected="targets that differ",
+            came=f"{len(y)} of one value",
+            do="A constant target has no variance to explain; choose one that varies.",
+        )
+    means = (mask @ y) / mask.sum(1)
+    return (y - means[:, None]) ** 2
+
+
+def side_errors(errors: np.ndarray, spread: np.ndarray, mask: np.ndarray) -> SideErrors:
+    """The errors of both sides over the mean squared deviation of the same pairs.
+
+    Args:
+        errors: (m, n) squared errors.
+        spread: (m, n) squared deviations, of `deviations`.
+        mask: (m, n) True where the member saw the example.
+    """
+    (seen, unseen), (spread_seen, spread_unseen) = side_means(errors, mask), side_means(spread, mask)
+    reference = np.where(np.isfinite(spread_unseen), spread_unseen / _mean(spread_unseen), np.nan)
+    return SideErrors(reference, seen / _mean(spread_seen), unseen / _mean(spread_unseen))
+
+
+def effective_number(y: Any, groups: Any = None) -> float:
+    r"""On how many squared deviations does the variance of these targets rest?
+
+    (sum_g d_g)^2 / sum_g d_g^2, d_g the squared distances of the targets of group g from the mean, summed. From 1 (one
+    target carries everything) to the number of groups; n/3 for a normal distribution. The poles have no part in it.
+
+    Args:
+        y: (n,) targets.
+        groups: (n,) names of groups (copies of one another) that are drawn together.
+
+    Returns:
+        The number; below 30 a variance, and R2 with it, is known too badly to be reported.
+
+    Raises:
+        InputRefused: NaN, or targets that do not vary.
+
+    Cost: O(n). Fails when: the tail is so heavy that no large deviation was drawn yet.
+
+    Reference: Kish 1965, "Survey sampling", section 8.2 (effective size under unequal weights).
+
+    >>> round(effective_number([0.0, 1.0] * 10), 9), round(effective_number([0.0] * 99 + [1.0]), 2)
+    (20.0, 1.02)
+    """
+    y = array(y, "y", "n").astype(np.float64)
+    return effective_size(deviations(y, np.ones((1, len(y)), bool))[0], groups)
+
+
+def variance_share_intervals(errors: Any, spread: Any, mask: Any, groups: Any = None) -> VarianceShares:
+    r"""Between which values would the three shares of the variance lie over fresh draws?
+
+    Each share is a ratio of two means, both of them drawn: R = MSE/Var. It is linearised pair by pair, z_ji = R +
+    (e_ji - R v_ji)/Var with e the squared error, v the squared deviation, R and Var those of the side on which member
+    j stands to example i; the variance of the mean of z over fresh draws of examples and training set is that of
+    `intervals.budget_share_intervals`. understood and left get their interval on the scale of log R, as R is
+    positive and skewed: R exp(-+ 1.96 s/R).
+
+    Range and poles as in `variance_budget`: left is never below 0 and understood never above 1.
+
+    Args:
+        errors: (m, n) squared error of each member for each example.
+        spread: (m, n) squared deviation from the member's training mean, of `deviations`.
+        mask: (m, n) True where the member saw the example.
+        groups: (n,) names of groups (copies of one another) that are drawn together.
+
+    Returns:
+        An `Estimate` each: share, 95 % interval, standard error.
+
+    Raises:
+        InputRefused: wrong shapes, NaN, fewer than 4 members, or no example with members on both sides.
+
+    Cost: O(m n). Fails when: few squared deviations carry the variance (`effective_number` below 30).
+
+    Reference: ratio of means: Cochran 1977, "Sampling techniques", eq. 6.13; training set: Shao and Wu 1989, "A
+    general theory for jackknife variance estimation", eq. 2.2.
+
+    >>> rng = np.random.default_rng(0)
+    >>> mask, y = rng.random((8, 50)) < 0.7, rng.normal(size=50)
+    >>> shares = variance_share_intervals(deviations(y, mask), deviations(y, mask), mask)
+    >>> [float(part.value) for part in shares]
+    [0.0, 0.0, 1.0]
+    """
+    errors = array(errors, "errors", "mn").astype(np.float64)
+    spread = array(spread, "spread", "mn").astype(np.float64)
+    same_shape(spread, "spread", errors.shape)
+    mask = members_mask(mask, errors.shape)
+    budget = budget_of_sides(side_errors(errors, spread, mask))
+    means = [_mean(side) for side in side_means(spread, mask)]
+    linear = np.empty(errors.shape)
+    for side, ratio, whole in ((mask, budget.left, means[0]), (~mask, 1 - budget.understood, means[1])):
+        linear[side] = ratio + (errors[side] - ratio * spread[side]) / whole
+    parts = budget_share_intervals(np.ones(errors.shape[1]), linear, mask, groups, bound=0.0)
+    left = on_log_scale(parts.left._replace(value=budget.left))
+    unseen = on_log_scale(complement(parts.understood)._replace(value=1 - budget.understood))
+    memorised = parts.memorised._replace(value=budget.memorised)
+    return VarianceShares(complement(unseen), memorised, left)
+
+
+def variance_bits(
+    y: Any, predictions: Any, mask: Any, seed: int = 0, *, ids: Any = None, groups: Any = None
+) -> VarianceBits:
+    r"""How many bits per value do members save where they did not see it, and how many more where they did?
+
+    Differences of Gaussian code lengths, which need no grid: understood = 1/2 log2(Var/V_out), memorised = 1/2
+    log2(V_out/V_in). V is the mean squared distance of the target from mean_j + w (f_j - mean_j), the centre of the
+    calibrated density, over the pairs of a side (per example over members, then over examples), in units of that of
+    mean_j alone; w >= 0 is fitted by least squares for each side and half of the examples on the other half.
+
+    Unit: bits per example. Rote: understood 0, memorised unbounded. Oracle: memorised 0. A constant: 0 and 0.
+    Rescaling or rounding the target, or rescaling what all members predict around their means, moves neither (beyond
+    what the rounding adds to the variance).
+
+    Args:
+        y: (n,) targets.
+        predictions: (m, n) prediction of each member for each example, in the unit of y.
+        mask: (m, n) True where the member saw the example.
+        seed: of the hash that cuts the halves.
+        ids: (n,) stable names of the examples; row numbers if absent.
+        groups: (n,) names of groups that must fall in one half and are drawn together.
+
+    Returns:
+        `understood` and `memorised` with 95 % intervals; `memorised` is None where the seen variance is below 1e-6 of
+        the targets': such a learner passes through its points, and the difference has no bound.
+
+    Raises:
+        InputRefused: wrong shapes, NaN or infinite values, targets that do not vary, fewer than 4 members.
+
+    Cost: O(m n). Fails when: errors are far from Gaussian: the density is then not the one that codes them shortest.
+
+    Reference: byheart, reference/complexity.md 3.8; differential entropy of a Gaussian: Cover and Thomas 2006,
+    "Elements of information theory", eq. 8.48.
+
+    >>> rng = np.random.default_rng(0)
+    >>> mask, y = rng.random((8, 400)) < 0.7, rng.normal(size=400)
+    >>> bits = variance_bits(y, np.where(mask, y, 0.0), mask)
+    >>> round(bits.understood.value, 1), bits.memorised
+    (0.0, None)
+    """
+    y = array(y, "y", "n").astype(np.float64)
+    predictions = array(predictions, "predictions", "mn").astype(np.float64)
+    same_shape(y, "y", predictions.shape[1:])
+    mask = members_mask(mask, predictions.shape)
+    spread = deviations(y, mask)
+    target = y - ((mask @ y) / mask.sum(1))[:, None]
+    signal = predictions - y + target
+    first = halves(len(y), seed, ids, groups)
+    errors = spread.copy()
+    for side in (mask, ~mask):
+        weight = side / np.maximum(side.sum(0), 1)
+        for here in (first, ~first):
+            other = weight * ~here
+            size = float((other * signal**2).sum())
+            w = max(0.0, float((other * signal * target).sum()) / size) if size else 0.0
+            own = side & here
+            errors[own] = (target[own] - w * signal[own]) ** 2
+    sides = side_errors(errors, spread, mask)
+    unseen, seen = _mean(sides.unseen), _mean(sides.seen)
+    bounded = min(seen, _mean(side_errors((predictions - y) ** 2, spread, mask).seen)) >= EXACT
+    means = [_mean(side) for side in side_means(spread, mask)]
+    # the logarithm of each ratio, linearised pair by pair as in `variance_share_intervals`
+    linear = np.ones(errors.shape)
+    for side, ratio, whole in ((mask, max(seen, EXACT), means[0]), (~mask, unseen, means[1])):
+        linear[side] += (errors[side] / ratio - spread[side]) / whole
+    outer = budget_share_intervals(np.ones(len(y)), linear, mask, groups, bound=0.0).understood
+    inner = budget_share_intervals(np.ones(len(y)), linear, mask, groups, bound=0.0).memorised
+    draws = worth(np.arange(len(y)) if groups is None else groups)
+
+    def halved(nats: float, of: Estimate) -> Estimate:
+        bit = 2 * np.log(2)
+        return estimate(nats / bit, Sources(*(part / bit**2 for part in of.sources)), draws=draws, n=len(y))
+
+    memorised = halved(float(np.log(unseen / seen)), inner) if bounded else None
+    return VarianceBits(halved(-float(np.log(unseen)), outer), memorised)

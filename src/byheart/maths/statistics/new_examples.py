@@ -1,0 +1,159 @@
+"""How far would accuracy or R2 on new examples move with other ones, another training set, other members?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from byheart.errors import InputRefused
+from byheart.maths.codes.variance import FEWEST_DEVIATIONS, effective_number
+from byheart.maths.inputs import array, is_binary, same_shape
+from byheart.maths.statistics.effective_sample_size import (
+    TOO_FEW,
+    Estimate,
+    complement,
+    estimate,
+    freedom_of_variance,
+    group_numbers,
+    known,
+    on_log_scale,
+    variance_of_mean,
+    worth,
+)
+from byheart.maths.statistics.training_variance import (
+    KEPT,
+    ONE_BY_ONE_NEW,
+    MemberVariance,
+    deleted_jackknife_variance,
+    sum_of,
+)
+
+_CARRIED = f"no interval: fewer than {FEWEST_DEVIATIONS:.0f} squared deviations, in effect, carry the targets' variance"
+
+
+def why_no_interval(groups: Any) -> str:
+    """Why R2 on new examples of these groups has no interval, if it has none: too few draws, or deviations."""
+    return _CARRIED if known(worth(groups), len(groups)) else TOO_FEW
+
+
+def new_examples_interval(outcome: Any, n: int, n_left_out: Any, groups: Any = None) -> Estimate:
+    r"""Between which values would the mean over members on new examples lie over fresh draws of the task?
+
+    The mean of O_jq over m members and q new examples (test accuracy, if O is 1 where right). Variance =
+    variance of the members' mean outcome over examples, / q, + h r max(T - N, 0.05 T), r = (n - d_j)/d_j (each member
+    its own), T the variance between the members' means, N = sum_jq (O_jq - O_j. - O_.q + O_..)^2/(m q^2) the part of T
+    that comes from finitely many examples, h as in `training_variance`. For 0/1 outcomes at least 1/(2 q)^2. Copies as
+    in `budget_share_intervals`; Student's t by Satterthwaite. Unit of the outcome; the poles as for any accuracy.
+
+    Args:
+        outcome: (m, q) outcome of each member on each new example.
+        n: number of training examples.
+        n_left_out: d, how many of them a member does not see; (m,) where members differ.
+        groups: (q,) names of groups of new examples (copies of one another) that are drawn together.
+
+    Returns:
+        An `Estimate`: mean, 95 % interval (within [0, 1] for 0/1 outcomes), standard error.
+
+    Raises:
+        InputRefused: wrong shapes, NaN, fewer than 2 members, d out of range, fewer than 2 examples.
+
+    Cost: O(m q). Fails when: the seed moves members more than their subsets do: the interval is then too
+    wide.
+
+    Reference: Shao and Wu 1989, eq. 2.2; two-way layout: Scheffe 1959, "The analysis of variance", section
+    4.3.
+
+    >>> bounds = new_examples_interval([[1, 1, 1, 0], [1, 1, 0, 0]], n=10, n_left_out=3)
+    >>> bounds.value, bounds.low < 0.5, bounds.high
+    (0.625, True, 1.0)
+    """
+    outcome = array(outcome, "outcome", "mq")
+    values = outcome.astype(np.float64)
+    if values.shape[1] < 2:
+        raise InputRefused(
+            expected="outcome (m, q) with q >= 2", came=f"shape {values.shape}", do="Give more new examples."
+        )
+    of_members, of_examples = values.mean(1), values.mean(0)
+    jackknife = deleted_jackknife_variance(of_members, n, n_left_out)
+    mean, q = float(of_members.mean()), values.shape[1]
+    places = group_numbers(groups, q)
+    draws = worth(places)
+    apart = values - of_members[:, None] - of_examples + mean
+    together = apart if draws == q else np.stack([np.bincount(places, row) for row in apart])
+    noise = float((together**2).sum()) / (len(values) * q**2)
+    ratio = float(np.mean((n - np.asarray(n_left_out)) / np.asarray(n_left_out)))
+    moved = _moved(of_members, jackknife, ratio * noise, noise)
+    binary = is_binary(outcome)
+    # where all are right the spread is 0; another draw may still bring one that is wrong
+    examples = max(binary / (2 * draws) ** 2, variance_of_mean(of_examples - mean, places, draws))
+    sources, freedom = sum_of(examples, freedom_of_variance(of_examples - mean, places), moved)
+    return estimate(mean, sources, *((0.0, 1.0) if binary else (-np.inf, np.inf)), draws, q, freedom)
+
+
+def _moved(of_members: np.ndarray, jackknife: float, drawn: float, noise: float) -> MemberVariance:
+    """What training sets and members add: `drawn` of `jackknife`, `noise` of the variance of members, is sampling."""
+    m = len(of_members)
+    apart = max(0.0, float(of_members.var(ddof=1)) - noise)
+    return MemberVariance(
+        training_set=ONE_BY_ONE_NEW * max(jackknife - drawn, KEPT * jackknife),
+        members=(noise + (1 - ONE_BY_ONE_NEW) * apart) / m,
+        uncertainty=2 * (ONE_BY_ONE_NEW * jackknife) ** 2 / (m - 1),
+    )
+
+
+def new_r2_interval(
+    squared: Any, targets: Any, n: int, n_left_out: Any = None, groups: Any = None
+) -> Estimate:
+    r"""Between which values would R2 on new examples lie over fresh draws of the task?
+
+    R2 = 1 - R, R = mean_jq e_jq / Var, e_jq the squared error of member j on new example q, Var the variance of the
+    targets. Both are drawn, so the variance is that of the mean of e_jq - R d_q over Var, d_q the squared deviation of
+    target q from the mean; by `new_examples_interval`, or over the examples alone for a single model. The interval is
+    taken on the scale of log R, as R is positive and skewed: R2 never exceeds 1. NaN where few squared
+    deviations carry Var: (sum d)^2 / sum d^2 below 30.
+
+    Oracle: 1 minus the share of noise; Rote: 0 or below.
+
+    Args:
+        squared: (m, q) squared errors of each member.
+        targets: (q,) what was to be predicted.
+        n: number of training examples.
+        n_left_out: how many of them a member does not see; (m,) where members differ. None: the members are one model.
+        groups: (q,) names of groups of new examples (copies of one another) that are drawn together.
+
+    Returns:
+        An `Estimate` of R2.
+
+    Raises:
+        InputRefused: wrong shapes, NaN, fewer than 2 examples; without `n_left_out` more than one member.
+
+    Cost: O(m q). Fails when: targets have tails so heavy that no large deviation was drawn yet.
+
+    Reference: ratio of means: Cochran 1977, "Sampling techniques", eq. 6.13; training set: as above.
+
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.repeat([-1.0, 1.0], 50)
+    >>> bounds = new_r2_interval([(y - 0.5 * y + rng.normal(size=100)) ** 2], y, n=100)
+    >>> bool(bounds.low < bounds.value < bounds.high < 1)
+    True
+    """
+    errors = array(squared, "squared", "mq").astype(np.float64)
+    y = array(targets, "targets", "q").astype(np.float64)
+    same_shape(y, "targets", errors.shape[1:])
+    deviations = (y - y.mean()) ** 2
+    whole, q = float(deviations.mean()), len(y)
+    if not whole:
+        raise InputRefused(expected="targets that differ", came=f"{q} of one value", do="R2 needs a variance.")
+    places = group_numbers(groups, q)
+    ratio = float(errors.mean()) / whole
+    linear = ratio + (errors - ratio * deviations) / whole
+    if n_left_out is None:
+        examples, none = variance_of_mean(linear.mean(0) - ratio, places, worth(places)), MemberVariance(0.0, 0.0, 0.0)
+        sources, freedom = sum_of(examples, freedom_of_variance(linear.mean(0) - ratio, places), none)
+        of = estimate(ratio, sources, draws=worth(places), n=q, freedom=freedom)
+    else:
+        of = new_examples_interval(linear, n, n_left_out, places)
+    if effective_number(y, places) < FEWEST_DEVIATIONS:
+        of = of._replace(low=np.nan, high=np.nan)
+    return complement(on_log_scale(of))
