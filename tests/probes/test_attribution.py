@@ -10,9 +10,9 @@ from byheart.learners.mlp import Mlp
 from byheart.maths.statistics.ranking import datamodel_score
 from byheart.probes.attribution import Asked, again, mean_interval, own_share, retrained, typical, weighed
 from byheart.probes.memory.credit import Credit
-from byheart.probes.memory.effect import Effect
-from byheart.probes.memory.effect.halves import by_halves
+from byheart.probes.memory.effect import Effect, by_halves
 from byheart.records.finding import Finding
+from byheart.report.cards import About, card_of
 from byheart.tasks.digits import Digits
 from byheart.tasks.flipped import Flipped
 from byheart.testing.probes import bank_of
@@ -33,6 +33,10 @@ def credit_bank():
 @pytest.fixture(scope="module")
 def effect_bank():
     return made(EFFECT)
+
+
+def said(finding):
+    return card_of(finding, About(n=150, noun="digit", nouns="digits", target="digit"))
 
 
 def attribution(bank):
@@ -91,6 +95,13 @@ def test_the_score_is_the_one_of_the_retrained_members_by_hand(effect_bank):
     assert (bank.data.views["test"].ids[asked.test] == attribution(bank)[1].attribution["test_ids"]).all()
     by_hand = datamodel_score(asked.of_test("effect"), run.members.mask, run.views["test"].margin[-1][:, asked.test])
     assert finding.quantities["effect_lds"].value == pytest.approx(by_hand.value, abs=1e-9)
+    members = finding.columns["members"].values
+    query, mask = finding.details["example"], run.members.mask
+    place = int(np.flatnonzero(attribution(bank)[1].attribution["test_ids"] == query)[0])
+    effects = attribution(bank)[1].attribution["effect"][place].astype(float)
+    np.testing.assert_allclose(members["predicted"], (mask - mask.mean(0)) @ effects, atol=1e-6)
+    assert members["retrained"] == tuple(retrained(bank, asked.test)[:, place])
+    assert [mark.y for mark in said(finding).charts[0].marks] == list(members["retrained"])
     assert np.abs(retrained(bank, asked.test) - run.views["test"].margin[-1][:, asked.test]).max() == 0
 
 
@@ -98,7 +109,7 @@ def test_effects_that_foretell_nothing_name_nobody(effect_bank):
     noise = np.random.default_rng(0).normal(size=attribution(effect_bank)[1].attribution["effect"].shape)
     finding, _ = EFFECT.measure(with_effects(effect_bank, noise))
     assert finding.status == "withheld"
-    assert not finding.exhibits
+    assert not said(finding).exhibits
     assert not finding.headline
     low, high = finding.quantities["effect_lds"].interval
     assert low <= 0 <= high
@@ -114,7 +125,7 @@ def test_effects_made_of_the_truth_are_recognised(effect_bank):
     effect = np.concatenate([fitted, np.zeros((len(asked.train), mask.shape[1]))])
     finding, _ = EFFECT.measure(with_effects(bank, effect))
     assert finding.quantities["effect_lds"].value > 0.9  # balanced masks have one dimension less than members
-    assert finding.exhibits
+    assert said(finding).exhibits
 
 
 def test_the_sign_turned_is_withheld(effect_bank):
@@ -143,10 +154,10 @@ def test_few_members_leave_it_unchecked():
     finding, _ = EFFECT.measure(bank)
     assert isinstance(finding, Finding)
     assert "effect_lds" not in finding.quantities
-    assert "not checked: 8 members are too few" in dict(finding.facts)["checked"]
-    assert any("Not checked" in sentence for sentence in finding.body)
+    assert "not checked: 8 members are too few" in dict(said(finding).rows)["checked"]
+    assert any("Not checked" in sentence for sentence in said(finding).body)
     assert finding.status == "withheld"  # unchecked is no better than checked and failed
-    assert not finding.exhibits
+    assert not said(finding).exhibits
 
 
 def test_retraining_is_judged_by_members_that_did_not_make_it():
@@ -159,7 +170,7 @@ def test_retraining_is_judged_by_members_that_did_not_make_it():
     asked, _ = by_halves(bank, probe.rows(bank))
     overfitted = datamodel_score(asked["effect"], run.members.mask, retrained(bank, asked.test)).value
     assert overfitted > finding.quantities["effect_lds"].value + 0.2  # judged by its own members it flatters itself
-    assert not finding.charts
+    assert not said(finding).charts
 
 
 def test_retraining_by_few_members_names_nobody():
@@ -168,7 +179,21 @@ def test_retraining_by_few_members_names_nobody():
     assert answer.status == "withheld"
     assert "8 members are too few" in answer.withheld.reason
     assert "effect_lds" not in answer.quantities
-    assert not answer.exhibits
+    assert not said(answer).exhibits
+
+
+def test_halves_that_leave_examples_one_sided_are_named():
+    """32 members are enough of them, but of 16 all saw some example: they do not all say the same."""
+    probe = Effect(method="retrain", test=8)
+    bank = made(probe, members=32, epochs=1)
+    key, run = next((key, run) for key, run in bank.runs.items() if key == bank.subject.bank().key())
+    mask = run.members.mask.copy()
+    mask[:16, 0], mask[16:, 0] = True, False
+    moved = replace(run, members=replace(run.members, mask=mask))
+    answer, _ = probe.measure(replace(bank, runs={**bank.runs, key: moved}))
+    assert answer.details["unchecked"] == "one-sided halves"
+    assert "half of the members leaves some examples" in answer.withheld.reason
+    assert "Not checked: half of the members leaves some digits seen by all" in " ".join(said(answer).body)
 
 
 def test_a_credit_card_adds_up_and_says_that_it_is_not_effect(credit_bank):
@@ -178,9 +203,38 @@ def test_a_credit_card_adds_up_and_says_that_it_is_not_effect(credit_bank):
     assert found["remainder_share"].value < 0.05
     assert 1 <= found["examples_behind"].value <= 150
     assert "credit_lds" in found
-    assert any("not what would happen" in sentence for sentence in finding.body)
-    shown = [one for row in finding.exhibits for group in row.groups for one in group.shown]
-    assert {one.view for one in shown} == {"train", "test"}
+    assert any("not what would happen" in sentence for sentence in said(finding).body)
+    rows = said(finding).exhibits
+    assert {one.view for row in rows for group in row.groups for one in group.shown} == {"train", "test"}
+    asked, credit = Asked.of(credit_bank, attribution(credit_bank)[1]), attribution(credit_bank)[1].attribution["credit"]
+    ids, labels = credit_bank.data.train.ids, credit_bank.data.train.y
+    for row, values, query in zip(rows, credit, credit_bank.data.views["test"].ids[asked.test]):
+        best, worst = int(np.argmax(values)), int(np.argmin(values))
+        new, helps, hurts = (group.shown[0] for group in row.groups)
+        assert (new.id, helps.id, hurts.id) == (query, ids[best], ids[worst])
+        assert helps.sentence == f"training digit {ids[best]}: digit {labels[best]}; credit {helps.lines[1]}"
+        assert helps.lines == (str(labels[best]), f"+{values[best]:.{2 if values[best] >= 0.1 else 3}f}")
+
+
+def test_of_hidden_examples_the_cards_say_ids_and_scores_alone(credit_bank):
+    from byheart.auditing.document import without_examples
+
+    finding, _ = CREDIT.measure(credit_bank)
+    hidden = without_examples({"findings": {"it": finding.model_dump(mode="json")}})["findings"]["it"]
+    row = said(Finding.model_validate(hidden)).exhibits[0]
+    assert row.keys == ("credit",)
+    assert all(len(one.lines) == 1 and ": digit" not in one.sentence for group in row.groups for one in group.shown)
+
+
+def test_the_curve_of_credit_says_how_many_hold_half(credit_bank):
+    finding, _ = CREDIT.measure(credit_bank)
+    curve, half = finding.curves["share_held"], finding.details["examples_holding_half"]
+    credit = np.abs(Asked.of(credit_bank, attribution(credit_bank)[1]).of_test("credit"))
+    held = np.mean([np.cumsum(sorted(row, reverse=True)) / row.sum() for row in credit], 0)
+    np.testing.assert_allclose(curve.y, held[np.array(curve.x, int) - 1])
+    np.testing.assert_allclose(curve.null, np.array(curve.x) / 150)
+    assert held[half - 2] < 0.5 <= held[half - 1]
+    assert f"the {half} digits with the largest credits hold half" in said(finding).charts[0].reading
 
 
 def test_the_continuous_statement_is_asked_on_request_and_errs_with_the_step(credit_bank):
@@ -189,7 +243,7 @@ def test_the_continuous_statement_is_asked_on_request_and_errs_with_the_step(cre
     for lr, epochs in ((0.2, 8), (0.1, 16)):
         finding, _ = asked.measure(made(asked, members=2, optimizer="sgd", schedule="constant", lr=lr, epochs=epochs))
         found.append(finding.quantities["continuous_error"])
-        assert any("infinitely small steps" in line for line in finding.body)
+        assert any("infinitely small steps" in line for line in said(finding).body)
         assert found[-1].value > 10 * finding.quantities["remainder_share"].value
     assert found[0].value / found[1].value == pytest.approx(2, rel=0.4)
     assert found[1].interval[1] < found[0].value
@@ -218,8 +272,8 @@ def test_credits_that_do_not_add_up_are_withheld(credit_bank):
     assert finding.status == "withheld"
     assert "do not add up" in finding.withheld.reason
     assert not (finding.headline)
-    assert not (finding.exhibits)
-    assert not (finding.charts)
+    assert not said(finding).exhibits
+    assert not said(finding).charts
     assert not (finding.poles)
     assert "kernel_spread" not in finding.quantities
 
@@ -234,9 +288,9 @@ def test_a_redrawn_label_rests_on_itself_more_only_where_intervals_do_not_meet(c
     _key, _run = attribution(credit_bank)
     finding, _ = CREDIT.measure(credit_bank)
     own, redrawn = (finding.quantities[f"self_credit_share{end}"].interval for end in ("", "_redrawn"))
-    said = " ".join(finding.body)
-    assert ("rests on itself more" in said) == (redrawn[0] > own[1])
-    assert ("not clearly more" in said) == (redrawn[0] <= own[1])
+    words = " ".join(said(finding).body)
+    assert ("rests on itself more" in words) == (redrawn[0] > own[1])
+    assert ("not clearly more" in words) == (redrawn[0] <= own[1])
 
 
 def test_an_uncertain_ceiling_is_not_named(effect_bank):
@@ -248,7 +302,7 @@ def test_an_uncertain_ceiling_is_not_named(effect_bank):
     moved = replace(bank, runs={**bank.runs, other.key(): replace(bank[other], views=views)})
     finding, _ = EFFECT.measure(moved)
     assert finding.quantities["lds_ceiling"].interval[0] == 0
-    assert "the most is not known" in dict(finding.facts)["checked"]
+    assert "the most is not known" in dict(said(finding).rows)["checked"]
 
 
 @pytest.mark.parametrize("probe", [Credit, Effect])

@@ -1,9 +1,10 @@
-"""Attribution: what credit and effect share. Who was asked, the check against retrained models, and who is shown."""
+"""Attribution: what credit and effect share. Who was asked, the check against retraining, the largest scores."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy.stats import t as student_t
@@ -12,13 +13,15 @@ from byheart.learners.attribution_run import Questions
 from byheart.maths.statistics.ranking import DatamodelScore, datamodel_score, seed_ceiling
 from byheart.maths.statistics.resampling import Interval
 from byheart.probes.base import Bank, Need, Probe, Subject
-from byheart.records.figures import DASH, number
-from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, NotApplicable
+from byheart.records.facts import Ranked
+from byheart.records.finding import NotApplicable, Pole
+from byheart.records.quantity import Quantity, Unit
 from byheart.training.run import Run
 
 FEWEST_QUERIES = 8  # fewer predictions give no interval to speak of
 FEWEST_MEMBERS = 16  # a rank correlation over fewer retrained models says nothing
 AGAIN = 32
+POLES = (Pole(name="Oracle", value=0.0), Pole(name="Rote", value=1.0))
 SHOWN_QUERIES, SHOWN_FOR, SHOWN_AGAINST = 3, 7, 4
 
 
@@ -40,9 +43,13 @@ def why_not(subject: Subject) -> str:
     return ""
 
 
-def not_asked(probe: Probe) -> NotApplicable:
-    """The answer of a probe on request that nobody asked for."""
-    return probe.not_applicable("Only on request, for its cost.", f"Ask for it: --also {probe.name}.")
+def lacking(probe: Probe, subject: Subject, asked: bool) -> NotApplicable | None:
+    """The answer where there are no new examples to ask about, or nobody asked."""
+    if "test" not in subject.offers:
+        return probe.not_applicable("There are no new examples.", "Give a test set.")
+    return (
+        None if asked else probe.not_applicable("Only on request, for its cost.", f"Ask for it: --also {probe.name}.")
+    )
 
 
 @dataclass(frozen=True)
@@ -106,16 +113,13 @@ def typical(values: np.ndarray, weights: np.ndarray | None = None) -> tuple[floa
     logs = np.log(np.maximum(values, 1e-6 * values.max()))
     weights = np.full(len(logs), 1.0) if weights is None else weights
     parts = weights / weights.sum()
-    mean = float(parts @ logs)
-    error, freedom = _error(logs, parts)
-    reach = float(student_t.ppf(0.975, freedom)) * error
+    mean, reach = float(parts @ logs), _reach(logs, parts)
     return float(np.exp(mean)), Interval(float(np.exp(mean - reach)), float(np.exp(mean + reach)))
 
 
 def mean_interval(values: np.ndarray) -> tuple[float, Interval]:
     """Mean of (q,) shares, and its 95 % interval by Student's t, within 0 and 1."""
-    error, freedom = _error(values, np.full(len(values), 1 / len(values)))
-    mean, reach = float(values.mean()), float(student_t.ppf(0.975, freedom)) * error
+    mean, reach = float(values.mean()), _reach(values, np.full(len(values), 1 / len(values)))
     return mean, Interval(max(0.0, mean - reach), min(1.0, mean + reach))
 
 
@@ -128,8 +132,8 @@ def jackknife(value: Callable[[np.ndarray], float], q: int, most: float) -> tupl
     return whole, Interval(max(0.0, whole - reach), min(most, whole + reach))
 
 
-def _error(values: np.ndarray, parts: np.ndarray) -> tuple[float, float]:
-    """Standard error of sum(parts * values) and its degrees of freedom; queries of one weight vary alike.
+def _reach(values: np.ndarray, parts: np.ndarray) -> float:
+    """How far the 95 % interval of sum(parts * values) reaches to either side; queries of one weight vary alike.
 
     Two strata of other weights: variances add, degrees of freedom after Welch and Satterthwaite.
     """
@@ -140,8 +144,9 @@ def _error(values: np.ndarray, parts: np.ndarray) -> tuple[float, float]:
             terms.append(((part * len(kept)) ** 2 * kept.var(ddof=1) / len(kept), len(kept) - 1))
     variance = sum(term for term, _ in terms)
     if variance <= 0:
-        return 0.0, 1.0
-    return float(np.sqrt(variance)), float(variance**2 / sum(term**2 / freedom for term, freedom in terms))
+        return 0.0
+    freedom = variance**2 / sum(term**2 / freedom for term, freedom in terms)
+    return float(student_t.ppf(0.975, freedom) * np.sqrt(variance))
 
 
 def weighed(planted: np.ndarray, part: float) -> np.ndarray:
@@ -162,10 +167,11 @@ def retrained(bank: Bank, rows: np.ndarray, of: Need | None = None) -> np.ndarra
     return np.asarray(kept.logits)[:, rows, 0].astype(np.float64)
 
 
-def checked(bank: Bank, scores: np.ndarray, rows: np.ndarray) -> DatamodelScore | None:
-    """How well do scores (q, n) foretell the bank's members? None where there are too few to say."""
-    mask = bank[bank.subject.bank()].members.mask
-    outputs = retrained(bank, rows)
+def checked(
+    bank: Bank, scores: np.ndarray, rows: np.ndarray, by: np.ndarray | slice = slice(None)
+) -> DatamodelScore | None:
+    """How well do scores (q, n) foretell the bank's members, or some of them? None: too few, or they all agree."""
+    mask, outputs = bank[bank.subject.bank()].members.mask[by], retrained(bank, rows)[by]
     if len(mask) < FEWEST_MEMBERS or not (np.ptp(outputs, axis=0) > 0).any():
         return None
     order = np.argsort(bank.data.train.ids, kind="stable")  # sums in one order, whatever that of the examples
@@ -185,39 +191,59 @@ def ceiling(bank: Bank, rows: np.ndarray) -> tuple[float, Interval] | None:
     return seed_ceiling(both)
 
 
-def label_of(bank: Bank, view: str, row: int) -> str:
-    """The label of an example in words; empty for passages."""
-    output, y = bank.data.output, bank.data.views[view].y[row]
-    if output.kind == "tokens":
-        return ""
-    return str(output.classes[int(y)]) if output.classes else f"{float(y):.4g}"
+def estimated(estimate: tuple[float, Interval], null: float, n: int, how: str, unit: Unit = "share") -> Quantity:
+    """A number of the one recorded run; rounding leaves its value within its interval."""
+    value, (low, high) = estimate
+    ends = (min(low, value), max(high, value))
+    return Quantity(value=value, unit=unit, interval=ends, null=null, n=n, how=how, speaks_of="run")
 
 
-def shown(bank: Bank, asked: Asked, scores: np.ndarray, word: str) -> tuple[Exhibits, ...]:
-    """A row for each of the first few new examples: itself, then those with the largest scores for and against it."""
-    rows, output = [], bank.data.output
+def self_share(bank: Bank, asked: Asked, answer: str, how: str, how_redrawn: str) -> dict[str, Quantity]:
+    """How much of what is behind a training example is the example itself: all of them, and labels we redrew."""
+    changed = bank.data.truth.changed
+    planted = np.zeros(len(asked.train), bool) if changed is None else changed[asked.train]
+    part = 0.0 if changed is None else float(changed.mean())
+    own = own_share(asked.of_train(answer), asked.train)
+    name, of_all = f"self_{answer}_share", typical(own, weighed(planted, part))
+    found = {name: estimated(of_all, 1 / len(bank.data.train), len(own), how)}
+    if planted.sum() >= FEWEST_QUERIES:
+        found[f"{name}_redrawn"] = estimated(typical(own[planted]), of_all[0], int(planted.sum()), how_redrawn)
+    return found
+
+
+def lds_quantity(
+    bank: Bank, lds: DatamodelScore, q: int, of: str, note: str = "", better: Literal["high"] | None = None
+) -> Quantity:
+    """The score against retraining as a quantity; `of` is what is summed over the examples that a member saw."""
+    m = len(bank[bank.subject.bank()].members)
+    return Quantity(
+        value=lds.value, unit="correlation", interval=tuple(lds.interval), null=0.0, n=q, better=better,
+        how=f"linear datamodeling score: Spearman over {m} members, trained on other subsets from other seeds, between "
+        f"the {of} of what each saw and what it says, mean over {q} new predictions; interval: jackknife over "
+        f"members and predictions; {note}null: 0",
+    )  # fmt: skip
+
+
+def largest(bank: Bank, asked: Asked, scores: np.ndarray) -> dict[str, Ranked]:
+    """The first few new examples, and for each (`query`, its id) the largest scores for it, then those against it."""
     by_id = np.argsort(bank.data.train.ids, kind="stable")
-    keys = (word,) if output.kind == "tokens" else (output.target, word)
-    for query, row in enumerate(asked.test[:SHOWN_QUERIES]):
-        values = scores[query]
+    first, rows, kept, queries = asked.test[:SHOWN_QUERIES], [], [], []
+    for values, query in zip(scores, bank.data.views["test"].ids[first]):
         order = by_id[np.argsort(-values[by_id], kind="stable")]
-        raising = [int(i) for i in order[:SHOWN_FOR] if values[i] > 0]
-        lowering = [int(i) for i in order[::-1][:SHOWN_AGAINST] if values[i] < 0]
-        label, ident = label_of(bank, "test", int(row)), int(bank.data.views["test"].ids[row])
-        said = f"new {bank.noun(1)} {ident}" + (f": {output.target} {label}" if label else "")
-        first = Exhibit(id=ident, view="test", lines=(label, DASH)[not label :], sentence=said)
-        groups = [ExhibitGroup(label="asked", shown=(first,))]
-        for title, kept in (("for it", raising), ("against it", lowering)):
-            if kept:
-                made = tuple(_training(bank, i, float(values[i]), word) for i in kept)
-                groups.append(ExhibitGroup(label=title, shown=made))
-        title = f"{word} for new {bank.noun(1)} {ident}".capitalize()
-        rows.append(Exhibits(title=title, keys=keys, groups=tuple(groups)))
-    return tuple(rows)
+        raising, lowering = order[:SHOWN_FOR], order[::-1][:SHOWN_AGAINST]
+        named = np.concatenate([raising[values[raising] > 0], lowering[values[lowering] < 0]])
+        rows.extend(named.tolist())
+        kept.extend(values[named].tolist())
+        queries.extend([int(query)] * len(named))
+    return {
+        "asked": _ranked(bank, "test", first.tolist()),
+        "largest": _ranked(bank, "train", rows, query=tuple(queries), score=tuple(kept)),
+    }
 
 
-def _training(bank: Bank, row: int, score: float, word: str) -> Exhibit:
-    label, ident = label_of(bank, "train", row), int(bank.data.train.ids[row])
-    said = ("+" if score > 0 else "") + number(score, 2 if abs(score) >= 0.1 else 3)
-    sentence = f"training {bank.noun(1)} {ident}" + (f": {bank.data.output.target} {label}" if label else "")
-    return Exhibit(id=ident, lines=(label, said)[not label :], sentence=f"{sentence}; {word} {said}")
+def _ranked(bank: Bank, view: str, rows: list[int], **figures: tuple) -> Ranked:
+    examples, output = bank.data.views[view], bank.data.output
+    if output.kind != "tokens":  # a passage is its own label
+        code = int if output.classes else float
+        figures["label"] = tuple(code(examples.y[row]) for row in rows)
+    return Ranked(view=view, ids=tuple(int(examples.ids[row]) for row in rows), figures=figures)

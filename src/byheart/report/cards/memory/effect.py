@@ -1,0 +1,126 @@
+"""The card of memory/effect."""
+
+from __future__ import annotations
+
+from byheart.records.chart import Axis, Chart, Mark, Table
+from byheart.records.facts import Columns
+from byheart.records.figures import count, number, percent
+from byheart.records.finding import Finding
+from byheart.report.cards.attribution import ends, rows_of, unit
+from byheart.report.cards.base import About, Card
+
+METHODS = {
+    "unrolled": "the recorded training taken back step by step to the weight of each example",
+    "curvature": "the curvature of the loss at the end of training (EK-FAC, damping 0.1 of the mean eigenvalue)",
+    "projected": "randomly projected gradients of the one trained model (TRAK)",
+    "checkpoints": "gradients at ten checkpoints (TracInCP)",
+    "retrain": "members that saw it minus members that did not",
+}
+ORDER_ALONE = ("projected", "checkpoints")  # methods whose effects have no unit
+
+
+def card(finding: Finding, about: About) -> Card:
+    """Whose removal would change a prediction; where nothing is foretold nobody is named."""
+    details, members, ranked = finding.details, finding.columns.get("members"), finding.ranked
+    return Card(
+        says="rank correlation of the effects with real retrainings"
+        if finding.headline == "effect_lds"
+        else f"of all that would move what is said of a training {about.noun} is that {about.noun} itself",
+        rows=(("method", METHODS[details["method"]]), ("checked", _checked(finding, about))),
+        body=_body(finding, about),
+        charts=(_chart(members, details["example"], about),) if members else (),
+        exhibits=rows_of(ranked["asked"], ranked["largest"], "effect", about) if ranked else (),
+        how=_how(finding, about),
+    )
+
+
+def _unchecked(finding: Finding, about: About) -> str:
+    """Why the effects were not held against retraining."""
+    why = {
+        "too few members": f"{finding.details['members']} members are too few",
+        "one-sided halves": f"half of the members leaves some {about.nouns} seen by all of them or by none",
+        "members agree": "the members all say the same",
+    }
+    return why[finding.details["unchecked"]]
+
+
+def _checked(finding: Finding, about: About) -> str:
+    lds, top = finding.quantities.get("effect_lds"), finding.quantities.get("lds_ceiling")
+    if lds is None:
+        return f"not checked: {_unchecked(finding, about)}"
+    most = "the most is not known"
+    if top and top.interval and top.interval[0] > 0:
+        most = f"the most that seeds leave to any method is {number(top.value, 2)} {ends(top)}"
+    return (
+        f"rank correlation with {finding.details['members']} real retrainings {number(lds.value, 2)} {ends(lds)}; "
+        f"0 foretells nothing, {most}"
+    )
+
+
+def _body(finding: Finding, about: About) -> tuple[str, ...]:
+    found, lds = finding.quantities, finding.quantities.get("effect_lds")
+    sentences = ["Positive: having it in raises the prediction; leaving it out lowers it by about so much."]
+    if finding.details["method"] in ORDER_ALONE:
+        sentences = ["Positive: having the example in raises the prediction. The size has no unit: read the order."]
+    if lds is None:
+        sentences.append(f"Not checked: {_unchecked(finding, about)}.")
+    elif lds.interval and lds.interval[0] > 0:
+        sentences.append(
+            "Checked: these effects rank what models trained on other subsets say with a correlation of "
+            f"{number(lds.value, 2)} {ends(lds)}."
+        )
+    if own := found.get("self_effect_share_redrawn"):
+        sentences.append(f"Labels we redrew rest on themselves by {percent(own.value)} {ends(own, 1, 100)}.")
+    if harm := found.get("redrawn_harm_auc"):
+        out = "stand out" if harm.interval and harm.interval[0] > 0.5 else "do not clearly stand out"
+        sentences.append(
+            f"Sorted by how much they lower new predictions, labels we redrew {out}: AUC {number(harm.value, 2)} "
+            f"{ends(harm)}, 0.5 is a guess."
+        )
+    return tuple(sentences)
+
+
+def _how(finding: Finding, about: About) -> tuple[str, ...]:
+    details, method = finding.details, finding.details["method"]
+    how = f"Method {method}: {METHODS[method]}, in {'arbitrary units' if method in ORDER_ALONE else unit(about)}."
+    if method == "unrolled":
+        curved = (
+            "Gauss-Newton products (no exact derivative: it leaves out the curvature of the network itself)"
+            if details["hessian"] == "gauss-newton"
+            else "exact Hessian products"
+        )
+        how += (
+            f" {count(details['steps'])} steps, taken back one by one with {curved}; the target is its mean over "
+            f"{details['moments'] or 1} moments of the last two thirds of training. One training was recorded: "
+            "another seed names others; what is checked are sums over all that a member saw."
+        )
+    if details["said"]:
+        how += f" {details['said']}."
+    return (
+        how,
+        "Checked on this audit's own members, each trained on another random subset from another seed: the summed "
+        "effects of what a member saw, against what it says, by rank. Where the interval holds 0 nothing is named.",
+        "Effect is not credit: credit adds up to the prediction, effect says what would change it. Oracle 0, Rote "
+        "1. Fails when training is rough: the correlation then falls.",
+    )
+
+
+def _chart(members: Columns, example: int, about: About) -> Chart:
+    """One new example: what the effects foretell for each member, and what it says."""
+    foretold, said = members.values["predicted"], members.values["retrained"]
+    counted = {"classes": "margin, nats", "values": about.target}.get(about.kind, "log p, nats")
+    first = sorted(range(len(foretold)), key=lambda member: -foretold[member])[:12]
+    return Chart(
+        title=f"New {about.noun} {example}: foretold and retrained",
+        description=f"{len(said)} members: what the effects of the examples each saw add up to, against what it says.",
+        x=Axis(title="foretold, against the average member"),
+        y=Axis(title=f"what the member says ({counted})"),
+        marks=tuple(Mark(x=float(a), y=float(b)) for a, b in zip(foretold, said)),
+        reading=f"Each dot is a model trained on another subset, and what it says of new {about.noun} {example}. The "
+        "higher the dots to the right, the better the effects foretell retraining; a cloud without slope means they "
+        "do not.",
+        table=Table(
+            columns=("member", "foretold", "it says"),
+            rows=tuple((str(member), number(foretold[member], 3), number(said[member], 3)) for member in first),
+        ),
+    )
