@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from byheart.auditing.document import without_examples
 from byheart.learners.estimator import Estimator
 from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
@@ -15,6 +16,8 @@ from byheart.maths.statistics.seen_unseen import BankLengths
 from byheart.probes.base import Subject
 from byheart.probes.baselines import ANY, TABLE, of_other_families
 from byheart.probes.memory.quadrant import Quadrant
+from byheart.records.finding import answer_from
+from byheart.report.cards import About, card_of
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.digits import Digits
 from byheart.tasks.flipped import Flipped
@@ -44,8 +47,12 @@ def beside(bank, logits=None, name=""):
     return replace(bank, runs={**bank.runs, need.key(): Run(own.members, (0,), views, {})})
 
 
+def said(finding):
+    return card_of(finding, About(noun="row", nouns="rows", classes=("a", "b", "c", "d")))
+
+
 def rows(finding):
-    return {row[0]: row[1:] for row in finding.charts[0].table.rows}
+    return {row[0]: row[1:] for row in said(finding).charts[0].table.rows}
 
 
 def test_planted_labels_are_found(make_bank, answers, mask):
@@ -60,7 +67,29 @@ def test_planted_labels_are_found(make_bank, answers, mask):
     assert columns["worth_checking"].sum() == 20
     assert set(columns["suspicion_rank"][FLIPS]) == set(range(20))
     assert rows(finding)["worth checking, memorised"] == ("20", "20")
-    assert not any("only wrong" in sentence for sentence in finding.body)
+    assert not any("only wrong" in sentence for sentence in said(finding).body)
+
+
+def test_the_list_shows_some_of_either_kind_and_says_of_how_many(make_bank, mask):
+    y, n = np.arange(120) % 4, np.arange(120)
+    bank = make_bank(y, against(y, n < 30, mask), mask, changed=n < 20)
+    finding = Quadrant().measure(beside(bank))[0]
+    redrawn, came = said(finding).exhibits[0].groups
+    assert (redrawn.label, redrawn.ring) == ("labels we redrew, 5 of 20", True)
+    assert (came.label, came.ring) == ("labels as they came, 7 of 10", False)
+    first = redrawn.shown[0]
+    votes = str((~mask[:, first.id - 100]).sum())
+    assert first.lines == ("abcd"[first.id % 4], "bcda"[first.id % 4], f"{votes} of {votes}")
+    assert f"{votes} members without it say {first.lines[1]}" in first.sentence
+
+
+def test_of_hidden_examples_the_list_says_no_label(make_bank, mask):
+    y, n = np.arange(120) % 4, np.arange(120)
+    finding = Quadrant().measure(beside(make_bank(y, against(y, n < 30, mask), mask)))[0]
+    kept = without_examples({"findings": {finding.probe: finding.model_dump(mode="json")}})["findings"][finding.probe]
+    (shown,) = (row for row in said(answer_from(kept)).exhibits if row.title == "Labels worth checking")
+    assert shown.keys == ()
+    assert all((one.lines, one.sentence) == ((), "") for group in shown.groups for one in group.shown)
 
 
 def test_unfitted_labels_are_wrong_and_not_memorised(make_bank, answers, mask):
@@ -70,15 +99,15 @@ def test_unfitted_labels_are_wrong_and_not_memorised(make_bank, answers, mask):
     assert q["planted_auc_score"].value == pytest.approx(0.5)
     assert rows(finding)["worth checking, memorised"] == ("0", "0")
     assert rows(finding)["worth checking, not memorised"] == ("20", "20")
-    assert any("20 were reproduced by fewer than half" in sentence for sentence in finding.body)
-    assert [row.title for row in finding.exhibits] == ["Labels worth checking", "Worth checking, not memorised"]
+    assert any("20 were reproduced by fewer than half" in sentence for sentence in said(finding).body)
+    assert [row.title for row in said(finding).exhibits] == ["Labels worth checking", "Worth checking, not memorised"]
 
 
 def test_labels_that_all_give_back_are_not_called_wrong(make_bank, answers, mask):
     """A low score can also mean that even those without the label were right."""
     y, changed = np.arange(120) % 4, np.arange(120) < 20
     finding = Quadrant().measure(make_bank(y, answers(y, np.ones_like(mask), 4), mask, changed=changed))[0]
-    assert not any("only wrong" in sentence for sentence in finding.body)
+    assert not any("only wrong" in sentence for sentence in said(finding).body)
 
 
 def test_on_digits_the_flips_are_found_by_nearest_neighbours():
@@ -131,7 +160,8 @@ def test_without_planted_truth_no_auc_and_no_poles(make_bank, answers, mask):
     assert finding.quantities["worth_checking_share"].value == pytest.approx(0.05)
     assert "planted_auc" not in finding.quantities
     assert finding.poles == ()
-    assert "redrawn" not in " ".join(finding.body + finding.how + (finding.charts[0].reading,))
+    card = said(finding)
+    assert "redrawn" not in " ".join(card.body + card.how + (card.charts[0].reading,))
 
 
 @pytest.mark.parametrize(
@@ -142,7 +172,7 @@ def test_none_and_one_are_said_in_words(make_bank, answers, mask, listed, senten
     right = np.ones_like(mask)
     right[:, :listed] = mask[:, :listed]
     finding = Quadrant().measure(beside(make_bank(y, answers(y, right, 4), mask)))[0]
-    assert sentence in finding.body[-1]
+    assert sentence in said(finding).body[-1]
 
 
 def test_many_examples_are_binned(make_bank, answers):
@@ -150,15 +180,15 @@ def test_many_examples_are_binned(make_bank, answers):
 
     mask = balanced(1100, 8, 0.7, seed=0).mask
     y = np.arange(1100) % 3
-    chart = Quadrant().measure(beside(make_bank(y, answers(y, mask, 3), mask)))[0].charts[0]
+    chart = said(Quadrant().measure(beside(make_bank(y, answers(y, mask, 3), mask)))[0]).charts[0]
     assert chart.marks == ()
     assert sum(cell.count for cell in chart.cells) == 1100
 
 
 def against(y, rows, mask, k=4, strength=6.0):
     """Logits of members that name the next class for `rows` and are right elsewhere."""
-    said = np.where(rows, (y + 1) % k, y)
-    return np.broadcast_to(strength * np.eye(k)[said], (len(mask), len(y), k))
+    named = np.where(rows, (y + 1) % k, y)
+    return np.broadcast_to(strength * np.eye(k)[named], (len(mask), len(y), k))
 
 
 def test_a_label_is_listed_only_where_recipe_and_baseline_bet_against_it(make_bank, mask):
@@ -167,7 +197,7 @@ def test_a_label_is_listed_only_where_recipe_and_baseline_bet_against_it(make_ba
     found, columns = Quadrant().measure(beside(bank, against(y, (n >= 12) & (n < 32), mask)))
     np.testing.assert_array_equal(np.flatnonzero(columns["worth_checking"]), np.arange(12, 20))
     assert found.quantities["worth_checking_share"].value == pytest.approx(8 / 120)
-    assert dict(found.facts)["baseline"] == "ridge regression"
+    assert found.details["baseline"] == "ridge regression"
 
 
 def test_the_baseline_is_that_with_the_shortest_held_out_code(make_bank, mask):
@@ -178,7 +208,7 @@ def test_the_baseline_is_that_with_the_shortest_held_out_code(make_bank, mask):
     bank = replace(bank, subject=subject, runs={subject.bank().key(): bank[bank.subject.bank()]})
     worse = beside(bank, against(y, n < 30, mask), "linear")
     found, columns = Quadrant().measure(beside(worse, against(y, n < 5, mask), "boosted-trees"))
-    assert dict(found.facts)["baseline"] == "boosted trees"
+    assert found.details["baseline"] == "boosted trees"
     assert columns["worth_checking"].sum() == 5
 
 

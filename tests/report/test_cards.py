@@ -46,6 +46,13 @@ def test_a_curve_that_does_not_fit_its_axis_is_refused(wrong):
         Curve(**fields)
 
 
+def test_columns_take_arrays_and_hold_python_numbers():
+    columns = Columns(values={"n": np.arange(2), "share": np.array([0.5, 1.0], np.float32), "seen": np.array([True, False])})
+    assert [type(one) for one in columns.rows()[0].values()] == [int, float, bool]
+    with pytest.raises(ValueError, match="finite"):
+        Columns(values={"share": np.array([0.5, np.nan])})
+
+
 def test_a_changed_card_over_an_old_ledger_shows_the_new_words_and_no_step_runs(byheart, monkeypatch, tmp_path):
     words = ("audit", "randomness", "--learner", "ngram", "--members", "8", "--jobs", "1", "--device", "cpu")
     first = byheart(*words)

@@ -19,7 +19,7 @@ def answers(probe, **quantities):
 
 def quadrant(*share, copies=0, baseline="logistic regression", duplicates=None, **more):
     found = answers("memory/quadrant", worth_checking_share=q(*share), **more)
-    found["memory/quadrant"] = found["memory/quadrant"].model_copy(update={"facts": (("baseline", baseline),)})
+    found["memory/quadrant"] = found["memory/quadrant"].model_copy(update={"details": {"baseline": baseline}})
     pairs = Quantity(value=copies, unit="pairs", interval=None, null=0, n=500, how="by hand; no interval")
     copied = {"duplicate_share": duplicates} if duplicates else {}
     return found | answers("memory/duplicates", contradicting=pairs, **copied)

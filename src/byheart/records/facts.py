@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import FiniteFloat, model_validator
+from pydantic import BeforeValidator, FiniteFloat, model_validator
 
 from byheart.records.quantity import Unit
 from byheart.records.spec import Record
 
 Scalar = bool | int | FiniteFloat | str | None
 
+
+def _plain(column: Any) -> Any:
+    """An array as the list of its Python numbers; all else as it came."""
+    return column.tolist() if hasattr(column, "tolist") else column
+
+
+Column = Annotated[tuple[Scalar, ...], BeforeValidator(_plain)]
+Numbers = Annotated[tuple[FiniteFloat, ...], BeforeValidator(_plain)]
+NumbersAndGaps = Annotated[tuple[FiniteFloat | None, ...], BeforeValidator(_plain)]
+Counts = Annotated[tuple[int, ...], BeforeValidator(_plain)]
 
 OF_EXAMPLES = frozenset({"label", "predicted", "text"})  # figures of a ranked example that are part of it
 
@@ -38,12 +48,12 @@ class Curve(Record):
 
     x_axis: Axis
     y_axis: Axis
-    x: tuple[FiniteFloat, ...]
-    y: tuple[FiniteFloat | None, ...]
-    low: tuple[FiniteFloat | None, ...] = ()
-    high: tuple[FiniteFloat | None, ...] = ()
-    null: tuple[FiniteFloat | None, ...] = ()
-    n: tuple[int, ...] = ()
+    x: Numbers
+    y: NumbersAndGaps
+    low: NumbersAndGaps = ()
+    high: NumbersAndGaps = ()
+    null: NumbersAndGaps = ()
+    n: Counts = ()
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -57,9 +67,9 @@ class Curve(Record):
 
 
 class Columns(Record):
-    """A small table of facts: columns of equal length by name."""
+    """A small table of facts: columns of equal length by name, as tuples, lists or arrays."""
 
-    values: dict[str, tuple[Scalar, ...]]
+    values: dict[str, Column]
 
     @model_validator(mode="after")
     def _even(self) -> Self:
@@ -87,8 +97,8 @@ class Ranked(Record):
     """
 
     view: str = "train"
-    ids: tuple[int, ...]
-    figures: dict[str, tuple[Scalar, ...]] = {}
+    ids: Counts
+    figures: dict[str, Column] = {}
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

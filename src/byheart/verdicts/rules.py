@@ -106,7 +106,7 @@ def _by_chance(findings: Mapping[str, Answer]) -> bool:
 
 def _baseline(found: Answer) -> str:
     """The baseline that agrees, by its title."""
-    return dict(getattr(found, "facts", ())).get("baseline", "a baseline")
+    return getattr(found, "details", {}).get("baseline") or "a baseline"
 
 
 class MuchMemorised(Verdict):

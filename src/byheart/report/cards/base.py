@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from byheart.records.chart import Chart, Table
-from byheart.records.facts import Scalar
+from byheart.records.chart import Cell, Chart, Table
+from byheart.records.facts import Columns, Scalar
 from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits
 
 
@@ -82,4 +82,12 @@ def apart(rows: Iterable[Row], exhibit: Callable[[Row], Exhibit], others: str = 
         ExhibitGroup(label=label, ring=ring, shown=tuple(map(exhibit, chosen)))
         for label, ring in split
         if (chosen := [row for row in rows if bool(row.get("redrawn")) is ring])
+    )
+
+
+def cells(density: Columns, x: str, y: str) -> tuple[Cell, ...]:
+    """Cells of a map from the columns `x_from`, `x_to`, `y_from`, `y_to` and `examples`."""
+    return tuple(
+        Cell(x=(row[f"{x}_from"], row[f"{x}_to"]), y=(row[f"{y}_from"], row[f"{y}_to"]), count=row["examples"])
+        for row in density.rows()
     )

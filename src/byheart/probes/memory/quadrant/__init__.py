@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -14,19 +14,53 @@ from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.baselines import of_other_families
 from byheart.probes.copies import uncalibrated
+from byheart.probes.density import density
 from byheart.probes.memory.quadrant.baseline import AGREE, BITS, Bets, baseline_of, bets
 from byheart.probes.memory.quadrant.residual import of_values
-from byheart.probes.memory.quadrant.shown import THRESHOLD, chart, exhibits
-from byheart.records.figures import count, number, percent
+from byheart.records.facts import Columns, Ranked, Scalar
+from byheart.records.figures import count, percent
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity
+from byheart.training.run import Run
+
+THRESHOLD = 0.25  # memorisation score from which a label counts as memorised
+MARKS = 1000  # of one sort on the map; more than these are binned
+LEAST_BITS = 0.003  # where the map begins: its axis is logarithmic
+RANKED, RANKED_PLANTED, BESIDE_PLANTED = 12, 5, 7
+
+POLES = (Pole(name="Rote", value=0.5, note="where classes are equally frequent"), Pole(name="Oracle", value=1.0))
+
+
+class Labels(NamedTuple):
+    """What the members say of each label, (n,) each.
+
+    Attributes:
+        own: what members without it pay for it.
+        listed: worth checking: recipe and baseline bet against it.
+        planted: changed by us; nowhere, where all are or none is.
+        score: memorisation score.
+        seen_right: share of the members that saw it and are right.
+        unseen_right: the same of those that did not.
+    """
+
+    own: Bets
+    listed: np.ndarray
+    planted: np.ndarray
+    score: np.ndarray
+    seen_right: np.ndarray
+    unseen_right: np.ndarray
+
+    @property
+    def memorised(self) -> np.ndarray:
+        """(n,) bool."""
+        return self.score >= THRESHOLD - 1e-9
 
 
 class Quadrant(Probe):
     r"""Which labels are worth checking, and are they memorised?
 
     Across: held-out loss of example i, the mean calibrated code length of its label over members that did not see it
-    [bits] (`bank.bank_lengths`); up: its memorisation score. A label is worth checking where both the audited
+    [bits] (`maths.codes.bank`); up: its memorisation score. A label is worth checking where both the audited
     recipe and a baseline of another family, trained without it and its copies, bet against it: on average half a bit
     over a blind guess at class frequencies, and nine of ten models each, which also predict another label. One recipe
     alone bets against labels near a boundary that it draws wrong; two of different families seldom do so at the same
@@ -46,7 +80,7 @@ class Quadrant(Probe):
     """
 
     name: ClassVar[str] = "memory/quadrant"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     question: ClassVar[str] = "Which labels are worth checking, and are they memorised?"
     reference: ClassVar[str] = (
         "Northcutt, Jiang and Chuang 2021, Confident learning, section 3, for the use of held-out predictions"
@@ -61,72 +95,52 @@ class Quadrant(Probe):
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Both axes for every example, which labels are worth checking, and the ranking against planted truth."""
-        run = bank[bank.subject.bank()]
-        if lacking := self.one_sided(bank, run.members.mask) or uncalibrated(self, bank):
+        run, train = bank[bank.subject.bank()], bank.data.train
+        mask, seed = run.members.mask, bank.subject.seed
+        if lacking := self.one_sided(bank, mask) or uncalibrated(self, bank):
             return lacking, {}
         if bank.data.output.kind == "values":
             return of_values(self, bank)
-        mask, outcomes = run.members.mask, run.views["train"]
-        train = bank.data.train
         lengths = bank_lengths(
-            outcomes.logits, train.y, mask, bank.subject.seed, ids=train.ids, groups=bank.groups, sides=(True,)
+            run.views["train"].logits, train.y, mask, seed, ids=train.ids, groups=bank.groups, sides=(True,)
         )
-        seen = side_means(np.where(mask, lengths.member_bits, 0.0), mask)[0]
-        own, baseline = bets(bank, run), baseline_of(bank)
-        listed = own.against & baseline[1].against if baseline else np.zeros(len(train), bool)
-        score = memorisation(outcomes.correct[-1], mask).score
-        fitted, unseen_right = side_means(outcomes.correct[-1].astype(np.float64), mask)
-        changed = bank.data.truth.changed
-        planted = changed if changed is not None and changed.any() and not changed.all() else None
-        blind = float(lengths.reference_bits.mean()) + BITS
+        baseline = baseline_of(bank)
+        labels = _labels(bank, run, baseline)
         # against the label's own blind guess: a rare class is not worth checking for being rare
-        order = np.lexsort((train.ids, -own.excess))
-        quantities = self._listed(bank, listed, planted, baseline) if baseline else {}
-        if planted is not None:
-            quantities |= self._planted(bank, own.held_out, score, planted, order)
-        headline = "planted_auc" if planted is not None else "worth_checking_share"
+        order = np.lexsort((train.ids, -labels.own.excess))
+        quantities = self._listed(bank, labels, baseline[0]) if baseline else {}
+        if labels.planted.any():
+            quantities |= self._planted(bank, labels, order)
+        headline = "planted_auc" if labels.planted.any() else "worth_checking_share"
         if headline not in quantities:
             return self.not_applicable("There is no baseline of another family to check the labels with."), {}
-        finding = Finding(
-            probe=self.name,
-            question=self.question,
+        details = _details(bank, labels, blind=float(lengths.reference_bits.mean()) + BITS)
+        finding = self.finding(
+            quantities,
             headline=headline,
-            says=(
-                "AUC of held-out loss for the redrawn labels"
-                if planted is not None
-                else "of the labels: models trained without them, of this recipe and of a baseline, bet against them"
-            ),
-            quantities=quantities,
-            poles=(
-                Pole(name="Rote", value=0.5, note="where classes are equally frequent"),
-                Pole(name="Oracle", value=1.0),
-            )
-            if planted is not None
-            else (),
-            facts=(("baseline", baseline[0]),) if baseline else (),
-            body=self._body(bank, score, listed, fitted, planted, quantities),
-            charts=(chart(bank, own.held_out, score, listed, planted, blind),),
-            exhibits=exhibits(bank, order, listed, score, own.held_out, outcomes.logits, mask, planted),
-            how=self._how(bank, blind, planted),
-            reference=self.reference,
+            poles=POLES if labels.planted.any() else (),
+            columns={"counts": _counts(labels), **_map(labels, details)},
+            ranked=_ranked(bank, run, labels, order),
+            details=details | {"baseline": baseline[0] if baseline else None},
         )
         return finding, {
-            "held_out_bits": own.held_out,
-            "seen_bits": seen,
-            "held_out_right": unseen_right,
-            "seen_right": fitted,
+            "held_out_bits": labels.own.held_out,
+            "seen_bits": side_means(np.where(mask, lengths.member_bits, 0.0), mask)[0],
+            "held_out_right": labels.unseen_right,
+            "seen_right": labels.seen_right,
             "suspicion_rank": np.argsort(order, kind="stable").astype(np.int64),
-            "worth_checking": listed.astype(np.int64),
+            "worth_checking": labels.listed.astype(np.int64),
         }
 
-    def _listed(self, bank: Bank, listed, planted, baseline: tuple[str, Bets]) -> dict[str, Quantity]:
+    def _listed(self, bank: Bank, labels: Labels, baseline: str) -> dict[str, Quantity]:
         """How many labels are worth checking, of those that came with the data; and how good a list of planted ones is.
 
         Labels that we changed are no news to anybody, whoever asked for them.
         """
-        given = bank.counted if planted is None else bank.counted & ~planted
+        listed, planted = labels.listed, labels.planted
+        given = bank.counted & ~planted
         rule = (
-            f"models trained without them, of this recipe and of {baseline[0]} (of the baselines of another family the "
+            f"models trained without them, of this recipe and of {baseline} (of the baselines of another family the "
             f"one with the shortest held-out code), pay at least half a bit over a blind guess, on average and "
             f"{percent(AGREE, 0)} of the models each, which predict another label"
         )
@@ -135,7 +149,7 @@ class Quadrant(Probe):
             how=f"share of the labels as they came that {rule}; interval: Wilson, copies count as one; null: 0, who "
             "knows nothing is coded like the blind guess",
         )}  # fmt: skip
-        if planted is not None:
+        if planted.any():
             found["planted_listed"] = _share(
                 listed[planted], bank.groups[planted], null=0.0, better="high",
                 how=f"share of the labels we changed that are listed: {rule}; interval: Wilson, copies count as one; "
@@ -152,7 +166,8 @@ class Quadrant(Probe):
                 )  # fmt: skip
         return found
 
-    def _planted(self, bank: Bank, held_out, score, planted, order) -> dict[str, Quantity]:
+    def _planted(self, bank: Bank, labels: Labels, order: np.ndarray) -> dict[str, Quantity]:
+        planted, held_out, score = labels.planted, labels.own.held_out, labels.score
         k, copies = int(planted.sum()), bank.groups
         how = "interval: bootstrap within each group; null: 0.5 by definition"
         return {
@@ -174,59 +189,85 @@ class Quadrant(Probe):
             ),
         }  # fmt: skip
 
-    def _body(self, bank: Bank, score, listed, fitted, planted, quantities) -> tuple[str, ...]:
-        high = score >= THRESHOLD - 1e-9
-        sentences = []
-        if planted is not None:
-            unfitted = int((planted & ~high & (fitted < 0.5)).sum())
-            by_score = quantities["planted_auc_score"]
-            sentences.append(
-                f"The memorisation score alone finds them less well: AUC {number(by_score.value, 2)}."
-                if by_score.value < quantities["planted_auc"].value
-                else f"The memorisation score finds them as well: AUC {number(by_score.value, 2)}."
-            )
-            if unfitted:
-                sentences.append(
-                    f"Of the {count(int(planted.sum()))} labels we changed, {count(unfitted)} were reproduced "
-                    "by fewer than half of the members that saw them: not memorised, only wrong."
-                )
-        given = listed & bank.counted & (True if planted is None else ~planted)
-        n = int(given.sum())
-        as_came = " that came with the data" if planted is not None else ""
-        sentences.append(
-            f"{_labels(n)}{as_came} {'is' if n == 1 else 'are'} worth checking; memorised: "
-            f"{count(int((given & high).sum()))} of these. They may be right: a rare case looks the same."
-            if n
-            else f"No label{as_came} is worth checking."
-        )
-        return tuple(sentences)
 
-    def _how(self, bank: Bank, blind: float, planted) -> tuple[str, ...]:
-        parts = [
-            f"Across: mean code length of the label over the members that did not see the {bank.noun(1)}, "
-            "calibrated as in complexity/bits. Up: the memorisation score. A label is worth checking when it costs "
-            "half a bit or more over a blind guess at its class, for the audited recipe and for a baseline of "
-            f"another family: on average, and for {percent(AGREE, 0)} of the models each, which predict another label. "
-            f"The dashed lines stand at half a bit over a blind guess ({number(blind, 2)} bits on average) and at a "
-            f"score of {THRESHOLD}."
-        ]
-        if planted is not None:
-            parts.append(
-                "AUC is the probability that a redrawn label has the larger held-out loss of a random pair; "
-                "interval by bootstrap within each group, 1,000 draws. Null 0.5. Rote 0.5, Oracle 1."
-            )
-        parts.append(
-            f"Fails when many {bank.noun()} of a class are mislabelled alike: then the others agree with the "
-            "error. Cost: the baselines, 16 members each."
+def _labels(bank: Bank, run: Run, baseline: tuple[str, Bets] | None) -> Labels:
+    """What members and baseline say of every label."""
+    own, correct, changed = bets(bank, run), run.views["train"].correct[-1], bank.data.truth.changed
+    none = np.zeros(len(bank.data.train), bool)
+    return Labels(
+        own,
+        own.against & baseline[1].against if baseline else none,
+        changed if changed is not None and not changed.all() else none,
+        memorisation(correct, run.members.mask).score,
+        *side_means(correct.astype(np.float64), run.members.mask),
+    )
+
+
+def _details(bank: Bank, labels: Labels, blind: float) -> dict[str, Scalar]:
+    """Counts of labels, the thresholds, and where the map ends."""
+    given, planted = labels.listed & bank.counted & ~labels.planted, labels.planted
+    return {
+        "worth_checking": int(given.sum()),
+        "worth_checking_memorised": int((given & labels.memorised).sum()),
+        "planted": int(planted.sum()),
+        "planted_not_reproduced": int((planted & ~labels.memorised & (labels.seen_right < 0.5)).sum()),
+        "bits_from": blind,
+        "score_from": THRESHOLD,
+        "agreeing_from": AGREE,
+        "least_bits": LEAST_BITS,
+        "most_bits": float(max(labels.own.held_out.max(), 2 * blind, LEAST_BITS)) * 1.1,
+        "least_score": min(-0.2, float(labels.score.min())),
+    }
+
+
+def _counts(labels: Labels) -> Columns:
+    """How many labels are worth checking or not, memorised or not, and how many of these were planted."""
+    rows = []
+    for worth_checking in (True, False):
+        for memorised in (True, False):
+            chosen = (labels.listed == worth_checking) & (labels.memorised == memorised)
+            rows.append((worth_checking, memorised, int(chosen.sum()), int((chosen & labels.planted).sum())))
+    return Columns(values=dict(zip(("worth_checking", "memorised", "examples", "redrawn"), zip(*rows))))
+
+
+def _map(labels: Labels, details: dict[str, Scalar]) -> dict[str, Columns]:
+    """Every label by its held-out bits and its score: one by one, or where there are many, counted in cells."""
+    bits, score, planted = np.maximum(labels.own.held_out, LEAST_BITS), labels.score, labels.planted
+    rest = np.flatnonzero(~planted)
+    rows, found = np.concatenate([rest, np.flatnonzero(planted)[:MARKS]]), {}
+    if len(rest) > MARKS:
+        across, up = np.geomspace(LEAST_BITS, details["most_bits"], 41), np.linspace(details["least_score"], 1.0001, 25)
+        found["density"] = density(bits=(bits[rest], across), score=(score[rest], up))
+        rows = rows[len(rest) :]
+    found["labels"] = Columns(values={"bits": bits[rows], "score": score[rows], "redrawn": planted[rows]})
+    return found
+
+
+def _ranked(bank: Bank, run: Run, labels: Labels, order: np.ndarray) -> dict[str, Ranked]:
+    """The labels worth checking, planted ones apart, and those of them that are not memorised."""
+    mask, logits, planted = run.members.mask, run.views["train"].logits, labels.planted
+    rooms = {True: RANKED_PLANTED, False: BESIDE_PLANTED if planted.any() else RANKED}
+    found = {}
+    for name, chosen in (
+        ("worth_checking", labels.listed),
+        ("worth_checking_not_memorised", labels.listed & ~labels.memorised),
+    ):
+        rows = np.concatenate([order[(chosen & (planted == side))[order]][:room] for side, room in rooms.items()])
+        if not len(rows):
+            continue
+        votes = np.stack([np.bincount(logits[~mask[:, i], i].argmax(1), minlength=logits.shape[2]) for i in rows])
+        figures = {
+            "label": bank.data.train.y, "bits": labels.own.held_out, "score": labels.score, "redrawn": planted,
+        }  # fmt: skip
+        found[name] = Ranked(
+            ids=bank.data.train.ids[rows],
+            figures={key: column[rows] for key, column in figures.items()}
+            | {"predicted": votes.argmax(1), "agreeing": votes.max(1), "members": votes.sum(1)},
         )
-        return tuple(parts)
+    return found
 
 
 def _share(chosen: np.ndarray, groups: np.ndarray, **more) -> Quantity:
     """The share of examples that are chosen, with Wilson's interval over groups."""
     share, draws = float(chosen.mean()), worth(groups)
     return Quantity(value=share, unit="share", interval=tuple(wilson(share * draws, draws)), n=len(chosen), **more)
-
-
-def _labels(n: int) -> str:
-    return f"{count(n)} label{'' if n == 1 else 's'}"

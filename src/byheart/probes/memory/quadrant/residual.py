@@ -10,9 +10,8 @@ from byheart.maths.statistics.effective_sample_size import TOO_FEW, known, worth
 from byheart.maths.statistics.ranks import auc, auc_interval, bootstrap, wilson
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank
-from byheart.records.chart import Axis, Chart, Mark, Rule, Table
-from byheart.records.figures import count, number, percent
-from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding
+from byheart.records.facts import Columns, Ranked
+from byheart.records.finding import Finding
 from byheart.records.quantity import Quantity
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ QUESTION = "Which values do models that did not see them miss by most?"
 # Tukey's far-out point is near 2.7 of these deviations; a normal distribution has 0.27 % beyond 3
 LARGE, NORMAL = 3.0, 0.0027
 DEVIATION = 1.4826  # standard deviations per median absolute residual of a normal distribution
-MARKS, SHOWN = 1000, 12
+MARKS, RANKED = 1000, 12
 
 
 def of_values(probe: Probe, bank: Bank) -> tuple[Finding, dict[str, np.ndarray]]:
@@ -38,29 +37,26 @@ def of_values(probe: Probe, bank: Bank) -> tuple[Finding, dict[str, np.ndarray]]
     size = np.abs(held_out)
     order = np.lexsort((bank.data.train.ids, -np.round(size, 12)))
     large = size > LARGE
-    finding = Finding(
-        probe=probe.name,
+    first = order[:RANKED]
+    figures = {"label": y[first], "predicted": (y - held_out * unit)[first], "deviations": size[first]}
+    finding = probe.finding(
+        _quantities(probe, bank, seen, held_out, large),
         question=QUESTION,
         headline="large_residual_share",
-        says=f"of the values stand more than {LARGE:.0f} standard deviations from what models without them predict",
-        quantities=_quantities(probe, bank, seen, held_out, large),
-        facts=(("one deviation", f"{unit:.4g}: 1.48 times the median absolute held-out residual"),),
-        body=(
-            f"{count(int(large.sum()))} of {count(len(y))} values are that far out. Ranked, not accused: a large "
-            "residual is a wrong value, an honest exception, or structure that the recipe did not capture.",
-        ),
-        charts=(_chart(bank, seen, held_out, large),),
-        exhibits=_exhibits(bank, order, held_out, y, unit),
-        how=(
-            f"Held-out residual: the value less the mean prediction of members that did not see the {bank.noun(1)}; "
-            f"seen: the same for those that did. Unit: 1.48 times the median absolute held-out residual. Large: beyond "
-            f"{LARGE:.0f}. Interval: Wilson, copies count as one; null: {percent(NORMAL, 2)}, a normal distribution.",
-            "Fails when many values are wrong alike: the others then agree with the error. Cost: no training.",
-        ),
-        reference=probe.reference,
+        columns={"residuals": _marks(seen, held_out, large)},
+        ranked={"largest_residuals": Ranked(ids=bank.data.train.ids[first], figures=figures)},
+        details={"deviation": unit, "large_deviations": LARGE, "large": int(large.sum())},
     )
     rank = np.argsort(order, kind="stable").astype(np.int64)
     return finding, {"held_out_residual": held_out, "seen_residual": seen, "suspicion_rank": rank}
+
+
+def _marks(seen: np.ndarray, held_out: np.ndarray, large: np.ndarray) -> Columns:
+    """Both residuals, in deviations: of large ones the first, of the others some evenly through their ranking."""
+    rest = np.flatnonzero(~large)
+    rest = rest[np.argsort(held_out[rest], kind="stable")][:: max(1, -(-len(rest) // MARKS))]
+    rows = np.concatenate([rest, np.flatnonzero(large)[:MARKS]])
+    return Columns(values={"held_out": held_out[rows], "seen": seen[rows], "large": large[rows]})
 
 
 def _quantities(probe: Probe, bank: Bank, seen, held_out, large) -> dict[str, Quantity]:
@@ -93,40 +89,3 @@ def _quantities(probe: Probe, bank: Bank, seen, held_out, large) -> dict[str, Qu
             "each group; null: 0.5 by definition",
         )  # fmt: skip
     return found
-
-
-def _chart(bank: Bank, seen, held_out, large) -> Chart:
-    rows = np.flatnonzero(large)
-    rest = np.flatnonzero(~large)
-    # evenly through the ranking: enough to show the cloud
-    rest = rest[np.argsort(held_out[rest], kind="stable")][:: max(1, -(-len(rest) // MARKS))]
-    marks = [Mark(x=float(held_out[i]), y=float(seen[i]), role="muted") for i in rest]
-    marks += [Mark(x=float(held_out[i]), y=float(seen[i]), role="memorised") for i in rows[:MARKS]]
-    return Chart(
-        title="Residual where seen against where left out",
-        description=f"{count(len(rows))} of {count(len(large))} values have a large held-out residual.",
-        x=Axis(title=f"residual of models that did not see the {bank.noun(1)}, standard deviations"),
-        y=Axis(title="residual of models that saw it"),
-        marks=tuple(marks),
-        rules=(Rule(axis="x", at=LARGE, label=""), Rule(axis="x", at=-LARGE, label="")),
-        reading=(
-            "Outside the dashed lines models without the value miss it by far. Near the horizontal 0, members that saw "
-            "it learned it by heart; on the diagonal they did not fit it."
-        ),
-        table=Table(
-            columns=("", bank.noun()), rows=(("large", count(len(rows))), ("others", count(len(large) - len(rows))))
-        ),
-    )
-
-
-def _exhibits(bank: Bank, rows, held_out, y, unit) -> tuple[Exhibits, ...]:
-    shown = []
-    for i in (int(i) for i in rows[:SHOWN]):
-        ident, value, said = int(bank.data.train.ids[i]), f"{y[i]:.4g}", f"{y[i] - held_out[i] * unit:.4g}"
-        sentence = (
-            f"{bank.noun(1)} {ident}: {value}; models without it predict {said} on average, "
-            f"{number(abs(float(held_out[i])), 1)} standard deviations away"
-        )
-        shown.append(Exhibit(id=ident, lines=(value, said), sentence=sentence))
-    groups = (ExhibitGroup(label="", shown=tuple(shown)),)
-    return (Exhibits(title="Largest held-out residuals", keys=("value", "the others say"), groups=groups),)

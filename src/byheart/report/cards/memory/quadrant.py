@@ -1,0 +1,136 @@
+"""The card of memory/quadrant: the map of all labels, and the list of those worth checking."""
+
+from __future__ import annotations
+
+from byheart.records.chart import Axis, Chart, Mark, Rule, Table
+from byheart.records.figures import DASH, count, number, percent
+from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding
+from byheart.report.cards.base import About, Card, Row, apart, cells
+from byheart.report.cards.memory import quadrant_values
+
+TITLES = {"worth_checking": "Labels worth checking", "worth_checking_not_memorised": "Worth checking, not memorised"}
+AUC = (
+    "AUC is the probability that a redrawn label has the larger held-out loss of a random pair; interval by bootstrap "
+    "within each group, 1,000 draws. Null 0.5. Rote 0.5, Oracle 1."
+)
+KEYS = ("label", "the others say", "how many")
+
+
+def card(finding: Finding, about: About) -> Card:
+    """Labels that models without them bet against; of values, those that they miss by most."""
+    if finding.headline == "large_residual_share":
+        return quadrant_values.card(finding, about)
+    baseline = finding.details["baseline"]
+    return Card(
+        says=(
+            "AUC of held-out loss for the redrawn labels"
+            if finding.headline == "planted_auc"
+            else "of the labels: models trained without them, of this recipe and of a baseline, bet against them"
+        ),
+        rows=(("baseline", baseline),) if baseline else (),
+        body=_body(finding),
+        charts=(_chart(finding, about),),
+        exhibits=tuple(_ranked(finding, about, name) for name in TITLES if name in finding.ranked),
+        how=_how(finding, about),
+    )
+
+
+def _body(finding: Finding) -> tuple[str, ...]:
+    quantities, details, sentences = finding.quantities, finding.details, []
+    n, planted = details["worth_checking"], details["planted"]
+    if planted:
+        by_score = quantities["planted_auc_score"].value
+        as_well = by_score >= quantities["planted_auc"].value
+        found = "finds them as well" if as_well else "alone finds them less well"
+        sentences.append(f"The memorisation score {found}: AUC {number(by_score, 2)}.")
+    if details["planted_not_reproduced"]:
+        sentences.append(
+            f"Of the {count(planted)} labels we changed, {count(details['planted_not_reproduced'])} were reproduced "
+            "by fewer than half of the members that saw them: not memorised, only wrong."
+        )
+    as_came = " that came with the data" if planted else ""
+    sentences.append(
+        f"{count(n)} label{'' if n == 1 else 's'}{as_came} {'is' if n == 1 else 'are'} worth checking; memorised: "
+        f"{count(details['worth_checking_memorised'])} of these. They may be right: a rare case looks the same."
+        if n
+        else f"No label{as_came} is worth checking."
+    )
+    return tuple(sentences)
+
+
+def _how(finding: Finding, about: About) -> tuple[str, ...]:
+    details = finding.details
+    return (
+        f"Across: mean code length of the label over the members that did not see the {about.noun}, calibrated as in "
+        "complexity/bits. Up: the memorisation score. A label is worth checking when it costs half a bit or more over "
+        "a blind guess at its class, for the audited recipe and for a baseline of another family: on average, and for "
+        f"{percent(details['agreeing_from'], 0)} of the models each, which predict another label. The dashed lines "
+        f"stand at half a bit over a blind guess ({number(details['bits_from'], 2)} bits on average) and at a score of "
+        f"{details['score_from']}.",
+        *((AUC,) if details["planted"] else ()),
+        f"Fails when many {about.nouns} of a class are mislabelled alike: then the others agree with the error. Cost: "
+        "the baselines, 16 members each.",
+    )
+
+
+def _chart(finding: Finding, about: About) -> Chart:
+    details, counts = finding.details, finding.columns["counts"].rows()
+    density = finding.columns.get("density")
+    rows = tuple(
+        (
+            f"{'worth checking' if row['worth_checking'] else 'the others'}, "
+            f"{'memorised' if row['memorised'] else 'not memorised'}",
+            count(row["examples"]),
+            count(row["redrawn"]) if details["planted"] else DASH,
+        )
+        for row in counts
+    )
+    return Chart(
+        title="Memorisation score against held-out code length",
+        description=f"Worth checking and memorised: {rows[0][1]}; worth checking and not memorised: {rows[1][1]}.",
+        x=Axis(
+            title=f"bits that models without the {about.noun} need for its label", log=True,
+            domain=(details["least_bits"], details["most_bits"]),
+        ),
+        y=Axis(title="memorisation score", domain=(details["least_score"], 1.0), ticks=(0, 0.25, 0.5, 0.75, 1)),
+        cells=cells(density, "bits", "score") if density else (),
+        marks=tuple(
+            Mark(x=row["bits"], y=row["score"], **({"shape": "ring"} if row["redrawn"] else {"role": "muted"}))
+            for row in finding.columns["labels"].rows()
+        ),
+        rules=(
+            Rule(axis="x", at=details["bits_from"], label="half a bit over a blind guess"),
+            Rule(axis="y", at=details["score_from"]),
+        ),
+        reading=(
+            f"Right of the dashed line, models trained without the {about.noun} bet against its label; above the "
+            "other, seeing it made the difference. A baseline has to agree before a label is worth checking."
+            + (" Rings are the labels we redrew." if details["planted"] else "")
+            + (" Squares count the others (stronger is more, on a log scale)." if density else "")
+        ),
+        table=Table(columns=("", about.nouns, "of them redrawn"), rows=rows),
+    )  # fmt: skip
+
+
+def _ranked(finding: Finding, about: About, name: str) -> Exhibits:
+    """A list of labels, redrawn ones apart, each group with how many there are of its kind."""
+    ranked, counts = finding.ranked[name], finding.columns["counts"].rows()
+    counts = [row for row in counts if row["worth_checking"] and not (row["memorised"] and name != "worth_checking")]
+    redrawn, everything = (sum(row[column] for row in counts) for column in ("redrawn", "examples"))
+
+    def exhibit(row: Row) -> Exhibit:
+        if "label" not in row:  # a document that hides examples
+            return Exhibit(id=row["id"])
+        label, said = about.label(row["label"]), about.label(row["predicted"])
+        sentence = (
+            f"{about.noun} {row['id']}: labelled {label}; {row['agreeing']} of {row['members']} members without it say "
+            f"{said}; held-out {number(row['bits'], 1)} bits; score {number(row['score'], 2)}"
+        )
+        return Exhibit(id=row["id"], lines=(label, said, f"{row['agreeing']} of {row['members']}"), sentence=sentence)
+
+    def counted(group: ExhibitGroup) -> ExhibitGroup:
+        of = redrawn if group.ring else everything - redrawn
+        return group.model_copy(update={"label": f"{group.label}, {len(group.shown)} of {count(of)}"})
+
+    groups = tuple(map(counted, apart(ranked.rows(), exhibit)))
+    return Exhibits(title=TITLES[name], keys=KEYS if "label" in ranked.figures else (), groups=groups)
