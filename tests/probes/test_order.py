@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from byheart.auditing.document import without_examples
 from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
 from byheart.maths.memorisation.learning_order import course
 from byheart.probes.base import Subject
 from byheart.probes.memory.order import Order
 from byheart.probes.memory.order.signs import half_of
-from byheart.records.finding import NotApplicable
+from byheart.records.finding import NotApplicable, answer_from
 from byheart.tasks.digits import Digits
 from byheart.tasks.flipped import Flipped
 from byheart.testing.probes import bank_of
@@ -62,14 +63,24 @@ def test_columns_are_the_course_of_the_members_that_saw(noisy_order):
         np.testing.assert_array_equal(column, getattr(wanted, name))
 
 
-def test_signs_of_one_run_and_of_half_the_bank(noisy_order):
+def test_signs_of_one_run_and_of_half_the_bank(noisy_order, card):
     finding = Order().measure(noisy_order)[0]
     q = finding.quantities
     assert q["memorisation_spearman"].value < 1
     assert {f"{name}_spearman_one_run" for name in ("confidence", "variability", "first_learned", "forgetting_events", "final_loss")} <= set(q)
     assert not any(name.startswith(("held_out_loss", "c_score", "memorisation")) and name.endswith("one_run") for name in q)
     assert q["held_out_loss_planted_auc"].value > 0.9
-    assert next(iter(finding.tables.values())).columns[-1] == "AUC, flips"
+    shown = card(noisy_order, finding)
+    (table,) = shown.tables.values()
+    assert table.columns[-1] == "AUC, flips"
+    assert len(table.rows) == 8
+    recall = next(row for row in table.rows if row[0] == "loss at the end")[3]
+    assert recall == f"{q['final_loss_recall_one_run'].value:.2f}"
+    best = max((name for name in q if name.endswith("_spearman_one_run")), key=lambda name: q[name].value)
+    assert f"rank correlation {q[best].value:.2f} with" in shown.body[0]
+    heights = [bar.segments[0].stop for bar in shown.charts[1].bars]
+    assert heights == sorted(heights, reverse=True)
+    assert shown.charts[1].rules[0].at == pytest.approx(q["memorisation_spearman"].value ** 0.5)
 
 
 def test_a_lucky_half_has_no_say_in_its_own_sign(make_bank):
@@ -84,16 +95,41 @@ def test_a_lucky_half_has_no_say_in_its_own_sign(make_bank):
     assert np.corrcoef(half.held_out_loss[there], half.score[there])[0, 1] > 0.5
 
 
-def test_never_learned_and_forgotten_are_counted(make_bank):
+def test_never_learned_and_forgotten_are_counted(make_bank, card):
     stage = np.full(100, 1)
     stage[:10] = 9  # never
-    finding, columns = Order().measure(staged(make_bank, stage, np.linspace(0.1, 0.9, 100)))
+    bank = staged(make_bank, stage, np.linspace(0.1, 0.9, 100))
+    finding, columns = Order().measure(bank)
     q = finding.quantities
     assert q["never_learned"].value == pytest.approx(0.1)
     assert q["ever_forgotten"].value == pytest.approx(0.1)
     assert (columns["forgetting_events"][:10] == 5).all()
     assert (columns["first_learned"][:10] == 16).all()
-    assert {one.id for group in finding.exhibits[0].groups for one in group.shown} <= set(range(100, 110))
+    shown = card(bank, finding)
+    assert {one.id for group in shown.exhibits[0].groups for one in group.shown} == set(range(100, 110))
+    assert all("never learned, 100\u202f% of the members" in one.sentence for one in shown.exhibits[0].groups[0].shown)
+    everybody = shown.charts[0].lines[0]
+    assert (everybody.x, everybody.y) == ((1, 2, 3, 5, 8), (0.9,) * 5)
+
+
+def test_redrawn_labels_stand_apart(make_bank, card):
+    stage, changed = np.arange(200) % 5 + 1, np.arange(200) % 20 == 4
+    bank = staged(make_bank, stage, stage / 6, changed=changed)
+    finding = Order().measure(bank)[0]
+    shown = card(bank, finding)
+    assert [(group.ring, len(group.shown)) for group in shown.exhibits[0].groups] == [(True, 5), (False, 7)]
+    assert shown.body[-1] == "At the median, labels we changed are learned by epoch 8, labels as they came are learned by epoch 3."
+    lines = {line.label: line.y for line in shown.charts[0].lines}
+    assert list(lines) == ["all, 200", "score 0.25 or more, 160", "the others, 40", "redrawn labels, 10"]
+    assert (lines["score 0.25 or more, 160"][0], lines["the others, 40"][0]) == (0, 1)
+    cartography = shown.charts[2]
+    assert len(cartography.marks) == 10
+    assert sum(cell.count for cell in cartography.cells) == 190
+    assert sum(int(row[2]) for row in cartography.table.rows) == 10
+    kept = without_examples({"findings": {finding.probe: finding.model_dump(mode="json")}})["findings"][finding.probe]
+    hidden = card(bank, answer_from(kept)).exhibits[0]
+    assert hidden.keys == ()
+    assert all((one.lines, one.sentence) == ((), "") for group in hidden.groups for one in group.shown)
 
 
 def test_nothing_memorised_is_not_applicable(make_bank):

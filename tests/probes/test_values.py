@@ -7,7 +7,6 @@ from byheart.probes.complexity.value_bits import ValueBits
 from byheart.probes.memory.order import Order
 from byheart.probes.memory.pairs import Pairs
 from byheart.probes.memory.quadrant import Quadrant
-from byheart.report.cards import About, card_of
 from byheart.training.members import balanced
 
 
@@ -29,7 +28,7 @@ def test_a_training_value_that_helps_a_new_one_is_named(make_bank, rng):
     assert Pairs().measure(bank)[0].status == "withheld"
 
 
-def test_values_learned_late_are_those_known_by_heart(make_bank, mask, rng):
+def test_values_learned_late_are_those_known_by_heart(make_bank, mask, rng, card):
     """A third has its noise learned last, and only where seen."""
     hard, y = np.arange(120) % 3 == 0, rng.normal(size=120)
     course = []
@@ -37,29 +36,32 @@ def test_values_learned_late_are_those_known_by_heart(make_bank, mask, rng):
         easy = y + 0.05 * rng.normal(size=(16, 120))
         late = np.where(mask & (epoch >= 4), y, y + 2.0) + 0.05 * rng.normal(size=(16, 120))
         course.append(np.where(epoch >= 2, np.where(hard, late, easy), y + 2.0))
-    finding, columns = Order().measure(make_bank(y, np.stack(course)[..., None], mask, kind="values"))
+    bank = make_bank(y, np.stack(course)[..., None], mask, kind="values")
+    finding, columns = Order().measure(bank)
     assert (columns["first_learned"][hard] == 4).all()
     assert (columns["first_learned"][~hard] == 2).all()
     assert finding.quantities["first_learned_spearman"].value > 0.6
-    words = " ".join((*finding.how, *(one.sentence for group in finding.exhibits[0].groups for one in group.shown)))
+    shown = card(bank, finding)
+    words = " ".join((*shown.how, *(one.sentence for group in shown.exhibits[0].groups for one in group.shown)))
     assert "standard deviations of the target" in words
     assert "labelled" not in words
 
 
-def test_noise_in_values_ranks_by_the_residual_of_those_that_did_not_see_it(make_bank, mask, rng):
+def test_noise_in_values_ranks_by_the_residual_of_those_that_did_not_see_it(make_bank, mask, rng, card):
     signal, changed = rng.normal(size=120), np.zeros(120, bool)
     changed[[4, 40, 77]] = True
     y = signal + 0.1 * rng.normal(size=120) + 5.0 * changed
     said = np.where(mask & changed, y, signal)
-    finding, columns = Quadrant().measure(make_bank(y, said[..., None], mask, kind="values", changed=changed))
+    bank = make_bank(y, said[..., None], mask, kind="values", changed=changed)
+    finding, columns = Quadrant().measure(bank)
     assert set(np.flatnonzero(columns["suspicion_rank"] < 3)) == {4, 40, 77}
     q = finding.quantities
     assert q["planted_auc"].value == 1
     assert q["large_residual_share"].value >= 3 / 120
     assert q["large_residual_learned"].value > 0.9
-    card = card_of(finding, About(kind="values"))
-    assert {one.id for one in card.exhibits[0].groups[0].shown[:3]} == {104, 140, 177}
-    assert "not accused" in card.body[0]
+    shown = card(bank, finding)
+    assert {one.id for one in shown.exhibits[0].groups[0].shown[:3]} == {104, 140, 177}
+    assert "not accused" in shown.body[0]
     clean = Quadrant().measure(make_bank(signal + 0.1 * rng.normal(size=120), signal[None, :, None].repeat(16, 0), mask, kind="values"))[0]
     assert clean.quantities["large_residual_share"].value < 0.03
 

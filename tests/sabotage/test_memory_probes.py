@@ -23,7 +23,6 @@ from byheart.probes.memory.duplicates import Duplicates
 from byheart.probes.memory.duplicates import pairs as duplicates_pairs
 from byheart.probes.memory.membership import Membership
 from byheart.probes.memory.order import Order
-from byheart.probes.memory.order import shown as order_shown
 from byheart.probes.memory.order import signs as order_signs
 from byheart.tasks.data import Data
 
@@ -180,12 +179,13 @@ class NeverIsNought(With, Order):
 class ByPlace(With, Order):
     """Promise 7: it takes the place of an example for its id."""
 
-    where: ClassVar = (order_probe, "last")
+    where: ClassVar = (order_probe, "learned_last")
+    learned_last = staticmethod(order_probe.learned_last)
 
     @staticmethod
-    def part(bank, path, checkpoints):
+    def part(bank, *rest):
         train = replace(bank.data.train, ids=np.arange(len(bank.data.train)))
-        return order_shown.last(replace(bank, data=replace(bank.data, phases=(train,))), path, checkpoints)
+        return ByPlace.learned_last(replace(bank, data=replace(bank.data, phases=(train,))), *rest)
 
 
 class FirstClassWrong(Order):

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 
 from byheart.maths.memorisation.counterfactual import memorisation
-from byheart.maths.memorisation.learning_order import Course, course
+from byheart.maths.memorisation.learning_order import Course, course, learned_by
 from byheart.maths.statistics.ranks import bootstrap, wilson
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.copies import few
-from byheart.probes.memory.order.shown import ceiling_of, charts, epoch_words, last, table
+from byheart.probes.density import density
 from byheart.probes.memory.order.signs import TOP, Row, half_of, rows_of
 from byheart.probes.memory.order.values import WITHIN, graded
-from byheart.records.figures import number, percent, with_article
+from byheart.records.facts import Axis, Columns, Curve, Ranked
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity
+from byheart.training.run import Run
+
+MEMORISED = 0.25  # memorisation score from which an example counts as memorised, as in memory/counterfactual
+EASY, HARD, VARIABLE = 0.75, 0.25, 0.25  # confidence of easy and of hard examples, variability of those between
+RINGS = 300  # redrawn labels on the map
+RANKED, RANKED_PLANTED, BESIDE_PLANTED = 12, 5, 7
 
 
 class Order(Probe):
@@ -40,7 +47,7 @@ class Order(Probe):
     """
 
     name: ClassVar[str] = "memory/order"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     question: ClassVar[str] = "In what order is it learned, and which cheap sign of it stands in for memorisation?"
     reference: ClassVar[str] = (
         "Toneva et al. 2019, An empirical study of example forgetting during deep neural network learning, section 2; "
@@ -75,20 +82,22 @@ class Order(Probe):
         rows = rows_of(bank, halves, there, self.rng)
         quantities = self._quantities(bank, path, rows, int(there.sum()))
         score = memorisation(np.exp(-outcomes.loss_nats[-1].astype(np.float64)), mask).score
-        finding = Finding(
-            probe=self.name,
-            question=self.question,
+        planted = np.zeros(len(mask[0]), bool) if bank.data.truth.changed is None else bank.data.truth.changed
+        finding = self.finding(
+            quantities,
             headline="first_learned_spearman",
-            says=f"rank correlation: how late {with_article(bank.noun(1))} is learned, and how much it is memorised",
-            quantities=quantities,
             poles=(Pole(name="No order", value=0.0), Pole(name="By heart last", value=1.0)),
-            body=self._body(bank, path, rows, run.checkpoints),
-            charts=charts(bank, run, path, rows, score),
-            tables={f"Rank correlation with the score; found: of its largest {percent(TOP, 0)}": table(rows)},
-            exhibits=last(bank, path, run.checkpoints),
-            how=self._how(bank, run.checkpoints, len(mask)),
-            reference=self.reference,
-        )
+            curves=_curves(run, score >= MEMORISED, planted),
+            columns=_map(bank, path, planted),
+            ranked=learned_last(bank, path, planted, run.checkpoints),
+            details={
+                "top_share": TOP, "members": len(mask), "epochs": tuple(c for c in run.checkpoints if c > 0),
+                "right_within": WITHIN if bank.data.output.kind == "values" else None,
+                "memorised_from": MEMORISED, "redrawn": int(planted.sum()),
+                "median_epoch_redrawn": _median(path, planted, ~planted),
+                "median_epoch_as_came": _median(path, ~planted, planted),
+            },
+        )  # fmt: skip
         return finding, {name: getattr(path, name) for name in Course._fields}
 
     def _quantities(self, bank: Bank, path: Course, rows: list[Row], n: int) -> dict[str, Quantity]:
@@ -143,45 +152,59 @@ class Order(Probe):
             )  # fmt: skip
         return found
 
-    def _body(self, bank: Bank, path: Course, rows: list[Row], checkpoints) -> tuple[str, ...]:
-        sentences = []
-        single = [row for row in rows if row.one is not None]
-        if single:
-            best = max(single, key=lambda row: row.one.spearman)
-            sentences.append(
-                f"Best sign from one training: {best.words}, rank correlation {number(best.one.spearman, 2)} with the "
-                f"memorisation score, {percent(best.one.recall, 0)} of the most memorised found."
-            )
-        ceiling = next((row.many for row in rows if row.name == "memorisation"), None)
-        if ceiling is not None and ceiling.spearman > 0:
-            sentences.append(
-                f"Two halves of the members agree to {number(ceiling.spearman, 2)}, so that no sign could reach more "
-                f"than {number(ceiling_of(rows), 2)} against one."
-            )
-        changed = bank.data.truth.changed
-        if changed is not None and changed.any() and not changed.all():
-            medians = (float(np.median(path.first_learned[side])) for side in (changed, ~changed))
-            late, usual = (epoch_words(median, checkpoints) for median in medians)
-            sentences.append(f"At the median, labels we changed are {late}, labels as they came are {usual}.")
-        return tuple(sentences)
 
-    def _how(self, bank: Bank, checkpoints, members: int) -> tuple[str, ...]:
-        grid = ", ".join(str(point) for point in checkpoints if point > 0)
-        values = (
-            f"A value is right where the prediction is within {number(WITHIN, 1)} standard deviations of the target; "
-            "its confidence is exp(\u2212squared error / (2 variance)).",
+def _median(path: Course, chosen: np.ndarray, others: np.ndarray) -> float | None:
+    """The median epoch of first learning on one side, where there are two."""
+    return float(np.median(path.first_learned[chosen])) if chosen.any() and others.any() else None
+
+
+def _curves(run: Run, memorised: np.ndarray, planted: np.ndarray) -> dict[str, Curve]:
+    """The share of examples that are learned for good by each epoch: of all, by memorisation, of redrawn labels."""
+    by = learned_by(run.views["train"].correct, run.members.mask, run.checkpoints)
+    points = np.flatnonzero(np.asarray(run.checkpoints) > 0)
+    kinds = {"all": np.ones_like(memorised), "memorised": memorised, "others": ~memorised, "redrawn": planted}
+    if memorised.all() or not memorised.any():
+        del kinds["memorised"], kinds["others"]
+    return {
+        f"learned_{name}": Curve(
+            x_axis=Axis(name="epoch", unit="epochs"), y_axis=Axis(name="learned for good", unit="share"),
+            x=np.asarray(run.checkpoints)[points], y=by[points][:, chosen].mean(1),
+            n=(int(chosen.sum()),) * len(points),
         )
-        return (
-            *(values if bank.data.output.kind == "values" else ()),
-            f"Over the checkpoints after epochs {grid}, for the members that saw the {bank.noun(1)}. First learned: "
-            "the checkpoint from which it is right to the end; never counts twice the last epoch. A forgetting "
-            "event: right at one checkpoint and wrong at the next; what is lost and found again in between is not "
-            "seen, so this counts fewer than presentation by presentation. Never right counts all checkpoints. "
-            "Confidence and variability: mean and standard deviation of p(label) over the checkpoints, which stand "
-            "closer at the beginning.",
-            f"Signs: from the one model trained on everything, and from half of the {members} members. The score to "
-            "stand in for is always that of members the sign has not used, so that they share no luck; both halves "
-            f"are judged and averaged. Found: of the {percent(TOP, 0)} largest scores.",
-            "No order 0, by heart last 1. Fails when checkpoints are coarse, or most scores tie. Cost: no training "
-            "of its own.",
-        )
+        for name, chosen in kinds.items() if chosen.any()
+    }  # fmt: skip
+
+
+def _map(bank: Bank, path: Course, planted: np.ndarray) -> dict[str, Columns]:
+    """Confidence by variability: counts in cells, redrawn labels one by one, and counts from easy to hard."""
+    easy, hard, variable = path.confidence >= EASY, path.confidence < HARD, path.variability >= VARIABLE
+    between = ~easy & ~hard
+    bands = np.stack([easy, between & ~variable, between & variable, hard])
+    by_id = np.argsort(bank.data.train.ids, kind="stable")
+    rings = by_id[planted[by_id]][:RINGS]
+    return {
+        "density": density(
+            variability=(path.variability[~planted], np.linspace(0, 0.5, 41)),
+            confidence=(path.confidence[~planted], np.linspace(0, 1.0001, 31)),
+        ),
+        "redrawn": Columns(values={"variability": path.variability[rings], "confidence": path.confidence[rings]}),
+        "difficulty": Columns(values={
+            "band": ("easy", "between", "variable", "hard"),
+            "examples": np.sum(bands, 1), "redrawn": np.sum(bands & planted, 1),
+        }),
+    }  # fmt: skip
+
+
+def learned_last(bank: Bank, path: Course, planted: np.ndarray, checkpoints: Sequence[int]) -> dict[str, Ranked]:
+    """The examples that were learned last, or never; redrawn labels apart."""
+    train = bank.data.train
+    order = np.lexsort((train.ids, -np.round(path.final_loss, 6), -np.round(path.first_learned, 9)))
+    order = order[path.first_learned[order] > min(epoch for epoch in checkpoints if epoch > 0)]
+    room = BESIDE_PLANTED if planted.any() else RANKED
+    rows = np.concatenate([order[planted[order]][:RANKED_PLANTED], order[~planted[order]][:room]])
+    figures = {
+        "label": train.y, "redrawn": planted, "first_learned": path.first_learned, "never_learned": path.never_learned,
+        "forgetting_events": path.forgetting_events,
+    }  # fmt: skip
+    ranked = Ranked(ids=train.ids[rows], figures={name: column[rows] for name, column in figures.items()})
+    return {"learned_last": ranked} if len(rows) else {}

@@ -1,0 +1,213 @@
+"""The card of memory/order: who is learned when, the map of confidence, the proxies of memorisation, who came last."""
+
+from __future__ import annotations
+
+import math
+
+from byheart.records.chart import Axis, Bar, Chart, Line, Mark, Rule, Segment, Table
+from byheart.records.figures import DASH, count, number, percent, with_article
+from byheart.records.finding import Exhibit, Exhibits, Finding
+from byheart.records.quantity import Quantity
+from byheart.report.cards.base import About, Card, Row, apart, cells
+
+SIGNS = {
+    "confidence": "1 \u2212 mean confidence",
+    "variability": "variability",
+    "first_learned": "epoch first learned",
+    "forgetting_events": "forgetting events",
+    "final_loss": "loss at the end",
+    "held_out_loss": "held-out loss",
+    "c_score": "1 \u2212 C-score",
+    "memorisation": "the score itself, other half",
+}
+BANDS = {
+    "easy": "confidence 0.75 or more",
+    "between": "between, variability below 0.25",
+    "variable": "between, variability 0.25 or more",
+    "hard": "confidence below 0.25",
+}
+
+
+def card(finding: Finding, about: About) -> Card:
+    """The order of learning, and what stands in for the memorisation score."""
+    top = percent(finding.details["top_share"], 0)
+    return Card(
+        says=f"rank correlation: how late {with_article(about.noun)} is learned, and how much it is memorised",
+        body=_body(finding),
+        charts=(_learned(finding, about), _proxies(finding), _map(finding, about)),
+        tables={f"Rank correlation with the score; found: of its largest {top}": _table(finding)},
+        exhibits=_last(finding, about),
+        how=_how(finding, about),
+    )
+
+
+def _spearman(finding: Finding, sign: str) -> tuple[Quantity | None, Quantity | None]:
+    """Rank correlations of a sign with the score: from one run, and from half of the members."""
+    found = finding.quantities
+    return found.get(f"{sign}_spearman_one_run"), found.get(f"{sign}_spearman")
+
+
+def _recall(finding: Finding, sign: str) -> Quantity | None:
+    """The share of the top that a sign finds, from one run where there is one."""
+    return finding.quantities.get(f"{sign}_recall_one_run") or finding.quantities.get(f"{sign}_recall")
+
+
+def _ceiling(finding: Finding) -> float:
+    """Root of the agreement of two halves: what a sign without noise would reach against one of them."""
+    halves = finding.quantities.get("memorisation_spearman")
+    return math.sqrt(max(halves.value, 0.0)) if halves else 0.0
+
+
+def _body(finding: Finding) -> tuple[str, ...]:
+    details, sentences = finding.details, []
+    if single := [(one, sign) for sign in SIGNS if (one := _spearman(finding, sign)[0])]:
+        best, sign = max(single, key=lambda pair: pair[0].value)
+        sentences.append(
+            f"Best sign from one training: {SIGNS[sign]}, rank correlation {number(best.value, 2)} with the "
+            f"memorisation score, {percent(_recall(finding, sign).value, 0)} of the most memorised found."
+        )
+    if (top := _ceiling(finding)) > 0:
+        sentences.append(
+            f"Two halves of the members agree to {number(finding.quantities['memorisation_spearman'].value, 2)}, so "
+            f"that no sign could reach more than {number(top, 2)} against one."
+        )
+    if details["median_epoch_redrawn"] is not None:
+        late, usual = (_when(details[f"median_epoch_{side}"], details["epochs"]) for side in ("redrawn", "as_came"))
+        sentences.append(f"At the median, labels we changed are {late}, labels as they came are {usual}.")
+    return tuple(sentences)
+
+
+def _how(finding: Finding, about: About) -> tuple[str, ...]:
+    details = finding.details
+    values = (
+        f"A value is right where the prediction is within {number(details['right_within'] or 0, 1)} standard "
+        "deviations of the target; its confidence is exp(\u2212squared error / (2 variance)).",
+    )
+    return (
+        *(values if details["right_within"] else ()),
+        f"Over the checkpoints after epochs {', '.join(map(str, details['epochs']))}, for the members that saw the "
+        f"{about.noun}. First learned: the checkpoint from which it is right to the end; never counts twice the last "
+        "epoch. A forgetting event: right at one checkpoint and wrong at the next; what is lost and found again in "
+        "between is not seen, so this counts fewer than presentation by presentation. Never right counts all "
+        "checkpoints. Confidence and variability: mean and standard deviation of p(label) over the checkpoints, which "
+        "stand closer at the beginning.",
+        f"Signs: from the one model trained on everything, and from half of the {details['members']} members. The "
+        "score to stand in for is always that of members the sign has not used, so that they share no luck; both "
+        f"halves are judged and averaged. Found: of the {percent(details['top_share'], 0)} largest scores.",
+        "No order 0, by heart last 1. Fails when checkpoints are coarse, or most scores tie. Cost: no training of its "
+        "own.",
+    )
+
+
+def _table(finding: Finding) -> Table:
+    """Every sign with its rank correlations, what it finds of the top, and its AUC for redrawn labels."""
+    planted = any(f"{sign}_planted_auc" in finding.quantities for sign in SIGNS)
+    rows = []
+    for sign, words in SIGNS.items():
+        one, many = _spearman(finding, sign)
+        found = [many, _recall(finding, sign), *([finding.quantities.get(f"{sign}_planted_auc")] if planted else [])]
+        rows.append((words, _written(one), *(number(figure.value, 2) if figure else DASH for figure in found)))
+    last = ("AUC, flips",) if planted else ()
+    return Table(columns=("sign", "one run", "half the bank", "top found", *last), rows=tuple(rows))
+
+
+def _written(found: Quantity | None) -> str:
+    if found is None:
+        return DASH
+    return f"{number(found.value, 2)} [{number(found.interval[0], 2)}, {number(found.interval[1], 2)}]"
+
+
+def _learned(finding: Finding, about: About) -> Chart:
+    kinds = {
+        "all": ("all", "ink"),
+        "memorised": (f"score {finding.details['memorised_from']} or more", "memorised"),
+        "others": ("the others", "understood"),
+        "redrawn": ("redrawn labels", "muted"),
+    }
+    curves = [(*kinds[name], curve) for name in kinds if (curve := finding.curves.get(f"learned_{name}"))]
+    x = curves[0][2].x
+    lines = tuple(
+        Line(label=f"{label}, {count(curve.n[0])}", role=role, x=x, y=curve.y, markers=True)
+        for label, role, curve in curves
+    )
+    return Chart(
+        title=f"Share of training {about.nouns} learned for good, by epoch",
+        description="; ".join(f"{line.label}: {percent(line.y[-1], 0)} at the end" for line in lines),
+        x=Axis(title="epoch", log=True, ticks=x),
+        y=Axis(title=f"share of {about.nouns} right from here to the end", domain=(0, 1), format="percent"),
+        lines=lines,
+        reading="Where the orange line lies right of the blue one, what is known by heart is learned last. Members "
+        f"that saw the {about.noun}; dots are the recorded checkpoints, the scale of epochs is logarithmic.",
+        table=Table(
+            columns=("epoch", *(label for label, *_ in curves)),
+            rows=tuple((number(e, 0), *(percent(line.y[c], 1) for line in lines)) for c, e in enumerate(x)),
+        ),
+    )
+
+
+def _proxies(finding: Finding) -> Chart:
+    bars = []
+    for sign, words in SIGNS.items():
+        one, many = _spearman(finding, sign)
+        if best := one or many:
+            source, role = ("one run", "ink") if one else ("half the bank", "left")
+            segment = Segment(start=0.0, stop=best.value, role=role, label=number(best.value, 2))
+            bars.append(Bar(label=f"{words}, {source}: {_written(best)}", segments=(segment,)))
+    bars.sort(key=lambda bar: -bar.segments[0].stop)
+    return Chart(
+        title="How well each sign stands in for the memorisation score",
+        description="; ".join(bar.label for bar in bars[:3]),
+        x=Axis(title="rank correlation with the memorisation score"),
+        bars=tuple(bars),
+        rules=(Rule(axis="x", at=top, label="most that can be reached"),) if (top := _ceiling(finding)) > 0 else (),
+        reading="Dark bars need one run, grey ones the bank. The score itself is noisy, so that even a perfect "
+        "sign would end at the dashed line: the root of the agreement of two halves of the members.",
+    )
+
+
+def _map(finding: Finding, about: About) -> Chart:
+    planted = finding.details["redrawn"]
+    rows = tuple(
+        (BANDS[row["band"]], count(row["examples"]), *((count(row["redrawn"]),) if planted else ()))
+        for row in finding.columns["difficulty"].rows()
+    )
+    return Chart(
+        title=f"Confidence and variability of the training {about.nouns}",
+        description="; ".join(f"{row[0]}: {row[1]}" for row in rows),
+        x=Axis(title="variability of p(label) over checkpoints", domain=(0, 0.5), ticks=(0, 0.1, 0.2, 0.3, 0.4, 0.5)),
+        y=Axis(title="mean confidence in the label", domain=(0, 1), ticks=(0, 0.25, 0.5, 0.75, 1)),
+        cells=cells(finding.columns["density"], "variability", "confidence"),
+        marks=tuple(
+            Mark(x=row["variability"], y=row["confidence"], shape="ring") for row in finding.columns["redrawn"].rows()
+        ),
+        reading="Top left is easy, bottom hard to learn, right learned in the middle of training."
+        + (" Rings are the labels we redrew; squares count the others." if planted else ""),
+        table=Table(columns=("", about.nouns, *(("of them redrawn",) if planted else ())), rows=rows),
+    )
+
+
+def _when(epoch: float, epochs: tuple[int, ...]) -> str:
+    """An epoch in words; never learned is none."""
+    return "never learned" if epoch > epochs[-1] else f"learned by epoch {number(epoch, 0)}"
+
+
+def _last(finding: Finding, about: About) -> tuple[Exhibits, ...]:
+    """The examples that were learned last, or never."""
+    ranked = finding.ranked.get("learned_last")
+    if ranked is None:
+        return ()
+
+    def exhibit(row: Row) -> Exhibit:
+        if "label" not in row:  # a document that hides examples
+            return Exhibit(id=row["id"])
+        name, when = about.label(row["label"]), _when(row["first_learned"], finding.details["epochs"])
+        sentence = (
+            f"{about.noun} {row['id']}: {'labelled ' if about.classes else ''}{name}; on average {when}, "
+            f"{percent(row['never_learned'], 0)} of the members that saw it are wrong at the end, forgotten "
+            f"{number(row['forgetting_events'], 1)} times"
+        )
+        short = when.removeprefix("learned by ").replace("never learned", "never")
+        return Exhibit(id=row["id"], lines=(name, short), sentence=sentence)
+
+    keys = ("label" if about.classes else "value", "learned by") if "label" in ranked.figures else ()
+    return (Exhibits(title="Learned last", keys=keys, groups=apart(ranked.rows(), exhibit)),)
