@@ -7,6 +7,8 @@ from byheart.probes.complexity.value_bits import ValueBits
 from byheart.probes.memory.order import Order
 from byheart.probes.memory.pairs import Pairs
 from byheart.probes.memory.quadrant import Quadrant
+from byheart.records.figures import interval_text, value_text
+from byheart.report.cards import About, card_of
 from byheart.training.members import balanced
 
 
@@ -78,7 +80,12 @@ def test_bits_per_value_are_differences_and_withheld_where_unbounded(make_bank, 
     q = found[1].quantities
     assert q["memorised_bits"].value == pytest.approx(120 * q["memorised_bits_per_value"].value)
     assert 0.8 < q["memorised_bits_per_value"].value < 1.4
+    words = card_of(found[1], About(kind="values"))
+    assert words.says == f"per value, {value_text(q['memorised_bits'])} in all 120"
+    assert len(words.body) == 2
     lookup = ValueBits().measure(make_bank(y, np.where(mask, y, y.mean())[..., None], mask, kind="values"))[0]
     assert lookup.status == "withheld"
     assert "no bound" in lookup.withheld.reason
     assert set(lookup.quantities) == {"understood_bits_per_value", "understood_bits"}
+    words, each = card_of(lookup, About(kind="values")), lookup.quantities["understood_bits_per_value"]
+    assert (words.says, words.body) == ("", (f"Understood: {value_text(each)} {interval_text(each)} per value.",))

@@ -7,11 +7,10 @@ from typing import ClassVar
 import numpy as np
 
 from byheart.maths.codes.variance import VarianceBits, variance_bits
-from byheart.maths.statistics.effective_sample_size import TOO_FEW, Estimate
+from byheart.maths.statistics.effective_sample_size import TOO_FEW
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.copies import uncalibrated
 from byheart.probes.heavy_tail import heavy_tail, without_r2
-from byheart.records.figures import count, interval_text, value_text
 from byheart.records.finding import Finding, NotApplicable, Pole, Withheld
 from byheart.records.quantity import Quantity
 
@@ -19,6 +18,11 @@ _HOW = {
     "understood": "1/2 log2 of the variance over the squared error where left out, both under the calibrated density",
     "memorised": "1/2 log2 of the squared error where left out over that where seen, both under the calibrated density",
 }
+UNBOUNDED = Withheld(
+    reason="members pass through the values that they saw (squared error below a millionth of the variance), so the "
+    "bits held by heart have no bound",
+    would_do="read the shares of the variance in complexity/bits",
+)
 _NULL = "null: 0, the mean of what the member was trained on"
 
 
@@ -27,7 +31,7 @@ class ValueBits(Probe):
 
     memorised = 1/2 log2(V_out / V_in), understood = 1/2 log2(Var / V_out) [bits per value], V_out and V_in the squared
     errors of members that did not see an example and of those that did, each side calibrated by its own cross-fitted
-    slope (`maths.codes.variance.variance_bits`), Var the squared distance from the members' training means. Both are
+    slope (`maths.variance.variance_bits`), Var the squared distance from the members' training means. Both are
     differences of Gaussian code lengths, so no rounding of the target moves them; a value has no code length of its
     own, so there is no share of a whole. Totals are per value times n.
 
@@ -41,7 +45,7 @@ class ValueBits(Probe):
     """
 
     name: ClassVar[str] = "complexity/value-bits"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     question: ClassVar[str] = "How many bits per value are held by heart?"
     reference: ClassVar[str] = "Cover and Thomas 2006, Elements of Information Theory, eq. 8.48"
 
@@ -58,61 +62,32 @@ class ValueBits(Probe):
             return lacking, {}
         if few := heavy_tail(bank):
             return without_r2(self, bank, self.question, few), {}
-        train = bank.data.train
-        predictions = run.views["train"].logits[:, :, 0]
+        train, predictions = bank.data.train, run.views["train"].logits[:, :, 0]
         found = variance_bits(
             train.y, predictions, run.members.mask, bank.subject.seed, ids=train.ids, groups=bank.groups
         )
-        quantities = _quantities(found, len(train))
-        each = quantities["understood_bits_per_value"]
-        body = (f"Understood: {value_text(each)} {interval_text(each)} per value.",)
-        if bounded := found.memorised is not None:
-            body += (
-                "Both are differences between codes: rounding the target does not move them, and there is no whole "
-                "that they are a share of.",
-            )
-        finding = Finding(
+        bounded = found.memorised is not None
+        finding = self.finding(
+            _quantities(found, len(train)),
             status="measured" if bounded else "withheld",
-            probe=self.name,
-            question=self.question,
             headline="memorised_bits_per_value" if bounded else "",
-            says=f"per value, {value_text(quantities['memorised_bits'])} in all {count(len(train))}" if bounded else "",
-            quantities=quantities,
             poles=(Pole(name="Oracle", value=0.0),) if bounded else (),
-            body=body,
-            how=(
-                "A Gaussian density around mean + w (f \u2212 mean), mean of what the member was trained on, w fitted "
-                "for each side on the other half of the examples. memorised = 1/2 log2 (squared error where left out / "
-                "where seen); understood = 1/2 log2 (variance / squared error where left out); totals: times the "
-                "number of values. Interval: over fresh draws of examples (copies together) and training set.",
-                "Fails when errors are far from Gaussian. Withheld where the squared error where seen is below a "
-                "millionth of the variance. Cost: no training of its own.",
-            ),
-            reference=self.reference,
-            withheld=None
-            if bounded
-            else Withheld(
-                reason="members pass through the values that they saw (squared error below a millionth of the "
-                "variance), so the bits held by heart have no bound",
-                would_do="read the shares of the variance in complexity/bits",
-            ),
-        )  # fmt: skip
+            details={"bounded": bounded},
+            withheld=None if bounded else UNBOUNDED,
+        )
         return finding, {}
 
 
 def _quantities(found: VarianceBits, n: int) -> dict[str, Quantity]:
-    made = {}
-    for name, of in zip(VarianceBits._fields, found, strict=True):
-        if of is None:
-            continue
-        where = "interval: over fresh draws of examples and training set" if of.interval else TOO_FEW
+    quantities = {}
+    for name, of in found._asdict().items():
         for key, unit, times in ((f"{name}_bits_per_value", "bits/value", 1), (f"{name}_bits", "bits", n)):
-            made[key] = Quantity(
-                value=of.value * times, unit=unit, interval=_times(of, times), null=0.0, n=n,
-                better="high" if name == "understood" else "low", how=f"{_HOW[name]}; {where}; {_NULL}",
+            if of is None:
+                continue
+            where = "interval: over fresh draws of examples and training set" if of.interval else TOO_FEW
+            quantities[key] = Quantity(
+                value=of.value * times, unit=unit, null=0.0, n=n, better="high" if name == "understood" else "low",
+                interval=(of.low * times, of.high * times) if of.interval else None,
+                how=f"{_HOW[name]}; {where}; {_NULL}",
             )  # fmt: skip
-    return made
-
-
-def _times(of: Estimate, times: int) -> tuple[float, float] | None:
-    return (of.low * times, of.high * times) if of.interval else None
+    return quantities

@@ -1,0 +1,31 @@
+"""The card of complexity/value-bits."""
+
+from __future__ import annotations
+
+from byheart.records.figures import count, interval_text, value_text
+from byheart.records.finding import Finding
+from byheart.report.cards.base import About, Card
+
+
+def card(finding: Finding, about: About) -> Card:
+    """Bits per value that are held by heart, where they have a bound, beside those understood."""
+    understood, total = (finding.quantities.get(name) for name in ("understood_bits_per_value", "memorised_bits"))
+    says, body = "", (f"Understood: {value_text(understood)} {interval_text(understood)} per value.",)
+    if finding.details["bounded"]:
+        says = f"per value, {value_text(total)} in all {count(total.n)}"
+        body += (
+            "Both are differences between codes: rounding the target does not move them, and there is no whole that "
+            "they are a share of.",
+        )
+    return Card(
+        says=says,
+        body=body,
+        how=(
+            "A Gaussian density around mean + w (f \u2212 mean), mean of what the member was trained on, w fitted "
+            "for each side on the other half of the examples. memorised = 1/2 log2 (squared error where left out / "
+            "where seen); understood = 1/2 log2 (variance / squared error where left out); totals: times the "
+            "number of values. Interval: over fresh draws of examples (copies together) and training set.",
+            "Fails when errors are far from Gaussian. Withheld where the squared error where seen is below a "
+            "millionth of the variance. Cost: no training of its own.",
+        ),
+    )
