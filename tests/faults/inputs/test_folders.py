@@ -89,16 +89,16 @@ def run(tmp_path, byheart, quick_page):
     return tmp_path / "run"
 
 
-READ_ANYWAY = ("of an index of text", "of an index cut short")  # the index is made anew from the blobs
+READ_ANYWAY = ("of an index of text", "of an index cut short")  # what a log beside them (-wal) still holds is read
 NO_RUNS = ("of an index of a later version", "of an index of another program")
 
 
 def codes(door, harm):
     """The exit codes that may come."""
     if door == "list":
-        return (3, 5) if harm in NO_RUNS else (0,)
+        return (3, 5) if harm in NO_RUNS else (0, 5) if harm in READ_ANYWAY else (0,)
     if harm in READ_ANYWAY:
-        return (3,) if door == "explain" else (0,)  # a tree is explained nowhere
+        return (3, 5) if door == "explain" else (0, 5)  # a tree is explained nowhere
     return (2, 3, 5)
 
 
