@@ -202,7 +202,7 @@ def test_new_examples_repeated_make_no_interval_narrower(make_bank):
     for probe, name in ((Gap(), "test_accuracy"), (Duplicates(), "test_accuracy"), (Duplicates(), "leaked_share")):
         wide, found = (width(probe.measure(bank)[0], name) for bank in (once, often))
         assert found >= 0.95 * wide, name
-    bands = [next(line for line in Gap().measure(bank)[0].charts[0].lines if "new" in line.label) for bank in (once, often)]
+    bands = [Gap().measure(bank)[0].curves["new"] for bank in (once, often)]
     assert bands[1].high[-1] - bands[1].low[-1] >= 0.95 * (bands[0].high[-1] - bands[0].low[-1])
 
 

@@ -23,7 +23,7 @@ def with_whole(bank, correct_logits, test_logits):
     return replace(bank, runs={**bank.runs, bank.subject.whole().key(): whole})
 
 
-def test_accuracies_are_means_over_each_side(make_bank, answers, mask, rng):
+def test_accuracies_are_means_over_each_side(make_bank, answers, mask, rng, card):
     y, test_y = np.arange(120) % 3, np.arange(50) % 3
     right, new = rng.random((16, 120)) < np.where(mask, 0.9, 0.6), rng.random((16, 50)) < 0.7
     bank = make_bank(y, answers(y, right, 3), mask, test_y=test_y, test_logits=answers(test_y, new, 3))
@@ -37,7 +37,7 @@ def test_accuracies_are_means_over_each_side(make_bank, answers, mask, rng):
     assert q["test_accuracy"].value == pytest.approx(new.mean())
     assert (q["gap"].n, q["test_accuracy"].n) == (120, 50)
     low, high = q["gap"].interval
-    source = finding.body[-1]
+    source = card(bank, finding).body[-1]
     assert source.startswith("Largest source of the interval (")
     assert float(source.rsplit("\u00b1", 1)[1].split()[0]) == pytest.approx(50 * (high - low), abs=0.06)
     np.testing.assert_allclose(columns["seen"], seen)
@@ -59,7 +59,7 @@ def test_the_null_is_the_most_frequent_class(make_bank, answers, mask):
     assert q["gap"].null == 0
 
 
-def test_the_time_course_is_read_at_the_right_checkpoints(make_bank, mask):
+def test_the_time_course_is_read_at_the_right_checkpoints(make_bank, mask, card):
     """The label's logit where left out is 0, 1, 3, 2, 0.5 at five checkpoints: smallest loss at the third."""
     y, test_y = np.zeros(120, int), np.zeros(40, int)
     courses = np.array([0.0, 1.0, 3.0, 2.0, 0.5])
@@ -79,18 +79,24 @@ def test_the_time_course_is_read_at_the_right_checkpoints(make_bank, mask):
     assert q["held_out_loss"].value == pytest.approx(loss[-1], rel=1e-6)
     assert q["held_out_loss"].null == pytest.approx(np.log(2), rel=1e-6)
     assert q["held_out_loss_rise"].value == pytest.approx(loss[-1] - loss[2], rel=1e-6)
-    lines = {line.label.partition(" ")[0]: line for line in finding.charts[0].lines}
+    (chart,) = card(bank, finding).charts
+    lines = {line.label.partition(" ")[0]: line for line in chart.lines}
     assert lines["left"].x == (1, 2, 3, 4)  # a logarithmic scale has no place for 0; the table keeps it
     assert lines["new"].y == (0, 1, 1, 1)
-    assert [row[0] for row in finding.charts[0].table.rows] == ["0", "1", "2", "3", "4"]
+    assert lines["seen"].role == "memorised"
+    assert finding.curves["new"].y == (0, 0, 1, 1, 1)
+    assert [row[0] for row in chart.table.rows] == ["0", "1", "2", "3", "4"]
 
 
-def test_without_epochs_there_is_no_course(make_bank, answers, mask):
+def test_without_epochs_there_is_no_course(make_bank, answers, mask, card):
     y = np.arange(120) % 3
-    finding = Gap().measure(make_bank(y, answers(y, mask, 3), mask))[0]
+    bank = make_bank(y, answers(y, mask, 3), mask)
+    finding = Gap().measure(bank)[0]
     assert "best_epoch" not in finding.quantities
-    assert "epoch" not in finding.charts[0].title
-    assert finding.charts[0].reading == "This learner has no epochs: one line a side."
+    (chart,) = card(bank, finding).charts
+    assert "epoch" not in chart.title
+    assert chart.reading == "This learner has no epochs: one line a side."
+    assert [(line.x, line.y) for line in chart.lines] == [((0, 1), (1, 1)), ((0, 1), (0, 0))]
 
 
 def test_the_one_model_speaks_of_a_run(make_bank, answers, mask):
@@ -104,21 +110,24 @@ def test_the_one_model_speaks_of_a_run(make_bank, answers, mask):
     assert q.speaks_of == "run"
 
 
-def test_rivals_are_on_the_same_subsets(noisy):
+def test_rivals_are_on_the_same_subsets(noisy, card):
     finding = Gap().measure(noisy)[0]
     q = finding.quantities
     assert q["neighbours_train_accuracy"].value == 1
     assert "first 16 of the same subsets" in q["neighbours_held_out_accuracy"].how
-    rule = next(rule for rule in finding.charts[0].rules if rule.label.startswith("1-nearest"))
+    held = finding.curves["held_out"]
+    assert held.y[-1] == pytest.approx(q["held_out_accuracy"].value)
+    assert held.low[-1] < held.y[-1] < held.high[-1]
+    rule = next(rule for rule in card(noisy, finding).charts[0].rules if rule.label.startswith("1-nearest"))
     assert rule.at == q["neighbours_held_out_accuracy"].value
 
 
-def test_changed_labels_are_said_to_be_in_training_alone(noisy):
-    body = " ".join(Gap().measure(noisy)[0].body)
+def test_changed_labels_are_said_to_be_in_training_alone(noisy, card):
+    body = " ".join(card(noisy, Gap().measure(noisy)[0]).body)
     assert f"Labels changed by us: {noisy.data.truth.changed.sum()} of training, none of the new ones" in body
 
 
-def test_values_are_measured_in_r2(values):
+def test_values_are_measured_in_r2(values, card):
     finding = Gap().measure(values)[0]
     run, y = values[values.subject.bank()], values.data.train.y
     predictions, mask = run.views["train"].logits[:, :, 0].astype(float), run.members.mask
@@ -138,8 +147,9 @@ def test_values_are_measured_in_r2(values):
     assert q["one_model_test_r2"].value == pytest.approx(r2(values.data.views["test"].y, one), abs=1e-5)
     assert q["held_out_r2"].value > q["neighbours_held_out_r2"].value
     assert "ridge_held_out_r2" in q
-    words = " ".join((finding.says, *finding.body, finding.how[0], finding.charts[0].reading))
-    assert "R2" in finding.says
+    said = card(values, finding)
+    words = " ".join((said.says, *said.body, said.how[0], said.charts[0].reading))
+    assert "R2" in said.says
     assert "label" not in words
 
 
@@ -168,3 +178,16 @@ def test_copies_among_new_examples_count_as_one_for_the_one_model(make_bank, ans
     q = Gap().measure(with_whole(bank, answers(y, np.ones((1, 120), bool), 3), answers(test_y, right, 3)))[0].quantities
     assert q["one_model_test_accuracy"].interval == pytest.approx(tuple(wilson(7, 10)))
     assert q["one_model_test_accuracy"].n == 400
+
+
+@pytest.mark.parametrize("new, said", [
+    ([0.3], "On new examples there is no number: 1 is too few, it takes 2 at least."),
+    ([0.3, 0.3], "On new examples there is no R2: their 2 values do not differ."),
+    ([0.3, 0.4], ""),
+])  # fmt: skip
+def test_new_examples_without_a_number_say_why(new, said, make_bank, mask, rng, card):
+    y = rng.normal(size=120)
+    bank = make_bank(y, np.zeros((16, 120, 1)), mask, kind="values", test_y=new, test_logits=np.zeros((16, len(new), 1)))
+    finding = Gap().measure(bank)[0]
+    assert ("test_r2" in finding.quantities) is ("new" in finding.curves) is (not said)
+    assert [line for line in card(bank, finding).body if "there is no" in line] == ([said] if said else [])

@@ -162,7 +162,7 @@ def test_scores_are_bits_by_hand():
     assert np.argmin(columns["rank"]) == np.argmax(columns["score"])
 
 
-def test_the_gap_is_in_bits_a_token():
+def test_the_gap_is_in_bits_a_token(card):
     bank = made(0.4)
     finding, _ = Gap().measure(bank)
     run = bank[bank.subject.bank()]
@@ -171,6 +171,12 @@ def test_the_gap_is_in_bits_a_token():
     assert found["gap_bits_a_token"] == pytest.approx(0.2 * reference, rel=0.05)
     assert found["held_out_bits_a_token"] - found["train_bits_a_token"] == pytest.approx(found["gap_bits_a_token"])
     assert finding.quantities["held_out_bits_a_token"].null == pytest.approx(reference)
+    for side in ("seen", "held_out"):
+        name = "train" if side == "seen" else side
+        assert finding.curves[side].y[-1] == pytest.approx(found[f"{name}_bits_a_token"])
+    (chart,) = card(bank, finding).charts
+    assert chart.table.columns[:3] == ("epoch", "left out", "seen")
+    assert chart.rules[0].at == pytest.approx(reference)
 
 
 def test_a_passage_that_stands_twice_is_shown_once():

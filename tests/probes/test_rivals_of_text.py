@@ -34,7 +34,7 @@ def test_the_balance_has_the_lookup_table_and_the_3_gram():
     assert rivals["3-gram"].understood > 0.05
 
 
-def test_the_gap_has_the_3_grams_bits_and_the_verdict_reads_them():
+def test_the_gap_has_the_3_grams_bits_and_the_verdict_reads_them(card):
     held = bank(Gap())
     finding, _ = Gap().measure(held)
     run = held[held.subject.baseline("ngram")]
@@ -44,7 +44,7 @@ def test_the_gap_has_the_3_grams_bits_and_the_verdict_reads_them():
         quantity = finding.quantities[f"ngram_{name}_bits_a_token"]
         assert quantity.value == pytest.approx(value, rel=1e-6)
         assert quantity.how.startswith("3-gram on the first 8 of the same subsets")
-    assert any("Counts of the last two tokens (a 3-gram) need" in line for line in finding.body)
+    assert any("Counts of the last two tokens (a 3-gram) need" in line for line in card(held, finding).body)
     # two epochs of a network of width 8 are no match for counts
     judged = Underfitting().judge({"generalization/gap": finding})
     assert judged.outcome == "issue"

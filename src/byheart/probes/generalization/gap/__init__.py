@@ -16,11 +16,9 @@ from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.baselines import TITLES
 from byheart.probes.generalization.gap.baselines import leads
 from byheart.probes.generalization.gap.passages import of_passages
-from byheart.probes.generalization.gap.shown import chart
 from byheart.probes.generalization.gap.sides import Sides, why_no_new
 from byheart.probes.heavy_tail import heavy_tail, without_r2
-from byheart.probes.interval_sources import largest_source
-from byheart.records.figures import count, interval_text, value_text
+from byheart.probes.interval_sources import source_of
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity
 from byheart.training.run import Run
@@ -43,7 +41,7 @@ class Gap(Probe):
     """
 
     name: ClassVar[str] = "generalization/gap"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     question: ClassVar[str] = "How much worse is it on examples it has not seen?"
     reference: ClassVar[str] = (
         "Zhang et al. 2017, Understanding deep learning requires rethinking generalization, section 2; subset form: "
@@ -73,23 +71,20 @@ class Gap(Probe):
         quantities |= self._baselines(bank, sides)
         quantities |= self._course(bank, run)
         quantities |= self._sharpness(bank, run)
-        classes = bank.data.output.kind == "classes"
-        train, held = quantities[f"train_{sides.unit}"], quantities[f"held_out_{sides.unit}"]
-        finding = Finding(
-            probe=self.name,
+        changed = bank.data.truth.changed
+        rote = Pole(name="Rote", value=self._rote_gap(bank, sides.classes), note="a lookup table")
+        finding = self.finding(
+            quantities,
             question=self.question.replace("examples", bank.noun()),
             headline="gap",
-            says=f"{'' if classes else 'R2 '}{value_text(train)} {interval_text(train)} where seen, {value_text(held)} "
-            f"{interval_text(held)} on the same {'labels' if classes else 'values'} where left out",
-            quantities=quantities,
-            poles=(
-                Pole(name="Oracle", value=0.0),
-                Pole(name="Rote", value=self._rote_gap(bank, classes), note="a lookup table"),
-            ),
-            body=self._body(bank, quantities, sides),
-            charts=(chart(run, sides, quantities),),
-            how=self._how(bank, run, classes),
-            reference=self.reference,
+            poles=(Pole(name="Oracle", value=0.0), rote),
+            curves=sides.courses(),
+            details={
+                "score": sides.unit,
+                "changed": 0 if changed is None else int(changed.sum()),
+                "no_new": why_no_new(bank),
+                **source_of(sides.parts.memorised.sources),
+            },
         )
         return finding, everything.on_all({"seen": sides.inside, "held_out": sides.outside})
 
@@ -201,7 +196,7 @@ class Gap(Probe):
             last = at = rises = None
         n = held.shape[1]
         which = "bootstrap over examples (copies together)" if resampled.known else TOO_FEW
-        found = {
+        return {
             "held_out_loss": Quantity(
                 value=float(means[-1]), unit=unit, interval=last, null=float(means[0]),
                 n=n, better="low", how="mean held-out loss at the end, as the models say it; interval: "
@@ -218,43 +213,3 @@ class Gap(Probe):
                 f"{which}, at that checkpoint; null: 0",
             ),
         }  # fmt: skip
-        return found
-
-    def _body(self, bank: Bank, quantities: dict[str, Quantity], sides: Sides) -> tuple[str, ...]:
-        sentences, unit = [], sides.unit
-        test = quantities.get(f"test_{unit}")
-        r2_is = "R2 " if unit == "r2" else ""
-        if test:
-            new = f"{count(test.n)} new {bank.noun(test.n)}"
-            sentences.append(f"On {new}: {r2_is}{value_text(test)} {interval_text(test)}.")
-        if why := why_no_new(bank):
-            sentences.append(why)
-        planted = bank.data.truth.changed
-        if planted is not None and planted.any() and test:
-            sentences.append(
-                f"Labels changed by us: {count(int(planted.sum()))} of training, none of the new ones, so training "
-                "labels are harder than new ones; the gap compares the same labels."
-            )
-        one = quantities.get(f"one_model_test_{unit}")
-        if one:
-            sentences.append(
-                f"The one model trained on everything: {r2_is}{value_text(one)} {interval_text(one)} on new "
-                f"{bank.noun()}."
-            )
-        gap = sides.parts.memorised
-        points, unit = (100.0, " points") if sides.classes else (1.0, "")
-        if source := largest_source(bank, gap.interval, gap.sources, points, unit):
-            sentences.append(source)
-        return tuple(sentences)
-
-    def _how(self, bank: Bank, run: Run, classes: bool) -> tuple[str, ...]:
-        what, labels = ("Accuracy", "labels") if classes else ("R2", "values")
-        return (
-            f"{what} where seen: over all training {labels} as given, under the members that saw them; where left "
-            f"out: the same {labels} under the members that did not. Gap is the difference. New {bank.noun()}: mean "
-            f"over members and test {labels}.",
-            "Intervals: what other examples (copies together) and another draw of the training set "
-            "would bring. Rote is right where seen and guesses elsewhere; the Oracle's "
-            "gap is 0.",
-            "Fails when near-duplicates stand in for one another. Cost: no training of its own.",
-        )

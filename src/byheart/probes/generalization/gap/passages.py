@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from byheart.maths.statistics.effective_sample_size import TOO_FEW, Estimate, error_of_mean
+from byheart.maths.statistics.effective_sample_size import TOO_FEW, Estimate
 from byheart.maths.statistics.intervals import budget_share_intervals
 from byheart.maths.statistics.new_examples import new_examples_interval
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.generalization.gap.baselines import leads
-from byheart.probes.generalization.gap.sides import why_no_new
-from byheart.records.chart import Axis, Chart, Line, Rule, Table
-from byheart.records.figures import count, interval_text, number, value_text
+from byheart.probes.generalization.gap.sides import course, why_no_new
+from byheart.records.facts import Curve
 from byheart.records.finding import Finding, Pole
 from byheart.records.quantity import Quantity
 
@@ -24,44 +23,35 @@ if TYPE_CHECKING:
 WHERE = "interval: over fresh draws of passages and training set"
 
 
-def of_passages(probe: Probe, bank: Bank, course: dict[str, Quantity]) -> tuple[Finding, dict[str, np.ndarray]]:
-    """The finding of `generalization/gap` in bits a token; `course` is its time course of the held-out loss."""
+def of_passages(probe: Probe, bank: Bank, losses: dict[str, Quantity]) -> tuple[Finding, dict[str, np.ndarray]]:
+    """The finding of `generalization/gap` in bits a token; `losses` are of its time course of the held-out loss."""
     run = bank[bank.subject.bank()]
     mask, bits = run.members.mask, _bits(bank, "train", run)  # (c, m, n) a token
     inside, outside = side_means(bits[-1], mask)
     blind = float((run.views["train"].pool[0, :, 0] / np.log(2) / _counted(bank, "train")).mean())  # type: ignore[index]
     quantities = _sides(bank, run, blind)
     quantities |= _baseline(bank, blind)
-    quantities |= course
-    train, left_out, gap = (quantities[f"{name}_bits_a_token"] for name in ("train", "held_out", "gap"))
-    test = quantities.get("test_bits_a_token")
-    seen, unseen = (f"{value_text(one)} {interval_text(one)}" for one in (train, left_out))
-    new = f"On {count(test.n)} new {bank.noun(test.n)}: {value_text(test)} {interval_text(test)}" if test else ""
-    body = [f"{new} a token."] if test else []
-    if baseline := quantities.get("ngram_held_out_bits_a_token"):
-        theirs = quantities["ngram_train_bits_a_token"]
-        body.append(
-            f"Counts of the last two tokens (a 3-gram) need {value_text(baseline)} {interval_text(baseline)} where "
-            f"left out, {value_text(theirs)} where seen."
-        )
-    return Finding(
-        probe=probe.name,
+    quantities |= losses
+    finding = probe.finding(
+        quantities,
         question=probe.question.replace("examples", bank.noun()),
         headline="gap_bits_a_token",
-        says=f"a token: {seen} where seen, {unseen} on the same passages where left out",
-        quantities=quantities,
         poles=(Pole(name="Oracle", value=0.0), Pole(name="Rote", value=blind, note="a lookup table, by definition")),
-        body=tuple(body),
-        charts=(_chart(bank, run, bits, blind, gap),),
-        how=(
-            "Bits a token = summed -log2 p of a passage over its counted tokens, as each model says it, without "
-            "calibration. Where seen: under the members that saw the passage; where left out: the same passages "
-            "under the others.",
-            "Intervals: what other passages (copies together) and another draw of the training set would "
-            "bring. Fails when near-duplicates stand in for one another. Cost: no training of its own.",
-        ),
-        reference=probe.reference,
-    ), {"seen": inside, "held_out": outside}
+        curves=_courses(bank, run, bits),
+        details={"score": "bits_a_token"},
+    )
+    return finding, {"seen": inside, "held_out": outside}
+
+
+def _courses(bank: Bank, run: Run, bits: np.ndarray) -> dict[str, Curve]:
+    """Bits a token over the checkpoints where left out, where seen, and of new passages."""
+    sides = [side_means(values, run.members.mask) for values in bits]
+    made = {name: course(run, [side[i] for side in sides], bank.groups, "bits", turned=False)
+            for name, i in (("held_out", 1), ("seen", 0))}  # fmt: skip
+    if "test" in run.views:
+        new = [values.mean(0) for values in _bits(bank, "test", run)]
+        made["new"] = course(run, new, bank.data.new_copies, "bits", turned=False)
+    return made
 
 
 def _sides(bank: Bank, run: Run, blind: float) -> dict[str, Quantity]:
@@ -114,42 +104,3 @@ def _counted(bank: Bank, view: str) -> np.ndarray:
 def _bits(bank: Bank, view: str, run) -> np.ndarray:
     """(c, m, n) bits a token of each passage."""
     return run.views[view].loss_nats.astype(np.float64) / np.log(2) / _counted(bank, view)
-
-
-def _chart(bank: Bank, run, bits: np.ndarray, blind: float, gap: Quantity) -> Chart:
-    points, mask = run.checkpoints, run.members.mask
-    sides = [side_means(values, mask) for values in bits]
-    series = {"left out": [out for _, out in sides], "seen": [seen for seen, _ in sides]}
-    if "test" in run.views:
-        series[f"new {bank.noun()}"] = [values.mean(0) for values in _bits(bank, "test", run)]
-    roles = {"seen": "memorised", "left out": "understood"}
-    # epoch 0 has no place on a logarithmic scale; the table keeps it
-    drawn = [c for c, epoch in enumerate(points) if epoch > 0]
-    lines = []
-    for label, values in series.items():
-        means = np.array([one.mean() for one in values])
-        copies = bank.groups if label in roles else bank.data.new_copies
-        half = np.array([error_of_mean(one, copies) for one in values])
-        lines.append(
-            Line(
-                label=f"{label} {number(means[-1], 2)}",
-                role=roles.get(label, "muted"),
-                x=tuple(float(points[c]) for c in drawn),
-                y=tuple(float(means[c]) for c in drawn),
-                low=tuple(float(means[c] - half[c]) for c in drawn if np.isfinite(half[c])),
-                high=tuple(float(means[c] + half[c]) for c in drawn if np.isfinite(half[c])),
-            )
-        )
-    means = [[number(float(one.mean()), 3) for one in values] for values in series.values()]
-    rows = tuple((str(epoch), *(column[c] for column in means)) for c, epoch in enumerate(points))
-    return Chart(
-        title="Bits a token over epochs",
-        description="; ".join(line.label for line in lines),
-        x=Axis(title="epoch", log=True, ticks=tuple(float(points[c]) for c in drawn)),
-        y=Axis(title="bits a token"),
-        lines=tuple(lines),
-        rules=(Rule(axis="y", at=blind, label=f"tokens by their frequency {number(blind, 2)}"),),
-        reading="Where the lines fall together it learns what holds for all; where only the line of what it saw "
-        "falls it learns by heart. Bands are 95 % intervals over passages; the scale of epochs is logarithmic.",
-        table=Table(columns=("epoch", *series), rows=rows),
-    )

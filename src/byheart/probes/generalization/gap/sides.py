@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
+from math import isfinite
+from typing import Literal
 
 import numpy as np
 
@@ -12,6 +15,7 @@ from byheart.maths.statistics.intervals import BudgetShares, budget_share_interv
 from byheart.maths.statistics.new_examples import new_examples_interval, new_r2_interval, why_no_interval
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank
+from byheart.records.facts import Axis, Curve
 from byheart.records.quantity import Quantity
 from byheart.training.run import Outcomes, Run
 
@@ -113,47 +117,57 @@ class Sides:
             return view.correct[-1].astype(np.float64)
         return view.loss_nats[-1].astype(np.float64)
 
-    def courses(self) -> list[tuple]:
-        """(label, role, values (c,), low, high) of each line of the chart."""
-        mask, test = self.run.members.mask, self._new_view
-        planted = self.bank.data.truth.changed
-        new_name, copies = f"new {self.bank.noun()}", self.bank.groups
-        lines: dict[str, list[np.ndarray]] = {"seen": [], "left out": []}
-        for c in range(len(self.run.checkpoints)):
-            inside, outside = side_means(self._outcome(c), mask)
-            lines["seen"].append(inside)
-            lines["left out"].append(outside)
-            if test is not None:
-                new = (
-                    test.correct[c].mean(0)
-                    if self.classes
-                    else test.loss_nats[c].mean(0) / self.bank.data.views["test"].y.var()
-                )
-                lines.setdefault(new_name, []).append(new)
-            if planted is not None and planted.any() and self.classes:
-                lines.setdefault("redrawn, seen", []).append(inside[planted])
-        roles = {"seen": "memorised", "left out": "understood", "redrawn, seen": "ink"}
-        groups = {"redrawn, seen": copies[planted] if planted is not None else copies}
-        if test is not None:
-            groups[new_name] = self.bank.data.new_copies
-        made = []
-        for label, series in lines.items():
-            means = np.array([values.mean() if self.classes else 1 - values.mean() for values in series])
-            errors = np.array([error_of_mean(values, groups.get(label, copies)) for values in series])
-            made.append((label, roles.get(label, "muted"), means, means - errors, means + errors))
+    def courses(self) -> dict[str, Curve]:
+        """The score over the checkpoints of members that saw each example, that did not, and on new ones."""
+        run, test, planted, copies = self.run, self._new_view, self.bank.data.truth.changed, self.bank.groups
+        sides = [side_means(self._outcome(c), run.members.mask) for c in range(len(run.checkpoints))]
+        made = {name: self._curve([side[i] for side in sides], copies) for i, name in enumerate(("seen", "held_out"))}
+        if test is not None and self.classes:
+            made["new"] = self._curve([right.mean(0) for right in test.correct], self.bank.data.new_copies)
+        elif test is not None:
+            spread = self.bank.data.views["test"].y.var()
+            made["new"] = self._curve([loss.mean(0) / spread for loss in test.loss_nats], self.bank.data.new_copies)
+        if planted is not None and planted.any() and self.classes:
+            made["redrawn_seen"] = self._curve([seen[planted] for seen, _ in sides], copies[planted])
         return made
 
+    def _curve(self, series: Sequence[np.ndarray], copies: np.ndarray) -> Curve:
+        return course(self.run, series, copies, self.unit, turned=not self.classes)
 
-def why_no_new(bank: Bank) -> str:
-    """Why no number is measured on the new examples, in a sentence; empty where one is, or where there are none."""
+
+def course(
+    run: Run, series: Sequence[np.ndarray], copies: np.ndarray, unit: Literal["accuracy", "r2", "bits"], turned: bool
+) -> Curve:
+    """The mean of some examples' values at each checkpoint, or 1 less it, with its band over examples.
+
+    Args:
+        run: whose checkpoints they are.
+        series: (n,) values, an array a checkpoint.
+        copies: (n,) groups of copies.
+        unit: of the means.
+        turned: whether values are errors and the mean is taken from 1.
+    """
+    means = [float(values.mean()) for values in series]
+    means = [1 - mean for mean in means] if turned else means
+    bands = [float(error_of_mean(values, copies)) for values in series]
+
+    def end(sign: int) -> tuple[float | None, ...]:
+        return tuple(mean + sign * band if isfinite(band) else None for mean, band in zip(means, bands))
+
+    return Curve(
+        x_axis=Axis(name="epoch", unit="epochs"), y_axis=Axis(name=unit, unit=unit), x=run.checkpoints, y=tuple(means),
+        low=end(-1), high=end(1),
+    )  # fmt: skip
+
+
+def why_no_new(bank: Bank) -> str | None:
+    """Why no number is measured on the new examples; None where one is, or where there are none."""
     test = bank.data.views.get("test")
     if test is None:
-        return ""
+        return None
     if len(test) < 2:
-        return f"On new {bank.noun()} there is no number: {len(test)} is too few, it takes 2 at least."
-    if bank.data.output.kind == "values" and not test.y.var() > 0:
-        return f"On new {bank.noun()} there is no R2: their {len(test)} values do not differ."
-    return ""
+        return "too few"
+    return "values do not differ" if bank.data.output.kind == "values" and not test.y.var() > 0 else None
 
 
 def _how(text: str, of: Estimate, reason: str = TOO_FEW) -> str:
