@@ -16,6 +16,7 @@ from byheart.auditing.words import request_from_words
 from byheart.cli.progress import Progress
 from byheart.cli.summary import print_json, print_lines
 from byheart.probes.generalization.gap import Gap
+from byheart.records.facts import OF_EXAMPLES
 from byheart.study.steps import Step
 
 TREE = ["--learner", "DecisionTreeClassifier", "--set", "max_depth=3"]
@@ -188,6 +189,7 @@ def test_hidden_examples_are_neither_in_the_page_nor_in_the_json(audited, byhear
         assert finding.get("quantities") == shown["findings"][name].get("quantities")
         rows = [one for row in finding.get("exhibits", ()) for group in row["groups"] for one in group["shown"]]
         assert all(one["lines"] == [] and one["sentence"] == "" for one in rows)
+        assert not any(OF_EXAMPLES & set(ranked["figures"]) for ranked in finding.get("ranked", {}).values())
     byheart("report", "out")
     assert "data:image/png" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     byheart("report", "out", "--hide-examples")

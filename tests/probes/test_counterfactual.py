@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from byheart.auditing.document import without_examples
 from byheart.learners.neighbours import Neighbours
 from byheart.maths.memorisation.memorised_share import memorised_share
-from byheart.probes.memory.counterfactual import NULLS, Counterfactual
-from byheart.probes.memory.counterfactual.ranked import SHUFFLES
+from byheart.probes.memory.counterfactual import NULLS, SHUFFLES, Counterfactual
+from byheart.records.finding import Finding
 from byheart.tasks.arrays import Arrays
 from byheart.testing.probes import bank_of
 from byheart.training.members import Members
@@ -59,20 +60,21 @@ def test_masks_permuted_give_the_null(noisy, measured):
         assert one.value > one.null + allowed
 
 
-def test_known_scores_are_counted_exactly(make_bank, answers, mask):
+def test_known_scores_are_counted_exactly(make_bank, answers, mask, card):
     """Thirty known by heart, ten half so, the rest always right; every score is what was put in."""
     y = np.arange(120) % 3
     right = np.ones_like(mask)
     right[:, :30] = mask[:, :30]
-    finding, columns = Counterfactual().measure(make_bank(y, answers(y, right, 3), mask))
+    bank = make_bank(y, answers(y, right, 3), mask)
+    finding, columns = Counterfactual().measure(bank)
     np.testing.assert_allclose(columns["score"], np.where(np.arange(120) < 30, 1.0, 0.0), atol=1e-12)
     assert finding.quantities["memorised_share"].value == pytest.approx(0.25, abs=1e-6)
     assert finding.quantities["memorised_share_raw"].value == 0.25
-    assert any("30 examples are memorised with a probability above 0.95" in sentence for sentence in finding.body)
-    assert finding.exhibits[0].groups[0].label == "labels as they came (30 with a probability above 0.95)"
+    assert any("30 examples are memorised with a probability above 0.95" in sentence for sentence in card(bank, finding).body)
+    assert card(bank, finding).exhibits[0].groups[0].label == "labels as they came (30 with a probability above 0.95)"
 
 
-def test_the_most_memorised_come_by_posterior_mean_then_id(make_bank, answers, mask):
+def test_the_most_memorised_come_by_posterior_mean_then_id(make_bank, answers, mask, card):
     y = np.arange(120) % 3
     right = np.ones_like(mask)
     right[:, :20] = mask[:, :20]
@@ -84,20 +86,22 @@ def test_the_most_memorised_come_by_posterior_mean_then_id(make_bank, answers, m
     keys = list(zip(-np.round(columns["posterior_mean"][first], 12), ids[first]))
     assert keys == sorted(keys)
     assert set(first[:20]) == set(range(20))
-    assert [one.id for one in finding.exhibits[0].groups[0].shown] == list(ids[first[:12]])
+    assert [one.id for one in card(bank, finding).exhibits[0].groups[0].shown] == list(ids[first[:12]])
 
 
-def test_only_examples_that_are_surely_memorised_are_named(make_bank, mask):
+def test_only_examples_that_are_surely_memorised_are_named(make_bank, mask, card):
     """Guesses pass the threshold by chance, and are not named; five known by heart are, and counted."""
     rng = np.random.default_rng(0)
     y = rng.integers(0, 3, 120)
     right = rng.random(mask.shape) < 1 / 3
     right[:, :5] = mask[:, :5]
     logits = 6.0 * np.eye(3)[np.where(right, y, (y + 1) % 3)]
-    finding, columns = Counterfactual().measure(make_bank(y, logits, mask))
+    bank = make_bank(y, logits, mask)
+    finding, columns = Counterfactual().measure(bank)
     assert (columns["score"][5:] >= 0.25).sum() > 10
-    assert {one.id for one in finding.exhibits[0].groups[0].shown} <= set(range(100, 105))
-    assert all("memorised with probability" in one.sentence for one in finding.exhibits[0].groups[0].shown)
+    shown = card(bank, finding).exhibits[0].groups[0].shown
+    assert {one.id for one in shown} <= set(range(100, 105))
+    assert all("memorised with probability" in one.sentence for one in shown)
 
 
 def controlled(bank):
@@ -108,7 +112,7 @@ def controlled(bank):
     return replace(bank, data=replace(bank.data, truth=replace(truth, control=control))), control
 
 
-def test_the_control_leaves_every_total_and_stands_apart(noisy):
+def test_the_control_leaves_every_total_and_stands_apart(noisy, card):
     bank, control = controlled(noisy)
     need, changed = bank.subject.bank(), bank.data.truth.changed
     finding, columns = Counterfactual().measure(bank)
@@ -117,7 +121,7 @@ def test_the_control_leaves_every_total_and_stands_apart(noisy):
     apart = memorised_share(right[:, changed], run.members.mask[:, changed], groups=bank.groups[changed])
     of_control = finding.quantities["control_memorised_share"]
     assert (of_control.value, of_control.interval, of_control.n) == (apart.value, apart.interval, changed.sum())
-    assert f"Of the {changed.sum()} redrawn labels it memorised {100 * apart.value:.0f}\u202f%" in finding.body[0]
+    assert f"Of the {changed.sum()} redrawn labels it memorised {100 * apart.value:.0f}\u202f%" in card(bank, finding).body[0]
     np.testing.assert_array_equal(columns["posterior_mean"][changed], apart.posterior_mean)
     assert np.isfinite(columns["posterior_mean"]).all()
 
@@ -135,23 +139,44 @@ def test_the_control_leaves_every_total_and_stands_apart(noisy):
         assert one == pytest.approx(two, rel=1e-9), name  # the sums run over other distinct counts
 
 
-def test_noise_that_is_part_of_the_data_counts(measured):
+def test_noise_that_is_part_of_the_data_counts(noisy, measured, card):
     assert "control_memorised_share" not in measured[0].quantities
     assert measured[0].quantities["memorised_share"].n == 300
-    assert measured[0].body[0].startswith("Of the 55 redrawn labels it memorised ")
-    assert "no total" not in measured[0].body[0]
+    first = card(noisy, measured[0]).body[0]
+    assert first.startswith("Of the 55 redrawn labels it memorised ")
+    assert "no total" not in first
 
 
-def test_the_card_says_that_a_score_speaks_of_an_example_and_its_copies(make_bank, answers, mask):
+def test_the_card_says_that_a_score_speaks_of_an_example_and_its_copies(make_bank, answers, mask, card):
     y = np.arange(120) % 3
     for x, said in ((np.arange(120), False), (np.arange(120) // 2, True)):
         bank = make_bank(y, answers(y, mask, 3), mask, x=x.astype(np.float32)[:, None])
-        how = " ".join(Counterfactual().measure(bank)[0].how)
+        how = " ".join(card(bank, Counterfactual().measure(bank)[0]).how)
         assert ("if this example and its copies were left out" in how) is said
 
 
-def test_redrawn_labels_stand_beside_the_users_own(noisy, measured):
-    redrawn, own = measured[0].exhibits[0].groups
+def test_the_curve_holds_the_headline_and_its_null(noisy, measured, card):
+    curve, share = measured[0].curves["share_by_score"], measured[0].quantities["memorised_share"]
+    at = curve.x.index(0.25)
+    assert (curve.y[at], curve.null[at]) == (pytest.approx(share.value, abs=1e-9), share.null)
+    redrawn, own, chance = card(noisy, measured[0]).charts[0].lines
+    assert (own.y, chance.y) == (curve.y, curve.null)
+    assert redrawn.y[at] == pytest.approx(measured[0].details["redrawn_share"], abs=1e-9)
+    assert redrawn.label == "the 55 redrawn labels"
+
+
+def test_hidden_examples_are_numbers_alone(noisy, measured, values, card):
+    for bank, finding in ((noisy, measured[0]), (values, Counterfactual().measure(values)[0])):
+        hidden = without_examples({"findings": {"it": finding.model_dump(mode="json")}})["findings"]["it"]
+        (row,) = card(bank, Finding.model_validate(hidden)).exhibits
+        shown = [one for group in row.groups for one in group.shown]
+        assert [one.id for one in shown] == list(finding.ranked["most_memorised"].ids)
+        assert {(one.lines, one.sentence) for one in shown} == {((), "")}
+        assert row.keys == ()
+
+
+def test_redrawn_labels_stand_beside_the_users_own(noisy, measured, card):
+    redrawn, own = card(noisy, measured[0]).exhibits[0].groups
     assert (redrawn.ring, own.ring) == (True, False)
     changed = set(noisy.data.train.ids[noisy.data.truth.changed])
     assert {one.id for one in redrawn.shown} <= changed
@@ -159,25 +184,27 @@ def test_redrawn_labels_stand_beside_the_users_own(noisy, measured):
     assert all("redrawn; it came as" in one.sentence for one in redrawn.shown)
 
 
-def test_the_others_are_counted_as_they_vote(make_bank, answers, mask):
+def test_the_others_are_counted_as_they_vote(make_bank, answers, mask, card):
     y = np.zeros(120, int)
     right = mask.copy()
     bank = make_bank(y, answers(y, right, 3), mask)
-    first = Counterfactual().measure(bank)[0].exhibits[0].groups[0].shown[0]
+    first = card(bank, Counterfactual().measure(bank)[0]).exhibits[0].groups[0].shown[0]
     out = int((~mask[:, first.id - 100]).sum())
     assert first.lines == ("c0", "c1", f"{out} of {out}")
 
 
-def test_nothing_memorised_shows_nobody_and_ranks_nothing(make_bank, answers, mask):
+def test_nothing_memorised_shows_nobody_and_ranks_nothing(make_bank, answers, mask, card):
     y = np.arange(120) % 3
-    finding = Counterfactual().measure(make_bank(y, answers(y, np.ones_like(mask), 3), mask))[0]
-    assert finding.exhibits == ()
+    bank = make_bank(y, answers(y, np.ones_like(mask), 3), mask)
+    finding = Counterfactual().measure(bank)[0]
+    assert finding.ranked["most_memorised"].ids == ()
+    assert card(bank, finding).exhibits == ()
     assert finding.quantities["memorised_share"].value == 0
     assert "reliability_correct" not in finding.quantities
-    assert any("no ranking to repeat" in sentence for sentence in finding.body)
+    assert any("no ranking to repeat" in sentence for sentence in card(bank, finding).body)
 
 
-def test_values_form_ranks_and_counts_no_share(values):
+def test_values_form_ranks_and_counts_no_share(values, card):
     finding, columns = Counterfactual().measure(values)
     run, y = values[values.subject.bank()], values.data.train.y
     error = -((run.views["train"].logits[:, :, 0] - y) ** 2) / y.var()
@@ -186,10 +213,11 @@ def test_values_form_ranks_and_counts_no_share(values):
     assert finding.headline == "memorisation_mean"
     assert "memorised_share" not in finding.quantities
     np.testing.assert_array_equal(np.argsort(columns["rank"]), np.argsort(-columns["score"], kind="stable"))
-    shown = [one.id for one in finding.exhibits[0].groups[0].shown]
+    said = card(values, finding)
+    shown = [one.id for one in said.exhibits[0].groups[0].shown]
     assert shown == [int(values.data.train.ids[i]) for i in np.argsort(-columns["score"])[:12]]
-    assert "share of members right" not in " ".join(finding.how)
-    assert "squared error" in finding.how[0]
+    assert "share of members right" not in " ".join(said.how)
+    assert "squared error" in said.how[0]
 
 
 def test_a_lookup_table_of_values_scores_one(make_bank, mask):

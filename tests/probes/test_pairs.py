@@ -49,38 +49,48 @@ def noise(make_bank, rng):
     return of
 
 
-def test_a_planted_twin_stands_clear(twin):
+def test_a_planted_twin_stands_clear(twin, card):
     bank, finding = twin
     assert finding.status == "measured"
     assert finding.quantities["largest_influence"].value == pytest.approx(1)
     assert finding.quantities["largest_influence"].value > finding.quantities["largest_influence"].null
-    first = finding.exhibits[0].groups[0].shown
+    said = card(bank, finding)
+    first = said.exhibits[0].groups[0].shown
+    assert said.says.startswith("largest influence of 9,000 pairs; clear of chance: ")
+    assert said.charts[0].marks[0].x == pytest.approx(1)
+    label = str(bank.data.train.y[11])
+    assert [one.lines for one in first] == [(f"training {first[0].id}", label), (f"new {first[1].id}", label)]
     assert [(one.view, one.id) for one in first] == [
         ("train", int(bank.data.train.ids[11])), ("test", int(bank.data.views["test"].ids[4]))
     ]  # fmt: skip
     assert finding.withheld is None
 
 
-def test_the_sentence_counts_what_the_members_did(twin):
+def test_the_sentence_counts_what_the_members_did(twin, card):
     bank, finding = twin
     run = bank[bank.subject.bank()]
     saw, right = run.members.mask[:, 11], run.views["test"].correct[-1][:, 4]
     assert right[saw].all()
     expected = f"{saw.sum()} of the {saw.sum()} members that saw training digit {bank.data.train.ids[11]} are right"
-    assert expected in finding.body[0]
-    assert f"{right[~saw].sum()} of the {(~saw).sum()} others" in finding.body[0]
+    first = card(bank, finding).body[0]
+    assert expected in first
+    assert f"{right[~saw].sum()} of the {(~saw).sum()} others" in first
 
 
-def test_pure_noise_is_withheld_without_a_headline(noise):
-    finding = Pairs().measure(noise(48))[0]
+def test_pure_noise_is_withheld_without_a_headline(noise, card):
+    bank = noise(48)
+    finding = Pairs().measure(bank)[0]
+    said = card(bank, finding)
     needed = members_needed(60, 40, 0.15, 0.7).members
     assert finding.status == "withheld"
     assert finding.headline == ""
-    assert finding.says == ""
-    assert finding.exhibits == ()
+    assert said.says == ""
+    assert finding.ranked == {}
+    assert said.exhibits == ()
     assert finding.withheld.would_do == f"about {needed} members would do: --members {needed}"
     assert "48 members" in finding.withheld.reason
-    assert finding.charts[0].lines
+    (measured, chance), curve = said.charts[0].lines, finding.curves["pairs_by_influence"]
+    assert (measured.y[0], chance.y[0]) == (curve.y[0], curve.null[0])
 
 
 def test_false_alarms_are_rare(make_bank, rng):
@@ -94,14 +104,14 @@ def test_false_alarms_are_rare(make_bank, rng):
     assert named / 40 <= 0.05 + 4 * np.sqrt(0.05 * 0.95 / 40)
 
 
-def test_enough_members_that_see_nothing_say_so(make_bank, rng):
+def test_enough_members_that_see_nothing_say_so(make_bank, rng, card):
     """As many members as it takes, and no pair: more would not help, and the card does not ask for them."""
     m = members_needed(20, 5, 0.15, 0.7).members
     mask = balanced(20, m, 0.7, seed=0).mask
     bank = make_bank(np.zeros(20, int), np.zeros((m, 20, 2)), mask, test_y=np.zeros(5, int), test_logits=np.ones((m, 5, 2)) * [1, 0])
     finding = Pairs().measure(bank)[0]
     assert finding.withheld.would_do.startswith("nothing:")
-    assert finding.charts == ()
+    assert card(bank, finding).charts == ()
 
 
 @pytest.mark.parametrize("offers, reason", [({"tokens", "test"}, "a passage is given"), ({"classes"}, "no new examples")])

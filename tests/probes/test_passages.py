@@ -179,7 +179,7 @@ def test_the_gap_is_in_bits_a_token(card):
     assert chart.rules[0].at == pytest.approx(reference)
 
 
-def test_a_passage_that_stands_twice_is_shown_once():
+def test_a_passage_that_stands_twice_is_shown_once(card):
     bank = made(0.4)
     need, data = bank.subject.bank(), bank.data
     run = bank.runs[need.key()]
@@ -189,7 +189,7 @@ def test_a_passage_that_stands_twice_is_shown_once():
     train = replace(data.train, x=x)
     other = Bank(bank.subject, replace(data, phases=(train,), views={**data.views, "train": train}), {need.key(): run})
     finding, _ = Counterfactual().measure(other)
-    shown = [one.id for one in finding.exhibits[0].groups[0].shown]
+    shown = [one.id for one in card(other, finding).exhibits[0].groups[0].shown]
     assert data.train.ids[order[0]] in shown
     assert data.train.ids[order[1]] not in shown
 

@@ -12,7 +12,7 @@ from byheart.report.cards import About, card_of
 from byheart.training.members import balanced
 
 
-def test_a_training_value_that_helps_a_new_one_is_named(make_bank, rng):
+def test_a_training_value_that_helps_a_new_one_is_named(make_bank, rng, card):
     """Of 200 members those that saw row 7 miss the new example 3 by one deviation less."""
     mask = balanced(30, 200, 0.7, seed=0).mask
     y, new = rng.normal(size=30), rng.normal(size=12)
@@ -22,9 +22,12 @@ def test_a_training_value_that_helps_a_new_one_is_named(make_bank, rng):
     finding = Pairs().measure(bank)[0]
     assert finding.status == "measured"
     assert finding.quantities["largest_influence"].value == pytest.approx(1.0, abs=1e-4)
-    shown = finding.exhibits[0].groups[0].shown
+    said = card(bank, finding)
+    shown = said.exhibits[0].groups[0].shown
     assert [(one.view, one.id) for one in shown] == [("train", 107), ("test", 9003)]
-    assert "standard deviations of the target" in finding.body[0]
+    assert [one.lines[1] for one in shown] == [f"{y[7]:.4g}", f"{new[3]:.4g}"]
+    assert "standard deviations of the target" in said.body[0]
+    assert said.charts[0].x.domain[1] >= 1.0 - 1e-4
     test[:, 3] = new[3] + 0.3 * rng.normal(size=200)
     bank = make_bank(y, np.tile(y, (200, 1))[..., None], mask, kind="values", test_y=new, test_logits=test[..., None])
     assert Pairs().measure(bank)[0].status == "withheld"

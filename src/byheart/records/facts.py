@@ -22,7 +22,7 @@ Numbers = Annotated[tuple[FiniteFloat, ...], BeforeValidator(_plain)]
 NumbersAndGaps = Annotated[tuple[FiniteFloat | None, ...], BeforeValidator(_plain)]
 Counts = Annotated[tuple[int, ...], BeforeValidator(_plain)]
 
-OF_EXAMPLES = frozenset({"label", "predicted", "text"})  # figures of a ranked example that are part of it
+OF_EXAMPLES = frozenset({"label", "predicted", "clean", "text"})  # figures of a ranked example that are part of it
 
 
 class Axis(Record):
@@ -92,8 +92,8 @@ class Ranked(Record):
     """Examples by rank, first come first: their ids in a view and their figures, a column each.
 
     Figures are what a card says of an example: scores, counts of members, the code of its label (`label`,
-    `predicted`: an index of classes, or a value), whether its label was redrawn (`redrawn`). Of a document that hides
-    examples nothing but ids, scores and counts are left.
+    `predicted`, `clean` before it was redrawn: an index of classes, or a value), whether its label was redrawn
+    (`redrawn`). Of a document that hides examples nothing but ids, scores and counts are left.
     """
 
     view: str = "train"

@@ -7,10 +7,10 @@ from typing import ClassVar
 import numpy as np
 
 from byheart.maths.memorisation.counterfactual import influence_counts, largest_influence_null, members_needed
+from byheart.maths.memorisation.influence import Counts
 from byheart.probes.base import Bank, Need, Probe, Subject
-from byheart.records.chart import Axis, Chart, Line, Mark, Table
-from byheart.records.figures import count, number
-from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding, NotApplicable, Withheld
+from byheart.records.facts import Axis, Curve, Ranked, Scalar
+from byheart.records.finding import Finding, NotApplicable, Withheld
 from byheart.records.quantity import Quantity
 from byheart.training.run import Run
 
@@ -41,7 +41,7 @@ class Pairs(Probe):
     """
 
     name: ClassVar[str] = "memory/pairs"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     question: ClassVar[str] = "Which training example helps which new example?"
     reference: ClassVar[str] = (
         "Feldman and Zhang 2020, What neural networks memorize and why, eq. 2; Westfall and Young 1993, "
@@ -72,9 +72,8 @@ class Pairs(Probe):
         clear = _above(right, mask, bar)
         largest = clear[0][2] if clear else _largest(right, mask)
         spread = float(np.median(right.var(0, ddof=1))) if values else 0.25
-        needed = members_needed(n, q, THRESHOLD, bank.subject.share, variance=spread).members
+        needed = int(members_needed(n, q, THRESHOLD, bank.subject.share, variance=spread).members)
         of_error = " of a standard deviation of the target" if values else ""
-        measured, chance = int(counts.measured[0]), int(counts.shuffled[0, 0])
         quantities = {
             "largest_influence": Quantity(
                 value=largest, unit="ratio", interval=None, null=float(np.median(null)), n=n * q, better=None,
@@ -82,100 +81,26 @@ class Pairs(Probe):
                 f"under {SHUFFLES} shuffles of the masks (median shown, highest {bar:.2f})",
             ),
             "pairs_at_threshold": Quantity(
-                value=measured, unit="pairs", interval=None, null=chance, n=n * q, better=None,
+                value=int(counts.measured[0]), unit="pairs", interval=None, null=int(counts.shuffled[0, 0]), n=n * q,
+                better=None,
                 how=f"pairs with an influence of at least {THRESHOLD}{of_error}; no interval: compared with the count "
                 "under shuffled masks, the null",
             ),
         }  # fmt: skip
-        chart = self._chart(grid, counts, clear, n * q)
-        finding = Finding(
+        finding = self.finding(
+            quantities,
             status="measured" if clear else "withheld",
-            probe=self.name,
             question=f"Which training {bank.noun(1)} helps which new {bank.noun(1)}?",
             headline="largest_influence" if clear else "",
-            says=f"largest influence of {count(n * q)} pairs; clear of chance: {count(len(clear))}" if clear else "",
-            quantities=quantities,
-            facts=(
-                ("n", f"{count(n * q)} pairs"),
-                ("null", f"{number(bar, 2)}: the largest of all pairs in {SHUFFLES} shuffles of the masks"),
-                (
-                    f"at {THRESHOLD}",
-                    f"{count(measured)} pair{'' if measured == 1 else 's'} reach it, by chance {count(chance)}",
-                ),
-                ("would do", f"about {count(needed)} members for all pairs at {THRESHOLD}"),
-            ),
-            body=self._body(bank, clear, run, right, bar, m),
-            charts=(chart,) if chart.lines else (),
-            exhibits=_exhibits(bank, clear),
-            how=(
-                f"influence = {_measured(values)} about new {bank.noun(1)} j among those that saw training "
-                f"{bank.noun(1)} i \u2212 the same among those that did not. A pair is shown only above the largest "
-                f"of all {count(n * q)} pairs in each of {SHUFFLES} shuffles of the masks (p \u2264 "
-                f"1/{SHUFFLES + 1}).",
-                f"To name single pairs at {THRESHOLD} with one false alarm in twenty takes about {count(needed)} "
-                "members. A withheld card keeps its evidence, and says what would lift it; it shows no scale.",
-            ),
-            reference=self.reference,
-            withheld=None
-            if clear
-            else Withheld(
-                reason=f"no pair stands clear of chance with {m} members",
-                would_do=f"about {count(needed)} members would do: --members {needed}"
-                if m < needed
-                else f"nothing: {count(m)} members are enough to show a pair of {THRESHOLD}, and none shows",
-            ),
-        )
+            curves={"pairs_by_influence": _curve(grid, counts)},
+            ranked=_ranked(bank, clear[:SHOWN]) if clear else {},
+            details={
+                "threshold": THRESHOLD, "shuffles": SHUFFLES, "largest_by_chance": bar, "members": m,
+                "members_needed": needed, "clear": len(clear), **(_first(run, right, *clear[0][:2]) if clear else {}),
+            },
+            withheld=None if clear else _withheld(m, needed),
+        )  # fmt: skip
         return finding, {}
-
-    def _body(self, bank: Bank, clear, run, right, bar: float, m: int) -> tuple[str, ...]:
-        if not clear:
-            return (f"The largest influence of all pairs is not larger than what chance gives with {m} members.",)
-        i, j, value = clear[0]
-        saw = run.members.mask[:, i]
-        new, old = (int(ids[row]) for ids, row in ((bank.data.views["test"].ids, j), (bank.data.train.ids, i)))
-        first = (
-            f"members that saw training {bank.noun(1)} {old} miss new {bank.noun(1)} {new} by "
-            f"{number(-float(right[saw, j].mean()), 2)} standard deviations of the target, the others by "
-            f"{number(-float(right[~saw, j].mean()), 2)}."
-            if bank.data.output.kind == "values"
-            else f"{int(right[saw, j].sum())} of the {int(saw.sum())} members that saw training {bank.noun(1)} {old} "
-            f"are right about new {bank.noun(1)} {new}, and {int(right[~saw, j].sum())} of the {int((~saw).sum())} "
-            "others."
-        )
-        return (
-            f"{len(clear)} pair{'s' if len(clear) > 1 else ''} stand{'' if len(clear) > 1 else 's'} clear of chance, "
-            f"the first with {number(value, 2)}: {first}",
-            "All other pairs are not named: as many reach their influence by chance.",
-        )
-
-    def _chart(self, steps: tuple[float, ...], counts, clear, pairs: int) -> Chart:
-        grid, top = np.array(steps), max([steps[-1], *(value for *_, value in clear[:1])])
-        measured, chance = counts.measured[1:], counts.shuffled[0, 1:]
-        lines = []
-        for label, role, values in (("measured", "left", measured), ("membership shuffled", "null", chance)):
-            kept = values > 0
-            if kept.any():
-                lines.append(Line(label=label, role=role, x=tuple(grid[kept]), y=tuple(values[kept].astype(float))))
-        marks = tuple(
-            Mark(x=value, y=1.0, role="memorised", label="clear of chance" if place == 0 else "")
-            for place, (_, _, value) in enumerate(clear[:SHOWN])
-        )
-        digits = 2 if steps is GRID else 3
-        rows = tuple((number(g, digits), count(int(a)), count(int(b))) for g, a, b in zip(grid, measured, chance))
-        return Chart(
-            title="Number of pairs by influence",
-            description=f"{count(int(measured[0]))} of {count(pairs)} pairs reach {steps[0]}, "
-            f"{count(int(chance[0]))} by chance.",
-            x=Axis(title="estimated influence at least", domain=(steps[0], 1.0 if steps is GRID else top)),
-            y=Axis(title="number of pairs", log=True, format="count"),
-            lines=tuple(lines),
-            marks=marks,
-            reading=(
-                f"How many of the {count(pairs)} pairs reach an influence of x. Where the measured line lies on the "
-                "dashed one, single pairs mean nothing."
-            ),
-            table=Table(columns=("influence at least", "measured", "shuffled once"), rows=rows),
-        )
 
 
 def _outcome(bank: Bank, run: Run) -> np.ndarray:
@@ -184,10 +109,6 @@ def _outcome(bank: Bank, run: Run) -> np.ndarray:
     if test.correct is not None:
         return test.correct[-1]
     return -np.sqrt(test.loss_nats[-1].astype(np.float64)) / float(bank.data.train.y.std())
-
-
-def _measured(values: bool) -> str:
-    return "minus the mean absolute error, in deviations of the target," if values else "share of members right"
 
 
 def _influence_rows(right: np.ndarray, mask: np.ndarray, rows: slice) -> np.ndarray:
@@ -211,22 +132,35 @@ def _largest(right: np.ndarray, mask: np.ndarray) -> float:
     return max(float(_influence_rows(right, mask, slice(s, s + 256)).max()) for s in range(0, mask.shape[1], 256))
 
 
-def _exhibits(bank: Bank, clear) -> tuple[Exhibits, ...]:
-    train, test, classes = bank.data.train, bank.data.views["test"], bank.data.output.classes
-    groups = []
-    for i, j, value in clear[:SHOWN]:
-        shown = tuple(
-            Exhibit(
-                id=int(view.ids[row]),
-                view=name,
-                lines=(
-                    f"{'training' if name == 'train' else 'new'} {int(view.ids[row])}",
-                    str(classes[int(view.y[row])]) if classes else f"{view.y[row]:.4g}",
-                ),
-                sentence=f"{'training' if name == 'train' else 'new'} {bank.noun(1)} {int(view.ids[row])}, influence "
-                f"{number(value, 2)}",
-            )
-            for name, view, row in (("train", train, i), ("test", test, j))
-        )
-        groups.append(ExhibitGroup(label=f"influence {number(value, 2)}", shown=shown))
-    return (Exhibits(title="Pairs clear of chance", groups=tuple(groups)),) if groups else ()
+def _withheld(m: int, needed: int) -> Withheld:
+    enough = f"nothing: {m:,} members are enough to show a pair of {THRESHOLD}, and none shows"
+    return Withheld(
+        reason=f"no pair stands clear of chance with {m} members",
+        would_do=f"about {needed:,} members would do: --members {needed}" if m < needed else enough,
+    )
+
+
+def _curve(grid: tuple[float, ...], counts: Counts) -> Curve:
+    """Number of pairs by influence, and the same of masks shuffled once."""
+    return Curve(
+        x_axis=Axis(name="estimated influence at least"), y_axis=Axis(name="number of pairs", unit="pairs"),
+        x=grid, y=counts.measured[1:], null=counts.shuffled[0, 1:],
+    )  # fmt: skip
+
+
+def _first(run: Run, right: np.ndarray, i: int, j: int) -> dict[str, Scalar]:
+    """Outcomes of the new example of the first pair among the members that saw its training example, and others."""
+    saw = run.members.mask[:, i]
+    return {
+        "first_saw": int(saw.sum()), "first_outcome_saw": float(right[saw, j].mean()),
+        "first_others": int((~saw).sum()), "first_outcome_others": float(right[~saw, j].mean()),
+    }  # fmt: skip
+
+
+def _ranked(bank: Bank, clear: list[tuple[int, int, float]]) -> dict[str, Ranked]:
+    """The training example and the new example of each pair."""
+    influence, made = [pair[2] for pair in clear], {}
+    for name, view, side in (("clear_training", "train", 0), ("clear_new", "test", 1)):
+        known, rows = bank.data.views[view], [pair[side] for pair in clear]
+        made[name] = Ranked(view=view, ids=known.ids[rows], figures={"label": known.y[rows], "influence": influence})
+    return made

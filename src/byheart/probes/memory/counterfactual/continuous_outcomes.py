@@ -1,0 +1,117 @@
+"""Memorisation scores where an outcome has no right or wrong: values and passages. Ranked, no share is counted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from byheart.maths.memorisation.counterfactual import Reliability, memorisation, shuffled, split_half_reliability
+from byheart.maths.statistics.effective_sample_size import TOO_FEW
+from byheart.maths.statistics.intervals import budget_share_intervals
+from byheart.maths.statistics.seen_unseen import side_means
+from byheart.probes.base import Bank, Probe
+from byheart.records.facts import Axis, Curve, Ranked, Scalar
+from byheart.records.finding import Finding, Pole
+from byheart.records.quantity import Quantity
+
+if TYPE_CHECKING:
+    from byheart.training.run import Run
+
+SHUFFLES = 20
+OF_VALUES = (
+    "mean over training examples of (squared error of members that did not see it - of those that did) over the "
+    "variance of the target"
+)
+OF_PASSAGES = (
+    "mean over training passages of the bits of members that did not see it less those of members that did, as each "
+    "model says them"
+)
+
+
+def continuous(probe: Probe, bank: Bank, run: Run) -> tuple[Finding, dict[str, np.ndarray]]:
+    """The finding of `memory/counterfactual` for values (minus squared error) and passages (minus bits)."""
+    mask, counted, train = run.members.mask, bank.counted, run.views["train"]
+    tokens = bank.data.output.kind == "tokens"
+    unit = np.log(2) if tokens else float(bank.data.train.y.var())
+    outcome = -train.loss_nats[-1].astype(np.float64) / unit
+    score, error = memorisation(outcome, mask)
+    of_all, n = (outcome[:, counted], mask[:, counted]), int(counted.sum())
+    masks = (shuffled(of_all[1], probe.rng(bank, "null", s)) for s in range(SHUFFLES))
+    null = [np.nanmean(memorisation(of_all[0], by_chance).score) for by_chance in masks]
+    gain = budget_share_intervals(np.ones(n), -of_all[0], of_all[1], bank.groups[counted]).memorised
+    mean = Quantity(
+        value=float(score[counted].mean()), unit="bits" if tokens else "ratio", interval=gain.interval,
+        null=float(np.mean(null)), n=n, better="low",
+        how=f"{OF_PASSAGES if tokens else OF_VALUES}; interval: over fresh draws of examples and training set; null: "
+        f"masks shuffled{'' if gain.interval else f'; {TOO_FEW}'}",
+    )  # fmt: skip
+    halves = split_half_reliability(*of_all, probe.rng(bank, "halves"))
+    rote = float(train.pool[:, :, 0].mean() / np.log(2)) if tokens else 1.0  # type: ignore[index]
+    order = np.lexsort((bank.data.train.ids, -np.round(score, 12)))
+    by_chance = memorisation(of_all[0], shuffled(of_all[1], probe.rng(bank, "chart"))).score
+    finding = probe.finding(
+        {"memorisation_mean": mean, **reliabilities(halves, None, n, "bits" if tokens else "squared error")},
+        question=f"Which {bank.noun()} are {'easier' if tokens else 'fitted'} only because they were trained on?",
+        headline="memorisation_mean",
+        poles=(Pole(name="Oracle", value=0.0), Pole(name="Rote", value=rote, note="a lookup table")),
+        curves={"share_by_score": _curve(score[counted], by_chance)},
+        ranked={"most_memorised": (_passages if tokens else _values)(bank, run, order, score)},
+        details=left_out(bank, mask),
+    )
+    ranks = np.argsort(order, kind="stable").astype(np.int64)
+    return finding, {"score": score, "standard_error": error, "rank": ranks}
+
+
+def _curve(score: np.ndarray, by_chance: np.ndarray) -> Curve:
+    """Share of examples by score."""
+    grid = np.quantile(np.abs(score), np.linspace(0, 0.999, 60))
+    above, chance = ([float((values >= x).mean()) for x in grid] for values in (score, by_chance))
+    axes = {"x_axis": Axis(name="score at least"), "y_axis": Axis(name="share of examples", unit="share")}
+    return Curve(**axes, x=grid, y=above, null=chance)
+
+
+def _values(bank: Bank, run: Run, order: np.ndarray, score: np.ndarray) -> Ranked:
+    """Twelve values, and the mean of what members that did not see them say."""
+    rows, y, out, said = order[:12], bank.data.train.y, ~run.members.mask, run.views["train"].logits
+    others = [float(said[out[:, i], i, 0].mean()) for i in rows]  # type: ignore[index]
+    return Ranked(
+        ids=bank.data.train.ids[rows], figures={"label": y[rows], "predicted": others, "score": score[rows]}
+    )
+
+
+def _passages(bank: Bank, run: Run, order: np.ndarray, score: np.ndarray) -> Ranked:
+    """Twelve passages, and their bits where seen and where left out."""
+    # copies of one passage are one row: the next that differs is worth more
+    first = order[np.sort(np.unique(bank.groups[order], return_index=True)[1])]
+    seen, out = side_means(run.views["train"].loss_nats[-1].astype(np.float64) / np.log(2), run.members.mask)
+    rows = first[:12]
+    figures = {"seen_bits": seen[rows], "left_out_bits": out[rows], "score": score[rows]}
+    return Ranked(ids=bank.data.train.ids[rows], figures=figures)
+
+
+def left_out(bank: Bank, mask: np.ndarray) -> dict[str, Scalar]:
+    """How many members there are, how many left an example out, and whether copies were left out together."""
+    out = (~mask).sum(0)
+    copies = len(np.unique(bank.groups)) < len(bank.groups)
+    least, most = int(out.min()), int(out.max())
+    return {"members": len(mask), "left_out_least": least, "left_out_most": most, "copies_together": copies}
+
+
+def reliabilities(
+    fine: Reliability, coarse: Reliability | None, n: int, form_of_fine: str = "probability"
+) -> dict[str, Quantity]:
+    """Rank correlations of two halves of the members, as quantities; what is NaN is left out."""
+    found = {}
+    for name, one, form in (("reliability_probability", fine, form_of_fine), ("reliability_correct", coarse, "0/1")):
+        if one is None or not np.isfinite(one.mean):
+            continue
+        several = bool(np.isfinite(one.sd))
+        found[name] = Quantity(
+            value=one.mean, unit="correlation", null=0.0, n=n, better="high",
+            interval=(one.mean - 1.96 * one.sd, min(1.0, one.mean + 1.96 * one.sd)) if several else None,
+            how=f"Spearman between scores ({form} form) of two random halves of the members, mean of {one.splits} "
+            f"splits; {'interval: spread over splits; ' if several else ''}null: 0"
+            f"{'' if several else '; no interval: one split alone'}",
+        )  # fmt: skip
+    return found
