@@ -31,7 +31,7 @@ def planted():
     return bank_with(x, y, x_test, y_test)
 
 
-def test_what_is_planted_is_found_exactly(planted):
+def test_what_is_planted_is_found_exactly(planted, card):
     finding, columns = Duplicates().measure(planted)
     q = finding.quantities
     assert q["duplicate_share"].value == 3 / 200
@@ -40,7 +40,7 @@ def test_what_is_planted_is_found_exactly(planted):
     assert columns["copies"].tolist()[:4] == [2, 2, 2, 0]
     assert columns["copies"].sum() == 6
     assert len(set(columns["copy_group"][:3])) == 1
-    assert any("Of these 2 with another label" in line for line in finding.body)
+    assert any("Of these 2 with another label" in line for line in card(planted, finding).body)
 
 
 def test_accuracy_without_leaked_is_that_of_the_others(planted):
@@ -53,9 +53,9 @@ def test_accuracy_without_leaked_is_that_of_the_others(planted):
     assert clean.interval[0] < clean.value < clean.interval[1]
 
 
-def test_pairs_are_shown_with_both_sides(planted):
-    finding = Duplicates().measure(planted)[0]
-    shown = {row.title.split(",")[0]: [[(one.view, one.id) for one in group.shown] for group in row.groups] for row in finding.exhibits}
+def test_pairs_are_shown_with_both_sides(planted, card):
+    exhibits = card(planted, Duplicates().measure(planted)[0]).exhibits
+    shown = {row.title.split(",")[0]: [[(one.view, one.id) for one in group.shown] for group in row.groups] for row in exhibits}
     ids, new = planted.data.train.ids, planted.data.views["test"].ids
     assert shown["Copies with different labels"] == [[("train", ids[0]), ("train", ids[2])]]
     assert shown["Copies within training"] == [[("train", ids[0]), ("train", ids[1])]]
@@ -64,14 +64,16 @@ def test_pairs_are_shown_with_both_sides(planted):
     assert len(leaked) == 4
 
 
-def test_a_clean_set_has_none_and_says_so():
+def test_a_clean_set_has_none_and_says_so(card):
     rng = np.random.default_rng(3)
     x, x_test = rng.normal(size=(150, 5)), rng.normal(size=(40, 5))
-    finding = Duplicates().measure(bank_with(x, np.arange(150) % 3, x_test, np.arange(40) % 3))[0]
+    bank = bank_with(x, np.arange(150) % 3, x_test, np.arange(40) % 3)
+    finding = Duplicates().measure(bank)[0]
     assert finding.quantities["duplicate_share"].value == 0
     assert finding.quantities["duplicate_share"].interval[1] > 0
-    assert finding.exhibits == ()
-    assert any("No training" in line for line in finding.body)
+    said = card(bank, finding)
+    assert said.exhibits == ()
+    assert any("No training" in line for line in said.body)
 
 
 def test_discrete_columns_have_copies_by_chance():
@@ -95,7 +97,7 @@ def test_values_have_no_contradictions_and_an_r2():
     assert finding.quantities["leaked_share"].value == 1 / 40
 
 
-def test_passages_are_judged_in_bits_a_token():
+def test_passages_are_judged_in_bits_a_token(card):
     """A text whose first new passages are training passages: the members need fewer bits there, and that is said."""
     task = Text(n=64, n_test=20, window=32)
     data = task.draw(0)
@@ -111,7 +113,7 @@ def test_passages_are_judged_in_bits_a_token():
     assert clean.value == pytest.approx(bits[:, ~found].mean(), rel=1e-5)
     assert clean.better == "low"
     assert 3 < clean.null < np.log2(data.output.k)  # tokens by their frequencies
-    assert any(line.startswith("Code length a token on new passages without these") for line in finding.body)
+    assert any(line.startswith("Code length a token on new passages without these") for line in card(bank, finding).body)
 
 
 def test_no_r2_is_said_where_a_few_values_carry_the_variance():
@@ -120,3 +122,36 @@ def test_no_r2_is_said_where_a_few_values_carry_the_variance():
     found = Duplicates().measure(bank_with(x, np.exp(6 * x[:, 0]), x_test, np.exp(6 * x_test[:, 0]), task="values"))[0]
     assert "leaked_share" in found.quantities
     assert not any("r2" in name for name in found.quantities)
+
+
+def test_the_chart_is_the_share_at_most_that_far_beside_a_cloud_without_copies(planted, card):
+    finding = Duplicates().measure(planted)[0]
+    chart, kept = card(planted, finding).charts[0], planted.data.copies
+    training, new, cloud = chart.lines
+    exact = np.bincount(kept.exact)[kept.exact] > 1
+    for x, y in list(zip(training.x, training.y))[::15]:
+        assert y == pytest.approx((exact | (kept.ratio <= x)).mean())
+    known = leaks(planted.data.train.x, planted.data.views["test"].x, *planted.data.laid_out("test"), kept).ratio
+    assert new.y[0] == pytest.approx((known <= new.x[0]).mean())
+    assert (training.y[-1], new.y[-1], cloud.y[-1]) == (1, 1, 1)
+    assert chart.rules[0].at == kept.threshold
+    assert chart.table.rows[0] == ("0.01", "1.50\u202f%", "6.25\u202f%")
+    assert chart.table.rows[-1] == ("1.00", "100.00\u202f%", "100.00\u202f%")
+
+
+def test_pairs_without_their_labels_are_shown_by_ids(planted, card):
+    """A document that hides examples keeps no label."""
+    finding = Duplicates().measure(planted)[0]
+    bare = {name: ranked.model_copy(update={"figures": {"exact": ranked.figures["exact"]}}) for name, ranked in finding.ranked.items()}
+    first = card(planted, finding.model_copy(update={"ranked": bare})).exhibits[0]
+    assert first.keys == ("which",)
+    assert [len(one.lines) for one in first.groups[0].shown] == [1, 1]
+
+
+def test_exact_copies_stand_at_the_left_end_of_the_chart(card):
+    rng = np.random.default_rng(3)
+    x, x_test = rng.normal(size=(150, 5)), rng.normal(size=(40, 5))
+    x[1] = x[0]
+    bank = bank_with(x, np.arange(150) // 2 % 3, x_test, np.arange(40) % 3)
+    line = card(bank, Duplicates().measure(bank)[0]).charts[0].lines[0]
+    assert (line.x[0], line.y[0]) == (0.01, pytest.approx(2 / 150))

@@ -17,10 +17,10 @@ from byheart.maths.memorisation import duplicates as copying
 from byheart.maths.memorisation import learning_order as order
 from byheart.maths.memorisation import strongest_attack as choosing
 from byheart.maths.statistics import detection
+from byheart.probes.memory import duplicates as duplicates_probe
 from byheart.probes.memory import membership as membership_probe
 from byheart.probes.memory import order as order_probe
 from byheart.probes.memory.duplicates import Duplicates
-from byheart.probes.memory.duplicates import pairs as duplicates_pairs
 from byheart.probes.memory.membership import Membership
 from byheart.probes.memory.order import Order
 from byheart.probes.memory.order import signs as order_signs
@@ -137,7 +137,7 @@ class Whether(Duplicates):
 class FirstStands(With, Duplicates):
     """Promise 7: of equal rows the first stands for all, not that of least id."""
 
-    where: ClassVar = (duplicates_pairs, "contradicting")
+    where: ClassVar = (duplicates_probe, "contradicting")
 
     @staticmethod
     def part(found, labels, order=None):
@@ -147,7 +147,7 @@ class FirstStands(With, Duplicates):
 class Ascending(With, Duplicates):
     """Promise 7: labels contradict one another where the second has the larger number."""
 
-    where: ClassVar = (duplicates_pairs, "contradicting")
+    where: ClassVar = (duplicates_probe, "contradicting")
 
     @staticmethod
     def part(found, labels, order=None):

@@ -8,14 +8,7 @@ import numpy as np
 
 from byheart.maths.memorisation.membership import likelihood_ratio
 from byheart.maths.memorisation.strongest_attack import cross_scored, strongest
-from byheart.maths.statistics.detection import (
-    FALSE_ALARMS,
-    Point,
-    Points,
-    detection_curve,
-    example_risk,
-    operating_points,
-)
+from byheart.maths.statistics.detection import FALSE_ALARMS, Points, detection_curve, example_risk, operating_points
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.copies import few
 from byheart.records.facts import Axis, Columns, Curve, Ranked
@@ -96,7 +89,7 @@ class Membership(Probe):
         back = np.argsort(by_id, kind="stable")
         columns = {"risk": example_risk(scores[pairs[0]], mask)[back]}
         if at[0].value is not None:
-            columns["found_at_1_percent"] = caught_share(scores[pairs[1]], mask, at[0])[back]
+            columns["found_at_1_percent"] = caught_share(scores[pairs[1]], mask, at[0].false_alarms)[back]
         finding = self.finding(
             _quantities(bank, best, at, alone, pairs),
             headline="membership_auc",
@@ -145,9 +138,9 @@ def attack_scores(score: np.ndarray, mask: np.ndarray, counted: np.ndarray) -> d
     return {name: np.where(~mask & ~counted, np.nan, values) for name, values in attacks.items()}
 
 
-def caught_share(score: np.ndarray, mask: np.ndarray, point: Point) -> np.ndarray:
-    """(n,) of the members that saw each example, the share found at a level of false alarms."""
-    bar = np.sort(score[~mask & ~np.isnan(score)])[::-1][point.false_alarms]
+def caught_share(score: np.ndarray, mask: np.ndarray, false_alarms: int) -> np.ndarray:
+    """(n,) of the members that saw each example, the share found at the price of so many false alarms."""
+    bar = np.sort(score[~mask & ~np.isnan(score)])[::-1][false_alarms]
     judged = mask & ~np.isnan(score)
     with np.errstate(invalid="ignore"):  # nobody judged: NaN
         return np.where(judged, score > bar, False).sum(0) / judged.sum(0)
@@ -164,7 +157,7 @@ def _level_name(level: float) -> str:
     return f"tpr_at_fpr_{100 * level:g}_percent"
 
 
-def _quantities(bank: Bank, best: Points, at: list[Point], alone: dict[str, Points], pairs: tuple[Pair, ...]):
+def _quantities(bank: Bank, best: Points, at: list, alone: dict[str, Points], pairs: tuple[Pair, ...]):
     n = int(bank.counted.sum())
     by = "interval: two-way bootstrap over examples (groups together) and attacked members"
     what = {
@@ -198,7 +191,7 @@ def _quantities(bank: Bank, best: Points, at: list[Point], alone: dict[str, Poin
     return made | {f"{name}_auc": auc(points, what[name]) for name, points in alone.items()}
 
 
-def _levels(bank: Bank, at: list[Point], pairs: tuple[Pair, ...]) -> Columns:
+def _levels(bank: Bank, at: list, pairs: tuple[Pair, ...]) -> Columns:
     """Each level of false alarms: the attacks chosen there, and how many members would put 30 behind it."""
     left_out, n = 1 - bank.subject.share, int(bank.counted.sum())
     needed = (int(np.ceil(FALSE_ALARMS / (point.level * n * left_out))) for point in at)

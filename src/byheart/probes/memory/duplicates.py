@@ -1,0 +1,286 @@
+"""Is an example there twice, in training or in the test? Exact and near copies, and what they hide."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from byheart.maths.memorisation.duplicates import Copies, Leaks, contradicting, copies, leaks
+from byheart.maths.memorisation.nearest_neighbours import NEIGHBOURS
+from byheart.maths.statistics.effective_sample_size import TOO_FEW, worth
+from byheart.maths.statistics.new_examples import new_examples_interval, new_r2_interval, why_no_interval
+from byheart.maths.statistics.ranks import wilson
+from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.probes.heavy_tail import heavy_tail
+from byheart.records.facts import Axis, Curve, Ranked
+from byheart.records.figures import count, with_article
+from byheart.records.finding import Finding, NotApplicable, Pole
+from byheart.records.quantity import Quantity
+
+SHUFFLES = 20  # of the null; fewer where they would cost more than so many products
+PRODUCTS = 5e10
+KINDS = "contradicting", "leaked", "within"  # of pairs
+SHOWN = 4  # pairs of a kind
+LEAST = 0.01  # distances below stand here in the curve
+
+Rows = list[tuple[int, int]]  # pairs by row
+
+
+class Duplicates(Probe):
+    r"""Is an example there twice, in training or in the test?
+
+    Exact copies have equal inputs, byte by byte. Near copies lie nearer to each other than chance would bring about
+    once in twenty data sets of this size: d < u r_10, r_10 the distance to the tenth neighbour, u from the dimension of
+    these very data. duplicate_share = training examples with a copy in training; leaked_share = new examples with a
+    copy in training; contradicting = pairs of copies with different labels; and the test accuracy without what leaked.
+
+    It asks the data and no model, so Rote and Oracle give the same answer: its ends are data all different (0) and all
+    copies (1). Cost: O(n^2 d) products, capped; no training. Fails when: copies are shifted or turned, or more than
+    nine near copies stand together. Reference: Barz and Denzler 2020, Do we train on test data?, section 3; dimension:
+    Levina and Bickel 2004, eq. 8.
+
+    Example:
+        >>> Duplicates().chapter
+        'memory'
+    """
+
+    name: ClassVar[str] = "memory/duplicates"
+    version: ClassVar[int] = 6
+    question: ClassVar[str] = "Is an example there twice, in training or in the test?"
+    reference: ClassVar[str] = (
+        "Barz and Denzler 2020, Do we train on test data? Purging CIFAR of near-duplicates, section 3; dimension: "
+        "Levina and Bickel 2004, Maximum likelihood estimation of intrinsic dimension, eq. 8"
+    )
+    poles: ClassVar[tuple[str, str]] = ("all different", "all copies")
+
+    def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
+        """The bank, for the accuracy without what leaked."""
+        return (subject.bank(),)
+
+    def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
+        """Shares of copies, contradicting labels, accuracy without leaked examples, and the pairs."""
+        kept, pairs = bank.data.copies, pairs_of(bank)
+        exact, sizes = (np.bincount(groups)[groups] for groups in (kept.exact, kept.groups))
+        finding = self.finding(
+            self._quantities(bank, pairs),
+            question=self.question.replace("an example", with_article(bank.noun(1))),
+            headline="duplicate_share",
+            poles=(Pole(name="All different", value=0.0), Pole(name="All copies", value=1.0)),
+            curves=_curves(kept, exact > 1, pairs.leaks),
+            ranked=_ranked(bank, pairs),
+            details={
+                "exact_copies": int((exact > 1).sum()), "near_copies": int((kept.copied & (exact == 1)).sum()),
+                "examined": float(kept.examined), "threshold": kept.threshold, "neighbours": NEIGHBOURS,
+                "dimension": kept.dimension if np.isfinite(kept.dimension) else None, "distance": _distance(bank),
+                **{f"pairs_{name}": len(getattr(pairs, name)) for name in KINDS}, **_leaked(bank, pairs),
+            },
+        )  # fmt: skip
+        return finding, {"copies": (sizes - 1).astype(np.int64), "copy_group": kept.groups.astype(np.int64)}
+
+    def _quantities(self, bank: Bank, pairs: Pairs) -> dict[str, Quantity]:
+        kept, n = bank.data.copies, len(bank.data.train)
+        groups, share = int(kept.groups.max()) + 1, float(kept.copied.mean())
+        made = {
+            "duplicate_share": Quantity(
+                value=share, unit="share", interval=tuple(wilson(share * groups, groups)), null=self._null(bank), n=n,
+                better="low",
+                how=f"training examples with an exact or near copy in training; interval: Wilson, {count(groups)} "
+                "groups of copies for that many draws; null: the same when each column is shuffled within its class"
+                + ("" if bank.data.output.show == "row" else ", none for pictures and sequences"),
+            )
+        }  # fmt: skip
+        if _labelled(bank):
+            made["contradicting"] = Quantity(
+                value=len(pairs.contradicting), unit="pairs", interval=None, null=0.0, n=n, better="low",
+                how="pairs of different labels on copies, of the labels as they came; no interval: counted; null: "
+                "copies agree",
+            )  # fmt: skip
+        if pairs.leaks is None:
+            return made
+        leaked, draws = pairs.leaks.source >= 0, worth(bank.data.new_copies)
+        made["leaked_share"] = Quantity(
+            value=float(leaked.mean()), unit="share", interval=tuple(wilson(float(leaked.mean()) * draws, draws)),
+            null=0.0, n=len(leaked), better="low",
+            how="new examples with an exact or near copy in training; interval: Wilson, exact copies among them count "
+            "as one; null: 0, the two are disjoint",
+        )  # fmt: skip
+        return made | accuracies(bank, leaked)
+
+    def _null(self, bank: Bank) -> float:
+        """Share of copies when each column is shuffled among the examples of a class, by order of ids."""
+        train = bank.data.train
+        if _distance(bank) != "columns":
+            return 0.0
+        train, rng = train.take(np.argsort(train.ids, kind="stable")), self.rng(bank, "null")
+        x = train.x.reshape(len(train), -1).copy()
+        y = train.y if _labelled(bank) else np.zeros(len(train), int)
+        # classes in order of ids, so that their names play no part
+        classes = [np.flatnonzero(y == label) for label in dict.fromkeys(y.tolist())]
+        shares = []
+        for _ in range(int(np.clip(PRODUCTS / (len(x) * x.size), 1, SHUFFLES))):
+            for rows in classes:
+                x[rows] = rng.permuted(x[rows], axis=0)
+            shuffled = replace(bank.data, phases=(replace(train, x=x.reshape(train.x.shape)),))
+            shares.append(copies(x, *shuffled.laid_out(), work=PRODUCTS).copied.mean())
+        return float(np.mean(shares))
+
+
+class Pairs(NamedTuple):
+    """Who copies whom, by row, the nearest first; each content by the row of its least id."""
+
+    contradicting: Rows  # in training, with different labels
+    leaked: Rows  # new row, training row
+    within: Rows  # in training, the others
+    leaks: Leaks | None
+
+
+def pairs_of(bank: Bank) -> Pairs:
+    """All pairs of copies, the nearest first, those of equal nearness by their ids."""
+    data, kept, ids = bank.data, bank.data.copies, bank.data.train.ids
+    by_id = np.argsort(ids, kind="stable")
+    stands = np.zeros(int(kept.exact.max()) + 1, int)
+    stands[kept.exact[by_id[::-1]]] = by_id[::-1]  # the least id of each content
+
+    def by_ids(a: int, b: int) -> tuple[int, int]:
+        return (int(a), int(b)) if ids[a] < ids[b] else (int(b), int(a))
+
+    def close(pair: tuple[int, int]) -> tuple:
+        same = kept.exact[pair[0]] == kept.exact[pair[1]]
+        near = 0.0 if same else float(np.round(min(kept.ratio[pair[0]], kept.ratio[pair[1]]), 6))
+        return near, int(ids[pair[0]]), int(ids[pair[1]])
+
+    rest = by_id[stands[kept.exact[by_id]] != by_id]
+    within = [by_ids(stands[kept.exact[row]], row) for row in rest]
+    within += [by_ids(*stands[kept.exact[pair]]) for pair in kept.pairs]
+    against = [by_ids(a, b) for a, b in contradicting(kept, data.train.y, by_id)] if _labelled(bank) else []
+    against = [pair for pair in against if _as_they_came(bank, pair)]
+    within = set(within) - set(against)
+    known, leaked = None, []
+    if "test" in data.views:
+        test = data.views["test"]
+        x = data.train.x, test.x
+        if data.output.kind != "tokens":  # the test may be kept in another type
+            x = map(data.output.numbers, x)
+        known = leaks(*x, *data.laid_out("test"), kept)
+        rows = np.flatnonzero(known.source >= 0)
+        rows = rows[np.lexsort((test.ids[rows], np.round(known.ratio[rows], 6)))]
+        leaked = [(int(row), int(stands[kept.exact[known.source[row]]])) for row in rows]
+    return Pairs(sorted(against, key=close), leaked, sorted(within, key=close), known)
+
+
+def _as_they_came(bank: Bank, pair: tuple[int, int]) -> bool:
+    """Whether both labels are the data's own, and the two are copies rather than cells of a design."""
+    rows, changed = list(pair), bank.data.truth.changed
+    planted = not bank.counted[rows].all() or (changed is not None and bool(changed[rows].any()))
+    return not planted and len(set(bank.groups[rows].tolist())) == 1
+
+
+def _labelled(bank: Bank) -> bool:
+    """Whether the examples have labels that can contradict one another."""
+    return bank.data.output.kind == "classes"
+
+
+def _distance(bank: Bank) -> str:
+    """What near copies are near in."""
+    if bank.data.output.kind == "tokens":
+        return "runs of tokens"
+    return "pixels" if bank.data.output.show in ("image", "photograph") else "columns"
+
+
+def _leaked(bank: Bank, pairs: Pairs) -> dict[str, int]:
+    """How many new examples there are, and of those that leaked, how many exactly, and with another label."""
+    if pairs.leaks is None:
+        return {}
+    new, old = bank.data.views["test"].y, bank.data.train.y
+    other = sum(int(new[a]) != int(old[b]) for a, b in pairs.leaked) if _labelled(bank) else 0
+    exactly = int(pairs.leaks.exact.sum())
+    return {"new": len(new), "leaked_exactly": exactly, "leaked_with_another_label": other}
+
+
+def _curves(kept: Copies, exact: np.ndarray, leaks: Leaks | None) -> dict[str, Curve]:
+    """Distances to the nearest neighbour, of training and new examples; null: a cloud of that dimension, no copies."""
+    if kept.threshold == 0.0:
+        return {}
+    x, null = np.geomspace(LEAST, 1.0, 61), ()
+    if np.isfinite(kept.dimension):
+        null = tuple((1 - (1 - x**kept.dimension) ** (NEIGHBOURS - 1)).tolist())
+    ratios = {"training": np.where(exact, 0.0, kept.ratio)} | ({} if leaks is None else {"new": leaks.ratio})
+    return {
+        name: Curve(
+            x_axis=Axis(name="distance over that to the tenth", unit="ratio"),
+            y_axis=Axis(name="at most that far", unit="share"),
+            x=tuple(x.tolist()), y=tuple((known[:, None] <= x).mean(0).tolist()), null=null,
+        )
+        for name, ratio in ratios.items()
+        if len(known := ratio[~np.isnan(ratio)])
+    }  # fmt: skip
+
+
+def _ranked(bank: Bank, pairs: Pairs) -> dict[str, Ranked]:
+    """The first pairs of each kind: one side, and beside it the training examples that it is a copy of."""
+    kept, train, made = bank.data.copies, bank.data.train, {}
+    for name in KINDS:
+        if not (chosen := getattr(pairs, name)[:SHOWN]):
+            continue
+        rows, of = np.array(chosen).T
+        exact = pairs.leaks.exact[rows] if name == "leaked" else kept.exact[rows] == kept.exact[of]
+        view = "test" if name == "leaked" else "train"
+        for key, side, one in ((name, rows, view), (f"{name}_copy_of", of, "train")):
+            examples = bank.data.views["test"] if one == "test" else train
+            label = {} if bank.data.output.kind == "tokens" else {"label": examples.y[side].tolist()}
+            made[key] = Ranked(view=one, ids=examples.ids[side].tolist(), figures={"exact": exact.tolist(), **label})
+    return made
+
+
+def accuracies(bank: Bank, leaked: np.ndarray) -> dict[str, Quantity]:
+    """The members' accuracy (R2, bits a token) on all new examples and on those that did not leak."""
+    run, test, kind = bank[bank.subject.bank()], bank.data.views["test"], bank.data.output.kind
+    out, made = (~run.members.mask).sum(1), {}
+    if not out.all() or (kind == "values" and heavy_tail(bank)):
+        return {}
+    name, unit, null, blind, better = _measure(bank)
+    for suffix, what, chosen in (
+        ("", "all new examples", np.ones(len(leaked), bool)),
+        ("_without_leaked", "new examples without a copy in training", ~leaked),
+    ):
+        if chosen.sum() < 2 or (kind == "values" and not test.y[chosen].var() > 0):
+            continue
+        outcome, n, groups = _outcome(bank, chosen), len(bank.data.train), bank.data.new_copies[chosen]
+        if kind == "values":
+            mean, reason = new_r2_interval(outcome, test.y[chosen], n, out, groups), why_no_interval(groups)
+        else:
+            mean, reason = new_examples_interval(outcome, n, out, groups), TOO_FEW
+        made[f"test_{name}{suffix}"] = Quantity(
+            value=mean.value, unit=unit, interval=mean.interval, null=null, n=int(chosen.sum()), better=better,
+            how=f"mean over members on {what}; interval: over fresh draws of examples (exact copies together) and "
+            f"training set; null: {blind}{'' if mean.interval else f'; {reason}'}",
+        )  # fmt: skip
+    return made
+
+
+def _measure(bank: Bank) -> tuple[str, Any, float, str, Any]:
+    """Accuracy for classes, R2 for values, bits a token for passages: name, unit, null and whose, what is better."""
+    kind = bank.data.output.kind
+    if kind == "classes":
+        return "accuracy", "accuracy", bank.data.most_frequent, "the most frequent class", "high"
+    if kind == "values":
+        return "r2", "r2", 0.0, "the mean of the targets", "high"
+    pool = bank[bank.subject.bank()].views["train"].pool
+    blind = float((pool[0, :, 0] / np.log(2) / _counted(bank.data.train.y)).mean())
+    return "bits_a_token", "bits", blind, "tokens coded by their frequencies", "low"
+
+
+def _outcome(bank: Bank, chosen: np.ndarray) -> np.ndarray:
+    """(m, q) at the end: right or wrong, squared error, bits a token."""
+    view, y = bank[bank.subject.bank()].views["test"], bank.data.views["test"].y[chosen]
+    if _labelled(bank):
+        return view.correct[-1][:, chosen].astype(np.float64)
+    loss = view.loss_nats[-1][:, chosen].astype(np.float64)
+    return loss if bank.data.output.kind == "values" else loss / np.log(2) / _counted(y)
+
+
+def _counted(y: np.ndarray) -> np.ndarray:
+    """(q,) tokens of a passage that are to be given; 1 where none is."""
+    return np.maximum((y >= 0).sum(1), 1)
