@@ -20,6 +20,7 @@ from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.interval_sources import source_of
 from byheart.probes.memory.counterfactual.continuous_outcomes import SHUFFLES, continuous, left_out, reliabilities
+from byheart.probes.ranking import first_of, held_out_votes
 from byheart.records.facts import Axis, Curve, Ranked
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity
@@ -205,10 +206,8 @@ def _curve(right: np.ndarray, mask: np.ndarray, null: np.ndarray | None = None) 
 def _most(bank: Bank, run: Run, order: np.ndarray, score: np.ndarray, sure: np.ndarray) -> Ranked:
     """Those that are surely memorised, redrawn labels first, and what the members that did not see them say of them."""
     train, clean, planted, certain = bank.data.train, bank.data.truth.clean, _redrawn(bank), (sure > SURE)[order]
-    first, own = order[certain & planted[order]][:5], order[certain & ~planted[order]][: 7 if planted.any() else 12]
-    rows, out, said = np.concatenate([first, own]), ~run.members.mask, run.views["train"].logits
-    k = bank.data.output.k
-    votes = np.array([np.bincount(said[out[:, i], i].argmax(1), minlength=k) for i in rows]).reshape(-1, k)  # type: ignore[index]
+    rows = first_of(order[certain], planted)
+    votes = held_out_votes(run, rows)
     came = [None if clean is None or not planted[i] else int(clean[i]) for i in rows]
     return Ranked(ids=train.ids[rows], figures={
         "label": train.y[rows], "predicted": votes.argmax(1), "votes": votes.max(1), "voters": votes.sum(1),

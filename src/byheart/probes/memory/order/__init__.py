@@ -15,6 +15,7 @@ from byheart.probes.copies import few
 from byheart.probes.density import density
 from byheart.probes.memory.order.signs import TOP, Row, half_of, rows_of
 from byheart.probes.memory.order.values import WITHIN, graded
+from byheart.probes.ranking import first_of
 from byheart.records.facts import Axis, Columns, Curve, Ranked
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity
@@ -23,7 +24,6 @@ from byheart.training.run import Run
 MEMORISED = 0.25  # memorisation score from which an example counts as memorised, as in memory/counterfactual
 EASY, HARD, VARIABLE = 0.75, 0.25, 0.25  # confidence of easy and of hard examples, variability of those between
 RINGS = 300  # redrawn labels on the map
-RANKED, RANKED_PLANTED, BESIDE_PLANTED = 12, 5, 7
 
 
 class Order(Probe):
@@ -200,8 +200,7 @@ def learned_last(bank: Bank, path: Course, planted: np.ndarray, checkpoints: Seq
     train = bank.data.train
     order = np.lexsort((train.ids, -np.round(path.final_loss, 6), -np.round(path.first_learned, 9)))
     order = order[path.first_learned[order] > min(epoch for epoch in checkpoints if epoch > 0)]
-    room = BESIDE_PLANTED if planted.any() else RANKED
-    rows = np.concatenate([order[planted[order]][:RANKED_PLANTED], order[~planted[order]][:room]])
+    rows = first_of(order, planted)
     figures = {
         "label": train.y, "redrawn": planted, "first_learned": path.first_learned, "never_learned": path.never_learned,
         "forgetting_events": path.forgetting_events,

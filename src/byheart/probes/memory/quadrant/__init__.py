@@ -17,6 +17,7 @@ from byheart.probes.copies import uncalibrated
 from byheart.probes.density import density
 from byheart.probes.memory.quadrant.baseline import AGREE, BITS, Bets, baseline_of, bets
 from byheart.probes.memory.quadrant.residual import of_values
+from byheart.probes.ranking import first_of, held_out_votes
 from byheart.records.facts import Columns, Ranked, Scalar
 from byheart.records.figures import count, percent
 from byheart.records.finding import Finding, NotApplicable, Pole
@@ -26,8 +27,6 @@ from byheart.training.run import Run
 THRESHOLD = 0.25  # memorisation score from which a label counts as memorised
 MARKS = 1000  # of one sort on the map; more than these are binned
 LEAST_BITS = 0.003  # where the map begins: its axis is logarithmic
-RANKED, RANKED_PLANTED, BESIDE_PLANTED = 12, 5, 7
-
 POLES = (Pole(name="Rote", value=0.5, note="where classes are equally frequent"), Pole(name="Oracle", value=1.0))
 
 
@@ -222,12 +221,10 @@ def _details(bank: Bank, labels: Labels, blind: float) -> dict[str, Scalar]:
 
 def _counts(labels: Labels) -> Columns:
     """How many labels are worth checking or not, memorised or not, and how many of these were planted."""
-    rows = []
-    for worth_checking in (True, False):
-        for memorised in (True, False):
-            chosen = (labels.listed == worth_checking) & (labels.memorised == memorised)
-            rows.append((worth_checking, memorised, int(chosen.sum()), int((chosen & labels.planted).sum())))
-    return Columns(values=dict(zip(("worth_checking", "memorised", "examples", "redrawn"), zip(*rows))))
+    sides = [(listed, held) for listed in (True, False) for held in (True, False)]
+    chosen = [(labels.listed == listed) & (labels.memorised == held) for listed, held in sides]
+    counts = {"examples": np.sum(chosen, 1), "redrawn": np.sum(chosen & labels.planted, 1)}
+    return Columns(values=dict(zip(("worth_checking", "memorised"), zip(*sides))) | counts)
 
 
 def _map(labels: Labels, details: dict[str, Scalar]) -> dict[str, Columns]:
@@ -245,25 +242,19 @@ def _map(labels: Labels, details: dict[str, Scalar]) -> dict[str, Columns]:
 
 def _ranked(bank: Bank, run: Run, labels: Labels, order: np.ndarray) -> dict[str, Ranked]:
     """The labels worth checking, planted ones apart, and those of them that are not memorised."""
-    mask, logits, planted = run.members.mask, run.views["train"].logits, labels.planted
-    rooms = {True: RANKED_PLANTED, False: BESIDE_PLANTED if planted.any() else RANKED}
-    found = {}
+    train, planted, found = bank.data.train, labels.planted, {}
     for name, chosen in (
         ("worth_checking", labels.listed),
         ("worth_checking_not_memorised", labels.listed & ~labels.memorised),
     ):
-        rows = np.concatenate([order[(chosen & (planted == side))[order]][:room] for side, room in rooms.items()])
+        rows = first_of(order[chosen[order]], planted)
         if not len(rows):
             continue
-        votes = np.stack([np.bincount(logits[~mask[:, i], i].argmax(1), minlength=logits.shape[2]) for i in rows])
-        figures = {
-            "label": bank.data.train.y, "bits": labels.own.held_out, "score": labels.score, "redrawn": planted,
-        }  # fmt: skip
-        found[name] = Ranked(
-            ids=bank.data.train.ids[rows],
-            figures={key: column[rows] for key, column in figures.items()}
-            | {"predicted": votes.argmax(1), "agreeing": votes.max(1), "members": votes.sum(1)},
-        )
+        votes = held_out_votes(run, rows)
+        found[name] = Ranked(ids=train.ids[rows], figures={
+            "label": train.y[rows], "predicted": votes.argmax(1), "votes": votes.max(1), "voters": votes.sum(1),
+            "bits": labels.own.held_out[rows], "score": labels.score[rows], "redrawn": planted[rows],
+        })  # fmt: skip
     return found
 
 

@@ -122,11 +122,12 @@ def _ranked(finding: Finding, about: About, name: str) -> Exhibits:
         if "label" not in row:  # a document that hides examples
             return Exhibit(id=row["id"])
         label, said = about.label(row["label"]), about.label(row["predicted"])
+        votes = f"{row['votes']} of {row['voters']}"
         sentence = (
-            f"{about.noun} {row['id']}: labelled {label}; {row['agreeing']} of {row['members']} members without it say "
-            f"{said}; held-out {number(row['bits'], 1)} bits; score {number(row['score'], 2)}"
+            f"{about.noun} {row['id']}: labelled {label}; {votes} members without it say {said}; held-out "
+            f"{number(row['bits'], 1)} bits; score {number(row['score'], 2)}"
         )
-        return Exhibit(id=row["id"], lines=(label, said, f"{row['agreeing']} of {row['members']}"), sentence=sentence)
+        return Exhibit(id=row["id"], lines=(label, said, votes), sentence=sentence)
 
     def counted(group: ExhibitGroup) -> ExhibitGroup:
         of = redrawn if group.ring else everything - redrawn

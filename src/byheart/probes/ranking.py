@@ -1,0 +1,33 @@
+"""Which examples does a ranking show, and what do members that did not see them predict?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from byheart.training.run import Run
+
+REDRAWN, BESIDE, ALONE = 5, 7, 12
+
+
+def first_of(order: np.ndarray, redrawn: np.ndarray) -> np.ndarray:
+    """The first few rows of a ranking, redrawn ones before the others; more of these where nothing was redrawn.
+
+    Args:
+        order: rows, first come first.
+        redrawn: (n,) bool.
+
+    Example:
+        >>> first_of(np.arange(20)[::-1], np.arange(20) < 3)
+        array([ 2,  1,  0, 19, 18, 17, 16, 15, 14, 13])
+        >>> len(first_of(np.arange(20), np.zeros(20, bool)))
+        12
+    """
+    others = BESIDE if redrawn.any() else ALONE
+    return np.concatenate([order[redrawn[order]][:REDRAWN], order[~redrawn[order]][:others]])
+
+
+def held_out_votes(run: Run, rows: np.ndarray) -> np.ndarray:
+    """(r, k): of the members that did not see an example, how many predict each class at the end of training."""
+    logits, mask = run.views["train"].logits, run.members.mask
+    votes = [np.bincount(logits[~mask[:, i], i].argmax(1), minlength=logits.shape[2]) for i in rows]
+    return np.array(votes, int).reshape(-1, logits.shape[2])
