@@ -9,7 +9,9 @@ from byheart.auditing.studies import page_of, study
 from byheart.engines.inline import Inline, attempt
 from byheart.errors import InputRefused, UnknownName, UsageError
 from byheart.records.claim import claim_from
+from byheart.records.finding import answer_from
 from byheart.records.studied import Studied
+from byheart.report.cards import About, card_of
 from byheart.report.study import render_study
 
 GAP = "generalization/gap"
@@ -179,9 +181,19 @@ def test_a_trend_alone_is_drawn(tmp_path):
     found = study("trees", claim(SUBJECTS, [{"says": "s", **one} for one in (pair, other, trend)]), tmp_path)
     page = render_study(found)
     assert "train accuracy by share redrawn" not in page
-    assert page.count("The numbers in this chart</summary>") - sum(
-        len(one.findings[GAP]["charts"]) for one in found.subjects
-    ) == 1
+    cards = [card_of(answer_from(one.findings[GAP]), About.of(one.subject)) for one in found.subjects]
+    assert page.count("The numbers in this chart</summary>") - sum(len(one.charts) for one in cards) == 1
+
+
+def test_the_cards_of_a_study_know_its_subjects(found):
+    """They are made of facts, so members, new examples and what an example is called come with each subject."""
+    page = render_study(found)
+    for one in found.subjects:
+        about = About.of(one.subject)
+        assert (about.kind, about.noun, about.n, about.k, about.members, about.share) == ("classes", "digit", 120, 10, 8, 0.7)
+        assert about.n_test == int(one.about["new"]) > 0
+        assert any(f"With {many} it would be about" in page for many in ("16 members", "240 training digits"))
+    assert "With 0" not in page
 
 
 def test_the_page_has_no_external_address_and_nothing_of_the_claim_becomes_markup(found):

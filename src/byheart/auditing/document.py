@@ -128,16 +128,29 @@ def _about(session: Session, answers: Answers) -> dict[str, Any]:
 
 
 def _subject(session: Session, drawn: Drawn, answers: Answers, data: Any, run: Mapping[str, Any]) -> dict[str, Any]:
-    subject, output = session.subject, drawn.output
+    subject = session.subject
     learner = subject.learner.title(data)
     name = str(data.about.get("title", subject.task.name))
-    trained = subject.members - len(answers.failed_members)
     return {
         "title": f"{name}, {learner}",
         "task": subject.task.name,
         "data": name,
         "learner": learner,
         "learner_article": with_article(learner).split()[0],
+        **spoken_of(session, drawn, answers),
+        "epochs": subject.checkpoints()[-1],
+        "parameters": run.get("parameters"),
+        "outputs": run.get("outputs", "logits"),
+        "run": run_id(answers),
+        "reference": _reference(drawn, answers),
+        "together": data.grouping.document(),
+    }
+
+
+def spoken_of(session: Session, drawn: Drawn, answers: Answers) -> dict[str, Any]:
+    """What the cards of a subject's findings know of it."""
+    subject, output = session.subject, drawn.output
+    return {
         "noun": output.noun[0],
         "nouns": output.noun[1],
         "kind": output.kind,
@@ -146,14 +159,8 @@ def _subject(session: Session, drawn: Drawn, answers: Answers, data: Any, run: M
         "k": output.k,
         "classes": list(output.classes) if output.kind == "classes" else [],
         "target": output.target,
-        "epochs": subject.checkpoints()[-1],
-        "members": trained,
+        "members": subject.members - len(answers.failed_members),
         "share": subject.share,
-        "parameters": run.get("parameters"),
-        "outputs": run.get("outputs", "logits"),
-        "run": run_id(answers),
-        "reference": _reference(drawn, answers),
-        "together": data.grouping.document(),
     }
 
 

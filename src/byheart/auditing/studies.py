@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from byheart.auditing.document import LEVEL, LOCAL
+from byheart.auditing.document import LEVEL, LOCAL, spoken_of
 from byheart.auditing.front import Say, announced, make_request
 from byheart.auditing.request import Request, default_learner, resolved_device
 from byheart.auditing.result import write_text
@@ -233,6 +233,7 @@ def _studied(
         dose=words.dose,
         about=_about(words, session, drawn, answers),
         noun=drawn.output.noun,
+        subject=spoken_of(session, drawn, answers),
         steps={step.about["probe"]["name"]: step.key for step in answers.plan.measure},
         findings={name: _plain(answer) for name, answer in answers.findings.items()},
     )

@@ -48,13 +48,17 @@ class Outcome(Record):
 
 
 class StudiedSubject(Record):
-    """A subject as it was trained and measured, in words and figures; `failed` says why it was not."""
+    """A subject as it was trained and measured, in words and figures; `failed` says why it was not.
+
+    `subject` holds what the cards of its findings know of it.
+    """
 
     name: str
     says: str
     dose: float | None
     about: dict[str, str | int | float]
     noun: tuple[str, str] = ("example", "examples")
+    subject: dict[str, Any] = {}
     steps: dict[str, str] = {}
     findings: dict[str, dict[str, Any]] = {}
     failed: str = ""

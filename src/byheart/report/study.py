@@ -134,10 +134,10 @@ def _trend(found: Studied, one: Outcome) -> dict[str, Any]:
 
 
 def _subject(one: StudiedSubject) -> dict[str, Any]:
-    noun = {"noun": one.noun[0], "nouns": one.noun[1]}
+    subject = {"noun": one.noun[0], "nouns": one.noun[1], **one.subject}
     cards = []
     for name, finding in one.findings.items():
-        made = card(noun, answer_from(finding), {})
+        made = card(subject, answer_from(finding), {})
         cards.append({**made, "id": slug(f"{one.name}-{name}")})
     about = [_word(name, value, one.noun) for name, value in one.about.items()]
     return {
