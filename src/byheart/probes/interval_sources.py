@@ -1,4 +1,4 @@
-"""Where does most of an interval come from? Its largest source, as details of a finding."""
+"""Where does most of an interval come from?"""
 
 from __future__ import annotations
 

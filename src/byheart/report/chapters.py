@@ -18,7 +18,6 @@ CHAPTERS = {
     "dynamics": "How far back in time does it remember?",
 }
 _ORDER = ("measured", "withheld", "not applicable", "failed")
-TOLD = {"budget", "identity"}  # tables that the exact identity already is
 IDENTITY = ("understood_bits", "memorised_bits", "left_bits", "reference_bits")
 
 
@@ -62,19 +61,13 @@ def card(subject: dict, finding: Answer, exhibits: dict[str, dict]) -> dict:
     head = None if held else finding.quantities.get(finding.headline)
     return {
         **made,
-        "head": {"value": value_text(head), "interval": interval_text(head), "says": words.says}
-        if head
-        else None,
+        "head": {"value": value_text(head), "interval": interval_text(head), "says": words.says} if head else None,
         "withheld": finding.withheld if held else None,
         "strip": strips(head, finding.poles, hue(finding.headline)) if head and finding.poles else None,
         "facts": _rows(subject, finding, head, words),
         "body": words.body,
         "identity": identity,
-        "tables": {
-            name: table
-            for name, table in words.tables.items()
-            if table.rows and not (name in TOLD and identity)
-        },
+        "tables": {name: table for name, table in words.tables.items() if table.rows},
         "charts": [_chart(chart) for chart in words.charts],
         "galleries": [
             gallery(one, exhibits, subject["noun"])
@@ -112,9 +105,7 @@ def _rows(subject: dict, finding: Finding, head, words: Card) -> list[tuple[str,
     facts = dict(words.rows)
     if head is not None:
         ours = {
-            "null": amount(head.null, head.unit)
-            if head.null is not None
-            else "none; see how it was computed",
+            "null": amount(head.null, head.unit) if head.null is not None else "none; see how it was computed",
             "n": f"{count(head.n)} {subject['noun'] if head.n == 1 else subject['nouns']}",
         }
         facts = {**ours, **facts}
