@@ -168,6 +168,8 @@ def test_the_curve_holds_the_headline_and_its_null(noisy, measured, card):
 def test_hidden_examples_are_numbers_alone(noisy, measured, values, card):
     for bank, finding in ((noisy, measured[0]), (values, Counterfactual().measure(values)[0])):
         hidden = without_examples({"findings": {"it": finding.model_dump(mode="json")}})["findings"]["it"]
+        left = set(hidden["ranked"]["most_memorised"]["figures"])
+        assert left <= {"votes", "voters", "redrawn", "score", "probability"}
         (row,) = card(bank, Finding.model_validate(hidden)).exhibits
         shown = [one for group in row.groups for one in group.shown]
         assert [one.id for one in shown] == list(finding.ranked["most_memorised"].ids)
