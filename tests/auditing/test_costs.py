@@ -8,6 +8,7 @@ import pytest
 from byheart.auditing import costs, forecast
 from byheart.auditing.front import make_request
 from byheart.learners.mlp import Mlp
+from byheart.records.options import Options
 from byheart.study.plan import Trial
 from byheart.tasks.digits import Digits
 from byheart.training.members import balanced
@@ -22,9 +23,8 @@ def quick(monkeypatch):
 
 def request(members, learner=None):
     return make_request(
-        Digits(n=120), learner or Mlp(epochs=2, hidden=(4,)), levers=(), members=members, share=0.7, flip=None, seed=0,
-        device="cpu", jobs=1, budget=None, settings={}, command="byheart audit", notes=(), also=(),
-    )  # fmt: skip
+        Digits(n=120), learner or Mlp(epochs=2, hidden=(4,)), Options(members=members, device="cpu", jobs=1), "test"
+    )
 
 
 @pytest.mark.parametrize("members", [130, 200, 256])

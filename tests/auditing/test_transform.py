@@ -6,8 +6,8 @@ from sklearn.linear_model import Ridge
 
 import byheart as bh
 from byheart.auditing.words import request_from_words
-from byheart.cli.audits import _WORDS
 from byheart.errors import ByheartError, InputRefused
+from byheart.records.options import Options
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(150, 3))
@@ -40,14 +40,13 @@ def test_the_command_line_takes_it_and_prints_it_again(tmp_path, how):
     rows = "\n".join(f"{a:.4f},{y:.4f}" for a, y in zip(X[:, 0], Y))
     path = tmp_path / "prices.csv"
     path.write_text(f"area,price\n{rows}\n")
-    words = {**dict.fromkeys(_WORDS), "subject": str(path), "target": "price", "transform": how, "share": 0.7, "seed": 0,
-             "device": "cpu", "returns": "auto", "learner": "Ridge"}  # fmt: skip
-    request, _ = request_from_words(words, "1")
+    options = Options(target="price", transform=how, device="cpu", learner="Ridge", jobs=1)
+    request, _ = request_from_words(str(path), options)
     data = request.subject.task.draw(0)
     assert data.output.target == f"{how} of price"
     assert f"--transform {how}" in request.command
     path.write_text("area,price\n" + "\n".join(f"{a:.4f},{a:.4f}" for a in X[:, 0]) + "\n")
-    request, _ = request_from_words(words, "1")
+    request, _ = request_from_words(str(path), options)
     if how == "log":
         with pytest.raises(InputRefused, match="values of price above 0"):
             request.subject.task.draw(0)

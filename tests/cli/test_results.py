@@ -17,16 +17,10 @@ from byheart.cli.progress import Progress
 from byheart.cli.summary import print_json, print_lines
 from byheart.probes.generalization.gap import Gap
 from byheart.records.facts import OF_EXAMPLES
+from byheart.records.options import Options
 from byheart.study.steps import Step
 
 TREE = ["--learner", "DecisionTreeClassifier", "--set", "max_depth=3"]
-
-
-def _words(**given):
-    names = ("subject", "target", "task", "categorical", "drop", "missing", "split", "flip", "learner", "setting",
-             "lever", "budget", "also", "group")  # fmt: skip
-    fixed = {"members": 8, "share": 0.7, "seed": 0, "device": "cpu", "returns": "auto", "no_control": False}
-    return dict.fromkeys(names) | fixed | given
 
 
 def test_digits_from_words_to_a_page(audited, tmp_path):
@@ -57,8 +51,8 @@ def test_json_is_one_document_and_the_same_everywhere(tree, tmp_path):
     assert said.code == 0
     document = json.loads(said.out)
     assert document == json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
-    words = _words(subject="data.npz", learner="DecisionTreeClassifier", setting=["max_depth=3"], out=tmp_path / "out")
-    request, settings = request_from_words(words, "1")
+    options = Options(learner="DecisionTreeClassifier", settings=("max_depth=3",), members=8, device="cpu", jobs=1)
+    request, settings = request_from_words("data.npz", options)
     assert run(request, tmp_path / "out", settings=settings).to_dict() == document
 
 

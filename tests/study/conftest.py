@@ -10,6 +10,7 @@ import byheart.study.steps as steps
 from byheart.auditing import front
 from byheart.auditing.request import arrays_from, learner_from
 from byheart.learners.mlp import Mlp
+from byheart.records.options import Options
 from byheart.tasks.modular import Modular
 
 
@@ -42,10 +43,7 @@ def ran(monkeypatch):
 
 
 def _request(task, learner, **options):
-    fixed = {"levers": (), "members": 8, "share": 0.7, "flip": None, "seed": 0, "device": "cpu", "jobs": 1}
-    return front.make_request(
-        task, learner, **{**fixed, "budget": None, "settings": {}, "command": "test"} | options
-    )
+    return front.make_request(task, learner, Options(**{"members": 8, "device": "cpu", "jobs": 1} | options), "test")
 
 
 def _tree(**options):

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,12 +18,12 @@ from byheart.fingerprint.trust import load
 from byheart.learners.estimator import Estimator
 from byheart.learners.userfit import UserFit
 from byheart.probes.base import Subject
+from byheart.records.options import Options
 from byheart.study.keeping import described, material, revive
 from byheart.study.plan import Settings, draw_step, plan
 from byheart.tasks.table import Table
 
-OPTIONS = {"levers": (), "members": 8, "share": 0.7, "flip": None, "seed": 0, "device": "cpu", "jobs": 1,
-           "budget": None, "settings": {}, "command": "test"}  # fmt: skip
+OPTIONS = Options(members=8, device="cpu", jobs=1)
 
 MINE = """
 import numpy as np
@@ -48,7 +49,7 @@ learner = DecisionTreeClassifier(max_depth=2)
 
 def _audit(file, folder, said=None, **options):
     found = from_file(file, {}, "auto")
-    request = front.make_request(found.task, found.learner, **OPTIONS | options)
+    request = front.make_request(found.task, found.learner, replace(OPTIONS, **options), "test")
     return front.run(request, folder, say=(said if said is not None else []).append)
 
 
@@ -96,7 +97,7 @@ def test_a_learner_of_the_users_own(tmp_path):
         file.write_text(text)
         learner = load(file, "Mine")()
         assert learner.keyed
-        request = front.make_request(Modular(p=7), learner, **OPTIONS)
+        request = front.make_request(Modular(p=7), learner, OPTIONS, "test")
         front.run(request, tmp_path / "out")
         own = [s for s in plan(request.subject, front.probes(), Settings(), None).train if s.live["learner"] is learner]
         keys.append({step.key for step in own})

@@ -32,6 +32,7 @@ from byheart.fingerprint.code import why_unkeyed
 from byheart.ledger.base import Result
 from byheart.probes.base import Subject
 from byheart.processes import sweep, temporary_name
+from byheart.records.options import Options
 from byheart.records.spec import key_of
 from byheart.registry import find, names
 from byheart.study import parse
@@ -139,11 +140,13 @@ def audit(
     learner = learner_from(model, fit, returns) if model is not None or fit is not None else None
     given = {name: value for name, value in options.items() if value is not None}
     chosen = with_transform(arrays_from(data, test, given, learner), transform)
-    members = chosen.usual_members if members is None else members
-    request = make_request(
-        chosen, learner, levers=levers, members=members, share=share, flip=flip, seed=seed, device=device, jobs=jobs,
-        budget=budget, settings=settings or {}, command="byheart.audit(...)", also=also,
+    words = (also,) if isinstance(also, str) else tuple(also)
+    moved = (levers,) if isinstance(levers, str) else tuple(levers)
+    asked = Options(
+        levers=moved, members=members, share=share, flip=flip, seed=seed, device=device, jobs=jobs, budget=budget,
+        settings=settings or {}, also=words,
     )  # fmt: skip
+    request = make_request(chosen, learner, asked, "byheart.audit(...)")
     folder = Path(out) if out is not None else None
     if folder is not None:
         must_be_writable(folder)
@@ -155,50 +158,36 @@ def _to_stderr(line: str) -> None:
 
 
 def make_request(
-    task: Any,
-    learner: Any,
-    *,
-    levers: Sequence[str],
-    members: int,
-    share: float,
-    flip: float | None,
-    seed: int,
-    device: str,
-    jobs: int,
-    budget: str | None,
-    settings: Mapping[str, Any],
-    command: str,
-    notes: tuple[str, ...] = (),
-    also: Sequence[str] = (),
+    task: Any, learner: Any, options: Options, command: str, notes: tuple[str, ...] = ()
 ) -> Request:
-    """The request of a task, a learner (None: the default one) and options.
+    """The request of a task, a learner (None: the default one) and options; what is only said of data is not read.
 
     Raises:
         UsageError: too few members, a share out of range, an unknown lever, setting or device.
     """
+    members = task.usual_members if options.members is None else options.members
     if members < FEWEST_MEMBERS:
         raise UsageError(
             expected=f"at least {FEWEST_MEMBERS} members",
             came=f"{members}",
             do="Fewer leave examples that no member leaves out. Try --members 64.",
         )
-    if not 0 < share < 1:
-        raise UsageError(expected="a share between 0 and 1", came=f"{share}", do="Try --share 0.7.")
-    if jobs < 1:
-        raise UsageError(expected="at least one job", came=f"{jobs}", do="Try --jobs 2.")
-    parse.probes(also)  # a wrong word is named before anything is drawn
-    moved = parse.levers([levers] if isinstance(levers, str) else levers)
-    if learner is not None and settings:
-        learner = parse.changed(learner, settings)
-    subject = Subject(with_flips(task, flip), learner, moved, seed, members, share)
+    if not 0 < options.share < 1:
+        raise UsageError(expected="a share between 0 and 1", came=f"{options.share}", do="Try --share 0.7.")
+    if int(options.jobs) < 1:
+        raise UsageError(expected="at least one job", came=f"{options.jobs}", do="Try --jobs 2.")
+    parse.probes(options.also)  # a wrong word is named before anything is drawn
+    levers = parse.levers(options.levers)
+    if learner is not None and options.settings:
+        learner = parse.changed(learner, options.settings)
     return Request(
-        subject=subject,
+        subject=Subject(with_flips(task, options.flip), learner, levers, options.seed, members, options.share),
         command=command,
-        device=resolved_device(device),
-        jobs=jobs,
-        budget_seconds=None if budget is None else parse.seconds(budget),
+        device=resolved_device(options.device),
+        jobs=int(options.jobs),
+        budget_seconds=None if options.budget is None else parse.seconds(options.budget),
         notes=notes,
-        also=(also,) if isinstance(also, str) else tuple(also),
+        also=options.also,
     )
 
 

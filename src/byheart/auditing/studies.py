@@ -21,6 +21,7 @@ from byheart.ledger.base import Result
 from byheart.probes.base import Probe
 from byheart.records.claim import Claim, ClaimSubject, probe_of
 from byheart.records.finding import Answer, Finding
+from byheart.records.options import Options
 from byheart.records.provenance import versions
 from byheart.records.studied import Studied, StudiedSubject
 from byheart.report.study import render_study
@@ -139,11 +140,11 @@ def requested(subject: ClaimSubject, device: str = "auto") -> Request:
     """
     task = parse.spec("task", subject.task, subject.task_settings)
     learner = parse.estimator(subject.learner, subject.learner_settings) if subject.learner else None
-    return make_request(
-        task, learner, levers=subject.levers, share=subject.share, flip=subject.flip, seed=subject.seed, device=device,
-        members=task.usual_members if subject.members is None else subject.members, jobs=1, budget=None,
-        settings={} if subject.learner else subject.learner_settings, command="byheart study",
+    options = Options(
+        levers=subject.levers, members=subject.members, share=subject.share, flip=subject.flip, seed=subject.seed,
+        device=device, jobs=1, settings={} if subject.learner else subject.learner_settings,
     )  # fmt: skip
+    return make_request(task, learner, options, "byheart study")
 
 
 def _probes(subject: ClaimSubject) -> list[Probe]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,82 +12,74 @@ from byheart.auditing.document import cpu_count
 from byheart.auditing.front import make_request
 from byheart.auditing.request import DEFAULT_FLIPS, Request, from_file, missing_for, with_flips, with_transform
 from byheart.errors import UsageError
+from byheart.records.options import Options, word_of
 from byheart.study import parse
 
-TABLE_ONLY = ("target", "categorical", "drop", "group")
-FILE_ONLY = ("task", "missing", "split")
-DEFAULTS = {"share": 0.7, "device": "auto", "returns": "auto", "no_control": False}
-OPTIONS = {"setting": "set", "lever": "lever", "categorical": "categorical", "drop": "drop", "group": "group"}
 
-
-def request_from_words(words: Mapping[str, Any], jobs: str) -> tuple[Request, dict[str, Any]]:
+def request_from_words(subject: str, options: Options) -> tuple[Request, dict[str, Any]]:
     """The request that the words of `byheart audit` ask for, and the settings of a learner not yet chosen.
 
     Raises:
         UsageError: a wrong word or option; InputRefused: a file that cannot be read.
     """
-    subject = words["subject"]
-    settings = parse.pairs(words["setting"] or (), "--set")
-    options = {name: words[name] for name in (*TABLE_ONLY, *FILE_ONLY) if words[name] not in (None, [])}
+    settings = parse.pairs(options.settings, "--set")
+    of_table, of_file = options.about("table"), options.about("file")
     notes: tuple[str, ...] = ()
-    learner, flip = None, words["flip"]
-    named = parse.estimator(words["learner"], settings) if words["learner"] is not None else None
+    learner = None
+    named = parse.estimator(options.learner, settings) if options.learner is not None else None
     if subject.endswith(".py"):
         parse.must_exist(Path(subject))
-        kept = {name: value for name, value in options.items() if name not in TABLE_ONLY}
-        found = from_file(Path(subject), kept, words["returns"])
+        found = from_file(Path(subject), of_file, options.returns)
         task, learner, notes = found.task, found.learner, tuple(found.notes)
     elif subject:
-        task = parse.task_from(subject, missing_for(named, options) if subject.endswith(".npz") else options)
+        given = of_table | of_file
+        task = parse.task_from(subject, missing_for(named, given) if subject.endswith(".npz") else given)
     else:
         task = parse.spec("task", "fashion", {})
-        if flip is None and not words["no_control"]:
+        if options.flip is None and not options.no_control:
             task = with_flips(task, DEFAULT_FLIPS, control=True)
-    wrong = [f"--{name}" for name in TABLE_ONLY if words[name] not in (None, []) and task.name != "table"]
-    if wrong:
-        raise UsageError(
-            expected=f"a table (.csv or .parquet) for {wrong[0]}", came=subject or "no subject", do="Leave it out."
-        )
-    wrong = [f"--{name}" for name in FILE_ONLY if words[name] is not None and task.name not in {"table", "arrays"}]
-    if words["returns"] != "auto" and not subject.endswith(".py"):
-        wrong.append("--returns")
-    if wrong:
-        raise UsageError(expected=f"data of yours for {wrong[0]}", came=subject or "no subject", do="Leave it out.")
-    if words["learner"] is not None:
+    _fits(subject, task, options, [*(of_table if task.name != "table" else ())], [*of_file])
+    if named is not None:
         if learner is not None:
             raise UsageError(
                 expected="one learner", came=f"--learner and the one of {subject}", do="Leave --learner out."
             )
         learner, settings = named, {}
-    task = with_transform(task, words.get("transform"))
-    members = task.usual_members if words["members"] is None else words["members"]
-    request = make_request(
-        task, learner, levers=words["lever"] or (), members=members, share=words["share"], flip=flip,
-        seed=words["seed"], device=words["device"], jobs=jobs_from(jobs), budget=words["budget"], settings=settings,
-        command=command(words), notes=notes, also=words["also"] or (),
-    )  # fmt: skip
-    return request, settings
+    task = with_transform(task, options.transform)
+    asked = replace(options, settings=settings, jobs=jobs_from(options.jobs))
+    return make_request(task, learner, asked, command(subject, options), notes), settings
 
 
-def jobs_from(word: str) -> int:
+def _fits(subject: str, task: Any, options: Options, of_table: Sequence[str], of_file: Sequence[str]) -> None:
+    """Refuses options of a table or a file where the data are something else."""
+    what, wrong = "a table (.csv or .parquet)", of_table
+    if not wrong:
+        what, wrong = "data of yours", [] if task.name in {"table", "arrays"} else [*of_file]
+        if options.returns != "auto" and not subject.endswith(".py"):
+            wrong = [*wrong, "returns"]
+    if wrong:
+        raise UsageError(expected=f"{what} for --{wrong[0]}", came=subject or "no subject", do="Leave it out.")
+
+
+def jobs_from(word: str | int) -> int:
     """The number of workers that `--jobs` asks for."""
     if word == "auto":
         return min(8, cpu_count())
-    if not word.isdigit() or int(word) < 1:
+    if not (word := str(word)).isdigit() or int(word) < 1:
         raise UsageError(expected="--jobs as a whole number or auto", came=repr(word), do="Try --jobs 2.")
     return int(word)
 
 
-def command(words: Mapping[str, Any]) -> str:
+def command(subject: str, options: Options) -> str:
     """The command that asks for the same audit: the subject, the seed, and options that differ from their defaults.
 
     The folder is left out: it changes no number, and a page must not carry a path of somebody's machine.
     """
-    subject = words["subject"]
     said = ["byheart", "audit", *([Path(subject).name if Path(subject).is_file() else subject] if subject else [])]
-    for name, value in words.items():
-        if name in {"subject", "seed", "out"} or value in (None, [], ()) or value == DEFAULTS.get(name):
+    for one in fields(Options):
+        value = options.changed().get(one.name)
+        if value is None or one.name in {"seed", "jobs"}:
             continue
-        for item in value if isinstance(value, list) else [value]:
-            said += ["--no-control"] if name == "no_control" else [f"--{OPTIONS.get(name, name)}", str(item)]
-    return shlex.join([*said, "--seed", str(words["seed"])])
+        for item in value if isinstance(value, tuple) else [value]:
+            said += [f"--{word_of(one)}", *([] if value is True else [str(item)])]
+    return shlex.join([*said, "--seed", str(options.seed)])

@@ -6,6 +6,7 @@ import typer
 
 from byheart.cli.audits import audit, plan
 from byheart.cli.explaining import explain
+from byheart.cli.options import with_options
 from byheart.cli.reading import list_words, report, show
 from byheart.cli.studies import study
 
@@ -17,8 +18,8 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("audit")(audit)
-app.command("plan")(plan)
+app.command("audit")(with_options(audit))
+app.command("plan")(with_options(plan, without=("budget",)))
 app.command("list", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(list_words)
 app.command("show")(show)
 app.command("report")(report)

@@ -1,0 +1,42 @@
+"""The options of a command, made from the fields of `Options`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import typer
+
+from byheart.records.options import Options, default_of, word_of
+
+KINDS = {
+    "str | None": str | None, "float | None": float | None, "int | None": int | None, "str | int": str, "str": str,
+    "int": int, "float": float, "bool": bool,
+}  # fmt: skip
+
+
+def with_options(command: Callable[..., None], without: tuple[str, ...] = ()) -> Callable[..., None]:
+    """`command(subject, options, ...)` for typer: a parameter for each field of `Options` in the place of `options`."""
+    asked = [one for one in fields(Options) if one.name not in without]
+
+    def called(**words: Any) -> None:
+        given = {one.name: words.pop(one.name) for one in asked}
+        many = {one.name for one in asked if isinstance(default_of(one), tuple)}
+        options = Options(**{name: tuple(value or ()) if name in many else value for name, value in given.items()})
+        command(options=options, **words)
+
+    made = [
+        inspect.Parameter(
+            one.name, inspect.Parameter.KEYWORD_ONLY, annotation=KINDS.get(str(one.type), list[str] | None),
+            default=typer.Option(default_of(one) or None if isinstance(default_of(one), tuple) else default_of(one),
+                                 f"--{word_of(one)}", help=one.metadata["help"]),
+        )
+        for one in asked
+    ]  # fmt: skip
+    own = inspect.signature(command, eval_str=True).parameters
+    rest = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for name, one in own.items() if name != "options"]
+    called.__signature__ = inspect.Signature([*rest[:1], *made, *rest[1:]])  # type: ignore[attr-defined]
+    called.__doc__, called.__annotations__ = command.__doc__, {}
+    return called
