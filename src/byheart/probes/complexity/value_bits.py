@@ -31,7 +31,7 @@ class ValueBits(Probe):
 
     memorised = 1/2 log2(V_out / V_in), understood = 1/2 log2(Var / V_out) [bits per value], V_out and V_in the squared
     errors of members that did not see an example and of those that did, each side calibrated by its own cross-fitted
-    slope (`maths.variance.variance_bits`), Var the squared distance from the members' training means. Both are
+    slope (`maths.codes.variance.variance_bits`), Var the squared distance from the members' training means. Both are
     differences of Gaussian code lengths, so no rounding of the target moves them; a value has no code length of its
     own, so there is no share of a whole. Totals are per value times n.
 

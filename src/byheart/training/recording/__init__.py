@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from byheart.arguments import may_be, must_be
 from byheart.errors import InputRefused, UsageError
 from byheart.maths.recording.flat_parameters import Layout
 from byheart.maths.recording.losses import resolved
@@ -98,6 +99,14 @@ def recording(
     kind: type[Recording] = Recording,
 ) -> Recording:
     """A recording that has begun, for loops that a `with` cannot stand around; call its `end`. As `record`."""
+    if not isinstance(model, nn.Module) or not isinstance(optimizer, torch.optim.Optimizer):
+        raise InputRefused(
+            expected="a torch module, and the torch optimiser that trains it",
+            came=f"{type(model).__name__} and {type(optimizer).__name__}",
+            do="Give record(model, optimizer, loss, examples).",
+        )
+    must_be("a whole number", limit_bytes=limit_bytes)
+    may_be("a whole number", every=every)
     x, y = checked_examples(examples)
     if isinstance(model, torch.jit.ScriptModule):
         raise InputRefused(

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from byheart.errors import InputRefused, UsageError
+from byheart.errors import InputRefused, UsageError, shown
 from byheart.maths.recording.gradient_sketch import Sketch
 from byheart.maths.recording.optimizer_spec import changed
 from byheart.maths.recording.trace import Part, Trace
@@ -54,11 +54,16 @@ class Recording(Trace):
         Raises:
             InputRefused: not whole numbers, none, or out of range.
         """
-        ids = torch.as_tensor(indices).detach().cpu().reshape(-1)
+        try:
+            ids = torch.as_tensor(indices).detach().cpu().reshape(-1)
+        except (TypeError, ValueError, RuntimeError):
+            ids, came = torch.zeros(0), shown(indices, 60)
+        else:
+            came = f"{len(ids)} of {ids.dtype}"
         if ids.dtype.is_floating_point or ids.dtype == torch.bool or not len(ids):
             raise InputRefused(
                 expected="indices (b,) of a batch: whole numbers, positions in the examples",
-                came=f"{len(ids)} of {ids.dtype}",
+                came=came,
                 do="Pass what x was indexed with; of a mask, its nonzero().",
             )
         ids = ids.to(torch.int64).clone()
