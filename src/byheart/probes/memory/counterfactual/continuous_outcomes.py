@@ -109,7 +109,7 @@ def reliabilities(
         several = bool(np.isfinite(one.sd))
         found[name] = Quantity(
             value=one.mean, unit="correlation", null=0.0, n=n, better="high",
-            interval=(one.mean - 1.96 * one.sd, min(1.0, one.mean + 1.96 * one.sd)) if several else None,
+            interval=(max(-1.0, one.mean - 1.96 * one.sd), min(1.0, one.mean + 1.96 * one.sd)) if several else None,
             how=f"Spearman between scores ({form} form) of two random halves of the members, mean of {one.splits} "
             f"splits; {'interval: spread over splits; ' if several else ''}null: 0"
             f"{'' if several else '; no interval: one split alone'}",
