@@ -102,8 +102,8 @@ def filled(value, texts, key="", turn=None):
         if key == "picture":
             return PICTURE[0] + text if i % 2 else text
         return f"{value[:20]} {text}" if i % 2 else text
-    if isinstance(value, dict):
-        return {name: filled(one, texts, name, turn) for name, one in value.items()}
+    if isinstance(value, dict):  # details are codes of ours, tried one by one
+        return {name: one if name == "details" else filled(one, texts, name, turn) for name, one in value.items()}
     return [filled(one, texts, key, turn) for one in value] if isinstance(value, list | tuple) else value
 
 

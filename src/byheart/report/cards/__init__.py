@@ -12,6 +12,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
+from byheart.errors import InputRefused
 from byheart.records.finding import Finding
 from byheart.report.cards import default, heavy_tail
 from byheart.report.cards.base import About, Card
@@ -20,11 +21,22 @@ __all__ = ["About", "Card", "card_of"]
 
 
 def card_of(finding: Finding, about: About) -> Card:
-    """The card of `finding`: of its own function, else the default one."""
+    """The card of `finding`: of its own function, else the default one.
+
+    Raises:
+        InputRefused: a document that somebody changed, or of another version: facts that the card needs are not there.
+    """
     if "deviations_needed" in finding.details:
         return heavy_tail.card(finding)
     own = _function(finding.probe) if finding.details else None
-    return (own or default.card)(finding, about)
+    try:
+        return (own or default.card)(finding, about)
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise InputRefused(
+            expected=f"the facts that the card of {finding.probe} says",
+            came=f"others ({type(error).__name__}: {error})",
+            do="Make the page with the byheart that wrote the document, or run the audit again.",
+        ) from error
 
 
 @cache
