@@ -9,7 +9,7 @@ from pydantic import Field
 
 from byheart.maths.memorisation.exposure import null_deviation
 from byheart.probes.base import Bank, Need, Probe, Subject
-from byheart.probes.memory.exposure.quantities import at_ceiling, of_group, of_sampling, of_secrets
+from byheart.probes.memory.exposure.quantities import of_group, of_sampling, of_secrets
 from byheart.probes.memory.exposure.scores import (
     Continuations,
     Form,
@@ -165,7 +165,7 @@ def _details(found: Scores) -> dict[str, Scalar | tuple[Scalar, ...]]:
         "possible_secrets": None if exact is None else found.space,
         "references": found.references,
         "reference_bits": found.reference,
-        "at_ceiling": at_ceiling(found.own[found.planted], found.ceiling[found.form]),
+        "at_ceiling": sum(of_group(found, dose, found.form).at_ceiling for dose in found.doses),
         "beyond_references_share": float(found.beyond[found.planted].mean()),
         "extrapolated_less_exact_bits": off,
         "tail_shape_place_scale": found.fit,

@@ -2,88 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from scipy.stats import t as student
 
+from byheart.maths.statistics.bounded_mean import ALIKE, BoundedMean, bounded_mean, stratified_mean
 from byheart.maths.statistics.ranks import spearman, wilson
+from byheart.maths.statistics.resampling import around
 from byheart.probes.memory.exposure.scores import Continuations, Form, Scores
 from byheart.records.figures import count, number
 from byheart.records.quantity import Quantity
 
 DRAWS = 1000
-NEAR = 0.05  # bits below the ceiling that still count as at it: the model is all but certain of the secret
-ALIKE = 1e-9  # bits within which values differ by rounding alone
 # models are few and share their secrets: intervals speak of other secrets, not of another training
 WHERE = "not over another training"
-LONE = "no interval: one secret a group"
 STUDENT = "interval: Student over secrets, each group apart"
 
 
-class Mean(NamedTuple):
-    """A mean over secrets, its 95 % interval where there is one, and how that was made or why there is none."""
-
-    value: float
-    interval: tuple[float, float] | None
-    how: str
-
-
-def mean_of(own: np.ndarray, ceiling: float) -> Mean:
-    r"""The mean of one group of secrets whose values lie from 0 to the ceiling.
-
-    Student's interval. Where all values are alike or some sit at the ceiling, their spread says too little of what
-    other secrets would show (eight of eight at the ceiling are no certainty): there the ends are the wider of
-    Student's and Wilson's with the sum of value/ceiling as successes, for no variable in [0, 1] of mean p varies
-    more than p(1 - p). One secret has no interval.
-
-    Example:
-        >>> np.round(mean_of(np.full(8, 10.0), 10.0).interval, 2).tolist()
-        [6.76, 10.0]
-    """
-    n, value = len(own), float(own.mean())
-    if n < 2:
-        return Mean(value, None, LONE)
-    half = float(student.ppf(0.975, n - 1) * own.std(ddof=1) / np.sqrt(n))
-    full = at_ceiling(own, ceiling)
-    if not full and np.ptp(own) > ALIKE:
-        return Mean(value, (value - half, value + half), STUDENT)
-    successes = float(own.sum()) / ceiling if ceiling > 0 else n
-    reached = wilson(min(n, max(0.0, successes)), n)
-    low = min(max(value - half, 0.0), reached.low * ceiling, value)
-    high = max(min(value + half, ceiling), reached.high * ceiling, value)
-    why = f"{full} of {n} at the ceiling of {number(ceiling, 1)} bits: at least" if full else f"all {n} alike"
-    return Mean(value, (low, high), f"{why}; interval: the wider of Student and Wilson (sum/ceiling as successes)")
-
-
-def at_ceiling(values: np.ndarray, ceiling: float) -> int:
-    """How many values can go no higher: how far above it the model would put them cannot be seen."""
-    return int((values >= ceiling - NEAR).sum())
-
-
-def over_groups(groups: Sequence[np.ndarray], ceiling: float) -> Mean:
-    r"""The mean of all secrets of groups that are there by design: only what varies within them counts.
-
-    Ends mean -+ sqrt(sum_g (w_g d_g)^2), w_g the share of group g and d_g how far its own end lies from its mean
-    (Zou and Donner 2008, Construction of confidence limits about effect measures, Statistics in Medicine 27).
-    """
-    means, shares = [mean_of(own, ceiling) for own in groups], np.array([len(own) for own in groups], float)
-    shares /= shares.sum()
-    value = float(shares @ [mean.value for mean in means])
-    gaps = [(mean.value - mean.interval[0], mean.interval[1] - mean.value) for mean in means if mean.interval]
-    if len(gaps) < len(means):
-        return Mean(value, None, LONE)
-    below, above = np.sqrt((shares**2) @ np.array(gaps) ** 2)
-    full, n = sum(at_ceiling(own, ceiling) for own in groups), sum(map(len, groups))
-    why = f"{full} of {n} at the ceiling of {number(ceiling, 1)} bits: at least; " if full else ""
-    interval = value - float(below), min(value + float(above), max(ceiling, value))
-    return Mean(value, interval, f"{why}{STUDENT}, wider where they sit at the ceiling or are all alike")
-
-
-def of_group(found: Scores, dose: int, form: Form) -> Mean:
+def of_group(found: Scores, dose: int, form: Form) -> BoundedMean:
     """Exposure in that form of the secrets planted `dose` times."""
-    return mean_of(found.exposure[form][found.copies == dose], found.ceiling[form])
+    return bounded_mean(found.exposure[form][found.copies == dose], found.ceiling[form])
 
 
 def of_secrets(found: Scores, greedy: np.ndarray, ids: np.ndarray, rng: np.random.Generator) -> dict[str, Quantity]:
@@ -92,28 +30,29 @@ def of_secrets(found: Scores, greedy: np.ndarray, ids: np.ndarray, rng: np.rando
     over = f"{found.form} exposure, mean over secrets of their mean over {models} models"
     chance = f"null: a secret never trained on, ranks uniform among {_among(found)}"
 
-    def all_of(values: np.ndarray, ceiling: float) -> Mean:
-        return over_groups([values[found.copies == dose] for dose in found.doses], ceiling)
+    def all_of(values: np.ndarray, ceiling: float, words: str, null_is: str, null: float) -> Quantity:
+        mean = stratified_mean([values[found.copies == dose] for dose in found.doses], ceiling)
+        why = f"{_full(mean, ceiling)}{STUDENT}, wider where they sit at the ceiling or are all alike"
+        return _bits(mean, why, words, null_is, null, better="low")
 
-    def made(mean: Mean, n: int, words: str, null_is: str, null: float, **more: Any) -> Quantity:
-        how = f"{words}; {mean.how}{f', {WHERE}' if mean.interval else ''}; {null_is}"
-        return Quantity(value=mean.value, unit="bits", interval=mean.interval, null=null, n=n, how=how, **more)
-
-    whole, n = all_of(found.own, found.ceiling[found.form]), int(planted.sum())
-    quantities = {"exposure_mean_bits": made(whole, n, over, chance, found.null, better="low")}
+    quantities = {"exposure_mean_bits": all_of(found.own, found.ceiling[found.form], over, chance, found.null)}
     for dose in (*found.doses, 0):
         name = f"exposure_{dose}_bits" if dose else "exposure_held_out_bits"
         words = f"secrets planted {'once' if dose == 1 else f'{dose} times'}" if dose else "secrets held out"
-        size = int((found.copies == dose).sum())
-        quantities[name] = made(of_group(found, dose, found.form), size, f"{words}: {over}", chance, found.null)
+        mean = of_group(found, dose, found.form)
+        why = STUDENT
+        if mean.widened:
+            why = _full(mean, found.ceiling[found.form]) or f"all {mean.n} alike; "
+            why += "interval: the wider of Student and Wilson (sum/ceiling as successes)"
+        quantities[name] = _bits(mean, why, f"{words}: {over}", chance, found.null)
     quantities |= _doses(found, ids, rng)
     quantities["extractable_share"] = _share(
         greedy, planted, "secrets", "that greedy decoding from their context says whole", models
     )
-    quantities["memorised_bits_a_secret"] = made(
-        all_of(found.memorised, found.reference), n, f"{found.reference:.1f} bits, what a secret costs who knows how "
-        "it is drawn (the reference), less its bits under the model, and 0 where that is less",
-        "null: the same of those held out", float(found.memorised[~planted].mean()), better="low",
+    quantities["memorised_bits_a_secret"] = all_of(
+        found.memorised, found.reference, f"{found.reference:.1f} bits, what a secret costs who knows how it is drawn "
+        "(the reference), less its bits under the model, and 0 where that is less",
+        "null: the same of those held out", float(found.memorised[~planted].mean()),
     )  # fmt: skip
     return quantities
 
@@ -142,6 +81,17 @@ def of_sampling(
             passages.greedy, passages.seen, "training passages", words, models
         )
     return quantities
+
+
+def _bits(mean: BoundedMean, why: str, words: str, null_is: str, null: float, **more: Any) -> Quantity:
+    why = f"{why}, {WHERE}" if mean.interval else "no interval: one secret a group"
+    how = f"{words}; {why}; {null_is}"
+    return Quantity(value=mean.value, unit="bits", interval=mean.interval, null=null, n=mean.n, how=how, **more)
+
+
+def _full(mean: BoundedMean, ceiling: float) -> str:
+    at = f"{mean.at_ceiling} of {mean.n} at the ceiling of {number(ceiling, 1)} bits"
+    return f"{at}: at least; " if mean.at_ceiling else ""
 
 
 def _among(found: Scores) -> str:
@@ -197,7 +147,7 @@ def dose_spearman(
     if min(map(len, groups)) < 2:
         return value, None, "no interval: a group of one secret cannot be resampled"
     draws = [np.concatenate([rng.choice(group, len(group)) for group in groups]) for _ in range(DRAWS)]
-    low, high = np.nanquantile([spearman(values[rows], copies[rows].astype(float)) for rows in draws], [0.025, 0.975])
+    low, high = around(value, np.array([spearman(values[rows], copies[rows].astype(float)) for rows in draws]))
     if high - low < ALIKE:
         return value, None, "no interval: resampling the secrets moves nothing"
-    return value, (min(float(low), value), max(float(high), value)), "interval: bootstrap over secrets of each group"
+    return value, (low, high), "interval: bootstrap over secrets of each group"
