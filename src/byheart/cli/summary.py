@@ -125,7 +125,9 @@ def _text(quantity: Any) -> str:
 
 def _line(label: str, quantity: Any, words: str) -> str:
     reason = "" if quantity.interval else quantity.how.rpartition("; ")[2]
-    if reason.startswith("no interval"):
+    if quantity.why_no_interval:
+        words += f"; no interval: {quantity.why_no_interval}"
+    elif reason.startswith("no interval"):
         words += f"; {reason}"
     return f"  {label:<13} {_text(quantity):<26} {words}"
 

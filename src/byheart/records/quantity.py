@@ -29,17 +29,24 @@ Unit = Literal[
 ]
 
 
+# Why a number has no interval: it follows exactly from the data; nothing differs that could spread; too few draws;
+# one split, one model, one pass; a figure of the description; or none is made for a quantity of its kind.
+WhyNoInterval = Literal["exact", "no spread", "too few", "one split", "one model", "description", "not made"]
+
+
 class Quantity(Record):
     """One measured number.
 
     Attributes:
         value: the number; never NaN (a number that cannot be had is a withheld or inapplicable finding).
         unit: what it is counted in; a `share`, an `accuracy` and `points` are 0 to 1 here and per cent on the page.
-        interval: 95 % interval, low and high; None only where `how` says why.
-        null: its value when there is no effect; None only where `how` says why.
+        interval: 95 % interval, low and high; None only where `why_no_interval` says why.
+        null: its value when there is no effect; None where no effect has no value.
         n: the number of examples behind it.
         better: which way is good, if one is.
-        how: one sentence: how value, interval and null were made.
+        method: how the interval was made, in a few fixed words ("two-way bootstrap", "Wilson").
+        why_no_interval: why there is none.
+        how: one sentence: how value, interval and null were made, where no card says it.
         speaks_of: `recipe` (a model trained this way) or `run` (the one model trained on everything).
     """
 
@@ -49,7 +56,9 @@ class Quantity(Record):
     null: float | None
     n: int
     better: Literal["low", "high"] | None = None
-    how: str
+    method: str = ""
+    why_no_interval: WhyNoInterval | None = None
+    how: str = ""
     speaks_of: Literal["recipe", "run"] = "recipe"
 
     @model_validator(mode="after")
@@ -59,6 +68,6 @@ class Quantity(Record):
             raise ValueError(f"a quantity must be finite, got {numbers}; withhold it instead")
         if self.interval is not None and not self.interval[0] <= self.interval[1]:
             raise ValueError(f"interval must run from low to high, got {self.interval}")
-        if (self.interval is None or self.null is None) and not self.how.strip():
-            raise ValueError("an absent interval or null must be explained in `how`")
+        if (self.interval is None) and not (self.why_no_interval or self.how.strip()):
+            raise ValueError("an absent interval must be explained by `why_no_interval`")
         return self

@@ -6,6 +6,7 @@ from byheart.records.chart import Chart, Role
 from byheart.records.figures import amount, count, interval_text, number, value_text
 from byheart.records.finding import Answer, Finding
 from byheart.report.cards import About, Card, card_of
+from byheart.report.cards.default import note_of
 from byheart.report.charts import pictures
 from byheart.report.examples import gallery
 from byheart.report.prose import slug
@@ -80,7 +81,7 @@ def card(subject: dict, finding: Answer, exhibits: dict[str, dict]) -> dict:
                 "name": name.replace("_", " "),
                 "value": value_text(one),
                 "interval": interval_text(one),
-                "how": one.how,
+                "how": words.notes.get(name) or one.how or note_of(one),
             }
             for name, one in finding.quantities.items()
         ],

@@ -122,7 +122,7 @@ def _reading(claim: Claim, subject: str, path: str, answers: Mapping[str, Answer
         advice = f"; nearest: {near_it[0]}" if near_it else ""
         return Reading(**made, reason=f"{probe} of {made['says']} gives no {name}{advice}")
     if found.interval is None:
-        return Reading(**made, reason=f"{name} of {made['says']} has no interval: {found.how}")
+        return Reading(**made, reason=f"{name} of {made['says']} has no interval: {found.why_no_interval or found.how}")
     return Reading(**made, quantity=found)
 
 
@@ -133,7 +133,7 @@ def _incomparable(expected: Expectation, found: list[Quantity]) -> str:
     if len({one.speaks_of for one in found}) > 1:
         return "one speaks of this run, the other of the recipe"
     if NULL in (expected.above, expected.below, expected.near) and found[0].null is None:
-        return f"it has no null: {found[0].how}"
+        return "it has no null"
     return ""
 
 

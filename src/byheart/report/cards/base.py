@@ -23,6 +23,7 @@ class Card:
         exhibits: rows of examples.
         tables: small tables by name.
         how: paragraphs of "How was this computed?".
+        notes: for each quantity one sentence on how value, interval and null were made.
     """
 
     says: str = ""
@@ -32,6 +33,7 @@ class Card:
     exhibits: tuple[Exhibits, ...] = ()
     tables: Mapping[str, Table] = field(default_factory=dict)
     how: tuple[str, ...] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

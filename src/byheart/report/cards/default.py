@@ -5,8 +5,9 @@ from __future__ import annotations
 from byheart.records.chart import Axis, Chart, Line, Table
 from byheart.records.facts import OF_EXAMPLES, Columns, Curve, Ranked, Scalar
 from byheart.records.facts import Axis as Along
-from byheart.records.figures import number
+from byheart.records.figures import amount, number
 from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding
+from byheart.records.quantity import Quantity
 from byheart.report.cards.base import About, Card, Row, apart
 
 FORMATS = {"share": "percent", "accuracy": "percent", "examples": "count", "epochs": "count", "members": "count"}
@@ -87,6 +88,14 @@ def row_of(name: str, ranked: Ranked, about: About) -> Exhibits:
     whole = (ExhibitGroup(label="", shown=tuple(map(exhibit, ranked.rows()))),)
     groups = apart(ranked.rows(), exhibit) if "redrawn" in ranked.figures else whole
     return Exhibits(title=title[:1].upper() + title[1:], keys=tuple(map(spaced, names)), groups=groups)
+
+
+def note_of(quantity: Quantity) -> str:
+    """How a number was made, from its facts alone."""
+    interval = f"no interval: {quantity.why_no_interval}" if quantity.why_no_interval else ""
+    interval = f"interval: {quantity.method}" if quantity.interval and quantity.method else interval
+    null = "" if quantity.null is None else f"null: {amount(quantity.null, quantity.unit)}"
+    return "; ".join(part for part in (interval, null) if part)
 
 
 def written(value: Scalar) -> str:
