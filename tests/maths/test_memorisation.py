@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused
-from byheart.maths.memorisation import memorised_share as memorisation
+from byheart.maths.memorisation import share as memorisation
 from byheart.maths.memorisation.counterfactual import raw_memorised_share
-from byheart.maths.memorisation.memorised_share import memorised_share, shares_above
+from byheart.maths.memorisation.share import memorised_share, shares_above
 
 
 def guess(n, rng):

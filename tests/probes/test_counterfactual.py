@@ -7,7 +7,7 @@ import pytest
 
 from byheart.auditing.document import without_examples
 from byheart.learners.neighbours import Neighbours
-from byheart.maths.memorisation.memorised_share import memorised_share
+from byheart.maths.memorisation.share import memorised_share
 from byheart.probes.memory.counterfactual import NULLS, SHUFFLES, Counterfactual
 from byheart.records.finding import Finding
 from byheart.tasks.arrays import Arrays

@@ -3,7 +3,7 @@
 | folder | module | what it answers |
 |---|---|---|
 | `memorisation` | `counterfactual` | what does having seen an example change? scores, influence, their nulls |
-| | `memorised_share` | which share of the examples is memorised, without the noise of the scores? |
+| | `share` | which share of the examples is memorised, without the noise of the scores? |
 | | `influence` | the same for all pairs of a training and a new example, in pieces that fit memory |
 | | `mean_difference` | the difference between members that saw an example and members that did not |
 | | `membership`, `strongest_attack` | was it in the training set? likelihood ratios, and which attack is strongest |

@@ -13,7 +13,7 @@ from byheart.maths.memorisation.counterfactual import (
     shuffled,
     split_half_reliability,
 )
-from byheart.maths.memorisation.memorised_share import Share, memorised_share, shares_above
+from byheart.maths.memorisation.share import Share, memorised_share, shares_above
 from byheart.maths.statistics.effective_sample_size import TOO_FEW, Estimate
 from byheart.maths.statistics.intervals import budget_share_intervals, memorised_share_interval
 from byheart.maths.statistics.seen_unseen import side_means
