@@ -96,7 +96,7 @@ def test_models_that_do_not_differ_give_no_interval_and_no_certainty(bits):
     finding = Capacity().measure(made(bits))[0]
     for quantity in finding.quantities.values():
         assert quantity.interval is None
-        assert "no interval: they do not differ" in quantity.how
+        assert quantity.why_no_interval == "no spread"
     assert "[" not in card_of(finding, About(kind="tokens")).body[0]
 
 

@@ -24,8 +24,7 @@ def heavy_tail(bank: Bank) -> Quantity | None:
         return None
     return Quantity(
         value=effective, unit="examples", interval=None, null=None, n=len(bank.groups), better="high",
-        how="effective number of squared deviations of the targets from their mean, copies together; no interval and "
-        "no null: it describes these targets",
+        why_no_interval="description",
     )  # fmt: skip
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, Self
+from collections.abc import Sequence
+from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
@@ -71,3 +72,15 @@ class Quantity(Record):
         if (self.interval is None) and not (self.why_no_interval or self.how.strip()):
             raise ValueError("an absent interval must be explained by `why_no_interval`")
         return self
+
+
+def interval_by(method: str, interval: Sequence[float] | None, why: WhyNoInterval = "too few") -> dict[str, Any]:
+    """An interval and how it was made, or why there is none: arguments of a `Quantity`.
+
+    Example:
+        >>> interval_by("Wilson", (0.1, 0.2)), interval_by("Wilson", None)
+        ({'interval': (0.1, 0.2), 'method': 'Wilson'}, {'interval': None, 'why_no_interval': 'too few'})
+    """
+    if interval is None:
+        return {"interval": None, "why_no_interval": why}
+    return {"interval": tuple(interval), "method": method}

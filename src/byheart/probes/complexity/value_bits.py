@@ -7,23 +7,17 @@ from typing import ClassVar
 import numpy as np
 
 from byheart.maths.codes.variance import VarianceBits, variance_bits
-from byheart.maths.statistics.effective_sample_size import TOO_FEW
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.copies import uncalibrated
 from byheart.probes.heavy_tail import heavy_tail, without_r2
 from byheart.records.finding import Finding, NotApplicable, Pole, Withheld
-from byheart.records.quantity import Quantity
+from byheart.records.quantity import Quantity, interval_by
 
-_HOW = {
-    "understood": "1/2 log2 of the variance over the squared error where left out, both under the calibrated density",
-    "memorised": "1/2 log2 of the squared error where left out over that where seen, both under the calibrated density",
-}
 UNBOUNDED = Withheld(
     reason="members pass through the values that they saw (squared error below a millionth of the variance), so the "
     "bits held by heart have no bound",
     would_do="read the shares of the variance in complexity/bits",
 )
-_NULL = "null: 0, the mean of what the member was trained on"
 
 
 class ValueBits(Probe):
@@ -45,7 +39,7 @@ class ValueBits(Probe):
     """
 
     name: ClassVar[str] = "complexity/value-bits"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     question: ClassVar[str] = "How many bits per value are held by heart?"
     reference: ClassVar[str] = "Cover and Thomas 2006, Elements of Information Theory, eq. 8.48"
 
@@ -84,10 +78,9 @@ def _quantities(found: VarianceBits, n: int) -> dict[str, Quantity]:
         for key, unit, times in ((f"{name}_bits_per_value", "bits/value", 1), (f"{name}_bits", "bits", n)):
             if of is None:
                 continue
-            where = "interval: over fresh draws of examples and training set" if of.interval else TOO_FEW
+            interval = (of.low * times, of.high * times) if of.interval else None
             quantities[key] = Quantity(
                 value=of.value * times, unit=unit, null=0.0, n=n, better="high" if name == "understood" else "low",
-                interval=(of.low * times, of.high * times) if of.interval else None,
-                how=f"{_HOW[name]}; {where}; {_NULL}",
+                **interval_by("fresh draws of examples and training set", interval),
             )  # fmt: skip
     return quantities

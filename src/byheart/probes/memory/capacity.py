@@ -10,9 +10,8 @@ from scipy.stats import t as student
 from byheart.maths.memorisation.capacity import PUBLISHED, memorised_bits
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.records.facts import Axis, Curve
-from byheart.records.figures import number
 from byheart.records.finding import Finding, NotApplicable, Pole
-from byheart.records.quantity import Quantity, Unit
+from byheart.records.quantity import Quantity, Unit, interval_by
 from byheart.training.run import Run
 
 MODELS = 4
@@ -36,7 +35,7 @@ class Capacity(Probe):
     """
 
     name: ClassVar[str] = "memory/capacity"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     question: ClassVar[str] = "How many bits of random sequences does the model hold, and how many a parameter?"
     reference: ClassVar[str] = "Morris et al. 2025, How much do language models memorize?, arXiv 2505.24832, section 3"
 
@@ -121,11 +120,9 @@ def _held(run: Run, view: str, reference: float) -> np.ndarray:
 
 
 def _quantities(held: np.ndarray, unseen: np.ndarray, n: int, offered: float, p: int) -> dict[str, Quantity]:
-    mean, null, models_ = over_models(held), float(unseen.mean()), len(held)
+    mean, null = over_models(held), float(unseen.mean())
     # models that agree to the last bit (all hold nothing, or everything) show no spread: no certainty either
     certain = mean.low < mean.high
-    why = "interval: Student over them" if certain else "no interval: they do not differ"
-    over = f"mean over {models_} models; {why}"
     units: dict[str, tuple[Unit, float]] = {"bits_held": ("bits", 1.0), "share_held": ("share", offered)}
     if p:
         units["bits_held_a_parameter"] = ("bits/parameter", float(p))
@@ -134,8 +131,7 @@ def _quantities(held: np.ndarray, unseen: np.ndarray, n: int, offered: float, p:
         high = min(1.0, mean.high / by) if unit == "share" else mean.high / by
         interval = (mean.low / by, max(high, mean.value / by)) if certain else None
         made[name] = Quantity(
-            value=mean.value / by, unit=unit, interval=interval, null=null / by, n=n,
-            how=f"bits saved on the training sequences{'' if by == 1 else f' over {number(by)}'}, {over}; null: as "
-            f"many sequences never trained on{'' if unit != 'bits/parameter' else f'; published: {PUBLISHED}'}",
+            value=mean.value / by, unit=unit, null=null / by, n=n,
+            **interval_by("Student's t over models", interval, "no spread"),
         )  # fmt: skip
     return made

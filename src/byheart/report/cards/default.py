@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from byheart.records.chart import Axis, Chart, Line, Table
 from byheart.records.facts import OF_EXAMPLES, Columns, Curve, Ranked, Scalar
 from byheart.records.facts import Axis as Along
@@ -11,6 +13,13 @@ from byheart.records.quantity import Quantity
 from byheart.report.cards.base import About, Card, Row, apart
 
 FORMATS = {"share": "percent", "accuracy": "percent", "examples": "count", "epochs": "count", "members": "count"}
+WHY = {
+    "exact": "it follows exactly from the data",
+    "no spread": "nothing differs that could spread",
+    "too few": "too few independent draws",
+    "description": "it describes the data",
+    "not made": "none is made for it",
+}
 
 
 def card(finding: Finding, about: About) -> Card:
@@ -92,10 +101,17 @@ def row_of(name: str, ranked: Ranked, about: About) -> Exhibits:
 
 def note_of(quantity: Quantity) -> str:
     """How a number was made, from its facts alone."""
-    interval = f"no interval: {quantity.why_no_interval}" if quantity.why_no_interval else ""
+    why = quantity.why_no_interval
+    interval = f"no interval: {WHY.get(why, why)}" if why else ""
     interval = f"interval: {quantity.method}" if quantity.interval and quantity.method else interval
     null = "" if quantity.null is None else f"null: {amount(quantity.null, quantity.unit)}"
     return "; ".join(part for part in (interval, null) if part)
+
+
+def notes_of(finding: Finding, said: Mapping[str, str]) -> dict[str, str]:
+    """Of each quantity what it is, as `said` has it, and how interval and null were made."""
+    found = finding.quantities
+    return {name: f"{words}; {note_of(found[name])}" for name, words in said.items() if name in found}
 
 
 def written(value: Scalar) -> str:

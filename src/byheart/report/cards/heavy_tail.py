@@ -5,6 +5,7 @@ from __future__ import annotations
 from byheart.records.figures import number
 from byheart.records.finding import Finding
 from byheart.report.cards.base import Card
+from byheart.report.cards.default import notes_of
 
 
 def card(finding: Finding) -> Card:
@@ -14,5 +15,9 @@ def card(finding: Finding) -> Card:
             "Effective number of squared deviations: (sum d)^2 / sum d^2, d the squared distance of each target from "
             f"their mean, copies together. Below {number(finding.details['deviations_needed'])} a variance, and R2 "
             "with it, depends on a handful of values.",
+        ),
+        notes=notes_of(
+            finding,
+            {"effective_deviations": "effective number of squared deviations of the targets, copies together"},
         ),
     )

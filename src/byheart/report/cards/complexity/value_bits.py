@@ -5,6 +5,10 @@ from __future__ import annotations
 from byheart.records.figures import count, interval_text, value_text
 from byheart.records.finding import Finding
 from byheart.report.cards.base import About, Card
+from byheart.report.cards.default import notes_of
+
+UNDERSTOOD = "1/2 log2 of the variance over the squared error where left out, calibrated"
+MEMORISED = "1/2 log2 of the squared error where left out over that where seen, calibrated"
 
 
 def card(finding: Finding, about: About) -> Card:
@@ -27,5 +31,14 @@ def card(finding: Finding, about: About) -> Card:
             "number of values. Interval: over fresh draws of examples (copies together) and training set.",
             "Fails when errors are far from Gaussian. Withheld where the squared error where seen is below a "
             "millionth of the variance. Cost: no training of its own.",
+        ),
+        notes=notes_of(
+            finding,
+            {
+                "understood_bits_per_value": UNDERSTOOD,
+                "understood_bits": f"{UNDERSTOOD}; times the number of values",
+                "memorised_bits_per_value": MEMORISED,
+                "memorised_bits": f"{MEMORISED}; times the number of values",
+            },
         ),
     )

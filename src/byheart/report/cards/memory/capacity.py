@@ -9,6 +9,9 @@ from byheart.records.facts import Curve
 from byheart.records.figures import bits, count, number, percent
 from byheart.records.finding import Finding
 from byheart.report.cards.base import About, Card
+from byheart.report.cards.default import notes_of
+
+SAVED = "bits saved on the training sequences{}, mean over models; null of as many sequences never trained on"
 
 
 def card(finding: Finding, about: About) -> Card:
@@ -26,6 +29,15 @@ def card(finding: Finding, about: About) -> Card:
             "the same of sequences never trained on. Who says n sequences at random still pays log2 n bits for which "
             "one comes.",
             "Fails when training is too short for so many sequences: a lower bound. Cost: four models.",
+        ),
+        notes=notes_of(
+            finding,
+            {
+                "bits_held": SAVED.format(""),
+                "share_held": SAVED.format(f" over {number(n * reference)}"),
+                "bits_held_a_parameter": SAVED.format(f" over {number(finding.details['parameters'])}")
+                + f"; published: {finding.details['published']}",
+            },
         ),
     )
 
