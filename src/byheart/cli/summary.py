@@ -124,10 +124,9 @@ def _text(quantity: Any) -> str:
 
 
 def _line(label: str, quantity: Any, words: str) -> str:
-    reason = "" if quantity.interval else quantity.how.rpartition("; ")[2]
-    if quantity.why_no_interval:
-        words += f"; no interval: {quantity.why_no_interval}"
-    elif reason.startswith("no interval"):
+    from byheart.records.figures import no_interval_text
+
+    if reason := no_interval_text(quantity):
         words += f"; {reason}"
     return f"  {label:<13} {_text(quantity):<26} {words}"
 

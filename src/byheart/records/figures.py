@@ -12,6 +12,15 @@ from byheart.records.quantity import Quantity
 MINUS, NARROW, DASH = "\u2212", "\u202f", "\u2013"
 _PER_CENT = {"share", "accuracy"}
 _COUNTED = {"examples", "pairs", "epochs", "members"}
+_WHY_NO_INTERVAL = {
+    "exact": "it follows exactly from the data",
+    "no spread": "nothing differs that could spread",
+    "too few": "too few independent draws",
+    "one split": "one split alone",
+    "one model": "one model alone",
+    "description": "it describes the data",
+    "not made": "none is made for it",
+}
 _ZERO = 1e-12  # below it a number is the rounding error of a 0
 
 
@@ -117,6 +126,16 @@ def interval_text(quantity: Quantity) -> str:
         return f"[{number(low)}, {number(high)}]"
     digits = max(2, min(decimals_for(high - low), 3))
     return f"[{number(low, digits)}, {number(high, digits)}]"
+
+
+def no_interval_text(quantity: Quantity) -> str:
+    """Why there is no interval; empty where there is one, or a sentence of its own.
+
+    Example:
+        >>> no_interval_text(Quantity(value=0.2, unit="share", interval=None, null=0, n=5, why_no_interval="exact"))
+        'no interval: it follows exactly from the data'
+    """
+    return f"no interval: {_WHY_NO_INTERVAL[why]}" if (why := quantity.why_no_interval) else ""
 
 
 def null_text(quantity: Quantity) -> str:

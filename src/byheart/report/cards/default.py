@@ -7,19 +7,12 @@ from collections.abc import Mapping
 from byheart.records.chart import Axis, Chart, Line, Table
 from byheart.records.facts import OF_EXAMPLES, Columns, Curve, Ranked, Scalar
 from byheart.records.facts import Axis as Along
-from byheart.records.figures import amount, number
+from byheart.records.figures import amount, no_interval_text, number
 from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding
 from byheart.records.quantity import Quantity
 from byheart.report.cards.base import About, Card, Row, apart
 
 FORMATS = {"share": "percent", "accuracy": "percent", "examples": "count", "epochs": "count", "members": "count"}
-WHY = {
-    "exact": "it follows exactly from the data",
-    "no spread": "nothing differs that could spread",
-    "too few": "too few independent draws",
-    "description": "it describes the data",
-    "not made": "none is made for it",
-}
 
 
 def card(finding: Finding, about: About) -> Card:
@@ -99,19 +92,25 @@ def row_of(name: str, ranked: Ranked, about: About) -> Exhibits:
     return Exhibits(title=title[:1].upper() + title[1:], keys=tuple(map(spaced, names)), groups=groups)
 
 
-def note_of(quantity: Quantity) -> str:
-    """How a number was made, from its facts alone."""
-    why = quantity.why_no_interval
-    interval = f"no interval: {WHY.get(why, why)}" if why else ""
-    interval = f"interval: {quantity.method}" if quantity.interval and quantity.method else interval
-    null = "" if quantity.null is None else f"null: {amount(quantity.null, quantity.unit)}"
-    return "; ".join(part for part in (interval, null) if part)
+def note_of(quantity: Quantity, null: str = "") -> str:
+    """How interval and null were made, from the facts alone; `null` where a card says more of it than its value.
+
+    Example:
+        >>> made = Quantity(value=0.2, unit="share", interval=(0.1, 0.3), null=0.0, n=9, method="Wilson")
+        >>> note_of(made), note_of(made, null="by chance")
+        ('interval: Wilson; null: 0\u202f%', 'interval: Wilson; null: by chance')
+    """
+    interval = f"interval: {quantity.method}" if quantity.interval and quantity.method else no_interval_text(quantity)
+    null = null or ("" if quantity.null is None else amount(quantity.null, quantity.unit))
+    return "; ".join(part for part in (interval, f"null: {null}" if null else "") if part)
 
 
-def notes_of(finding: Finding, said: Mapping[str, str]) -> dict[str, str]:
+def notes_of(finding: Finding, said: Mapping[str, str], nulls: Mapping[str, str] | None = None) -> dict[str, str]:
     """Of each quantity what it is, as `said` has it, and how interval and null were made."""
-    found = finding.quantities
-    return {name: f"{words}; {note_of(found[name])}" for name, words in said.items() if name in found}
+    found, nulls = finding.quantities, nulls or {}
+    return {
+        name: f"{what}; {note_of(found[name], nulls.get(name, ''))}" for name, what in said.items() if name in found
+    }
 
 
 def written(value: Scalar) -> str:
