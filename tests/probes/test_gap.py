@@ -114,7 +114,7 @@ def test_rivals_are_on_the_same_subsets(noisy, card):
     finding = Gap().measure(noisy)[0]
     q = finding.quantities
     assert q["neighbours_train_accuracy"].value == 1
-    assert "first 16 of the same subsets" in q["neighbours_held_out_accuracy"].how
+    assert "first 16 of the same subsets" in card(noisy, finding).notes["neighbours_held_out_accuracy"]
     held = finding.curves["held_out"]
     assert held.y[-1] == pytest.approx(q["held_out_accuracy"].value)
     assert held.low[-1] < held.y[-1] < held.high[-1]

@@ -43,7 +43,8 @@ def test_the_gap_has_the_3_grams_bits_and_the_verdict_reads_them(card):
     for name, value in (("train", inside.mean()), ("held_out", outside.mean())):
         quantity = finding.quantities[f"ngram_{name}_bits_a_token"]
         assert quantity.value == pytest.approx(value, rel=1e-6)
-        assert quantity.how.startswith("3-gram on the first 8 of the same subsets")
+        note = card(held, finding).notes[f"ngram_{name}_bits_a_token"]
+        assert note.startswith("3-gram on the first 8 of the same subsets")
     assert any("Counts of the last two tokens (a 3-gram) need" in line for line in card(held, finding).body)
     # two epochs of a network of width 8 are no match for counts
     judged = Underfitting().judge({"generalization/gap": finding})

@@ -34,6 +34,10 @@ Unit = Literal[
 # one split, one model, one pass; a figure of the description; or none is made for a quantity of its kind.
 WhyNoInterval = Literal["exact", "no spread", "too few", "one split", "one model", "description", "not made"]
 
+# How an interval was made, where more than one probe makes it so. Copies are drawn together.
+FRESH_DRAWS = "fresh draws of examples and training set"
+BOOTSTRAP = "bootstrap over examples"
+
 
 class Quantity(Record):
     """One measured number.

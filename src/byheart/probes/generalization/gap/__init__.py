@@ -7,21 +7,22 @@ from typing import ClassVar
 import numpy as np
 
 from byheart.maths.codes.temperature import temperature
-from byheart.maths.statistics.effective_sample_size import TOO_FEW, worth
-from byheart.maths.statistics.new_examples import new_r2_interval, why_no_interval
+from byheart.maths.statistics.effective_sample_size import worth
+from byheart.maths.statistics.new_examples import new_r2_interval
 from byheart.maths.statistics.ranks import bootstrap, wilson
 from byheart.maths.statistics.resampling import around, percentiles
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank, Need, Probe, Subject
-from byheart.probes.baselines import TITLES
-from byheart.probes.generalization.gap.baselines import leads
+from byheart.probes.generalization.gap.baselines import leads, members_of_baselines
 from byheart.probes.generalization.gap.passages import of_passages
 from byheart.probes.generalization.gap.sides import Sides, why_no_new
 from byheart.probes.heavy_tail import heavy_tail, without_r2
 from byheart.probes.interval_sources import source_of
 from byheart.records.finding import Finding, NotApplicable, Pole
-from byheart.records.quantity import Quantity
+from byheart.records.quantity import BOOTSTRAP, Quantity, interval_by
 from byheart.training.run import Run
+
+BASELINES = ("neighbours", "linear", "ridge")
 
 
 class Gap(Probe):
@@ -41,7 +42,7 @@ class Gap(Probe):
     """
 
     name: ClassVar[str] = "generalization/gap"
-    version: ClassVar[int] = 7
+    version: ClassVar[int] = 8
     question: ClassVar[str] = "How much worse is it on examples it has not seen?"
     reference: ClassVar[str] = (
         "Zhang et al. 2017, Understanding deep learning requires rethinking generalization, section 2; subset form: "
@@ -83,6 +84,7 @@ class Gap(Probe):
                 "score": sides.unit,
                 "changed": 0 if changed is None else int(changed.sum()),
                 "no_new": why_no_new(bank),
+                "baseline_members": members_of_baselines(bank, *BASELINES),
                 **source_of(sides.parts.memorised.sources),
             },
         )
@@ -101,35 +103,26 @@ class Gap(Probe):
         if need not in bank:
             return {}
         found = {}
-        for view, name in (("train", "train"), ("test", "test")):
+        for view in ("train", "test"):
             outcomes = bank[need].views.get(view)
             if outcomes is None or (view == "test" and why_no_new(bank)):
                 continue
             y, copies = bank.data.views[view].y, bank.groups if view == "train" else bank.data.new_copies
             if outcomes.correct is not None:
                 right = outcomes.correct[-1, 0]
-                value, draws, reason = float(right.mean()), worth(copies), TOO_FEW
-                interval = tuple(wilson(right.sum() / len(right) * draws, draws))
+                value, draws = float(right.mean()), worth(copies)
+                made = interval_by("Wilson over examples", wilson(right.sum() / len(right) * draws, draws))
             else:
                 found_r2 = new_r2_interval(outcomes.loss_nats[-1], y, len(bank.data.train), groups=copies)
-                value, interval, reason = found_r2.value, found_r2.interval, why_no_interval(copies)
-            found[f"one_model_{name}_{sides.unit}"] = Quantity(
-                value=value,
-                unit=sides.unit,
-                interval=interval,
-                null=sides.chance,
-                n=len(y),
-                better="high",
-                speaks_of="run",
-                how=f"the one model trained on everything, on the {name} view; interval over examples "
-                f"(copies together) alone, not over another training; null: {sides.chance_words}"
-                + ("" if interval else f"; {reason}"),
-            )
-        return found  # fmt: skip
+                value, made = found_r2.value, interval_by("fresh draws of examples", found_r2.interval)
+            found[f"one_model_{view}_{sides.unit}"] = Quantity(
+                value=value, unit=sides.unit, null=sides.chance, n=len(y), better="high", speaks_of="run", **made
+            )  # fmt: skip
+        return found
 
     def _baselines(self, bank: Bank, sides: Sides) -> dict[str, Quantity]:
         found = {}
-        for name in ("neighbours", "linear", "ridge"):
+        for name in BASELINES:
             need = bank.subject.baseline(name)
             if need in bank:
                 run = bank[need]
@@ -137,8 +130,7 @@ class Gap(Probe):
                 quantities = baseline.quantities()
                 for side in ("train", "held_out", "test"):
                     if quantity := quantities.get(f"{side}_{sides.unit}"):
-                        how = f"{TITLES[name]} on the first {len(run.members)} of the same subsets; {quantity.how}"
-                        found[f"{name}_{side}_{sides.unit}"] = quantity.model_copy(update={"how": how})
+                        found[f"{name}_{side}_{sides.unit}"] = quantity
                 unit = "points" if sides.classes else "r2"
                 found |= leads(bank, sides.errors(), run, baseline.errors(), name, unit)
         return found
@@ -155,24 +147,18 @@ class Gap(Probe):
         )  # fmt: skip
         columns = np.stack([found.raw_bits - found.tempered_bits, found.raw_bits], 1)
         drawn = bootstrap(columns, groups=bank.groups[rows], rng=self.rng(bank, "temperature"))
-        which = "interval: bootstrap over examples (copies together)" if drawn.known else TOO_FEW
         n = len(columns)
-        gain, raw = (tuple(drawn.mean(column)) if drawn.known else None for column in (0, 1))
+        gain, raw = (interval_by(BOOTSTRAP, drawn.mean(column) if drawn.known else None) for column in (0, 1))
         return {
             "held_out_temperature": Quantity(
-                value=found.temperature, unit="ratio", interval=None, null=1.0, n=n,
-                how="temperature of the shortest held-out code; no interval: what it saves has one; null: 1, as the "
-                "models say it",
+                value=found.temperature, unit="ratio", interval=None, null=1.0, n=n, why_no_interval="not made"
             ),
             "held_out_temperature_gain": Quantity(
-                value=float(columns[:, 0].mean()), unit="bits", interval=gain, null=0.0, n=n, better="low",
-                how=f"held-out bits per label that one temperature saves, fitted on the other half; {which}; null: 0",
+                value=float(columns[:, 0].mean()), unit="bits", null=0.0, n=n, better="low", **gain
             ),
             "held_out_raw_bits": Quantity(
-                value=float(columns[:, 1].mean()), unit="bits", interval=raw, null=float(np.log2(bank.data.output.k)),
-                n=n, better="low",
-                how=f"held-out bits per label as the models say it, without calibration; {which}; null: all classes "
-                "equally likely",
+                value=float(columns[:, 1].mean()), unit="bits", null=float(np.log2(bank.data.output.k)), n=n,
+                better="low", **raw,
             ),
         }  # fmt: skip
 
@@ -190,26 +176,17 @@ class Gap(Probe):
         unit = "squared error" if bank.data.output.kind == "values" else "nats"
         rise = resampled.sums[:, -1] / resampled.counts - resampled.sums[:, best] / resampled.counts
         rise = measured + resampled.stretch * (rise - measured)
-        last, at = tuple(resampled.mean(len(means) - 1)), tuple(around(float(run.checkpoints[best]), arg))
-        rises = tuple(percentiles(rise, 0.95))
-        if not resampled.known:
-            last = at = rises = None
+        ends = (
+            resampled.mean(len(means) - 1), around(float(run.checkpoints[best]), arg), percentiles(rise, 0.95)
+        )  # fmt: skip
+        last, at, rises = (interval_by(BOOTSTRAP, one if resampled.known else None) for one in ends)
         n = held.shape[1]
-        which = "bootstrap over examples (copies together)" if resampled.known else TOO_FEW
         return {
             "held_out_loss": Quantity(
-                value=float(means[-1]), unit=unit, interval=last, null=float(means[0]),
-                n=n, better="low", how="mean held-out loss at the end, as the models say it; interval: "
-                f"{which}; null: the same before training",
+                value=float(means[-1]), unit=unit, null=float(means[0]), n=n, better="low", **last
             ),
             "best_epoch": Quantity(
-                value=float(run.checkpoints[best]), unit="epochs",
-                interval=at, null=float(run.checkpoints[-1]), n=n,
-                how=f"checkpoint of the smallest held-out loss; interval: {which}; null: the last epoch",
+                value=float(run.checkpoints[best]), unit="epochs", null=float(run.checkpoints[-1]), n=n, **at
             ),
-            "held_out_loss_rise": Quantity(
-                value=measured, unit=unit, interval=rises, null=0.0, n=n,
-                better="low", how="held-out loss at the end less its smallest over the checkpoints; interval: "
-                f"{which}, at that checkpoint; null: 0",
-            ),
+            "held_out_loss_rise": Quantity(value=measured, unit=unit, null=0.0, n=n, better="low", **rises),
         }  # fmt: skip

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from byheart.maths.statistics.effective_sample_size import TOO_FEW, Estimate
+from byheart.maths.statistics.effective_sample_size import Estimate
 from byheart.maths.statistics.intervals import budget_share_intervals
 from byheart.probes.base import Bank
-from byheart.records.quantity import Quantity, Unit
+from byheart.records.quantity import FRESH_DRAWS, Quantity, Unit, interval_by
 from byheart.training.run import Run
+
+
+def members_of_baselines(bank: Bank, *names: str) -> int | None:
+    """On how many subsets the baselines were trained; None without one."""
+    needs = [bank.subject.baseline(name) for name in names]
+    return max((len(bank[need].members) for need in needs if need in bank), default=None)
 
 
 def leads(bank: Bank, own: np.ndarray, run: Run, theirs: np.ndarray, name: str, unit: Unit) -> dict[str, Quantity]:
@@ -34,15 +40,11 @@ def leads(bank: Bank, own: np.ndarray, run: Run, theirs: np.ndarray, name: str, 
     out = parts.understood
     out = out._replace(value=1 - out.value, low=1 - out.high, high=1 - out.low)
     return {
-        f"{name}_held_out_lead": _lead(out, unit, "left out", rows),
-        f"{name}_train_lead": _lead(parts.left, unit, "seen", rows),
+        f"{name}_held_out_lead": _lead(out, unit, rows),
+        f"{name}_train_lead": _lead(parts.left, unit, rows),
     }
 
 
-def _lead(of: Estimate, unit: Unit, side: str, rows: np.ndarray) -> Quantity:
-    where = "interval: over fresh draws of examples (copies together) and training set" if of.interval else TOO_FEW
-    return Quantity(
-        value=of.value, unit=unit, interval=of.interval, null=0.0, n=int(rows.sum()), better="low",
-        how=f"error of the recipe less that of the baseline where {side}, on the same subsets and examples; {where}; "
-        "null: 0, equally good",
-    )  # fmt: skip
+def _lead(of: Estimate, unit: Unit, rows: np.ndarray) -> Quantity:
+    made = interval_by(FRESH_DRAWS, of.interval)
+    return Quantity(value=of.value, unit=unit, null=0.0, n=int(rows.sum()), better="low", **made)

@@ -6,21 +6,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from byheart.maths.statistics.effective_sample_size import TOO_FEW, Estimate
+from byheart.maths.statistics.effective_sample_size import Estimate, complement
 from byheart.maths.statistics.intervals import budget_share_intervals
 from byheart.maths.statistics.new_examples import new_examples_interval
 from byheart.maths.statistics.seen_unseen import side_means
-from byheart.probes.generalization.gap.baselines import leads
+from byheart.probes.generalization.gap.baselines import leads, members_of_baselines
 from byheart.probes.generalization.gap.sides import course, why_no_new
 from byheart.records.facts import Curve
 from byheart.records.finding import Finding, Pole
-from byheart.records.quantity import Quantity
+from byheart.records.quantity import FRESH_DRAWS, Quantity, interval_by
 
 if TYPE_CHECKING:
     from byheart.probes.base import Bank, Probe
     from byheart.training.run import Run
-
-WHERE = "interval: over fresh draws of passages and training set"
 
 
 def of_passages(probe: Probe, bank: Bank, losses: dict[str, Quantity]) -> tuple[Finding, dict[str, np.ndarray]]:
@@ -38,7 +36,7 @@ def of_passages(probe: Probe, bank: Bank, losses: dict[str, Quantity]) -> tuple[
         headline="gap_bits_a_token",
         poles=(Pole(name="Oracle", value=0.0), Pole(name="Rote", value=blind, note="a lookup table, by definition")),
         curves=_courses(bank, run, bits),
-        details={"score": "bits_a_token"},
+        details={"score": "bits_a_token", "baseline_members": members_of_baselines(bank, "ngram")},
     )
     return finding, {"seen": inside, "held_out": outside}
 
@@ -57,28 +55,22 @@ def _courses(bank: Bank, run: Run, bits: np.ndarray) -> dict[str, Curve]:
 def _sides(bank: Bank, run: Run, blind: float) -> dict[str, Quantity]:
     """Bits a token where seen, where left out, their gap, and on new passages, of the last checkpoint of a run."""
     mask, bits = run.members.mask, _bits(bank, "train", run)[-1]
-    n, null = bits.shape[1], "null: tokens coded by their frequencies"
+    n = bits.shape[1]
     parts = budget_share_intervals(np.ones(n), bits, mask, bank.groups)
-    held = parts.understood
 
-    def of(estimate: Estimate, how: str, **more) -> Quantity:
-        interval = estimate.interval
-        how = f"{how}; {WHERE}" if interval else f"{how}; {TOO_FEW}"
-        fields = {"unit": "bits", "null": blind, "n": n, "better": "low", "speaks_of": "recipe", **more}
-        return Quantity(value=estimate.value, interval=interval, how=how, **fields)
+    def of(estimate: Estimate, null: float = blind, n: int = n) -> Quantity:
+        made = interval_by(FRESH_DRAWS, estimate.interval)
+        return Quantity(value=estimate.value, unit="bits", null=null, n=n, better="low", **made)
 
     quantities = {
-        "train_bits_a_token": of(parts.left, f"members that saw the passage, bits a token; {null}"),
-        "held_out_bits_a_token": of(
-            held._replace(value=1 - held.value, low=1 - held.high, high=1 - held.low),
-            f"members that did not, on the same passages; {null}",
-        ),
-        "gap_bits_a_token": of(parts.memorised, "left out less seen, on the same passages; null: 0", null=0.0),
+        "train_bits_a_token": of(parts.left),
+        "held_out_bits_a_token": of(complement(parts.understood)),
+        "gap_bits_a_token": of(parts.memorised, null=0.0),
     }
     if "test" in run.views and not why_no_new(bank):
         new = _bits(bank, "test", run)[-1]
         estimate = new_examples_interval(new, n, (~mask).sum(1), bank.data.new_copies)
-        quantities["test_bits_a_token"] = of(estimate, f"mean over members on new passages; {null}", n=new.shape[1])
+        quantities["test_bits_a_token"] = of(estimate, n=new.shape[1])
     return quantities
 
 
@@ -89,11 +81,7 @@ def _baseline(bank: Bank, blind: float) -> dict[str, Quantity]:
         return {}
     own = _bits(bank, "train", bank[bank.subject.bank()])[-1]
     found = leads(bank, own, bank[need], _bits(bank, "train", bank[need])[-1], "ngram", "bits")
-    where = f"3-gram on the first {len(bank[need].members)} of the same subsets"
-    return found | {
-        f"ngram_{name}": quantity.model_copy(update={"how": f"{where}; {quantity.how}"})
-        for name, quantity in _sides(bank, bank[need], blind).items()
-    }
+    return found | {f"ngram_{name}": quantity for name, quantity in _sides(bank, bank[need], blind).items()}
 
 
 def _counted(bank: Bank, view: str) -> np.ndarray:

@@ -10,13 +10,13 @@ from typing import Literal
 import numpy as np
 
 from byheart.maths.codes.variance import VarianceShares, deviations, variance_share_intervals
-from byheart.maths.statistics.effective_sample_size import TOO_FEW, Estimate, complement, error_of_mean
+from byheart.maths.statistics.effective_sample_size import Estimate, complement, error_of_mean
 from byheart.maths.statistics.intervals import BudgetShares, budget_share_intervals
-from byheart.maths.statistics.new_examples import new_examples_interval, new_r2_interval, why_no_interval
+from byheart.maths.statistics.new_examples import new_examples_interval, new_r2_interval
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank
 from byheart.records.facts import Axis, Curve
-from byheart.records.quantity import Quantity
+from byheart.records.quantity import FRESH_DRAWS, Quantity, interval_by
 from byheart.training.run import Outcomes, Run
 
 
@@ -28,7 +28,6 @@ class Sides:
         self.classes = bank.data.output.kind == "classes"
         self.unit = "accuracy" if self.classes else "r2"
         self.chance = bank.data.most_frequent if self.classes else 0.0
-        self.chance_words = "the most frequent class" if self.classes else "the mean of the targets"
         self.inside, self.outside = side_means(self._outcome(-1), run.members.mask)
 
     def _outcome(self, c: int) -> np.ndarray:
@@ -63,22 +62,16 @@ class Sides:
         parts, mask = self.parts, self.run.members.mask
         n = mask.shape[1]
         seen = complement(parts.left)
-        where = "interval: over fresh draws of examples (copies together) and training set"
         found = {
-            f"train_{self.unit}": self._score(seen, n, f"members that saw the label; {where}"),
-            f"held_out_{self.unit}": self._score(parts.understood, n, f"members that did not; {where}"),
+            f"train_{self.unit}": self._score(seen, n),
+            f"held_out_{self.unit}": self._score(parts.understood, n),
             "gap": Quantity(
-                value=parts.memorised.value, unit="points" if self.classes else "r2",
-                interval=self._bounded(parts.memorised), null=0.0, n=n, better="low",
-                how=_how(f"seen less left out, on the same labels; {where}; null: 0", parts.memorised),
+                value=parts.memorised.value, unit="points" if self.classes else "r2", null=0.0, n=n, better="low",
+                **interval_by(FRESH_DRAWS, self._bounded(parts.memorised)),
             ),
         }  # fmt: skip
         if (test := self._test_outcome()) is not None:
-            found[f"test_{self.unit}"] = self._score(
-                self._new(test, n, (~mask).sum(1)), test.shape[1],
-                f"mean over members on the test view; {where.replace('copies', 'exact copies')}",
-                why_no_interval(self.bank.data.new_copies),
-            )  # fmt: skip
+            found[f"test_{self.unit}"] = self._score(self._new(test, n, (~mask).sum(1)), test.shape[1])
         return found
 
     def _new(self, test: np.ndarray, n: int, left_out: np.ndarray) -> Estimate:
@@ -94,14 +87,14 @@ class Sides:
             return gap.interval
         return max(-1.0, gap.low), min(1.0, gap.high)
 
-    def _score(self, of: Estimate, n: int, how: str, reason: str = TOO_FEW) -> Quantity:
+    def _score(self, of: Estimate, n: int) -> Quantity:
         interval = of.interval
         if interval:
             low, high = (max(0.0, of.low), min(1.0, of.high)) if self.classes else interval
             interval = min(low, of.value), max(high, of.value)
         return Quantity(
-            value=of.value, unit=self.unit, interval=interval, null=self.chance, n=n,
-            better="high", how=_how(f"{how}; null: {self.chance_words}", of, reason),
+            value=of.value, unit=self.unit, null=self.chance, n=n, better="high",
+            **interval_by(FRESH_DRAWS, interval),
         )  # fmt: skip
 
     @property
@@ -168,7 +161,3 @@ def why_no_new(bank: Bank) -> str | None:
     if len(test) < 2:
         return "too few"
     return "values do not differ" if bank.data.output.kind == "values" and not test.y.var() > 0 else None
-
-
-def _how(text: str, of: Estimate, reason: str = TOO_FEW) -> str:
-    return text if of.interval else f"{text}; {reason}"

@@ -10,9 +10,16 @@ from byheart.records.figures import count, interval_text, number, percent, value
 from byheart.records.finding import Finding
 from byheart.records.quantity import Quantity
 from byheart.report.cards.base import About, Card
+from byheart.report.cards.default import notes_of
 from byheart.report.cards.intervals import largest_source
 
 ROLES: dict[str, Role] = {"seen": "memorised", "held_out": "understood", "redrawn_seen": "ink", "new": "muted"}
+BASELINES = {
+    "neighbours": "1-nearest neighbour",
+    "linear": "logistic regression",
+    "ridge": "ridge regression",
+    "ngram": "3-gram",
+}
 NO_EPOCHS = "This learner has no epochs: one line a side."
 
 
@@ -37,6 +44,7 @@ def _of_scores(finding: Finding, about: About) -> Card:
             "is right where seen and guesses elsewhere; the Oracle's gap is 0.",
             "Fails when near-duplicates stand in for one another. Cost: no training of its own.",
         ),
+        notes=_notes(finding, unit, "the most frequent class" if unit == "accuracy" else "the mean of the targets"),
     )
 
 
@@ -85,7 +93,38 @@ def _of_passages(finding: Finding, about: About) -> Card:
             "Intervals: what other passages (copies together) and another draw of the training set would "
             "bring. Fails when near-duplicates stand in for one another. Cost: no training of its own.",
         ),
+        notes=_notes(finding, "bits_a_token", "tokens coded by their frequencies"),
     )
+
+
+def _notes(finding: Finding, unit: str, blind: str) -> dict[str, str]:
+    """What each number is; `blind` is who knows nothing."""
+    sides = {
+        "train": f"members that saw the example; chance: {blind}",
+        "held_out": f"members that did not, on the same examples; chance: {blind}",
+        "test": f"mean over members on new examples; chance: {blind}",
+    }
+    said = {f"{side}_{unit}": words for side, words in sides.items()}
+    where = f"on the first {finding.details['baseline_members']} of the same subsets"
+    for name, title in BASELINES.items():
+        said |= {f"{name}_{side}_{unit}": f"{title} {where}; {words}" for side, words in sides.items()}
+        for side, words in (("held_out", "left out"), ("train", "seen")):
+            said[f"{name}_{side}_lead"] = f"error of the recipe less that of the {title} where {words}, {where}"
+    one = "the one model trained on everything, on {} examples; its interval knows no other training"
+    gap = "left out less seen" if unit == "bits_a_token" else "seen less left out"
+    said |= {
+        f"one_model_train_{unit}": one.format("training"),
+        f"one_model_test_{unit}": one.format("new"),
+        "gap_bits_a_token": f"{gap}, on the same passages",
+        "gap": f"{gap}, on the same examples",
+        "held_out_temperature": "temperature of the shortest held-out code; what it saves has an interval",
+        "held_out_temperature_gain": "held-out bits per label that one temperature saves, fitted on the other half",
+        "held_out_raw_bits": "held-out bits per label, without calibration; chance: all classes equally likely",
+        "held_out_loss": "mean held-out loss at the end, without calibration, against that before training",
+        "best_epoch": "checkpoint of the smallest held-out loss, against the last",
+        "held_out_loss_rise": "held-out loss at the end less its smallest over the checkpoints",
+    }
+    return notes_of(finding, said)
 
 
 def _chart_of_scores(finding: Finding, about: About, unit: str) -> Chart:
