@@ -19,6 +19,7 @@ _WHY_NO_INTERVAL = {
     "one split": "one split alone",
     "one model": "one model alone",
     "description": "it describes the data",
+    "beside its null": "it is compared with its null",
     "not made": "none is made for it",
 }
 _ZERO = 1e-12  # below it a number is the rounding error of a 0

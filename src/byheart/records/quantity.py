@@ -31,8 +31,11 @@ Unit = Literal[
 
 
 # Why a number has no interval: it follows exactly from the data; nothing differs that could spread; too few draws;
-# one split, one model, one pass; a figure of the description; or none is made for a quantity of its kind.
-WhyNoInterval = Literal["exact", "no spread", "too few", "one split", "one model", "description", "not made"]
+# one split, one model, one pass; a figure of the description; its null says what chance brings; or none is made for a
+# quantity of its kind.
+WhyNoInterval = Literal[
+    "exact", "no spread", "too few", "one split", "one model", "description", "beside its null", "not made"
+]
 
 # How an interval was made, where more than one probe makes it so. Copies are drawn together.
 FRESH_DRAWS = "fresh draws of examples and training set"

@@ -9,13 +9,12 @@ import numpy as np
 
 from byheart.maths.memorisation.duplicates import Copies, Leaks, contradicting, copies, leaks
 from byheart.maths.memorisation.nearest_neighbours import NEIGHBOURS
-from byheart.maths.statistics.effective_sample_size import TOO_FEW, worth
-from byheart.maths.statistics.new_examples import new_examples_interval, new_r2_interval, why_no_interval
-from byheart.maths.statistics.ranks import wilson
+from byheart.maths.statistics.new_examples import new_examples_interval, new_r2_interval
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.heavy_tail import heavy_tail
+from byheart.probes.intervals import estimate, share
 from byheart.records.facts import Axis, Curve, Ranked
-from byheart.records.figures import count, with_article
+from byheart.records.figures import with_article
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity
 
@@ -47,7 +46,7 @@ class Duplicates(Probe):
     """
 
     name: ClassVar[str] = "memory/duplicates"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     question: ClassVar[str] = "Is an example there twice, in training or in the test?"
     reference: ClassVar[str] = (
         "Barz and Denzler 2020, Do we train on test data? Purging CIFAR of near-duplicates, section 3; dimension: "
@@ -80,32 +79,18 @@ class Duplicates(Probe):
         return finding, {"copies": (sizes - 1).astype(np.int64), "copy_group": kept.groups.astype(np.int64)}
 
     def _quantities(self, bank: Bank, pairs: Pairs) -> dict[str, Quantity]:
-        kept, n = bank.data.copies, len(bank.data.train)
-        groups, share = int(kept.groups.max()) + 1, float(kept.copied.mean())
-        made = {
-            "duplicate_share": Quantity(
-                value=share, unit="share", interval=tuple(wilson(share * groups, groups)), null=self._null(bank), n=n,
-                better="low",
-                how=f"training examples with an exact or near copy in training; interval: Wilson, {count(groups)} "
-                "groups of copies for that many draws; null: the same when each column is shuffled within its class"
-                + ("" if bank.data.output.show == "row" else ", none for pictures and sequences"),
-            )
-        }  # fmt: skip
+        kept = bank.data.copies
+        copied = share(kept.copied, kept.groups, self._null(bank), draws=int(kept.groups.max()) + 1, better="low")
+        made = {"duplicate_share": copied}
         if _labelled(bank):
             made["contradicting"] = Quantity(
-                value=len(pairs.contradicting), unit="pairs", interval=None, null=0.0, n=n, better="low",
-                how="pairs of different labels on copies, of the labels as they came; no interval: counted; null: "
-                "copies agree",
+                value=len(pairs.contradicting), unit="pairs", interval=None, why_no_interval="exact", null=0.0,
+                n=copied.n, better="low",
             )  # fmt: skip
         if pairs.leaks is None:
             return made
-        leaked, draws = pairs.leaks.source >= 0, worth(bank.data.new_copies)
-        made["leaked_share"] = Quantity(
-            value=float(leaked.mean()), unit="share", interval=tuple(wilson(float(leaked.mean()) * draws, draws)),
-            null=0.0, n=len(leaked), better="low",
-            how="new examples with an exact or near copy in training; interval: Wilson, exact copies among them count "
-            "as one; null: 0, the two are disjoint",
-        )  # fmt: skip
+        leaked = pairs.leaks.source >= 0
+        made["leaked_share"] = share(leaked, bank.data.new_copies, 0.0, better="low")
         return made | accuracies(bank, leaked)
 
     def _null(self, bank: Bank) -> float:
@@ -236,40 +221,34 @@ def _ranked(bank: Bank, pairs: Pairs) -> dict[str, Ranked]:
 
 def accuracies(bank: Bank, leaked: np.ndarray) -> dict[str, Quantity]:
     """The members' accuracy (R2, bits a token) on all new examples and on those that did not leak."""
-    run, test, kind = bank[bank.subject.bank()], bank.data.views["test"], bank.data.output.kind
-    out, made = (~run.members.mask).sum(1), {}
-    if not out.all() or (kind == "values" and heavy_tail(bank)):
+    run, test, values = bank[bank.subject.bank()], bank.data.views["test"], bank.data.output.kind == "values"
+    out, n, made = (~run.members.mask).sum(1), len(bank.data.train), {}
+    if not out.all() or (values and heavy_tail(bank)):
         return {}
-    name, unit, null, blind, better = _measure(bank)
-    for suffix, what, chosen in (
-        ("", "all new examples", np.ones(len(leaked), bool)),
-        ("_without_leaked", "new examples without a copy in training", ~leaked),
-    ):
-        if chosen.sum() < 2 or (kind == "values" and not test.y[chosen].var() > 0):
+    name, facts = _measure(bank)
+    for suffix, chosen in (("", np.ones(len(leaked), bool)), ("_without_leaked", ~leaked)):
+        if chosen.sum() < 2 or (values and not test.y[chosen].var() > 0):
             continue
-        outcome, n, groups = _outcome(bank, chosen), len(bank.data.train), bank.data.new_copies[chosen]
-        if kind == "values":
-            mean, reason = new_r2_interval(outcome, test.y[chosen], n, out, groups), why_no_interval(groups)
-        else:
-            mean, reason = new_examples_interval(outcome, n, out, groups), TOO_FEW
-        made[f"test_{name}{suffix}"] = Quantity(
-            value=mean.value, unit=unit, interval=mean.interval, null=null, n=int(chosen.sum()), better=better,
-            how=f"mean over members on {what}; interval: over fresh draws of examples (exact copies together) and "
-            f"training set; null: {blind}{'' if mean.interval else f'; {reason}'}",
-        )  # fmt: skip
+        outcome, groups = _outcome(bank, chosen), bank.data.new_copies[chosen]
+        mean = (
+            new_r2_interval(outcome, test.y[chosen], n, out, groups)
+            if values
+            else new_examples_interval(outcome, n, out, groups)
+        )
+        made[f"test_{name}{suffix}"] = estimate(mean, n=int(chosen.sum()), **facts)
     return made
 
 
-def _measure(bank: Bank) -> tuple[str, Any, float, str, Any]:
-    """Accuracy for classes, R2 for values, bits a token for passages: name, unit, null and whose, what is better."""
+def _measure(bank: Bank) -> tuple[str, dict[str, Any]]:
+    """Accuracy for classes, R2 for values, bits a token for passages: name; unit, null and what is better."""
     kind = bank.data.output.kind
     if kind == "classes":
-        return "accuracy", "accuracy", bank.data.most_frequent, "the most frequent class", "high"
+        return "accuracy", {"unit": "accuracy", "null": bank.data.most_frequent, "better": "high"}
     if kind == "values":
-        return "r2", "r2", 0.0, "the mean of the targets", "high"
+        return "r2", {"unit": "r2", "null": 0.0, "better": "high"}
     pool = bank[bank.subject.bank()].views["train"].pool
     blind = float((pool[0, :, 0] / np.log(2) / _counted(bank.data.train.y)).mean())
-    return "bits_a_token", "bits", blind, "tokens coded by their frequencies", "low"
+    return "bits_a_token", {"unit": "bits", "null": blind, "better": "low"}
 
 
 def _outcome(bank: Bank, chosen: np.ndarray) -> np.ndarray:

@@ -41,7 +41,7 @@ class Pairs(Probe):
     """
 
     name: ClassVar[str] = "memory/pairs"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     question: ClassVar[str] = "Which training example helps which new example?"
     reference: ClassVar[str] = (
         "Feldman and Zhang 2020, What neural networks memorize and why, eq. 2; Westfall and Young 1993, "
@@ -73,20 +73,13 @@ class Pairs(Probe):
         largest = clear[0][2] if clear else _largest(right, mask)
         spread = float(np.median(right.var(0, ddof=1))) if values else 0.25
         needed = int(members_needed(n, q, THRESHOLD, bank.subject.share, variance=spread).members)
-        of_error = " of a standard deviation of the target" if values else ""
+        facts = {"interval": None, "why_no_interval": "beside its null", "n": n * q}
         quantities = {
-            "largest_influence": Quantity(
-                value=largest, unit="ratio", interval=None, null=float(np.median(null)), n=n * q, better=None,
-                how=f"largest of {n * q:,} influences; no interval: a maximum is compared with its null, the largest "
-                f"under {SHUFFLES} shuffles of the masks (median shown, highest {bar:.2f})",
-            ),
+            "largest_influence": Quantity(value=largest, unit="ratio", null=float(np.median(null)), **facts),
             "pairs_at_threshold": Quantity(
-                value=int(counts.measured[0]), unit="pairs", interval=None, null=int(counts.shuffled[0, 0]), n=n * q,
-                better=None,
-                how=f"pairs with an influence of at least {THRESHOLD}{of_error}; no interval: compared with the count "
-                "under shuffled masks, the null",
+                value=int(counts.measured[0]), unit="pairs", null=int(counts.shuffled[0, 0]), **facts
             ),
-        }  # fmt: skip
+        }
         finding = self.finding(
             quantities,
             status="measured" if clear else "withheld",

@@ -8,18 +8,16 @@ import numpy as np
 
 from byheart.maths.codes.bank import bank_lengths
 from byheart.maths.memorisation.counterfactual import memorisation
-from byheart.maths.statistics.effective_sample_size import worth
-from byheart.maths.statistics.ranks import auc, auc_interval, wilson
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.baselines import of_other_families
 from byheart.probes.copies import uncalibrated
 from byheart.probes.density import density
+from byheart.probes.intervals import area, share
 from byheart.probes.memory.quadrant.baseline import AGREE, BITS, Bets, baseline_of, bets
 from byheart.probes.memory.quadrant.residual import of_values
 from byheart.probes.ranking import first_of, held_out_votes
 from byheart.records.facts import Columns, Ranked, Scalar
-from byheart.records.figures import count, percent
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity
 from byheart.training.run import Run
@@ -79,7 +77,7 @@ class Quadrant(Probe):
     """
 
     name: ClassVar[str] = "memory/quadrant"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     question: ClassVar[str] = "Which labels are worth checking, and are they memorised?"
     reference: ClassVar[str] = (
         "Northcutt, Jiang and Chuang 2021, Confident learning, section 3, for the use of held-out predictions"
@@ -107,7 +105,7 @@ class Quadrant(Probe):
         labels = _labels(bank, run, baseline)
         # against the label's own blind guess: a rare class is not worth checking for being rare
         order = np.lexsort((train.ids, -labels.own.excess))
-        quantities = self._listed(bank, labels, baseline[0]) if baseline else {}
+        quantities = self._listed(bank, labels) if baseline else {}
         if labels.planted.any():
             quantities |= self._planted(bank, labels, order)
         headline = "planted_auc" if labels.planted.any() else "worth_checking_share"
@@ -131,62 +129,30 @@ class Quadrant(Probe):
             "worth_checking": labels.listed.astype(np.int64),
         }
 
-    def _listed(self, bank: Bank, labels: Labels, baseline: str) -> dict[str, Quantity]:
+    def _listed(self, bank: Bank, labels: Labels) -> dict[str, Quantity]:
         """How many labels are worth checking, of those that came with the data; and how good a list of planted ones is.
 
         Labels that we changed are no news to anybody, whoever asked for them.
         """
-        listed, planted = labels.listed, labels.planted
+        listed, planted, groups = labels.listed, labels.planted, bank.groups
         given = bank.counted & ~planted
-        rule = (
-            f"models trained without them, of this recipe and of {baseline} (of the baselines of another family the "
-            f"one with the shortest held-out code), pay at least half a bit over a blind guess, on average and "
-            f"{percent(AGREE, 0)} of the models each, which predict another label"
-        )
-        found = {"worth_checking_share": _share(
-            listed[given], bank.groups[given], null=0.0, better="low",
-            how=f"share of the labels as they came that {rule}; interval: Wilson, copies count as one; null: 0, who "
-            "knows nothing is coded like the blind guess",
-        )}  # fmt: skip
+        found = {"worth_checking_share": share(listed[given], groups[given], 0.0, better="low")}
         if planted.any():
-            found["planted_listed"] = _share(
-                listed[planted], bank.groups[planted], null=0.0, better="high",
-                how=f"share of the labels we changed that are listed: {rule}; interval: Wilson, copies count as one; "
-                "null: 0",
-            )  # fmt: skip
+            found["planted_listed"] = share(listed[planted], groups[planted], 0.0, better="high")
             every = listed & (given | planted)
             if every.any():
-                k = int(planted.sum())
-                found["planted_precision"] = _share(
-                    planted[every], bank.groups[every], null=k / int((given | planted).sum()), better="high",
-                    how=f"of all labels listed, the share of those we changed: what the list is worth where {count(k)} "
-                    "labels are wrong; it counts every label as it came as right; interval: Wilson, copies count as "
-                    "one; null: their share of all labels",
-                )  # fmt: skip
+                null = int(planted.sum()) / int((given | planted).sum())
+                found["planted_precision"] = share(planted[every], groups[every], null, better="high")
         return found
 
     def _planted(self, bank: Bank, labels: Labels, order: np.ndarray) -> dict[str, Quantity]:
-        planted, held_out, score = labels.planted, labels.own.held_out, labels.score
-        k, copies = int(planted.sum()), bank.groups
-        how = "interval: bootstrap within each group; null: 0.5 by definition"
+        planted, k = labels.planted, int(labels.planted.sum())
+        found = planted[order[:k]]
         return {
-            "planted_auc": Quantity(
-                value=auc(held_out, planted), unit="auc",
-                interval=tuple(auc_interval(held_out, planted, self.rng(bank, "auc"))), null=0.5, n=len(score),
-                better="high",
-                how=f"AUC of the held-out loss (calibrated code length) for the labels we changed; {how}",
-            ),
-            "planted_auc_score": Quantity(
-                value=auc(score, planted), unit="auc",
-                interval=tuple(auc_interval(score, planted, self.rng(bank, "auc2"))), null=0.5, n=len(score),
-                how=f"AUC of the memorisation score for the labels we changed; {how}",
-            ),
-            "planted_found": _share(
-                planted[order[:k]], copies[planted], null=k / len(score), better="high",
-                how=f"share of the {k} labels we changed that stand among the {k} of largest held-out loss; interval: "
-                "Wilson, copies count as one; null: their share of all labels",
-            ),
-        }  # fmt: skip
+            "planted_auc": area(labels.own.held_out, planted, self.rng(bank, "auc"), better="high"),
+            "planted_auc_score": area(labels.score, planted, self.rng(bank, "auc2")),
+            "planted_found": share(found, bank.groups[planted], k / len(planted), better="high"),
+        }
 
 
 def _labels(bank: Bank, run: Run, baseline: tuple[str, Bets] | None) -> Labels:
@@ -256,9 +222,3 @@ def _ranked(bank: Bank, run: Run, labels: Labels, order: np.ndarray) -> dict[str
             "bits": labels.own.held_out[rows], "score": labels.score[rows], "redrawn": planted[rows],
         })  # fmt: skip
     return found
-
-
-def _share(chosen: np.ndarray, groups: np.ndarray, **more) -> Quantity:
-    """The share of examples that are chosen, with Wilson's interval over groups."""
-    share, draws = float(chosen.mean()), worth(groups)
-    return Quantity(value=share, unit="share", interval=tuple(wilson(share * draws, draws)), n=len(chosen), **more)

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from byheart.maths.statistics.effective_sample_size import TOO_FEW, known, worth
-from byheart.maths.statistics.ranks import auc, auc_interval, bootstrap, wilson
+from byheart.maths.statistics.effective_sample_size import known, worth
+from byheart.maths.statistics.ranks import bootstrap
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank
+from byheart.probes.intervals import BOOTSTRAP, area, share
 from byheart.records.facts import Columns, Ranked
 from byheart.records.finding import Finding
-from byheart.records.quantity import Quantity
+from byheart.records.quantity import Quantity, interval_by
 
 if TYPE_CHECKING:
     from byheart.probes.base import Probe
@@ -60,32 +61,17 @@ def _marks(seen: np.ndarray, held_out: np.ndarray, large: np.ndarray) -> Columns
 
 
 def _quantities(probe: Probe, bank: Bank, seen, held_out, large) -> dict[str, Quantity]:
-    size, draws, n = np.abs(held_out), worth(bank.groups), len(large)
-    found = {
-        "large_residual_share": Quantity(
-            value=float(large.mean()), unit="share", interval=tuple(wilson(float(large.mean()) * draws, draws)),
-            null=NORMAL, n=n, better="low",
-            how=f"share of values more than {LARGE:.0f} robust standard deviations from the mean prediction of members "
-            "that did not see them; interval: Wilson, copies count as one; null: a normal distribution",
-        ),
-    }  # fmt: skip
+    size = np.abs(held_out)
+    found = {"large_residual_share": share(large, bank.groups, NORMAL, better="low")}
     if large.sum() > 1:
-        groups = bank.groups[large]
-        columns = np.stack([size[large] - np.abs(seen)[large], size[large]], 1)
-        drawn = bootstrap(columns, groups=groups, rng=probe.rng(bank, "kept"))
-        enough = known(worth(groups), len(groups))
+        groups, columns = bank.groups[large], np.stack([size[large] - np.abs(seen)[large], size[large]], 1)
+        drawn = bootstrap(columns, groups=groups, rng=probe.rng(bank, "kept")).ratio(0, 1)
+        learned, beyond = columns.sum(0)
         found["large_residual_learned"] = Quantity(
-            value=float(columns[:, 0].sum() / columns[:, 1].sum()), unit="share",
-            interval=tuple(drawn.ratio(0, 1)) if enough else None, null=0.0, n=int(large.sum()), better="low",
-            how="part of the large held-out residuals that is gone under members that saw the value; "
-            f"{'interval: bootstrap over examples (copies together)' if enough else TOO_FEW}; null: 0",
+            value=float(learned / beyond), unit="share", null=0.0, n=len(groups), better="low",
+            **interval_by(BOOTSTRAP, drawn if known(worth(groups), len(groups)) else None),
         )  # fmt: skip
     changed = bank.data.truth.changed
     if changed is not None and changed.any() and not changed.all():
-        found["planted_auc"] = Quantity(
-            value=auc(size, changed), unit="auc", interval=tuple(auc_interval(size, changed, probe.rng(bank, "auc"))),
-            null=0.5, n=n, better="high",
-            how="AUC of the absolute held-out residual for the values that were changed; interval: bootstrap within "
-            "each group; null: 0.5 by definition",
-        )  # fmt: skip
+        found["planted_auc"] = area(size, changed, probe.rng(bank, "auc"), better="high")
     return found

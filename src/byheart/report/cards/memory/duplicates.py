@@ -9,6 +9,7 @@ from byheart.records.facts import Curve
 from byheart.records.figures import count, interval_text, number, percent, value_text, with_article
 from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding
 from byheart.report.cards.base import About, Card, Row
+from byheart.report.cards.default import notes_of
 
 LAID = {
     "runs of tokens": "which runs of five tokens occur; distance from the cosine",
@@ -16,6 +17,11 @@ LAID = {
     "columns": "columns over their standard deviation; a category counts 1 where two differ, a missing cell too",
 }
 MEASURES = {"accuracy": "Accuracy", "r2": "R2", "bits_a_token": "Code length a token"}
+NULLS = {
+    "accuracy": "the most frequent class",
+    "r2": "the mean of the targets",
+    "bits_a_token": "tokens coded by their frequencies",
+}
 LISTED = (0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)  # distances of the chart's table
 
 
@@ -28,6 +34,7 @@ def card(finding: Finding, about: About) -> Card:
         charts=(_chart(finding, about),) if finding.curves else (),
         exhibits=_exhibits(finding, about),
         how=_how(finding, about),
+        notes=_notes(finding, about),
     )
 
 
@@ -162,4 +169,25 @@ def _how(finding: Finding, about: About) -> tuple[str, ...]:
         "all copies 1.",
         f"Fails when copies are shifted or turned, or more than {details['neighbours'] - 1} near copies stand "
         "together. Cost: all distances once, no training.",
+    )
+
+
+def _notes(finding: Finding, about: About) -> dict[str, str]:
+    nouns, columns = about.nouns, finding.details["distance"] == "columns"
+    on = {"": f"all new {nouns}", "_without_leaked": f"new {nouns} without a copy in training"}
+    measured = {f"test_{name}{part}": (what, NULLS[name]) for name in MEASURES for part, what in on.items()}
+    said = {
+        "duplicate_share": f"training {nouns} with an exact or near copy in training",
+        "contradicting": "pairs of different labels on copies, of the labels as they came",
+        "leaked_share": f"new {nouns} with an exact or near copy in training",
+    }
+    nulls = {
+        "duplicate_share": "the same when each column is shuffled within its class" if columns else "no copies",
+        "contradicting": "copies agree",
+        "leaked_share": "the two are disjoint",
+    }
+    return notes_of(
+        finding,
+        said | {name: f"mean over members on {what}" for name, (what, _) in measured.items()},
+        nulls | {name: null for name, (_, null) in measured.items()},
     )

@@ -6,6 +6,7 @@ from byheart.records.chart import Axis, Chart, Line, Mark, Table
 from byheart.records.figures import count, number
 from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding
 from byheart.report.cards.base import About, Card, Row
+from byheart.report.cards.default import notes_of
 
 
 def card(finding: Finding, about: About) -> Card:
@@ -36,6 +37,18 @@ def card(finding: Finding, about: About) -> Card:
             f"each of {shuffles} shuffles of the masks (p \u2264 1/{shuffles + 1}).",
             f"To name single pairs at {details['threshold']} with one false alarm in twenty takes about {needed} "
             "members. A withheld card keeps its evidence, and says what would lift it; it shows no scale.",
+        ),
+        notes=notes_of(
+            finding,
+            {
+                "largest_influence": f"largest of {pairs} influences",
+                "pairs_at_threshold": f"pairs with an influence of at least {details['threshold']}"
+                + (" of a standard deviation of the target" if about.kind == "values" else ""),
+            },
+            {
+                "largest_influence": f"the largest under {shuffles} shuffles of the masks (median, highest {bar})",
+                "pairs_at_threshold": "the count under shuffled masks",
+            },
         ),
     )
 

@@ -6,6 +6,7 @@ from byheart.records.chart import Axis, Chart, Mark, Rule, Table
 from byheart.records.figures import DASH, count, number, percent
 from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding
 from byheart.report.cards.base import About, Card, Row, apart, cells
+from byheart.report.cards.default import notes_of
 from byheart.report.cards.memory import quadrant_values
 
 TITLES = {"worth_checking": "Labels worth checking", "worth_checking_not_memorised": "Worth checking, not memorised"}
@@ -32,6 +33,34 @@ def card(finding: Finding, about: About) -> Card:
         charts=(_chart(finding, about),),
         exhibits=tuple(_ranked(finding, about, name) for name in TITLES if name in finding.ranked),
         how=_how(finding, about),
+        notes=_notes(finding),
+    )
+
+
+def _notes(finding: Finding) -> dict[str, str]:
+    details = finding.details
+    rule = (
+        f"models trained without them, of this recipe and of {details['baseline']} (of the baselines of another family "
+        "the one with the shortest held-out code), pay at least half a bit over a blind guess, on average and "
+        f"{percent(details['agreeing_from'], 0)} of the models each, which predict another label"
+    )
+    k, all_labels = count(details["planted"]), "their share of all labels"
+    return notes_of(
+        finding,
+        {
+            "worth_checking_share": f"share of the labels as they came that {rule}",
+            "planted_listed": f"share of the labels we changed that are listed: {rule}",
+            "planted_precision": "of all labels listed, the share of those we changed: what the list is worth where "
+            f"{k} labels are wrong; it counts every label as it came as right",
+            "planted_auc": "AUC of the held-out loss (calibrated code length) for the labels we changed",
+            "planted_auc_score": "AUC of the memorisation score for the labels we changed",
+            "planted_found": f"share of the {k} labels we changed that stand among the {k} of largest held-out loss",
+        },
+        {
+            "worth_checking_share": "0, who knows nothing is coded like the blind guess",
+            "planted_precision": all_labels,
+            "planted_found": all_labels,
+        },
     )
 
 

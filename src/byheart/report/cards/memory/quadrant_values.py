@@ -6,6 +6,7 @@ from byheart.records.chart import Axis, Chart, Mark, Rule, Table
 from byheart.records.figures import count, number, percent
 from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding
 from byheart.report.cards.base import About, Card, Row
+from byheart.report.cards.default import notes_of
 
 
 def card(finding: Finding, about: About) -> Card:
@@ -26,6 +27,17 @@ def card(finding: Finding, about: About) -> Card:
             "seen: the same for those that did. Unit: 1.48 times the median absolute held-out residual. Large: beyond "
             f"{beyond}. Interval: Wilson, copies count as one; null: {percent(share.null, 2)}, a normal distribution.",
             "Fails when many values are wrong alike: the others then agree with the error. Cost: no training.",
+        ),
+        notes=notes_of(
+            finding,
+            {
+                "large_residual_share": f"share of values more than {beyond} robust standard deviations from the mean "
+                "prediction of members that did not see them",
+                "large_residual_learned": "part of the large held-out residuals that is gone under members that saw "
+                "the value",
+                "planted_auc": "AUC of the absolute held-out residual for the values that were changed",
+            },
+            {"large_residual_share": "a normal distribution"},
         ),
     )
 
