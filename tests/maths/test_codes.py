@@ -10,6 +10,7 @@ from byheart.maths.codes.bank import (
     logits_from_probabilities,
 )
 from byheart.maths.codes.calibration import fit_pool, halves, lacking
+from byheart.maths.codes.temperature import temperature
 from byheart.maths.statistics.seen_unseen import side_means
 
 
@@ -248,3 +249,19 @@ def test_where_copies_leave_no_two_halves_the_codes_say_so(groups, why):
     found = lacking(60 if groups is None else len(groups), 0, None, groups)
     assert found.startswith(why)
     assert bool(found) == bool(why)
+
+
+def test_the_temperature_undoes_a_known_sharpening(rng):
+    """Labels drawn from softmax(z), logits 3 z: T is 3, to four standard errors of a fit to as many labels."""
+    n, m, k = 4000, 8, 4
+    z = rng.normal(size=(n, k))
+    labels = np.array([rng.choice(k, p=np.exp(row) / np.exp(row).sum()) for row in z])
+    mask = np.array([rng.permutation(n) < n // 2 for _ in range(m)])
+    logits = np.broadcast_to(3 * z, (m, n, k))
+    found = temperature(logits, labels, mask)
+    p = np.exp(z) / np.exp(z).sum(1, keepdims=True)
+    information = ((p * z**2).sum(1) - (p * z).sum(1) ** 2).sum()  # of 1/T' at T' = 1, from each label once
+    assert abs(found.temperature / 3 - 1) < 4 / np.sqrt(information)
+    assert np.nanmean(found.tempered_bits) < np.nanmean(found.raw_bits)
+    np.testing.assert_array_equal(temperature(logits, labels, mask, 0).tempered_bits, found.tempered_bits)
+    assert np.nanmax(np.abs(temperature(logits, labels, mask, 1).tempered_bits - found.tempered_bits)) > 0

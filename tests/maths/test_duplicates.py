@@ -6,7 +6,7 @@ import pytest
 from byheart.errors import InputRefused
 from byheart.maths.memorisation import nearest_neighbours as neighbourhoods
 from byheart.maths.memorisation.duplicates import comparable, contradicting, copies, exact_groups, leaks
-from byheart.maths.memorisation.membership import Prior
+from byheart.maths.memorisation.membership import Prior, prior_of_variances
 from byheart.maths.memorisation.nearest_neighbours import Cloud, near
 
 
@@ -240,3 +240,22 @@ def test_contents_that_are_laid_out_alike_are_copies(rng):
     assert len(set(found.groups[:4])) == 1
     same = np.ones((40, 3, 3)) * np.arange(40)[:, None, None]  # all without contrast
     assert not found_in(same, form="pictures").copied.any()  # nothing stands out of anything
+
+
+def test_three_rows_have_nearest_ones_and_two_have_none():
+    x = np.array([[0.0, 0], [1, 0], [0, 5]])
+    assert found_in(x).nearest.tolist() == [1, 0, 0]
+    assert found_in(x[:2]).nearest.tolist() == [-1, -1]
+
+
+def test_the_spread_of_distances_is_that_of_as_many_steps_as_are_averaged(rng):
+    """Of mean steps, each the mean of k - 2 exponentials, the prior is that of their chi-square of 2 (k - 2) degrees."""
+    scale = np.exp(rng.normal(0, 0.5, size=400))  # neighbourhoods differ by more than chance
+    steps = rng.exponential(size=(400, 11)) * scale[:, None] / 5
+    distance = np.exp(np.cumsum(steps[:, ::-1] / np.arange(11, 0, -1), 1) - 3)[:, :12]
+    mean = neighbourhoods._steps(distance)[:, 1:].mean(1)
+    cloud = neighbourhoods.cloud_of(distance, 400)
+    wanted = prior_of_variances(np.maximum(mean, 1e-3 * np.median(mean)), np.full(400, 2.0 * (distance.shape[1] - 2)))
+    assert cloud.spread == wanted
+    halved = prior_of_variances(mean, np.full(400, 1.0 * (distance.shape[1] - 2)))
+    assert halved.freedom > 1.1 * wanted.freedom

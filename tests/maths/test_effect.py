@@ -267,6 +267,21 @@ def test_baselines_are_what_their_formulas_say(slow, problem):
         projected(model, data, query, dimension=10)
     with pytest.raises(InputRefused, match="checkpoints between 0 and 14"):
         checkpoints(trace, query, steps=[15])
+    assert (checkpoints(trace, query) == checkpoints(trace, query, steps=10)).all()
+    assert far(checkpoints(trace, query), checkpoints(trace, query, steps=11)) > 1e-6
+
+
+@pytest.mark.parametrize(("y", "refused"), [([0, 1, 1, 0], ""), ([0, 1, 2, 0], "from 0 to 1")])
+def test_two_classes_are_classes_too(slow, problem, y, refused):
+    (x, labels), query, batches = problem
+    net = lambda: nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 2))  # noqa: E731
+    trace = slow.train(net, OPTIMISERS["sgd"], (x, labels % 2), batches, every=1)[1]
+    asked = query[0], torch.tensor(y)
+    if not refused:
+        assert unrolled(trace, asked).shape == (Q, N)
+        return
+    with pytest.raises(InputRefused, match=refused):
+        unrolled(trace, asked)
 
 
 def test_refusals_name_what_is_wrong(slow, problem):

@@ -7,6 +7,7 @@ from torch import nn
 
 from byheart.errors import InputRefused
 from byheart.maths.recording.checkpoint_interval import every_under, trace_bytes
+from byheart.maths.recording.flat_parameters import Layout
 from byheart.maths.recording.losses import loss_digest, per_example, resolved
 from byheart.maths.recording.trace import Trace
 
@@ -122,8 +123,25 @@ def test_spacing_keeps_a_trace_under_the_limit(runs):
     every = every_under(101_770, 1100, recipe, 200_000_000)
     assert trace_bytes(101_770, 1100, every, recipe) <= 200_000_000 < trace_bytes(101_770, 1100, every - 1, recipe)
     assert every_under(100, 10, recipe) == 1
-    with pytest.raises(InputRefused, match="even at the best spacing"):
-        every_under(10**8, 1000, recipe)
+    for steps in (1000, 1, 0):
+        with pytest.raises(InputRefused, match="even at the best spacing"):
+            every_under(10**8, steps, recipe, 10**6)
+
+
+def test_a_weight_without_axes_lies_in_the_vector_as_one_number():
+    layout = Layout(("scale", "w"), ((), (2, 3)))
+    named = layout.named(torch.arange(14.0).view(2, 7))
+    assert layout.size == 7
+    assert named["scale"].tolist() == [0, 7]
+    assert named["w"][1].tolist() == [[8, 9, 10], [11, 12, 13]]
+
+
+def test_a_trace_without_sketches_has_none_when_read_again(runs, tmp_path):
+    x, y = runs.data()
+    trace = runs.train(runs.mlp(), x, y, "sgd", steps=3)
+    trace.sketches = []
+    trace.save(tmp_path)
+    assert Trace.load(tmp_path, runs.mlp(), (x, y), "cross-entropy").sketches == []
 
 
 def test_losses_by_name_are_torchs_own(rng):
