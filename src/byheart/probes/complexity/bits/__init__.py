@@ -26,9 +26,8 @@ from byheart.probes.copies import rare_labels, uncalibrated
 from byheart.probes.interval_sources import source_of
 from byheart.records.balance import Landmark
 from byheart.records.facts import Columns
-from byheart.records.figures import count
 from byheart.records.finding import Finding, NotApplicable, Pole
-from byheart.records.quantity import Quantity
+from byheart.records.quantity import Quantity, interval_by
 from byheart.training.run import Run
 
 _ASKED = {"tokens": "bits of the text"}
@@ -64,7 +63,7 @@ class Bits(Probe):
     """
 
     name: ClassVar[str] = "complexity/bits"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     question: ClassVar[str] = "How many of the label bits are understood, memorised, left?"
     reference: ClassVar[str] = (
         "Morris et al. 2025, How much do language models memorize?, section 2, with left-out members in the place "
@@ -122,9 +121,8 @@ def _per_parameter(run: Run, budget: dict[str, Quantity]) -> dict[str, Quantity]
     whole = budget["memorised_bits"]
     low, high = whole.interval or (whole.value, whole.value)
     each = Quantity(
-        value=whole.value / parameters, unit="bits/parameter", interval=(low / parameters, high / parameters),
-        null=(whole.null or 0.0) / parameters, n=whole.n,
-        how=f"memorised_bits over the {count(int(parameters))} parameters of one member",
+        value=whole.value / parameters, unit="bits/parameter", null=(whole.null or 0.0) / parameters, n=whole.n,
+        **interval_by(whole.method, (low / parameters, high / parameters)),
     )  # fmt: skip
     return {"memorised_bits_per_parameter": each}
 

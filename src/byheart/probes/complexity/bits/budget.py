@@ -7,25 +7,9 @@ import numpy as np
 from byheart.maths.statistics.effective_sample_size import quantile, worth
 from byheart.maths.statistics.intervals import BudgetShares
 from byheart.maths.statistics.ranks import bootstrap
-from byheart.records.quantity import Quantity
+from byheart.records.quantity import BOOTSTRAP, FRESH_DRAWS, Quantity, interval_by
 
-HOW = {
-    "understood": "reference - out: what members that did not see the label save",
-    "memorised": "out - in: what only members that saw the label save",
-    "left": "in: what members that saw the label still pay",
-}
-NULLS = {
-    "understood": "null: 0, who knows nothing is coded like the reference",
-    "memorised": "null: measured with the masks of the first 16 members shuffled",
-    "left": "null: everything but what shuffling gives",
-}
 BETTER = {"understood": "high", "memorised": "low", "left": None}
-INTERVAL = "interval: over fresh draws of examples and training set"
-# what no draw can bring: bits where seen are never negative, so nobody saves more than the reference
-BOUNDS = {
-    "left": ", cut at 0: no code length is negative",
-    "understood": ", cut at the reference: no code length is negative",
-}
 
 
 def budget_quantities(
@@ -46,8 +30,8 @@ def budget_quantities(
     wide = quantile(worth(groups), n)
     found = {
         "reference_bits": Quantity(
-            value=whole, unit="bits", interval=(whole - 1.96 * spread, whole + 1.96 * spread), null=whole, n=n,
-            how=f"sum over the training examples of the code length without a model; {INTERVAL}; null: itself",
+            value=whole, unit="bits", null=whole, n=n,
+            **interval_by(BOOTSTRAP, (whole - 1.96 * spread, whole + 1.96 * spread)),
         )
     }  # fmt: skip
     nulls = {"understood": 0.0, "memorised": null, "left": 1 - null}
@@ -55,13 +39,13 @@ def budget_quantities(
         value, half = part.value * whole, max(part.high - part.value, part.value - part.low)
         # the total moves with its share and with the reference it is a share of
         half = float(np.hypot(half * whole, wide * part.value * spread))
+        # what no draw can bring: bits where seen are never negative, so nobody saves more than the reference
         least, most = 0.0 if name == "left" else -np.inf, 1.0 if name == "understood" else np.inf
         total = (f"{name}_bits", "bits", whole, (value - half, value + half))
         share = (f"{name}_bits_share", "share", 1.0, (part.low, part.high))
         for key, unit, of, (low, high) in (total, share):
             found[key] = Quantity(
-                value=part.value * of, unit=unit, interval=(max(low, least * of), min(high, most * of)),
-                null=nulls[name] * of, n=n, better=BETTER[name],
-                how=f"{HOW[name]}; {INTERVAL}{BOUNDS.get(name, '')}; {NULLS[name]}",
+                value=part.value * of, unit=unit, null=nulls[name] * of, n=n, better=BETTER[name],
+                **interval_by(FRESH_DRAWS, (max(low, least * of), min(high, most * of))),
             )  # fmt: skip
     return found

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from byheart.maths.statistics.effective_sample_size import TOO_FEW
 from byheart.maths.statistics.ranks import bootstrap
 from byheart.maths.statistics.resampling import around
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank
 from byheart.probes.complexity.bits.standing import Sides
-from byheart.records.quantity import Quantity, Unit
+from byheart.records.quantity import BOOTSTRAP, Quantity, Unit, interval_by
 from byheart.training.run import Run
 
 
@@ -30,45 +29,37 @@ def held_out_course(bank: Bank, run: Run, course: Mapping[int, Sides], rng: np.r
     every, copies, n = every[rows], bank.groups[rows], int(rows.sum())
     best = int(every.sum(0).argmin())
     drawn = bootstrap(np.column_stack([every, every[:, -1] - every[:, best]]), groups=copies, rng=rng)
-    which = "interval: bootstrap over examples (copies together)" if drawn.known else TOO_FEW
     at = np.array(epochs)[drawn.sums[:, :-1].argmin(1)]
     kind = bank.data.output.kind
-    name, unit, what = _MEASURED.get(kind, _CODE)
+    name, unit = _MEASURED.get(kind, _CODE)
 
-    def column(c: int, null: float, how: str) -> Quantity:
+    def column(c: int, null: float) -> Quantity:
         values = every[:, -1] - every[:, best] if c == len(epochs) else every[:, c]
         return Quantity(
-            value=float(values.mean()), unit=unit, interval=tuple(drawn.mean(c)) if drawn.known else None, null=null,
-            n=n, better="low", how=f"{how}; {which}; null: {null:.3g}",
+            value=float(values.mean()), unit=unit, null=null, n=n, better="low",
+            **interval_by(BOOTSTRAP, drawn.mean(c) if drawn.known else None),
         )  # fmt: skip
 
     found = {
         "best_held_out_epoch": Quantity(
-            value=float(epochs[best]), unit="epochs",
-            interval=tuple(around(float(epochs[best]), at)) if drawn.known else None, null=float(epochs[-1]), n=n,
-            how=f"checkpoint of the smallest {what}; {which}; null: the end",
+            value=float(epochs[best]), unit="epochs", null=float(epochs[-1]), n=n,
+            **interval_by(BOOTSTRAP, around(float(epochs[best]), at) if drawn.known else None),
         ),
-        name: column(
-            len(epochs) - 1, float(course[epochs[-1]][0][rows].mean()),
-            f"{what} at the end, of the members that kept their checkpoints",
-        ),
-        f"{name}_rise": column(len(epochs), 0.0, f"{what} at the end less its smallest over the checkpoints"),
+        name: column(len(epochs) - 1, float(course[epochs[-1]][0][rows].mean())),
+        f"{name}_rise": column(len(epochs), 0.0),
     }  # fmt: skip
     if kind == "classes":
         fall = (_accuracy(run, epochs[best]) - _accuracy(run, epochs[-1]))[rows]
         lost = bootstrap(fall, groups=copies, rng=rng)
         found["held_out_accuracy_fall"] = Quantity(
-            value=float(fall.mean()), unit="points", interval=tuple(lost.mean(0)) if lost.known else None, null=0.0,
-            n=n, better="low", how="held-out accuracy at the epoch of the shortest code less that at the end, example "
-            f"by example; {which}; null: 0",
+            value=float(fall.mean()), unit="points", null=0.0, n=n, better="low",
+            **interval_by(BOOTSTRAP, lost.mean(0) if lost.known else None),
         )  # fmt: skip
     return found
 
 
-_CODE: tuple[str, Unit, str] = ("held_out_code", "bits", "calibrated held-out bits per example")
-_MEASURED: dict[str, tuple[str, Unit, str]] = {
-    "values": ("held_out_error", "r2", "held-out squared error in units of the variance"),
-}
+_CODE: tuple[str, Unit] = ("held_out_code", "bits")
+_MEASURED: dict[str, tuple[str, Unit]] = {"values": ("held_out_error", "r2")}
 
 
 def _accuracy(run: Run, epoch: int) -> np.ndarray:

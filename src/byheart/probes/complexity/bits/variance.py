@@ -13,9 +13,8 @@ from byheart.maths.codes.variance import (
     side_errors,
     variance_share_intervals,
 )
-from byheart.maths.statistics.effective_sample_size import TOO_FEW
 from byheart.probes.base import Bank
-from byheart.probes.complexity.bits.budget import BETTER, NULLS
+from byheart.probes.complexity.bits.budget import BETTER
 from byheart.probes.complexity.bits.held_out_course import held_out_course
 from byheart.probes.complexity.bits.standing import (
     RIVALS,
@@ -31,7 +30,7 @@ from byheart.probes.heavy_tail import heavy_tail, without_r2
 from byheart.probes.interval_sources import source_of
 from byheart.records.facts import Columns
 from byheart.records.finding import Finding, Pole
-from byheart.records.quantity import Quantity
+from byheart.records.quantity import FRESH_DRAWS, Quantity, interval_by
 from byheart.training.run import Run
 
 if TYPE_CHECKING:
@@ -39,12 +38,6 @@ if TYPE_CHECKING:
 
 QUESTION = "Which shares of the variance of the values are understood, memorised, not learned?"
 NAMES = {"understood": "understood_share", "memorised": "memorised_share_of_variance", "left": "left_share"}
-LEFT = "noise, or structure that it did not capture: R2 cannot tell these apart"
-_HOW = {
-    "understood": "R2 of members, singly, on examples that they did not see",
-    "memorised": "R2 of members on examples that they saw less that on those that they did not",
-    "left": f"1 less R2 of members on examples that they saw: {LEFT}",
-}
 
 
 def of_values(probe: Probe, bank: Bank) -> tuple[Finding, dict[str, np.ndarray]]:
@@ -85,14 +78,12 @@ def _errors(run: Run, checkpoint: int = -1) -> np.ndarray:
 
 def _quantities(bank: Bank, estimates: VarianceShares, null: float) -> dict[str, Quantity]:
     nulls = {"understood": 0.0, "memorised": null, "left": 1 - null}
-    reasons = NULLS | {"understood": "null: 0, the mean of what the member was trained on"}
     found = {}
     for name, key in NAMES.items():
         part = getattr(estimates, name)
-        where = "interval: ratio of two variances, over fresh draws of examples and training set"
         found[key] = Quantity(
-            value=part.value, unit="share", interval=part.interval, null=nulls[name], n=len(bank.groups),
-            better=BETTER[name], how=f"{_HOW[name]}; {where if part.interval else TOO_FEW}; {reasons[name]}",
+            value=part.value, unit="share", null=nulls[name], n=len(bank.groups), better=BETTER[name],
+            **interval_by(FRESH_DRAWS, part.interval),
         )  # fmt: skip
     return found
 

@@ -7,11 +7,13 @@ from byheart.records.facts import Columns
 from byheart.records.figures import bits, count, interval_text, number, percent
 from byheart.records.finding import Finding
 from byheart.report.cards.base import About, Card, Row
+from byheart.report.cards.default import notes_of
 from byheart.report.cards.intervals import largest_source
 
 # Below this many bits a label, changed labels are not bet against: who knows nothing is at 0.
 AGAINST = 0.05
 NOT_LEARNED = "noise, or structure that it did not capture: R2 cannot tell these apart"
+SHUFFLED = "null: the masks of the first 16 members shuffled"
 CAVEATS = {
     "labels": "The model gives only labels, so its code is an error-rate code: short if right, long if wrong.",
     "probabilities": "The model gives probabilities; they enter as logarithms floored at 1/(n + 2).",
@@ -48,7 +50,31 @@ def _of_bits(finding: Finding, about: About) -> Card:
             f"{_speaks_of(about, share.n)} Fails when near-duplicates stand in for one another. Cost: no training of "
             "its own.",
         ))),
+        notes=_notes_of_bits(finding),
     )  # fmt: skip
+
+
+def _notes_of_bits(finding: Finding) -> dict[str, str]:
+    parts = {
+        "understood": "reference - out: what members that did not see the label save, at most the reference",
+        "memorised": f"out - in: what only members that saw the label save; {SHUFFLED}",
+        "left": "in: what members that saw the label still pay; null: all but what shuffling gives",
+    }
+    said = {"reference_bits": "sum over the training examples of the code length without a model"}
+    for name, words in parts.items():
+        said |= {f"{name}_bits": words, f"{name}_bits_share": f"{words}; over the reference"}
+    said["memorised_bits_per_parameter"] = "memorised_bits over the parameters of one member"
+    return notes_of(finding, said | _course("held_out_code", "calibrated held-out bits per example"))
+
+
+def _course(name: str, what: str) -> dict[str, str]:
+    """Of the members that kept their checkpoints, example by example."""
+    return {
+        "best_held_out_epoch": f"checkpoint of the smallest {what}, against the last",
+        name: f"{what} at the end, of the members that kept their checkpoints",
+        f"{name}_rise": f"{what} at the end less its smallest over the checkpoints",
+        "held_out_accuracy_fall": "held-out accuracy at the epoch of the shortest code less that at the end",
+    }
 
 
 def _half(finding: Finding, about: About) -> tuple[str, ...]:
@@ -169,6 +195,15 @@ def _of_values(finding: Finding, about: About) -> Card:
             f"{about.noun} is shuffled, {percent(memorised.null or 0.0, 1)} by heart.",
             f"{_speaks_of(about, memorised.n)} Fails when near-duplicates stand in for one another, or few squared "
             "deviations carry the variance. Cost: no training of its own.",
+        ),
+        notes=notes_of(
+            finding,
+            {
+                "understood_share": "R2 of members, singly, on examples that they did not see",
+                "memorised_share_of_variance": f"R2 where seen less R2 where left out; {SHUFFLED}",
+                "left_share": f"1 less R2 of members on examples that they saw: {NOT_LEARNED}",
+            }
+            | _course("held_out_error", "held-out squared error in units of the variance"),
         ),
     )  # fmt: skip
 
