@@ -239,7 +239,7 @@ def test_each_form_can_be_asked_for_and_says_its_name():
         finding, _ = Exposure(method=method).measure(bank)
         assert said(finding).body[0].startswith(opening)
         head = finding.quantities["exposure_mean_bits"]
-        assert head.how.startswith(f"{method} exposure")
+        assert said(finding).notes["exposure_mean_bits"].startswith(f"{method} exposure")
         means[method] = head.value
         assert {pole.name: pole.value for pole in finding.poles}["Rote"] == pytest.approx(head.value)
     assert means["enumerated"] == pytest.approx(np.log2(SPACE))
@@ -304,7 +304,7 @@ def test_a_colder_sampler_says_more_of_what_is_known_and_needs_logits():
     for temperature in (0.5, 1.0, 2.0):
         finding, _ = Exposure(temperature=temperature).measure(trained())
         shares.append(finding.quantities["secret_sampled_share"].value)
-        assert f"temperature {temperature:g}" in finding.quantities["secret_sampled_share"].how
+        assert f"temperature {temperature:g}" in said(finding).notes["secret_sampled_share"]
     assert shares[0] > shares[1] > shares[2]
     found, _ = Exposure(top_k=4).measure(made(unseen()))
     assert isinstance(found, NotApplicable)
@@ -333,7 +333,7 @@ def test_at_the_ceiling_the_card_says_at_least_and_a_claim_is_not_certain():
     quantity = finding.quantities["exposure_16_bits"]
     assert found["exposure_16_bits"] == quantity.interval[1] == pytest.approx(8.0)
     assert quantity.interval[0] < 6.0
-    assert "at the ceiling of 8.0 bits: at least" in quantity.how
+    assert "at the ceiling of 8.0 bits: at least" in said(finding).notes["exposure_16_bits"]
     assert any("12 of 12 planted secrets are at the ceiling of 8.0 bits: at least." in line for line in said(finding).body)
     assert finding.quantities["secret_sampled_share"].interval[0] < 0.9
     assert not any("at least." in line for line in said(values(made(unseen()))[0]).body)
@@ -358,7 +358,7 @@ def test_one_secret_a_group_has_no_interval_and_says_why():
     names = ("exposure_mean_bits", "exposure_1_bits", "memorised_bits_a_secret", "dose_spearman_ranked")
     for quantity in (finding.quantities[name] for name in names if name in finding.quantities):
         assert quantity.interval is None
-        assert "no interval" in quantity.how
+        assert quantity.why_no_interval == "too few"
     held_out = finding.quantities["exposure_held_out_bits"]
     assert held_out.interval[0] < held_out.value < held_out.interval[1]  # many secrets: no rule of one empties it
     assert said(finding).charts[0].lines[-1].low == ()

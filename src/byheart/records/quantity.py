@@ -37,10 +37,6 @@ WhyNoInterval = Literal[
     "exact", "no spread", "too few", "one split", "one model", "description", "beside its null", "not made"
 ]
 
-# How an interval was made, where more than one probe makes it so. Copies are drawn together.
-FRESH_DRAWS = "fresh draws of examples and training set"
-BOOTSTRAP = "bootstrap over examples"
-
 
 class Quantity(Record):
     """One measured number.

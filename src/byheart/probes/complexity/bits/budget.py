@@ -7,7 +7,8 @@ import numpy as np
 from byheart.maths.statistics.effective_sample_size import quantile, worth
 from byheart.maths.statistics.intervals import BudgetShares
 from byheart.maths.statistics.ranks import bootstrap
-from byheart.records.quantity import BOOTSTRAP, FRESH_DRAWS, Quantity, interval_by
+from byheart.probes.intervals import BOOTSTRAP, FRESH_DRAWS
+from byheart.records.quantity import Quantity, interval_by
 
 BETTER = {"understood": "high", "memorised": "low", "left": None}
 

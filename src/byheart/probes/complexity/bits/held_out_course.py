@@ -11,7 +11,8 @@ from byheart.maths.statistics.resampling import around
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank
 from byheart.probes.complexity.bits.standing import Sides
-from byheart.records.quantity import BOOTSTRAP, Quantity, Unit, interval_by
+from byheart.probes.intervals import BOOTSTRAP
+from byheart.records.quantity import Quantity, Unit, interval_by
 from byheart.training.run import Run
 
 

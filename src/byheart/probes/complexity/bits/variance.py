@@ -28,9 +28,10 @@ from byheart.probes.complexity.bits.standing import (
 )
 from byheart.probes.heavy_tail import heavy_tail, without_r2
 from byheart.probes.interval_sources import source_of
+from byheart.probes.intervals import estimate
 from byheart.records.facts import Columns
 from byheart.records.finding import Finding, Pole
-from byheart.records.quantity import FRESH_DRAWS, Quantity, interval_by
+from byheart.records.quantity import Quantity
 from byheart.training.run import Run
 
 if TYPE_CHECKING:
@@ -78,14 +79,11 @@ def _errors(run: Run, checkpoint: int = -1) -> np.ndarray:
 
 def _quantities(bank: Bank, estimates: VarianceShares, null: float) -> dict[str, Quantity]:
     nulls = {"understood": 0.0, "memorised": null, "left": 1 - null}
-    found = {}
-    for name, key in NAMES.items():
-        part = getattr(estimates, name)
-        found[key] = Quantity(
-            value=part.value, unit="share", null=nulls[name], n=len(bank.groups), better=BETTER[name],
-            **interval_by(FRESH_DRAWS, part.interval),
-        )  # fmt: skip
-    return found
+    n = len(bank.groups)
+    return {
+        key: estimate(getattr(estimates, name), unit="share", null=nulls[name], n=n, better=BETTER[name])
+        for name, key in NAMES.items()
+    }
 
 
 def _recipes(bank: Bank, sides: SideErrors) -> Columns:

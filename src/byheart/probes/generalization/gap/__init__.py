@@ -18,8 +18,9 @@ from byheart.probes.generalization.gap.passages import of_passages
 from byheart.probes.generalization.gap.sides import Sides, why_no_new
 from byheart.probes.heavy_tail import heavy_tail, without_r2
 from byheart.probes.interval_sources import source_of
+from byheart.probes.intervals import BOOTSTRAP
 from byheart.records.finding import Finding, NotApplicable, Pole
-from byheart.records.quantity import BOOTSTRAP, Quantity, interval_by
+from byheart.records.quantity import Quantity, interval_by
 from byheart.training.run import Run
 
 BASELINES = ("neighbours", "linear", "ridge")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from byheart.maths.statistics.effective_sample_size import Estimate
+from byheart.maths.statistics.effective_sample_size import complement
 from byheart.maths.statistics.intervals import budget_share_intervals
 from byheart.probes.base import Bank
-from byheart.records.quantity import FRESH_DRAWS, Quantity, Unit, interval_by
+from byheart.probes.intervals import estimate
+from byheart.records.quantity import Quantity, Unit
 from byheart.training.run import Run
 
 
@@ -37,14 +38,6 @@ def leads(bank: Bank, own: np.ndarray, run: Run, theirs: np.ndarray, name: str, 
     parts = budget_share_intervals(
         np.ones(int(rows.sum())), difference[:, rows], members.mask[mine][:, rows], bank.groups[rows]
     )
-    out = parts.understood
-    out = out._replace(value=1 - out.value, low=1 - out.high, high=1 - out.low)
-    return {
-        f"{name}_held_out_lead": _lead(out, unit, rows),
-        f"{name}_train_lead": _lead(parts.left, unit, rows),
-    }
-
-
-def _lead(of: Estimate, unit: Unit, rows: np.ndarray) -> Quantity:
-    made = interval_by(FRESH_DRAWS, of.interval)
-    return Quantity(value=of.value, unit=unit, null=0.0, n=int(rows.sum()), better="low", **made)
+    sides = {"held_out": complement(parts.understood), "train": parts.left}
+    more = {"unit": unit, "null": 0.0, "n": int(rows.sum()), "better": "low"}
+    return {f"{name}_{side}_lead": estimate(of, **more) for side, of in sides.items()}

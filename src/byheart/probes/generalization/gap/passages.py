@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from byheart.maths.statistics.effective_sample_size import Estimate, complement
+from byheart.maths.statistics.effective_sample_size import complement
 from byheart.maths.statistics.intervals import budget_share_intervals
 from byheart.maths.statistics.new_examples import new_examples_interval
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.generalization.gap.baselines import leads, members_of_baselines
 from byheart.probes.generalization.gap.sides import course, why_no_new
+from byheart.probes.intervals import estimate
 from byheart.records.facts import Curve
 from byheart.records.finding import Finding, Pole
-from byheart.records.quantity import FRESH_DRAWS, Quantity, interval_by
+from byheart.records.quantity import Quantity
 
 if TYPE_CHECKING:
     from byheart.probes.base import Bank, Probe
@@ -57,20 +58,16 @@ def _sides(bank: Bank, run: Run, blind: float) -> dict[str, Quantity]:
     mask, bits = run.members.mask, _bits(bank, "train", run)[-1]
     n = bits.shape[1]
     parts = budget_share_intervals(np.ones(n), bits, mask, bank.groups)
-
-    def of(estimate: Estimate, null: float = blind, n: int = n) -> Quantity:
-        made = interval_by(FRESH_DRAWS, estimate.interval)
-        return Quantity(value=estimate.value, unit="bits", null=null, n=n, better="low", **made)
-
+    more = {"unit": "bits", "null": blind, "n": n, "better": "low"}
     quantities = {
-        "train_bits_a_token": of(parts.left),
-        "held_out_bits_a_token": of(complement(parts.understood)),
-        "gap_bits_a_token": of(parts.memorised, null=0.0),
+        "train_bits_a_token": estimate(parts.left, **more),
+        "held_out_bits_a_token": estimate(complement(parts.understood), **more),
+        "gap_bits_a_token": estimate(parts.memorised, **more | {"null": 0.0}),
     }
     if "test" in run.views and not why_no_new(bank):
         new = _bits(bank, "test", run)[-1]
-        estimate = new_examples_interval(new, n, (~mask).sum(1), bank.data.new_copies)
-        quantities["test_bits_a_token"] = of(estimate, n=new.shape[1])
+        mean = new_examples_interval(new, n, (~mask).sum(1), bank.data.new_copies)
+        quantities["test_bits_a_token"] = estimate(mean, **more | {"n": new.shape[1]})
     return quantities
 
 

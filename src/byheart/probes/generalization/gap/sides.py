@@ -15,8 +15,9 @@ from byheart.maths.statistics.intervals import BudgetShares, budget_share_interv
 from byheart.maths.statistics.new_examples import new_examples_interval, new_r2_interval
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank
+from byheart.probes.intervals import FRESH_DRAWS
 from byheart.records.facts import Axis, Curve
-from byheart.records.quantity import FRESH_DRAWS, Quantity, interval_by
+from byheart.records.quantity import Quantity, interval_by
 from byheart.training.run import Outcomes, Run
 
 

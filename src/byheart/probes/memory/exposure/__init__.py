@@ -65,7 +65,7 @@ class Exposure(Probe):
     """
 
     name: ClassVar[str] = "memory/exposure"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     question: ClassVar[str] = "Can planted secrets be read back from the model, and how often must it have seen them?"
     reference: ClassVar[str] = (
         "Carlini, Liu, Erlingsson, Kos and Song 2019, The Secret Sharer, definitions 2 and 3, section 4; Carlini et "
@@ -115,7 +115,7 @@ class Exposure(Probe):
             Pole(name="Rote", value=ceiling, note="a lookup table"),
         )
         return self.finding(
-            quantities | of_sampling(secrets, passages, self.samples, self._sampler()),
+            quantities | of_sampling(secrets, passages, self.samples),
             status="withheld" if reason else "measured",
             headline="" if reason else "exposure_mean_bits",
             poles=() if reason else poles,
@@ -132,10 +132,6 @@ class Exposure(Probe):
             if reason
             else None,
         )  # fmt: skip
-
-    def _sampler(self) -> str:
-        which = "all tokens" if self.top_k is None else f"the {self.top_k} likeliest tokens"
-        return f"temperature {self.temperature:g}, {which}"
 
 
 def models(subject: Subject) -> Need:
@@ -194,6 +190,7 @@ def _by_copies(found: Scores, secrets: Continuations) -> Columns:
         return {
             "copies": dose,
             **{form: of_group(found, dose, form).value for form in found.exposure},
+            "at_ceiling": of_group(found, dose, found.form).at_ceiling,
             "beyond_references_share": float(found.beyond[group].mean()),
             "bits": float(found.bits[:, group].mean()),
             "memorised_bits": float(found.memorised[group].mean()),

@@ -10,6 +10,7 @@ from byheart.records.facts import Columns, Curve
 from byheart.records.figures import count, number, percent
 from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding
 from byheart.report.cards.base import About, Card, Row
+from byheart.report.cards.default import notes_of
 
 # how each form of exposure is called on the page
 NAMES = {"enumerated": "exact", "sampled": "sampled", "extrapolated": "extrapolated"}
@@ -29,7 +30,43 @@ def card(finding: Finding, about: About) -> Card:
         exhibits=(_secrets(finding),),
         tables=tables,
         how=_how(finding),
+        notes=_notes(finding),
     )
+
+
+def _notes(finding: Finding) -> dict[str, str]:
+    details = finding.details
+    over, models = f"{details['form']} exposure, mean over secrets and models", f"mean over {details['models']} models"
+    ceiling = f"at the ceiling of {number(details['ceiling_bits'], 1)} bits: at least"
+
+    def full(at: int, n: int) -> str:
+        return f"; {at} of {n} {ceiling}" if at else ""
+
+    mean, sampler = finding.quantities["exposure_mean_bits"], _sampler(details)
+    said = {
+        "exposure_mean_bits": over + full(details["at_ceiling"], mean.n),
+        "memorised_bits_a_secret": f"{details['reference_bits']:.1f} bits, what a secret costs who knows how it is "
+        "drawn, less its bits under the model, and 0 where that is less",
+        "extractable_share": f"planted secrets that greedy decoding from their context says whole, {models}",
+        "passage_extractable_share": f"training passages whose end greedy decoding says whole, {models}",
+        "dose_spearman": "Spearman of exposure and copies planted; of the exact form, or else the extrapolated",
+        "dose_spearman_extrapolated": "the same of the extrapolated form, which has no ceiling",
+        "dose_spearman_ranked": "the same of the sampled form, tied at its ceiling",
+    }
+    for name in ("secret", "passage"):
+        said[f"{name}_sampled_share"] = f"probability that one sample says it whole, {models}; sampler: {sampler}"
+        said[f"{name}_discoverable_share"] = (
+            f"come at even odds within {count(details['samples'])} samples, 1 - (1 - q)^n >= 1/2, q the probability "
+            f"that one sample says it whole, {models}; sampler: {sampler}"
+        )
+    for row in finding.columns["by_copies"].rows():
+        name = f"exposure_{row['copies']}_bits" if row["copies"] else "exposure_held_out_bits"
+        at = full(row["at_ceiling"], finding.quantities[name].n)
+        said[name] = f"secrets {'planted ' if row['copies'] else ''}{times(row['copies'])}: {over}{at}"
+    unseen = "those held out"
+    nulls = {name: unseen for name in said if name.endswith("share") or name.startswith("memorised")}
+    chance = "a secret never trained on, whose rank is uniform"
+    return notes_of(finding, said, nulls | {name: chance for name in said if name.startswith("exposure")})
 
 
 def _columns(table: Table, *names: str) -> Table:
