@@ -1,10 +1,16 @@
 """Quantities of probes: a method where there is an interval, a reason where there is none, and a note of either."""
 
 import numpy as np
+import pytest
 
 from byheart.maths.statistics.effective_sample_size import Estimate, Sources
 from byheart.maths.statistics.ranks import wilson
 from byheart.probes.intervals import FRESH_DRAWS, WILSON, area, estimate, share
+from byheart.probes.memory.counterfactual import Counterfactual
+from byheart.probes.memory.duplicates import Duplicates
+from byheart.probes.memory.membership import Membership
+from byheart.probes.memory.pairs import Pairs
+from byheart.probes.memory.quadrant import Quadrant
 from byheart.report.cards.default import note_of
 
 
@@ -29,3 +35,16 @@ def test_an_estimate_of_too_few_draws_says_so():
 def test_the_area_of_a_perfect_ranking_is_one():
     found = area(np.arange(20.0), np.arange(20) >= 10, np.random.default_rng(0))
     assert (found.value, found.null, found.interval[1]) == (1.0, 0.5, 1.0)
+
+
+@pytest.mark.parametrize("probe", [Counterfactual(), Duplicates(), Membership(), Pairs(), Quadrant()], ids=lambda one: one.name)
+@pytest.mark.parametrize("kind", ["noisy", "values"])
+def test_the_card_says_of_every_number_what_it_is_and_how_it_was_made(probe, kind, card, request):
+    bank = request.getfixturevalue(kind)
+    finding = probe.measure(bank)[0]
+    notes = card(bank, finding).notes
+    assert {name: one.how for name, one in finding.quantities.items()} == dict.fromkeys(notes, "")
+    for name, one in finding.quantities.items():
+        how = f"; interval: {one.method}" if one.interval else "; no interval: "
+        assert how in notes[name]
+        assert not notes[name].startswith(";")

@@ -145,10 +145,10 @@ def test_the_strongest_attack_is_reported_and_named(make_bank, card, best):
     assert max(found, key=found.get) == best
     assert auc.value == pytest.approx(found[best], abs=1e-12)
     word = {"online": "likelihood ratio", "offline": "never saw", "loss_threshold": "loss alone"}[best]
-    first = card(bank, finding).body[0]
-    assert first.startswith("The strongest of three attacks")
-    assert word in first
-    assert word in auc.how
+    said = card(bank, finding)
+    assert said.body[0].startswith("The strongest of three attacks")
+    assert word in said.body[0]
+    assert word in said.notes["membership_auc"]
 
 
 def test_where_a_level_is_below_a_guess_it_says_so(make_bank, card):

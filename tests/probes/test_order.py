@@ -71,6 +71,8 @@ def test_signs_of_one_run_and_of_half_the_bank(noisy_order, card):
     assert not any(name.startswith(("held_out_loss", "c_score", "memorisation")) and name.endswith("one_run") for name in q)
     assert q["held_out_loss_planted_auc"].value > 0.9
     shown = card(noisy_order, finding)
+    assert set(shown.notes) == set(finding.quantities)
+    assert shown.notes["c_score_planted_auc"].startswith("AUC of 1 \u2212 C-score for the labels we changed; no interval")
     (table,) = shown.tables.values()
     assert table.columns[-1] == "AUC, flips"
     assert len(table.rows) == 8

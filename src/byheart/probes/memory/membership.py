@@ -8,19 +8,25 @@ import numpy as np
 
 from byheart.maths.memorisation.membership import likelihood_ratio
 from byheart.maths.memorisation.strongest_attack import cross_scored, strongest
-from byheart.maths.statistics.detection import FALSE_ALARMS, Points, detection_curve, example_risk, operating_points
+from byheart.maths.statistics.detection import (
+    FALSE_ALARMS,
+    Point,
+    Points,
+    detection_curve,
+    example_risk,
+    operating_points,
+)
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.copies import few
+from byheart.probes.ranking import first_of
 from byheart.records.facts import Axis, Columns, Curve, Ranked
-from byheart.records.figures import count, percent
 from byheart.records.finding import Finding, NotApplicable, Pole
-from byheart.records.quantity import Quantity
+from byheart.records.quantity import Quantity, interval_by
 
 LEVELS = (0.01, 0.001)
 DRAWS, FEWER_DRAWS = 400, 150
 GRID = 24
-SHOWN = {True: 5, False: 7}  # of the most exposed: labels we redrew, labels as they came
-SHOWN_ALONE = 12  # where no label was redrawn
+TWO_WAY = "two-way bootstrap over examples (groups together) and attacked members"
 
 Pair = tuple[str, str]  # the attack that scores the first half of the members, and that of the second
 
@@ -48,7 +54,7 @@ class Membership(Probe):
     """
 
     name: ClassVar[str] = "memory/membership"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     question: ClassVar[str] = "Can somebody who holds the model tell who was in the training set?"
     reference: ClassVar[str] = (
         "Carlini et al. 2022, Membership inference attacks from first principles, algorithm 1; Bayesian variance: "
@@ -91,7 +97,7 @@ class Membership(Probe):
         if at[0].value is not None:
             columns["found_at_1_percent"] = caught_share(scores[pairs[1]], mask, at[0].false_alarms)[back]
         finding = self.finding(
-            _quantities(bank, best, at, alone, pairs),
+            _quantities(bank, best, at, alone),
             headline="membership_auc",
             poles=(Pole(name="Oracle", value=0.5), Pole(name="Rote", value=1.0)),
             curves=_curves(grid, best.points[len(LEVELS) :], among, seen, pairs[0]),
@@ -157,38 +163,20 @@ def _level_name(level: float) -> str:
     return f"tpr_at_fpr_{100 * level:g}_percent"
 
 
-def _quantities(bank: Bank, best: Points, at: list, alone: dict[str, Points], pairs: tuple[Pair, ...]):
-    n = int(bank.counted.sum())
-    by = "interval: two-way bootstrap over examples (groups together) and attacked members"
-    what = {
-        "online": "likelihood ratio",
-        "offline": f"models that never saw the {bank.noun(1)}",
-        "loss_threshold": f"{'error' if bank.data.output.kind == 'values' else 'loss'} alone, no other models",
-    }
-
-    def auc(points: Points, words: str) -> Quantity:
-        return Quantity(
-            value=points.auc, unit="auc", interval=tuple(points.auc_interval), null=0.5, n=n, better="low",
-            how=f"{words}, {count(points.positives)} judgements of members and {count(points.negatives)} of others "
-            f"under one threshold; {by}; null: 0.5",
-        )  # fmt: skip
-
-    def choice(first: str, second: str) -> str:
-        if first == second:
-            return f"{what[first]} (each half of the members chose it for the other)"
-        halves = f"{what[first]}, scored on the first half of the members, and {what[second]} on the second"
-        return f"{halves} (the other half chose each)"
-
-    made = {"membership_auc": auc(best, f"strongest attack, {choice(*pairs[0])}")}
-    for point, pair in zip(at, pairs[1:]):
+def _quantities(bank: Bank, best: Points, at: list[Point], alone: dict[str, Points]) -> dict[str, Quantity]:
+    found, facts = {}, {"n": int(bank.counted.sum()), "better": "low"}
+    found["membership_auc"] = _auc(best, facts)
+    for point in at:
         if point.value is not None and point.interval is not None:
-            made[_level_name(point.level)] = Quantity(
-                value=point.value, unit="share", interval=tuple(point.interval), null=point.level, n=n, better="low",
-                how=f"share of training examples found where {percent(point.level)} of the others are taken for one, "
-                f"{count(point.false_alarms)} false alarms, by the strongest attack there, {choice(*pair)}; {by}; "
-                "null: a guess finds as many",
-            )  # fmt: skip
-    return made | {f"{name}_auc": auc(points, what[name]) for name, points in alone.items()}
+            interval = interval_by(TWO_WAY, point.interval)
+            found[_level_name(point.level)] = Quantity(
+                value=point.value, unit="share", null=point.level, **interval, **facts
+            )
+    return found | {f"{name}_auc": _auc(points, facts) for name, points in alone.items()}
+
+
+def _auc(points: Points, facts: dict[str, Any]) -> Quantity:
+    return Quantity(value=points.auc, unit="auc", null=0.5, **interval_by(TWO_WAY, points.auc_interval), **facts)
 
 
 def _levels(bank: Bank, at: list, pairs: tuple[Pair, ...]) -> Columns:
@@ -234,15 +222,12 @@ def _most_exposed(bank: Bank, mask: np.ndarray, risk: np.ndarray, found_at_1_per
     order = np.lexsort((train.ids, -np.round(risk, 9), -np.round(first, 9)))
     changed = bank.data.truth.changed
     planted = np.zeros(len(risk), bool) if changed is None else changed
-    order = order[(risk[order] > 0.5 + 1e-9) & np.isfinite(first[order])]
-    rows: list[int] = []
-    for kind in (True, False):
-        rows += order[planted[order] == kind][: SHOWN[kind] if planted.any() else SHOWN_ALONE].tolist()
-    if not rows:
+    rows = first_of(order[(risk[order] > 0.5 + 1e-9) & np.isfinite(first[order])], planted)
+    if not len(rows):
         return None
     saw = mask[:, rows].sum(0)
     figures: dict[str, np.ndarray] = {} if bank.data.output.kind == "tokens" else {"label": train.y[rows]}
     figures |= {"redrawn": planted[rows], "risk": risk[rows], "saw": saw}
     if caught is not None:
         figures["found_in"] = np.round(caught[rows] * saw).astype(int)
-    return Ranked(ids=train.ids[rows].tolist(), figures={name: tuple(one.tolist()) for name, one in figures.items()})
+    return Ranked(ids=train.ids[rows], figures=figures)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -14,12 +14,12 @@ from byheart.maths.memorisation.counterfactual import (
     split_half_reliability,
 )
 from byheart.maths.memorisation.share import Share, memorised_share, shares_above
-from byheart.maths.statistics.effective_sample_size import TOO_FEW, Estimate
 from byheart.maths.statistics.intervals import budget_share_intervals, memorised_share_interval
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.interval_sources import source_of
-from byheart.probes.memory.counterfactual.continuous_outcomes import SHUFFLES, continuous, left_out, reliabilities
+from byheart.probes.intervals import estimate
+from byheart.probes.memory.counterfactual.continuous_outcomes import SHUFFLES, continuous, left_out, reliability
 from byheart.probes.ranking import first_of, held_out_votes
 from byheart.records.facts import Axis, Curve, Ranked
 from byheart.records.finding import Finding, NotApplicable, Pole
@@ -55,7 +55,7 @@ class Counterfactual(Probe):
     """
 
     name: ClassVar[str] = "memory/counterfactual"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     question: ClassVar[str] = "Which examples are right only because they were trained on?"
     reference: ClassVar[str] = (
         "Feldman and Zhang 2020, What neural networks memorize and why, eq. 1 and section 3; C-score: Jiang et al. "
@@ -85,8 +85,6 @@ class Counterfactual(Probe):
         if redrawn and control:
             mean[planted], sure[planted] = redrawn.posterior_mean, redrawn.posterior_probability
         of_all = right[:, counted], mask[:, counted]
-        fine = split_half_reliability(_probability(bank, run)[:, counted], of_all[1], self.rng(bank, "halves"))
-        coarse = split_half_reliability(*of_all, self.rng(bank, "halves"))
         masks = (shuffled(of_all[1], self.rng(bank, "null", s)) for s in range(NULLS))
         null = np.mean([shares_above(of_all[0], by_chance, GRID) for by_chance in masks], axis=0)
         curves = {"share_by_score": _curve(*of_all, null)}
@@ -94,13 +92,7 @@ class Counterfactual(Probe):
             curves["share_by_score_redrawn"] = _curve(right[:, planted], mask[:, planted])
         order, certain = np.lexsort((bank.data.train.ids, -np.round(mean, 12))), sure > SURE
         finding = self.finding(
-            {
-                "memorised_share": _share(bank, share, float(null[AT])),
-                "memorised_share_raw": self._raw(bank, *of_all),
-                **({"control_memorised_share": _control(redrawn)} if redrawn and control else {}),
-                **reliabilities(fine, coarse, of_all[0].shape[1]),
-                "c_score": _c_score(bank, *of_all),
-            },
+            self._quantities(bank, run, share, float(null[AT]), redrawn if control else None),
             question=self.question.replace("examples", bank.noun()),
             headline="memorised_share",
             poles=(Pole(name="Oracle", value=0.0), Pole(name="Rote", value=_rote_share(bank))),
@@ -120,50 +112,28 @@ class Counterfactual(Probe):
             "rank": np.argsort(order, kind="stable").astype(np.int64),
         }  # fmt: skip
 
-    def _raw(self, bank: Bank, right: np.ndarray, mask: np.ndarray) -> Quantity:
-        counts = memorised_share_interval(right, mask, THRESHOLD, bank.groups[bank.counted])
-        rng = self.rng(bank, "null")
-        null = np.mean([raw_memorised_share(right, shuffled(mask, rng), THRESHOLD) for _ in range(SHUFFLES)])
-        return _quantity(
-            counts, right.shape[1], float(null),
-            f"share of measured scores of at least {THRESHOLD}, which counts their noise too; interval: as of "
-            f"memorised_share; null: the masks of the members shuffled, {SHUFFLES} times",
-        )  # fmt: skip
-
-
-def _quantity(of: Share | Estimate, n: int, null: float, how: str, **fields: Any) -> Quantity:
-    """A share with its interval, or why there is none."""
-    how += "" if of.interval else f"; {TOO_FEW}"
-    made = {"value": of.value, "unit": "share", "interval": of.interval, "better": "low", **fields}
-    return Quantity(n=n, null=null, how=how, **made)
-
-
-def _share(bank: Bank, share: Share, null: float) -> Quantity:
-    return _quantity(
-        share, int(bank.counted.sum()), null,
-        f"share of training {bank.noun()} whose true 0/1 score is at least {THRESHOLD}, by nonparametric maximum "
-        "likelihood; interval: over fresh draws of examples (copies together) and training set; null: the masks of "
-        f"the members shuffled, {NULLS} times",
-    )  # fmt: skip
-
-
-def _control(redrawn: Share) -> Quantity:
-    return _quantity(
-        redrawn, len(redrawn.posterior_mean), 0.0,
-        "memorised_share of the labels that the audit's control redrew and changed; interval as there; null: 0 by "
-        "definition", better=None,
-    )  # fmt: skip
-
-
-def _c_score(bank: Bank, right: np.ndarray, mask: np.ndarray) -> Quantity:
-    n, errors = right.shape[1], 1 - right.astype(np.float64)
-    held = budget_share_intervals(np.ones(n), errors, mask, bank.groups[bank.counted]).understood
-    interval = held.interval and (max(0.0, held.low), min(1.0, held.high))
-    return _quantity(
-        held, n, bank.data.most_frequent,
-        "mean over examples of the share of members right that did not see it; interval: over fresh draws of examples "
-        "and training set; null: the most frequent class", unit="accuracy", interval=interval, better="high",
-    )  # fmt: skip
+    def _quantities(
+        self, bank: Bank, run: Run, share: Share, null: float, control: Share | None
+    ) -> dict[str, Quantity]:
+        counted, groups = bank.counted, bank.groups[bank.counted]
+        right, mask = run.views["train"].correct[-1][:, counted], run.members.mask[:, counted]
+        n, rng = len(groups), self.rng(bank, "null")
+        by_chance = [raw_memorised_share(right, shuffled(mask, rng), THRESHOLD) for _ in range(SHUFFLES)]
+        raw = memorised_share_interval(right, mask, THRESHOLD, groups)
+        facts = {"unit": "share", "better": "low", "n": n}
+        found = {
+            "memorised_share": estimate(share, null=null, **facts),
+            "memorised_share_raw": estimate(raw, null=float(np.mean(by_chance)), **facts),
+        }
+        if control:
+            found["control_memorised_share"] = estimate(control, unit="share", null=0.0, n=len(control.posterior_mean))
+        fine = split_half_reliability(_probability(bank, run)[:, counted], mask, self.rng(bank, "halves"))
+        coarse = split_half_reliability(right, mask, self.rng(bank, "halves"))
+        found |= reliability("probability", fine, n) | reliability("correct", coarse, n)
+        held = budget_share_intervals(np.ones(n), 1 - right.astype(np.float64), mask, groups).understood
+        held = held._replace(low=np.clip(held.low, 0, 1), high=np.clip(held.high, 0, 1))
+        found["c_score"] = estimate(held, unit="accuracy", null=bank.data.most_frequent, n=n, better="high")
+        return found
 
 
 def _redrawn(bank: Bank) -> np.ndarray:

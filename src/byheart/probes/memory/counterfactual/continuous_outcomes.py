@@ -7,26 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from byheart.maths.memorisation.counterfactual import Reliability, memorisation, shuffled, split_half_reliability
-from byheart.maths.statistics.effective_sample_size import TOO_FEW
 from byheart.maths.statistics.intervals import budget_share_intervals
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank, Probe
+from byheart.probes.intervals import FRESH_DRAWS
 from byheart.records.facts import Axis, Curve, Ranked, Scalar
 from byheart.records.finding import Finding, Pole
-from byheart.records.quantity import Quantity
+from byheart.records.quantity import Quantity, interval_by
 
 if TYPE_CHECKING:
     from byheart.training.run import Run
 
 SHUFFLES = 20
-OF_VALUES = (
-    "mean over training examples of (squared error of members that did not see it - of those that did) over the "
-    "variance of the target"
-)
-OF_PASSAGES = (
-    "mean over training passages of the bits of members that did not see it less those of members that did, as each "
-    "model says them"
-)
 
 
 def continuous(probe: Probe, bank: Bank, run: Run) -> tuple[Finding, dict[str, np.ndarray]]:
@@ -40,18 +32,17 @@ def continuous(probe: Probe, bank: Bank, run: Run) -> tuple[Finding, dict[str, n
     masks = (shuffled(of_all[1], probe.rng(bank, "null", s)) for s in range(SHUFFLES))
     null = [np.nanmean(memorisation(of_all[0], by_chance).score) for by_chance in masks]
     gain = budget_share_intervals(np.ones(n), -of_all[0], of_all[1], bank.groups[counted]).memorised
+    unit_of_mean, null = "bits" if tokens else "ratio", float(np.mean(null))
     mean = Quantity(
-        value=float(score[counted].mean()), unit="bits" if tokens else "ratio", interval=gain.interval,
-        null=float(np.mean(null)), n=n, better="low",
-        how=f"{OF_PASSAGES if tokens else OF_VALUES}; interval: over fresh draws of examples and training set; null: "
-        f"masks shuffled{'' if gain.interval else f'; {TOO_FEW}'}",
+        value=float(score[counted].mean()), unit=unit_of_mean, null=null, n=n, better="low",
+        **interval_by(FRESH_DRAWS, gain.interval),
     )  # fmt: skip
     halves = split_half_reliability(*of_all, probe.rng(bank, "halves"))
     rote = float(train.pool[:, :, 0].mean() / np.log(2)) if tokens else 1.0  # type: ignore[index]
     order = np.lexsort((bank.data.train.ids, -np.round(score, 12)))
     by_chance = memorisation(of_all[0], shuffled(of_all[1], probe.rng(bank, "chart"))).score
     finding = probe.finding(
-        {"memorisation_mean": mean, **reliabilities(halves, None, n, "bits" if tokens else "squared error")},
+        {"memorisation_mean": mean, **reliability("probability", halves, n)},
         question=f"Which {bank.noun()} are {'easier' if tokens else 'fitted'} only because they were trained on?",
         headline="memorisation_mean",
         poles=(Pole(name="Oracle", value=0.0), Pole(name="Rote", value=rote, note="a lookup table")),
@@ -98,20 +89,12 @@ def left_out(bank: Bank, mask: np.ndarray) -> dict[str, Scalar]:
     return {"members": len(mask), "left_out_least": least, "left_out_most": most, "copies_together": copies}
 
 
-def reliabilities(
-    fine: Reliability, coarse: Reliability | None, n: int, form_of_fine: str = "probability"
-) -> dict[str, Quantity]:
-    """Rank correlations of two halves of the members, as quantities; what is NaN is left out."""
-    found = {}
-    for name, one, form in (("reliability_probability", fine, form_of_fine), ("reliability_correct", coarse, "0/1")):
-        if one is None or not np.isfinite(one.mean):
-            continue
-        several = bool(np.isfinite(one.sd))
-        found[name] = Quantity(
-            value=one.mean, unit="correlation", null=0.0, n=n, better="high",
-            interval=(max(-1.0, one.mean - 1.96 * one.sd), min(1.0, one.mean + 1.96 * one.sd)) if several else None,
-            how=f"Spearman between scores ({form} form) of two random halves of the members, mean of {one.splits} "
-            f"splits; {'interval: spread over splits; ' if several else ''}null: 0"
-            f"{'' if several else '; no interval: one split alone'}",
-        )  # fmt: skip
-    return found
+def reliability(form: str, of: Reliability, n: int) -> dict[str, Quantity]:
+    """The rank correlation of scores of two halves of the members, as a quantity; none where it is NaN."""
+    if not np.isfinite(of.mean):
+        return {}
+    half = 1.96 * of.sd
+    spread = (max(-1.0, of.mean - half), min(1.0, of.mean + half)) if np.isfinite(half) else None
+    interval = interval_by("spread over splits", spread, "one split")
+    facts = {"unit": "correlation", "null": 0.0, "n": n, "better": "high"}
+    return {f"reliability_{form}": Quantity(value=of.mean, **interval, **facts)}

@@ -9,16 +9,17 @@ import numpy as np
 
 from byheart.maths.memorisation.counterfactual import memorisation
 from byheart.maths.memorisation.learning_order import Course, course, learned_by
-from byheart.maths.statistics.ranks import bootstrap, wilson
+from byheart.maths.statistics.ranks import bootstrap
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.copies import few
 from byheart.probes.density import density
+from byheart.probes.intervals import BOOTSTRAP, share
 from byheart.probes.memory.order.signs import TOP, Row, half_of, rows_of
 from byheart.probes.memory.order.values import WITHIN, graded
 from byheart.probes.ranking import first_of
 from byheart.records.facts import Axis, Columns, Curve, Ranked
 from byheart.records.finding import Finding, NotApplicable, Pole
-from byheart.records.quantity import Quantity
+from byheart.records.quantity import Quantity, interval_by
 from byheart.training.run import Run
 
 MEMORISED = 0.25  # memorisation score from which an example counts as memorised, as in memory/counterfactual
@@ -47,7 +48,7 @@ class Order(Probe):
     """
 
     name: ClassVar[str] = "memory/order"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     question: ClassVar[str] = "In what order is it learned, and which cheap sign of it stands in for memorisation?"
     reference: ClassVar[str] = (
         "Toneva et al. 2019, An empirical study of example forgetting during deep neural network learning, section 2; "
@@ -101,55 +102,30 @@ class Order(Probe):
         return finding, {name: getattr(path, name) for name in Course._fields}
 
     def _quantities(self, bank: Bank, path: Course, rows: list[Row], n: int) -> dict[str, Quantity]:
-        found = {}
-        k = max(1, round(TOP * n))
+        found, k = {}, max(1, round(TOP * n))
+        alone = {"interval": None, "why_no_interval": "not made"}
         for row in rows:
-            for kept, suffix, source in (
-                (row.many, "", "half of the members"), (row.one, "_one_run", "the one model trained on everything"),
-            ):  # fmt: skip
+            for kept, suffix in ((row.many, ""), (row.one, "_one_run")):
                 if kept is None:
                     continue
                 found[f"{row.name}_spearman{suffix}"] = Quantity(
-                    value=kept.spearman, unit="correlation", interval=tuple(kept.interval), null=0.0, n=n,
-                    how=f"Spearman between {row.words}, from {source}, and the memorisation score (probability form) "
-                    "of members it has not used, mean over both halves; interval: bootstrap over examples; null: 0",
-                )  # fmt: skip
+                    value=kept.spearman, unit="correlation", null=0.0, n=n, **interval_by(BOOTSTRAP, kept.interval)
+                )
                 found[f"{row.name}_recall{suffix}"] = Quantity(
-                    value=kept.recall, unit="share", interval=None, null=k / n, n=k,
-                    how=f"of the {k} largest memorisation scores, the share among the {k} largest of {row.words}, from "
-                    f"{source}; no interval: a ranking near its cut; null: chance",
-                )  # fmt: skip
+                    value=kept.recall, unit="share", null=k / n, n=k, **alone
+                )
             if row.flips is not None:
-                found[f"{row.name}_planted_auc"] = Quantity(
-                    value=row.flips, unit="auc", interval=None, null=0.5, n=n,
-                    how=f"AUC of {row.words} for the labels we changed; no interval: beside its rivals on the same "
-                    "labels; null: 0.5",
-                )  # fmt: skip
+                found[f"{row.name}_planted_auc"] = Quantity(value=row.flips, unit="auc", null=0.5, n=n, **alone)
         by_id = np.argsort(bank.data.train.ids, kind="stable")
-        together = bank.groups[by_id]
-        groups = len(np.unique(together))
+        together, mean = bank.groups[by_id], float(path.first_learned.mean())
         drawn = bootstrap(path.first_learned[by_id], groups=together, rng=self.rng(bank, "first learned")).mean(0)
-        mean = float(path.first_learned.mean())
-        without = "no null: it has no value without effect"
         found["first_learned"] = Quantity(
-            value=mean, unit="epochs", interval=(min(drawn.low, mean), max(drawn.high, mean)), null=None,
-            n=len(by_id),
-            how="mean epoch from which an example is right to the end, never counts twice the last; interval: "
-            f"bootstrap over examples (copies together); {without}",
+            value=mean, unit="epochs", null=None, n=len(by_id),
+            **interval_by(BOOTSTRAP, (min(drawn.low, mean), max(drawn.high, mean))),
         )  # fmt: skip
-        for name, values, how in (
-            ("never_learned", path.never_learned, "share of members that saw an example and are wrong at the end"),
-            (
-                "ever_forgotten", path.forgetting_events > 0,
-                "share of examples that some member that saw them had right and lost by the next checkpoint, or never "
-                "had",
-            ),
-        ):  # fmt: skip
-            share = float(values.mean())
-            found[name] = Quantity(
-                value=share, unit="share", interval=tuple(wilson(share * groups, groups)), null=None,
-                n=len(by_id), how=f"{how}; interval: Wilson, copies count as one; {without}",
-            )  # fmt: skip
+        draws = len(np.unique(together))
+        found["never_learned"] = share(path.never_learned, together, None, draws)
+        found["ever_forgotten"] = share(path.forgetting_events > 0, together, None, draws)
         return found
 
 

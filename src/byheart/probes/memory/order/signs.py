@@ -17,19 +17,8 @@ from byheart.training.run import Run
 TOP = 0.05  # share of the examples that counts as the most memorised
 Rng = Callable[..., np.random.Generator]
 
-# name of the quantity, words, field of the course, +1 if higher means more memorised
-SIGNS = (
-    ("confidence", "1 \u2212 mean confidence", "confidence", -1),
-    ("variability", "variability", "variability", 1),
-    ("first_learned", "epoch first learned", "first_learned", 1),
-    ("forgetting_events", "forgetting events", "forgetting_events", 1),
-    ("final_loss", "loss at the end", "final_loss", 1),
-)
-OF_MANY = (
-    ("held_out_loss", "held-out loss"),
-    ("c_score", "1 \u2212 C-score"),
-    ("memorisation", "the score itself, other half"),
-)
+# fields of the course, +1 if higher means more memorised
+SIGNS = {"confidence": -1, "variability": 1, "first_learned": 1, "forgetting_events": 1, "final_loss": 1}
 
 
 class Half(NamedTuple):
@@ -45,7 +34,6 @@ class Row(NamedTuple):
     """A sign, how well it stands in from one run and from many, and its AUC for redrawn labels."""
 
     name: str
-    words: str
     one: StandIn | None
     many: StandIn | None
     flips: float | None
@@ -86,19 +74,17 @@ def rows_of(bank: Bank, halves: list[Half], there: np.ndarray, rng: Rng) -> list
         return None if planted is None else auc(np.round(sign[kept], 12), planted)
 
     rows = []
-    for name, words, field, way in SIGNS:
-        one = None if alone is None else way * getattr(alone, field)
+    for name, way in SIGNS.items():
+        one = None if alone is None else way * getattr(alone, name)
         # each half is judged by the other
-        many = [way * getattr(half.course, field) for half in halves[::-1]]
-        rows.append(
-            Row(name, words, None if one is None else judged(f"{name} one", [one, one]), judged(name, many),
-                 flips(many[0] if one is None else one))
-        )  # fmt: skip
-    for name, words in OF_MANY:
-        signs = {
-            "held_out_loss": [half.held_out_loss for half in halves[::-1]],
-            "c_score": [1 - half.c_score for half in halves[::-1]],
-            "memorisation": [half.score for half in halves[::-1]],
-        }[name]
-        rows.append(Row(name, words, None, judged(name, signs), flips((signs[0] + signs[1]) / 2)))
+        many = [way * getattr(half.course, name) for half in halves[::-1]]
+        single = None if one is None else judged(f"{name} one", [one, one])
+        rows.append(Row(name, single, judged(name, many), flips(many[0] if one is None else one)))
+    of_many = {
+        "held_out_loss": [half.held_out_loss for half in halves[::-1]],
+        "c_score": [1 - half.c_score for half in halves[::-1]],
+        "memorisation": [half.score for half in halves[::-1]],
+    }
+    for name, signs in of_many.items():
+        rows.append(Row(name, None, judged(name, signs), flips((signs[0] + signs[1]) / 2)))
     return rows

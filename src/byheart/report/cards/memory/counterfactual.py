@@ -9,6 +9,7 @@ from byheart.records.chart import Axis, Chart, Line, Mark, Rule, Table
 from byheart.records.figures import count, number, percent, with_article
 from byheart.records.finding import Exhibit, Exhibits, Finding
 from byheart.report.cards.base import About, Card, Row, apart
+from byheart.report.cards.default import notes_of
 from byheart.report.cards.intervals import TOO_FEW, largest_source
 
 AT = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 1.0)  # scores in the table
@@ -73,6 +74,39 @@ def card(finding: Finding, about: About) -> Card:
         charts=(_chart(finding, about, form),),
         exhibits=_most(finding, about, form),
         how=_how(finding, about, form),
+        notes=_notes(finding, about),
+    )
+
+
+def _notes(finding: Finding, about: About) -> dict[str, str]:
+    nouns, threshold = about.nouns, finding.details.get("threshold")
+    form = {"classes": "probability", "values": "squared error", "tokens": "bits"}[about.kind]
+    gain = {
+        "values": "mean over training examples of (squared error of members that did not see it \u2212 of those that "
+        "did) over the variance of the target",
+        "tokens": "mean over training passages of the bits of members that did not see it less those of members that "
+        "did, as each model says them",
+    }
+    halves = "rank correlation between scores ({} form) of two random halves of the members"
+    shuffled = f"which member saw which {about.noun} is shuffled"
+    return notes_of(
+        finding,
+        {
+            "memorised_share": f"share of training {nouns} whose true 0/1 score is at least {threshold}, by "
+            "nonparametric maximum likelihood",
+            "memorised_share_raw": f"share of measured scores of at least {threshold}, which counts their noise too",
+            "control_memorised_share": "memorised_share of the labels that the audit's control redrew and changed",
+            "c_score": f"mean over {nouns} of the share of members right that did not see it",
+            "memorisation_mean": gain.get(about.kind, ""),
+            "reliability_probability": halves.format(form),
+            "reliability_correct": halves.format("0/1"),
+        },
+        {
+            "memorised_share": shuffled,
+            "memorised_share_raw": shuffled,
+            "c_score": "the most frequent class",
+            "memorisation_mean": shuffled,
+        },
     )
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from byheart.records.chart import Axis, Chart, Line, Mark, Table
 from byheart.records.figures import count, number, percent, with_article
 from byheart.records.finding import Exhibit, Exhibits, Finding
 from byheart.report.cards.base import About, Card, Row, apart
+from byheart.report.cards.default import notes_of
 
 SCORES = {
     "classes": "the margin of the label, log p \u2212 log (1 \u2212 p)",
@@ -23,6 +26,7 @@ def card(finding: Finding, about: About) -> Card:
         charts=(_chart(finding, about),) if finding.curves else (),
         exhibits=_exhibits(finding, about),
         how=_how(finding, about),
+        notes=_notes(finding, about),
     )
 
 
@@ -34,14 +38,30 @@ def _attacks(about: About) -> dict[str, str]:
     }
 
 
+def _choice(about: About, pair: Sequence[str]) -> str:
+    """Which attack each half of the members was chosen."""
+    first, second = (_attacks(about)[name] for name in pair)
+    if first == second:
+        return f"{first} (each half of the members chose it for the other)"
+    return f"{first}, scored on the first half of the members, and {second} on the second (the other half chose each)"
+
+
+def _notes(finding: Finding, about: About) -> dict[str, str]:
+    said = {"membership_auc": f"strongest attack, {_choice(about, finding.details['strongest'])}, under one threshold"}
+    said |= {f"{name}_auc": f"{words}, under one threshold" for name, words in _attacks(about).items()}
+    levels = finding.columns["levels"].rows()
+    for row in levels:
+        attack = _choice(about, (row["first_half"], row["second_half"]))
+        said[row["quantity"]] = (
+            f"share of training {about.nouns} found where {percent(row['level'])} of the others are taken for one, "
+            f"{count(row['false_alarms'])} false alarms, by the strongest attack there, {attack}"
+        )
+    return notes_of(finding, said, {row["quantity"]: "a guess finds as many" for row in levels})
+
+
 def _body(finding: Finding, about: About) -> tuple[str, ...]:
-    words, best = _attacks(about), finding.details["strongest"]
-    first, second = (words[name] for name in best)
-    choice = f"{first} (each half of the members chose it for the other)"
-    if first != second:
-        choice = f"{first}, scored on the first half of the members, and {second} on the second"
-        choice += " (the other half chose each)"
-    sentences = [f"The strongest of three attacks: {choice}."]
+    words = _attacks(about)
+    sentences = [f"The strongest of three attacks: {_choice(about, finding.details['strongest'])}."]
     if finding.quantities["membership_auc"].value < 0.5 - 1e-9:
         sentences.append("Even that is worse than a guess, whose AUC is 0.5.")
     sentences += [_at(finding, about, level) for level in finding.columns["levels"].rows()]

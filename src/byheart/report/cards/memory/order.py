@@ -9,6 +9,7 @@ from byheart.records.figures import DASH, count, number, percent, with_article
 from byheart.records.finding import Exhibit, Exhibits, Finding
 from byheart.records.quantity import Quantity
 from byheart.report.cards.base import About, Card, Row, apart, cells
+from byheart.report.cards.default import notes_of
 
 SIGNS = {
     "confidence": "1 \u2212 mean confidence",
@@ -38,6 +39,31 @@ def card(finding: Finding, about: About) -> Card:
         tables={f"Rank correlation with the score; found: of its largest {top}": _table(finding)},
         exhibits=_last(finding, about),
         how=_how(finding, about),
+        notes=_notes(finding),
+    )
+
+
+def _notes(finding: Finding) -> dict[str, str]:
+    top, said = percent(finding.details["top_share"], 0), {}
+    for sign, words in SIGNS.items():
+        for suffix, source in (("", "half of the members"), ("_one_run", "the one model trained on everything")):
+            said[f"{sign}_spearman{suffix}"] = (
+                f"rank correlation between {words}, from {source}, and the memorisation score (probability form) of "
+                "members it has not used, mean over both halves"
+            )
+            said[f"{sign}_recall{suffix}"] = (
+                f"of the {top} largest memorisation scores, the share among the {top} largest of {words}, from {source}"
+            )
+        said[f"{sign}_planted_auc"] = f"AUC of {words} for the labels we changed"
+    return notes_of(
+        finding,
+        {
+            **said,
+            "first_learned": "mean epoch from which it is right to the end, never counts twice the last",
+            "never_learned": "share of members that saw it and are wrong at the end",
+            "ever_forgotten": "share that some member that saw it had right and lost by the next checkpoint, or never "
+            "had",
+        },
     )
 
 
