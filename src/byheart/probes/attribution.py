@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
 import numpy as np
 from scipy.stats import t as student_t
@@ -15,13 +15,16 @@ from byheart.maths.statistics.resampling import Interval
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.records.facts import Ranked
 from byheart.records.finding import NotApplicable, Pole
-from byheart.records.quantity import Quantity, Unit
+from byheart.records.quantity import Quantity, Unit, interval_by
 from byheart.training.run import Run
 
 FEWEST_QUERIES = 8  # fewer predictions give no interval to speak of
 FEWEST_MEMBERS = 16  # a rank correlation over fewer retrained models says nothing
 AGAIN = 32
 POLES = (Pole(name="Oracle", value=0.0), Pole(name="Rote", value=1.0))
+# how intervals are made, beside the jackknife over members and predictions of the check
+TYPICAL, MEAN = "Student's t on the logarithms", "Student's t over predictions"
+JACKKNIFE = "jackknife over predictions"
 SHOWN_QUERIES, SHOWN_FOR, SHOWN_AGAINST = 3, 7, 4
 
 
@@ -191,37 +194,30 @@ def ceiling(bank: Bank, rows: np.ndarray) -> tuple[float, Interval] | None:
     return seed_ceiling(both)
 
 
-def estimated(estimate: tuple[float, Interval], null: float, n: int, how: str, unit: Unit = "share") -> Quantity:
+def estimated(estimate: tuple[float, Interval], null: float, n: int, method: str, unit: Unit = "share") -> Quantity:
     """A number of the one recorded run; rounding leaves its value within its interval."""
     value, (low, high) = estimate
-    ends = (min(low, value), max(high, value))
-    return Quantity(value=value, unit=unit, interval=ends, null=null, n=n, how=how, speaks_of="run")
+    made = interval_by(method, (min(low, value), max(high, value)))
+    return Quantity(value=value, unit=unit, null=null, n=n, speaks_of="run", **made)
 
 
-def self_share(bank: Bank, asked: Asked, answer: str, how: str, how_redrawn: str) -> dict[str, Quantity]:
+def self_share(bank: Bank, asked: Asked, answer: str) -> dict[str, Quantity]:
     """How much of what is behind a training example is the example itself: all of them, and labels we redrew."""
     changed = bank.data.truth.changed
     planted = np.zeros(len(asked.train), bool) if changed is None else changed[asked.train]
     part = 0.0 if changed is None else float(changed.mean())
     own = own_share(asked.of_train(answer), asked.train)
     name, of_all = f"self_{answer}_share", typical(own, weighed(planted, part))
-    found = {name: estimated(of_all, 1 / len(bank.data.train), len(own), how)}
+    found = {name: estimated(of_all, 1 / len(bank.data.train), len(own), TYPICAL)}
     if planted.sum() >= FEWEST_QUERIES:
-        found[f"{name}_redrawn"] = estimated(typical(own[planted]), of_all[0], int(planted.sum()), how_redrawn)
+        found[f"{name}_redrawn"] = estimated(typical(own[planted]), of_all[0], int(planted.sum()), TYPICAL)
     return found
 
 
-def lds_quantity(
-    bank: Bank, lds: DatamodelScore, q: int, of: str, note: str = "", better: Literal["high"] | None = None
-) -> Quantity:
-    """The score against retraining as a quantity; `of` is what is summed over the examples that a member saw."""
-    m = len(bank[bank.subject.bank()].members)
-    return Quantity(
-        value=lds.value, unit="correlation", interval=tuple(lds.interval), null=0.0, n=q, better=better,
-        how=f"linear datamodeling score: Spearman over {m} members, trained on other subsets from other seeds, between "
-        f"the {of} of what each saw and what it says, mean over {q} new predictions; interval: jackknife over "
-        f"members and predictions; {note}null: 0",
-    )  # fmt: skip
+def correlation(value: float, interval: Interval, q: int, **more: Any) -> Quantity:
+    """A rank correlation over members, mean over q predictions: the score against retraining, or its ceiling."""
+    made = interval_by("jackknife over members and predictions", interval)
+    return Quantity(value=value, unit="correlation", null=0.0, n=q, **made, **more)
 
 
 def largest(bank: Bank, asked: Asked, scores: np.ndarray) -> dict[str, Ranked]:

@@ -10,7 +10,17 @@ from pydantic import Field
 from byheart.learners.attribution_run import Questions
 from byheart.maths.statistics.resampling import Interval
 from byheart.probes import attribution
-from byheart.probes.attribution import FEWEST_QUERIES, Asked, estimated, jackknife, mean_interval, typical
+from byheart.probes.attribution import (
+    FEWEST_QUERIES,
+    JACKKNIFE,
+    MEAN,
+    TYPICAL,
+    Asked,
+    estimated,
+    jackknife,
+    mean_interval,
+    typical,
+)
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.records.facts import Axis, Columns, Curve
 from byheart.records.figures import percent
@@ -18,9 +28,6 @@ from byheart.records.finding import Finding, NotApplicable, Withheld
 from byheart.records.quantity import Quantity
 
 GRID = 40
-TYPICAL = "interval: Student's t on the logarithms"
-MEAN = "interval: Student's t over predictions"
-JACKKNIFE = "interval: jackknife over predictions"
 
 
 class Credit(Probe):
@@ -48,7 +55,7 @@ class Credit(Probe):
         "Bell et al. 2023, An exact kernel equivalence for finite classification models, theorem 4; Domingos 2020, "
         "Every model learned by gradient descent is approximately a kernel machine, theorem 1 and equation 8"
     )
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     asked: bool = True
     test: int = Field(16, ge=FEWEST_QUERIES)
     train: int = Field(32, ge=FEWEST_QUERIES)
@@ -72,8 +79,7 @@ class Credit(Probe):
         quantities = self._quantities(bank, asked)
         lds = attribution.checked(bank, asked.of_test("credit"), asked.test)
         if lds is not None:
-            note = "ceiling unknown, one seed a subset; "
-            quantities["credit_lds"] = attribution.lds_quantity(bank, lds, len(asked.test), "credit", note)
+            quantities["credit_lds"] = attribution.correlation(lds.value, lds.interval, len(asked.test))
         about, missed = asked.run.about["attribution"], quantities["remainder_share"].value
         layers = {"layer": tuple(about["coverage"]), "share_of_weights": tuple(about["coverage"].values())}
         half, held = _concentration(asked.of_test("credit"))
@@ -102,49 +108,23 @@ class Credit(Probe):
         n, changed, credit = len(bank.data.train), bank.data.truth.changed, asked["credit"]
         new, decay = np.abs(asked.of_test("credit")), np.abs(asked["decay"])
         change, q = asked["output"] - asked["initial"], len(credit)
-        redrawn = changed is not None and changed[asked.train].any()
-        scale = ", redrawn labels weighed as often as they are there" if redrawn else ""
-        found = attribution.self_share(
-            bank, asked, "credit",
-            f"|credit of the example itself| over the sum of all |credits|, geometric mean over predictions{scale}; "
-            f"null: 1/n, all alike; {TYPICAL}",
-            f"the same of labels we redrew; null: that of all; {TYPICAL}",
-        )  # fmt: skip
+        found = attribution.self_share(bank, asked, "credit")
         found["examples_behind"] = estimated(
-            typical(_share(new.sum(1) ** 2, (new**2).sum(1))), float(n), len(new),
-            f"(sum |credit|)^2 / sum credit^2 of a new prediction, geometric mean; null: n, all alike; {TYPICAL}",
-            "examples",
-        )  # fmt: skip
+            typical(_share(new.sum(1) ** 2, (new**2).sum(1))), float(n), len(new), TYPICAL, "examples"
+        )
         if changed is not None and changed.any():
             found["redrawn_credit_share"] = estimated(
-                mean_interval(_share(new[:, changed].sum(1), new.sum(1))), float(changed.mean()), len(new),
-                "of the sum of |credits| of new predictions, what labels we redrew hold, mean; null: their share of "
-                f"the examples; {MEAN}",
-            )  # fmt: skip
-        found["decay_share"] = estimated(
-            mean_interval(_share(decay, decay + np.abs(credit).sum(1))), 0.0, q,
-            f"|credit of weight decay| over all |credits|, mean; null: 0; {MEAN}",
-        )  # fmt: skip
-        found["remainder_share"] = estimated(
-            _relative(asked["remainder"], change), 0.0, q,
-            "root mean square of what the quadrature missed over that of what training changed; null: 0, an identity; "
-            f"{JACKKNIFE}",
-        )  # fmt: skip
+                mean_interval(_share(new[:, changed].sum(1), new.sum(1))), float(changed.mean()), len(new), MEAN
+            )
+        of_decay = mean_interval(_share(decay, decay + np.abs(credit).sum(1)))
+        found["decay_share"] = estimated(of_decay, 0.0, q, MEAN)
+        found["remainder_share"] = estimated(_relative(asked["remainder"], change), 0.0, q, JACKKNIFE)
         if "continuous" in asked:
-            found["continuous_error"] = estimated(
-                _relative(asked["continuous"], change), 0.0, q,
-                "root mean square of what the statement for infinitely small steps misses, its gradients taken at the "
-                f"start of each step, over that of what training changed; null: 0, gradient flow; {JACKKNIFE}",
-            )  # fmt: skip
+            found["continuous_error"] = estimated(_relative(asked["continuous"], change), 0.0, q, JACKKNIFE)
         # with one visit an example, credit is push times kernel whatever the network
         several = bank.subject.learner.steps() > 1
         if "kernel" in asked and several and found["remainder_share"].value <= self.tolerance:
-            found["kernel_spread"] = estimated(
-                _spread(asked["kernel"], credit), 0.0, q,
-                f"part of the squared credits of these {q} predictions that one coefficient an example, the "
-                "same for all, leaves over (more predictions leave more); null: 0, one coefficient fits all; "
-                f"{JACKKNIFE}",
-            )  # fmt: skip
+            found["kernel_spread"] = estimated(_spread(asked["kernel"], credit), 0.0, q, JACKKNIFE)
         return found
 
 

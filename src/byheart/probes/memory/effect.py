@@ -13,11 +13,11 @@ from byheart.maths.memorisation.counterfactual import influence
 from byheart.maths.statistics.ranking import DatamodelScore, auc, auc_interval
 from byheart.maths.statistics.resampling import Interval
 from byheart.probes import attribution
-from byheart.probes.attribution import AGAIN, FEWEST_MEMBERS, FEWEST_QUERIES, Asked
+from byheart.probes.attribution import FEWEST_MEMBERS, FEWEST_QUERIES, Asked
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.records.facts import Columns
 from byheart.records.finding import Finding, NotApplicable, Withheld
-from byheart.records.quantity import Quantity
+from byheart.records.quantity import Quantity, interval_by
 
 
 class Effect(Probe):
@@ -50,7 +50,7 @@ class Effect(Probe):
         "2025, MAGIC, arXiv 2504.16430; linear datamodeling score: Park et al. 2023, TRAK: attributing model behavior "
         "at scale, definition 2.3"
     )
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     asked: bool = True
     method: Literal["unrolled", "retrain", "curvature", "projected", "checkpoints"] = "unrolled"
     test: int = Field(16, ge=FEWEST_QUERIES)
@@ -136,28 +136,16 @@ class Effect(Probe):
         n, q, changed = len(bank.data.train), len(asked.test), bank.data.truth.changed
         found: dict[str, Quantity] = {}
         if lds is not None:
-            found["effect_lds"] = attribution.lds_quantity(bank, lds, q, "summed effects", better="high")
+            found["effect_lds"] = attribution.correlation(lds.value, lds.interval, q, better="high")
             if top := attribution.ceiling(bank, asked.test):
-                m = min(AGAIN, len(bank[bank.subject.bank()].members))
-                found["lds_ceiling"] = Quantity(
-                    value=top[0], unit="correlation", interval=tuple(top[1]), null=0.0, n=q,
-                    how=f"the most that any effects could reach: root of the rank correlation of {m} members with "
-                    "models of the same subsets from other seeds; interval: jackknife over members and predictions; "
-                    "null: 0, seeds decide everything",
-                )  # fmt: skip
+                found["lds_ceiling"] = attribution.correlation(*top, q)
         if len(asked.train):
-            how = (
-                "|effect of the example on itself| over the sum of all |effects| on it, geometric mean over "
-                "predictions; interval: Student's t on the logarithms; null: "
-            )
-            found |= attribution.self_share(bank, asked, "effect", f"{how}1/n, all alike", f"{how}that of all")
+            found |= attribution.self_share(bank, asked, "effect")
         if changed is not None and changed.any() and not changed.all():
             harm, rng = -asked.of_test("effect").mean(0), self.rng(bank, "queries")
             found["redrawn_harm_auc"] = Quantity(
-                value=auc(harm, changed), unit="auc", interval=tuple(auc_interval(harm, changed, rng)), null=0.5, n=n,
-                better="high", speaks_of="run",
-                how=f"AUC of the mean lowering effect on {q} new predictions for the labels we redrew; "
-                "interval: examples of both kinds drawn with replacement; null: 0.5",
+                value=auc(harm, changed), unit="auc", null=0.5, n=n, better="high", speaks_of="run",
+                **interval_by("examples of both kinds drawn with replacement", auc_interval(harm, changed, rng)),
             )  # fmt: skip
         return found
 

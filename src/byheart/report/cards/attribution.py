@@ -8,6 +8,11 @@ from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits
 from byheart.records.quantity import Quantity
 from byheart.report.cards.base import About, Row
 
+LDS = (
+    "linear datamodeling score: Spearman over members, trained on other subsets from other seeds, of the {} of what "
+    "each saw and what it says, mean over new predictions"
+)
+
 
 def rows_of(asked: Ranked, largest: Ranked, word: str, about: About) -> tuple[Exhibits, ...]:
     """A row for each new example: itself, then those with the largest scores for and against it."""

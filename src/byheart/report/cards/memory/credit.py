@@ -6,8 +6,31 @@ from byheart.records.chart import Axis, Chart, Line, Table
 from byheart.records.facts import Curve
 from byheart.records.figures import count, number, percent
 from byheart.records.finding import Finding
-from byheart.report.cards.attribution import ends, rows_of, unit
+from byheart.report.cards.attribution import LDS, ends, rows_of, unit
 from byheart.report.cards.base import About, Card
+from byheart.report.cards.default import notes_of
+
+ITSELF = "|credit of the example itself| over the sum of all |credits|, geometric mean over predictions"
+CHANGED = "over that of what training changed"
+NOTES = {
+    "self_credit_share": f"{ITSELF}; redrawn labels weighed as often as they are there",
+    "self_credit_share_redrawn": "the same of labels we redrew",
+    "examples_behind": "(sum |credit|)^2 / sum credit^2 of a new prediction, geometric mean",
+    "redrawn_credit_share": "of the sum of |credits| of new predictions, what labels we redrew hold, mean",
+    "decay_share": "|credit of weight decay| over all |credits|, mean",
+    "remainder_share": f"root mean square of what the quadrature missed {CHANGED}",
+    "continuous_error": "root mean square of what the statement for infinitely small steps misses, its gradients "
+    f"taken at the start of each step, {CHANGED}",
+    "kernel_spread": "part of the squared credits that one coefficient per example, the same for all predictions, "
+    "leaves over (more predictions leave more)",
+    "credit_lds": f"{LDS.format('credit')}; ceiling unknown, one seed per subset",
+}
+NULLS = {
+    "self_credit_share": "1/n, all alike",
+    "self_credit_share_redrawn": "that of all",
+    "examples_behind": "n, all alike",
+    "redrawn_credit_share": "their share of the examples",
+}
 
 EVERY = 3  # positions of the curve to a line of its table
 
@@ -15,13 +38,14 @@ EVERY = 3  # positions of the curve to a line of its table
 def card(finding: Finding, about: About) -> Card:
     """What a prediction is made of; where credits do not add up, only how they were had."""
     if finding.status == "withheld":
-        return Card(how=_how(finding, about))
+        return Card(how=_how(finding, about), notes=notes_of(finding, NOTES, NULLS))
     return Card(
         says=f"of the credit, for and against, behind what is said of a training {about.noun} is its own",
         body=_body(finding, about),
         charts=(_chart(finding.curves["share_held"], finding.details["examples_holding_half"], about),),
         exhibits=rows_of(finding.ranked["asked"], finding.ranked["largest"], "credit", about),
         how=_how(finding, about),
+        notes=notes_of(finding, NOTES, NULLS),
     )
 
 

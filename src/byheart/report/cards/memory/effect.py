@@ -6,8 +6,9 @@ from byheart.records.chart import Axis, Chart, Mark, Table
 from byheart.records.facts import Columns
 from byheart.records.figures import count, number, percent
 from byheart.records.finding import Finding
-from byheart.report.cards.attribution import ends, rows_of, unit
+from byheart.report.cards.attribution import LDS, ends, rows_of, unit
 from byheart.report.cards.base import About, Card
+from byheart.report.cards.default import notes_of
 
 METHODS = {
     "unrolled": "the recorded training taken back step by step to the weight of each example",
@@ -15,6 +16,20 @@ METHODS = {
     "projected": "randomly projected gradients of the one trained model (TRAK)",
     "checkpoints": "gradients at ten checkpoints (TracInCP)",
     "retrain": "members that saw it minus members that did not",
+}
+ITSELF = "|effect of the example on itself| over the sum of all |effects| on it, geometric mean over predictions"
+NOTES = {
+    "effect_lds": LDS.format("summed effects"),
+    "lds_ceiling": "the most that any effects could reach: root of the rank correlation of members with models of the "
+    "same subsets from other seeds",
+    "self_effect_share": ITSELF,
+    "self_effect_share_redrawn": f"{ITSELF}, of labels we redrew",
+    "redrawn_harm_auc": "AUC of the mean lowering effect on new predictions for the labels we redrew",
+}
+NULLS = {
+    "lds_ceiling": "0, seeds decide everything",
+    "self_effect_share": "1/n, all alike",
+    "self_effect_share_redrawn": "that of all",
 }
 ORDER_ALONE = ("projected", "checkpoints")  # methods whose effects have no unit
 
@@ -31,6 +46,7 @@ def card(finding: Finding, about: About) -> Card:
         charts=(_chart(members, details["example"], about),) if members else (),
         exhibits=rows_of(ranked["asked"], ranked["largest"], "effect", about) if ranked else (),
         how=_how(finding, about),
+        notes=notes_of(finding, NOTES, NULLS),
     )
 
 
