@@ -6,6 +6,7 @@ import pytest
 from byheart.records.claim import claim_from
 from byheart.records.finding import Failed, Finding, NotApplicable, Withheld
 from byheart.records.quantity import Quantity
+from byheart.report.study import RULE
 from byheart.verdicts.expectations import difference, judge
 
 PROBE = "memory/membership"
@@ -146,7 +147,7 @@ def test_the_interval_of_a_difference_is_held_to_90_per_cent_in_general():
     errors = np.where(draws == 0, 2.5, 0.0), np.where(draws == 1, 2.5, 0.0)
     missed = np.mean([not gap.interval[0] <= a - b <= gap.interval[1] for a, b in zip(*errors)])
     assert missed == pytest.approx(0.1)
-    assert "90 % in general" in gap.how
+    assert "90 % in general" in RULE
 
 
 def test_the_slope_is_by_dose():

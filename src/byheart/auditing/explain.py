@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from byheart.maths.recording.trace import Trace
     from byheart.training.run import Run
 
-VERSION = 3
+VERSION = 4
 SHOWN = 12
 MOMENTS = 20
 LIMIT_BYTES = 1_000_000_000  # of working memory beside the trace, which stays under 200 MB

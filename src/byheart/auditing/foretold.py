@@ -20,19 +20,12 @@ from byheart.maths.statistics.ranking import datamodel_score
 from byheart.maths.statistics.ranks import one_query_interval
 from byheart.probes.base import Subject
 from byheart.records.explanation import Own
-from byheart.records.quantity import Quantity
+from byheart.records.quantity import Quantity, interval_by
 from byheart.study.keeping import described, material
 from byheart.tasks.data import Data
 
-HOW = (
-    "Spearman over the members of the summed scores of the examples that each saw with what it says; interval by "
-    "Fisher's z of one query, members as the draws (Bonett and Wright 2000); 0 where the scores foretell nothing; the "
-    "ceiling that seeds leave is unknown, for each subset was trained with one seed"
-)
-WITHIN = (
-    "taken within the members that saw the example and within those that did not, so that its own score says nothing, "
-    "and averaged by their members less 3, which Fisher's z counts; "
-)
+METHOD = "Fisher's z over members"
+WITHIN = f"{METHOD}, within those that saw the example and within those that did not"
 FEWEST = 4  # members of which a rank correlation has an interval
 GROUP = 5  # members of a group: four stand in the right order once in 24 times by chance, which is too often
 OWN = "the models on other subsets were not asked about what you gave"
@@ -73,6 +66,8 @@ class Retrained:
     def score(self, scores: np.ndarray, speaks_of: Literal["recipe", "run"]) -> Quantity | None:
         """How well do the scores (n,) of the other training examples foretell them? The datamodeling score.
 
+        Spearman over the members of the summed scores of the examples that each saw with what it says. The ceiling that
+        seeds leave is unknown, for each subset was trained with one seed.
         Of a training example it is taken within the members that saw it and within those that did not (`groups`), in
         which its own score is the same for all, and averaged by the members of each less 3.
         """
@@ -86,8 +81,8 @@ class Retrained:
         value = float(np.average(each, weights=free))
         interval = one_query_interval(value, sum(free) + 3)
         return Quantity(
-            value=value, unit="correlation", interval=(interval.low, interval.high), null=0.0,
-            n=sum(map(len, groups)), better="high", how=HOW if self.own is None else WITHIN + HOW, speaks_of=speaks_of,
+            value=value, unit="correlation", null=0.0, n=sum(map(len, groups)), better="high", speaks_of=speaks_of,
+            **interval_by(METHOD if self.own is None else WITHIN, interval),
         )  # fmt: skip
 
     def groups(self) -> list[np.ndarray]:

@@ -67,7 +67,7 @@ class StudiedSubject(Record):
 class Studied(Record):
     """A study that is done; the page, the lines and `--json` are made from it alone."""
 
-    schema_version: int = 1
+    schema_version: int = 2
     study: str
     claim: str
     source: tuple[Source, ...]

@@ -22,10 +22,6 @@ from byheart.records.quantity import Quantity, Unit
 from byheart.records.studied import Outcome, Reading, Result
 
 Interval = tuple[float, float]
-WIDEST = (
-    "interval: low end of the one less high end of the other and the reverse; whatever the dependence at least 95 % "
-    "where errors are normal, 90 % in general; null: 0"
-)
 _IN_POINTS = {"share", "accuracy"}
 
 
@@ -76,8 +72,8 @@ def difference(a: Quantity, b: Quantity) -> Quantity:
     (a_low, a_high), (b_low, b_high) = _ends(a), _ends(b)
     unit: Unit = "points" if a.unit in _IN_POINTS else a.unit
     return Quantity(
-        value=a.value - b.value, unit=unit, interval=(a_low - b_high, a_high - b_low), null=0.0, n=min(a.n, b.n),
-        how=WIDEST, speaks_of=a.speaks_of,
+        value=a.value - b.value, unit=unit, null=0.0, n=min(a.n, b.n), speaks_of=a.speaks_of,
+        interval=(a_low - b_high, a_high - b_low), method="low end of one less high end of the other",
     )  # fmt: skip
 
 
