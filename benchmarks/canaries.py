@@ -17,6 +17,7 @@ import torch
 from byheart.learners.transformer import Transformer
 from byheart.maths.memorisation.exposure import null_deviation, null_mean
 from byheart.probes.memory.exposure import Exposure
+from byheart.report.cards import About, card_of
 from byheart.tasks.canaries import Canaries
 from byheart.testing.probes import bank_of
 
@@ -40,7 +41,7 @@ def main() -> None:
     for seed in range(said.seeds):
         started = time.process_time()
         finding, _ = Exposure().measure(bank_of(Exposure(), task, learner, seed=seed))
-        table = finding.charts[0].table
+        table = card_of(finding, About(kind="tokens")).charts[0].table
         print(f"seed {seed}, {time.process_time() - started:.0f} CPU s")
         widths = [max(len(row[i]) for row in (table.columns, *table.rows)) for i in range(len(table.columns))]
         for row in (table.columns, *table.rows):

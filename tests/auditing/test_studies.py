@@ -109,7 +109,7 @@ def test_no_example_of_the_data_is_carried_along(tmp_path):
     expect = [{"says": "s", "quantity": f"{probe}/memorised_share", "of": "clean", "above": 0}]
     found = study("trees", claim(SUBJECTS, expect, probes=[probe]), tmp_path).subjects[0].findings[probe]
     assert found["status"] == "measured"
-    assert found["exhibits"] == []
+    assert found["ranked"] == {}
 
 
 def test_equal_subjects_are_trained_once(tmp_path, ran):

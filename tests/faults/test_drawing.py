@@ -9,9 +9,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from byheart.records.chart import Axis, Bar, Chart, Line, Mark, Rule, Segment
 from byheart.records.figures import number
 from byheart.report.axes import scale
+from byheart.report.chart import Axis, Bar, Chart, Line, Mark, Rule, Segment
 from byheart.report.charts import pictures
 from byheart.report.labels import along, shorten
 

@@ -8,6 +8,8 @@ import pytest
 
 from byheart.errors import InputRefused, UsageError
 from byheart.learners.output_conversion import read
+from byheart.records.finding import answer_from
+from byheart.report.cards import About, card_of
 from byheart.study.parse import pairs
 from byheart.tasks.arrays import Arrays
 
@@ -102,7 +104,9 @@ def test_one_test_example_is_too_few_for_a_number_and_a_card_says_so(learner, by
     words = ["--learner", learner, "--members", "8", "--jobs", "1", "--device", "cpu", "--json"]
     said = byheart("audit", "one.npz", *words)
     assert said.code == 0, said.err
-    gap = json.loads(said.out)["findings"]["generalization/gap"]
-    assert "On new examples there is no number: 1 is too few, it takes 2 at least." in gap["body"]
+    document = json.loads(said.out)
+    gap = document["findings"]["generalization/gap"]
+    body = card_of(answer_from(gap), About.of(document["subject"])).body
+    assert "On new examples there is no number: 1 is too few, it takes 2 at least." in body
     assert not [name for name in gap["quantities"] if "test" in name]
     assert "held_out_accuracy" in gap["quantities"] or "held_out_r2" in gap["quantities"]

@@ -95,7 +95,7 @@ def test_the_score_is_the_one_of_the_retrained_members_by_hand(effect_bank):
     assert (bank.data.views["test"].ids[asked.test] == attribution(bank)[1].attribution["test_ids"]).all()
     by_hand = datamodel_score(asked.of_test("effect"), run.members.mask, run.views["test"].margin[-1][:, asked.test])
     assert finding.quantities["effect_lds"].value == pytest.approx(by_hand.value, abs=1e-9)
-    members = finding.columns["members"].values
+    members = finding.tables["members"].values
     query, mask = finding.details["example"], run.members.mask
     place = int(np.flatnonzero(attribution(bank)[1].attribution["test_ids"] == query)[0])
     effects = attribution(bank)[1].attribution["effect"][place].astype(float)

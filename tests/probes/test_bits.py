@@ -127,8 +127,8 @@ def test_wrong_labels_are_bet_against(noisy, measured, card):
     said = card(noisy, finding)
     assert any("bet against them" in sentence for sentence in said.body)
     assert said.charts[0].bars[2].segments[2].label.startswith("worse than a blind guess")
-    assert sum(finding.columns["parts"].values["n"][1:]) == len(changed)
-    assert finding.columns["parts"].values["out_bits"][2] == pytest.approx(columns["out_bits"][changed].mean())
+    assert sum(finding.tables["parts"].values["n"][1:]) == len(changed)
+    assert finding.tables["parts"].values["out_bits"][2] == pytest.approx(columns["out_bits"][changed].mean())
 
 
 def test_copies_do_not_make_the_interval_narrower(noisy):

@@ -381,7 +381,7 @@ def test_what_no_sample_says_is_never_had():
     logits = np.zeros((MODELS, *tokens.shape, drawn().output.k), np.float32)
     np.put_along_axis(logits, tokens[None, ..., None] + np.zeros((MODELS, 1, 1, 1), int), -1.0, -1)
     finding, _ = Exposure(method="sampled", top_k=1).measure(made(unseen(), logits=logits))
-    assert set(finding.columns["by_copies"].values["samples_at_even_odds"]) == {None}
+    assert set(finding.tables["by_copies"].values["samples_at_even_odds"]) == {None}
     assert {row[-1] for row in said(finding).charts[0].table.rows} == {"never"}
     assert any(line.startswith("One sample (temperature 1, the 1 likeliest tokens)") for line in said(finding).body)
 

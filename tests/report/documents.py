@@ -6,19 +6,33 @@ import copy
 import math
 from typing import Any
 
+from by_hand import dumped
 from images import CALIBRATION, audit, dump, fashion, provenance, quantity
 
-from byheart.records.chart import Axis, Chart, Line
-from byheart.records.finding import (
-    Exhibit,
-    ExhibitGroup,
-    Exhibits,
-    Failed,
-    Finding,
-    NotApplicable,
-    Pole,
-    Withheld,
-)
+from byheart.records import facts
+from byheart.records.finding import Failed, Finding, NotApplicable, Pole, Withheld
+from byheart.report.cards import Card
+from byheart.report.chart import Axis, Chart, Line
+from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits
+
+
+def _elsewhere() -> Finding:
+    """A plug-in's finding: facts alone, under the default card."""
+    return Finding(
+        probe="elsewhere/recall",
+        question="How far back does it remember?",
+        headline="reach",
+        quantities={"reach": quantity(0.31, "ratio", (0.22, 0.4), 0.0, 812)},
+        curves={
+            "recall": facts.Curve(
+                x_axis=facts.Axis(name="delay", unit="steps"), y_axis=facts.Axis(name="recalled", unit="share"),
+                x=(1, 2, 3), y=(0.9, None, 0.4), low=(0.8, None, 0.3), high=(0.95, None, 0.5), null=(0.1, 0.1, 0.1),
+            )
+        },
+        tables={"by_town": facts.FactTable(values={"town": ("Bern", "Basel"), "kept": (0.9, None)})},
+        ranked={"best_kept": facts.Ranked(ids=(3, 8), figures={"label": (1, 0), "told_by": ("echo", "order")})},
+        reference="A plug-in 2026",
+    )  # fmt: skip
 
 
 def _simple(
@@ -54,16 +68,16 @@ def _simple(
         if values
         else "How many of the label bits are understood, memorised, left?",
         headline="memorised_share_of_variance" if values else "memorised_bits_share",
-        says="of the variance is known by heart" if values else "of the bits are memorised",
         quantities=quantities,
         poles=(Pole(name="Oracle", value=0.0), Pole(name="Rote", value=1.0)),
         reference="Morris et al. 2025",
+    ), Card(
+        says="of the variance is known by heart" if values else "of the bits are memorised",
     )
     gap = Finding(
         probe="generalization/gap",
         question=f"How much worse is it on {things} it has not seen?",
         headline="gap",
-        says="between its own and new ones",
         quantities={
             "gap": quantity(
                 scores[0] - scores[1],
@@ -84,6 +98,9 @@ def _simple(
                 speaks_of="run",
             ),
         },
+        reference="Wilson 1927",
+    ), Card(
+        says="between its own and new ones",
         charts=(
             Chart(
                 title="Score over epochs",
@@ -106,7 +123,6 @@ def _simple(
                 ),
             ),
         ),
-        reference="Wilson 1927",
     )
     counterfactual = (
         {"memorised_share": quantity(0.061, "share", (0.043, 0.082), 0.012, n)}
@@ -117,11 +133,12 @@ def _simple(
         probe="memory/counterfactual",
         question=f"Which {things} are right only because they were trained on?",
         headline="memorised_share" if counterfactual else "",
-        says=f"of the training {things} score 0.25 or more",
         quantities=counterfactual,
         poles=(Pole(name="Oracle", value=0.0), Pole(name="Rote", value=1.0)),
-        exhibits=(rows,),
         reference="Feldman and Zhang 2020",
+    ), Card(
+        says=f"of the training {things} score 0.25 or more",
+        exhibits=(rows,),
         body=()
         if counterfactual
         else (
@@ -153,6 +170,7 @@ def _simple(
             memory,
             gap,
             bits,
+            _elsewhere(),
             NotApplicable(
                 probe="memory/quadrant",
                 question="Which labels are worth checking, and are they memorised?",
@@ -369,12 +387,12 @@ def nothing() -> dict:
                 probe="weather/skill",
                 question="Does it beat climatology?",
                 headline="skill",
-                says="of the squared error of climatology is gone",
                 reference="A plug-in 2026",
                 quantities={"skill": quantity(0.31, "ratio", (0.22, 0.4), 0.0, 812)},
             )
         ),
     }
+    made["cards"]["weather/skill"] = dumped(Card(says="of the squared error of climatology is gone"))
     return made | {"planted": None, "balance": None, "one_model": None, "levers": [], "verdicts": []}
 
 

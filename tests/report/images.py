@@ -9,20 +9,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from byheart.records.chart import Axis, Bar, Chart, Line, Mark, Rule, Segment, Table
+from by_hand import dumped
+
 from byheart.records.figures import count, number, percent
-from byheart.records.finding import (
-    Exhibit,
-    ExhibitGroup,
-    Exhibits,
-    Finding,
-    NotApplicable,
-    Pole,
-    Withheld,
-)
+from byheart.records.finding import Finding, NotApplicable, Pole, Withheld
 from byheart.records.judgement import Judgement
-from byheart.records.provenance import Provenance
+from byheart.records.provenance import SCHEMA, Provenance
 from byheart.records.quantity import Quantity
+from byheart.report.cards import Card
+from byheart.report.chart import Axis, Bar, Chart, Line, Mark, Rule, Segment, Table
+from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits
 
 FIGURES = json.loads((Path(__file__).parent / "figures.json").read_text())
 CLASSES = [
@@ -78,7 +74,7 @@ def _rows(title: str, groups: list) -> Exhibits:
     return Exhibits(title=title, keys=("label", "the others say", "how many"), groups=made)
 
 
-def _counterfactual(f: dict) -> Finding:
+def _counterfactual(f: dict) -> tuple[Finding, Card]:
     memo, surv = f["memo"], f["surv"]
     x = tuple(surv["x"])
     lines = (
@@ -124,7 +120,6 @@ def _counterfactual(f: dict) -> Finding:
         probe="memory/counterfactual",
         question="Which images are right only because they were trained on?",
         headline="memorised_share",
-        says="of the training images score 0.25 or more",
         quantities={
             "memorised_share": quantity(
                 memo["share"]["value"],
@@ -136,7 +131,10 @@ def _counterfactual(f: dict) -> Finding:
             )
         },
         poles=(Pole(name="Oracle", value=0.0), Pole(name="Rote", value=1.0)),
-        facts=(
+        reference="Feldman and Zhang 2020, What neural networks memorize and why, section 3",
+    ), Card(
+        says="of the training images score 0.25 or more",
+        rows=(
             ("n", "5,000 images, 64 members"),
             ("ties", "212 images tie at 1.00; ties are ordered by memorised bits"),
         ),
@@ -149,11 +147,10 @@ def _counterfactual(f: dict) -> Finding:
             "score = share of members right about an image among those that saw it \u2212 the same among those that did not. Every image was left out by 6 to 35 of the 64 members. Rote scores 1 on every image, the Oracle 0.",
             "Fails when an image is left out by too few members, or near-duplicates stand in for one another. Cost: no training of its own; it reads the 64 members.",
         ),
-        reference="Feldman and Zhang 2020, What neural networks memorize and why, section 3",
     )
 
 
-def _quadrant(f: dict) -> Finding:
+def _quadrant(f: dict) -> tuple[Finding, Card]:
     draw = random.Random(0)
     marks = []
     for _i in range(1400):
@@ -203,7 +200,6 @@ def _quadrant(f: dict) -> Finding:
         probe="memory/quadrant",
         question="Which labels are worth checking, and are they memorised?",
         headline="planted_auc",
-        says="AUC of held-out loss for the redrawn labels",
         quantities={
             "planted_auc": quantity(
                 auc["value"],
@@ -215,7 +211,10 @@ def _quadrant(f: dict) -> Finding:
             )
         },
         poles=(Pole(name="Rote", value=0.5), Pole(name="Oracle", value=1.0)),
-        facts=(("n", "223 redrawn, 4,777 others"),),
+        reference="Northcutt, Jiang and Chuang 2021, Confident learning, for the use of held-out predictions",
+    ), Card(
+        says="AUC of held-out loss for the redrawn labels",
+        rows=(("n", "223 redrawn, 4,777 others"),),
         body=(
             "The memorisation score alone finds them less well, AUC 0.86 [0.84, 0.89]: 44 of the redrawn labels score below 0.25. The members that saw them did not learn them either, so they are not memorised, only wrong.",
         ),
@@ -224,11 +223,10 @@ def _quadrant(f: dict) -> Finding:
         how=(
             "Across: code length of the label under the members that did not see the image, in bits, after calibration. Up: the score of the card above.",
         ),
-        reference="Northcutt, Jiang and Chuang 2021, Confident learning, for the use of held-out predictions",
     )
 
 
-def _pairs(f: dict) -> Finding:
+def _pairs(f: dict) -> tuple[Finding, Card]:
     hist = f["infl_hist"]
     chart = Chart(
         title="Number of pairs by influence",
@@ -257,7 +255,13 @@ def _pairs(f: dict) -> Finding:
         probe="memory/pairs",
         question="Which training image helps which new image?",
         quantities={},
-        facts=(
+        reference="Feldman and Zhang 2020, What neural networks memorize and why",
+        withheld=Withheld(
+            reason="64 members are too few to rank 10 million pairs",
+            would_do="about 1,730 members, 54 CPU minutes",
+        ),
+    ), Card(
+        rows=(
             ("measured", "216,714 pairs at 0.15 or more"),
             ("null", "216,227 [215,445, 216,855], shuffled"),
         ),
@@ -283,15 +287,10 @@ def _pairs(f: dict) -> Finding:
         how=(
             "influence = share of members right about new image j among those that saw training image i \u2212 the same among those that did not.",
         ),
-        reference="Feldman and Zhang 2020, What neural networks memorize and why",
-        withheld=Withheld(
-            reason="64 members are too few to rank 10 million pairs",
-            would_do="about 1,730 members, 54 CPU minutes",
-        ),
     )
 
 
-def _gap(f: dict) -> Finding:
+def _gap(f: dict) -> tuple[Finding, Card]:
     gap, trail = f["gap"], [step for step in f["trail"] if step["epoch"]]
     x = tuple(float(step["epoch"]) for step in trail)
 
@@ -341,7 +340,6 @@ def _gap(f: dict) -> Finding:
         probe="generalization/gap",
         question="How much worse is it on images it has not seen?",
         headline="gap",
-        says="97.3\u202f% [96.8, 97.7] on its own, 84.2\u202f% [82.6, 85.8] on new images",
         quantities={
             "gap": quantity(
                 gap["gap"]["value"],
@@ -360,17 +358,19 @@ def _gap(f: dict) -> Finding:
             ),
         },
         poles=(Pole(name="Oracle", value=-0.045), Pole(name="Rote", value=0.9)),
-        facts=(("n", "5,000 and 2,000 images"),),
+        reference="Wilson 1927, Probable inference, for the intervals",
+    ), Card(
+        says="97.3\u202f% [96.8, 97.7] on its own, 84.2\u202f% [82.6, 85.8] on new images",
+        rows=(("n", "5,000 and 2,000 images"),),
         body=("The Oracle\u2019s gap is below zero: 223 training labels were redrawn and no new ones.",),
         charts=(chart,),
         how=(
             "gap = accuracy on the training labels as given \u2212 accuracy on the test labels, of the one model trained on everything.",
         ),
-        reference="Wilson 1927, Probable inference, for the intervals",
     )
 
 
-def _bits(f: dict, understood: float | None = None) -> Finding:
+def _bits(f: dict, understood: float | None = None) -> tuple[Finding, Card]:
     bits = f["bits"]
     total = bits["reference"] if understood is None else 16610.0
     values = {name: bits[name]["value"] for name in ("understood", "memorised", "left")}
@@ -449,10 +449,12 @@ def _bits(f: dict, understood: float | None = None) -> Finding:
         probe="complexity/bits",
         question="How many of the label bits are understood, memorised, left?",
         headline="memorised_bits_share",
-        says="memorised: 4,670 of 16,610 bits [4,430, 4,910]",
         quantities=quantities,
         poles=(Pole(name="Oracle", value=0.0), Pole(name="Rote", value=1.0)),
-        facts=(("n", "5,000 labels"),),
+        reference="Morris et al. 2025, How much do language models memorize?, with left-out members as the reference model",
+    ), Card(
+        says="memorised: 4,670 of 16,610 bits [4,430, 4,910]",
+        rows=(("n", "5,000 labels"),),
         body=(
             "54\u202f% of the memorised bits sit in a tenth of the images. That is 0.046 bits a parameter [0.043, 0.048]; language models were seen to hold up to about 3.6.",
         ),
@@ -460,7 +462,6 @@ def _bits(f: dict, understood: float | None = None) -> Finding:
         how=(
             "For each label: reference = the code of the class frequencies; understood = reference \u2212 without, memorised = without \u2212 with, left = with.",
         ),
-        reference="Morris et al. 2025, How much do language models memorize?, with left-out members as the reference model",
     )
 
 
@@ -490,10 +491,13 @@ def provenance(command: str = "byheart audit --seed 0", **data: Any) -> dict:
 
 
 def audit(subject: dict, findings: list, **more: Any) -> dict:
+    """A document of findings, each with its card by hand or alone."""
+    pairs = [one if isinstance(one, tuple) else (one, None) for one in findings]
     made = {
-        "schema": 2,
+        "schema": SCHEMA,
         "subject": subject,
-        "findings": {one.probe: dump(one) for one in findings},
+        "findings": {one.probe: dump(one) for one, _ in pairs},
+        "cards": {one.probe: dumped(card) for one, card in pairs if card},
         "verdicts": [],
         "planted": None,
         "balance": None,

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from byheart.records.facts import Axis, Columns, Curve, Ranked
+from byheart.records.facts import Axis, Curve, FactTable, Ranked
 from byheart.records.finding import Finding, Pole
 from byheart.records.quantity import Quantity
 from byheart.report.cards import About, Card, card_of
@@ -20,7 +20,7 @@ FINDING = Finding(
         x_axis=Axis(name="delay", unit="steps"), y_axis=Axis(name="recalled", unit="share"), x=(1, 2, 3),
         y=(0.9, None, 0.4), low=(0.8, None, 0.3), high=(0.95, None, 0.5), null=(0.1, 0.1, 0.1),
     )},
-    columns={"delays": Columns(values={"delay": (1, 3), "kept": (True, None)})},
+    tables={"delays": FactTable(values={"delay": (1, 3), "kept": (True, None)})},
     ranked={"best_kept": Ranked(ids=(7, 3), figures={"label": (1, 0), "recall_share": (0.9, 0.25)})},
 )  # fmt: skip
 
@@ -47,10 +47,10 @@ def test_a_curve_that_does_not_fit_its_axis_is_refused(wrong):
 
 
 def test_columns_take_arrays_and_hold_python_numbers():
-    columns = Columns(values={"n": np.arange(2), "share": np.array([0.5, 1.0], np.float32), "seen": np.array([True, False])})
+    columns = FactTable(values={"n": np.arange(2), "share": np.array([0.5, 1.0], np.float32), "seen": np.array([True, False])})
     assert [type(one) for one in columns.rows()[0].values()] == [int, float, bool]
     with pytest.raises(ValueError, match="finite"):
-        Columns(values={"share": np.array([0.5, np.nan])})
+        FactTable(values={"share": np.array([0.5, np.nan])})
 
 
 def test_a_changed_card_over_an_old_ledger_shows_the_new_words_and_no_step_runs(byheart, monkeypatch, tmp_path):

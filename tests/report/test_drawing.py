@@ -12,12 +12,13 @@ import altair
 import documents
 import numpy as np
 import pytest
+from by_hand import card_in
 
 from byheart.errors import InputRefused
-from byheart.records.chart import Axis, Bar, Chart, Line, Mark, Segment
 from byheart.report import drawing
 from byheart.report.axes import scale
 from byheart.report.balance import balances
+from byheart.report.chart import Axis, Bar, Chart, Line, Mark, Segment
 from byheart.report.charts import pictures
 from byheart.report.labels import Label, dodge, place, width
 from byheart.report.pictures import png_data_uri
@@ -25,11 +26,7 @@ from byheart.report.pictures import png_data_uri
 
 def _charts():
     made = documents.fashion()
-    return [
-        Chart.model_validate(chart)
-        for finding in made["findings"].values()
-        for chart in finding.get("charts", [])
-    ]
+    return [chart for probe in made["cards"] for chart in card_in(made, probe).charts]
 
 
 @pytest.mark.parametrize("i", range(5))

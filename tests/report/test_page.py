@@ -188,7 +188,7 @@ def test_any_finding_may_be_missing(probe, status):
 
 
 def test_another_schema_is_refused():
-    with pytest.raises(InputRefused, match="schema 2"):
+    with pytest.raises(InputRefused, match="schema 3"):
         render({**documents.table(), "schema": 1})
 
 

@@ -8,7 +8,8 @@ import pytest
 from byheart.learners.neighbours import Neighbours
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Probe
-from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding, Pole
+from byheart.records.facts import Ranked
+from byheart.records.finding import Finding, Pole
 from byheart.records.quantity import Quantity
 from byheart.tasks.digits import Digits
 from byheart.tasks.flipped import Flipped
@@ -36,14 +37,13 @@ class Sound(Probe):
         gain = self.gain(bank, seen, left_out)
         value, error = float(gain.mean()), float(gain.std() / np.sqrt(len(gain)))
         first = self.order(bank, gain)[:5]
-        shown = tuple(Exhibit(id=int(bank.data.train.ids[i])) for i in first)
         finding = Finding(
             probe=self.name,
             question=self.question,
             headline="gain",
             quantities={"gain": self.quantity(value, error, len(gain))},
             poles=(Pole(name="Oracle", value=0.0), Pole(name="Rote", value=self.rote(bank))),
-            exhibits=(Exhibits(title="Most", groups=(ExhibitGroup(label="all", shown=shown),)),),
+            ranked={"most": Ranked(ids=bank.data.train.ids[first])},
             reference=self.reference,
         )
         return finding, {"gain": gain}

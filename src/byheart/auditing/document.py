@@ -11,13 +11,12 @@ from byheart.auditing.request import Request
 from byheart.records.facts import OF_EXAMPLES
 from byheart.records.figures import with_article
 from byheart.records.finding import Answer, Finding
-from byheart.records.provenance import Provenance, versions
+from byheart.records.provenance import SCHEMA, Provenance, versions
 from byheart.registry import find, names
 from byheart.study.plan import Trial
 from byheart.study.session import Answers, Drawn, Session
 from byheart.study.steps import load_data, load_run
 
-SCHEMA = 2
 LEVEL = "bitwise: same machine, versions, threads, device and way of training give the same numbers"
 # settings that say where a file lies or what its digest is: nothing to a reader, and a path is somebody's own
 LOCAL = {"path", "qualname", "code", "releases", "files"}
@@ -77,28 +76,16 @@ def _unmeasured(request: Request, subject: Any, drawn: Drawn) -> list[dict[str, 
 def without_examples(made: Mapping[str, Any]) -> dict[str, Any]:
     """The same document with ids alone in the place of examples."""
     findings = {
-        name: {
-            **finding,
-            "exhibits": [_only_ids(row) for row in finding.get("exhibits", ())],
-            "ranked": {name: _unlabelled(ranked) for name, ranked in finding.get("ranked", {}).items()},
-        }
-        if finding["status"] in {"measured", "withheld"}
+        name: {**finding, "ranked": {name: _unlabelled(ranked) for name, ranked in finding["ranked"].items()}}
+        if "ranked" in finding
         else finding
         for name, finding in made["findings"].items()
     }
     return {**made, "findings": findings, "exhibits": {}, "hidden": True}
 
 
-def _only_ids(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of exhibits without a word on any example: labels and values are part of an example."""
-    groups = [
-        {**group, "shown": [{**one, "lines": [], "sentence": ""} for one in group["shown"]]} for group in row["groups"]
-    ]
-    return {**row, "keys": [], "groups": groups}
-
-
 def _unlabelled(ranked: Mapping[str, Any]) -> dict[str, Any]:
-    """Ranked examples without their labels and contents."""
+    """Ranked examples without their contents: labels and values are part of an example."""
     return {**ranked, "figures": {name: one for name, one in ranked["figures"].items() if name not in OF_EXAMPLES}}
 
 

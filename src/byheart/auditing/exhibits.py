@@ -18,13 +18,7 @@ FIELDS = 8  # of a row, so that it fits beside the others
 def wanted(findings: Mapping[str, Answer]) -> set[tuple[str, int]]:
     """(view, id) of every example that a finding shows."""
     measured = [finding for finding in findings.values() if isinstance(finding, Finding)]
-    return {
-        (exhibit.view, exhibit.id)
-        for finding in measured
-        for row in finding.exhibits
-        for group in row.groups
-        for exhibit in group.shown
-    } | {(ranked.view, ident) for finding in measured for ranked in finding.ranked.values() for ident in ranked.ids}
+    return {(ranked.view, ident) for finding in measured for ranked in finding.ranked.values() for ident in ranked.ids}
 
 
 def exhibits(data: Data, shown: Iterable[tuple[str, int]]) -> dict[str, dict[str, Any]]:

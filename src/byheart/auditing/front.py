@@ -14,7 +14,7 @@ from typing import Any
 
 from byheart.arguments import may_be, must_be
 from byheart.auditing.budget import cut
-from byheart.auditing.document import LOCAL, SCHEMA, document, is_document, run_id, without_examples
+from byheart.auditing.document import LOCAL, document, is_document, run_id, without_examples
 from byheart.auditing.request import (
     Request,
     arrays_from,
@@ -33,6 +33,7 @@ from byheart.ledger.base import Result
 from byheart.probes.base import Subject
 from byheart.processes import sweep, temporary_name
 from byheart.records.options import Options
+from byheart.records.provenance import SCHEMA
 from byheart.records.spec import key_of
 from byheart.registry import find, names
 from byheart.study import parse

@@ -279,7 +279,7 @@ def _parameters(session: Session, answers: Answers) -> int | None:
 
 
 def _plain(answer: Answer) -> dict[str, Any]:
-    """An answer without examples and the balance: quantities, words and charts are the evidence."""
+    """An answer without examples and the balance: quantities, curves and tables are the evidence."""
     if isinstance(answer, Finding):
-        answer = answer.model_copy(update={"exhibits": (), "ranked": {}, "balance": None})
+        answer = answer.model_copy(update={"ranked": {}, "balance": None})
     return answer.model_dump(mode="json")

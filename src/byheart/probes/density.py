@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from byheart.records.facts import Columns
+from byheart.records.facts import FactTable
 
 
-def density(**axes: tuple[np.ndarray, np.ndarray]) -> Columns:
+def density(**axes: tuple[np.ndarray, np.ndarray]) -> FactTable:
     """The cells of a grid that hold points: the ends of each along both axes, and how many examples it holds.
 
     Args:
@@ -23,4 +23,4 @@ def density(**axes: tuple[np.ndarray, np.ndarray]) -> Columns:
     columns = {"examples": counts[occupied].astype(int)}
     for name, ends, place in zip(axes, edges, occupied):
         columns |= {f"{name}_from": ends[place], f"{name}_to": ends[place + 1]}
-    return Columns(values=columns)
+    return FactTable(values=columns)

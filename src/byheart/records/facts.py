@@ -66,7 +66,7 @@ class Curve(Record):
         return self
 
 
-class Columns(Record):
+class FactTable(Record):
     """A small table of facts: columns of equal length by name, as tuples, lists or arrays."""
 
     values: dict[str, Column]
@@ -82,7 +82,7 @@ class Columns(Record):
         """A dict per row.
 
         Example:
-            >>> Columns(values={"epoch": (1, 2), "bits": (0.5, None)}).rows()
+            >>> FactTable(values={"epoch": (1, 2), "bits": (0.5, None)}).rows()
             [{'epoch': 1, 'bits': 0.5}, {'epoch': 2, 'bits': None}]
         """
         return [dict(zip(self.values, row)) for row in zip(*self.values.values(), strict=True)]
@@ -109,4 +109,4 @@ class Ranked(Record):
 
     def rows(self) -> list[dict[str, Scalar]]:
         """A dict per example, `id` first."""
-        return Columns(values={"id": self.ids, **self.figures}).rows()
+        return FactTable(values={"id": self.ids, **self.figures}).rows()

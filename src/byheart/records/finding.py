@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from byheart.records.balance import Balance
-from byheart.records.chart import Chart, Table
-from byheart.records.facts import Columns, Curve, Ranked, Scalar
+from byheart.records.facts import Curve, FactTable, Ranked, Scalar
 from byheart.records.quantity import Quantity
 from byheart.records.spec import Record
 
@@ -19,34 +18,6 @@ class Pole(Record):
     note: str = ""
 
 
-class Exhibits(Record):
-    """Examples worth looking at: a titled row of ids, each with the words to stand under it.
-
-    `groups` splits the row (first the labels we redrew, then those that came with the data).
-    """
-
-    title: str
-    keys: tuple[str, ...] = ()
-    groups: tuple[ExhibitGroup, ...] = ()
-
-
-class Exhibit(Record):
-    """One example by id and view, the lines under its picture and the sentence that says it all."""
-
-    id: int
-    view: str = "train"
-    lines: tuple[str, ...] = ()
-    sentence: str = ""
-
-
-class ExhibitGroup(Record):
-    """A labelled group of exhibits; `ring` marks the labels we redrew ourselves."""
-
-    label: str
-    ring: bool = False
-    shown: tuple[Exhibit, ...] = ()
-
-
 class Withheld(Record):
     """Why a number is withheld, and what would lift it at what cost."""
 
@@ -55,25 +26,18 @@ class Withheld(Record):
 
 
 class Finding(Record):
-    """The answer of one probe: quantities first, then the words, charts and examples of its card.
+    """The answer of one probe: its quantities and whatever else its card says, as facts.
 
     Attributes:
         status: `measured`, or `withheld` (the evidence stays, the headline number goes).
         probe: `chapter/quantity`.
         question: one sentence a newcomer understands.
         headline: name of the quantity in large type; empty when withheld.
-        says: what the headline number counts, after it ("of the training images score 0.25 or more").
         quantities: name -> Quantity.
         poles: the two ends of the scale, low pole first; empty draws no scale.
-        facts: extra label/text rows of the card ("measured", "would do").
-        body: sentences under the number.
-        charts: pictures; the first one is drawn beside the words.
-        exhibits: rows of examples.
-        tables: small tables by name, shown in the card.
-        how: paragraphs of "How was this computed?": formula, interval, null, fails when, cost.
         reference: author, year, title, equation.
         curves: lines with their bands and nulls, by name.
-        columns: small tables of facts, by name.
+        tables: small tables of facts, by name.
         ranked: examples by rank with their figures, by name.
         details: single facts beside the quantities that a card needs: counts, settings, what was chosen.
         withheld: set when status is `withheld`.
@@ -84,18 +48,11 @@ class Finding(Record):
     probe: str
     question: str
     headline: str = ""
-    says: str = ""
     quantities: dict[str, Quantity]
     poles: tuple[Pole, ...] = ()
-    facts: tuple[tuple[str, str], ...] = ()
-    body: tuple[str, ...] = ()
-    charts: tuple[Chart, ...] = ()
-    exhibits: tuple[Exhibits, ...] = ()
-    tables: dict[str, Table] = {}
-    how: tuple[str, ...] = ()
     reference: str
     curves: dict[str, Curve] = {}
-    columns: dict[str, Columns] = {}
+    tables: dict[str, FactTable] = {}
     ranked: dict[str, Ranked] = {}
     details: dict[str, Scalar | tuple[Scalar, ...]] = {}
     withheld: Withheld | None = None
@@ -120,8 +77,6 @@ class Failed(Record):
     question: str
     error: str
 
-
-Exhibits.model_rebuild()
 
 Answer = Finding | NotApplicable | Failed
 

@@ -11,8 +11,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from byheart.records.chart import Axis
 from byheart.records.figures import NARROW, number, percent
+from byheart.report.chart import Axis
 
 FEWEST = 20  # values, of which the outer ones may be outliers
 TAIL = 0.02  # the share of the values at either end that may be

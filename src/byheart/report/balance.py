@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from byheart.records.chart import Axis
 from byheart.records.figures import number, percent
 from byheart.report.axes import Scale, scale
+from byheart.report.chart import Axis
 from byheart.report.drawing import draw, layer, pixels
 from byheart.report.labels import Label, Placed, along, place, width, words
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from byheart.records.chart import Bar, Chart
 from byheart.report.axes import Scale, opened, scale
+from byheart.report.chart import Bar, Chart
 from byheart.report.drawing import draw, layer, pixels
 from byheart.report.labels import Placed, shorten, width, words
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from byheart.records.chart import Chart, Role
 from byheart.records.figures import amount, count, interval_text, number, value_text
 from byheart.records.finding import Answer, Finding
 from byheart.report.cards import About, Card, card_of
 from byheart.report.cards.default import note_of
+from byheart.report.chart import Chart, Role
 from byheart.report.charts import pictures
 from byheart.report.examples import gallery
 from byheart.report.prose import slug

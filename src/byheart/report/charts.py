@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from byheart.records.chart import Axis, Chart
 from byheart.report.axes import Scale, scale
 from byheart.report.bars import bars
+from byheart.report.chart import Axis, Chart
 from byheart.report.drawing import draw, layer
 from byheart.report.labels import Placed, shorten, width, words
 from byheart.report.marks import bounded, cell_layers, line_layers, mark_layers, rule_layers, values

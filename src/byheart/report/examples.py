@@ -4,10 +4,38 @@ from __future__ import annotations
 
 import base64
 
-from byheart.records.finding import Exhibit, Exhibits
+from byheart.records.spec import Record
 
 FIELDS = 5  # columns of a table of examples
 FIRST = {"pictures": (5, 7), "rows": (2, 2), "text": (2, 2), "ids": (5, 7)}
+
+
+class Exhibit(Record):
+    """One example by id and view, the lines under its picture and the sentence that says it all."""
+
+    id: int
+    view: str = "train"
+    lines: tuple[str, ...] = ()
+    sentence: str = ""
+
+
+class ExhibitGroup(Record):
+    """A labelled group of exhibits; `ring` marks the labels we redrew ourselves."""
+
+    label: str
+    ring: bool = False
+    shown: tuple[Exhibit, ...] = ()
+
+
+class Exhibits(Record):
+    """Examples worth looking at: a titled row of ids, each with the words to stand under it.
+
+    `groups` splits the row (first the labels we redrew, then those that came with the data).
+    """
+
+    title: str
+    keys: tuple[str, ...] = ()
+    groups: tuple[ExhibitGroup, ...] = ()
 
 
 def gallery(record: Exhibits, known: dict[str, dict], noun: str, first: bool = False) -> dict:

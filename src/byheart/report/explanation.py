@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from byheart.records.explanation import Explanation, Share
 from byheart.records.figures import number
-from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits
-from byheart.report.examples import gallery, seen
+from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits, gallery, seen
 from byheart.report.explained import (
     NEAREST,
     check,

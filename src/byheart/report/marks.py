@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from byheart.records.chart import Cell, Chart, Line, Mark
 from byheart.report.axes import Scale, scale
+from byheart.report.chart import Cell, Chart, Line, Mark
 from byheart.report.drawing import layer
 
 MOST_MARKS = 1000

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from byheart.records.chart import Chart, Line
 from byheart.report.axes import Scale
+from byheart.report.chart import Chart, Line
 from byheart.report.labels import LINE, Box, Label, Placed, along, dodge, place, wrap
 from byheart.report.marks import BOLD
 

@@ -6,7 +6,7 @@ from byheart.errors import InputRefused
 from byheart.records.figures import count, number, percent
 from byheart.records.finding import Answer, Finding, answer_from
 from byheart.records.judgement import Judgement
-from byheart.records.provenance import Provenance
+from byheart.records.provenance import SCHEMA, Provenance
 from byheart.registry import BUILT_IN
 from byheart.report import first, headline
 from byheart.report.balance import balances, course
@@ -16,7 +16,6 @@ from byheart.report.examples import gallery, seen
 from byheart.report.prose import cleaned, plain, sentence, slug, word
 from byheart.report.strip import WHO
 
-SCHEMA = 2
 _LEVERS = (
     ("weight decay", "weight-decay=0.001"),
     ("dropout", "dropout=0.2"),

@@ -7,11 +7,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from byheart.records.chart import Axis, Chart, Line, Rule, Table
 from byheart.records.figures import count, interval_text, null_text, value_text
 from byheart.records.finding import answer_from
 from byheart.records.studied import Outcome, Reading, Studied, StudiedSubject
 from byheart.report.chapters import card, hue
+from byheart.report.chart import Axis, Chart, Line, Rule, Table
 from byheart.report.charts import pictures
 from byheart.report.page import embedded, styled
 from byheart.report.prose import cleaned, sentence, slug

@@ -130,12 +130,12 @@ def findings_of(probe: str, quantities: Mapping[str, Quantity]) -> Findings:
 
 
 def without_words(findings: Findings) -> Findings:
-    """The same facts with every sentence, chart and row of examples taken out."""
+    """The same quantities with every sentence, curve, table and ranking taken out."""
     return {
         name: answer.model_copy(
             update={
-                "question": "?", "says": "", "facts": (), "body": (), "charts": (), "exhibits": (), "how": (),
-                "reference": "?", "poles": (), "tables": {}, "balance": None, "curves": {}, "columns": {}, "ranked": {},
+                "question": "?", "reference": "?", "poles": (), "balance": None,
+                "curves": {}, "tables": {}, "ranked": {},
                 "quantities": {n: q.model_copy(update={"how": "?"}) for n, q in answer.quantities.items()},
             }
         )

@@ -36,6 +36,15 @@ COLUMNS = ("<img src=x onerror=run>", "[bold]x[/bold]", "{{7*7}}", "--><b id=pwn
 SMALL = ("--learner", "mlp", "--set", "epochs=1", "--set", "hidden=[8]", "--members", "8", "--jobs", "1", "--device", "cpu")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def by_hand():
+    """Pages show the cards that documents bring, so that payloads stand in every word of a card."""
+    from by_hand import cards_by_hand
+
+    with cards_by_hand():
+        yield
+
+
 @pytest.fixture
 def table(record_property):
     from payload_doors import Table

@@ -22,7 +22,7 @@ from byheart.probes.attribution import (
     typical,
 )
 from byheart.probes.base import Bank, Need, Probe, Subject
-from byheart.records.facts import Axis, Columns, Curve
+from byheart.records.facts import Axis, Curve, FactTable
 from byheart.records.figures import percent
 from byheart.records.finding import Finding, NotApplicable, Withheld
 from byheart.records.quantity import Quantity
@@ -96,7 +96,7 @@ class Credit(Probe):
         return self.finding(
             quantities,
             question=f"Which training {bank.noun()} is a prediction made of?",
-            columns={"coverage": Columns(values=layers)},
+            tables={"coverage": FactTable(values=layers)},
             details={
                 **{name: about[name] for name in ("steps", "kept_every", "bisected")},
                 "notes": tuple(about["notes"]), "examples_holding_half": half,

@@ -15,7 +15,7 @@ from byheart.maths.statistics.resampling import Interval
 from byheart.probes import attribution
 from byheart.probes.attribution import FEWEST_MEMBERS, FEWEST_QUERIES, Asked
 from byheart.probes.base import Bank, Need, Probe, Subject
-from byheart.records.facts import Columns
+from byheart.records.facts import FactTable
 from byheart.records.finding import Finding, NotApplicable, Withheld
 from byheart.records.quantity import Quantity, interval_by
 
@@ -96,7 +96,7 @@ class Effect(Probe):
         facts: dict[str, Any] = {"details": details}
         # differences of means over the members themselves would foretell these very members, noise and all
         if lds is not None and self.method != "retrain":
-            details["example"], facts["columns"] = _against_retraining(bank, asked)
+            details["example"], facts["tables"] = _against_retraining(bank, asked)
         if foretells:
             of_itself = "self_effect_share" in quantities
             facts["headline"] = "self_effect_share" if of_itself else "effect_lds"
@@ -150,14 +150,14 @@ class Effect(Probe):
         return found
 
 
-def _against_retraining(bank: Bank, asked: Asked) -> tuple[int, dict[str, Columns]]:
+def _against_retraining(bank: Bank, asked: Asked) -> tuple[int, dict[str, FactTable]]:
     """One new example, by id: what its effects foretell for each member, and what the member says of it."""
     mask = bank[bank.subject.bank()].members.mask
     outputs, scores = attribution.retrained(bank, asked.test), asked.of_test("effect")
     query = int(np.argmax(np.ptp(outputs, axis=0) > 0))
     foretold = mask @ scores[query] - mask.mean(0) @ scores[query]
     columns = {"predicted": tuple(foretold.tolist()), "retrained": tuple(outputs[:, query].tolist())}
-    return int(bank.data.views["test"].ids[asked.test[query]]), {"members": Columns(values=columns)}
+    return int(bank.data.views["test"].ids[asked.test[query]]), {"members": FactTable(values=columns)}
 
 
 def by_halves(bank: Bank, rows: np.ndarray) -> tuple[Asked, DatamodelScore | None]:

@@ -19,7 +19,7 @@ from byheart.maths.statistics.detection import (
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.copies import few
 from byheart.probes.ranking import first_of
-from byheart.records.facts import Axis, Columns, Curve, Ranked
+from byheart.records.facts import Axis, Curve, FactTable, Ranked
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, interval_by
 
@@ -101,7 +101,7 @@ class Membership(Probe):
             headline="membership_auc",
             poles=(Pole(name="Oracle", value=0.5), Pole(name="Rote", value=1.0)),
             curves=_curves(grid, best.points[len(LEVELS) :], among, seen, pairs[0]),
-            columns={"levels": _levels(bank, at, pairs[1:])},
+            tables={"levels": _levels(bank, at, pairs[1:])},
             ranked={"most_exposed": ranked} if (ranked := _most_exposed(bank, run.members.mask, **columns)) else {},
             details={
                 "strongest": pairs[0], "members": len(mask), "judged_seen": best.positives,
@@ -179,7 +179,7 @@ def _auc(points: Points, facts: dict[str, Any]) -> Quantity:
     return Quantity(value=points.auc, unit="auc", null=0.5, **interval_by(TWO_WAY, points.auc_interval), **facts)
 
 
-def _levels(bank: Bank, at: list, pairs: tuple[Pair, ...]) -> Columns:
+def _levels(bank: Bank, at: list, pairs: tuple[Pair, ...]) -> FactTable:
     """Each level of false alarms: the attacks chosen there, and how many members would put 30 behind it."""
     left_out, n = 1 - bank.subject.share, int(bank.counted.sum())
     needed = (int(np.ceil(FALSE_ALARMS / (point.level * n * left_out))) for point in at)
@@ -188,7 +188,7 @@ def _levels(bank: Bank, at: list, pairs: tuple[Pair, ...]) -> Columns:
         for point, members, pair in zip(at, needed, pairs)
     ]
     names = "quantity", "level", "false_alarms", "members_needed", "first_half", "second_half"
-    return Columns(values=dict(zip(names, zip(*rows))))
+    return FactTable(values=dict(zip(names, zip(*rows))))
 
 
 def _planted(bank: Bank, caught: np.ndarray | None) -> dict[str, Any]:

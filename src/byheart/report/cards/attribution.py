@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from byheart.records.facts import Ranked
 from byheart.records.figures import DASH, number
-from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits
 from byheart.records.quantity import Quantity
 from byheart.report.cards.base import About, Row
+from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits
 
 LDS = (
     "linear datamodeling score: Spearman over members, trained on other subsets from other seeds, of the {} of what "

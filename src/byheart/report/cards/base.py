@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from byheart.records.chart import Cell, Chart, Table
-from byheart.records.facts import Columns, Scalar
-from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits
+from byheart.records.facts import FactTable, Scalar
+from byheart.report.chart import Cell, Chart, Table
+from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def apart(rows: Iterable[Row], exhibit: Callable[[Row], Exhibit], others: str = 
     )
 
 
-def cells(density: Columns, x: str, y: str) -> tuple[Cell, ...]:
+def cells(density: FactTable, x: str, y: str) -> tuple[Cell, ...]:
     """Cells of a map from the columns `x_from`, `x_to`, `y_from`, `y_to` and `examples`."""
     return tuple(
         Cell(x=(row[f"{x}_from"], row[f"{x}_to"]), y=(row[f"{y}_from"], row[f"{y}_to"]), count=row["examples"])

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from byheart.records.chart import Axis, Chart, Line, Table
-from byheart.records.facts import OF_EXAMPLES, Columns, Curve, Ranked, Scalar
+from byheart.records.facts import OF_EXAMPLES, Curve, FactTable, Ranked, Scalar
 from byheart.records.facts import Axis as Along
 from byheart.records.figures import amount, no_interval_text, number
-from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding
+from byheart.records.finding import Finding
 from byheart.records.quantity import Quantity
 from byheart.report.cards.base import About, Card, Row, apart
+from byheart.report.chart import Axis, Chart, Line, Table
+from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits
 
 FORMATS = {"share": "percent", "accuracy": "percent", "examples": "count", "epochs": "count", "members": "count"}
 
 
 def card(finding: Finding, about: About) -> Card:
     """Headline, curves, tables and ranked examples as they stand."""
-    tables = {spaced(name): table_of(columns) for name, columns in finding.columns.items()}
     return Card(
-        says=finding.says or (f"{spaced(finding.headline)}." if finding.headline else ""),
-        rows=finding.facts,
-        body=finding.body,
-        charts=finding.charts + tuple(chart_of(name, curve) for name, curve in finding.curves.items()),
-        exhibits=finding.exhibits + tuple(row_of(name, ranked, about) for name, ranked in finding.ranked.items()),
-        tables=finding.tables | tables,
-        how=finding.how,
+        says=f"{spaced(finding.headline)}." if finding.headline else "",
+        charts=tuple(chart_of(name, curve) for name, curve in finding.curves.items()),
+        exhibits=tuple(row_of(name, ranked, about) for name, ranked in finding.ranked.items()),
+        tables={spaced(name): table_of(table) for name, table in finding.tables.items()},
     )
 
 
@@ -66,15 +63,15 @@ def chart_of(name: str, curve: Curve) -> Chart:
         y=_axis(curve.y_axis),
         lines=tuple(lines) if place else (),
         reading="The band is the 95\u202f% interval." if band else "",
-        table=table_of(Columns(values={key: one for key, one in columns.items() if one})),
+        table=table_of(FactTable(values={key: one for key, one in columns.items() if one})),
     )
 
 
-def table_of(columns: Columns) -> Table:
+def table_of(table: FactTable) -> Table:
     """A table of facts, ready to read; what is absent is a dash."""
     return Table(
-        columns=tuple(spaced(name) for name in columns.values),
-        rows=tuple(tuple(written(value) for value in row.values()) for row in columns.rows()),
+        columns=tuple(spaced(name) for name in table.values),
+        rows=tuple(tuple(written(value) for value in row.values()) for row in table.rows()),
     )
 
 

@@ -244,8 +244,7 @@ def _same(before: Answer, after: Answer, what: str) -> None:
 
 
 def _shown(finding: Finding) -> list[tuple[str, int]]:
-    exhibits = [(one.view, one.id) for row in finding.exhibits for group in row.groups for one in group.shown]
-    return exhibits + [(ranked.view, one) for ranked in finding.ranked.values() for one in ranked.ids]
+    return [(ranked.view, one) for ranked in finding.ranked.values() for one in ranked.ids]
 
 
 def _fingerprint(bank: Bank) -> str:

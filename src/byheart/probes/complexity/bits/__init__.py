@@ -25,7 +25,7 @@ from byheart.probes.complexity.bits.variance import of_values
 from byheart.probes.copies import rare_labels, uncalibrated
 from byheart.probes.interval_sources import source_of
 from byheart.records.balance import Landmark
-from byheart.records.facts import Columns
+from byheart.records.facts import FactTable
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, interval_by
 from byheart.training.run import Run
@@ -101,7 +101,7 @@ class Bits(Probe):
             question=self.question.replace("label bits", _ASKED.get(kind, "label bits")),
             headline="memorised_bits_share",
             poles=tuple(Pole(name=p.name, value=p.memorised, note=_note(p)) for p in balance.poles),
-            columns={"parts": _parts(bank, code)} | one_model_facts(balance),
+            tables={"parts": _parts(bank, code)} | one_model_facts(balance),
             details={
                 "of": _OF.get(kind, "labels"),
                 "outputs": str(run.about.get("outputs", "logits")),
@@ -140,14 +140,14 @@ def _half_in_share(code: BankCode) -> float | None:
     return float((np.searchsorted(np.cumsum(each), total / 2) + 1) / len(each)) if total > 0 else None
 
 
-def _parts(bank: Bank, code: BankCode) -> Columns:
+def _parts(bank: Bank, code: BankCode) -> FactTable:
     """Mean bits of an example: of all, and where some labels were redrawn of those and of the others."""
     changed = bank.data.truth.changed
     groups = {"all": np.ones(len(code.in_bits), bool)}
     if changed is not None and changed.any():
         groups |= {"redrawn": changed} if changed.all() else {"given": ~changed, "redrawn": changed}
     means = {name: tuple(float(bits[rows].mean()) for rows in groups.values()) for name, bits in code._asdict().items()}
-    return Columns(values={"group": tuple(groups), "n": tuple(int(rows.sum()) for rows in groups.values()), **means})
+    return FactTable(values={"group": tuple(groups), "n": tuple(int(rows.sum()) for rows in groups.values()), **means})
 
 
 def code_of(

@@ -13,7 +13,7 @@ from byheart.maths.statistics.resampling import Resampled, bootstrap
 from byheart.maths.statistics.seen_unseen import BankCode
 from byheart.probes.base import Bank
 from byheart.records.balance import Balance, Landmark, Move, OneModel, Share, Standing, Waypoint
-from byheart.records.facts import Columns
+from byheart.records.facts import FactTable
 from byheart.records.quantity import Quantity
 from byheart.training.run import Run
 
@@ -96,10 +96,10 @@ def balance_of(
     )
 
 
-def one_model_facts(balance: Balance) -> dict[str, Columns]:
+def one_model_facts(balance: Balance) -> dict[str, FactTable]:
     """The one model's shares with their intervals as a table of a finding, where there is such a model."""
     parts = {name: (part.value, *part.interval) for name, part in balance.one_model or ()}
-    return {"one_model": Columns(values={"end": ("value", "low", "high"), **parts})} if parts else {}
+    return {"one_model": FactTable(values={"end": ("value", "low", "high"), **parts})} if parts else {}
 
 
 def left_out_facts(run: Run) -> dict[str, Any]:

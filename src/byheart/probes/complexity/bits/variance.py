@@ -29,7 +29,7 @@ from byheart.probes.complexity.bits.standing import (
 from byheart.probes.heavy_tail import heavy_tail, without_r2
 from byheart.probes.interval_sources import source_of
 from byheart.probes.intervals import estimate
-from byheart.records.facts import Columns
+from byheart.records.facts import FactTable
 from byheart.records.finding import Finding, Pole
 from byheart.records.quantity import Quantity
 from byheart.training.run import Run
@@ -57,7 +57,7 @@ def of_values(probe: Probe, bank: Bank) -> tuple[Finding, dict[str, np.ndarray]]
         question=QUESTION,
         headline=NAMES["memorised"],
         poles=(Pole(name="Oracle", value=0.0, note="knows the task's own truth"), Pole(name="Rote", value=1.0)),
-        columns={"recipes": _recipes(bank, sides)} | one_model_facts(balance),
+        tables={"recipes": _recipes(bank, sides)} | one_model_facts(balance),
         details={"of": "values", **left_out_facts(run), **source_of(estimates.memorised.sources)},
         balance=balance,
     )
@@ -86,11 +86,11 @@ def _quantities(bank: Bank, estimates: VarianceShares, null: float) -> dict[str,
     }
 
 
-def _recipes(bank: Bank, sides: SideErrors) -> Columns:
+def _recipes(bank: Bank, sides: SideErrors) -> FactTable:
     """The three shares of this recipe, and of the baselines on the same subsets."""
     found = {"this": shares(sides)}
     for name, title in RIVALS.items():
         if (need := bank.subject.baseline(name)) in bank:
             found[title] = shares(sides_of(bank, bank[need]))
     parts = {part: tuple(getattr(one, part) for one in found.values()) for part in NAMES}
-    return Columns(values={"recipe": tuple(found), **parts})
+    return FactTable(values={"recipe": tuple(found), **parts})

@@ -18,7 +18,7 @@ from byheart.probes.memory.exposure.scores import (
     continuations,
     scores_of,
 )
-from byheart.records.facts import Axis, Columns, Curve, Ranked, Scalar
+from byheart.records.facts import Axis, Curve, FactTable, Ranked, Scalar
 from byheart.records.figures import count, number
 from byheart.records.finding import Finding, NotApplicable, Pole, Withheld
 from byheart.training.preprocessing import known
@@ -120,7 +120,7 @@ class Exposure(Probe):
             headline="" if reason else "exposure_mean_bits",
             poles=() if reason else poles,
             curves={form: _curve(found, form) for form in dict.fromkeys((found.form, "extrapolated"))},
-            columns={"by_copies": _by_copies(found, secrets)}
+            tables={"by_copies": _by_copies(found, secrets)}
             | ({} if letters is None else {"by_letter": _by_letter(found, letters)}),
             ranked={"planted_secrets": _ranked(found, secrets.greedy, ids)},
             details={
@@ -180,7 +180,7 @@ def _curve(found: Scores, form: Form) -> Curve:
     )  # fmt: skip
 
 
-def _by_copies(found: Scores, secrets: Continuations) -> Columns:
+def _by_copies(found: Scores, secrets: Continuations) -> FactTable:
     """Means by copies, none first; samples are the median over secrets and models, None where it never comes."""
     samples = secrets.samples
 
@@ -199,14 +199,14 @@ def _by_copies(found: Scores, secrets: Continuations) -> Columns:
         }
 
     rows = [row(dose) for dose in (0, *found.doses)]
-    return Columns(values={name: tuple(one[name] for one in rows) for name in rows[0]})
+    return FactTable(values={name: tuple(one[name] for one in rows) for name in rows[0]})
 
 
-def _by_letter(found: Scores, letters: np.ndarray) -> Columns:
+def _by_letter(found: Scores, letters: np.ndarray) -> FactTable:
     """Bits of each letter: means over secrets held out, of the fewest copies and of the most."""
     doses = tuple(dict.fromkeys((0, found.doses[0], found.doses[-1])))
     means = np.array([letters[found.copies == dose].mean(0) for dose in doses])
-    return Columns(values={"copies": doses, **{str(i): tuple(each.tolist()) for i, each in enumerate(means.T, 1)}})
+    return FactTable(values={"copies": doses, **{str(i): tuple(each.tolist()) for i, each in enumerate(means.T, 1)}})
 
 
 def _ranked(found: Scores, greedy: np.ndarray, ids: np.ndarray) -> Ranked:

@@ -17,7 +17,7 @@ from byheart.probes.intervals import BOOTSTRAP, share
 from byheart.probes.memory.order.signs import TOP, Row, half_of, rows_of
 from byheart.probes.memory.order.values import WITHIN, graded
 from byheart.probes.ranking import first_of
-from byheart.records.facts import Axis, Columns, Curve, Ranked
+from byheart.records.facts import Axis, Curve, FactTable, Ranked
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, interval_by
 from byheart.training.run import Run
@@ -89,7 +89,7 @@ class Order(Probe):
             headline="first_learned_spearman",
             poles=(Pole(name="No order", value=0.0), Pole(name="By heart last", value=1.0)),
             curves=_curves(run, score >= MEMORISED, planted),
-            columns=_map(bank, path, planted),
+            tables=_map(bank, path, planted),
             ranked=learned_last(bank, path, planted, run.checkpoints),
             details={
                 "top_share": TOP, "members": len(mask), "epochs": tuple(c for c in run.checkpoints if c > 0),
@@ -151,7 +151,7 @@ def _curves(run: Run, memorised: np.ndarray, planted: np.ndarray) -> dict[str, C
     }  # fmt: skip
 
 
-def _map(bank: Bank, path: Course, planted: np.ndarray) -> dict[str, Columns]:
+def _map(bank: Bank, path: Course, planted: np.ndarray) -> dict[str, FactTable]:
     """Confidence by variability: counts in cells, redrawn labels one by one, and counts from easy to hard."""
     easy, hard, variable = path.confidence >= EASY, path.confidence < HARD, path.variability >= VARIABLE
     between = ~easy & ~hard
@@ -163,8 +163,8 @@ def _map(bank: Bank, path: Course, planted: np.ndarray) -> dict[str, Columns]:
             variability=(path.variability[~planted], np.linspace(0, 0.5, 41)),
             confidence=(path.confidence[~planted], np.linspace(0, 1.0001, 31)),
         ),
-        "redrawn": Columns(values={"variability": path.variability[rings], "confidence": path.confidence[rings]}),
-        "difficulty": Columns(values={
+        "redrawn": FactTable(values={"variability": path.variability[rings], "confidence": path.confidence[rings]}),
+        "difficulty": FactTable(values={
             "band": ("easy", "between", "variable", "hard"),
             "examples": np.sum(bands, 1), "redrawn": np.sum(bands & planted, 1),
         }),

@@ -17,7 +17,7 @@ from byheart.probes.intervals import area, share
 from byheart.probes.memory.quadrant.baseline import AGREE, BITS, Bets, baseline_of, bets
 from byheart.probes.memory.quadrant.residual import of_values
 from byheart.probes.ranking import first_of, held_out_votes
-from byheart.records.facts import Columns, Ranked, Scalar
+from byheart.records.facts import FactTable, Ranked, Scalar
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity
 from byheart.training.run import Run
@@ -116,7 +116,7 @@ class Quadrant(Probe):
             quantities,
             headline=headline,
             poles=POLES if labels.planted.any() else (),
-            columns={"counts": _counts(labels), **_map(labels, details)},
+            tables={"counts": _counts(labels), **_map(labels, details)},
             ranked=_ranked(bank, run, labels, order),
             details=details | {"baseline": baseline[0] if baseline else None},
         )
@@ -185,15 +185,15 @@ def _details(bank: Bank, labels: Labels, blind: float) -> dict[str, Scalar]:
     }
 
 
-def _counts(labels: Labels) -> Columns:
+def _counts(labels: Labels) -> FactTable:
     """How many labels are worth checking or not, memorised or not, and how many of these were planted."""
     sides = [(listed, held) for listed in (True, False) for held in (True, False)]
     chosen = [(labels.listed == listed) & (labels.memorised == held) for listed, held in sides]
     counts = {"examples": np.sum(chosen, 1), "redrawn": np.sum(chosen & labels.planted, 1)}
-    return Columns(values=dict(zip(("worth_checking", "memorised"), zip(*sides))) | counts)
+    return FactTable(values=dict(zip(("worth_checking", "memorised"), zip(*sides))) | counts)
 
 
-def _map(labels: Labels, details: dict[str, Scalar]) -> dict[str, Columns]:
+def _map(labels: Labels, details: dict[str, Scalar]) -> dict[str, FactTable]:
     """Every label by its held-out bits and its score: one by one, or where there are many, counted in cells."""
     bits, score, planted = np.maximum(labels.own.held_out, LEAST_BITS), labels.score, labels.planted
     rest = np.flatnonzero(~planted)
@@ -202,7 +202,7 @@ def _map(labels: Labels, details: dict[str, Scalar]) -> dict[str, Columns]:
         across, up = np.geomspace(LEAST_BITS, details["most_bits"], 41), np.linspace(details["least_score"], 1.0001, 25)
         found["density"] = density(bits=(bits[rest], across), score=(score[rest], up))
         rows = rows[len(rest) :]
-    found["labels"] = Columns(values={"bits": bits[rows], "score": score[rows], "redrawn": planted[rows]})
+    found["labels"] = FactTable(values={"bits": bits[rows], "score": score[rows], "redrawn": planted[rows]})
     return found
 
 

@@ -11,7 +11,7 @@ from byheart.maths.statistics.ranks import bootstrap
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank
 from byheart.probes.intervals import BOOTSTRAP, area, share
-from byheart.records.facts import Columns, Ranked
+from byheart.records.facts import FactTable, Ranked
 from byheart.records.finding import Finding
 from byheart.records.quantity import Quantity, interval_by
 
@@ -44,7 +44,7 @@ def of_values(probe: Probe, bank: Bank) -> tuple[Finding, dict[str, np.ndarray]]
         _quantities(probe, bank, seen, held_out, large),
         question=QUESTION,
         headline="large_residual_share",
-        columns={"residuals": _marks(seen, held_out, large)},
+        tables={"residuals": _marks(seen, held_out, large)},
         ranked={"largest_residuals": Ranked(ids=bank.data.train.ids[first], figures=figures)},
         details={"deviation": unit, "large_deviations": LARGE, "large": int(large.sum())},
     )
@@ -52,12 +52,12 @@ def of_values(probe: Probe, bank: Bank) -> tuple[Finding, dict[str, np.ndarray]]
     return finding, {"held_out_residual": held_out, "seen_residual": seen, "suspicion_rank": rank}
 
 
-def _marks(seen: np.ndarray, held_out: np.ndarray, large: np.ndarray) -> Columns:
+def _marks(seen: np.ndarray, held_out: np.ndarray, large: np.ndarray) -> FactTable:
     """Both residuals, in deviations: of large ones the first, of the others some evenly through their ranking."""
     rest = np.flatnonzero(~large)
     rest = rest[np.argsort(held_out[rest], kind="stable")][:: max(1, -(-len(rest) // MARKS))]
     rows = np.concatenate([rest, np.flatnonzero(large)[:MARKS]])
-    return Columns(values={"held_out": held_out[rows], "seen": seen[rows], "large": large[rows]})
+    return FactTable(values={"held_out": held_out[rows], "seen": seen[rows], "large": large[rows]})
 
 
 def _quantities(probe: Probe, bank: Bank, seen, held_out, large) -> dict[str, Quantity]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from byheart.records.chart import Axis, Bar, Chart, Rule, Segment, Table
-from byheart.records.facts import Columns
+from byheart.records.facts import FactTable
 from byheart.records.figures import bits, count, interval_text, number, percent
 from byheart.records.finding import Finding
 from byheart.report.cards.base import About, Card, Row
 from byheart.report.cards.default import notes_of
 from byheart.report.cards.intervals import largest_source
+from byheart.report.chart import Axis, Bar, Chart, Rule, Segment, Table
 
 # Below this many bits a label, changed labels are not bet against: who knows nothing is at 0.
 AGAINST = 0.05
@@ -27,7 +27,7 @@ def card(finding: Finding, about: About) -> Card:
 
 def _of_bits(finding: Finding, about: About) -> Card:
     memorised, reference = (finding.quantities[f"{name}_bits"] for name in ("memorised", "reference"))
-    rows = finding.columns["parts"].rows()
+    rows = finding.tables["parts"].rows()
     target = "passage" if finding.details["of"] == "text" else "label"
     share = finding.quantities["memorised_bits_share"]
     return Card(
@@ -96,7 +96,7 @@ def _changed(rows: list[Row]) -> tuple[str, ...]:
 
 
 def _one_model(finding: Finding) -> tuple[str, ...]:
-    if (one := finding.columns.get("one_model")) is None:
+    if (one := finding.tables.get("one_model")) is None:
         return ()
     value, low, high = one.values["memorised"]
     return (
@@ -182,7 +182,7 @@ def _of_values(finding: Finding, about: About) -> Card:
             *_below_nothing(understood.value, memorised.value), *_one_model(finding),
             *largest_source(finding.details, memorised.interval, about, memorised.n),
         ),
-        charts=(_recipes(finding.columns["recipes"], of, about),),
+        charts=(_recipes(finding.tables["recipes"], of, about),),
         tables={"Shares of the variance": Table(columns=columns, rows=(*rows, ("sum", percent(1, 1), "exact")))},
         how=(
             "Squared errors are averaged for each example over the members of a side, then over examples; predictions "
@@ -219,7 +219,7 @@ def _below_nothing(understood: float, memorised: float) -> tuple[str, ...]:
     return ("Where left out, members do worse than the mean of what they were trained on.",)
 
 
-def _recipes(recipes: Columns, of: str, about: About) -> Chart:
+def _recipes(recipes: FactTable, of: str, about: About) -> Chart:
     """Left, memorised and understood on an axis of variance: this recipe, and the baselines on the same subsets."""
     bars, lines = [], []
     for row in recipes.rows():

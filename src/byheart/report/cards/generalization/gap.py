@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from byheart.records.chart import Axis, Chart, Line, Role, Rule, Table
 from byheart.records.facts import Curve
 from byheart.records.figures import count, interval_text, number, percent, value_text
 from byheart.records.finding import Finding
@@ -12,6 +11,7 @@ from byheart.records.quantity import Quantity
 from byheart.report.cards.base import About, Card
 from byheart.report.cards.default import notes_of
 from byheart.report.cards.intervals import largest_source
+from byheart.report.chart import Axis, Chart, Line, Role, Rule, Table
 
 ROLES: dict[str, Role] = {"seen": "memorised", "held_out": "understood", "redrawn_seen": "ink", "new": "muted"}
 BASELINES = {

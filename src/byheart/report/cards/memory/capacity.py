@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from byheart.records.chart import Axis, Chart, Line, Rule, Table
 from byheart.records.facts import Curve
 from byheart.records.figures import bits, count, number, percent
 from byheart.records.finding import Finding
 from byheart.report.cards.base import About, Card
 from byheart.report.cards.default import notes_of
+from byheart.report.chart import Axis, Chart, Line, Rule, Table
 
 SAVED = "bits saved on the training sequences{}, mean over models; null of as many sequences never trained on"
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Any, NamedTuple
 
-from byheart.records.chart import Axis, Chart, Line, Mark, Rule, Table
 from byheart.records.figures import count, number, percent, with_article
-from byheart.records.finding import Exhibit, Exhibits, Finding
+from byheart.records.finding import Finding
 from byheart.report.cards.base import About, Card, Row, apart
 from byheart.report.cards.default import notes_of
 from byheart.report.cards.intervals import TOO_FEW, largest_source
+from byheart.report.chart import Axis, Chart, Line, Mark, Rule, Table
+from byheart.report.examples import Exhibit, Exhibits
 
 AT = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 1.0)  # scores in the table
 

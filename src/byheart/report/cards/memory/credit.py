@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from byheart.records.chart import Axis, Chart, Line, Table
 from byheart.records.facts import Curve
 from byheart.records.figures import count, number, percent
 from byheart.records.finding import Finding
 from byheart.report.cards.attribution import LDS, ends, rows_of, unit
 from byheart.report.cards.base import About, Card
 from byheart.report.cards.default import notes_of
+from byheart.report.chart import Axis, Chart, Line, Table
 
 ITSELF = "|credit of the example itself| over the sum of all |credits|, geometric mean over predictions"
 CHANGED = "over that of what training changed"
@@ -86,7 +86,7 @@ def _body(finding: Finding, about: About) -> tuple[str, ...]:
 
 
 def _how(finding: Finding, about: About) -> tuple[str, ...]:
-    details, coverage = finding.details, finding.columns["coverage"].rows()
+    details, coverage = finding.details, finding.tables["coverage"].rows()
     every = details["kept_every"]
     kept = "all weights kept" if every == 1 else f"weights kept at every {count(every)}, the others made again"
     how = ", ".join(f"{row['layer']} {percent(row['share_of_weights'], 0)}" for row in coverage)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from byheart.records.chart import Axis, Chart, Line, Rule, Table
 from byheart.records.facts import Curve
 from byheart.records.figures import count, interval_text, number, percent, value_text, with_article
-from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding
+from byheart.records.finding import Finding
 from byheart.report.cards.base import About, Card, Row
 from byheart.report.cards.default import notes_of
+from byheart.report.chart import Axis, Chart, Line, Rule, Table
+from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits
 
 LAID = {
     "runs of tokens": "which runs of five tokens occur; distance from the cosine",

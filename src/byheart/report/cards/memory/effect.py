@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from byheart.records.chart import Axis, Chart, Mark, Table
-from byheart.records.facts import Columns
+from byheart.records.facts import FactTable
 from byheart.records.figures import count, number, percent
 from byheart.records.finding import Finding
 from byheart.report.cards.attribution import LDS, ends, rows_of, unit
 from byheart.report.cards.base import About, Card
 from byheart.report.cards.default import notes_of
+from byheart.report.chart import Axis, Chart, Mark, Table
 
 METHODS = {
     "unrolled": "the recorded training taken back step by step to the weight of each example",
@@ -36,7 +36,7 @@ ORDER_ALONE = ("projected", "checkpoints")  # methods whose effects have no unit
 
 def card(finding: Finding, about: About) -> Card:
     """Whose removal would change a prediction; where nothing is foretold nobody is named."""
-    details, members, ranked = finding.details, finding.columns.get("members"), finding.ranked
+    details, members, ranked = finding.details, finding.tables.get("members"), finding.ranked
     return Card(
         says="rank correlation of the effects with real retrainings"
         if finding.headline == "effect_lds"
@@ -121,7 +121,7 @@ def _how(finding: Finding, about: About) -> tuple[str, ...]:
     )
 
 
-def _chart(members: Columns, example: int, about: About) -> Chart:
+def _chart(members: FactTable, example: int, about: About) -> Chart:
     """One new example: what the effects foretell for each member, and what it says."""
     foretold, said = members.values["predicted"], members.values["retrained"]
     counted = {"classes": "margin, nats", "values": about.target}.get(about.kind, "log p, nats")

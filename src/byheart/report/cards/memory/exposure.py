@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from byheart.records.chart import Axis, Chart, Line, Role, Rule, Table
-from byheart.records.facts import Columns, Curve
+from byheart.records.facts import Curve, FactTable
 from byheart.records.figures import count, number, percent
-from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding
+from byheart.records.finding import Finding
 from byheart.report.cards.base import About, Card, Row
 from byheart.report.cards.default import notes_of
+from byheart.report.chart import Axis, Chart, Line, Role, Rule, Table
+from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits
 
 # how each form of exposure is called on the page
 NAMES = {"enumerated": "exact", "sampled": "sampled", "extrapolated": "extrapolated"}
@@ -19,7 +20,7 @@ LETTERS = 8  # columns that fit a card
 
 def card(finding: Finding, about: About) -> Card:
     """Exposure of planted secrets by copies, and what is said back of them."""
-    table, letters = _by_copies(finding), finding.columns.get("by_letter")
+    table, letters = _by_copies(finding), finding.tables.get("by_letter")
     tables = {"by copies": _columns(table, "copies", table.columns[1], "extrapolated", "said back")}
     if letters is not None and len(letters.values) <= LETTERS + 1:
         tables["by letter"] = _by_letter(letters)
@@ -59,7 +60,7 @@ def _notes(finding: Finding) -> dict[str, str]:
             f"come at even odds within {count(details['samples'])} samples, 1 - (1 - q)^n >= 1/2, q the probability "
             f"that one sample says it whole, {models}; sampler: {sampler}"
         )
-    for row in finding.columns["by_copies"].rows():
+    for row in finding.tables["by_copies"].rows():
         name = f"exposure_{row['copies']}_bits" if row["copies"] else "exposure_held_out_bits"
         at = full(row["at_ceiling"], finding.quantities[name].n)
         said[name] = f"secrets {'planted ' if row['copies'] else ''}{times(row['copies'])}: {over}{at}"
@@ -90,7 +91,7 @@ def _says(finding: Finding) -> str:
 
 
 def _body(finding: Finding) -> tuple[str, ...]:
-    quantities, details, rows = finding.quantities, finding.details, finding.columns["by_copies"].rows()
+    quantities, details, rows = finding.quantities, finding.details, finding.tables["by_copies"].rows()
     once, soon = (quantities[f"secret_{name}_share"] for name in ("sampled", "discoverable"))
     mean, out = (quantities[f"exposure_{name}_bits"] for name in ("mean", "held_out"))
     lone, samples = "(no interval: one secret a group)", count(details["samples"])
@@ -206,7 +207,7 @@ def _line(form: str, curve: Curve, role: Role) -> Line:
 
 
 def _by_copies(finding: Finding) -> Table:
-    columns = finding.columns["by_copies"]
+    columns = finding.tables["by_copies"]
     forms = [form for form in NAMES if form in columns.values]
     return Table(
         columns=(
@@ -234,7 +235,7 @@ def _samples(n: float | None) -> str:
     return count(round(n)) if n < 1e6 else f"10^{math.log10(n):.0f}"
 
 
-def _by_letter(columns: Columns) -> Table:
+def _by_letter(columns: FactTable) -> Table:
     """Where in a secret the bits are."""
     copies, *letters = columns.values
     return Table(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from byheart.records.chart import Axis, Chart, Line, Mark, Table
 from byheart.records.figures import count, number, percent, with_article
-from byheart.records.finding import Exhibit, Exhibits, Finding
+from byheart.records.finding import Finding
 from byheart.report.cards.base import About, Card, Row, apart
 from byheart.report.cards.default import notes_of
+from byheart.report.chart import Axis, Chart, Line, Mark, Table
+from byheart.report.examples import Exhibit, Exhibits
 
 SCORES = {
     "classes": "the margin of the label, log p \u2212 log (1 \u2212 p)",
@@ -49,7 +50,7 @@ def _choice(about: About, pair: Sequence[str]) -> str:
 def _notes(finding: Finding, about: About) -> dict[str, str]:
     said = {"membership_auc": f"strongest attack, {_choice(about, finding.details['strongest'])}, under one threshold"}
     said |= {f"{name}_auc": f"{words}, under one threshold" for name, words in _attacks(about).items()}
-    levels = finding.columns["levels"].rows()
+    levels = finding.tables["levels"].rows()
     for row in levels:
         attack = _choice(about, (row["first_half"], row["second_half"]))
         said[row["quantity"]] = (
@@ -64,7 +65,7 @@ def _body(finding: Finding, about: About) -> tuple[str, ...]:
     sentences = [f"The strongest of three attacks: {_choice(about, finding.details['strongest'])}."]
     if finding.quantities["membership_auc"].value < 0.5 - 1e-9:
         sentences.append("Even that is worse than a guess, whose AUC is 0.5.")
-    sentences += [_at(finding, about, level) for level in finding.columns["levels"].rows()]
+    sentences += [_at(finding, about, level) for level in finding.tables["levels"].rows()]
     if "found_of_redrawn" in finding.details:
         redrawn, others = finding.details["found_of_redrawn"], finding.details["found_of_others"]
         sentences.append(
@@ -114,7 +115,7 @@ def _chart(finding: Finding, about: About) -> Chart:
         ),
         Line(label="a guess", role="null", x=best.x, y=best.null),
     ]  # fmt: skip
-    level, marks, said = finding.columns["levels"].rows()[0], (), "."
+    level, marks, said = finding.tables["levels"].rows()[0], (), "."
     if (at := finding.quantities.get(level["quantity"])) is not None:
         said = f"; {percent(at.value)} found at 1\u202f% false alarms."
         if (level["first_half"], level["second_half"]) == finding.details["strongest"]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
-from byheart.records.chart import Axis, Bar, Chart, Line, Mark, Rule, Segment, Table
 from byheart.records.figures import DASH, count, number, percent, with_article
-from byheart.records.finding import Exhibit, Exhibits, Finding
+from byheart.records.finding import Finding
 from byheart.records.quantity import Quantity
 from byheart.report.cards.base import About, Card, Row, apart, cells
 from byheart.report.cards.default import notes_of
+from byheart.report.chart import Axis, Bar, Chart, Line, Mark, Rule, Segment, Table
+from byheart.report.examples import Exhibit, Exhibits
 
 SIGNS = {
     "confidence": "1 \u2212 mean confidence",
@@ -195,16 +196,16 @@ def _map(finding: Finding, about: About) -> Chart:
     planted = finding.details["redrawn"]
     rows = tuple(
         (BANDS[row["band"]], count(row["examples"]), *((count(row["redrawn"]),) if planted else ()))
-        for row in finding.columns["difficulty"].rows()
+        for row in finding.tables["difficulty"].rows()
     )
     return Chart(
         title=f"Confidence and variability of the training {about.nouns}",
         description="; ".join(f"{row[0]}: {row[1]}" for row in rows),
         x=Axis(title="variability of p(label) over checkpoints", domain=(0, 0.5), ticks=(0, 0.1, 0.2, 0.3, 0.4, 0.5)),
         y=Axis(title="mean confidence in the label", domain=(0, 1), ticks=(0, 0.25, 0.5, 0.75, 1)),
-        cells=cells(finding.columns["density"], "variability", "confidence"),
+        cells=cells(finding.tables["density"], "variability", "confidence"),
         marks=tuple(
-            Mark(x=row["variability"], y=row["confidence"], shape="ring") for row in finding.columns["redrawn"].rows()
+            Mark(x=row["variability"], y=row["confidence"], shape="ring") for row in finding.tables["redrawn"].rows()
         ),
         reading="Top left is easy, bottom hard to learn, right learned in the middle of training."
         + (" Rings are the labels we redrew; squares count the others." if planted else ""),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from byheart.records.chart import Axis, Chart, Line, Mark, Table
 from byheart.records.figures import count, number
-from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding
+from byheart.records.finding import Finding
 from byheart.report.cards.base import About, Card, Row
 from byheart.report.cards.default import notes_of
+from byheart.report.chart import Axis, Chart, Line, Mark, Table
+from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits
 
 
 def card(finding: Finding, about: About) -> Card:

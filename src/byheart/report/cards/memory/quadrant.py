@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from byheart.records.chart import Axis, Chart, Mark, Rule, Table
 from byheart.records.figures import DASH, count, number, percent
-from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding
+from byheart.records.finding import Finding
 from byheart.report.cards.base import About, Card, Row, apart, cells
 from byheart.report.cards.default import notes_of
 from byheart.report.cards.memory import quadrant_values
+from byheart.report.chart import Axis, Chart, Mark, Rule, Table
+from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits
 
 TITLES = {"worth_checking": "Labels worth checking", "worth_checking_not_memorised": "Worth checking, not memorised"}
 AUC = (
@@ -103,8 +104,8 @@ def _how(finding: Finding, about: About) -> tuple[str, ...]:
 
 
 def _chart(finding: Finding, about: About) -> Chart:
-    details, counts = finding.details, finding.columns["counts"].rows()
-    density = finding.columns.get("density")
+    details, counts = finding.details, finding.tables["counts"].rows()
+    density = finding.tables.get("density")
     rows = tuple(
         (
             f"{'worth checking' if row['worth_checking'] else 'the others'}, "
@@ -125,7 +126,7 @@ def _chart(finding: Finding, about: About) -> Chart:
         cells=cells(density, "bits", "score") if density else (),
         marks=tuple(
             Mark(x=row["bits"], y=row["score"], **({"shape": "ring"} if row["redrawn"] else {"role": "muted"}))
-            for row in finding.columns["labels"].rows()
+            for row in finding.tables["labels"].rows()
         ),
         rules=(
             Rule(axis="x", at=details["bits_from"], label="half a bit over a blind guess"),
@@ -143,7 +144,7 @@ def _chart(finding: Finding, about: About) -> Chart:
 
 def _ranked(finding: Finding, about: About, name: str) -> Exhibits:
     """A list of labels, redrawn ones apart, each group with how many there are of its kind."""
-    ranked, counts = finding.ranked[name], finding.columns["counts"].rows()
+    ranked, counts = finding.ranked[name], finding.tables["counts"].rows()
     counts = [row for row in counts if row["worth_checking"] and not (row["memorised"] and name != "worth_checking")]
     redrawn, everything = (sum(row[column] for row in counts) for column in ("redrawn", "examples"))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from byheart.records.chart import Axis, Chart, Mark, Rule, Table
 from byheart.records.figures import count, number, percent
-from byheart.records.finding import Exhibit, ExhibitGroup, Exhibits, Finding
+from byheart.records.finding import Finding
 from byheart.report.cards.base import About, Card, Row
 from byheart.report.cards.default import notes_of
+from byheart.report.chart import Axis, Chart, Mark, Rule, Table
+from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits
 
 
 def card(finding: Finding, about: About) -> Card:
@@ -52,7 +53,7 @@ def _chart(finding: Finding, about: About) -> Chart:
         y=Axis(title="residual of models that saw it"),
         marks=tuple(
             Mark(x=row["held_out"], y=row["seen"], role="memorised" if row["large"] else "muted")
-            for row in finding.columns["residuals"].rows()
+            for row in finding.tables["residuals"].rows()
         ),
         rules=(Rule(axis="x", at=beyond, label=""), Rule(axis="x", at=-beyond, label="")),
         reading=(
