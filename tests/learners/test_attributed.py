@@ -1,5 +1,7 @@
 """What a recorded training is asked: the answers add up, in the units of the target, about examples drawn by id."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -140,3 +142,16 @@ def test_curvature_knows_the_decay_of_the_training():
     plain = attributed(learner, data, members, asked).attribution["effect"]
     decayed = attributed(learner, data, members, asked, [WeightDecay(strength=0.3)]).attribution["effect"]
     assert np.abs(decayed).mean() < 0.7 * np.abs(plain).mean()  # a decay adds to every curvature
+
+
+def test_tokens_that_are_not_counted_are_no_wrong_labels():
+    """A passage whose last tokens are not counted is asked about as any other."""
+    data = Text(n=40).draw(0)
+    test = data.views["test"]
+    y = test.y.copy()
+    y[:, -3:] = -1
+    data = replace(data, views={**data.views, "test": replace(test, y=y)})
+    learner = Transformer(width=8, heads=2, layers=1, epochs=1)
+    _, found = answers(learner, data, Questions(credit=False, effect="unrolled", test=3, train=0))
+    assert np.isfinite(found["effect"]).all()
+    assert (found["effect"] != 0).any()
