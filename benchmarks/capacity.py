@@ -24,7 +24,7 @@ from byheart.maths.memorisation.capacity import PUBLISHED, Capacity, capacity, m
 from byheart.seeds import derive, stream
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.training.members import Members
-from byheart.training.run import Record
+from byheart.training.run import Training
 
 SIZES = (50, 100, 200, 400, 800)
 
@@ -57,7 +57,7 @@ def measure(
         for r in range(seeds):
             data = random_sequences(n, v, t, r)
             members = Members(np.array([derive(r, "member", n)]), np.ones((1, n), bool))
-            run = each.fit(data, members, Record((each.epochs,), trail=False))
+            run = each.fit(data, members, Training((each.epochs,), trail=False))
             code = run.views["train"].loss_nats[-1, 0] / np.log(2)
             bits[s, r] = memorised_bits(np.full(n, t * np.log2(v)), code)
             parameters = int(run.about["parameters"])

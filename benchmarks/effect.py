@@ -38,7 +38,7 @@ from byheart.tasks.fashion import Fashion
 from byheart.tasks.flipped import Flipped
 from byheart.training.members import Members
 from byheart.training.recording import record
-from byheart.training.run import Record
+from byheart.training.run import Training
 from byheart.training.stepper import rate
 
 BASE = Mlp(optimizer="sgd", lr=0.2, epochs=30, schedule="constant")
@@ -75,7 +75,7 @@ def retrained(learner: Mlp, data: Data, masks: np.ndarray, seeds: int) -> np.nda
     """Margins (m, r, q) of members on these subsets, each with its own new seeds."""
     mask = np.repeat(masks, seeds, 0)
     members = Members(np.arange(len(mask)) + 1000, mask)
-    runs = [learner.fit(data, members.take(j, j + 20), Record((learner.epochs,), trail=False), (), "stacked")
+    runs = [learner.fit(data, members.take(j, j + 20), Training((learner.epochs,), trail=False, way="stacked"))
             for j in range(0, len(mask), 20)]  # fmt: skip
     margins = np.concatenate([run.views["test"].margin[-1] for run in runs])
     return margins.reshape(len(masks), seeds, -1)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from byheart.learners.mlp import Mlp
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.training.members import Members, balanced
-from byheart.training.run import Record
+from byheart.training.run import Training
 from byheart.training.trial import choose
 
 
@@ -78,9 +79,9 @@ def careful(learner: Mlp, data: Data, members: Members) -> None:
 
 def ours(way: str, chunk: int):
     def train(learner: Mlp, data: Data, members: Members) -> None:
-        record = Record(checkpoints=(learner.epochs,))
+        record = Training(checkpoints=(learner.epochs,))
         for start in range(0, len(members), chunk):
-            learner.fit(data, members.take(start, start + chunk), record, way=way)
+            learner.fit(data, members.take(start, start + chunk), replace(record, way=way))
 
     return train
 

@@ -49,7 +49,7 @@ from byheart.testing.worlds.classes import constant_accuracies
 from byheart.testing.worlds.lookup import cells
 from byheart.testing.worlds.values import least_squares_r2, shares
 from byheart.training.members import Members
-from byheart.training.run import Record
+from byheart.training.run import Training
 
 DRAWS, MANY, MORE, FAST = 40, 500, 2000, 0.002
 COVERED = (0.90, 0.99)
@@ -209,7 +209,7 @@ def many_members(name: str, seed: int) -> dict[str, float]:
     n, learner = len(data.train), WORLDS[name].learner
     if n == 10:
         mask = np.array([[i in seen for i in range(n)] for seen in combinations(range(n), 7)])
-        run = learner.fit(data, Members(np.arange(len(mask)), mask), Record((0,), trail=False))
+        run = learner.fit(data, Members(np.arange(len(mask)), mask), Training((0,), trail=False))
     else:
         start = time.process_time()
         trained(subject_of(name, seed, 20), data, Need(members=20, share=0.7))

@@ -12,7 +12,7 @@ from byheart.records.options import Options
 from byheart.study.plan import Trial
 from byheart.tasks.digits import Digits
 from byheart.training.members import balanced
-from byheart.training.run import Record
+from byheart.training.run import Training
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_time_and_memory_grow_linearly_with_members(quick, tmp_path):
 def test_the_bytes_of_the_bank_are_those_of_a_real_run():
     data, subject = Digits(n=120).draw(0), request(16).subject
     members = balanced(len(data.train), 16, 0.7, 0)
-    run = subject.learner.fit(data, members, Record(subject.checkpoints(), trail=True))
+    run = subject.learner.fit(data, members, Training(subject.checkpoints(), trail=True))
     held = {name: array.nbytes for name, array in run.arrays().items() if name not in {"seeds", "mask"}}
     fewer = replace(subject, members=8)
     beside = costs.run_bytes(data, subject) - sum(held.values())

@@ -12,7 +12,7 @@ from byheart.maths.attribution.effect import unrolled
 from byheart.study.steps import load_data
 from byheart.training.members import balanced
 from byheart.training.record_member import recorded
-from byheart.training.run import Record
+from byheart.training.run import Training
 from byheart.training.stepper import called_on
 
 MEMBERS = 24
@@ -37,7 +37,7 @@ def _inside(audit):
 
 def _fitted(audit, members):
     data, subject, _ = _inside(audit)
-    return subject.learner.fit(data, members, Record((subject.learner.epochs,), trail=False))
+    return subject.learner.fit(data, members, Training((subject.learner.epochs,), trail=False))
 
 
 def test_credit_adds_up_to_the_margin_of_the_model_trained_on_everything(audited):

@@ -7,7 +7,7 @@ import byheart as bh
 from byheart.study.steps import load_data
 from byheart.tasks.text import Text
 from byheart.training.members import balanced
-from byheart.training.run import Record
+from byheart.training.run import Training
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,7 @@ def audited(tmp_path_factory):
 def _loss(audit, view, ident):
     data, subject = load_data(audit._plan.draw.key, audit._ledger), audit._plan.subject
     n = len(data.train)
-    run = subject.learner.fit(data, balanced(n, 1, 1.0, subject.seed), Record((subject.learner.epochs,), trail=False))
+    run = subject.learner.fit(data, balanced(n, 1, 1.0, subject.seed), Training((subject.learner.epochs,), trail=False))
     row = int(np.flatnonzero(data.views[view].ids == ident)[0])
     return float(run.views[view].loss_nats[-1, 0, row]), "".join(
         data.output.classes[token] for token in data.views[view].x[row]

@@ -21,10 +21,10 @@ from byheart.learners.torch_module import FromFactory
 from byheart.learners.userfit import UserFit
 from byheart.tasks.arrays import Arrays
 from byheart.training.members import balanced
-from byheart.training.run import Record
+from byheart.training.run import Training
 
 N, M = 60, 3
-RECORD = Record((0,))
+RECORD = Training((0,))
 ENDS = {
     "sys.exit": lambda: sys.exit(0),
     "sys.exit with a text": lambda: sys.exit("no licence"),

@@ -14,7 +14,7 @@ from byheart.tasks.digits import Digits
 from byheart.tasks.flipped import Flipped
 from byheart.tasks.text import Text
 from byheart.training.members import balanced
-from byheart.training.run import Record, Run
+from byheart.training.run import Run, Training
 
 ALL = Questions(credit=True, effect="unrolled", test=3, train=4)
 
@@ -120,7 +120,7 @@ def test_it_is_the_model_trained_on_everything():
     data = Digits(n=80).draw(0)
     members = balanced(80, 1, 1.0, 0)
     run, _ = answers(small(), data)
-    plain = small().fit(data, members, Record((4,)), way="each")
+    plain = small().fit(data, members, Training((4,), way="each"))
     np.testing.assert_array_equal(run.views["test"].margin[-1], plain.views["test"].margin[-1])
 
 

@@ -11,7 +11,7 @@ from byheart.errors import InputRefused
 from byheart.learners.conv import Conv
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.training.members import balanced
-from byheart.training.run import Record
+from byheart.training.run import Training
 
 N = 30
 LEARNER = Conv(channels=(3, 4), epochs=2, batch=8)
@@ -26,7 +26,7 @@ def data_of(shape: tuple[int, ...] = (7, 6), show: str = "image") -> Data:
 
 
 def fit(data: Data, way: str, learner: Conv = LEARNER):
-    return learner.fit(data, balanced(N, 3, 0.7, seed=1), Record((0, learner.epochs), weights=True), way=way)
+    return learner.fit(data, balanced(N, 3, 0.7, seed=1), Training((0, learner.epochs), weights=True, way=way))
 
 
 @pytest.mark.parametrize("shape, show", [((7, 6), "image"), ((7, 6, 3), "photograph")])

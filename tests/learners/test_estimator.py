@@ -24,9 +24,9 @@ from byheart.tasks.arrays import Arrays
 from byheart.tasks.data import Column, Data, Examples, Output, Truth
 from byheart.tasks.digits import Digits
 from byheart.training.members import Members, balanced
-from byheart.training.run import Record
+from byheart.training.run import Training
 
-RECORD = Record((0,))
+RECORD = Training((0,))
 
 
 @pytest.fixture(scope="module")
@@ -254,12 +254,6 @@ def test_a_users_own_class_is_keyed_by_its_code(tmp_path):
     assert Estimator.of(load(file, "Mine")(alpha=3.0)).key() != a.key()
     with pytest.raises(InputRefused, match="the versions of the key"):
         Estimator(cls=a.cls, params=a.params, releases=a.releases)
-
-
-def test_progress_counts_every_member(digits, members):
-    seen = []
-    Estimator.of(KNeighborsClassifier()).fit(digits, members, RECORD, progress=seen.append)
-    assert seen == [1, 1, 1]
 
 
 def _arrays(width, missing="refuse"):

@@ -22,7 +22,7 @@ from byheart.tasks.arrays import Arrays
 from byheart.tasks.containers import NamedColumns
 from byheart.tasks.table import Table
 from byheart.training.members import balanced
-from byheart.training.run import Record
+from byheart.training.run import Training
 
 N = 60
 Y = np.arange(N) % 2
@@ -126,7 +126,7 @@ def test_fit_and_what_it_returns_get_what_was_given(name):
         fitted.append((x, y))
         return lambda new: asked.append(new) or np.zeros((len(new), 2))
 
-    run = UserFit.of(fit).fit(data, members, Record((0,)))
+    run = UserFit.of(fit).fit(data, members, Training((0,)))
     for (got, y), mask in zip(fitted, members.mask):
         assert kept(got) == kept(cut(x, data.train.ids[mask]))
         np.testing.assert_array_equal(y, Y[data.train.ids[mask]])
@@ -140,7 +140,7 @@ def test_estimators_get_what_was_given(name):
     x, data = INPUTS[name], drawn(INPUTS[name])
     members = members_of(data)
     SpyEstimator.fitted, SpyEstimator.asked = [], []
-    Estimator.of(SpyEstimator()).fit(data, members, Record((0,)))
+    Estimator.of(SpyEstimator()).fit(data, members, Training((0,)))
     flat = data.train.x.ndim > 2
 
     def wanted(rows):
@@ -158,7 +158,7 @@ def test_estimators_get_what_was_given(name):
 @pytest.mark.parametrize("name", INPUTS)
 def test_modules_of_a_factory_get_what_was_given(name):
     x, data, met = INPUTS[name], drawn(INPUTS[name]), []
-    run = FromFactory.of(lambda: Spy(met), epochs=1, batch=200).fit(data, members_of(data), Record((1,)))
+    run = FromFactory.of(lambda: Spy(met), epochs=1, batch=200).fit(data, members_of(data), Training((1,)))
     mine = cut(x, data.train.ids)
     mine = mine if torch.is_tensor(mine) else torch.as_tensor(np.array(mine).astype(np.array(mine).dtype.newbyteorder("=")))
     assert {one.dtype for one in met} == {mine.dtype}
@@ -187,10 +187,10 @@ def test_a_table_arrives_with_the_names_of_its_columns(kind, tmp_path):
         return lambda new: asked.append(new) or np.zeros((len(new), 2))
 
     if kind == "fit":
-        UserFit.of(fit).fit(data, members, Record((0,)))
+        UserFit.of(fit).fit(data, members, Training((0,)))
     else:
         SpyEstimator.fitted, SpyEstimator.asked = fitted, asked
-        Estimator.of(SpyEstimator()).fit(data, members, Record((0,)))
+        Estimator.of(SpyEstimator()).fit(data, members, Training((0,)))
     for (x, _), mask in zip(fitted[-3:], members.mask):
         rows = data.train.ids[mask]
         assert type(x) is NamedColumns
@@ -223,7 +223,7 @@ def test_labels_come_in_the_container_they_were_given_in():
     for y, task in ((Y, "classes"), (Y.tolist(), "classes"), (torch.from_numpy(Y), "classes"),
                     (ROWS[:, 0].astype(np.float32), "values"), (torch.from_numpy(ROWS[:, 0]).float(), "values")):  # fmt: skip
         data = drawn(ROWS, y, task=task)
-        UserFit.of(fit).fit(data, members_of(data), Record((0,)))
+        UserFit.of(fit).fit(data, members_of(data), Training((0,)))
     types = [(type(y), y.dtype) for y in met[::3]]
     assert types == [(np.ndarray, np.int64), (np.ndarray, np.int64), (torch.Tensor, torch.int64),
                      (np.ndarray, np.float32), (torch.Tensor, torch.float32)]  # fmt: skip
@@ -244,10 +244,10 @@ def test_whole_numbers_that_a_module_does_not_take_are_refused_and_floats_take_t
     make = lambda: nn.Sequential(nn.Flatten(), nn.Linear(42, 2))  # noqa: E731
     data = drawn(PICTURES)
     with pytest.raises(InputRefused, match=r"takes uint8 x of shape \(3, 6, 7\), as it was given.*x.float\(\) / 255"):
-        FromFactory.of(make, epochs=1).fit(data, members_of(data), Record((1,)))
+        FromFactory.of(make, epochs=1).fit(data, members_of(data), Training((1,)))
     with pytest.raises(InputRefused, match="takes uint8 x of shape"):
-        UserFit.of(lambda x, y, seed: make()).fit(data, members_of(data), Record((0,)))
-    run = FromFactory.of(lambda: nn.Linear(4, 2), epochs=1).fit(drawn(ROWS), members_of(drawn(ROWS)), Record((1,)))
+        UserFit.of(lambda x, y, seed: make()).fit(data, members_of(data), Training((0,)))
+    run = FromFactory.of(lambda: nn.Linear(4, 2), epochs=1).fit(drawn(ROWS), members_of(drawn(ROWS)), Training((1,)))
     assert run.about["inputs"] == "as given, float64 arrays of shape (n, 4), as float32 tensors"
 
 
@@ -262,9 +262,9 @@ def test_missing_cells_reach_the_estimators_that_take_them(name, takes):
         learner = Estimator(cls=name)
         if not takes:
             with pytest.raises(InputRefused, match=f"{name}, which does not take them"):
-                learner.fit(data, members_of(data), Record((0,)))
+                learner.fit(data, members_of(data), Training((0,)))
             continue
-        run = learner.fit(data, members_of(data), Record((0,)))
+        run = learner.fit(data, members_of(data), Training((0,)))
         assert not run.failed
         assert "median" not in run.about["inputs"]
 
@@ -276,7 +276,7 @@ def test_an_estimator_that_a_few_rows_do_not_serve_is_tried_on_all():
     grid = {"max_iter": [2, 3]}
     data = drawn(HOLED)
     search = GridSearchCV(HistGradientBoostingClassifier(), grid, cv=12)  # more folds than the few rows of a class
-    run = Estimator.of(search).fit(data, members_of(data), Record((0,)))
+    run = Estimator.of(search).fit(data, members_of(data), Training((0,)))
     assert not run.failed
     assert "median" not in run.about["inputs"]
 
@@ -333,15 +333,15 @@ def test_what_models_write_into_x_stays_there():
         spoils(x)
         return lambda new: seen.append(new.copy()) or np.zeros((len(new), 2)) + spoils(new)[:, :2]
 
-    UserFit.of(fit).fit(data, members, Record((0,)))
+    UserFit.of(fit).fit(data, members, Training((0,)))
     SpoilingEstimator.fitted, SpoilingEstimator.asked = [], []
-    Estimator.of(SpoilingEstimator()).fit(data, members, Record((0,)))
+    Estimator.of(SpoilingEstimator()).fit(data, members, Training((0,)))
     whole = [x for x in (*seen, *SpoilingEstimator.asked) if len(x) == len(data.train)]
     assert len(whole) == 6
     assert all(np.array_equal(x, ROWS[data.train.ids]) for x in whole)
     np.testing.assert_array_equal(data.train.x, ROWS[data.train.ids])
-    net = UserFit.of(lambda x, y, seed: InPlace().double()).fit(data, members, Record((0,)))
-    twin = UserFit.of(lambda x, y, seed: Plain().double()).fit(data, members, Record((0,)))
+    net = UserFit.of(lambda x, y, seed: InPlace().double()).fit(data, members, Training((0,)))
+    twin = UserFit.of(lambda x, y, seed: Plain().double()).fit(data, members, Training((0,)))
     np.testing.assert_array_equal(net.views["train"].logits, twin.views["train"].logits)
 
 
@@ -349,7 +349,7 @@ def test_what_models_write_into_x_stays_there():
 def test_a_module_that_writes_into_x_trains_as_one_that_does_not(way):
     data = drawn(ROWS.astype(np.float32))
     a, b = (
-        FromFactory.of(make, epochs=3).fit(data, members_of(data), Record((1, 3)), way=way) for make in (InPlace, Plain)
+        FromFactory.of(make, epochs=3).fit(data, members_of(data), Training((1, 3), way=way)) for make in (InPlace, Plain)
     )
     for view in data.views:
         np.testing.assert_array_equal(a.views[view].logits, b.views[view].logits)
@@ -395,7 +395,7 @@ NET, BODY, FROZEN, NORM = nn.Linear(4, 2), nn.Linear(4, 4), frozen(), nn.BatchNo
 def test_a_factory_that_shares_what_is_trained_is_refused(make, word):
     data = drawn(ROWS.astype(np.float32))
     with pytest.raises(InputRefused, match=f"{word}.*Make the module inside"):
-        FromFactory.of(make, epochs=1).fit(data, members_of(data), Record((1,)))
+        FromFactory.of(make, epochs=1).fit(data, members_of(data), Training((1,)))
 
 
 def test_a_factory_that_copies_trained_weights_is_refused():
@@ -409,7 +409,7 @@ def test_a_factory_that_copies_trained_weights_is_refused():
         return made
 
     with pytest.raises(InputRefused, match="the weights that the member before it was trained to"):
-        FromFactory.of(make, epochs=1).fit(data, members_of(data), Record((1,)))
+        FromFactory.of(make, epochs=1).fit(data, members_of(data), Training((1,)))
 
 
 def test_a_frozen_part_and_a_common_start_may_be_shared():
@@ -421,14 +421,14 @@ def test_a_frozen_part_and_a_common_start_may_be_shared():
         return made
 
     for make in (lambda: Shares(FROZEN), common):
-        run = FromFactory.of(make, epochs=1).fit(data, members_of(data), Record((1,)))
+        run = FromFactory.of(make, epochs=1).fit(data, members_of(data), Training((1,)))
         assert not run.failed
 
 
 def test_fit_that_returns_the_same_module_is_refused():
     data, net = drawn(ROWS), nn.Linear(4, 2).double()
     with pytest.raises(InputRefused, match=r"the same module again.*inside fit"):
-        UserFit.of(lambda x, y, seed: net).fit(data, members_of(data), Record((0,)))
+        UserFit.of(lambda x, y, seed: net).fit(data, members_of(data), Training((0,)))
 
 
 def state():
@@ -479,12 +479,12 @@ def test_what_user_code_changes_for_the_process_is_put_back():
         meddle()
         return made
 
-    UserFit.of(fit).fit(data, members, Record((0,)))
+    UserFit.of(fit).fit(data, members, Training((0,)))
     assert state() == before
-    Estimator.of(Meddler()).fit(data, members, Record((0,)))
+    Estimator.of(Meddler()).fit(data, members, Training((0,)))
     assert state() == before
     for way in ("each", "functional"):
-        FromFactory.of(make, epochs=1).fit(data, members, Record((1,)), way=way)
+        FromFactory.of(make, epochs=1).fit(data, members, Training((1,), way=way))
         assert state() == before
 
 
@@ -501,7 +501,7 @@ def test_estimators_that_do_not_take_missing_cells_get_typical_ones_where_asked(
             met.append(x)
             return super().fit(x, y)
 
-    run = Estimator.of(NoMissing()).fit(data, members, Record((0,)))
+    run = Estimator.of(NoMissing()).fit(data, members, Training((0,)))
     for x, mask in zip(met[-3:], members.mask):
         seen = data.train.x[mask]
         town = np.bincount(seen[~np.isnan(seen[:, 1]), 1].astype(int)).argmax()

@@ -19,7 +19,7 @@ from byheart.tasks.data import Column, Data, Examples, Output, Truth
 from byheart.training.losses import plain_loss
 from byheart.training.members import Members, balanced
 from byheart.training.preprocessing import prepare
-from byheart.training.run import Record, Run
+from byheart.training.run import Run, Training
 from byheart.training.stepper import rate
 
 N, TEST, K = 50, 20, 3
@@ -50,8 +50,8 @@ def data_of(kind: str, seed: int = 0) -> Data:
 
 def fit(learner=LEARNER, data=None, m=3, levers=(), way="stacked", record=None, share=0.7) -> Run:
     data = data or data_of("classes")
-    record = record or Record((0, learner.epochs), weights=True)
-    return learner.fit(data, balanced(len(data.train), m, share, seed=5), record, levers, way=way)
+    record = record or Training((0, learner.epochs), weights=True)
+    return learner.fit(data, balanced(len(data.train), m, share, seed=5), replace(record, levers=levers, way=way))
 
 
 def same(a: Run, b: Run) -> bool:
@@ -103,7 +103,7 @@ def test_every_way_is_the_plain_loop(way, kind, optimizer):
     data = data_of(kind)
     learner = Mlp(hidden=(12,), epochs=3, batch=8, lr=0.02, optimizer=optimizer)
     members = balanced(N, 2, 0.7, seed=5)
-    run = learner.fit(data, members, Record((3,)), way=way)
+    run = learner.fit(data, members, Training((3,), way=way))
     for j in range(2):
         twin = slow_twin(learner, data, int(members.seeds[j]), np.flatnonzero(members.mask[j]))
         for view in ("train", "test"):
@@ -114,7 +114,7 @@ def test_every_way_is_the_plain_loop(way, kind, optimizer):
 def test_a_last_batch_of_one_is_trained_on():
     members = Members(np.array([7]), np.ones((1, N), bool))
     members.mask[0, 41:] = False  # 41 = 5 batches of 8 and one example
-    run = LEARNER.fit(data_of("classes"), members, Record((4,)), way="stacked")
+    run = LEARNER.fit(data_of("classes"), members, Training((4,), way="stacked"))
     twin = slow_twin(LEARNER, data_of("classes"), 7, np.arange(41))
     np.testing.assert_allclose(run.views["test"].logits[0], twin["test"], **CLOSE)
 
@@ -122,10 +122,10 @@ def test_a_last_batch_of_one_is_trained_on():
 @pytest.mark.parametrize("way", ["stacked", "functional"])
 def test_a_member_alone_is_the_member_in_a_fleet(way):
     members = balanced(N, 8, 0.7, seed=5)
-    record = Record((0, 4))
-    together = LEARNER.fit(data_of("classes"), members, record, [Dropout(share=0.2)], way=way)
+    record = Training((0, 4))
+    together = LEARNER.fit(data_of("classes"), members, replace(record, levers=[Dropout(share=0.2)], way=way))
     for j in (0, 5):
-        alone = LEARNER.fit(data_of("classes"), members.take(j, j + 1), record, [Dropout(share=0.2)], way=way)
+        alone = LEARNER.fit(data_of("classes"), members.take(j, j + 1), replace(record, levers=[Dropout(share=0.2)], way=way))
         for view in ("train", "test"):
             np.testing.assert_allclose(
                 together.views[view].logits[j], alone.views[view].logits[0], rtol=1e-3, atol=1e-4
@@ -139,7 +139,7 @@ def test_same_seed_same_bits(way):
 
 def test_another_seed_is_another_model():
     members = Members(np.array([1, 2]), np.ones((2, N), bool))
-    run = LEARNER.fit(data_of("classes"), members, Record((0, 4)), way="stacked")
+    run = LEARNER.fit(data_of("classes"), members, Training((0, 4), way="stacked"))
     assert not np.array_equal(run.views["test"].logits[0], run.views["test"].logits[1])
 
 
@@ -161,8 +161,8 @@ def test_an_unseen_example_changes_nothing(kind, way):
 
 
 def test_looking_more_often_changes_nothing():
-    often = fit(record=Record((0, 1, 2, 3, 4), weights=True))
-    seldom = fit(record=Record((4,), weights=True))
+    often = fit(record=Training((0, 1, 2, 3, 4), weights=True))
+    seldom = fit(record=Training((4,), weights=True))
     assert all(np.array_equal(w, seldom.weights[name]) for name, w in often.weights.items())
     assert often.checkpoints == (0, 1, 2, 3, 4)
     assert often.views["train"].loss_nats.shape == (5, 3, N)
@@ -282,8 +282,8 @@ def test_weight_decay_is_exact_where_nothing_else_moves():
 
 
 def test_early_stop_is_the_prefix():
-    full = fit(record=Record((0, 2, 4)))
-    short = fit(levers=[EarlyStop(epoch=2)], record=Record((0, 2, 4)))
+    full = fit(record=Training((0, 2, 4)))
+    short = fit(levers=[EarlyStop(epoch=2)], record=Training((0, 2, 4)))
     assert short.checkpoints == (0, 2)
     for view in ("train", "test"):
         assert np.array_equal(short.views[view].loss_nats, full.views[view].loss_nats[:2])
@@ -291,10 +291,10 @@ def test_early_stop_is_the_prefix():
 
 
 def test_the_trail_is_of_the_training_view():
-    run = fit(record=Record((0, 2, 4), trail=True))
+    run = fit(record=Training((0, 2, 4), trail=True))
     assert run.views["train"].trail.shape == (3, 3, N, K)
     assert run.views["test"].trail is None
-    assert fit(record=Record((0, 4), trail=False)).views["train"].trail is None
+    assert fit(record=Training((0, 4), trail=False)).views["train"].trail is None
 
 
 def poisoned() -> tuple[Data, Members]:
@@ -312,7 +312,7 @@ def poisoned() -> tuple[Data, Members]:
 def test_a_member_that_diverges_is_reported_and_the_rest_goes_on(way):
     data, members = poisoned()
     learner = LEARNER.model_copy(update={"optimizer": "sgd"})
-    run = learner.fit(data, members, Record((0, 4), weights=True), way=way)
+    run = learner.fit(data, members, Training((0, 4), weights=True, way=way))
     ((member, reason),) = run.failed
     assert member == 1
     assert "member 1" in reason
@@ -328,7 +328,7 @@ def test_where_no_member_stays_finite_there_is_no_run():
     data, members = poisoned()
     learner = LEARNER.model_copy(update={"optimizer": "sgd"})
     with pytest.raises(InputRefused, match=r"finite after epoch \d"):
-        learner.fit(data, members.take(1, 2), Record((0, 4)), way="stacked")
+        learner.fit(data, members.take(1, 2), Training((0, 4), way="stacked"))
 
 
 def test_logits_that_are_not_finite_are_no_result():
@@ -357,22 +357,14 @@ def test_plain_loss():
 
 def test_a_mask_of_the_wrong_shape_is_refused_by_name():
     with pytest.raises(InputRefused, match=rf"\(2, {N}\)"):
-        LEARNER.fit(data_of("classes"), Members(np.arange(2), np.ones((2, 9), bool)), Record((4,)))
+        LEARNER.fit(data_of("classes"), Members(np.arange(2), np.ones((2, 9), bool)), Training((4,)))
     with pytest.raises(InputRefused, match="see something"):
-        LEARNER.fit(data_of("classes"), Members(np.arange(2), np.zeros((2, N), bool)), Record((4,)))
+        LEARNER.fit(data_of("classes"), Members(np.arange(2), np.zeros((2, N), bool)), Training((4,)))
 
 
 def test_members_of_unequal_size_are_trained():
     mask = np.ones((3, N), bool)
     mask[1, 10:] = False
-    run = LEARNER.fit(data_of("classes"), Members(np.arange(3), mask), Record((4,)), way="stacked")
+    run = LEARNER.fit(data_of("classes"), Members(np.arange(3), mask), Training((4,), way="stacked"))
     twin = slow_twin(LEARNER, data_of("classes"), 1, np.arange(10))
     np.testing.assert_allclose(run.views["test"].logits[1], twin["test"], **CLOSE)
-
-
-def test_progress_counts_members():
-    told = []
-    members = balanced(N, 3, 0.7, seed=5)
-    for way in ("stacked", "each"):
-        LEARNER.fit(data_of("classes"), members, Record((4,)), way=way, progress=told.append)
-    assert told == [3, 1, 1, 1]

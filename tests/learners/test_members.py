@@ -11,7 +11,7 @@ from byheart.errors import InputRefused
 from byheart.learners.mlp import Mlp
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.training.members import balanced
-from byheart.training.run import Record
+from byheart.training.run import Training
 
 
 def grouped(seed: int, groups: int, mean: float) -> np.ndarray:
@@ -79,8 +79,8 @@ def test_members_of_unequal_size_are_in_a_fleet_what_they_are_alone(kind, way, o
     sizes = members.mask.sum(1)
     assert len(set(sizes)) > 1
     learner = Mlp(hidden=(6,), epochs=3, batch=16, optimizer=optimizer, lr=0.05)
-    fleet = learner.fit(data, members, Record((0, 3)), way=way).views["train"].logits
-    alone = learner.fit(data, members, Record((0, 3)), way="each").views["train"].logits
+    fleet = learner.fit(data, members, Training((0, 3), way=way)).views["train"].logits
+    alone = learner.fit(data, members, Training((0, 3), way="each")).views["train"].logits
     np.testing.assert_allclose(fleet, alone, atol=2e-5 * max(1.0, float(np.abs(alone).max())))
 
 
@@ -89,9 +89,9 @@ def test_sabotage_padding_that_counts_is_another_training(monkeypatch):
 
     data, members = data_of("classes"), balanced(70, 8, 0.7, 0, grouped(5, 60, 2.8)[:70])
     learner = Mlp(hidden=(6,), epochs=3, batch=16, lr=0.05)
-    alone = learner.fit(data, members, Record((3,)), way="each").views["train"].logits
+    alone = learner.fit(data, members, Training((3,), way="each")).views["train"].logits
     monkeypatch.setattr(stepper, "weights", lambda counted, part: None)
-    broken = learner.fit(data, members, Record((3,)), way="stacked").views["train"].logits
+    broken = learner.fit(data, members, Training((3,), way="stacked")).views["train"].logits
     assert np.abs(broken - alone).max() > 1e-3
 
 
@@ -102,8 +102,8 @@ def test_order_of_members_survives_fleets_of_several_lengths():
     mask = np.stack([rng.permutation(70) < size for size in (60, 40, 61, 39, 60)])
     members = replace(balanced(70, 5, 0.7, 0), mask=mask)
     learner = Mlp(hidden=(6,), epochs=2, batch=16)
-    together = learner.fit(data, members, Record((2,)), way="stacked")
+    together = learner.fit(data, members, Training((2,), way="stacked"))
     np.testing.assert_array_equal(together.members.mask, mask)
     for j in range(5):
-        alone = learner.fit(data, members.take(j, j + 1), Record((2,)), way="stacked")
+        alone = learner.fit(data, members.take(j, j + 1), Training((2,), way="stacked"))
         np.testing.assert_allclose(together.views["train"].logits[j], alone.views["train"].logits[0], atol=1e-5)

@@ -14,7 +14,7 @@ from byheart.learners.mlp import Mlp
 from byheart.learners.torch_module import FromFactory
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.training.members import balanced
-from byheart.training.run import Record
+from byheart.training.run import Training
 
 N = 40
 
@@ -27,7 +27,7 @@ def data_of(k: int = 3, kind: str = "classes", shape: tuple[int, ...] = (4, 5), 
 
 
 def fit(learner, data, way="each"):
-    return learner.fit(data, balanced(N, 2, 0.7, seed=1), Record((0, learner.epochs), weights=True), way=way)
+    return learner.fit(data, balanced(N, 2, 0.7, seed=1), Training((0, learner.epochs), weights=True, way=way))
 
 
 def seeded(seed: int) -> torch.Generator:

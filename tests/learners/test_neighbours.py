@@ -11,9 +11,9 @@ from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.tasks.digits import Digits
 from byheart.tasks.modular import Modular
 from byheart.training.members import Members, balanced
-from byheart.training.run import Record
+from byheart.training.run import Training
 
-RECORD = Record((0,))
+RECORD = Training((0,))
 
 
 @pytest.fixture(scope="module")

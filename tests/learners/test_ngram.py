@@ -17,7 +17,7 @@ from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.tasks.digits import Digits
 from byheart.tasks.text import Text
 from byheart.training.members import balanced
-from byheart.training.run import Record, Run
+from byheart.training.run import Run, Training
 
 
 @functools.cache
@@ -37,7 +37,7 @@ def small(n=12, t=9, v=4, seed=0):
 
 def fit(learner, data, m=3, share=0.7):
     members = balanced(len(data.train), m, share, 0)
-    return members, learner.fit(data, members, Record((0,)))
+    return members, learner.fit(data, members, Training((0,)))
 
 
 def by_hand(rows, context, v, order):
@@ -112,11 +112,11 @@ def test_a_member_knows_its_own_subset_alone_and_comes_back(learner):
     x[out], y[out] = 0, 0
     train = replace(data.train, x=x, y=y)
     changed = replace(data, phases=(train,), views={**data.views, "train": train})
-    other = learner.fit(changed, members, Record((0,)))
+    other = learner.fit(changed, members, Training((0,)))
     np.testing.assert_array_equal(run.views["test"].loss_nats[0, 0], other.views["test"].loss_nats[0, 0])
     again = Run.from_parts(run.document(), run.arrays())
     np.testing.assert_array_equal(again.views["train"].pool, run.views["train"].pool)
-    alone = learner.fit(data, members.take(1, 2), Record((0,)))
+    alone = learner.fit(data, members.take(1, 2), Training((0,)))
     np.testing.assert_array_equal(alone.views["test"].loss_nats[0, 0], run.views["test"].loss_nats[0, 1])
 
 

@@ -20,7 +20,7 @@ from byheart.learners.userfit import UserFit
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.training.members import balanced
-from byheart.training.run import Record
+from byheart.training.run import Training
 
 
 def data_of(k, n=8):
@@ -256,7 +256,7 @@ def test_errors_do_not_depend_on_where_the_values_stand(learner):
     x, y = rng.normal(size=(60, 2)), np.round(rng.normal(size=60), 3)
     members = balanced(60, 4, 0.7, 0)
     one, other = (
-        learner.fit(Arrays.of(x, y + shift, x, y + shift, task="values").draw(0), members, Record((getattr(learner, "epochs", 0),)))
+        learner.fit(Arrays.of(x, y + shift, x, y + shift, task="values").draw(0), members, Training((getattr(learner, "epochs", 0),)))
         for shift in (0.0, 1e9)
     )
     for view in ("train", "test"):

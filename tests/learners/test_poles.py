@@ -13,9 +13,9 @@ from byheart.tasks.digits import Digits
 from byheart.tasks.flipped import Flipped
 from byheart.tasks.modular import Modular
 from byheart.training.members import balanced
-from byheart.training.run import Record
+from byheart.training.run import Training
 
-RECORD = Record((0,))
+RECORD = Training((0,))
 
 
 @pytest.fixture(scope="module")

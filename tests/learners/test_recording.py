@@ -1,4 +1,5 @@
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from byheart.maths.recording.trace import Trace
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.training.members import balanced
 from byheart.training.recording import record, recorded
-from byheart.training.run import Record
+from byheart.training.run import Training
 from byheart.training.stepper import called_on
 
 
@@ -276,8 +277,8 @@ def test_our_own_loop_recorded_is_the_fleet_of_one(optimizer, levers, kind, tmp_
     data = classes(kind=kind)
     learner = Mlp(hidden=(12,), activation="tanh", epochs=4, batch=16, lr=0.01, optimizer=optimizer)
     one = balanced(60, 1, 0.7, 0)
-    record_ = Record((2, 4), weights=True)
-    plain = learner.fit(data, one, record_, levers)
+    record_ = Training((2, 4), weights=True)
+    plain = learner.fit(data, one, replace(record_, levers=levers))
     run, whole = recorded(learner, data, one, 1, levers, record_)
     _, thin = recorded(learner, data, one, 5, levers)
     assert plain.checkpoints == run.checkpoints
@@ -304,7 +305,7 @@ def test_a_users_module_that_draws_noise_is_recorded_too():
 
     data, one = classes(), balanced(60, 1, 1.0, 0)
     learner = FromFactory.of(make, epochs=2, batch=16)
-    plain = learner.fit(data, one, Record((2,), weights=True))
+    plain = learner.fit(data, one, Training((2,), weights=True))
     run, trace = recorded(learner, data, one, every=3)
     assert np.array_equal(plain.views["test"].logits, run.views["test"].logits)
     assert trace.parts[0][0].state is not None

@@ -12,9 +12,9 @@ from byheart.learners.ridge import MOST, KernelRidge, Ridge, kernel_matrix, medi
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.tasks.digits import Digits
 from byheart.training.members import balanced
-from byheart.training.run import Record
+from byheart.training.run import Training
 
-RECORD = Record((0,))
+RECORD = Training((0,))
 
 
 @pytest.fixture(scope="module")

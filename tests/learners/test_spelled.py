@@ -13,7 +13,7 @@ from byheart.learners.transformer import Transformer
 from byheart.tasks.canaries import Canaries
 from byheart.tasks.text import Text
 from byheart.training.members import balanced
-from byheart.training.run import Record, joined
+from byheart.training.run import Training, joined
 
 ALPHABET = torch.tensor([1, 3, 4, 7, 11])
 
@@ -96,7 +96,7 @@ def fitted(share, way="each"):
     data = task.draw(0)
     members = balanced(len(data.train), 2, share, seed=0)
     learner = Transformer(width=8, epochs=4)
-    return data, members, learner.fit(data, members, Record((0, 4), trail=False), way=way)
+    return data, members, learner.fit(data, members, Training((0, 4), trail=False, way=way))
 
 
 def test_ranks_are_kept_for_models_that_saw_every_copy_and_for_no_others(monkeypatch):

@@ -22,7 +22,7 @@ from byheart.tasks.digits import Digits
 from byheart.tasks.text import Text
 from byheart.training.losses import plain_loss
 from byheart.training.members import Members, balanced
-from byheart.training.run import Record, Run, joined
+from byheart.training.run import Run, Training, joined
 from byheart.training.ways import ways_for
 
 TINY = Transformer(width=8, heads=2, epochs=2, batch=16)
@@ -37,8 +37,8 @@ def data():
 def fit(learner=TINY, drawn=None, members=None, way="each", weights=False, levers=(), trail=True):
     drawn = drawn or data()
     members = members or balanced(len(drawn.train), 3, 0.7, seed=0)
-    record = Record((0, learner.epochs), trail=trail, weights=weights)
-    return learner.fit(drawn, members, record, levers, way=way)
+    record = Training((0, learner.epochs), trail=trail, weights=weights)
+    return learner.fit(drawn, members, replace(record, levers=levers, way=way))
 
 
 @functools.cache
@@ -130,9 +130,7 @@ def test_6_other_data_other_learners_and_wrong_shapes_are_refused():
         fit(drawn=Digits(n=30).draw(0))
     for learner in (Mlp(epochs=1), Neighbours()):
         with pytest.raises(InputRefused, match=r"needs tokens.*--learner transformer"):
-            fit(learner=learner) if learner.steps() else learner.fit(
-                data(), balanced(len(data().train), 2, 0.7, 0), Record((0,))
-            )
+            fit(learner=learner) if learner.steps() else learner.fit(data(), balanced(len(data().train), 2, 0.7, 0), Training((0,)))
     short = replace(data().views["test"], x=data().views["test"].x[:, :-1])
     with pytest.raises(InputRefused, match=r"shape \(32,\) in view test.*\(31,\)"):
         fit(drawn=replace(data(), views={**data().views, "test": short}))

@@ -15,9 +15,9 @@ from byheart.tasks.arrays import Arrays
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.tasks.digits import Digits
 from byheart.training.members import Members, balanced
-from byheart.training.run import Record
+from byheart.training.run import Training
 
-RECORD = Record((0,))
+RECORD = Training((0,))
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +41,7 @@ def test_it_gets_the_subset_and_the_members_seed(digits, members, untouched):
         calls.append((x, y, seed))
         return constant
 
-    seen = []
-    run = UserFit.of(fit).fit(digits, members, RECORD, progress=seen.append)
-    assert seen == [1, 1, 1, 1]
+    run = UserFit.of(fit).fit(digits, members, RECORD)
     for (x, y, seed), mask, member_seed in zip(calls, members.mask, members.seeds):
         np.testing.assert_array_equal(x, digits.train.x[mask])
         np.testing.assert_array_equal(y, digits.train.y[mask])

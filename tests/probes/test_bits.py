@@ -186,9 +186,9 @@ def test_few_members_on_many_examples_leave_no_gap_in_trail_and_null():
     data = Digits(n=60).draw(0)
     learner, share = Mlp(hidden=(4,), epochs=3), 0.95
     subject = Subject(Digits(n=60), learner, (), 0, 40, share, frozenset({"classes", "test"}))
-    from byheart.training.run import Record
+    from byheart.training.run import Training
 
-    run = learner.fit(data, balanced(60, 40, share, 0), Record(subject.checkpoints()), way="stacked")
+    run = learner.fit(data, balanced(60, 40, share, 0), Training(subject.checkpoints(), way="stacked"))
     assert run.members.mask[:16].all(0).any()
     assert not run.members.mask.all(0).any()
     finding = Bits().measure(Bank(subject, data, {subject.bank().key(): run}))[0]

@@ -23,7 +23,7 @@ class Sound(Learner):
 
     name = "sound"
 
-    def fit(self, data, members, record, levers=(), way="each", device="cpu", progress=None):
+    def fit(self, data, members, training):
         data = self.look(data, members)
         logits = {view: [] for view in data.views}
         for j, mask in enumerate(members.mask):
@@ -33,7 +33,7 @@ class Sound(Learner):
                 logits[view].append(-distance)
         logits = {view: np.stack(z) for view, z in logits.items()}
         about = {"outputs": "logits", "cpu_seconds": 0.0}
-        return self.kept(gathered(data, members, record, logits, about))
+        return self.kept(gathered(data, members, training.trail, logits, about))
 
     def look(self, data, members):
         return checked(data, members, (), self.name)

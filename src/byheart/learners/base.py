@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -25,7 +25,7 @@ from byheart.training.model import Trainable
 
 if TYPE_CHECKING:
     from byheart.training.members import Members
-    from byheart.training.run import Record, Run
+    from byheart.training.run import Run, Training
 
 
 class Learner(Spec):
@@ -67,26 +67,13 @@ class Learner(Spec):
         return ""
 
     @abstractmethod
-    def fit(
-        self,
-        data: Data,
-        members: Members,
-        record: Record,
-        levers: Sequence[Lever] = (),
-        way: str = "each",
-        device: str = "cpu",
-        progress: Callable[[int], None] | None = None,
-    ) -> Run:
+    def fit(self, data: Data, members: Members, training: Training) -> Run:
         """Train every member on its subset of `data.train` and record outcomes on every view.
 
         Args:
             data: what to train and look at.
             members: seeds and masks.
-            record: checkpoints, and what to keep.
-            levers: what moves the balance.
-            way: how a fleet is trained: `stacked`, `functional` or `each` (learners without fleets ignore it).
-            device: `cpu`, `cuda` or `mps`.
-            progress: called with how many more members have finished, as they finish.
+            training: checkpoints, what to keep, levers, way and device (learners without fleets ignore the last two).
 
         Raises:
             InputRefused: the data do not fit the learner; the shape is named.
@@ -119,20 +106,11 @@ class Network(Trainable, Learner):
         """Epochs of training."""
         return self.epochs
 
-    def fit(
-        self,
-        data: Data,
-        members: Members,
-        record: Record,
-        levers: Sequence[Lever] = (),
-        way: str = "each",
-        device: str = "cpu",
-        progress: Callable[[int], None] | None = None,
-    ) -> Run:
+    def fit(self, data: Data, members: Members, training: Training) -> Run:
         """Train every member (`Learner.fit`)."""
         from byheart.training.loop import train
 
-        return train(self, data, members, record, levers, way, device, progress)
+        return train(self, data, members, training)
 
     def stepper(self, data: Data, members: Members, levers: Sequence[Lever], way: str, device: str) -> Any:
         """Members of equal size on their way."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -12,11 +11,10 @@ from pydantic import Field
 from byheart.learners.base import Learner
 from byheart.learners.neighbours import Neighbours
 from byheart.learners.userfit import each
-from byheart.levers.base import Lever
 from byheart.tasks.data import Data
 from byheart.training.members import Members
 from byheart.training.preprocessing import checked, prepare
-from byheart.training.run import Record, Run
+from byheart.training.run import Run, Training
 
 
 class TenNeighbours(Neighbours):
@@ -42,24 +40,15 @@ class _Classifier(Learner):
     def _model(self, seed: int) -> Any:
         """A fresh classifier."""
 
-    def fit(
-        self,
-        data: Data,
-        members: Members,
-        record: Record,
-        levers: Sequence[Lever] = (),
-        way: str = "each",
-        device: str = "cpu",
-        progress: Callable[[int], None] | None = None,
-    ) -> Run:
+    def fit(self, data: Data, members: Members, training: Training) -> Run:
         """Fit a classifier for every member."""
-        data = checked(data, members, levers, self.name, self.reads)
+        data = checked(data, members, training.levers, self.name, self.reads)
 
         def train(rows: np.ndarray, seed: int) -> tuple[Any, dict[str, np.ndarray]]:
             views = {view: x.reshape(len(x), -1) for view, x in prepare(data, rows).items()}
             return self._model(seed).fit(views["train"][rows], data.train.y[rows]), views
 
-        return each(data, members, record, train, "auto", None, progress)
+        return each(data, members, training.trail, train, "auto", None)
 
 
 class Linear(_Classifier):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -11,11 +10,10 @@ from pydantic import Field
 
 from byheart.learners.base import Learner
 from byheart.learners.output_conversion import gathered
-from byheart.levers.base import Lever
 from byheart.tasks.data import Data
 from byheart.training.members import Members
 from byheart.training.preprocessing import checked, known, prepare, shared
-from byheart.training.run import Record, Run
+from byheart.training.run import Run, Training
 
 LIST = 32  # neighbours kept an example; at share 0.7 all of them are absent once in 10^16
 CHUNK = 256  # queries a block
@@ -61,19 +59,10 @@ class Neighbours(Learner):
         """Neighbours."""
         return "neighbours"
 
-    def fit(
-        self,
-        data: Data,
-        members: Members,
-        record: Record,
-        levers: Sequence[Lever] = (),
-        way: str = "each",
-        device: str = "cpu",
-        progress: Callable[[int], None] | None = None,
-    ) -> Run:
+    def fit(self, data: Data, members: Members, training: Training) -> Run:
         """Look the neighbours of every view up for every member."""
         start = time.process_time()
-        data = checked(data, members, levers, self.name)
+        data = checked(data, members, training.levers, self.name)
         scaled = prepare(data, np.arange(len(data.train)))
         order = np.argsort(data.train.ids, kind="stable")  # ties go to the least id, in any order of examples
         base = scaled["train"].reshape(len(order), -1)[order]
@@ -83,9 +72,7 @@ class Neighbours(Learner):
             own = known(data, view)
             own = np.where(own >= 0, np.argsort(order)[own], -1)
             logits[view] = self._of_view(x.reshape(len(x), -1), base, own, masks, data, order)
-        if progress:
-            progress(len(members))
-        return gathered(data, members, record, logits, self._about(data, time.process_time() - start))
+        return gathered(data, members, training.trail, logits, self._about(data, time.process_time() - start))
 
     def _of_view(
         self,

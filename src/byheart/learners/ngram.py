@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Annotated, ClassVar
 
@@ -12,11 +11,10 @@ from pydantic import Field
 
 from byheart.learners.base import Learner
 from byheart.learners.sequence_outcomes import Tables, spoken
-from byheart.levers.base import Lever
 from byheart.tasks.data import Data
 from byheart.training.members import Members
 from byheart.training.preprocessing import checked
-from byheart.training.run import Record, Run
+from byheart.training.run import Run, Training
 
 
 class Ngram(Learner):
@@ -49,19 +47,10 @@ class Ngram(Learner):
     reads: ClassVar[tuple[str, ...]] = ("tokens",)
     order: Annotated[int, Field(ge=1, le=6)] = 3
 
-    def fit(
-        self,
-        data: Data,
-        members: Members,
-        record: Record,
-        levers: Sequence[Lever] = (),
-        way: str = "each",
-        device: str = "cpu",
-        progress: Callable[[int], None] | None = None,
-    ) -> Run:
+    def fit(self, data: Data, members: Members, training: Training) -> Run:
         """Count every member's subset."""
         start = time.process_time()
-        data = checked(data, members, levers, self.name, self.reads)
+        data = checked(data, members, training.levers, self.name, self.reads)
         v = data.output.k
         contexts = {view: _contexts(examples.x, v, self.order - 1) for view, examples in data.views.items()}
         distinct = {view: np.unique(codes, return_inverse=True) for view, codes in contexts.items()}
@@ -73,9 +62,7 @@ class Ngram(Learner):
             log_p = np.log(_followed(codes, own[counted], y[counted], v, self.order))
             return Tables(states.reshape(contexts[view].shape), log_p)
 
-        run = spoken(data, members, record, says, {"parameters": 0, "way": "counts"})
-        if progress:
-            progress(len(members))
+        run = spoken(data, members, training.trail, says, {"parameters": 0, "way": "counts"})
         return replace(run, about={**run.about, "cpu_seconds": time.process_time() - start})
 
     def title(self, data: Data) -> str:

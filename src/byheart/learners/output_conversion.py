@@ -13,7 +13,7 @@ from byheart.learners.module_inputs import evaluating, refused_inputs, taken_dty
 from byheart.tasks.containers import copied
 from byheart.tasks.data import Data
 from byheart.training.members import Members
-from byheart.training.run import Record, Run, outcomes
+from byheart.training.run import Run, outcomes
 
 Returns = Literal["auto", "logits", "probabilities", "scores", "labels", "values"]
 SUM_TOLERANCE = 1e-3  # of a row of probabilities: rounding in low precision
@@ -90,7 +90,7 @@ def read(
 def gathered(
     data: Data,
     members: Members,
-    record: Record,
+    trail: bool,
     logits: Mapping[str, np.ndarray],
     about: Mapping[str, Any],
     predicted: Mapping[str, np.ndarray] | None = None,
@@ -101,7 +101,7 @@ def gathered(
     Args:
         data: the views.
         members: those that could be trained.
-        record: whether a trail is kept.
+        trail: whether the training view's logits are kept.
         logits: view -> (m, n_view, k).
         about: what the page says of the training.
         predicted: view -> (m, n_view) classes that the models named themselves.
@@ -110,8 +110,8 @@ def gathered(
     views = {}
     for view, examples in data.views.items():
         named = None if predicted is None else predicted[view][None]  # (c=1, m, n_view)
-        trail = record.trail and view == "train"
-        views[view] = outcomes(logits[view][None], examples.y, data.output.kind, trail, named)
+        kept = trail and view == "train"
+        views[view] = outcomes(logits[view][None], examples.y, data.output.kind, kept, named)
     return Run(members, (0,), views, dict(about), failed)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -13,12 +12,11 @@ from byheart.errors import InputRefused
 from byheart.learners.base import Learner
 from byheart.learners.output_conversion import gathered
 from byheart.learners.sequence_outcomes import Tables, spoken
-from byheart.levers.base import Lever
 from byheart.maths.codes.passages import token_frequencies
 from byheart.tasks.data import Data
 from byheart.training.members import Members
 from byheart.training.preprocessing import checked, known
-from byheart.training.run import Record, Run
+from byheart.training.run import Run, Training
 
 FLOOR = 1e-9  # least probability a pole gives; a thousandth of a bit in total at a million examples
 
@@ -50,29 +48,18 @@ class Rote(Learner):
     name: ClassVar[str] = "rote"
     reads: ClassVar[tuple[str, ...]] = ("classes", "values", "tokens")
 
-    def fit(
-        self,
-        data: Data,
-        members: Members,
-        record: Record,
-        levers: Sequence[Lever] = (),
-        way: str = "each",
-        device: str = "cpu",
-        progress: Callable[[int], None] | None = None,
-    ) -> Run:
+    def fit(self, data: Data, members: Members, training: Training) -> Run:
         """Store every member's subset and look it up."""
         start = time.process_time()
-        data = checked(data, members, levers, self.name, self.reads)
+        data = checked(data, members, training.levers, self.name, self.reads)
         if data.output.kind == "tokens":
-            return _recalled_passages(data, members, record, start, progress)
+            return _recalled_passages(data, members, training.trail, start)
         recall = _recalled_values if data.output.kind == "values" else _recalled_labels
         logits = {view: recall(data, members, known(data, view)) for view in data.views}
-        if progress:
-            progress(len(members))
         outputs = "values" if data.output.kind == "values" else "probabilities"
         seconds = time.process_time() - start
         about = {"parameters": 0, "way": "lookup table", "outputs": outputs, "cpu_seconds": seconds}
-        return gathered(data, members, record, logits, about)
+        return gathered(data, members, training.trail, logits, about)
 
 
 def _recalled_labels(data: Data, members: Members, rows: np.ndarray) -> np.ndarray:
@@ -96,9 +83,7 @@ def _recalled_values(data: Data, members: Members, rows: np.ndarray) -> np.ndarr
     return np.stack(values)[..., None]
 
 
-def _recalled_passages(
-    data: Data, members: Members, record: Record, start: float, progress: Callable[[int], None] | None
-) -> Run:
+def _recalled_passages(data: Data, members: Members, trail: bool, start: float) -> Run:
     """Tables of v + 1 states: state u gives token u, the last gives the frequencies of the member's subset."""
     v, y = data.output.k, data.train.y
     rows = {view: known(data, view) for view in data.views}
@@ -111,9 +96,7 @@ def _recalled_passages(
         seen = (at >= 0) & mask[at]
         return Tables(np.where(seen[:, None], x.astype(np.int64), v), sure)
 
-    run = spoken(data, members, record, says, {"parameters": 0, "way": "lookup table"})
-    if progress:
-        progress(len(members))
+    run = spoken(data, members, trail, says, {"parameters": 0, "way": "lookup table"})
     return replace(run, about={**run.about, "cpu_seconds": time.process_time() - start})
 
 
@@ -152,28 +135,17 @@ class Oracle(Learner):
             return False
         return True
 
-    def fit(
-        self,
-        data: Data,
-        members: Members,
-        record: Record,
-        levers: Sequence[Lever] = (),
-        way: str = "each",
-        device: str = "cpu",
-        progress: Callable[[int], None] | None = None,
-    ) -> Run:
+    def fit(self, data: Data, members: Members, training: Training) -> Run:
         """Read the truth; nothing is trained."""
         start = time.process_time()
-        data = checked(data, members, levers, self.name)
+        data = checked(data, members, training.levers, self.name)
         logits = {}
         for view in data.views:
             one = np.log(np.maximum(_posterior(data, view), FLOOR))  # (n_view, k)
             logits[view] = np.broadcast_to(one, (len(members), *one.shape))
-        if progress:
-            progress(len(members))
         seconds = time.process_time() - start
         about = {"parameters": 0, "way": "truth", "outputs": "probabilities", "cpu_seconds": seconds}
-        return gathered(data, members, record, logits, about)
+        return gathered(data, members, training.trail, logits, about)
 
 
 def _posterior(data: Data, view: str) -> np.ndarray:

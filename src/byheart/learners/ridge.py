@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -14,12 +13,11 @@ from scipy.spatial.distance import pdist
 from byheart.errors import InputRefused
 from byheart.learners.base import Learner
 from byheart.learners.output_conversion import gathered
-from byheart.levers.base import Lever
 from byheart.seeds import stream
 from byheart.tasks.data import Data
 from byheart.training.members import Members
 from byheart.training.preprocessing import checked, prepare, shared
-from byheart.training.run import Record, Run
+from byheart.training.run import Run, Training
 
 MOST = 20_000  # training examples of a kernel matrix: about 16 n^2 bytes, 6.4 GB
 CHUNK = 1024
@@ -59,19 +57,10 @@ class Ridge(Learner):
         """Linear."""
         return "linear"
 
-    def fit(
-        self,
-        data: Data,
-        members: Members,
-        record: Record,
-        levers: Sequence[Lever] = (),
-        way: str = "each",
-        device: str = "cpu",
-        progress: Callable[[int], None] | None = None,
-    ) -> Run:
+    def fit(self, data: Data, members: Members, training: Training) -> Run:
         """Solve every member's normal equations."""
         start = time.process_time()
-        data = checked(data, members, levers, self.name)
+        data = checked(data, members, training.levers, self.name)
         targets = targets_of(data)
         m, k = len(members), targets.shape[1]
         kind = _precision(data)
@@ -83,10 +72,8 @@ class Ridge(Learner):
             weights, intercept = self._solve(views["train"], targets, mask, gram)
             for view, x in views.items():
                 logits[view][j] = x @ weights + intercept  # (n_view, k)
-            if progress:
-                progress(1)
         about = _about(data, (views["train"].shape[1] + 1) * k, time.process_time() - start)
-        return gathered(data, members, record, logits, about)
+        return gathered(data, members, training.trail, logits, about)
 
     def _solve(
         self, x: np.ndarray, targets: np.ndarray, mask: np.ndarray, gram: np.ndarray | None
@@ -143,19 +130,10 @@ class KernelRidge(Learner):
     strength: Annotated[float, Field(gt=0)] = 0.01
     kernel: Literal["rbf", "linear"] = "rbf"
 
-    def fit(
-        self,
-        data: Data,
-        members: Members,
-        record: Record,
-        levers: Sequence[Lever] = (),
-        way: str = "each",
-        device: str = "cpu",
-        progress: Callable[[int], None] | None = None,
-    ) -> Run:
+    def fit(self, data: Data, members: Members, training: Training) -> Run:
         """Solve every member's dual equations."""
         start = time.process_time()
-        data = checked(data, members, levers, self.name)
+        data = checked(data, members, training.levers, self.name)
         n = len(data.train)
         if n > MOST:
             raise InputRefused(
@@ -165,13 +143,13 @@ class KernelRidge(Learner):
             )
         views = _flat(prepare(data, np.arange(n)))
         width = median_distance(views["train"], data.train.ids) if self.kernel == "rbf" else None
-        duals, intercepts = self._duals(views["train"], targets_of(data), members, width, progress)
+        duals, intercepts = self._duals(views["train"], targets_of(data), members, width)
         logits = {
             view: _predicted(x, views["train"], width, duals, intercepts, _precision(data)) for view, x in views.items()
         }
         about = _about(data, (n + 1) * duals.shape[2], time.process_time() - start)
         about["inputs"] = "as they are" if shared(data) else "scaled on all training rows"
-        return gathered(data, members, record, logits, about | {"width": width})
+        return gathered(data, members, training.trail, logits, about | {"width": width})
 
     def _duals(
         self,
@@ -179,8 +157,7 @@ class KernelRidge(Learner):
         targets: np.ndarray,
         members: Members,
         width: float | None,
-        progress: Callable[[int], None] | None,
-    ) -> tuple[np.ndarray, np.ndarray]:
+        ) -> tuple[np.ndarray, np.ndarray]:
         """a (m, n, k), 0 for the left out, and b (m, k)."""
         matrix = kernel_matrix(x, x, width)
         matrix[np.diag_indices_from(matrix)] += self.strength
@@ -193,8 +170,6 @@ class KernelRidge(Learner):
             a, ones = solved[:, :-1], solved[:, -1]
             intercepts[j] = a.sum(0) / ones.sum()
             duals[j, mask] = a - np.outer(ones, intercepts[j])
-            if progress:
-                progress(1)
         return duals, intercepts
 
 

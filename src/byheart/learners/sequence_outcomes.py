@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 from byheart.maths.codes.passages import GRID, token_frequencies
 from byheart.tasks.data import Data
 from byheart.training.members import Members
-from byheart.training.run import Outcomes, Record, Run
+from byheart.training.run import Outcomes, Run
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,14 @@ class Tables:
 
 
 def spoken(
-    data: Data, members: Members, record: Record, says: Callable[[int, str], Tables], about: Mapping[str, Any]
+    data: Data, members: Members, trail: bool, says: Callable[[int, str], Tables], about: Mapping[str, Any]
 ) -> Run:
     """The run of m members at the one checkpoint 0; `says` gives the tables of member j on a view.
 
     Args:
         data: the views, of tokens.
         members: who saw what.
-        record: whether a trail is kept.
+        trail: whether the training view's pools are kept.
         says: (j, view) -> the tables.
         about: what the page says of the training.
     """
@@ -46,8 +46,8 @@ def spoken(
         parts = [_outcomes(says(j, view), examples.y, log_q, view == "train") for j in range(len(members))]
         losses, told, pools = ([part[i] for part in parts] for i in range(3))
         pool = np.stack(pools) if view == "train" else None
-        trail = pool[None] if record.trail and pool is not None else None
-        views[view] = Outcomes(np.stack(losses)[None], np.stack(told)[None], None, None, trail, pool)
+        kept = pool[None] if trail and pool is not None else None
+        views[view] = Outcomes(np.stack(losses)[None], np.stack(told)[None], None, None, kept, pool)
     return Run(members, (0,), views, {"outputs": "tokens", **about})
 
 

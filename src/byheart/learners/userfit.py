@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
@@ -17,12 +17,11 @@ from byheart.fingerprint.code import again, comes_back, fingerprint
 from byheart.fingerprint.sources import contained, own_lines, reachable
 from byheart.learners.base import Learner
 from byheart.learners.output_conversion import Diverged, Returns, gathered, read
-from byheart.levers.base import Lever
 from byheart.tasks.containers import Container
 from byheart.tasks.data import Data, Examples
 from byheart.training.members import Members
 from byheart.training.preprocessing import checked
-from byheart.training.run import Record, Run
+from byheart.training.run import Run, Training
 
 FILLED = "; missing cells at the median (categories: the commonest) of the member's own examples"
 Train = Callable[[np.ndarray, int], tuple[Any, dict[str, Any]]]  # (rows, seed) -> model, view -> x
@@ -110,20 +109,11 @@ class UserFit(Learner):
         """The function's name."""
         return self.qualname
 
-    def fit(
-        self,
-        data: Data,
-        members: Members,
-        record: Record,
-        levers: Sequence[Lever] = (),
-        way: str = "each",
-        device: str = "cpu",
-        progress: Callable[[int], None] | None = None,
-    ) -> Run:
+    def fit(self, data: Data, members: Members, training: Training) -> Run:
         """Call the user's training for every member."""
         import torch  # noqa: F401  so that its generator is contained, whenever the user imports it
 
-        data = checked(data, members, levers, self.name)
+        data = checked(data, members, training.levers, self.name)
         call = self._callable()
         views = {view: examples.given("x") for view, examples in data.views.items()}
         modules: list[Any] = []
@@ -134,7 +124,7 @@ class UserFit(Learner):
             return model, views
 
         with reachable(self.path or None):
-            run = each(data, members, record, train, self.returns, self.path or None, progress)
+            run = each(data, members, training.trail, train, self.returns, self.path or None)
         return replace(run, about={**run.about, "inputs": as_given(data)})
 
     def _callable(self) -> Callable[..., Any]:
@@ -190,22 +180,20 @@ def filled(data: Data, rows: np.ndarray) -> dict[str, Examples]:
 def each(
     data: Data,
     members: Members,
-    record: Record,
+    trail: bool,
     train: Train,
     returns: Returns,
     path: str | None,
-    progress: Callable[[int], None] | None,
 ) -> Run:
     """Train foreign models one after another and record what they say.
 
     Args:
         data: checked data.
         members: seeds and masks.
-        record: what to keep.
+        trail: whether the training view's logits are kept.
         train: (rows, seed) -> the model, and view -> the inputs to call it on.
         returns: what the outputs are; with `auto`, what the first model's training view looks like.
         path: the user's file, for messages.
-        progress: called with 1 after every member.
 
     Raises:
         InputRefused: outputs of the wrong shape or kind.
@@ -233,8 +221,6 @@ def each(
             about |= {"outputs": kind} | _size(model)
             said.append(one)
             kept.append(j)
-        if progress:
-            progress(1)
     empty = {view: np.zeros((0, len(examples), data.output.k), np.float32) for view, examples in data.views.items()}
     logits = {view: np.stack([one[view][0] for one in said]) for view in data.views} if said else empty
     predicted = None
@@ -242,7 +228,7 @@ def each(
         predicted = {view: np.stack([one[view][1] for one in said]) for view in data.views}
     about["cpu_seconds"] = time.process_time() - start
     those = Members(members.seeds[kept], members.mask[kept])
-    return gathered(data, those, record, logits, about, predicted, tuple(failed))
+    return gathered(data, those, trail, logits, about, predicted, tuple(failed))
 
 
 def _said(

@@ -149,23 +149,22 @@ def _trial(step: Step, ledger: Ledger) -> Result:
 def _train(step: Step, ledger: Ledger) -> Result:
     from byheart.learners.attribution_run import Questions, attributed
     from byheart.training.members import balanced
-    from byheart.training.run import Record
+    from byheart.training.run import Training
 
     about = step.about
     data = load_data(about["draw"], ledger)
     members = balanced(len(data.train), about["stop"], about["share"], about["seed"], data.groups)
     members = members.reseeded() if about.get("reseeded") else members
-    record = Record(tuple(about["checkpoints"]), trail=about["trail"])
     levers = [revive(lever) for lever in about["levers"]]
     started = time.process_time()
     with fixed_threads(about["threads"]):
         if "questions" in about:
             run = attributed(_spec(step, "learner"), data, members, Questions.of(about["questions"]), levers)
         else:
-            run = _spec(step, "learner").fit(
-                data, members.take(about["start"], about["stop"]), record, levers,
-                way=about["way"], device=about["device"],
-            )  # fmt: skip
+            training = Training(
+                tuple(about["checkpoints"]), about["trail"], levers=levers, way=about["way"], device=about["device"]
+            )
+            run = _spec(step, "learner").fit(data, members.take(about["start"], about["stop"]), training)
     document = run.document()
     document["failed"] = [[about["start"] + member, why] for member, why in document["failed"]]
     document["about"]["cpu_seconds"] = time.process_time() - started

@@ -14,7 +14,7 @@ from byheart.registry import find
 from byheart.tasks.base import Task
 from byheart.tasks.data import Data, Examples, Output
 from byheart.training.members import Members, balanced
-from byheart.training.run import Outcomes, Record, Run
+from byheart.training.run import Outcomes, Run, Training
 
 
 class Merged(Task):
@@ -60,8 +60,7 @@ def trained(subject: Subject, data: Data, need: Need, way: str = "each") -> Run:
     drawn = drawn.reseeded() if need.reseeded else drawn
     if need.questions is not None:
         return attributed(learner, data, drawn, need.questions)
-    record = Record(need.checkpoints, trail=need.trail > 0)
-    return learner.fit(data, drawn, record, way=way if learner.fleet else "each")
+    return learner.fit(data, drawn, Training(need.checkpoints, need.trail > 0, way=way if learner.fleet else "each"))
 
 
 def offers_of(data: Data) -> frozenset[str]:

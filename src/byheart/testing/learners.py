@@ -26,7 +26,7 @@ from byheart.errors import InputRefused
 from byheart.learners.base import Learner
 from byheart.tasks.data import Data, Examples
 from byheart.training.members import Members, balanced
-from byheart.training.run import Record, Run, joined
+from byheart.training.run import Run, Training, joined
 
 
 class LearnerSuite:
@@ -126,7 +126,7 @@ class LearnerSuite:
 
     def _fit(self, learner: Learner, data: Data, members: Members) -> Run:
         checkpoints = tuple(sorted({0, learner.steps()}))
-        return learner.fit(data, members, Record(checkpoints), way=self.way)
+        return learner.fit(data, members, Training(checkpoints, way=self.way))
 
     def _refused(self, learner: Learner, data: Data, members: Members, came: str) -> None:
         raised: Exception | None = None

@@ -17,7 +17,7 @@ from byheart.tasks.data import Data
 from byheart.training import preprocessing
 from byheart.training.members import Members
 from byheart.training.model import Trainable
-from byheart.training.run import Outcomes, Record, Run, in_time, of_members, side_by_side
+from byheart.training.run import Outcomes, Run, Training, in_time, of_members, side_by_side
 from byheart.training.stepper import Stepper
 
 
@@ -25,38 +25,33 @@ def train(
     learner: Trainable,
     data: Data,
     members: Members,
-    record: Record,
-    levers: Sequence[Lever] = (),
-    way: str = "each",
-    device: str = "cpu",
-    progress: Callable[[int], None] | None = None,
+    training: Training,
     watch: Callable[[Stepper], None] | None = None,
 ) -> Run:
     """Train every member on its subset of `data.train` and record outcomes on every view: `Learner.fit`.
 
     Outcomes are kept at the checkpoints before the last epoch trained, and at that one. A member whose
     weights or logits are no longer finite is in `Run.failed` (index in this call, reason), not in the arrays.
-    `watch` is called with each training before its first step (training/record_member.py).
+    `watch` is called with each stepper before its first step (training/record_member.py).
 
     Raises:
         InputRefused: the data, the module or the levers do not fit each other, or no member stayed finite.
     """
     started = time.process_time()
+    levers, way = training.levers, training.way
     data = checked(learner, data, members, levers)
     last = min([learner.epochs, *(lever.last_epoch(learner.epochs) for lever in levers)])
-    epochs = tuple(sorted({c for c in record.checkpoints if c < last} | {last}))
+    epochs = tuple(sorted({c for c in training.checkpoints if c < last} | {last}))
     parts = []
     fleets = _fleets(learner, members, levers, way)
     for places in fleets:
         # A module alone may draw noise of its own from the global streams: they become the member's.
         own = contained(derive(members.seeds[places[0]], "module")) if way == "each" else unchanged()
         with own:
-            training = learner.stepper(data, members.at(places), levers, way, device)
+            stepper = learner.stepper(data, members.at(places), levers, way, training.device)
             if watch:
-                watch(training)
-            parts.append(_course(training, data, epochs, places, record.trail))
-        if progress:
-            progress(len(places))
+                watch(stepper)
+            parts.append(_course(stepper, data, epochs, places, training.trail))
     failed = tuple(sorted(pair for part in parts for pair in part.failed))
     keep = np.setdiff1d(np.arange(len(members)), [member for member, _ in failed])
     if not len(keep):
@@ -81,7 +76,7 @@ def train(
             "cpu_seconds": time.process_time() - started,
         },
         failed=failed,
-        weights=weights if record.weights else None,
+        weights=weights if training.weights else None,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -25,7 +26,7 @@ from byheart.training.loop import checked, train
 from byheart.training.losses import plain_loss
 from byheart.training.members import Members
 from byheart.training.model import Trainable
-from byheart.training.run import Record, Run
+from byheart.training.run import Run, Training
 from byheart.training.stepper import Stepper, called_on, rate
 
 
@@ -35,7 +36,7 @@ def recorded(
     members: Members,
     every: int | None = None,
     levers: Sequence[Lever] = (),
-    record: Record | None = None,
+    training: Training | None = None,
     limit_bytes: int = 200_000_000,
 ) -> tuple[Run, Trace]:
     """What does one member do, step by step? Its run, the same as without recording, and its trace.
@@ -49,7 +50,7 @@ def recorded(
         members: seeds (1,) and mask (1, n).
         every: keep the weights at each `every`-th step; None: the least that keeps the trace under `limit_bytes`.
         levers: what moves the balance.
-        record: checkpoints, as for `Learner.fit`; None looks at the end alone.
+        training: checkpoints, as for `Learner.fit`; None looks at the end alone.
         limit_bytes: most that the trace may take, the replay of one segment included.
 
     Raises:
@@ -70,9 +71,9 @@ def recorded(
     """
     if len(members) != 1:
         raise UsageError(expected="one member", came=str(len(members)), do="Pass members.take(0, 1).")
+    training = replace(training or Training((learner.epochs,), trail=False), levers=levers, way="each")
     watcher = _Watcher(learner, data, members, levers, every, limit_bytes)
-    record = record or Record((learner.epochs,), trail=False)
-    run = train(learner, data, members, record, levers, way="each", watch=watcher.start)
+    run = train(learner, data, members, training, watch=watcher.start)
     return run, watcher.end()
 
 

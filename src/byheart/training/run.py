@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from byheart.errors import InputRefused
+from byheart.levers.base import Lever
 from byheart.training.members import Members
 
 # The arrays of Outcomes, by their names in the ledger.
@@ -16,18 +17,24 @@ ARRAYS = ("loss_nats", "correct", "margin", "logits", "trail", "pool", "ranks")
 
 
 @dataclass(frozen=True)
-class Record:
-    """What a training keeps.
+class Training:
+    """How members are trained, and what their training keeps.
 
     Attributes:
         checkpoints: epochs at which outcomes are kept, ascending; the last is the end of training.
         trail: keep the training view's logits at every checkpoint (half precision), not at the last alone.
         weights: keep the final weights of every member.
+        levers: what moves the balance.
+        way: how a fleet is trained: `stacked`, `functional` or `each`.
+        device: `cpu`, `cuda` or `mps`.
     """
 
     checkpoints: tuple[int, ...]
     trail: bool = True
     weights: bool = False
+    levers: Sequence[Lever] = ()
+    way: str = "each"
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)

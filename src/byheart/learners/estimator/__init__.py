@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
@@ -24,12 +24,11 @@ from byheart.learners.estimator.serialization import (
     written_params,
 )
 from byheart.learners.userfit import FILLED, as_given, each, filled, has_missing
-from byheart.levers.base import Lever
 from byheart.seeds import derive
 from byheart.tasks.data import Data, Examples
 from byheart.training.members import Members
 from byheart.training.preprocessing import checked
-from byheart.training.run import Record, Run
+from byheart.training.run import Run, Training
 
 FAMILIES = {
     "neighbors": "neighbours", "linear_model": "linear", "discriminant_analysis": "linear", "LinearSV": "linear",
@@ -179,20 +178,11 @@ class Estimator(Learner):
         """The class's name."""
         return self.cls.rpartition(":")[2]
 
-    def fit(
-        self,
-        data: Data,
-        members: Members,
-        record: Record,
-        levers: Sequence[Lever] = (),
-        way: str = "each",
-        device: str = "cpu",
-        progress: Callable[[int], None] | None = None,
-    ) -> Run:
+    def fit(self, data: Data, members: Members, training: Training) -> Run:
         """Fit a clone for every member."""
         from sklearn.base import clone
 
-        data = checked(data, members, levers, self.name)
+        data = checked(data, members, training.levers, self.name)
         given = self._template is not None and self.params == self._settled_params
         template = self._template if given else build(self.cls, self.params, self.files)
         _must_suit(template, data)
@@ -212,7 +202,7 @@ class Estimator(Learner):
             model.set_params(**_own_params(model, seed))
             return model.fit(_given(own["train"], rows), data.train.given("y", rows)), views
 
-        run = each(data, members, record, train, "auto", None, progress)
+        run = each(data, members, training.trail, train, "auto", None)
         flat = ", flattened to (n, d)" if data.train.x.ndim > 2 else ""
         return replace(run, about={**run.about, "inputs": f"{as_given(data)}{flat}{FILLED if fill else ''}"})
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import numpy as np
 
 from byheart.learners.base import Learner
-from byheart.levers.base import Lever
 from byheart.seeds import stream
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.data import Data
@@ -16,7 +14,7 @@ from byheart.testing.worlds.base import Bounds, Draw, near
 from byheart.testing.worlds.lookup import entropy
 from byheart.training.members import Members
 from byheart.training.preprocessing import checked, known
-from byheart.training.run import Outcomes, Record, Run, outcomes
+from byheart.training.run import Outcomes, Run, Training, outcomes
 
 LAST = 13  # epochs; outcomes are kept at 0, 1, 2, 3, 5, 8, 13
 PASSED, TIP = frozenset({"passed"}), frozenset({"tip"})
@@ -40,22 +38,13 @@ class Played(Learner):
         """Epochs."""
         return LAST
 
-    def fit(
-        self,
-        data: Data,
-        members: Members,
-        record: Record,
-        levers: Sequence[Lever] = (),
-        way: str = "each",
-        device: str = "cpu",
-        progress: Callable[[int], None] | None = None,
-    ) -> Run:
+    def fit(self, data: Data, members: Members, training: Training) -> Run:
         """Throw one coin a member and example, the same at all epochs."""
-        data = checked(data, members, levers, self.name)
-        views = {view: self._view(data, members, record, view) for view in data.views}
-        return Run(members, record.checkpoints, views, {"parameters": 0, "outputs": "logits", "cpu_seconds": 0.0})
+        data = checked(data, members, training.levers, self.name)
+        views = {view: self._view(data, members, training, view) for view in data.views}
+        return Run(members, training.checkpoints, views, {"parameters": 0, "outputs": "logits", "cpu_seconds": 0.0})
 
-    def _view(self, data: Data, members: Members, record: Record, view: str) -> Outcomes:
+    def _view(self, data: Data, members: Members, training: Training, view: str) -> Outcomes:
         x, y, k = data.views[view].x, data.views[view].y, data.output.k
         rows = known(data, view)
         saw = np.where(rows >= 0, members.mask[:, rows], False)  # (m, n)
@@ -64,11 +53,11 @@ class Played(Learner):
         others = (y + np.array([rng.integers(1, k, len(y)) for rng in rngs])) % k
         ease = np.where(x.reshape(len(x), -1)[:, 0] > 0, self.ease, 1.0)
         logits = []
-        for epoch in record.checkpoints:
+        for epoch in training.checkpoints:
             seen, left_out, scale = (_at(course, epoch) for course in (self.seen, self.left_out, self.scale))
             names = np.where(coins < np.where(saw, seen, left_out * ease), y, others)
             logits.append(scale * np.eye(k)[names])
-        return outcomes(np.array(logits), y, "classes", record.trail and view == "train")
+        return outcomes(np.array(logits), y, "classes", training.trail and view == "train")
 
 
 def _at(course: tuple[float, ...], epoch: int) -> float:
