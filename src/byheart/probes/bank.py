@@ -108,6 +108,12 @@ class Bank:
         control = self.data.truth.control
         return np.ones(len(self.data.train), dtype=bool) if control is None else ~control
 
+    @property
+    def changed(self) -> np.ndarray:
+        """(n,) bool: the labels that were changed, by the audit's control or as noise; none where nobody knows."""
+        changed = self.data.truth.changed
+        return np.zeros(len(self.data.train), dtype=bool) if changed is None else changed
+
     def of_rows(self, rows: np.ndarray) -> Bank:
         """The same runs, as if the training examples in `rows` (n,) bool were all that is asked about."""
         if rows.all():

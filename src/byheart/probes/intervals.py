@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -52,3 +53,15 @@ def area(score: np.ndarray, positive: np.ndarray, rng: np.random.Generator, **mo
     """The AUC of a score for the examples that are positive."""
     interval = interval_by(WITHIN_GROUPS, auc_interval(score, positive, rng))
     return Quantity(value=auc(score, positive), unit="auc", null=0.5, n=len(score), **interval, **more)
+
+
+def line(of: Sequence[Measured]) -> dict[str, tuple[float, ...]]:
+    """Estimates as the line of a `Curve`, with its band where every one has an interval.
+
+    Example:
+        >>> line([share(np.array([True, False]), np.arange(2), null=0.0)])["y"]
+        (0.5,)
+    """
+    ends = [one.interval for one in of if one.interval is not None]
+    low, high = zip(*ends) if ends and len(ends) == len(of) else ((), ())
+    return {"y": tuple(one.value for one in of), "low": low, "high": high}

@@ -9,6 +9,7 @@ from scipy.stats import t as student
 
 from byheart.maths.memorisation.capacity import PUBLISHED, memorised_bits
 from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.probes.intervals import line
 from byheart.records.facts import Axis, Curve
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, Unit, interval_by
@@ -71,23 +72,15 @@ class Capacity(Probe):
 
 def _curve(run: Run, held: np.ndarray) -> Curve:
     """Bits held at each checkpoint, over models."""
-    means = [over_models(row) for row in held]
-    return Curve(
-        x_axis=Axis(name="epochs", unit="epochs"),
-        y_axis=Axis(name="bits held", unit="bits"),
-        x=run.checkpoints,
-        y=tuple(mean.value for mean in means),
-        low=tuple(mean.low for mean in means),
-        high=tuple(mean.high for mean in means),
-    )
+    axes = {"x_axis": Axis(name="epochs", unit="epochs"), "y_axis": Axis(name="bits held", unit="bits")}
+    return Curve(**axes, x=run.checkpoints, **line([over_models(row) for row in held]))
 
 
 class Mean(NamedTuple):
     """A mean over models with its 95 % interval."""
 
     value: float
-    low: float
-    high: float
+    interval: tuple[float, float]
 
 
 def over_models(values: np.ndarray) -> Mean:
@@ -95,12 +88,12 @@ def over_models(values: np.ndarray) -> Mean:
 
     Example:
         >>> over_models(np.array([10.0, 10.0, 10.0]))
-        Mean(value=10.0, low=10.0, high=10.0)
+        Mean(value=10.0, interval=(10.0, 10.0))
     """
     m = len(values)
     half = float(student.ppf(0.975, m - 1) * values.std(ddof=1) / np.sqrt(m)) if np.ptp(values) > 0 else 0.0
     mean = float(values.mean())
-    return Mean(mean, max(0.0, mean - half), mean + half)
+    return Mean(mean, (max(0.0, mean - half), mean + half))
 
 
 def models(subject: Subject) -> Need:
@@ -120,18 +113,18 @@ def _held(run: Run, view: str, reference: float) -> np.ndarray:
 
 
 def _quantities(held: np.ndarray, unseen: np.ndarray, n: int, offered: float, p: int) -> dict[str, Quantity]:
-    mean, null = over_models(held), float(unseen.mean())
+    (mean, (low, high)), null = over_models(held), float(unseen.mean())
     # models that agree to the last bit (all hold nothing, or everything) show no spread: no certainty either
-    certain = mean.low < mean.high
+    certain = low < high
     units: dict[str, tuple[Unit, float]] = {"bits_held": ("bits", 1.0), "share_held": ("share", offered)}
     if p:
         units["bits_held_a_parameter"] = ("bits/parameter", float(p))
     made = {}
     for name, (unit, by) in units.items():
-        high = min(1.0, mean.high / by) if unit == "share" else mean.high / by
-        interval = (mean.low / by, max(high, mean.value / by)) if certain else None
+        top = min(1.0, high / by) if unit == "share" else high / by
+        interval = (low / by, max(top, mean / by)) if certain else None
         made[name] = Quantity(
-            value=mean.value / by, unit=unit, null=null / by, n=n,
+            value=mean / by, unit=unit, null=null / by, n=n,
             **interval_by("Student's t over models", interval, "no spread"),
         )  # fmt: skip
     return made

@@ -157,8 +157,8 @@ def pairs_of(bank: Bank) -> Pairs:
 
 def _as_they_came(bank: Bank, pair: tuple[int, int]) -> bool:
     """Whether both labels are the data's own, and the two are copies rather than cells of a design."""
-    rows, changed = list(pair), bank.data.truth.changed
-    planted = not bank.counted[rows].all() or (changed is not None and bool(changed[rows].any()))
+    rows = list(pair)
+    planted = not bank.counted[rows].all() or bank.changed[rows].any()
     return not planted and len(set(bank.groups[rows].tolist())) == 1
 
 

@@ -18,6 +18,7 @@ from byheart.maths.statistics.detection import (
 )
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.copies import few
+from byheart.probes.intervals import line
 from byheart.probes.ranking import first_of
 from byheart.records.facts import Axis, Curve, FactTable, Ranked
 from byheart.records.finding import Finding, NotApplicable, Pole
@@ -193,10 +194,9 @@ def _levels(bank: Bank, at: list, pairs: tuple[Pair, ...]) -> FactTable:
 
 def _planted(bank: Bank, caught: np.ndarray | None) -> dict[str, Any]:
     """Shares found at 1 % of the labels that were changed and of those as they came; nothing where one is absent."""
-    changed = bank.data.truth.changed
-    if caught is None or changed is None:
+    if caught is None:
         return {}
-    judged = np.isfinite(caught)
+    judged, changed = np.isfinite(caught), bank.changed
     kinds = {"found_of_redrawn": caught[changed & judged], "found_of_others": caught[~changed & bank.counted & judged]}
     return {name: float(found.mean()) for name, found in kinds.items()} if all(map(len, kinds.values())) else {}
 
@@ -207,11 +207,11 @@ def _curves(grid, points, attacks: dict[str, np.ndarray], mask: np.ndarray, best
     drawn = [(x, point) for x, point in zip(grid, points) if point.value is not None and point.interval]
     x = tuple(level for level, _ in drawn)
     axes = {"x_axis": Axis(name="false alarms", unit="share"), "y_axis": Axis(name="found", unit="share")}
-    band = {end: tuple(getattr(point.interval, end) for _, point in drawn) for end in ("low", "high")}
-    curves = {"strongest": Curve(**axes, x=x, y=tuple(point.value for _, point in drawn), null=x, **band)}
+    along = {**axes, "x": x, "null": x}
+    curves = {"strongest": Curve(**along, **line([point for _, point in drawn]))}
     for name, score in attacks.items():
         if (name, name) != best:
-            curves[name] = Curve(**axes, x=x, y=tuple(np.interp(x, *detection_curve(score, mask)).tolist()), null=x)
+            curves[name] = Curve(**along, y=np.interp(x, *detection_curve(score, mask)))
     return curves if drawn else {}
 
 
@@ -220,8 +220,7 @@ def _most_exposed(bank: Bank, mask: np.ndarray, risk: np.ndarray, found_at_1_per
     train, caught = bank.data.train, found_at_1_percent
     first = risk if caught is None else caught
     order = np.lexsort((train.ids, -np.round(risk, 9), -np.round(first, 9)))
-    changed = bank.data.truth.changed
-    planted = np.zeros(len(risk), bool) if changed is None else changed
+    planted = bank.changed
     rows = first_of(order[(risk[order] > 0.5 + 1e-9) & np.isfinite(first[order])], planted)
     if not len(rows):
         return None

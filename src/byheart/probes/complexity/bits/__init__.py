@@ -142,9 +142,9 @@ def _half_in_share(code: BankCode) -> float | None:
 
 def _parts(bank: Bank, code: BankCode) -> FactTable:
     """Mean bits of an example: of all, and where some labels were redrawn of those and of the others."""
-    changed = bank.data.truth.changed
+    changed = bank.changed
     groups = {"all": np.ones(len(code.in_bits), bool)}
-    if changed is not None and changed.any():
+    if changed.any():
         groups |= {"redrawn": changed} if changed.all() else {"given": ~changed, "redrawn": changed}
     means = {name: tuple(float(bits[rows].mean()) for rows in groups.values()) for name, bits in code._asdict().items()}
     return FactTable(values={"group": tuple(groups), "n": tuple(int(rows.sum()) for rows in groups.values()), **means})

@@ -73,7 +73,6 @@ class Gap(Probe):
         quantities |= self._baselines(bank, sides)
         quantities |= self._course(bank, run)
         quantities |= self._sharpness(bank, run)
-        changed = bank.data.truth.changed
         rote = Pole(name="Rote", value=self._rote_gap(bank, sides.classes), note="a lookup table")
         finding = self.finding(
             quantities,
@@ -83,7 +82,7 @@ class Gap(Probe):
             curves=sides.courses(),
             details={
                 "score": sides.unit,
-                "changed": 0 if changed is None else int(changed.sum()),
+                "changed": int(bank.changed.sum()),
                 "no_new": why_no_new(bank),
                 "baseline_members": members_of_baselines(bank, *BASELINES),
                 **source_of(sides.parts.memorised.sources),

@@ -113,7 +113,7 @@ class Sides:
 
     def courses(self) -> dict[str, Curve]:
         """The score over the checkpoints of members that saw each example, that did not, and on new ones."""
-        run, test, planted, copies = self.run, self._new_view, self.bank.data.truth.changed, self.bank.groups
+        run, test, planted, copies = self.run, self._new_view, self.bank.changed, self.bank.groups
         sides = [side_means(self._outcome(c), run.members.mask) for c in range(len(run.checkpoints))]
         made = {name: self._curve([side[i] for side in sides], copies) for i, name in enumerate(("seen", "held_out"))}
         if test is not None and self.classes:
@@ -121,7 +121,7 @@ class Sides:
         elif test is not None:
             spread = self.bank.data.views["test"].y.var()
             made["new"] = self._curve([loss.mean(0) / spread for loss in test.loss_nats], self.bank.data.new_copies)
-        if planted is not None and planted.any() and self.classes:
+        if planted.any() and self.classes:
             made["redrawn_seen"] = self._curve([seen[planted] for seen, _ in sides], copies[planted])
         return made
 

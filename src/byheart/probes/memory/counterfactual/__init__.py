@@ -138,10 +138,7 @@ class Counterfactual(Probe):
 
 def _redrawn(bank: Bank) -> np.ndarray:
     """(n,) the labels that differ from those that came: by the audit's control, or where there is none at all."""
-    changed = bank.data.truth.changed
-    if changed is None:
-        return np.zeros(len(bank.data.train), bool)
-    return changed if bank.counted.all() else changed & ~bank.counted
+    return bank.changed if bank.counted.all() else bank.changed & ~bank.counted
 
 
 def _probability(bank: Bank, run: Run) -> np.ndarray:
@@ -177,9 +174,8 @@ def _most(bank: Bank, run: Run, order: np.ndarray, score: np.ndarray, sure: np.n
     """Those that are surely memorised, redrawn labels first, and what the members that did not see them say of them."""
     train, clean, planted, certain = bank.data.train, bank.data.truth.clean, _redrawn(bank), (sure > SURE)[order]
     rows = first_of(order[certain], planted)
-    votes = held_out_votes(run, rows)
     came = [None if clean is None or not planted[i] else int(clean[i]) for i in rows]
     return Ranked(ids=train.ids[rows], figures={
-        "label": train.y[rows], "predicted": votes.argmax(1), "votes": votes.max(1), "voters": votes.sum(1),
-        "clean": came, "redrawn": planted[rows], "score": score[rows], "probability": sure[rows],
+        "label": train.y[rows], **held_out_votes(run, rows), "clean": came, "redrawn": planted[rows],
+        "score": score[rows], "probability": sure[rows],
     })  # fmt: skip

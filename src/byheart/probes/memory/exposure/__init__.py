@@ -9,6 +9,7 @@ from pydantic import Field
 
 from byheart.maths.memorisation.exposure import null_deviation
 from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.probes.intervals import line
 from byheart.probes.memory.exposure.quantities import of_group, of_sampling, of_secrets
 from byheart.probes.memory.exposure.scores import (
     Continuations,
@@ -171,11 +172,9 @@ def _details(found: Scores) -> dict[str, Scalar | tuple[Scalar, ...]]:
 def _curve(found: Scores, form: Form) -> Curve:
     """Exposure in that form by copies; a band where every group has an interval."""
     means = [of_group(found, dose, form) for dose in found.doses]
-    ends = [mean.interval for mean in means if mean.interval is not None]
-    low, high = zip(*ends, strict=True) if len(ends) == len(means) else ((), ())
     return Curve(
         x_axis=Axis(name="copies planted"), y_axis=Axis(name="exposure", unit="bits"),
-        x=found.doses, y=tuple(mean.value for mean in means), low=low, high=high,
+        x=found.doses, **line(means),
         n=tuple(int((found.copies == dose).sum()) for dose in found.doses),
     )  # fmt: skip
 

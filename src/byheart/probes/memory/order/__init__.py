@@ -83,7 +83,7 @@ class Order(Probe):
         rows = rows_of(bank, halves, there, self.rng)
         quantities = self._quantities(bank, path, rows, int(there.sum()))
         score = memorisation(np.exp(-outcomes.loss_nats[-1].astype(np.float64)), mask).score
-        planted = np.zeros(len(mask[0]), bool) if bank.data.truth.changed is None else bank.data.truth.changed
+        planted = bank.changed
         finding = self.finding(
             quantities,
             headline="first_learned_spearman",

@@ -57,8 +57,7 @@ def rows_of(bank: Bank, halves: list[Half], there: np.ndarray, rng: Rng) -> list
     scores = [np.round(half.score[kept], 12) for half in halves]
     groups = bank.groups[kept]
     k = max(1, round(TOP * len(kept)))
-    changed = bank.data.truth.changed
-    planted = changed[kept] if changed is not None and 0 < changed[kept].sum() < len(kept) else None
+    planted = bank.changed[kept]
     whole = bank.subject.whole()
     alone = None
     if whole in bank:
@@ -71,7 +70,7 @@ def rows_of(bank: Bank, halves: list[Half], there: np.ndarray, rng: Rng) -> list
         return found if np.isfinite(found.spearman) else None
 
     def flips(sign: np.ndarray) -> float | None:
-        return None if planted is None else auc(np.round(sign[kept], 12), planted)
+        return auc(np.round(sign[kept], 12), planted) if 0 < planted.sum() < len(planted) else None
 
     rows = []
     for name, way in SIGNS.items():

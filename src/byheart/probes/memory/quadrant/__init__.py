@@ -157,12 +157,12 @@ class Quadrant(Probe):
 
 def _labels(bank: Bank, run: Run, baseline: tuple[str, Bets] | None) -> Labels:
     """What members and baseline say of every label."""
-    own, correct, changed = bets(bank, run), run.views["train"].correct[-1], bank.data.truth.changed
+    own, correct, changed = bets(bank, run), run.views["train"].correct[-1], bank.changed
     none = np.zeros(len(bank.data.train), bool)
     return Labels(
         own,
         own.against & baseline[1].against if baseline else none,
-        changed if changed is not None and not changed.all() else none,
+        none if changed.all() else changed,
         memorisation(correct, run.members.mask).score,
         *side_means(correct.astype(np.float64), run.members.mask),
     )
@@ -216,9 +216,8 @@ def _ranked(bank: Bank, run: Run, labels: Labels, order: np.ndarray) -> dict[str
         rows = first_of(order[chosen[order]], planted)
         if not len(rows):
             continue
-        votes = held_out_votes(run, rows)
         found[name] = Ranked(ids=train.ids[rows], figures={
-            "label": train.y[rows], "predicted": votes.argmax(1), "votes": votes.max(1), "voters": votes.sum(1),
+            "label": train.y[rows], **held_out_votes(run, rows),
             "bits": labels.own.held_out[rows], "score": labels.score[rows], "redrawn": planted[rows],
         })  # fmt: skip
     return found

@@ -71,7 +71,6 @@ def _quantities(probe: Probe, bank: Bank, seen, held_out, large) -> dict[str, Qu
             value=float(learned / beyond), unit="share", null=0.0, n=len(groups), better="low",
             **interval_by(BOOTSTRAP, drawn if known(worth(groups), len(groups)) else None),
         )  # fmt: skip
-    changed = bank.data.truth.changed
-    if changed is not None and changed.any() and not changed.all():
-        found["planted_auc"] = area(size, changed, probe.rng(bank, "auc"), better="high")
+    if 0 < bank.changed.sum() < len(size):
+        found["planted_auc"] = area(size, bank.changed, probe.rng(bank, "auc"), better="high")
     return found
