@@ -5,7 +5,7 @@ import pytest
 
 from byheart.maths.statistics.effective_sample_size import Estimate, Sources
 from byheart.maths.statistics.ranks import wilson
-from byheart.probes.intervals import FRESH_DRAWS, WILSON, area, estimate, share
+from byheart.probes.intervals import FRESH_DRAWS, WILSON, area, estimate, line, share
 from byheart.probes.memory.counterfactual import Counterfactual
 from byheart.probes.memory.duplicates import Duplicates
 from byheart.probes.memory.membership import Membership
@@ -30,6 +30,13 @@ def test_an_estimate_of_too_few_draws_says_so():
     assert (known.interval, known.method, known.why_no_interval) == ((0.25, 0.75), FRESH_DRAWS, None)
     assert (lost.interval, lost.method, lost.why_no_interval) == (None, "", "too few")
     assert "no interval: too few independent draws" in note_of(lost)
+
+
+def test_a_line_has_a_band_only_where_every_estimate_has_an_interval():
+    sources = Sources(examples=1.0, training_set=0.0, members=0.0)
+    known, lost = Estimate(0.5, 0.25, 0.75, 1.0, sources), Estimate(0.6, np.nan, np.nan, 1.0, sources)
+    assert line([known, known]) == {"y": (0.5, 0.5), "low": (0.25, 0.25), "high": (0.75, 0.75)}
+    assert line([known, lost]) == {"y": (0.5, 0.6), "low": (), "high": ()}
 
 
 def test_the_area_of_a_perfect_ranking_is_one():
