@@ -1,5 +1,7 @@
 """Explaining one prediction: credit adds up, the check is the datamodeling score, and what cannot be explained is said."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,9 @@ from scipy.stats import spearmanr
 import byheart as bh
 from byheart.auditing.explain import explain
 from byheart.auditing.given import Query
+from byheart.errors import StepFailed
+from byheart.ledger.base import Result
+from byheart.ledger.sqlite import SqliteLedger
 from byheart.maths.attribution.effect import unrolled
 from byheart.study.steps import load_data
 from byheart.training.members import balanced
@@ -102,14 +107,26 @@ def test_a_bank_that_is_gone_and_an_own_example_are_not_checked(audited):
     assert "were not asked" in own.unchecked
 
 
-def test_a_damaged_chunk_of_the_bank_is_no_check(audited, monkeypatch):
+@pytest.mark.parametrize("damage", ["forgotten", "torn"])
+def test_a_damaged_chunk_of_the_bank_is_no_check(audited, tmp_path, damage):
     audit = audited[2]
     steps = [step.key for step in audit._plan.measure]
     key = next(step.key for step in audit._plan.train if step.about["share"] < 1)
-    real = audit._ledger.get
-    monkeypatch.setattr(audit._ledger, "get", lambda asked: None if asked == key else real(asked))
-    found = explain(audit._ledger, audit._plan.draw.key, audit._plan.subject, Query("test", 1), steps=steps)
+    shutil.copytree(audit._ledger.folder, tmp_path / "ledger")
+    ledger = SqliteLedger(tmp_path / "ledger")
+    if damage == "forgotten":
+        ledger.forget(key)
+    else:
+        kept = ledger.get(key)
+        ledger.forget(key)
+        ledger.put(key, Result(kept.document, {"seeds": kept.arrays["seeds"]}), ledger.about(key))
+    asked = (audit._plan.draw.key, audit._plan.subject, Query("test", 1))
+    found = explain(ledger, *asked, steps=steps)
     assert "not in the ledger" in found.unchecked
+    ledger.forget(key)
+    ledger.put(key, audit._ledger.get(key), audit._ledger.about(key))
+    assert explain(ledger, *asked, steps=steps).unchecked == ""  # what was not checked is checked when it can be
+    ledger.close()
 
 
 def test_a_copy_is_the_nearest_and_helps(audited):
@@ -139,16 +156,49 @@ def test_the_same_question_is_answered_from_the_ledger(audited, monkeypatch):
     assert audited[2].explain(example=3) == first
 
 
+def _recordings(monkeypatch, stop_at=None):
+    """Counts the trainings that are recorded; the `stop_at`-th is interrupted."""
+    counted = []
+
+    def counting(*args, **words):
+        counted.append(args)
+        if len(counted) == stop_at:
+            raise KeyboardInterrupt
+        return recorded(*args, **words)
+
+    monkeypatch.setattr("byheart.training.record_member.recorded", counting)
+    return counted
+
+
+def test_a_stopped_explanation_goes_on_where_it_was(audited, monkeypatch):
+    with monkeypatch.context() as patch:
+        _recordings(patch, stop_at=2)
+        with pytest.raises(KeyboardInterrupt):
+            audited[2].explain(example=11)
+    counted = _recordings(monkeypatch)
+    found = audited[2].explain(example=11)
+    assert (len(counted), found.trainings) == (1, 2)  # the first of the two was kept
+
+
+def test_what_an_explanation_rests_on_is_in_the_ledger_by_kind(audited):
+    x, _, audit = audited
+    before = {kind: len(list(audit._ledger.keys(kind))) for kind in ("query", "explain", "check")}
+    audit.explain(x[12] + 0.25)
+    audit.explain(example=12)
+    after = {kind: len(list(audit._ledger.keys(kind))) for kind in before}
+    assert {kind: after[kind] - before[kind] for kind in before} == {"query": 1, "explain": 4, "check": 1}
+
+
 def test_another_torch_is_another_question(audited, monkeypatch):
     audited[2].explain(example=4)
-    monkeypatch.setattr("byheart.auditing.explain.metadata.version", lambda name: "9.9.9")
+    monkeypatch.setattr("byheart.study.explanation.steps.metadata.version", lambda name: "9.9.9")
     monkeypatch.setattr("byheart.training.record_member.recorded", None)
-    with pytest.raises(TypeError):
+    with pytest.raises(StepFailed, match=r"TypeError.*tries it again"):
         audited[2].explain(example=4)
 
 
 def test_a_dear_training_is_recorded_once(audited, monkeypatch):
-    monkeypatch.setattr("byheart.auditing.explain.CHEAP", 0)
+    monkeypatch.setattr("byheart.study.explanation.credit_effect.CHEAP", 0)
     assert audited[2].explain(test=8).trainings == 1
 
 
@@ -206,7 +256,7 @@ def test_text_and_pictures_are_refused_where_the_data_are_neither(audited, tmp_p
 
 
 def test_a_model_that_does_not_fit_is_refused_with_its_need(audited, monkeypatch, refused):
-    monkeypatch.setattr("byheart.auditing.explain.LIMIT_BYTES", 1000)
+    monkeypatch.setattr("byheart.study.explanation.credit_effect.LIMIT_BYTES", 1000)
     with pytest.raises(bh.InputRefused) as told:
         audited[2].explain(test=5)
     refused(told.value, "weights and batches of")

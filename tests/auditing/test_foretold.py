@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_ind
 
-from byheart.auditing.foretold import Retrained, bank_keys
-from byheart.auditing.nearest import distances
 from byheart.probes.base import Subject
 from byheart.registry import find
+from byheart.study.explanation.nearest import distances
+from byheart.study.explanation.retraining_check import Retrained, bank_keys
 from byheart.study.keeping import described
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.training.members import balanced
@@ -89,10 +89,10 @@ def test_distances_are_taken_in_blocks(monkeypatch, rng):
     train = Examples(np.arange(4000), x, np.arange(4000) % 2)
     views = {"train": train, "query": train.take(np.array([11]))}
     data = Data((train,), views, Output("classes", 2, ("0", "1"), show="image"), Truth(), {})
-    whole = distances(data)[0]
-    monkeypatch.setattr("byheart.auditing.nearest.BLOCK_BYTES", 100_000)
+    whole = distances(data)
+    monkeypatch.setattr("byheart.study.explanation.nearest.BLOCK_BYTES", 100_000)
     tracemalloc.start()
-    found = distances(data)[0]
+    found = distances(data)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert np.array_equal(found, whole)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from byheart.records.figures import label_text
 from byheart.records.finding import Answer, Finding
 from byheart.report.pictures import png_data_uri
 from byheart.tasks.data import Column, Data, Output
@@ -27,17 +28,14 @@ def exhibits(data: Data, shown: Iterable[tuple[str, int]]) -> dict[str, dict[str
     for view, ident in sorted(shown):
         examples = data.views[view]
         row = int(np.flatnonzero(examples.ids == ident)[0])
-        y = examples.y[row]
-        label = _label(data.output, y)
+        label = label_of(data.output, examples.y[row])
         made[f"{view}:{ident}"] = {"label": label, **_shown(data, examples, row)}
     return made
 
 
-def _label(output: Output, y: Any) -> str:
-    """What stands under an example: its class, its value; a passage is its own label."""
-    if output.kind == "tokens":
-        return ""
-    return output.classes[int(y)] if output.kind == "classes" else f"{float(y):.4g}"
+def label_of(output: Output, y: Any) -> str:
+    """What stands beside an example of this output (`label_text`)."""
+    return label_text(y, output.classes if output.kind == "classes" else ())
 
 
 def _shown(data: Data, examples: Any, row: int) -> dict[str, Any]:

@@ -13,11 +13,11 @@ import numpy as np
 from byheart.arguments import is_whole
 from byheart.errors import InputRefused, UsageError
 from byheart.records.spec import key_of
+from byheart.study.explanation.credit_effect import OWN
 from byheart.tasks.data import Data, Examples
 from byheart.tasks.features import as_array
 from byheart.tasks.holdout import array_digests
 
-OWN = -1  # the id of what is the user's
 WHOLE = 1e-3  # a number nearer to a whole one was made from it by a division
 REACH = 0.5  # of the range of the training pictures: a picture further outside is on another scale
 

@@ -23,7 +23,7 @@ from byheart.files import write_whole
 from byheart.ledger.base import Ledger, Result
 from byheart.processes import sweep
 from byheart.records.explanation import Explanation
-from byheart.records.figures import interval_text, value_text
+from byheart.records.figures import interval_text, label_text, value_text
 from byheart.records.finding import Answer, Finding
 from byheart.records.judgement import Judgement
 from byheart.records.quantity import Quantity
@@ -115,7 +115,7 @@ class Audit:
                 id=int(train["train.ids"][i]),
                 score=float(columns["score"][i]),
                 standard_error=float(columns["standard_error"][i]),
-                label=_label(classes, train["train.y"][i]),
+                label=label_text(train["train.y"][i], classes),
                 **{
                     name: float(columns[name][i])
                     for name in ("posterior_mean", "posterior_probability")
@@ -203,13 +203,6 @@ class Audit:
             for found in self._findings.values()
             if isinstance(found, Finding) and found.headline
         ]
-
-
-def _label(classes: list[str], y: Any) -> str:
-    """The class, or the value; a passage is its own label and has none."""
-    if np.ndim(y):
-        return ""
-    return str(classes[int(y)]) if classes else f"{float(y):.6g}"
 
 
 def write_text(target: Path, text: str) -> Path:

@@ -12,7 +12,10 @@ from byheart.terminal import printable, put
 if TYPE_CHECKING:
     from byheart.study.steps import Step
 
-TITLES = {"draw": "reading data", "trial": "trying how to train", "train": "training", "measure": "measuring"}
+TITLES = {
+    "draw": "reading data", "trial": "trying how to train", "train": "training", "measure": "measuring",
+    "query": "reading data", "explain": "explaining", "check": "checking",
+}  # fmt: skip
 
 
 class Progress:

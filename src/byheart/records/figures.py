@@ -6,6 +6,8 @@ Digits follow the interval; a narrow no-break space stands before %, and minus i
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 from byheart.records.quantity import Quantity
 
@@ -170,6 +172,25 @@ def null_text(quantity: Quantity) -> str:
 
 def _zero(quantity: Quantity) -> str:
     return null_text(quantity.model_copy(update={"null": 0.0}))
+
+
+def label_text(y: Any, classes: Sequence[str] = ()) -> str:
+    """What stands beside an example: its class, or its value; nothing beside a passage, which is its own label.
+
+    Args:
+        y: code of a class, a value, the tokens of a passage, or None.
+        classes: names of the classes; none for values.
+
+    Example:
+        >>> label_text(1, ("cat", "dog")), label_text(123456.0), label_text(0.123456), label_text([3, 1])
+        ('dog', '123456', '0.1235', '')
+    """
+    if y is None or isinstance(y, list | tuple) or getattr(y, "ndim", 0):
+        return ""
+    if classes:
+        return str(classes[int(y)])
+    value = float(y)
+    return f"{value:.6g}" if value.is_integer() else f"{value:.4g}"
 
 
 def with_article(noun: str) -> str:

@@ -95,7 +95,7 @@ class Session:
         step = draw_step(self.subject)
         executed = self.execute([step], _here())
         if failure := executed.failures.get(step.key):
-            raise _error(failure, "the data could not be drawn")
+            raise error_of(failure, "the data could not be drawn")
         found = self.ledger.get(step.key)
         if not isinstance(found, Result):
             raise StepFailed(expected="the data", came="nothing", do="Run the audit again.")
@@ -110,7 +110,7 @@ class Session:
             return None
         executed = self.execute([step])
         if failure := executed.failures.get(step.key):
-            raise _error(failure, "a first member could not be trained")
+            raise error_of(failure, "a first member could not be trained")
         return self.known_trial()
 
     def known_trial(self) -> Trial | None:
@@ -174,7 +174,7 @@ class Session:
         for step in own:
             if step.key in failures:
                 which = f"{step.about['start']} to {step.about['stop']}"
-                raise _error(failures[step.key], f"members {which} could not be trained")
+                raise error_of(failures[step.key], f"members {which} could not be trained")
         bank = [step for step in own if step.about["share"] < 1]
         found = [outcome for step in bank if isinstance(outcome := self.ledger.get(step.key), Result)]
         lost = [str(why) for outcome in found for _, why in outcome.document["failed"]]
@@ -214,7 +214,7 @@ class Session:
         return tuple((int(j), str(why)) for d in self._documents(bank) for j, why in d["failed"])
 
 
-def _error(failure: Failure, what: str) -> ByheartError:
+def error_of(failure: Failure, what: str) -> ByheartError:
     """The error to raise for a kept failure without which nothing can be said."""
     for kind, names in _KINDS.items():
         if failure.kind in names:

@@ -9,7 +9,9 @@ from typing import Any
 from byheart.errors import LedgerDamaged
 from byheart.ledger.base import Ledger, Result
 from byheart.ledger.sqlite import SqliteLedger
+from byheart.records.explanation import Own
 from byheart.records.finding import answer_from
+from byheart.records.quantity import Quantity
 from byheart.study.keeping import output_from
 from byheart.study.steps import Step
 
@@ -124,6 +126,35 @@ def _measure(step: Step, document: Mapping[str, Any], arrays: Any) -> None:
     _must(float(document["cpu_seconds"]) >= 0, "cpu_seconds")
 
 
+def _query(step: Step, document: Mapping[str, Any], arrays: Any) -> None:
+    _must(isinstance(document["tokens"], int), "tokens")
+    if arrays is not None:
+        _must(len(arrays.shape("x")) > 0 and arrays.shape("x")[0] == arrays.shape("y")[0] == 1, "x and y")
+
+
+def _explain(step: Step, document: Mapping[str, Any], arrays: Any) -> None:
+    first = not step.about["again"]
+    figures = ("initial", "decay", "remainder", "missed", "centre") if first else ()
+    _must(all(isinstance(document[name], float) for name in (*figures, "cpu_seconds")), "figures")
+    _must(all(isinstance(document[name], int) for name in ("steps", "moments")), "steps or moments")
+    _must(document["hessian"] in ("exact", "gauss-newton"), "hessian")
+    if first:
+        numbers = (document["label"], document["says"])
+        _must(all(number is None or isinstance(number, int | float) for number in numbers), "label or says")
+        _must(isinstance(document["worth_another"], bool), "worth_another")
+        _must(all(isinstance(note, str) for note in document["notes"]), "notes")
+    if arrays is not None:
+        shapes = {arrays.shape(name) for name in ("effect", *(("credit", "distance") if first else ()))}
+        _must(len(shapes) == 1 and len(shapes.pop()) == 1, "credit, effect and distance")
+
+
+def _check(step: Step, document: Mapping[str, Any], arrays: Any) -> None:
+    scores = [document[name] for name in ("credit_score", "effect_score")]
+    [Quantity.model_validate(score) for score in scores if score is not None]
+    _must(document["own"] is None or bool(Own.model_validate(document["own"])), "own")
+    _must(isinstance(document["unchecked"], str), "unchecked")
+
+
 def _must(true: bool, what: str) -> None:
     if not true:
         raise ValueError(f"{what} of another shape")
@@ -131,4 +162,5 @@ def _must(true: bool, what: str) -> None:
 
 _LOOKS: dict[str, Callable[[Step, Mapping[str, Any], Any], None]] = {
     "draw": _draw, "trial": _trial, "train": _train, "measure": _measure,
+    "query": _query, "explain": _explain, "check": _check,
 }  # fmt: skip

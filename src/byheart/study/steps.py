@@ -1,4 +1,4 @@
-"""Steps: draw, trial, train, measure. Each is known by the key of its description, and does one thing."""
+"""Steps of an audit and of an explanation. Each is known by the key of its description, and does one thing."""
 
 from __future__ import annotations
 
@@ -38,13 +38,14 @@ class Step:
 
     @property
     def kind(self) -> str:
-        """`draw`, `trial`, `train` or `measure`."""
+        """`draw`, `trial`, `train`, `measure`; `query`, `explain`, `check`."""
         return self.about["kind"]
 
     @property
     def portable(self) -> bool:
         """Whether a worker can run it from the description alone; asking may cost a process."""
-        return all(can_move(spec) for held in self.live.values() for spec in _specs_of(held))
+        alone = self.kind != "query"  # what the user gave is in no description
+        return alone and all(can_move(spec) for held in self.live.values() for spec in _specs_of(held))
 
 
 class Work:
@@ -74,7 +75,11 @@ class Work:
 
 def perform(step: Step, ledger: Ledger) -> Result:
     """Do one step, reading its inputs from the ledger."""
-    return {"draw": _draw, "trial": _trial, "train": _train, "measure": _measure}[step.kind](step, ledger)
+    does = {
+        "draw": _draw, "trial": _trial, "train": _train, "measure": _measure,
+        "query": _query, "explain": _explain, "check": _check,
+    }  # fmt: skip
+    return does[step.kind](step, ledger)
 
 
 def load_data(key: str, ledger: Ledger) -> Any:
@@ -185,6 +190,33 @@ def _measure(step: Step, ledger: Ledger) -> Result:
         "cpu_seconds": time.process_time() - started,
     }
     return Result(document, columns)
+
+
+def _query(step: Step, ledger: Ledger) -> Result:
+    """What the user gave to be explained."""
+    given = step.live["query"]
+    return Result({"tokens": int((given.y >= 0).sum())}, {"x": given.x, "y": given.y})
+
+
+def _explain(step: Step, ledger: Ledger) -> Result:
+    from byheart.study.explanation.credit_effect import credit_and_effect, queried
+
+    about, query = step.about, step.about["query"]
+    own = loaded(query["key"], ledger) if "key" in query else None
+    data = queried(load_data(about["draw"], ledger), query, own)
+    with fixed_threads(about["threads"]):
+        started = time.process_time()
+        levers = [revive(lever, "lever") for lever in about["levers"]]
+        made = credit_and_effect(_spec(step, "learner"), data, levers, about)
+    return Result({**made.document, "cpu_seconds": time.process_time() - started}, made.arrays)
+
+
+def _check(step: Step, ledger: Ledger) -> Result:
+    from byheart.study.explanation.retraining_check import retraining_check
+
+    about = step.about
+    bank, explained = ([loaded(key, ledger) for key in about[name]] for name in ("bank", "explained"))
+    return retraining_check(load_data(about["draw"], ledger), about["query"], bank, explained)
 
 
 def revive_subject(document: Mapping[str, Any]) -> Any:

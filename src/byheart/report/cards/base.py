@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from byheart.records.facts import FactTable, Scalar
+from byheart.records.figures import label_text
 from byheart.report.chart import Cell, Chart, Table
 from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits
 
@@ -68,9 +69,7 @@ class About:
             >>> About(classes=("cat", "dog")).label(1), About(kind="values").label(0.123456)
             ('dog', '0.1235')
         """
-        if code is None or self.kind == "tokens":
-            return ""
-        return self.classes[int(code)] if self.classes else f"{float(code):.4g}"
+        return "" if self.kind == "tokens" else label_text(code, self.classes)
 
 
 Row = dict[str, Scalar]

@@ -10,8 +10,8 @@ RUN = 5  # tokens
 BLOCK_BYTES = 16_000_000  # of training inputs that are compared at once: all of them may be many times that
 
 
-def distances(data: Data) -> tuple[np.ndarray, str]:
-    """Distance (n,) of each training example to the one of the view `query`, and what it is.
+def distances(data: Data) -> np.ndarray:
+    """Distance (n,) of each training example to the one of the view `query`.
 
     Passages: 1 - J, J the Jaccard index of their runs of five tokens: how many different runs both have, over how many
     either has; padding does not count; 0 for copies, 1 where nothing is in common. All else: Euclidean, on inputs
@@ -26,18 +26,18 @@ def distances(data: Data) -> tuple[np.ndarray, str]:
         >>> train = Examples(np.arange(2), *[np.array([[0, 1, 2, 3, 4, 0], [4, 3, 2, 1, 0, 0]])] * 2)
         >>> views = {"train": train, "query": train.take(np.array([1]))}
         >>> data = Data((train,), views, Output("tokens", 5), Truth(), {})
-        >>> distances(data)[0].tolist()
+        >>> distances(data).tolist()
         [1.0, 0.0]
     """
     if data.output.kind == "tokens":
-        return _by_runs(data.train, data.views["query"]), "1 \u2212 share of runs of five tokens in common"
+        return _by_runs(data.train, data.views["query"])
     from byheart.training.preprocessing import prepare
 
     views = prepare(data, np.arange(len(data.train)))
     train, query = views["train"].reshape(len(data.train), -1), views["query"].reshape(-1)
     rows = max(1, BLOCK_BYTES // (8 * train.shape[1]))
     blocks = (train[start : start + rows].astype(np.float64) for start in range(0, len(train), rows))
-    return np.concatenate([np.sqrt(((block - query) ** 2).sum(1)) for block in blocks]), "distance"
+    return np.concatenate([np.sqrt(((block - query) ** 2).sum(1)) for block in blocks])
 
 
 def _by_runs(train: Examples, query: Examples) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Foretold: does a list of training examples foretell what models trained without some of them say?
+"""Does a list of training examples foretell what models trained without some of them say?
 
 Of a training example, models that saw it differ from those that did not by what it does itself, which is much more than
 what any other does. So the others are checked within each of the two groups, and its own part by their difference.
@@ -6,25 +6,25 @@ what any other does. So the others are checked within each of the two groups, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from scipy.stats import ttest_ind
 
-from byheart.auditing.aim import of_members
-from byheart.errors import ByheartError
 from byheart.ledger.base import Ledger, Result
 from byheart.maths.statistics.ranking import datamodel_score
 from byheart.maths.statistics.ranks import one_query_interval
 from byheart.probes.base import Subject
 from byheart.records.explanation import Own
 from byheart.records.quantity import Quantity, interval_by
+from byheart.study.explanation.target import of_members
 from byheart.study.keeping import described, material
 from byheart.tasks.data import Data
 
 METHOD = "Fisher's z over members"
+CHECK_VERSION = 1
 WITHIN = f"{METHOD}, within those that saw the example and within those that did not"
 FEWEST = 4  # members of which a rank correlation has an interval
 GROUP = 5  # members of a group: four stand in the right order once in 24 times by chance, which is too often
@@ -113,27 +113,44 @@ class Retrained:
         return own.model_copy(update=found)
 
 
-def retrained(ledger: Ledger, keys: Sequence[str], data: Data, view: str, ident: int) -> Retrained:
-    """What the members of the bank say of the example `ident` of a view.
+def retraining_check(
+    data: Data, query: Mapping[str, Any], bank: Sequence[Result], explained: Sequence[Result]
+) -> Result:
+    """How well do credit and effect foretell the members of the bank, and what do these say of the example's own part?
+
+    Args:
+        data: of the audit.
+        query: view and id of the example.
+        bank: the members that were trained on subsets, in chunks.
+        explained: what the recorded trainings left, the first with its credit; the effect is their mean.
 
     Cost: reads one column of each chunk of members.
     """
-    row = int(np.flatnonzero(data.views[view].ids == ident)[0])
+    found = retrained(data, query, [part.arrays for part in bank])
+    credit = np.asarray(explained[0].arrays["credit"])
+    effect = np.mean([part.arrays["effect"] for part in explained], 0)
+    own = found.own_part(credit, effect)
+    scores = {"credit_score": found.score(credit, "run"), "effect_score": found.score(effect, "recipe")}
+    return Result(
+        {
+            **{name: None if score is None else score.model_dump(mode="json") for name, score in scores.items()},
+            "own": None if own is None else own.model_dump(mode="json"),
+            "unchecked": found.why,
+        }
+    )
+
+
+def retrained(data: Data, query: Mapping[str, Any], bank: Sequence[Mapping[str, np.ndarray]]) -> Retrained:
+    """What the members of the bank, by the arrays of its chunks, say of an example."""
+    view = query["view"]
+    row = int(np.flatnonzero(data.views[view].ids == query["id"])[0])
     own = row if view == "train" else None
-    masks, outputs = [], []
-    try:
-        for key in keys:
-            found = ledger.get(key)
-            if not isinstance(found, Result):
-                return Retrained(why=GONE, own=own)
-            if len(found.arrays["seeds"]):  # of a chunk that failed nothing but its failures is kept
-                masks.append(np.asarray(found.arrays["mask"]))
-                outputs.append(of_members(data.output.kind, view, row, found.arrays))
-    except (ByheartError, KeyError):
+    whole = [arrays for arrays in bank if len(arrays["seeds"])]  # of a chunk that failed only its failures are kept
+    if not whole:
         return Retrained(why=GONE, own=own)
-    if not masks:
-        return Retrained(why=GONE, own=own)
-    return _usable(Retrained(np.concatenate(masks), np.concatenate(outputs), own=own))
+    masks = np.concatenate([np.asarray(arrays["mask"]) for arrays in whole])
+    outputs = np.concatenate([of_members(data.output.kind, view, row, arrays) for arrays in whole])
+    return _usable(Retrained(masks, outputs, own=own))
 
 
 def _usable(made: Retrained) -> Retrained:

@@ -1,4 +1,4 @@
-"""Aim: the one number of a prediction that is explained, by the kind of output, and what the bank holds of it."""
+"""Which one number of a prediction is explained, by the kind of output? And what does the bank hold of it?"""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from byheart.tasks.data import Data, Examples
+from byheart.tasks.data import Data
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Aim:
+class Target:
     """What is asked of a recorded training.
 
     Attributes:
         y: target of the query, as `maths.attribution.targets` reads it.
-        target: `"margin"`, or a function of the outputs.
-        label: whose margin; the known value; empty for passages and where a value is not known.
-        says: the class, or the value, that the model gives; empty for passages.
+        number: `"margin"`, or a function of the outputs.
+        label: the class whose margin it is (its code); the known value; None for passages and an unknown value.
+        says: the class (its code) or the value that the model gives; None for passages.
         centre: what every output stands on: the mean of the training values, 0 for other outputs.
     """
 
     y: np.ndarray
-    target: str | Callable[[Any], Tensor]
-    label: str = ""
-    says: str = ""
+    number: str | Callable[[Any], Tensor]
+    label: float | None = None
+    says: float | None = None
     centre: float = 0.0
 
 
-def aim(data: Data, run: Run, known: bool) -> Aim:
+def target_of(data: Data, run: Run, known: bool, label: int | None = None) -> Target:
     """Margin of the label (of the class the model says, where none is known), predicted value, or log probability.
 
     - classes: log p - log(1 - p), in nats.
@@ -43,28 +43,34 @@ def aim(data: Data, run: Run, known: bool) -> Aim:
       values, so this is mean + deviation times the output; the mean stands apart as `centre`. Effect holds mean and
       deviation: letting the mean move too foretold members worse (a table of 320 rows: LDS 0.12 against 0.35).
     - tokens: log p of the counted tokens of the passage, in nats; minus the loss.
+
+    Args:
+        data: with a view `query` of one example.
+        run: of one model that looked at that view.
+        known: whether the label of the query is known.
+        label: the class that another training was asked about; None asks about the query's own.
     """
-    return {"classes": _class, "values": _value, "tokens": _passage}[data.output.kind](data, run, known)
+    return {"classes": _class, "values": _value, "tokens": _passage}[data.output.kind](data, run, known, label)
 
 
-def _class(data: Data, run: Run, known: bool) -> Aim:
+def _class(data: Data, run: Run, known: bool, label: int | None) -> Target:
     says = int(np.argmax(run.views["query"].logits[0, 0]))
-    y = int(data.views["query"].y[0]) if known else says
-    names = data.output.classes
-    return Aim(np.array([y]), "margin", str(names[y]), str(names[says]))
+    own = int(data.views["query"].y[0]) if known else says
+    y = own if label is None else label
+    return Target(np.array([y]), "margin", y, says)
 
 
-def _value(data: Data, run: Run, known: bool) -> Aim:
+def _value(data: Data, run: Run, known: bool, label: int | None) -> Target:
     y = data.train.y
     deviation = float(y.std()) or 1.0  # as training/stepper.py standardises
     says = float(run.views["query"].logits[0, 0, 0])
-    label = f"{float(data.views['query'].y[0]):.6g}" if known else ""
     scaled = lambda outputs: outputs.reshape(len(outputs), -1)[:, 0] * deviation  # noqa: E731
-    return Aim(np.zeros(1, np.float32), scaled, label, f"{says:.6g}", float(y.mean()))
+    own = float(data.views["query"].y[0]) if known else None
+    return Target(np.zeros(1, np.float32), scaled, own, says, float(y.mean()))
 
 
-def _passage(data: Data, run: Run, known: bool) -> Aim:
-    return Aim(np.ascontiguousarray(data.views["query"].y), "margin")  # of sequences the margin is log p
+def _passage(data: Data, run: Run, known: bool, label: int | None) -> Target:
+    return Target(np.ascontiguousarray(data.views["query"].y), "margin")  # of sequences the margin is log p
 
 
 def of_members(kind: str, view: str, row: int, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -75,14 +81,3 @@ def of_members(kind: str, view: str, row: int, arrays: Mapping[str, np.ndarray])
         case "values":
             return np.asarray(arrays[f"{view}.logits"][:, row, 0], np.float64)
     return -np.asarray(arrays[f"{view}.loss_nats"][-1][:, row], np.float64)
-
-
-def label_of(data: Data, examples: Examples, row: int) -> str:
-    """What stands beside an example: its class or its value; nothing beside a passage."""
-    y = examples.y[row]
-    match data.output.kind:
-        case "classes":
-            return str(data.output.classes[int(y)])
-        case "values":
-            return f"{float(y):.6g}"
-    return ""
