@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import shape_check  # noqa: F401  before the mathematics is imported
 import torch
 
 from byheart.cli.main import main

@@ -19,7 +19,7 @@
 | | `bounded_mean` | the mean of a few values of which many sit at a ceiling |
 | | `training_variance` | the part due to the training set that all members share, and to few members |
 | | `effective_sample_size`, `seen_unseen` | examples of which some are copies; the two sides of a bank |
-| | `inputs` (above the folders) | what all of these accept, and how they refuse |
+| | `inputs`, `shapes` (above the folders) | what all of these accept, and how they refuse; shapes as annotations |
 
 Arrays are numpy arrays or torch tensors; what comes back is numpy, float64. The modules above import no torch. Those
 that read a recorded training do:

@@ -6,7 +6,7 @@ an example is asked of attribution/effect.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -135,7 +135,7 @@ def path_credit(
     return Credit(examples, decay, initial, remainder, output, missed, bisected, path.at.coverage, tuple(notes), sums)
 
 
-def notes_of(trace: Trace) -> Sequence[str]:
+def notes_of(trace: Trace) -> Iterator[str]:
     """What a reader of anything computed from this trace must know."""
     if trace.note:
         yield f"{trace.note}; credit is for these {len(trace)} steps"

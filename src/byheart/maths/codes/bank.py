@@ -13,6 +13,7 @@ from byheart.errors import InputRefused
 from byheart.maths.codes.calibration import fit_pool, halves, lengths_nats
 from byheart.maths.codes.variance import VarianceBudget, variance_budget
 from byheart.maths.inputs import array, class_labels, members_mask, same_shape
+from byheart.maths.shapes import Float, Given
 from byheart.maths.statistics.seen_unseen import BankCode, BankLengths, side_means
 
 __all__ = [
@@ -29,7 +30,9 @@ class Budget(NamedTuple):
     left: np.ndarray
 
 
-def bit_budget(reference_bits: Any, in_bits: Any, out_bits: Any) -> Budget:
+def bit_budget(
+    reference_bits: Given[Any, " n"], in_bits: Given[Any, " n"], out_bits: Given[Any, " n"]
+) -> Budget:
     r"""Of the bits that an example's label costs, how many are understood, memorised, and left unexplained?
 
     understood_i = reference_i - out_i, memorised_i = out_i - in_i, left_i = in_i, so that they add up to
@@ -73,7 +76,13 @@ def bit_budget(reference_bits: Any, in_bits: Any, out_bits: Any) -> Budget:
 
 
 def bank_code(
-    logits: Any, labels: Any, mask: Any, seed: int = 0, *, ids: Any = None, groups: Any = None
+    logits: Given[Any, "m n k"],
+    labels: Given[Any, " n"],
+    mask: Given[Any, "m n"],
+    seed: int = 0,
+    *,
+    ids: Given[Any, " n"] | None = None,
+    groups: Given[Any, " n"] | None = None,
 ) -> BankCode:
     r"""How many bits does each label cost: without a model, with members that saw it, with the others?
 
@@ -121,13 +130,13 @@ def bank_code(
 
 
 def bank_lengths(
-    logits: Any,
-    labels: Any,
-    mask: Any,
+    logits: Given[Any, "m n k"],
+    labels: Given[Any, " n"],
+    mask: Given[Any, "m n"],
     seed: int = 0,
     *,
-    ids: Any = None,
-    groups: Any = None,
+    ids: Given[Any, " n"] | None = None,
+    groups: Given[Any, " n"] | None = None,
     sides: tuple[bool, ...] = (True, False),
 ) -> BankLengths:
     r"""How many bits does each label cost each member?
@@ -194,7 +203,7 @@ def _centred(logits: np.ndarray, members: np.ndarray, examples: np.ndarray) -> n
     return rows
 
 
-def logits_from_probabilities(p: Any, n: int) -> np.ndarray:
+def logits_from_probabilities(p: Given[Any, "... k"], n: int) -> Float[np.ndarray, "... k"]:
     r"""Which logits stand for these probabilities in the bank code?
 
     z = log max(p, 1/(n + 2)), n the number of training examples: no probability is smaller than what n
@@ -229,7 +238,7 @@ def logits_from_probabilities(p: Any, n: int) -> np.ndarray:
     return np.log(np.clip(p, 1 / (n + 2), 1.0))
 
 
-def logits_from_labels(predicted: Any, k: int) -> np.ndarray:
+def logits_from_labels(predicted: Given[Any, "m n"], k: int) -> Float[np.ndarray, "... k"]:
     r"""Which logits stand for predictions that are only labels?
 
     The one-hot of each prediction: the pool then fits one rate of errors, and the code is an error-rate code.

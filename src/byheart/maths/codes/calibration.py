@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from byheart.errors import InputRefused
+from byheart.maths.shapes import Float, Given, Int, Shaped
 from byheart.maths.statistics.effective_sample_size import FEWEST, known, worth
 
 CHUNK = 1 << 18
@@ -31,7 +32,9 @@ class Pool(NamedTuple):
 REFERENCE_ALONE = Pool(0.0, 1.0)
 
 
-def halves(n: int, seed: int = 0, ids: Any = None, groups: Any = None) -> np.ndarray:
+def halves(
+    n: int, seed: int = 0, ids: Given[Any, " n"] | None = None, groups: Given[Any, " n"] | None = None
+) -> Shaped[np.ndarray, " n"]:
     """Which of two halves is each example in, so that none helps to choose its own calibration?
 
     Groups (single examples without `groups`) are ordered by the hash BLAKE2b(seed, name) and taken into the
@@ -78,7 +81,9 @@ def halves(n: int, seed: int = 0, ids: Any = None, groups: Any = None) -> np.nda
     return first[place.ravel()]
 
 
-def lacking(n: int, seed: int = 0, ids: Any = None, groups: Any = None) -> str:
+def lacking(
+    n: int, seed: int = 0, ids: Given[Any, " n"] | None = None, groups: Given[Any, " n"] | None = None
+) -> str:
     """Why can the codes not be calibrated across halves of these examples? Empty where they can.
 
     A group (copies, or one of the user's) stands in one half and is left out as a whole. Where one holds many, each
@@ -108,7 +113,13 @@ def chunks(rows: int, k: int) -> Iterator[slice]:
     return (slice(start, min(start + step, rows)) for start in range(0, rows, step))
 
 
-def lengths_nats(z: np.ndarray, labels: np.ndarray, log_q: np.ndarray, pool: Pool, mix: float) -> np.ndarray:
+def lengths_nats(
+    z: Shaped[np.ndarray, "r k"],
+    labels: Int[np.ndarray, " r"],
+    log_q: Shaped[np.ndarray, " k"],
+    pool: Pool,
+    mix: float,
+) -> Float[np.ndarray, " r"]:
     """Code lengths -log((1 - e) p + e q0)[label] in nats, (r,), of rows of logits z (r, k) under one pool."""
     result = np.empty(len(z))
     for part in chunks(*z.shape):
@@ -120,7 +131,9 @@ def lengths_nats(z: np.ndarray, labels: np.ndarray, log_q: np.ndarray, pool: Poo
     return result
 
 
-def fit_pool(z: np.ndarray, labels: np.ndarray, log_q: np.ndarray, mix: float) -> Pool:
+def fit_pool(
+    z: Shaped[np.ndarray, "r k"], labels: Int[np.ndarray, " r"], log_q: Shaped[np.ndarray, " k"], mix: float
+) -> Pool:
     r"""Which weights of model and reference code these labels shortest?
 
     Minimises the mean over rows of -log((1 - e) p[y] + e q0[y]), p = softmax(b z + a log q0), over b >= 0 and

@@ -9,13 +9,14 @@ import numpy as np
 from byheart.errors import InputRefused
 from byheart.maths.codes.calibration import halves
 from byheart.maths.inputs import array, members_mask
+from byheart.maths.shapes import Float, Given
 from byheart.maths.statistics.seen_unseen import BankLengths
 
 # weights b of the model in the pool softmax(b z + (1 - b) log q0): 0 is the reference alone, 1 the model as it speaks
 GRID = (0.0, 0.25, 0.5, 0.7, 0.85, 1.0, 1.2, 1.5)
 
 
-def token_frequencies(tokens: Any, v: int) -> np.ndarray:
+def token_frequencies(tokens: Given[Any, " ..."], v: int) -> Float[np.ndarray, " v"]:
     r"""How often does each token come? The reference code of sequences.
 
     q0(u) = (c(u) + 1/2) / (N + v/2), c(u) counts among the N counted tokens. Shares that sum to 1, none of them 0. Both
@@ -49,7 +50,13 @@ def token_frequencies(tokens: Any, v: int) -> np.ndarray:
 
 
 def passage_lengths(
-    pool_nats: Any, mask: Any, seed: int = 0, *, ids: Any = None, groups: Any = None, grid: Any = GRID
+    pool_nats: Given[Any, "m n g"],
+    mask: Given[Any, "m n"],
+    seed: int = 0,
+    *,
+    ids: Given[Any, " n"] | None = None,
+    groups: Given[Any, " n"] | None = None,
+    grid: Given[Any, " g"] = GRID,
 ) -> BankLengths:
     r"""How many bits does each passage cost without a model, and how many each member?
 

@@ -9,6 +9,7 @@ from scipy.optimize import minimize_scalar
 
 from byheart.maths.codes.calibration import halves
 from byheart.maths.inputs import array, class_labels, members_mask
+from byheart.maths.shapes import Given
 from byheart.maths.statistics.seen_unseen import side_means
 
 # beyond a factor of 100 either way a temperature says that the scores are no probabilities at all
@@ -23,7 +24,15 @@ class Tempered(NamedTuple):
     tempered_bits: np.ndarray
 
 
-def temperature(logits: Any, labels: Any, mask: Any, seed: int = 0, *, ids: Any = None, groups: Any = None) -> Tempered:
+def temperature(
+    logits: Given[Any, "m n k"],
+    labels: Given[Any, " n"],
+    mask: Given[Any, "m n"],
+    seed: int = 0,
+    *,
+    ids: Given[Any, " n"] | None = None,
+    groups: Given[Any, " n"] | None = None,
+) -> Tempered:
     r"""How much too sharp are the probabilities on examples that a model has not seen?
 
     T minimises the sum over members j and examples i that j did not see of -log softmax(z_ij / T)[y_i]. The bits

@@ -9,6 +9,7 @@ import numpy as np
 from byheart.errors import InputRefused
 from byheart.maths.codes.calibration import halves
 from byheart.maths.inputs import array, members_mask, same_shape
+from byheart.maths.shapes import Bool, Float, Given, Shaped
 from byheart.maths.statistics.effective_sample_size import (
     Estimate,
     Sources,
@@ -64,7 +65,9 @@ class VarianceBits(NamedTuple):
     memorised: Estimate | None
 
 
-def variance_budget(y: Any, predictions: Any, mask: Any) -> VarianceBudget:
+def variance_budget(
+    y: Given[Any, " n"], predictions: Given[Any, "m n"], mask: Given[Any, "m n"]
+) -> VarianceBudget:
     r"""Which shares of the variance of the targets are understood, memorised, and not learned?
 
     understood = 1 - MSE_out/Var_out, memorised = MSE_out/Var_out - MSE_in/Var_in, left = MSE_in/Var_in. MSE_out is
@@ -118,7 +121,7 @@ def _mean(values: np.ndarray) -> float:
     return float(values[there].mean()) if there.any() else float("nan")
 
 
-def deviations(y: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def deviations(y: Shaped[np.ndarray, " n"], mask: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m n"]:
     """(m, n) squared distance of each target from the mean of what each member saw.
 
     Raises:
@@ -134,7 +137,9 @@ def deviations(y: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return (y - means[:, None]) ** 2
 
 
-def side_errors(errors: np.ndarray, spread: np.ndarray, mask: np.ndarray) -> SideErrors:
+def side_errors(
+    errors: Shaped[np.ndarray, "m n"], spread: Shaped[np.ndarray, "m n"], mask: Bool[np.ndarray, "m n"]
+) -> SideErrors:
     """The errors of both sides over the mean squared deviation of the same pairs.
 
     Args:
@@ -147,7 +152,7 @@ def side_errors(errors: np.ndarray, spread: np.ndarray, mask: np.ndarray) -> Sid
     return SideErrors(reference, seen / _mean(spread_seen), unseen / _mean(spread_unseen))
 
 
-def effective_number(y: Any, groups: Any = None) -> float:
+def effective_number(y: Given[Any, " n"], groups: Given[Any, " n"] | None = None) -> float:
     r"""On how many squared deviations does the variance of these targets rest?
 
     (sum_g d_g)^2 / sum_g d_g^2, d_g the squared distances of the targets of group g from the mean, summed. From 1 (one
@@ -174,7 +179,12 @@ def effective_number(y: Any, groups: Any = None) -> float:
     return effective_size(deviations(y, np.ones((1, len(y)), bool))[0], groups)
 
 
-def variance_share_intervals(errors: Any, spread: Any, mask: Any, groups: Any = None) -> VarianceShares:
+def variance_share_intervals(
+    errors: Given[Any, "m n"],
+    spread: Given[Any, "m n"],
+    mask: Given[Any, "m n"],
+    groups: Given[Any, " n"] | None = None,
+) -> VarianceShares:
     r"""Between which values would the three shares of the variance lie over fresh draws?
 
     Each share is a ratio of two means, both of them drawn: R = MSE/Var. It is linearised pair by pair, z_ji = R +
@@ -225,7 +235,13 @@ def variance_share_intervals(errors: Any, spread: Any, mask: Any, groups: Any = 
 
 
 def variance_bits(
-    y: Any, predictions: Any, mask: Any, seed: int = 0, *, ids: Any = None, groups: Any = None
+    y: Given[Any, " n"],
+    predictions: Given[Any, "m n"],
+    mask: Given[Any, "m n"],
+    seed: int = 0,
+    *,
+    ids: Given[Any, " n"] | None = None,
+    groups: Given[Any, " n"] | None = None,
 ) -> VarianceBits:
     r"""How many bits per value do members save where they did not see it, and how many more where they did?
 

@@ -9,6 +9,7 @@ from scipy.stats import t as student
 
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array, same_shape
+from byheart.maths.shapes import Given
 
 # the part of every further bit offered that may still be taken up on a plateau
 SLOPE = 0.1
@@ -29,7 +30,7 @@ class Capacity(NamedTuple):
     reason: str
 
 
-def memorised_bits(reference_bits: Any, code_bits: Any) -> float:
+def memorised_bits(reference_bits: Given[Any, " n"], code_bits: Given[Any, " n"]) -> float:
     r"""How many bits of these sequences does the model hold, beyond what anybody knows of them?
 
     sum_i max(0, reference_i - code_i): for each sequence the better of the two codes may be used. On uniform
@@ -60,7 +61,9 @@ def memorised_bits(reference_bits: Any, code_bits: Any) -> float:
     return float(np.maximum(0.0, reference.astype(np.float64) - code).sum())
 
 
-def capacity(sizes: Any, bits: Any, parameters: int, bits_a_sequence: float) -> Capacity:
+def capacity(
+    sizes: Given[Any, " s"], bits: Given[Any, "s r"], parameters: int, bits_a_sequence: float
+) -> Capacity:
     r"""At how many bits a parameter does memory stop growing with the data?
 
     Totals at growing data sizes rise with slope near 1 (all is held), then level off. The plateau is the last sizes

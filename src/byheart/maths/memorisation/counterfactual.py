@@ -15,6 +15,7 @@ from byheart.errors import InputRefused
 from byheart.maths.inputs import array, is_binary, members_mask
 from byheart.maths.memorisation.influence import influence_counts, largest_influence_null, members_needed
 from byheart.maths.memorisation.mean_difference import Side, centred, contrast, spread
+from byheart.maths.shapes import Bool, Given
 from byheart.maths.statistics.ranks import spearman
 
 __all__ = [
@@ -44,7 +45,7 @@ class Reliability(NamedTuple):
     splits: int
 
 
-def memorisation(outcome: Any, mask: Any) -> Scores:
+def memorisation(outcome: Given[Any, "m n"], mask: Given[Any, "m n"]) -> Scores:
     r"""How much better does the recipe do on an example when it has seen it?
 
     score_i = mean_{j: M_ji} O_ji - mean_{j: not M_ji} O_ji, with M the mask and O_ji the outcome of member j
@@ -97,7 +98,7 @@ def memorisation(outcome: Any, mask: Any) -> Scores:
     return Scores(*contrast(*sides, pooled))
 
 
-def influence(outcome: Any, mask: Any) -> Scores:
+def influence(outcome: Given[Any, "m q"], mask: Given[Any, "m n"]) -> Scores:
     r"""How much better does the recipe do on a new example when it has seen a given training example?
 
     score_iq = mean_{j: M_ji} O_jq - mean_{j: not M_ji} O_jq, with M the mask and O_jq the outcome of member j
@@ -153,7 +154,7 @@ def _two_sides(seen: np.ndarray, values: np.ndarray, squared: np.ndarray | None)
     )
 
 
-def shuffled(mask: Any, rng: np.random.Generator) -> np.ndarray:
+def shuffled(mask: Given[Any, "m n"], rng: np.random.Generator) -> Bool[np.ndarray, "m n"]:
     """What would the mask be if it had nothing to do with the outcomes?
 
     The rows of the mask in random order: member j is given the subset of member s(j), s a random permutation.
@@ -181,7 +182,9 @@ def shuffled(mask: Any, rng: np.random.Generator) -> np.ndarray:
     return members_mask(mask, mask.shape)[rng.permutation(len(mask))]
 
 
-def raw_memorised_share(outcome: Any, mask: Any, threshold: float = 0.25) -> float:
+def raw_memorised_share(
+    outcome: Given[Any, "m n"], mask: Given[Any, "m n"], threshold: float = 0.25
+) -> float:
     r"""Which share of the measured scores reaches the threshold, noise included?
 
     share = #{i: score_i >= threshold} / #{i: score_i exists}, score of `memorisation`; a tie with the
@@ -218,7 +221,7 @@ def _untied(scores: np.ndarray) -> int:
 
 
 def split_half_reliability(
-    outcome: Any, mask: Any, rng: np.random.Generator, halves: int = 20
+    outcome: Given[Any, "m n"], mask: Given[Any, "m n"], rng: np.random.Generator, halves: int = 20
 ) -> Reliability:
     r"""Would another bank of half the size rank the examples alike?
 

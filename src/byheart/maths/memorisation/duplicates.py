@@ -13,6 +13,7 @@ from byheart.errors import InputRefused
 from byheart.maths.inputs import array
 from byheart.maths.memorisation.feature_scaling import comparable
 from byheart.maths.memorisation.nearest_neighbours import NEIGHBOURS, Cloud, cloud_of, near, nearest, ratio_of
+from byheart.maths.shapes import Given, Int, Shaped
 
 __all__ = ["Copies", "Leaks", "comparable", "content", "contradicting", "copies", "exact_groups", "leaks"]
 
@@ -66,13 +67,13 @@ class Leaks(NamedTuple):
     examined: float
 
 
-def content(x: Any) -> np.ndarray:
+def content(x: Given[Any, "n ..."]) -> Shaped[np.ndarray, " n"]:
     """(n,) S16: a digest of every row of x (n, ...), equal for equal bytes."""
     rows = np.ascontiguousarray(x).reshape(len(x), -1)
     return np.array([hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in rows], dtype="S16")
 
 
-def exact_groups(x: Any) -> np.ndarray:
+def exact_groups(x: Given[Any, "n ..."]) -> Int[np.ndarray, " n"]:
     """Which group of exact copies does each row of x belong to?
 
     Args:
@@ -93,7 +94,7 @@ def exact_groups(x: Any) -> np.ndarray:
     return np.unique(content(x), return_inverse=True)[1].ravel()
 
 
-def copies(x: Any, laid: Any, work: float = WORK) -> Copies:
+def copies(x: Given[Any, "n ..."], laid: Given[Any, "n d"], work: float = WORK) -> Copies:
     r"""Which examples are exact or near copies of one another?
 
     Exact: equal bytes. Near, among different contents: with r_k the distance to the k-th nearest, i copies j if d_ij <
@@ -150,7 +151,14 @@ def copies(x: Any, laid: Any, work: float = WORK) -> Copies:
     return Copies(exact, _joined(exact, pairs), pairs, ratio, closest, cloud, len(asked) / len(first))
 
 
-def leaks(x: Any, new: Any, laid: Any, laid_new: Any, found: Copies, work: float = WORK) -> Leaks:
+def leaks(
+    x: Given[Any, "n ..."],
+    new: Given[Any, "q ..."],
+    laid: Given[Any, "n d"],
+    laid_new: Given[Any, "q d"],
+    found: Copies,
+    work: float = WORK,
+) -> Leaks:
     """Which new examples have a copy among the training examples, exactly or as near as `copies` asks?
 
     Args:
@@ -189,7 +197,9 @@ def leaks(x: Any, new: Any, laid: Any, laid_new: Any, found: Copies, work: float
     return Leaks(source, same, ratio, (same.sum() + len(rest)) / max(1, len(digest)))
 
 
-def contradicting(found: Copies, labels: Any, order: Any = None) -> np.ndarray:
+def contradicting(
+    found: Copies, labels: Given[Any, " n"], order: Given[Any, " n"] | None = None
+) -> Int[np.ndarray, "_ 2"]:
     """Which copies, exact or near, have different labels?
 
     Args:

@@ -12,6 +12,7 @@ from scipy.stats import skew
 
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array
+from byheart.maths.shapes import Float, Given
 
 # what exposure is on average where ranks are uniform, in the limit of many references
 NULL_BITS = 1 / math.log(2)
@@ -30,7 +31,7 @@ class Extrapolated(NamedTuple):
     scale: float
 
 
-def exposure(canary_bits: Any, reference_bits: Any) -> np.ndarray:
+def exposure(canary_bits: Given[Any, " c"], reference_bits: Given[Any, " r"]) -> Float[np.ndarray, " c"]:
     r"""How far up a ranking of equally likely secrets does the model put this one?
 
     exposure = log2(r + 1) - log2(rank), rank = 1 + #{references with bits <= the canary's}, where bits is
@@ -67,7 +68,7 @@ def exposure(canary_bits: Any, reference_bits: Any) -> np.ndarray:
     return np.log2(len(reference) + 1) - np.log2(rank)
 
 
-def enumerated(space_bits: Any, secrets: Any) -> np.ndarray:
+def enumerated(space_bits: Given[Any, " s"], secrets: Given[Any, " c"]) -> Float[np.ndarray, " c"]:
     r"""What is the exact exposure, when every possible secret has been coded?
 
     exposure = log2 |R| - log2 rank, |R| the number of possible secrets, rank = #{secrets of R with bits <= the
@@ -101,7 +102,7 @@ def enumerated(space_bits: Any, secrets: Any) -> np.ndarray:
     return from_ranks(rank, len(space))
 
 
-def from_ranks(ranks: Any, size: int) -> np.ndarray:
+def from_ranks(ranks: Given[Any, " ..."], size: int) -> Float[np.ndarray, " ..."]:
     r"""What is the exact exposure, when only the ranks among all possible secrets were kept?
 
     exposure = log2 |R| - log2 rank, |R| = size: `enumerated` where |R| code lengths are too many to keep and a search
@@ -130,7 +131,7 @@ def from_ranks(ranks: Any, size: int) -> np.ndarray:
     return np.log2(size) - np.log2(ranks)
 
 
-def extrapolated(canary_bits: Any, reference_bits: Any) -> Extrapolated:
+def extrapolated(canary_bits: Given[Any, " c"], reference_bits: Given[Any, " r"]) -> Extrapolated:
     r"""How exposed is a secret that is likelier than every reference that was tried?
 
     exposure = -log2 F(bits of the canary), F the cumulative skew-normal 2/w phi(u) Phi(a u), u = (x - l)/w,

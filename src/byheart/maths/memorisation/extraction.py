@@ -9,9 +9,15 @@ from scipy.special import log_softmax
 
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array, same_shape
+from byheart.maths.shapes import Bool, Float, Given
 
 
-def continuation_nats(logits: Any, tokens: Any, temperature: float = 1.0, top_k: int | None = None) -> np.ndarray:
+def continuation_nats(
+    logits: Given[Any, "n t v"],
+    tokens: Given[Any, "n t"],
+    temperature: float = 1.0,
+    top_k: int | None = None,
+) -> Float[np.ndarray, " n"]:
     r"""How unlikely is it that a sampler says just these tokens?
 
     -log q, q = prod_t softmax(z_t / T)[token_t], the softmax over the `top_k` largest logits alone where given (ties
@@ -58,7 +64,7 @@ def continuation_nats(logits: Any, tokens: Any, temperature: float = 1.0, top_k:
     return -np.where(tokens >= 0, log_p, 0.0).sum(1) + 0.0
 
 
-def discoverable(nats: Any, p: float = 0.5) -> np.ndarray:
+def discoverable(nats: Given[Any, " n"], p: float = 0.5) -> Float[np.ndarray, " n"]:
     r"""How many samples until the continuation has come with probability p?
 
     The smallest whole n with 1 - (1 - q)^n >= p, q = exp(-nats) the probability of one sample: the sequence is
@@ -96,7 +102,7 @@ def discoverable(nats: Any, p: float = 0.5) -> np.ndarray:
     return np.maximum(1.0, np.where(np.isnan(whole), np.inf, np.abs(whole)))
 
 
-def greedy_extractable(logits: Any, tokens: Any) -> np.ndarray:
+def greedy_extractable(logits: Given[Any, "n t v"], tokens: Given[Any, "n t"]) -> Bool[np.ndarray, " n"]:
     r"""Does greedy decoding give the whole continuation back?
 
     True where every counted token is the single most likely one after the context and the tokens before it: then,

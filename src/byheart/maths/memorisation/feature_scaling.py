@@ -7,13 +7,19 @@ from typing import Any, Literal
 import numpy as np
 
 from byheart.errors import InputRefused
+from byheart.maths.shapes import Float, Given
 
 Form = Literal["columns", "pictures", "tokens"]
 
 RUN = 5  # tokens
 
 
-def comparable(x: Any, other: Any = None, form: Form = "columns", categories: Any = ()) -> tuple[np.ndarray, ...]:
+def comparable(
+    x: Given[Any, "n ..."],
+    other: Given[Any, "q ..."] | None = None,
+    form: Form = "columns",
+    categories: Given[Any, " d"] = (),
+) -> tuple[Float[np.ndarray, "_ _"], ...]:
     r"""How are examples laid out so that a distance between two of them means something?
 
     `pictures`: pixels less their mean, over their norm: brightness and contrast do not count, and the squared distance

@@ -11,6 +11,7 @@ from scipy.special import ndtri
 
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array, members_mask
+from byheart.maths.shapes import Float, Given
 
 # float32 influences are exact to about 1e-7: a tie with a threshold counts as reaching it
 ROUNDING = 1e-6
@@ -63,8 +64,8 @@ def _design(outcome: Any, mask: Any) -> _Design:
 
 
 def largest_influence_null(
-    outcome: Any, mask: Any, rng: np.random.Generator, shuffles: int = 40
-) -> np.ndarray:
+    outcome: Given[Any, "m q"], mask: Given[Any, "m n"], rng: np.random.Generator, shuffles: int = 40
+) -> Float[np.ndarray, " s"]:
     r"""How large is the largest influence of all pairs when nothing influences anything?
 
     For each of `shuffles` permutations s of the members: max over i, q of mean_{j: M_ji} O_{s(j)q} - mean_{j:
@@ -108,7 +109,11 @@ def largest_influence_null(
 
 
 def influence_counts(
-    outcome: Any, mask: Any, thresholds: Any, rng: np.random.Generator | None = None, shuffles: int = 0
+    outcome: Given[Any, "m q"],
+    mask: Given[Any, "m n"],
+    thresholds: Given[Any, " g"],
+    rng: np.random.Generator | None = None,
+    shuffles: int = 0,
 ) -> Counts:
     r"""How many pairs reach an influence, and how many would by chance?
 

@@ -10,6 +10,7 @@ from scipy.stats import rankdata
 
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array, members_mask, same_shape
+from byheart.maths.shapes import Float, Given, Shaped
 from byheart.maths.statistics.resampling import Interval, around, bootstrap
 
 
@@ -41,7 +42,12 @@ class StandIn(NamedTuple):
     recall: float
 
 
-def course(correct: Any, loss_nats: Any, mask: Any, checkpoints: Sequence[int]) -> Course:
+def course(
+    correct: Given[Any, "c m n"],
+    loss_nats: Given[Any, "c m n"],
+    mask: Given[Any, "m n"],
+    checkpoints: Sequence[int],
+) -> Course:
     r"""When was each example learned, did it stay so, and how sure was the model on the way?
 
     Over the checkpoints after epoch 0 (an untrained model is right by luck), for members that saw the example. With
@@ -114,7 +120,9 @@ def _of_those_that_saw(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
         return np.where(mask, values, 0.0).sum(0) / mask.sum(0)
 
 
-def learned_by(correct: Any, mask: Any, checkpoints: Sequence[int]) -> np.ndarray:
+def learned_by(
+    correct: Given[Any, "c m n"], mask: Given[Any, "m n"], checkpoints: Sequence[int]
+) -> Float[np.ndarray, "c n"]:
     """What share of the members that saw an example is right about it from each checkpoint to the end?
 
     Args:
@@ -140,7 +148,7 @@ def learned_by(correct: Any, mask: Any, checkpoints: Sequence[int]) -> np.ndarra
     return np.stack([_of_those_that_saw(kept, mask) for kept in stays])
 
 
-def top_weights(score: np.ndarray, k: int) -> np.ndarray:
+def top_weights(score: Shaped[np.ndarray, " n"], k: int) -> Float[np.ndarray, " n"]:
     """By how much does each example belong to the k largest? 1 above the cut, an equal part where it ties there."""
     cut = np.sort(score)[::-1][k - 1]
     above, at = score > cut, score == cut
@@ -148,7 +156,12 @@ def top_weights(score: np.ndarray, k: int) -> np.ndarray:
 
 
 def stand_in(
-    signs: Sequence[Any], scores: Sequence[Any], k: int, rng: np.random.Generator, groups: Any = None, draws: int = 1000
+    signs: Sequence[Given[Any, " n"]],
+    scores: Sequence[Given[Any, " n"]],
+    k: int,
+    rng: np.random.Generator,
+    groups: Given[Any, " n"] | None = None,
+    draws: int = 1000,
 ) -> StandIn:
     r"""How well does a cheap sign stand in for a score?
 

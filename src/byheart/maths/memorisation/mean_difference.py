@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from byheart.maths.inputs import is_binary
+from byheart.maths.shapes import Shaped
 
 
 class Side(NamedTuple):
@@ -21,7 +22,7 @@ class Side(NamedTuple):
         return np.maximum(self.squares - self.total**2 / np.maximum(self.count, 1), 0.0)
 
 
-def centred(outcome: np.ndarray) -> np.ndarray:
+def centred(outcome: Shaped[np.ndarray, "m q"]) -> Shaped[np.ndarray, "m q"]:
     """Outcomes in float64, less the mean of their column unless 0/1: a difference of means does not feel it.
 
     Whole counts keep ties between scores exact; centring keeps the squares of large margins from cancelling.

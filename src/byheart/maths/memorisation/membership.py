@@ -12,6 +12,7 @@ from scipy.special import digamma, gammaln, log_ndtr, polygamma, stdtr
 
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array, members_mask
+from byheart.maths.shapes import Float, Given, Shaped
 
 Variance = Literal["bayes", "fixed", "each", "authors"]
 
@@ -29,8 +30,12 @@ class Prior(NamedTuple):
 
 
 def likelihood_ratio(
-    score: Any, mask: Any, online: bool = True, variance: Variance = "bayes", matched: bool = True
-) -> np.ndarray:
+    score: Given[Any, "m n"],
+    mask: Given[Any, "m n"],
+    online: bool = True,
+    variance: Variance = "bayes",
+    matched: bool = True,
+) -> Float[np.ndarray, "m n"]:
     r"""How much likelier is this member's score if it saw the example than if it did not?
 
     For target j and example i the other members are the shadow models; a and b of them saw i and did not. With
@@ -160,7 +165,7 @@ def _known(values: np.ndarray, side: np.ndarray, variance: Variance, floor: floa
     return np.maximum(pooled, floor)
 
 
-def prior_of_variances(variances: np.ndarray, freedom: np.ndarray) -> Prior:
+def prior_of_variances(variances: Shaped[np.ndarray, " n"], freedom: Shaped[np.ndarray, " n"]) -> Prior:
     """Which scaled inverse-gamma distribution do many small-sample variances (n,) come from?
 
     With e = log v - psi(d/2) + log(d/2), d their degrees of freedom: trigamma(d0/2) is the variance of e less the

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from byheart.maths.memorisation.membership import Prior, prior_of_variances
+from byheart.maths.shapes import Bool, Float, Int, Shaped
 
 NEIGHBOURS = 10
 FALSE_COPIES = 0.05  # near copies that chance would bring, over all examples
@@ -33,7 +34,7 @@ class Cloud(NamedTuple):
     spread: Prior
 
 
-def cloud_of(distance: np.ndarray, n: int) -> Cloud:
+def cloud_of(distance: Shaped[np.ndarray, "a k"], n: int) -> Cloud:
     """What cloud do distances (a, k) to the k nearest show, for a set of n examples?"""
     if distance.shape[1] < 3:
         return Cloud(float("nan"), 0.0, Prior(0.0, 0.0))
@@ -47,7 +48,7 @@ def cloud_of(distance: np.ndarray, n: int) -> Cloud:
     return Cloud(dimension, _threshold(dimension, n, distance.shape[1]), prior_of_variances(mean, freedom))
 
 
-def near(distance: np.ndarray, cloud: Cloud, n: int) -> np.ndarray:
+def near(distance: Shaped[np.ndarray, "a k"], cloud: Cloud, n: int) -> Bool[np.ndarray, "a k"]:
     r"""Which of the nearest are copies: nearer than chance would bring them to one of n examples?
 
     Twice: d < u r_k by the dimension of the whole cloud, and, for the places where there are fewer dimensions than at
@@ -94,7 +95,12 @@ def near(distance: np.ndarray, cloud: Cloud, n: int) -> np.ndarray:
     return np.column_stack([inside, np.zeros(len(distance), bool)])
 
 
-def nearest(asked: np.ndarray, known: np.ndarray, own: np.ndarray | None, first: np.ndarray) -> tuple[np.ndarray, ...]:
+def nearest(
+    asked: Shaped[np.ndarray, "a d"],
+    known: Shaped[np.ndarray, "n d"],
+    own: Int[np.ndarray, " a"] | None,
+    first: Int[np.ndarray, " n"],
+) -> tuple[np.ndarray, ...]:
     """How far are the k nearest of the known rows, and which are they? (a, k) ascending, by their names in `first`.
 
     Never the row itself, whose name stands in `own`.
@@ -149,12 +155,12 @@ def _six_digits(values: np.ndarray) -> np.ndarray:
     return np.round(values / unit) * unit
 
 
-def ratio_of(distance: np.ndarray) -> np.ndarray:
+def ratio_of(distance: Shaped[np.ndarray, "a k"]) -> Float[np.ndarray, " a"]:
     """(a,) distance to the nearest over that to the last of the k nearest (a, k); 1 where all are nought."""
     return np.where(distance[:, -1] > 0, distance[:, 0] / np.where(distance[:, -1] > 0, distance[:, -1], 1.0), 1.0)
 
 
-def dimension_of(distance: np.ndarray) -> float:
+def dimension_of(distance: Shaped[np.ndarray, "a k"]) -> float:
     """D at the median example; infinite where neighbours are all equally far."""
     k = distance.shape[1]
     if k < 3:

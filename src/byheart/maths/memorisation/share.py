@@ -8,6 +8,7 @@ import numpy as np
 
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array, is_binary, members_mask, same_shape
+from byheart.maths.shapes import Float, Given
 from byheart.maths.statistics.effective_sample_size import Sources
 from byheart.maths.statistics.intervals import memorised_share_interval
 
@@ -30,7 +31,13 @@ class Share(NamedTuple):
     sources: Sources
 
 
-def memorised_share(correct: Any, mask: Any, threshold: float = 0.25, groups: Any = None, counted: Any = None) -> Share:
+def memorised_share(
+    correct: Given[Any, "m n"],
+    mask: Given[Any, "m n"],
+    threshold: float = 0.25,
+    groups: Given[Any, " n"] | None = None,
+    counted: Given[Any, " n"] | None = None,
+) -> Share:
     r"""Which share of the training examples is memorised, and how surely is this one?
 
     Counting scores of at least the threshold counts the noise of the scores too: a model whose answers are guesses
@@ -103,7 +110,9 @@ def memorised_share(correct: Any, mask: Any, threshold: float = 0.25, groups: An
     return Share(value, found.interval, *columns, found.sources)
 
 
-def shares_above(correct: Any, mask: Any, thresholds: Any) -> np.ndarray:
+def shares_above(
+    correct: Given[Any, "m n"], mask: Given[Any, "m n"], thresholds: Given[Any, " t"]
+) -> Float[np.ndarray, " t"]:
     r"""Which share of the training examples gains at least so much from having been seen?
 
     The value of `memorised_share` at each of some thresholds, without its interval and posteriors. Range [0, 1].

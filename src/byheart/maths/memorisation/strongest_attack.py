@@ -7,8 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from byheart.maths.shapes import Float, Given
 
-def strongest(attacks: Mapping[str, Any], mask: Any, levels: Sequence[float] = ()) -> tuple[tuple[str, str], ...]:
+
+def strongest(
+    attacks: Mapping[str, Given[Any, "m n"]], mask: Given[Any, "m n"], levels: Sequence[float] = ()
+) -> tuple[tuple[str, str], ...]:
     r"""Which attack does each half of the members choose for the other?
 
     The best of several noisy figures is too good; so none is read on the members it was chosen by. For member j,
@@ -72,7 +76,9 @@ def _by_member(score: np.ndarray, mask: np.ndarray, levels: Sequence[float]) -> 
     return np.array(seen) - np.array(unseen)
 
 
-def cross_scored(attacks: Mapping[str, Any], mask: Any, names: tuple[str, str]) -> np.ndarray:
+def cross_scored(
+    attacks: Mapping[str, Given[Any, "m n"]], mask: Given[Any, "m n"], names: tuple[str, str]
+) -> Float[np.ndarray, "m n"]:
     r"""What does each half of the members say under the attack that the other half chose?
 
     Where both chose the same, its scores. Else scores of two kinds have no common scale, and each becomes minus the

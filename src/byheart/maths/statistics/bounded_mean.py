@@ -10,6 +10,7 @@ from scipy.stats import t as student
 
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array
+from byheart.maths.shapes import Given
 from byheart.maths.statistics.ranks import wilson
 
 ALIKE = 1e-9  # within which values differ by rounding alone
@@ -29,7 +30,7 @@ class BoundedMean(NamedTuple):
     widened: bool
 
 
-def bounded_mean(values: Any, ceiling: float) -> BoundedMean:
+def bounded_mean(values: Given[Any, " n"], ceiling: float) -> BoundedMean:
     r"""Within which bounds does the mean of such values lie, when a few of them are known?
 
     Student's interval, mean -+ t s/sqrt(n). Where all values are alike or some sit at the ceiling, their spread says
@@ -71,7 +72,7 @@ def bounded_mean(values: Any, ceiling: float) -> BoundedMean:
     return BoundedMean(value, (low, high), n, full, True)
 
 
-def stratified_mean(groups: Sequence[Any], ceiling: float) -> BoundedMean:
+def stratified_mean(groups: Sequence[Given[Any, " _"]], ceiling: float) -> BoundedMean:
     r"""Within which bounds does the mean of all values lie, when their groups are there by design?
 
     Only what varies within groups counts: ends mean -+ sqrt(sum_g (w_g d_g)^2), w_g the share of group g and d_g how

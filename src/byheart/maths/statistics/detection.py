@@ -10,6 +10,7 @@ from scipy.stats import rankdata
 
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array, members_mask, same_shape
+from byheart.maths.shapes import Float, Given
 from byheart.maths.statistics.resampling import Interval, around, resampling_weights
 
 # fewer false alarms than that behind a level say nothing of it: their number alone has an error of a fifth
@@ -86,7 +87,9 @@ def _area(false: np.ndarray, true: np.ndarray) -> float:
     return float(((true[1:] + true[:-1]) / 2 * np.diff(false)).sum())
 
 
-def detection_curve(score: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
+def detection_curve(
+    score: Given[Any, "m n"], mask: Given[Any, "m n"]
+) -> tuple[Float[np.ndarray, " r"], Float[np.ndarray, " r"]]:
     r"""Which share of the true cases is found at each share of false alarms?
 
     The ROC of all judgements (m n, NaN left out) under one threshold: vertices at every different score, straight
@@ -113,11 +116,11 @@ def detection_curve(score: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def operating_points(
-    score: Any,
-    mask: Any,
+    score: Given[Any, "m n"],
+    mask: Given[Any, "m n"],
     rng: np.random.Generator,
     levels: Sequence[float] = (0.01, 0.001),
-    groups: Any = None,
+    groups: Given[Any, " n"] | None = None,
     draws: int = 400,
 ) -> Points:
     r"""How many members are found at few false alarms, and how far would that move with other examples and models?
@@ -221,7 +224,7 @@ class _Redrawn:
         return (float(area), *points)
 
 
-def example_risk(score: Any, mask: Any) -> np.ndarray:
+def example_risk(score: Given[Any, "m n"], mask: Given[Any, "m n"]) -> Float[np.ndarray, " n"]:
     r"""How surely does a model betray that it saw this example?
 
     risk_i = mean over the models that saw i of the share of all judgements of non-members that score below, ties

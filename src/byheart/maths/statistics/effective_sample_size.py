@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import ndtri, stdtrit
 
 from byheart.maths.inputs import same_shape
+from byheart.maths.shapes import Given, Int, Shaped
 
 # below so many draws nobody knows how far they spread: Student's t already asks for 2.8 standard errors
 FEWEST = 5.0
@@ -49,7 +50,7 @@ class Estimate(NamedTuple):
         return (self.low, self.high) if np.isfinite(self.low + self.high) else None
 
 
-def worth(groups: Any) -> float:
+def worth(groups: Given[Any, " n"]) -> float:
     r"""As how many draws do examples count of which some are copies of one another?
 
     n^2 / sum_g n_g^2, n_g the size of group g: n without copies, the number of groups where all are of one size, and
@@ -74,7 +75,7 @@ def worth(groups: Any) -> float:
     return effective_size(np.ones(len(groups)), groups)
 
 
-def effective_size(amounts: Any, groups: Any = None) -> float:
+def effective_size(amounts: Given[Any, " n"], groups: Given[Any, " n"] | None = None) -> float:
     r"""On how many draws does a total rest? Kish's (sum_g a_g)^2 / sum_g a_g^2, a_g the amounts of group g summed.
 
     >>> effective_size([1.0, 1.0, 0.0]), effective_size([1.0, 1.0, 2.0], [0, 0, 1])
@@ -86,7 +87,7 @@ def effective_size(amounts: Any, groups: Any = None) -> float:
     return float(amounts.sum() ** 2 / (amounts @ amounts))
 
 
-def group_numbers(groups: Any, n: int) -> np.ndarray:
+def group_numbers(groups: Given[Any, " n"] | None, n: int) -> Int[np.ndarray, " n"]:
     """(n,) number of each example's group; each its own without groups."""
     places = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1].ravel()
     same_shape(places, "groups", (n,))
@@ -138,7 +139,7 @@ def complement(of: Estimate) -> Estimate:
     return of._replace(value=1 - of.value, low=1 - of.high, high=1 - of.low)
 
 
-def variance_of_mean(centred: np.ndarray, places: np.ndarray, draws: float) -> float:
+def variance_of_mean(centred: Shaped[np.ndarray, " n"], places: Int[np.ndarray, " n"], draws: float) -> float:
     """Variance of the mean of values less their mean: of groups drawn together, never below that of single draws.
 
     The sum over G groups of squared sums lacks G/(G - 1), since the mean was fitted to them: nothing is left of one
@@ -150,7 +151,7 @@ def variance_of_mean(centred: np.ndarray, places: np.ndarray, draws: float) -> f
     return max(grouped, float(centred @ centred)) / n**2
 
 
-def freedom_of_variance(centred: np.ndarray, places: np.ndarray) -> float:
+def freedom_of_variance(centred: Shaped[np.ndarray, " n"], places: Int[np.ndarray, " n"]) -> float:
     """How many degrees of freedom does the variance of values less their mean have? 2 G/(k - 1), k their kurtosis.
 
     As many as there are values (G sums of groups) where they are normal, few where few of them carry it; infinite for
@@ -162,7 +163,7 @@ def freedom_of_variance(centred: np.ndarray, places: np.ndarray) -> float:
     return 2 * len(squares) / excess if excess > 0 else float("inf")
 
 
-def error_of_mean(values: np.ndarray, groups: Any) -> float:
+def error_of_mean(values: Shaped[np.ndarray, " n"], groups: Given[Any, " n"] | None) -> float:
     """Half of the 95 % interval of a mean of examples in groups, for a band; NaN where draws are too few."""
     places, draws, n = np.unique(groups, return_inverse=True)[1].ravel(), worth(groups), len(values)
     if n < 2 or not known(draws, n):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from byheart.maths.inputs import array, same_shape
+from byheart.maths.shapes import Given
 from byheart.maths.statistics.effective_sample_size import (
     Estimate,
     estimate,
@@ -37,7 +38,12 @@ class BudgetShares(NamedTuple):
 
 
 def budget_share_intervals(
-    reference_bits: Any, member_bits: Any, mask: Any, groups: Any = None, *, bound: float = 1.0
+    reference_bits: Given[Any, " n"],
+    member_bits: Given[Any, "m n"],
+    mask: Given[Any, "m n"],
+    groups: Given[Any, " n"] | None = None,
+    *,
+    bound: float = 1.0,
 ) -> BudgetShares:
     r"""Between which shares of the reference would understood, memorised, left lie over fresh draws?
 
@@ -101,7 +107,11 @@ def budget_share_intervals(
 
 
 def memorised_share_interval(
-    outcome: Any, mask: Any, threshold: float = 0.25, groups: Any = None, fitted: tuple | None = None
+    outcome: Given[Any, "m n"],
+    mask: Given[Any, "m n"],
+    threshold: float = 0.25,
+    groups: Given[Any, " n"] | None = None,
+    fitted: tuple | None = None,
 ) -> Estimate:
     r"""Between which shares would the examples known by heart lie over fresh draws of the task?
 

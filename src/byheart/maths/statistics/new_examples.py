@@ -9,6 +9,7 @@ import numpy as np
 from byheart.errors import InputRefused
 from byheart.maths.codes.variance import FEWEST_DEVIATIONS, effective_number
 from byheart.maths.inputs import array, is_binary, same_shape
+from byheart.maths.shapes import Given
 from byheart.maths.statistics.effective_sample_size import (
     TOO_FEW,
     Estimate,
@@ -32,12 +33,17 @@ from byheart.maths.statistics.training_variance import (
 _CARRIED = f"no interval: fewer than {FEWEST_DEVIATIONS:.0f} squared deviations, in effect, carry the targets' variance"
 
 
-def why_no_interval(groups: Any) -> str:
+def why_no_interval(groups: Given[Any, " q"]) -> str:
     """Why R2 on new examples of these groups has no interval, if it has none: too few draws, or deviations."""
     return _CARRIED if known(worth(groups), len(groups)) else TOO_FEW
 
 
-def new_examples_interval(outcome: Any, n: int, n_left_out: Any, groups: Any = None) -> Estimate:
+def new_examples_interval(
+    outcome: Given[Any, "m q"],
+    n: int,
+    n_left_out: int | Given[Any, " m"],
+    groups: Given[Any, " q"] | None = None,
+) -> Estimate:
     r"""Between which values would the mean over members on new examples lie over fresh draws of the task?
 
     The mean of O_jq over m members and q new examples (test accuracy, if O is 1 where right). Variance =
@@ -103,7 +109,11 @@ def _moved(of_members: np.ndarray, jackknife: float, drawn: float, noise: float)
 
 
 def new_r2_interval(
-    squared: Any, targets: Any, n: int, n_left_out: Any = None, groups: Any = None
+    squared: Given[Any, "m q"],
+    targets: Given[Any, " q"],
+    n: int,
+    n_left_out: int | Given[Any, " m"] | None = None,
+    groups: Given[Any, " q"] | None = None,
 ) -> Estimate:
     r"""Between which values would R2 on new examples lie over fresh draws of the task?
 

@@ -10,6 +10,7 @@ from scipy.stats import rankdata
 
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array, members_mask, same_shape
+from byheart.maths.shapes import Given
 from byheart.maths.statistics.resampling import Interval, resampling_weights
 
 
@@ -26,7 +27,7 @@ def _groups(score: Any, positive: Any) -> tuple[np.ndarray, np.ndarray]:
     return score, positive
 
 
-def auc(score: Any, positive: Any) -> float:
+def auc(score: Given[Any, " n"], positive: Given[Any, " n"]) -> float:
     r"""How often does a positive example score above a negative one?
 
     AUC = (R - P(P + 1)/2)/(P N), R the sum of the ranks of the P positive among all P + N examples, ties at
@@ -55,7 +56,9 @@ def auc(score: Any, positive: Any) -> float:
     return float((rankdata(score)[positive].sum() - p * (p + 1) / 2) / (p * (len(score) - p)))
 
 
-def auc_interval(score: Any, positive: Any, rng: np.random.Generator, draws: int = 1000) -> Interval:
+def auc_interval(
+    score: Given[Any, " n"], positive: Given[Any, " n"], rng: np.random.Generator, draws: int = 1000
+) -> Interval:
     r"""How far would the AUC move with other examples of the same two kinds?
 
     Positives and negatives are resampled with replacement, each in their own number; the 95 % percentile
@@ -110,7 +113,9 @@ class DatamodelScore(NamedTuple):
     ceiling: float
 
 
-def datamodel_score(scores: Any, masks: Any, outputs: Any) -> DatamodelScore:
+def datamodel_score(
+    scores: Given[Any, "q n"], masks: Given[Any, "m n"], outputs: Given[Any, "m ... q"]
+) -> DatamodelScore:
     r"""How well do scores of training examples foretell what models retrained on subsets say?
 
     The linear datamodeling score: LDS = mean over queries j of Spearman over members k of (p_kj, F_kj), with
@@ -232,7 +237,7 @@ def _mean_interval(whole: np.ndarray, left: np.ndarray) -> Interval:
     return Interval(*(float(np.tanh(np.arctanh(mean) + side * reach)) for side in (-1, 1)))
 
 
-def seed_ceiling(outputs: Any, seeds: int = 1) -> tuple[float, Interval]:
+def seed_ceiling(outputs: Given[Any, "m r q"], seeds: int = 1) -> tuple[float, Interval]:
     r"""What is the most that any method could reach, since models of one subset differ by their seed?
 
     ceiling = sqrt(s rho / (1 + (s - 1) rho)): the correlation of a mean over s seeds with the mean over all seeds

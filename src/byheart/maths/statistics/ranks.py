@@ -13,6 +13,7 @@ from scipy.stats import rankdata
 
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array, same_shape
+from byheart.maths.shapes import Given
 from byheart.maths.statistics.intervals import (
     Estimate,
     budget_share_intervals,
@@ -78,7 +79,7 @@ def _quantile(confidence: float) -> float:
     return float(ndtri(0.5 + confidence / 2))
 
 
-def spearman(a: Any, b: Any) -> float:
+def spearman(a: Given[Any, " n"], b: Given[Any, " n"]) -> float:
     r"""Do two lists rank alike?
 
     Correlation of the ranks, ties at their mean rank. Range [-1, 1], no unit, 0 by chance. NaN where one list
@@ -149,7 +150,7 @@ def one_query_interval(correlation: float, m: int) -> Interval:
     return Interval(*(float(np.tanh(z + side * 1.959964 * error)) for side in (-1, 1)))
 
 
-def r2(targets: Any, predictions: Any) -> float:
+def r2(targets: Given[Any, " n"], predictions: Given[Any, " n"]) -> float:
     r"""Which share of the variance of the targets do the predictions explain?
 
     1 - sum (y - f)^2 / sum (y - mean y)^2. Range (-inf, 1], no unit; 0 is the mean of these targets. Rote

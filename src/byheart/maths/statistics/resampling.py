@@ -9,6 +9,7 @@ import numpy as np
 
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array, same_shape
+from byheart.maths.shapes import Float, Given, Shaped
 from byheart.maths.statistics.effective_sample_size import Z, known, quantile, worth
 
 
@@ -66,7 +67,7 @@ class Resampled(NamedTuple):
         return float(self.draws(numerator, denominator).var(ddof=1))
 
 
-def percentiles(draws: np.ndarray, confidence: float) -> Interval:
+def percentiles(draws: Shaped[np.ndarray, " r"], confidence: float) -> Interval:
     """Between which values does the middle `confidence` of the finite draws lie?"""
     draws = draws[np.isfinite(draws)]
     if not len(draws):
@@ -75,13 +76,19 @@ def percentiles(draws: np.ndarray, confidence: float) -> Interval:
     return Interval(float(low), float(high))
 
 
-def around(value: float, draws: np.ndarray) -> Interval:
+def around(value: float, draws: Shaped[np.ndarray, " r"]) -> Interval:
     """Between which values does the middle 95 % of the draws lie, stretched to hold the value itself?"""
     low, high = percentiles(draws, 0.95)
     return Interval(float(np.fmin(low, value)), float(np.fmax(high, value)))
 
 
-def bootstrap(values: Any, *, groups: Any = None, rng: np.random.Generator, draws: int = 1000) -> Resampled:
+def bootstrap(
+    values: Given[Any, "n ..."],
+    *,
+    groups: Given[Any, " n"] | None = None,
+    rng: np.random.Generator,
+    draws: int = 1000,
+) -> Resampled:
     r"""How far would sums, means and ratios move with other examples of the same kind?
 
     In each draw n examples (or as many groups as there are, each with all its examples) are taken with
@@ -139,7 +146,7 @@ def _stretch(draws: float, n: int) -> float:
     return (draws / (draws - 1)) ** 0.5 * quantile(draws, n) / Z if known(draws, n) else float("nan")
 
 
-def resampling_weights(n: int, rng: np.random.Generator, draws: int) -> Iterator[np.ndarray]:
+def resampling_weights(n: int, rng: np.random.Generator, draws: int) -> Iterator[Float[np.ndarray, "_ n"]]:
     """Multinomial weights of n items drawn with replacement, in arrays (some draws, n)."""
     at_once = max(1, (1 << 19) // n)
     for start in range(0, draws, at_once):

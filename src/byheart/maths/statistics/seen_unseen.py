@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from byheart.maths.shapes import Bool, Float, Shaped
+
 
 class BankCode(NamedTuple):
     """Code lengths in bits, (n,) each: without a model, with members that saw it, with the others."""
@@ -22,7 +24,9 @@ class BankLengths(NamedTuple):
     member_bits: np.ndarray
 
 
-def side_means(values: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def side_means(
+    values: Shaped[np.ndarray, "m n"], mask: Bool[np.ndarray, "m n"]
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
     """What is the mean of `values` (m, n) over the members that saw each example, and over the others?
 
     Args:

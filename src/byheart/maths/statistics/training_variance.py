@@ -8,6 +8,7 @@ import numpy as np
 
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array, members_mask, same_shape
+from byheart.maths.shapes import Given
 from byheart.maths.statistics.effective_sample_size import Sources
 from byheart.maths.statistics.seen_unseen import side_means
 
@@ -31,7 +32,9 @@ class MemberVariance(NamedTuple):
     uncertainty: float
 
 
-def deleted_jackknife_variance(values_by_member: Any, n: int, n_left_out: Any) -> float:
+def deleted_jackknife_variance(
+    values_by_member: Given[Any, " m"], n: int, n_left_out: int | Given[Any, " m"]
+) -> float:
     r"""How much would a quantity vary over draws of the training set?
 
     v = sum_j r_j (t_j - t)^2 / (m - 1), t_j the quantity of member j, r_j = (n - d_j)/d_j for the d_j examples it
@@ -72,11 +75,11 @@ def deleted_jackknife_variance(values_by_member: Any, n: int, n_left_out: Any) -
 
 
 def training_set_variance(
-    values: Any,
-    mask: Any,
+    values: Given[Any, "m n"],
+    mask: Given[Any, "m n"],
     in_weight: float = -1.0,
     out_weight: float = 1.0,
-    psi: Any = None,
+    psi: Given[Any, " n"] | None = None,
     one_by_one: float = ONE_BY_ONE,
 ) -> MemberVariance:
     r"""How far would the mean over examples of a in_i + b out_i move with another training set, or other members?
