@@ -25,6 +25,7 @@ from byheart.maths.recording.losses import per_example, resolved
 from byheart.maths.recording.module_copy import copied
 from byheart.maths.recording.optimizer_spec import Recipe
 from byheart.maths.recording.trace import Trace, count, take
+from byheart.maths.shapes import Float
 
 EXACT = 3_000  # weights up to which the whole Hessian is made: 72 MB in float64
 
@@ -211,7 +212,7 @@ def fit(
     return Curvature(trace, *Blocks(trace, samples, seed).fitted(damping, decays))
 
 
-def hessian(trace: Trace) -> Tensor:
+def hessian(trace: Trace) -> Float[Tensor, "p p"]:
     r"""How does the mean training loss bend at the last weights, in every pair of directions?
 
     H = 1/n sum_i d^2 l_i / d theta^2 (p, p), in evaluation mode, without the penalty of weight decay; nats a squared

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from byheart.maths.recording.trace import Part, Trace
+from byheart.maths.shapes import Float
 
 FEW = 4
 
@@ -18,7 +19,9 @@ def few(q: int, part: Part) -> bool:
     return FEW * q <= len(part.ids)
 
 
-def slopes(trace: Trace, weights: Tensor, part: Part, directions: Mapping[str, Tensor]) -> Tensor | None:
+def slopes(
+    trace: Trace, weights: Float[Tensor, " p"], part: Part, directions: Mapping[str, Float[Tensor, "q _"]]
+) -> Float[Tensor, "b q"] | None:
     """How fast does the loss of each example of a training pass change along some directions of the weights?
 
     D_ij = d/dh l_i(theta + h v_j) at h = 0 = <grad l_i(theta), v_j>, by forward-mode derivatives: all b examples of a

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from byheart.errors import InputRefused, unknown_name
+from byheart.maths.shapes import Float
 
 if TYPE_CHECKING:
     from torch import nn
@@ -32,7 +33,7 @@ def unrolled(
     moments: int | Sequence[int] | None = None,
     hessian: str = "exact",
     limit_bytes: int = LIMIT_BYTES,
-) -> np.ndarray:
+) -> Float[np.ndarray, "q n"]:
     r"""How does the weight of each training example move what the trained model says, exactly and through its training?
 
     tau_ji = d f(x_j; theta_T) / d w_i at w = 1, where step t of the recorded training used the gradient of
@@ -167,7 +168,7 @@ def curvature(
     method: str = "auto",
     samples: int = 4,
     seed: int = 0,
-) -> np.ndarray:
+) -> Float[np.ndarray, "q n"]:
     r"""How would the trained model change if an example had less weight, judged by the curvature of its loss alone?
 
     tau_ji = -(1/n) grad f_j' (H + lambda I)^-1 grad l_i: the derivative of the target by the weight of example i at

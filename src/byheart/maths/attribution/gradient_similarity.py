@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from byheart.errors import InputRefused
+from byheart.maths.shapes import Float
 
 if TYPE_CHECKING:
     import torch
@@ -29,7 +30,7 @@ def projected(
     *,
     dimension: int = 512,
     seed: int = 0,
-) -> np.ndarray:
+) -> Float[np.ndarray, "q n"]:
     r"""Which examples would a linearised model lean on, seen through random projections of its gradients?
 
     phi(x) = P' grad_theta m(x; theta), P (p, dimension) standard normal, m the margin of the label; Phi (n, dimension)
@@ -130,7 +131,7 @@ def _features(examplewise: Examplewise, x: Any, y: torch.Tensor, directions: dic
 
 def checkpoints(
     trace: Trace, query: tuple[Any, Any], target: Target = "margin", steps: int | Sequence[int] = 10
-) -> np.ndarray:
+) -> Float[np.ndarray, "q n"]:
     r"""Which examples' gradients point where the query wants to go, at some moments of training?
 
     tau_ji = - sum_c eta_c <grad l_i(theta_c), grad f_j(theta_c)>, c over checkpoints, eta_c the learning rate there;

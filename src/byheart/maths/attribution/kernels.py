@@ -19,11 +19,12 @@ from byheart.maths.attribution.reverse_sweep import metric
 from byheart.maths.attribution.targets import Target, function, margin, query_tensors
 from byheart.maths.inputs import array, same_shape
 from byheart.maths.recording.trace import Step, Trace, count, take
+from byheart.maths.shapes import Float, Given
 
 
 def path_kernel(
     trace: Trace, query: tuple[Any, Any], other: tuple[Any, Any], target: Target = "margin", gauss: int = 2
-) -> np.ndarray:
+) -> Float[np.ndarray, "q r"]:
     """How alike did the network see two inputs, over the whole of its training?
 
         K(x, x') = sum_t int_0^1 < M_t grad f(x; theta_t(u)), grad f(x'; theta_t(u)) > du
@@ -150,7 +151,7 @@ def coefficient_spread(trace: Trace, query: tuple[Any, Any], gauss: int = 2) -> 
     return fixed_coefficients(kernel.T.numpy(), credit.T.numpy())
 
 
-def fixed_coefficients(kernel: Any, credit: Any) -> Coefficients:
+def fixed_coefficients(kernel: Given[Any, "q n"], credit: Given[Any, "q n"]) -> Coefficients:
     """Which coefficients, the same for all queries, come nearest to credit = coefficient times kernel?
 
         a_i = sum_j A_ij K_ij / sum_j K_ij^2,   share = 1 - sum_ij (A_ij - a_i K_ij)^2 / sum_ij A_ij^2
@@ -223,7 +224,7 @@ def continuous_error(trace: Trace, query: tuple[Any, Any], target: Target = "mar
 
 def continuous_remainder(
     trace: Trace, query: tuple[Any, Any], target: Target = "margin"
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Float[np.ndarray, " q"], Float[np.ndarray, " q"]]:
     """What does the statement for endlessly small steps miss of each prediction?
 
     remainder = f(x, theta_T) - f(x, theta_0) - sum_i A_i(x) - R(x), the credits A_i and that of weight decay R taken at

@@ -17,6 +17,7 @@ from byheart.maths.attribution.gradient_products import Gradients, Outer
 from byheart.maths.attribution.per_example_gradients import Examplewise
 from byheart.maths.recording.losses import IGNORED, Loss, per_example
 from byheart.maths.recording.trace import Trace, take
+from byheart.maths.shapes import Float, Int, Shaped
 
 HEURISTIC = 0.1  # damping in mean eigenvalues; found best on digits (LDS 0.56 against 0.40 without)
 LARGEST = 2_048  # numbers in a tensor that is neither Linear nor Conv2d and still gets a block of its own
@@ -26,7 +27,7 @@ Solve = Callable[[dict[str, Tensor]], dict[str, Tensor]]
 Fitted = tuple[Solve, dict[str, float], float, tuple[str, ...]]
 
 
-def in_chunks(n: int, p: int, item: int) -> Iterator[Tensor]:
+def in_chunks(n: int, p: int, item: int) -> Iterator[Int[Tensor, " _"]]:
     """Ids 0..n - 1 in runs whose formed gradients take at most CHUNK_BYTES."""
     return iter(torch.arange(n).split(max(1, min(1024, CHUNK_BYTES // (p * item)))))
 
@@ -39,7 +40,12 @@ def gradients_of(trace: Trace) -> Examplewise:
     return found
 
 
-def losses_at(examplewise: Examplewise, trace: Trace, ids: Tensor, weights: Tensor | None = None) -> Gradients:
+def losses_at(
+    examplewise: Examplewise,
+    trace: Trace,
+    ids: Int[Tensor, " b"],
+    weights: Float[Tensor, " p"] | None = None,
+) -> Gradients:
     """Gradients of the training losses of the examples `ids`, at the last weights or others, in evaluation mode.
 
     Raises:
@@ -62,7 +68,9 @@ def losses_at(examplewise: Examplewise, trace: Trace, ids: Tensor, weights: Tens
     return found
 
 
-def drawn_labels(loss: Loss, out: Tensor, y: Any, generator: torch.Generator) -> Tensor:
+def drawn_labels(
+    loss: Loss, out: Float[Tensor, "b ..."], y: Any, generator: torch.Generator
+) -> Shaped[Tensor, "b ..."]:
     """Labels drawn from the model that `out` states, so that E[grad grad'] is the Fisher matrix.
 
     Classes (axis 1 of the logits): from the softmax. Values: normal, of the variance for which the loss is the

@@ -18,6 +18,7 @@ from byheart.maths.attribution.reverse_sweep import Adjoint
 from byheart.maths.attribution.targets import margin
 from byheart.maths.recording.losses import per_example
 from byheart.maths.recording.trace import Step, Trace, count, take
+from byheart.maths.shapes import Float
 
 MOST_HALVINGS = 5
 
@@ -177,7 +178,7 @@ class Path:
         return found
 
 
-def pushed(at: Examplewise, trace: Trace, step: Step, part: Any) -> tuple[Gradients, Tensor]:
+def pushed(at: Examplewise, trace: Trace, step: Step, part: Any) -> tuple[Gradients, Float[Tensor, " b"]]:
     """Gradients of the one number f of each example of a pass, and how hard the loss pushes it up: -dl/df (b,).
 
     f is the margin m under cross-entropy, whose loss is log(1 + exp(-m)), or the value under squared errors.
@@ -222,6 +223,6 @@ def _refuse_bad(step: Step, part: Any, found: Tensor) -> None:
     )
 
 
-def relative(remainder: np.ndarray, change: np.ndarray) -> float:
+def relative(remainder: Float[np.ndarray, " q"], change: Float[np.ndarray, " q"]) -> float:
     """Root mean square of a remainder over that of the change it belongs to."""
     return float(np.sqrt(np.mean(remainder**2)) / max(np.sqrt(np.mean(change**2)), 1e-300))

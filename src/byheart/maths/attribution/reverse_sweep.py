@@ -19,9 +19,12 @@ from torch import Tensor
 from byheart.maths.attribution.gradient_products import Gradients
 from byheart.maths.recording.optimizer_spec import Group
 from byheart.maths.recording.trace import Step, Trace
+from byheart.maths.shapes import Float
 
 
-def metric(trace: Trace, step: Step, group: Group, rate: float, second: Tensor | None) -> float | Tensor:
+def metric(
+    trace: Trace, step: Step, group: Group, rate: float, second: Float[Tensor, " p"] | None
+) -> float | Tensor:
     """x_t / fbar_t: the learning rate, under Adam times (1 - b1) and over the root of the second moments (size,)."""
     if second is None:
         return rate

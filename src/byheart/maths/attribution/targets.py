@@ -11,11 +11,12 @@ from torch import Tensor
 
 from byheart.errors import InputRefused, UsageError
 from byheart.maths.recording.trace import Trace, count
+from byheart.maths.shapes import Float, Shaped
 
 Target = str | tuple[str, int] | Callable[[Any], Tensor]
 
 
-def margin(logits: Tensor, y: Tensor) -> Tensor:
+def margin(logits: Float[Tensor, "q ..."], y: Shaped[Tensor, "q ..."]) -> Float[Tensor, " q"]:
     """Log odds (q,) of the label: z_y - logsumexp of the other logits; of values (q, 1), the value itself; of sequences
     (q, t, v) with targets (q, t), log p of the tokens that count (those of target 0 or more), in nats.
 
@@ -64,7 +65,7 @@ def _checked(values: Tensor, q: int) -> Tensor:
     return values
 
 
-def query_tensors(trace: Trace, query: tuple[Any, Any]) -> tuple[Any, Tensor]:
+def query_tensors(trace: Trace, query: tuple[Any, Any]) -> tuple[Any, Shaped[Tensor, "q ..."]]:
     """The query (x, y) as tensors of the trace's types.
 
     Raises:

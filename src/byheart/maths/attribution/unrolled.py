@@ -23,6 +23,7 @@ from byheart.maths.attribution.targets import Target, function
 from byheart.maths.recording.gradient_sketch import Departure, refuse_step
 from byheart.maths.recording.losses import per_example
 from byheart.maths.recording.trace import count, take
+from byheart.maths.shapes import Float, Shaped
 
 if TYPE_CHECKING:
     from byheart.maths.recording.optimizer_spec import Group
@@ -56,7 +57,9 @@ def queries_at_once(p: int, q: int, n: int, states: int, item: int, limit_bytes:
     return min(fits, q)
 
 
-def checked_labels(trace: Trace, weights: Tensor, x: Any, y: Tensor, target: Target) -> None:
+def checked_labels(
+    trace: Trace, weights: Float[Tensor, " p"], x: Any, y: Shaped[Tensor, "q ..."], target: Target
+) -> None:
     """Refuses labels of queries that are no class of the model."""
     with torch.no_grad():
         out = trace.outputs(weights, take(x, torch.arange(1)))
@@ -267,7 +270,9 @@ class Sweep:
         )
 
 
-def momentum(group: Group, rate: float, index: int, theta: Tensor, velocity: Tensor) -> Tensor:
+def momentum(
+    group: Group, rate: float, index: int, theta: Float[Tensor, "q ..."], velocity: Float[Tensor, "q ..."]
+) -> Float[Tensor, "q ..."]:
     """Adjoint of the gradient under momentum, that of the velocity taken back in place.
 
     v' = mu v + (1 - tau) g (g alone at the first step); theta' = theta - eta v', or - eta (g + mu v') (Nesterov).
@@ -284,7 +289,14 @@ def momentum(group: Group, rate: float, index: int, theta: Tensor, velocity: Ten
 
 
 def adam(
-    group: Group, rate: float, count: int, v: Tensor, moved: Tensor, theta: Tensor, first: Tensor, second: Tensor
+    group: Group,
+    rate: float,
+    count: int,
+    v: Tensor,
+    moved: Tensor,
+    theta: Float[Tensor, "q ..."],
+    first: Float[Tensor, "q ..."],
+    second: Float[Tensor, "q ..."],
 ) -> None:
     """What the step at `count` (from 1) adds to the adjoints of m' and v' of Adam.
 

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from byheart.errors import InputRefused
+from byheart.maths.shapes import Float
 
 SIZE = 4
 # A float32 batch gradient taken twice in another order agrees to about 1e-6; another loss does not to 1e-2.
@@ -32,7 +33,7 @@ class Sketch:
         return F.pad(flat * self.signs, (0, -len(flat) % SIZE)).view(-1, SIZE).sum(0).float().cpu()
 
 
-def rounding(sketches: Sequence[Tensor], like: Tensor) -> float:
+def rounding(sketches: Sequence[Float[Tensor, " _"]], like: Float[Tensor, " p"]) -> float:
     """Length of what rounding leaves of gradients of the type of `like`, where those of the examples cancel."""
     return ROUNDING * torch.finfo(like.dtype).eps * max((float(s.norm()) for s in sketches), default=0.0)
 

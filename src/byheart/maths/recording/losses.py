@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from byheart.errors import InputRefused, unknown_name
+from byheart.maths.shapes import Float
 
 Loss = str | Callable[[Any, Any], Tensor]
 
@@ -24,7 +25,7 @@ NAMED: dict[str, Callable[..., Tensor]] = {
 }
 
 
-def per_example(loss: Loss, outputs: Any, y: Any) -> Tensor:
+def per_example(loss: Loss, outputs: Any, y: Any) -> Float[Tensor, " b"]:
     """Losses (b,) of `outputs` (b, ...) and targets y (b, ...).
 
     `cross-entropy` -log softmax(z)_y in nats (further axes of y averaged; 0 where y is -100); `squared-error`
@@ -50,7 +51,7 @@ def per_example(loss: Loss, outputs: Any, y: Any) -> Tensor:
     return given.flatten(1).mean(1) if given.dim() > 1 else given
 
 
-def batch_mean(loss: Loss, outputs: Any, y: Any) -> Tensor:
+def batch_mean(loss: Loss, outputs: Any, y: Any) -> Float[Tensor, ""]:
     """The mean loss of a batch, with the rounding of torch's own mean where the loss has a name."""
     if callable(loss):
         return per_example(loss, outputs, y).mean()

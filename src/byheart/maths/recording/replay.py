@@ -10,12 +10,13 @@ from torch import Tensor
 
 from byheart.errors import InputRefused
 from byheart.maths.recording.gradient_sketch import Departure, refuse_step
+from byheart.maths.shapes import Float
 
 # Another machine rounds differently; what departs by more than this is another training.
 LIMIT = 1e-3
 
 
-def replay(trace: Any, start: int, stop: int) -> tuple[Tensor, Tensor | None]:
+def replay(trace: Any, start: int, stop: int) -> tuple[Float[Tensor, "s p"], Float[Tensor, "u p"] | None]:
     """Weights (stop - start + 1, p) from `start` to `stop`, and second moments (stop - start, p) after each step.
 
     Bit for bit what was recorded, on CPU at the same number of threads and with the same versions.
@@ -70,8 +71,8 @@ def resume(
 
 
 def checked(
-    trace: Any, start: int, stop: int, weights: Tensor, second: Tensor | None
-) -> tuple[Tensor, Tensor | None]:
+    trace: Any, start: int, stop: int, weights: Float[Tensor, "s p"], second: Float[Tensor, "u p"] | None
+) -> tuple[Float[Tensor, "s p"], Float[Tensor, "u p"] | None]:
     """What was replayed, its end held against the weights kept there; `trace.drift` keeps the largest departure.
 
     Raises:

@@ -27,6 +27,7 @@ from byheart.maths.recording.optimizer_spec import Recipe
 from byheart.maths.recording.replay import checked, replay
 from byheart.maths.recording.steps import Part, Step
 from byheart.maths.recording.trace_file import read, write
+from byheart.maths.shapes import Int
 
 # Weights (stop - start + 1, p) from `start` on, and second moments (stop - start, p) after each step or None.
 Replay = Callable[["Trace", int, int], tuple[Tensor, Tensor | None]]
@@ -220,7 +221,7 @@ class Trace:
         return made
 
 
-def take(values: Any, ids: Tensor) -> Any:
+def take(values: Any, ids: Int[Tensor, " b"]) -> Any:
     """Rows `ids` of a tensor or of each tensor in a dict."""
     if isinstance(values, Mapping):
         return {name: value[ids.to(value.device)] for name, value in values.items()}
