@@ -10,11 +10,15 @@ from byheart.errors import InputRefused
 
 
 def array(value: Any, name: str, axes: str, *, finite: bool = True) -> np.ndarray:
-    """`value` as a numpy array with one axis per letter of `axes` ("mn" is m members by n examples).
+    """Is `value` an array of numbers with these axes?
+
+    Given back as numpy, one axis per letter of `axes` ("mn" is m members by n examples); refused by name where not.
 
     Half precision is widened to float32, for which products are fast and sums do not overflow; torch
-    tensors are detached. Raises InputRefused for another number of axes, no numbers, or (`finite`) NaN or
-    inf.
+    tensors are detached.
+
+    Raises:
+        InputRefused: another number of axes, no numbers, or (`finite`) NaN or infinity.
     """
     if hasattr(value, "detach"):
         value = value.detach().cpu()
@@ -47,7 +51,13 @@ def array(value: Any, name: str, axes: str, *, finite: bool = True) -> np.ndarra
 
 
 def members_mask(value: Any, shape: tuple[int, int]) -> np.ndarray:
-    """`value` as a boolean mask (m, n), True where member m saw example n; refuses other shapes or values."""
+    """Which member saw which example?
+
+    A boolean mask (m, n), True where member m saw example n.
+
+    Raises:
+        InputRefused: another shape, or values beside 0 and 1.
+    """
     result = array(value, "mask", "mn")
     same_shape(result, "mask", shape)
     if result.dtype != bool and not np.isin(result, (0, 1)).all():
@@ -60,7 +70,11 @@ def members_mask(value: Any, shape: tuple[int, int]) -> np.ndarray:
 
 
 def same_shape(value: np.ndarray, name: str, shape: tuple[int, ...]) -> None:
-    """Refuses `value` unless it has `shape`."""
+    """Has `value` this shape?
+
+    Raises:
+        InputRefused: it has another.
+    """
     if value.shape != tuple(shape):
         raise InputRefused(
             expected=f"{name} of shape {tuple(shape)}",
@@ -70,7 +84,13 @@ def same_shape(value: np.ndarray, name: str, shape: tuple[int, ...]) -> None:
 
 
 def class_labels(value: Any, n: int, k: int) -> np.ndarray:
-    """`value` as integer labels (n,) in 0..k-1; refuses other shapes, fractions and labels out of range."""
+    """Are these whole numbers from 0 to k - 1, one an example?
+
+    Given back as integers (n,).
+
+    Raises:
+        InputRefused: another shape, fractions, or labels out of range.
+    """
     result = array(value, "labels", "n")
     same_shape(result, "labels", (n,))
     whole = result.astype(np.int64)
@@ -84,5 +104,5 @@ def class_labels(value: Any, n: int, k: int) -> np.ndarray:
 
 
 def is_binary(value: np.ndarray) -> bool:
-    """Whether every value is 0 or 1, so that a mean is a share of successes."""
+    """Is every value 0 or 1, so that a mean is a share of successes?"""
     return value.dtype == bool or bool(((value == 0) | (value == 1)).all())

@@ -36,6 +36,9 @@ def slopes(
     Returns:
         (b, q); None where an operation of the model has no forward derivative.
 
+    Raises:
+        nothing of its own.
+
     Cost: about three forward passes a direction, against b backward passes for gradients an example: for a
     transformer, batch 32, one direction, a seventh of the time, and the memory of one pass.
 

@@ -209,7 +209,7 @@ class Gradients:
 
 
 def joined(gradients: Sequence[Gradients], weights: Sequence[float]) -> Gradients:
-    """The weighted sum of several gradients of the same scalars, still unformed."""
+    """What is the weighted sum of several gradients of the same scalars, still unformed?"""
     if len(gradients) == 1 and weights[0] == 1:
         return gradients[0]
     columns = zip(*(g.parts for g in gradients), strict=True)

@@ -28,12 +28,15 @@ Fitted = tuple[Solve, dict[str, float], float, tuple[str, ...]]
 
 
 def in_chunks(n: int, p: int, item: int) -> Iterator[Int[Tensor, " _"]]:
-    """Ids 0..n - 1 in runs whose formed gradients take at most CHUNK_BYTES."""
+    """In which runs are ids 0..n - 1 taken, so that their formed gradients fit into CHUNK_BYTES?"""
     return iter(torch.arange(n).split(max(1, min(1024, CHUNK_BYTES // (p * item)))))
 
 
 def gradients_of(trace: Trace) -> Examplewise:
-    """What reads the example gradients of a trace's model, held against autograd on a few examples first."""
+    """What reads the example gradients of a trace's model?
+
+    Held against autograd on a few examples first.
+    """
     found, ids = Examplewise(trace), torch.arange(min(8, trace.n))
     y = take(trace.y, ids)
     found.check(trace.weights(len(trace)), take(trace.x, ids), lambda out: per_example(trace.loss, out, y))
@@ -46,7 +49,9 @@ def losses_at(
     ids: Int[Tensor, " b"],
     weights: Float[Tensor, " p"] | None = None,
 ) -> Gradients:
-    """Gradients of the training losses of the examples `ids`, at the last weights or others, in evaluation mode.
+    """What are the gradients of the training losses of the examples `ids`?
+
+    At the last weights or others, in evaluation mode.
 
     Raises:
         InputRefused: a loss is not finite; the example is named.

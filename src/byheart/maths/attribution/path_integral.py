@@ -224,5 +224,8 @@ def _refuse_bad(step: Step, part: Any, found: Tensor) -> None:
 
 
 def relative(remainder: Float[np.ndarray, " q"], change: Float[np.ndarray, " q"]) -> float:
-    """Root mean square of a remainder over that of the change it belongs to."""
+    """How large is a remainder beside the change it belongs to?
+
+    Their root mean squares, one over the other.
+    """
     return float(np.sqrt(np.mean(remainder**2)) / max(np.sqrt(np.mean(change**2)), 1e-300))

@@ -28,6 +28,8 @@ def points(gauss: int, halvings: int = 0) -> tuple[tuple[float, float], ...]:
     Raises:
         UsageError: another number of points.
 
+    Cost: none; kept. Fails when: the integrand has kinks: see above.
+
     Reference: Golub and Welsch 1969, Calculation of Gauss quadrature rules.
 
     Example:

@@ -23,13 +23,18 @@ class Twice(TorchFunctionMode):
 
 
 def gradients(values: Sequence[Tensor], by: Sequence[Tensor], rows: Sequence[Tensor] | None = None) -> list[Tensor]:
-    """Gradients that can be differentiated again; zeros where there is no dependence."""
+    """What are the gradients of `values`, so that they can be differentiated again?
+
+    Zeros where there is no dependence.
+    """
     found = torch.autograd.grad(values, by, rows, create_graph=True, allow_unused=True)
     return [torch.zeros_like(x) if g is None else g for x, g in zip(by, found, strict=True)]
 
 
 def along(values: Sequence[Tensor], by: Sequence[Tensor], rows: Sequence[Tensor]) -> list[Tensor]:
-    """Derivatives by the tensors `by` of the products of `values` with q directions `rows` (q, ...): (q, ...) each.
+    """How do the products of `values` with some directions change with the tensors `by`?
+
+    Derivatives by the tensors `by` of the products of `values` with q directions `rows` (q, ...): (q, ...) each.
 
     Raises:
         InputRefused: an operation of the model has no second derivative.

@@ -17,10 +17,26 @@ Target = str | tuple[str, int] | Callable[[Any], Tensor]
 
 
 def margin(logits: Float[Tensor, "q ..."], y: Shaped[Tensor, "q ..."]) -> Float[Tensor, " q"]:
-    """Log odds (q,) of the label: z_y - logsumexp of the other logits; of values (q, 1), the value itself; of sequences
+    """By how much is the label likelier than all the rest, in the model's own log odds?
+
+    Log odds (q,) of the label: z_y - logsumexp of the other logits; of values (q, 1), the value itself; of sequences
     (q, t, v) with targets (q, t), log p of the tokens that count (those of target 0 or more), in nats.
 
-    Slope, of classes: 1 at the label, minus the softmax over the others elsewhere.
+    Slope, of classes: 1 at the label, minus the softmax over the others elsewhere. Range (-inf, inf).
+
+    Args:
+        logits: (q, k), (q, t, v), or values (q, 1) or (q,).
+        y: (q,) labels, or (q, t) tokens; not looked at for values.
+
+    Returns:
+        (q,) one number a query.
+
+    Raises:
+        nothing of its own.
+
+    Cost: one pass over the logits. Fails when: a label is no class: `checked_labels` refuses it first.
+
+    Reference: the log odds log(p / (1 - p)) of the softmax, by its definition.
 
     Example:
         >>> margin(torch.tensor([[2.0, 0.0]]), torch.tensor([0]))
@@ -37,7 +53,9 @@ def margin(logits: Float[Tensor, "q ..."], y: Shaped[Tensor, "q ..."]) -> Float[
 
 
 def function(target: Target) -> Callable[[Any, Tensor], Tensor]:
-    """The target as a function of (outputs (q, ...), y (q,)) that gives (q,).
+    """Which function of outputs and labels is meant by this target?
+
+    Of (outputs (q, ...), y (q,)); it gives (q,).
 
     Raises:
         UsageError: not `"margin"`, `("logit", c)` or a function of the outputs.
@@ -66,7 +84,7 @@ def _checked(values: Tensor, q: int) -> Tensor:
 
 
 def query_tensors(trace: Trace, query: tuple[Any, Any]) -> tuple[Any, Shaped[Tensor, "q ..."]]:
-    """The query (x, y) as tensors of the trace's types.
+    """What is the query (x, y) as tensors of the trace's types?
 
     Raises:
         InputRefused: not a pair, x of another shape than the examples have, or y of another length.

@@ -34,13 +34,16 @@ CACHE = 2_000_000  # bytes of adjoint a group of queries: one that stays in the 
 
 
 def sweep_bytes(p: int, q: int, n: int, states: int, item: int) -> int:
-    """Bytes that q queries need: adjoints of the weights and `states` states of the optimiser, one gradient for the
-    cached group, and the result in float64."""
+    """How many bytes do q queries need on the way back through training?
+
+    Adjoints of the weights and `states` states of the optimiser, one gradient for the
+    cached group, and the result in float64.
+    """
     return q * (p * item * (1 + states) + 8 * n) + 2 * CACHE + 2 * p * item
 
 
 def queries_at_once(p: int, q: int, n: int, states: int, item: int, limit_bytes: int) -> int:
-    """How many queries fit into `limit_bytes` beside the result (q, n).
+    """How many queries fit into `limit_bytes` beside the result (q, n)?
 
     Raises:
         InputRefused: not even one; the need is said.
@@ -60,7 +63,11 @@ def queries_at_once(p: int, q: int, n: int, states: int, item: int, limit_bytes:
 def checked_labels(
     trace: Trace, weights: Float[Tensor, " p"], x: Any, y: Shaped[Tensor, "q ..."], target: Target
 ) -> None:
-    """Refuses labels of queries that are no class of the model."""
+    """Are the labels of the queries classes of the model?
+
+    Raises:
+        InputRefused: a label out of range, or one at each place of a sequence where one a query is asked for.
+    """
     with torch.no_grad():
         out = trace.outputs(weights, take(x, torch.arange(1)))
     k = out.shape[-1] if out.dim() > 1 else 1
@@ -81,12 +88,27 @@ def checked_labels(
 
 
 def moments_of(trace: Trace, moments: int | Sequence[int] | None) -> list[int]:
-    """Steps before which the target is looked at, ascending; len(trace) is the end of training.
+    """Before which steps is the target looked at?
 
     A number m: m of them over the last two thirds of the steps, evenly, the end among them.
 
+    Args:
+        trace: a recorded training.
+        moments: how many, or the steps themselves; None is the end alone.
+
+    Returns:
+        The steps, ascending; len(trace) is the end of training.
+
     Raises:
         InputRefused: none, or a step that the trace does not have.
+
+    Cost: none. Fails when: the trace was cut short: the end is then the last step recorded.
+
+    Reference: ours, see `effect.unrolled`.
+
+    >>> from byheart.maths.attribution.credit import _example_trace
+    >>> moments_of(_example_trace(), None), moments_of(_example_trace(), [0, 1])
+    ([1], [0, 1])
     """
     last = len(trace)
     if moments is None:
@@ -298,7 +320,7 @@ def adam(
     first: Float[Tensor, "q ..."],
     second: Float[Tensor, "q ..."],
 ) -> None:
-    """What the step at `count` (from 1) adds to the adjoints of m' and v' of Adam.
+    """What does the step at `count` (from 1) add to the adjoints of m' and v' of Adam?
 
     theta' = (1 - s) theta - u, u = eta / (1 - b1^t) m' D, D = 1 / (sqrt(v' / (1 - b2^t)) + eps);
     du/dm' = eta D / (1 - b1^t), du/dv' = -u D / (2 sqrt(v' (1 - b2^t))); u is `moved`, what the step really took.

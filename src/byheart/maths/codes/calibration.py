@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from byheart.errors import InputRefused
-from byheart.maths.shapes import Float, Given, Int, Shaped
+from byheart.maths.shapes import Bool, Float, Given, Int, Shaped
 from byheart.maths.statistics.effective_sample_size import FEWEST, known, worth
 
 CHUNK = 1 << 18
@@ -34,7 +34,7 @@ REFERENCE_ALONE = Pool(0.0, 1.0)
 
 def halves(
     n: int, seed: int = 0, ids: Given[Any, " n"] | None = None, groups: Given[Any, " n"] | None = None
-) -> Shaped[np.ndarray, " n"]:
+) -> Bool[np.ndarray, " n"]:
     """Which of two halves is each example in, so that none helps to choose its own calibration?
 
     Groups (single examples without `groups`) are ordered by the hash BLAKE2b(seed, name) and taken into the
@@ -84,10 +84,28 @@ def halves(
 def lacking(
     n: int, seed: int = 0, ids: Given[Any, " n"] | None = None, groups: Given[Any, " n"] | None = None
 ) -> str:
-    """Why can the codes not be calibrated across halves of these examples? Empty where they can.
+    """Why can the codes not be calibrated across halves of these examples?
+
+    Empty where they can.
 
     A group (copies, or one of the user's) stands in one half and is left out as a whole. Where one holds many, each
     half is coded by a pool that was fitted on something else, and understood comes out as 0 with a narrow interval.
+
+    Args:
+        n: number of examples.
+        seed: of the halves.
+        ids: (n,) names of the examples, as for `halves`.
+        groups: (n,) names of groups, as for `halves`.
+
+    Returns:
+        The reason, in words; empty where nothing stands in the way.
+
+    Raises:
+        InputRefused: ids or groups of another length.
+
+    Cost: one hash a group. Fails when: groups are alike without being copies: they count as so many draws.
+
+    Reference: byheart, reference/complexity.md 3.7 step 3.
 
     >>> lacking(100), lacking(100, groups=[0] * 97 + [1, 2, 3])
     ('', 'only 4 groups are left, and 20 are needed')
@@ -120,7 +138,10 @@ def lengths_nats(
     pool: Pool,
     mix: float,
 ) -> Float[np.ndarray, " r"]:
-    """Code lengths -log((1 - e) p + e q0)[label] in nats, (r,), of rows of logits z (r, k) under one pool."""
+    """How long are the codes of these labels under one pool, in nats?
+
+    Code lengths -log((1 - e) p + e q0)[label] in nats, (r,), of rows of logits z (r, k) under one pool.
+    """
     result = np.empty(len(z))
     for part in chunks(*z.shape):
         u = pool.b * z[part].astype(np.float64) + pool.a * log_q

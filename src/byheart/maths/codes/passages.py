@@ -17,7 +17,9 @@ GRID = (0.0, 0.25, 0.5, 0.7, 0.85, 1.0, 1.2, 1.5)
 
 
 def token_frequencies(tokens: Given[Any, " ..."], v: int) -> Float[np.ndarray, " v"]:
-    r"""How often does each token come? The reference code of sequences.
+    r"""How often does each token come?
+
+    The reference code of sequences.
 
     q0(u) = (c(u) + 1/2) / (N + v/2), c(u) counts among the N counted tokens. Shares that sum to 1, none of them 0. Both
     poles are coded against it.

@@ -122,7 +122,9 @@ def _mean(values: np.ndarray) -> float:
 
 
 def deviations(y: Shaped[np.ndarray, " n"], mask: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m n"]:
-    """(m, n) squared distance of each target from the mean of what each member saw.
+    """How far is each target from the mean of what each member saw, squared?
+
+    (m, n) squared distance of each target from the mean of what each member saw.
 
     Raises:
         InputRefused: targets that do not vary.
@@ -140,12 +142,28 @@ def deviations(y: Shaped[np.ndarray, " n"], mask: Bool[np.ndarray, "m n"]) -> Fl
 def side_errors(
     errors: Shaped[np.ndarray, "m n"], spread: Shaped[np.ndarray, "m n"], mask: Bool[np.ndarray, "m n"]
 ) -> SideErrors:
-    """The errors of both sides over the mean squared deviation of the same pairs.
+    """How large are the errors of both sides, in units of the variance that each member saw?
+
+    The errors of both sides over the mean squared deviation of the same pairs.
 
     Args:
         errors: (m, n) squared errors.
         spread: (m, n) squared deviations, of `deviations`.
         mask: (m, n) True where the member saw the example.
+
+    Returns:
+        The variance of each target where it was not seen, and both errors, (n,) each, in units of the mean variance.
+
+    Raises:
+        nothing of its own.
+
+    Cost: O(m n). Fails when: no example has members on a side: its errors are then NaN.
+
+    Reference: as `variance_budget`.
+
+    >>> mask = np.array([[True, False], [False, True]])
+    >>> side_errors(np.where(mask, 0.0, 1.0), np.ones((2, 2)), mask).seen.tolist()
+    [0.0, 0.0]
     """
     (seen, unseen), (spread_seen, spread_unseen) = side_means(errors, mask), side_means(spread, mask)
     reference = np.where(np.isfinite(spread_unseen), spread_unseen / _mean(spread_unseen), np.nan)

@@ -202,7 +202,10 @@ def null_mean(r: int) -> float:
 
 
 def null_deviation(r: int) -> float:
-    """What is the standard deviation of one such exposure, in bits? Tends to 1/ln 2 (ranks are uniform)."""
+    """What is the standard deviation of one such exposure, in bits?
+
+    Tends to 1/ln 2 (ranks are uniform).
+    """
     ranks = np.log2(np.arange(1, r + 2))
     return float(ranks.std())
 

@@ -149,7 +149,10 @@ def learned_by(
 
 
 def top_weights(score: Shaped[np.ndarray, " n"], k: int) -> Float[np.ndarray, " n"]:
-    """By how much does each example belong to the k largest? 1 above the cut, an equal part where it ties there."""
+    """By how much does each example belong to the k largest?
+
+    1 above the cut, an equal part where it ties there.
+    """
     cut = np.sort(score)[::-1][k - 1]
     above, at = score > cut, score == cut
     return above + at * (k - above.sum()) / at.sum()

@@ -23,7 +23,9 @@ class Side(NamedTuple):
 
 
 def centred(outcome: Shaped[np.ndarray, "m q"]) -> Shaped[np.ndarray, "m q"]:
-    """Outcomes in float64, less the mean of their column unless 0/1: a difference of means does not feel it.
+    """What can be taken from outcomes without changing a difference of means?
+
+    Outcomes in float64, less the mean of their column unless 0/1: a difference of means does not feel it.
 
     Whole counts keep ties between scores exact; centring keeps the squares of large margins from cancelling.
     """
@@ -32,7 +34,10 @@ def centred(outcome: Shaped[np.ndarray, "m q"]) -> Shaped[np.ndarray, "m q"]:
 
 
 def spread(count: np.ndarray, deviations: float, rows: int, outcome: np.ndarray) -> float:
-    """Pooled variance of a side; R^2/(N + 2) where all agree, R their range (or 1), N their number."""
+    """How large is the pooled variance of a side?
+
+    Pooled variance of a side; R^2/(N + 2) where all agree, R their range (or 1), N their number.
+    """
     freedom = float(np.maximum(count - 1, 0).sum()) * rows
     pooled = deviations / freedom if freedom else 0.0
     rounding = 1e-24 * max(1.0, float(np.abs(outcome).max(initial=0.0)) ** 2)
@@ -42,7 +47,10 @@ def spread(count: np.ndarray, deviations: float, rows: int, outcome: np.ndarray)
 def contrast(
     inside: Side, outside: Side, pooled: tuple[float, float] | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mean inside less mean outside, and its standard error; `pooled` variances of both, None for 0/1."""
+    """How far apart are the means inside and outside, and how surely?
+
+    Mean inside less mean outside, and its standard error; `pooled` variances of both, None for 0/1.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         score = inside.total / inside.count - outside.total / outside.count
         if pooled is None:

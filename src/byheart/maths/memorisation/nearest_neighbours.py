@@ -101,7 +101,9 @@ def nearest(
     own: Int[np.ndarray, " a"] | None,
     first: Int[np.ndarray, " n"],
 ) -> tuple[np.ndarray, ...]:
-    """How far are the k nearest of the known rows, and which are they? (a, k) ascending, by their names in `first`.
+    """How far are the k nearest of the known rows, and which are they?
+
+    (a, k) ascending, by their names in `first`.
 
     Never the row itself, whose name stands in `own`.
     """
@@ -156,7 +158,10 @@ def _six_digits(values: np.ndarray) -> np.ndarray:
 
 
 def ratio_of(distance: Shaped[np.ndarray, "a k"]) -> Float[np.ndarray, " a"]:
-    """(a,) distance to the nearest over that to the last of the k nearest (a, k); 1 where all are nought."""
+    """How much nearer is the nearest than the last of the k nearest?
+
+    (a,) distance to the nearest over that to the last of the k nearest (a, k); 1 where all are nought.
+    """
     return np.where(distance[:, -1] > 0, distance[:, 0] / np.where(distance[:, -1] > 0, distance[:, -1], 1.0), 1.0)
 
 

@@ -34,12 +34,18 @@ class Sketch:
 
 
 def rounding(sketches: Sequence[Float[Tensor, " _"]], like: Float[Tensor, " p"]) -> float:
-    """Length of what rounding leaves of gradients of the type of `like`, where those of the examples cancel."""
+    """How long is what rounding leaves of gradients, where those of the examples cancel?
+
+    Length of what rounding leaves of gradients of the type of `like`, where those of the examples cancel.
+    """
     return ROUNDING * torch.finfo(like.dtype).eps * max((float(s.norm()) for s in sketches), default=0.0)
 
 
 def refuse_step(step: int, off: float) -> InputRefused:
-    """The error for a step whose gradient is `off` by this share of its length, the first such one."""
+    """How is a step refused whose gradient is not the recorded one?
+
+    The error for a step whose gradient is `off` by this share of its length, the first such one.
+    """
     return InputRefused(
         expected=f"step {step}: the recorded gradient again, from the loss of its batch",
         came=f"a gradient that is off by {100 * off:.3g} % of its length; this step is the first",

@@ -26,7 +26,9 @@ NAMED: dict[str, Callable[..., Tensor]] = {
 
 
 def per_example(loss: Loss, outputs: Any, y: Any) -> Float[Tensor, " b"]:
-    """Losses (b,) of `outputs` (b, ...) and targets y (b, ...).
+    """What is the loss of each example of a batch?
+
+    Losses (b,) of `outputs` (b, ...) and targets y (b, ...).
 
     `cross-entropy` -log softmax(z)_y in nats (further axes of y averaged; 0 where y is -100); `squared-error`
     (z - y)^2 averaged over the outputs of an example, as `nn.MSELoss` does; `half-squared-error` half of it; or a
@@ -52,7 +54,10 @@ def per_example(loss: Loss, outputs: Any, y: Any) -> Float[Tensor, " b"]:
 
 
 def batch_mean(loss: Loss, outputs: Any, y: Any) -> Float[Tensor, ""]:
-    """The mean loss of a batch, with the rounding of torch's own mean where the loss has a name."""
+    """What is the mean loss of a batch, as torch rounds it?
+
+    With the rounding of torch's own mean where the loss has a name.
+    """
     if callable(loss):
         return per_example(loss, outputs, y).mean()
     z, y = aligned(loss, outputs, y)
@@ -60,7 +65,9 @@ def batch_mean(loss: Loss, outputs: Any, y: Any) -> Float[Tensor, ""]:
 
 
 def coefficient(loss: Loss, y: Any) -> float:
-    """What the loss of each example is multiplied by in `batch_mean`: 1/b.
+    """By what is the loss of each example multiplied in `batch_mean`?
+
+    1/b, for a mean over b examples.
 
     Of cross-entropy with targets -100, which count in no mean, the entries of an example over those that count.
     """
@@ -80,7 +87,9 @@ def aligned(loss: str, outputs: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def resolved(loss: Any) -> Loss:
-    """`loss` as a name or a per-example function: torch's own loss modules and functions are recognised.
+    """Which loss is meant: by name, or a function that gives one number an example?
+
+    `loss` as a name or a per-example function: torch's own loss modules and functions are recognised.
 
     Raises:
         InputRefused: a loss module that already averages in a way that cannot be undone.
@@ -110,7 +119,10 @@ def resolved(loss: Any) -> Loss:
 
 
 def loss_digest(loss: Loss) -> str:
-    """What tells losses apart: the name, or the code, constants and closure of the function."""
+    """What tells losses apart?
+
+    The name, or the code, constants and closure of the function.
+    """
     if isinstance(loss, str):
         return loss
     digest = hashlib.sha256()
@@ -136,7 +148,10 @@ def _code(code: CodeType) -> list[str]:
 
 
 def digest_of(*values: Any) -> str:
-    """SHA-256 over tensors, mappings of tensors and texts, bytes and shapes."""
+    """What tells tensors, mappings of them and texts apart?
+
+    SHA-256 over tensors, mappings of tensors and texts, bytes and shapes.
+    """
     digest = hashlib.sha256()
 
     def add(value: Any) -> None:

@@ -16,12 +16,18 @@ from torch.utils import checkpoint
 
 
 def uncompiled(module: nn.Module) -> nn.Module:
-    """The module that `torch.compile(module)` was made of; any other as it is."""
+    """Which module was `torch.compile(module)` made of?
+
+    The module that `torch.compile(module)` was made of; any other as it is.
+    """
     return getattr(module, "_orig_mod", module)
 
 
 def copied(module: nn.Module) -> nn.Module:
-    """A copy of `module`, all of it uncompiled, whose embeddings give dense gradients."""
+    """What is a copy of `module` on which its passes can be made again?
+
+    A copy of `module`, all of it uncompiled, whose embeddings give dense gradients.
+    """
     module, memo = uncompiled(module), {}
     for part in module.modules():
         for value in vars(part).values():
@@ -37,7 +43,9 @@ def copied(module: nn.Module) -> nn.Module:
 
 
 def called(module: Callable[..., Any], x: Any) -> Any:
-    """Outputs of a model: a dict of inputs goes in by name; of a rich output the `logits` are taken.
+    """What does a model give for x?
+
+    Outputs of a model: a dict of inputs goes in by name; of a rich output the `logits` are taken.
 
     x goes in as a copy, for the model may write into it.
     """

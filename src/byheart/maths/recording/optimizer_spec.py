@@ -146,6 +146,9 @@ def constants(kind: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def changed(group: Group, kind: str, given: Mapping[str, Any]) -> str:
-    """The name of a constant that is no longer what the recipe says; empty where none is."""
+    """Which constant of the optimiser is no longer what the recipe says?
+
+    The name of a constant that is no longer what the recipe says; empty where none is.
+    """
     now = constants(kind, given)
     return next((name for name in now if getattr(group, name) != now[name]), "")

@@ -17,7 +17,9 @@ LIMIT = 1e-3
 
 
 def replay(trace: Any, start: int, stop: int) -> tuple[Float[Tensor, "s p"], Float[Tensor, "u p"] | None]:
-    """Weights (stop - start + 1, p) from `start` to `stop`, and second moments (stop - start, p) after each step.
+    """What were the weights between two kept ones?
+
+    Weights (stop - start + 1, p) from `start` to `stop`, and second moments (stop - start, p) after each step.
 
     Bit for bit what was recorded, on CPU at the same number of threads and with the same versions.
 
@@ -73,7 +75,9 @@ def resume(
 def checked(
     trace: Any, start: int, stop: int, weights: Float[Tensor, "s p"], second: Float[Tensor, "u p"] | None
 ) -> tuple[Float[Tensor, "s p"], Float[Tensor, "u p"] | None]:
-    """What was replayed, its end held against the weights kept there; `trace.drift` keeps the largest departure.
+    """Does a replay end where the recording did?
+
+    What was replayed, its end held against the weights kept there; `trace.drift` keeps the largest departure.
 
     Raises:
         InputRefused: the replay ends elsewhere; the step and the departure are named.

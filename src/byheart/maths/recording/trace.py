@@ -222,19 +222,28 @@ class Trace:
 
 
 def take(values: Any, ids: Int[Tensor, " b"]) -> Any:
-    """Rows `ids` of a tensor or of each tensor in a dict."""
+    """What are the rows `ids` of the examples?
+
+    Rows `ids` of a tensor or of each tensor in a dict.
+    """
     if isinstance(values, Mapping):
         return {name: value[ids.to(value.device)] for name, value in values.items()}
     return values[ids.to(values.device)]
 
 
 def count(values: Any) -> int:
-    """Rows of a tensor or of the tensors in a dict."""
+    """How many examples are there?
+
+    Rows of a tensor, or of the tensors in a dict.
+    """
     return len(next(iter(values.values()))) if isinstance(values, Mapping) else len(values)
 
 
 def digests(module: nn.Module, layout: Layout, x: Any, y: Any, loss: Loss) -> dict[str, str]:
-    """Digests of model (structure, trained names and shapes, buffers), data (bytes) and loss (name or code)."""
+    """What tells model, data and loss of a recording apart?
+
+    Digests: of the model (structure, trained names and shapes, buffers), data (bytes) and loss (name or code).
+    """
     fixed = dict(module.named_buffers())
     fixed |= {name: value for name, value in module.named_parameters() if name not in layout.names}
     return {

@@ -29,7 +29,10 @@ FORMAT = 2
 
 
 def write(trace: Any, path: str | os.PathLike[str]) -> None:
-    """Write `trace` into the folder `path`; a killed writer leaves no trace.json, so nothing that looks whole."""
+    """How is a trace written, so that it is whole or nothing?
+
+    Into the folder `path`; a killed writer leaves no trace.json, so nothing that looks whole.
+    """
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "trace.json").unlink(missing_ok=True)
@@ -61,7 +64,9 @@ def write(trace: Any, path: str | os.PathLike[str]) -> None:
 def read(
     path: str | os.PathLike[str], module: nn.Module, examples: tuple[Any, Any], loss: Any, kind: Callable[..., Any]
 ) -> Any:
-    """The trace in the folder `path`, made by `kind`, with the model (its weights are not read), examples and loss.
+    """Which trace lies in the folder `path`?
+
+    The trace in the folder `path`, made by `kind`, with the model (its weights are not read), examples and loss.
 
     Raises:
         InputRefused: no whole trace there, or model, examples or loss are not those of the recording.

@@ -76,7 +76,9 @@ def worth(groups: Given[Any, " n"]) -> float:
 
 
 def effective_size(amounts: Given[Any, " n"], groups: Given[Any, " n"] | None = None) -> float:
-    r"""On how many draws does a total rest? Kish's (sum_g a_g)^2 / sum_g a_g^2, a_g the amounts of group g summed.
+    r"""On how many draws does a total rest?
+
+    Kish's (sum_g a_g)^2 / sum_g a_g^2, a_g the amounts of group g summed.
 
     >>> effective_size([1.0, 1.0, 0.0]), effective_size([1.0, 1.0, 2.0], [0, 0, 1])
     (2.0, 2.0)
@@ -88,19 +90,28 @@ def effective_size(amounts: Given[Any, " n"], groups: Given[Any, " n"] | None = 
 
 
 def group_numbers(groups: Given[Any, " n"] | None, n: int) -> Int[np.ndarray, " n"]:
-    """(n,) number of each example's group; each its own without groups."""
+    """Which group is each example in, by number?
+
+    (n,) number of each example's group; each its own without groups.
+    """
     places = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1].ravel()
     same_shape(places, "groups", (n,))
     return places
 
 
 def known(draws: float, n: int) -> bool:
-    """Whether the spread of what n examples in groups give can be known; without copies n speaks for itself, from 2."""
+    """Can the spread of what n examples in groups give be known?
+
+    Without copies n speaks for itself, from 2.
+    """
     return round(draws) >= FEWEST or draws == n > 1
 
 
 def quantile(draws: float, n: int) -> float:
-    """Standard errors to either side of a 95 % interval: Student's t where there are copies, 1.96 where not."""
+    """How many standard errors to either side hold 95 %?
+
+    Student's t where there are copies, 1.96 where not.
+    """
     return Z if draws == n else float(stdtrit(draws - 1, 0.975))
 
 
@@ -113,7 +124,9 @@ def estimate(
     n: int = 1,
     freedom: float = np.inf,
 ) -> Estimate:
-    """The 95 % interval of `value`, kept between `low` and `high`; n examples that are worth so many draws.
+    """Between which values does the truth lie, from the variances of all sources?
+
+    The 95 % interval of `value`, kept between `low` and `high`; n examples that are worth so many draws.
 
     `freedom`: degrees of freedom of the variance itself (`freedom_of_variance`), fewer where few examples carry it.
     """
@@ -125,7 +138,10 @@ def estimate(
 
 
 def on_log_scale(of: Estimate) -> Estimate:
-    """The interval of a ratio of two positive means by the standard error of its logarithm: skewed, never below 0."""
+    """What is the interval of a ratio of two positive means, which is skewed and never below 0?
+
+    The interval of a ratio of two positive means by the standard error of its logarithm: skewed, never below 0.
+    """
     if not of.interval:
         return of
     if of.value <= 0:
@@ -135,12 +151,17 @@ def on_log_scale(of: Estimate) -> Estimate:
 
 
 def complement(of: Estimate) -> Estimate:
-    """1 less an estimate: the score of an error."""
+    """What is the score of an error?
+
+    1 less an estimate: the score of an error.
+    """
     return of._replace(value=1 - of.value, low=1 - of.high, high=1 - of.low)
 
 
 def variance_of_mean(centred: Shaped[np.ndarray, " n"], places: Int[np.ndarray, " n"], draws: float) -> float:
-    """Variance of the mean of values less their mean: of groups drawn together, never below that of single draws.
+    """How much does the mean of these values vary with other examples?
+
+    Variance of the mean of values less their mean: of groups drawn together, never below that of single draws.
 
     The sum over G groups of squared sums lacks G/(G - 1), since the mean was fitted to them: nothing is left of one
     group and half of two.
@@ -152,7 +173,9 @@ def variance_of_mean(centred: Shaped[np.ndarray, " n"], places: Int[np.ndarray, 
 
 
 def freedom_of_variance(centred: Shaped[np.ndarray, " n"], places: Int[np.ndarray, " n"]) -> float:
-    """How many degrees of freedom does the variance of values less their mean have? 2 G/(k - 1), k their kurtosis.
+    """How many degrees of freedom does the variance of values less their mean have?
+
+    2 G/(k - 1), k their kurtosis.
 
     As many as there are values (G sums of groups) where they are normal, few where few of them carry it; infinite for
     a fair coin, whose variance is known.
@@ -164,7 +187,10 @@ def freedom_of_variance(centred: Shaped[np.ndarray, " n"], places: Int[np.ndarra
 
 
 def error_of_mean(values: Shaped[np.ndarray, " n"], groups: Given[Any, " n"] | None) -> float:
-    """Half of the 95 % interval of a mean of examples in groups, for a band; NaN where draws are too few."""
+    """How far does a band reach to either side of a mean of examples in groups?
+
+    Half of the 95 % interval of a mean of examples in groups, for a band; NaN where draws are too few.
+    """
     places, draws, n = np.unique(groups, return_inverse=True)[1].ravel(), worth(groups), len(values)
     if n < 2 or not known(draws, n):
         return float("nan")
@@ -172,7 +198,9 @@ def error_of_mean(values: Shaped[np.ndarray, " n"], groups: Given[Any, " n"] | N
 
 
 def unlike(draws: float) -> float:
-    """Least variance of a share that so many draws can support: where none differed, Wilson's bound z^2/(n + z^2).
+    """How small may the variance of a share be, that so many draws support?
+
+    Least variance of a share that so many draws can support: where none differed, Wilson's bound z^2/(n + z^2).
 
     Where all are right the spread of what was seen is 0; another draw may still bring one that is wrong.
     """

@@ -34,7 +34,10 @@ _CARRIED = f"no interval: fewer than {FEWEST_DEVIATIONS:.0f} squared deviations,
 
 
 def why_no_interval(groups: Given[Any, " q"]) -> str:
-    """Why R2 on new examples of these groups has no interval, if it has none: too few draws, or deviations."""
+    """Why has R2 on new examples of these groups no interval, if it has none?
+
+    Too few draws, or too few squared deviations that carry the variance.
+    """
     return _CARRIED if known(worth(groups), len(groups)) else TOO_FEW
 
 

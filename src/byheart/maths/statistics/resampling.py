@@ -147,7 +147,10 @@ def _stretch(draws: float, n: int) -> float:
 
 
 def resampling_weights(n: int, rng: np.random.Generator, draws: int) -> Iterator[Float[np.ndarray, "_ n"]]:
-    """Multinomial weights of n items drawn with replacement, in arrays (some draws, n)."""
+    """How often is each of n items drawn, with replacement?
+
+    Multinomial weights of n items drawn with replacement, in arrays (some draws, n).
+    """
     at_once = max(1, (1 << 19) // n)
     for start in range(0, draws, at_once):
         rows = min(at_once, draws - start)

@@ -182,7 +182,9 @@ class Bank:
 
 
 def sum_of(examples: float, freedom: float, moved: MemberVariance) -> tuple[Sources, float]:
-    """The sources of a variance over examples (`freedom` of its own) and of `moved`, and Satterthwaite's degrees.
+    """Which variances make up the whole, and on how many degrees of freedom does it rest?
+
+    The sources of a variance over examples (`freedom` of its own) and of `moved`, and Satterthwaite's degrees.
 
     The values of the examples are means over finitely many members: what those add is taken from the first part. Of
     the training set's part, what few members cannot tell from their own noise counts as theirs, too.
