@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -47,7 +45,7 @@ def test_fit_is_the_best_of_many_starts_even_where_the_mixture_is_not_convex(ref
         z = np.eye(3)[shown] * 5 + rng.normal(size=(60, 3)) * 0.3
         q0 = (np.bincount(labels, minlength=3) + 0.5) / 61.5
         pool = fit_pool(z, labels, np.log(q0), 1 / 62)
-        best = slow.fit(list(z), labels, replace(q0, levers=1 / 62))
+        best = slow.fit(list(z), labels, q0, 1 / 62)
         cost = [
             np.mean([slow.length_bits(z[i], labels[i], q0, *p, 1 / 62) for i in range(60)])
             for p in (pool, best)

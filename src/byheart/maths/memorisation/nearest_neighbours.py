@@ -35,7 +35,23 @@ class Cloud(NamedTuple):
 
 
 def cloud_of(distance: Shaped[np.ndarray, "a k"], n: int) -> Cloud:
-    """What cloud do distances (a, k) to the k nearest show, for a set of n examples?"""
+    """What cloud do distances to the k nearest show?
+
+    Args:
+        distance: (a, k) to the k nearest, ascending.
+        n: examples of the set.
+
+    Returns:
+        The cloud; no number and a threshold of 0 where fewer than 3 neighbours are known.
+
+    Raises:
+        Nothing: distances are made by `nearest`.
+
+    Cost: O(a k). Fails when: columns have few values: neighbours then lie on steps. Reference: as `near`.
+
+    >>> cloud_of(np.ones((1, 4)), 100).dimension
+    inf
+    """
     if distance.shape[1] < 3:
         return Cloud(float("nan"), 0.0, Prior(0.0, 0.0))
     dimension = dimension_of(distance)
