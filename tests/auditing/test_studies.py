@@ -61,7 +61,7 @@ def test_each_expectation_is_judged_from_its_subjects(found):
     assert trend.differences[0].value == pytest.approx(
         trend.readings[1].quantity.value - trend.readings[0].quantity.value
     )
-    assert "accuracy and points" in unlike.reason
+    assert unlike.reason.figures["units"] == "accuracy and points"
     assert found.tally() == "2 of 4 expectations held, 1 not held, 1 withheld"
     assert not found.partial
 

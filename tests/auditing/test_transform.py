@@ -8,6 +8,8 @@ import byheart as bh
 from byheart.auditing.words import request_from_words
 from byheart.errors import ByheartError, InputRefused
 from byheart.records.options import Options
+from byheart.report.cards import About
+from byheart.report.cards.reasons import advice
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(150, 3))
@@ -22,7 +24,7 @@ def test_the_advice_is_given_and_works():
     plain = audited()
     for name in ("complexity/bits", "generalization/gap", "complexity/value-bits"):
         assert plain.findings[name].status == "withheld", name
-        assert "--transform log" in plain.findings[name].withheld.would_do
+        assert "--transform log" in advice(plain.findings[name].withheld, About())
     assert not any("r2" in name for name in plain.findings["generalization/gap"].quantities)
     assert plain.to_dict()["balance"] is None
     found = audited(transform="log")

@@ -13,9 +13,9 @@ def document_of(bits):
 
 
 def test_bits_that_were_not_measured_say_why():
-    reason = "Copies count as one and stand in one half of the calibration."
+    reason = {"code": "one-sided", "figures": {"examples": 2, "of": 400}}
     lines = summary(document_of({"status": "not applicable", "reason": reason}), "page", "data").splitlines()
-    assert lines[1].split(None, 1) == ["Bits", f"not measured: {reason}"]
+    assert lines[1].split(None, 1) == ["Bits", "not measured: Seen by all members or by none: 2 of 400 rows."]
     assert "Understood" not in "".join(lines)
     assert "Bits" not in summary(document_of({"status": "measured", "quantities": {}}), "page", "data")
 
@@ -32,9 +32,10 @@ def test_values_are_said_in_variance():
     assert [line.split()[0] for line in lines[1:4]] == ["Understood", "By", "Not"]
     assert all("of the variance of the values" in line for line in lines[1:4])
     assert "noise, or structure not captured" in lines[3]
-    held = {"status": "withheld", "quantities": {}, "withheld": {"reason": "few values", "would_do": "--transform log"}}
+    held = {"status": "withheld", "quantities": {}, "withheld": None}
+    held["withheld"] = {"code": "other", "figures": {"why": "few values.", "advice": "Try --transform log"}}
     document["findings"]["complexity/bits"] = held
-    assert "withheld: few values; --transform log" in summary(document, "page", "data")
+    assert "withheld: few values; try --transform log" in summary(document, "page", "data")
 
 
 def told(**found):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from byheart.learners.mlp import Mlp
+from byheart.probes.base import reason
 from byheart.probes.memory.credit import Credit
 from byheart.probes.memory.effect import Effect
 from byheart.tasks.digits import Digits
@@ -61,11 +62,11 @@ class OfRecorded(ProbeSuite):
 
         answer = probe.requires(replace(bank.subject, learner=Neighbours()))
         assert answer.status == "not applicable"
-        assert "steps" in answer.reason
+        assert answer.reason.code == "not recorded"
 
     def test_it_is_asked_on_request_alone(self, probe, bank):
         answer = type(probe)(asked=False).requires(bank.subject)
-        assert f"--also {probe.name}" in answer.offer
+        assert answer.reason == reason("on request", probe=probe.name)
 
 
 class TestCredit(OfRecorded):

@@ -9,6 +9,7 @@ from byheart.errors import UsageError
 from byheart.learners.mlp import Mlp
 from byheart.maths.statistics.ranking import datamodel_score
 from byheart.probes.attribution import Asked, again, mean_interval, own_share, retrained, typical, weighed
+from byheart.probes.base import reason
 from byheart.probes.memory.credit import Credit
 from byheart.probes.memory.effect import Effect, by_halves
 from byheart.records.finding import Finding
@@ -177,7 +178,7 @@ def test_retraining_by_few_members_names_nobody():
     probe = Effect(method="retrain", test=8)
     answer, _ = probe.measure(made(probe, members=8, epochs=2))
     assert answer.status == "withheld"
-    assert "8 members are too few" in answer.withheld.reason
+    assert answer.withheld == reason("unchecked", cause="too few members", members=8)
     assert "effect_lds" not in answer.quantities
     assert not said(answer).exhibits
 
@@ -192,7 +193,7 @@ def test_halves_that_leave_examples_one_sided_are_named():
     moved = replace(run, members=replace(run.members, mask=mask))
     answer, _ = probe.measure(replace(bank, runs={**bank.runs, key: moved}))
     assert answer.details["unchecked"] == "one-sided halves"
-    assert "half of the members leaves some examples" in answer.withheld.reason
+    assert answer.withheld.figures["cause"] == "one-sided halves"
     assert "Not checked: half of the members leaves some digits seen by all" in " ".join(said(answer).body)
 
 
@@ -270,7 +271,7 @@ def test_credits_that_do_not_add_up_are_withheld(credit_bank):
     kept = {**run.attribution, "remainder": run.attribution["remainder"] + run.attribution["output"]}
     finding, _ = CREDIT.measure(replace(credit_bank, runs={**credit_bank.runs, key: replace(run, attribution=kept)}))
     assert finding.status == "withheld"
-    assert "do not add up" in finding.withheld.reason
+    assert finding.withheld == reason("remainder", share=finding.quantities["remainder_share"].value)
     assert not (finding.headline)
     assert not said(finding).exhibits
     assert not said(finding).charts

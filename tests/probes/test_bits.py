@@ -9,7 +9,7 @@ from byheart.learners.mlp import Mlp
 from byheart.learners.reference_learners import Oracle, Rote
 from byheart.maths.codes.bank import variance_budget
 from byheart.maths.statistics.intervals import budget_share_intervals
-from byheart.probes.base import Bank, Subject
+from byheart.probes.base import Bank, Subject, reason
 from byheart.probes.complexity.bits import Bits, lengths_of
 from byheart.probes.complexity.bits.standing import shares
 from byheart.probes.generalization.gap import Gap
@@ -275,7 +275,8 @@ def test_a_variance_that_rests_on_few_values_is_withheld(make_bank, mask, rng, c
     for probe in (Bits(), Gap()):
         finding = probe.measure(bank)[0]
         assert finding.status == "withheld"
-        assert "--transform log" in finding.withheld.would_do
+        assert finding.withheld.code == "heavy tail"
+        assert finding.withheld.figures["effective"] == finding.quantities["effective_deviations"].value
         assert "Below 30 a variance, and R2 with it" in card(bank, finding).how[0]
         assert set(finding.quantities) <= {"effective_deviations", "held_out_loss", "best_epoch", "held_out_loss_rise"}
     y = rng.normal(size=120)
@@ -309,7 +310,7 @@ def test_shares_skip_examples_without_both_sides(make_bank, mask, rng):
     assert np.isfinite(shares(code_of(bank, bank[bank.subject.bank()], mask=one_sided))).all()
     seen_by_all = replace(bank[bank.subject.bank()], members=Members(np.arange(16), one_sided))
     answer = Bits().measure(replace(bank, runs={bank.subject.bank().key(): seen_by_all}))[0]
-    assert answer.reason == "Seen by all members or by none: 1 of 120 examples."
+    assert answer.reason == reason("one-sided", examples=1, of=120)
 
 
 @pytest.mark.parametrize("positives, status", [(8, "withheld"), (12, "withheld"), (60, "measured"), (200, "measured")])
@@ -321,13 +322,13 @@ def test_bits_that_a_few_rare_labels_carry_are_withheld(positives, status, make_
     assert found.status == status
     if positives == 8:
         rho = np.where(y, np.log2(400 / 8), np.log2(400 / 392))
-        assert f"count as {rho.sum() ** 2 / (rho @ rho):.1f}, and 20" in found.withheld.reason
-        assert "Of the rarest class there are 8." in found.withheld.reason
+        effective = pytest.approx(rho.sum() ** 2 / (rho @ rho))
+        assert found.withheld.code == "rare labels"
+        assert found.withheld.figures == {"labels": 400, "effective": effective, "needed": 20, "rarest": 8}
 
 
 def test_few_normal_values_are_not_called_heavy_tails(make_bank, rng):
     """60 normal values count as about 20 squared deviations: there are too few, and no logarithm makes them more."""
     y, mask = rng.normal(size=60), balanced(60, 16, 0.7, seed=0).mask
     held = Bits().measure(make_bank(y, np.zeros((16, 60, 1)), mask, kind="values"))[0].withheld
-    assert held.would_do == "give more examples"
-    assert "carry" not in held.reason
+    assert (held.code, held.figures["values"], held.figures["groups"]) == ("few deviations", 60, 60)

@@ -119,13 +119,13 @@ def test_digits_have_no_random_sequences():
     subject = Subject(Digits(), LEARNER, offers=offers_of(Digits(n=30).draw(0)))
     answer = Capacity().requires(subject)
     assert isinstance(answer, NotApplicable)
-    assert "byheart study capacity" in answer.offer
+    assert answer.reason.code == "random sequences only"
 
 
 def test_without_a_known_best_code_it_does_not_apply():
     bank = made(70.0)
     unknown = replace(bank.data, truth=replace(bank.data.truth, best_loss_nats=None))
-    assert isinstance(Capacity().measure(replace(bank, data=unknown))[0], NotApplicable)
+    assert Capacity().measure(replace(bank, data=unknown))[0].reason.code == "best code unknown"
 
 
 @pytest.mark.usefixtures("quick_page")

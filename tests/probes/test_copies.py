@@ -10,7 +10,7 @@ from byheart.maths.memorisation import duplicates
 from byheart.maths.memorisation.duplicates import exact_groups
 from byheart.maths.statistics.intervals import budget_share_intervals
 from byheart.maths.statistics.ranks import bootstrap
-from byheart.probes.base import Bank
+from byheart.probes.base import Bank, reason
 from byheart.probes.complexity.bits import Bits, lengths_of
 from byheart.probes.generalization.gap import Gap
 from byheart.probes.memory.counterfactual import Counterfactual
@@ -164,13 +164,14 @@ def rows_of(sizes):
     return np.repeat(np.random.default_rng(1).normal(size=(len(sizes), 1, 3)), sizes, 0).astype(np.float32)
 
 
-@pytest.mark.parametrize("sizes", [[120], [60, 60], [117, 1, 1, 1], [109, *[1] * 11]], ids=str)
+@pytest.mark.parametrize("sizes, figures", [
+    ([120], {"groups": 1}), ([60, 60], {"groups": 2}), ([117, 1, 1, 1], {"groups": 4}), ([109, *[1] * 11], {"groups": 12}),
+], ids=str)  # fmt: skip
 @pytest.mark.parametrize("probe", [Bits(), Quadrant()], ids=lambda probe: probe.name)
-def test_bits_are_not_measured_where_copies_leave_no_two_halves(probe, sizes, make_bank):
+def test_bits_are_not_measured_where_copies_leave_no_two_halves(probe, sizes, figures, make_bank):
     answer, columns = probe.measure(of_few(make_bank, rows_of(sizes)))
     assert answer.status == "withheld"
-    assert "Copies and groups are seen or left out together" in answer.withheld.reason
-    assert "memory/duplicates" in answer.withheld.would_do
+    assert answer.withheld == reason("few groups", examples=120, needed=20, named=False, **figures)
     assert answer.quantities == {}
     assert columns == {}
 
@@ -188,7 +189,8 @@ def test_fewer_than_five_draws_have_a_value_and_no_interval(probe, make_bank):
 @pytest.mark.parametrize("probe", [Order(), Membership()], ids=lambda probe: probe.name)
 def test_ranks_of_fewer_than_five_draws_are_not_measured(probe, bank_on):
     bank = bank_on(np.repeat(inputs(False)[:4], ORIGINALS, 0)[:, None])
-    assert "worth 4.0 draws" in probe.measure(bank)[0].reason
+    why = probe.measure(bank)[0].reason
+    assert (why.code, why.figures["draws"], why.figures["needed"]) == ("few draws", pytest.approx(4.0, abs=0.01), 5)
 
 
 def test_new_examples_repeated_make_no_interval_narrower(make_bank):

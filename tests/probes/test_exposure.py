@@ -9,7 +9,7 @@ import pytest
 from byheart.learners.transformer import Transformer
 from byheart.maths.memorisation.exposure import NULL_BITS, null_deviation, null_mean
 from byheart.maths.memorisation.extraction import continuation_nats, discoverable
-from byheart.probes.base import Bank, Subject
+from byheart.probes.base import Bank, Subject, reason
 from byheart.probes.memory.exposure import MODELS, Exposure, models
 from byheart.probes.memory.exposure.scores import bits_by_letter, continuations
 from byheart.records.finding import Finding, NotApplicable
@@ -168,7 +168,8 @@ def test_where_held_out_secrets_are_off_the_null_nothing_is_believed():
     assert finding.status == "withheld"
     assert finding.headline == ""
     assert not finding.poles
-    assert "what they are ranked among is not like them" in finding.withheld.reason
+    assert finding.withheld.code == "unlike references"
+    assert finding.withheld.figures["bits"] > finding.withheld.figures["chance"] + 1
 
 
 def test_models_that_say_all_alike_are_withheld_and_do_not_break():
@@ -249,7 +250,7 @@ def test_each_form_can_be_asked_for_and_says_its_name():
     assert finding.quantities["exposure_mean_bits"].null == pytest.approx(NULL_BITS)
     found, _ = Exposure(method="enumerated").measure(made(bits))
     assert isinstance(found, NotApplicable)
-    assert "17,576 secrets that there could be were not all read" in found.reason
+    assert found.reason == reason("too many secrets", possible=17576)
 
 
 def test_the_bits_of_a_secret_are_those_of_its_letters():
@@ -308,7 +309,7 @@ def test_a_colder_sampler_says_more_of_what_is_known_and_needs_logits():
     assert shares[0] > shares[1] > shares[2]
     found, _ = Exposure(top_k=4).measure(made(unseen()))
     assert isinstance(found, NotApplicable)
-    assert "no logits" in found.reason
+    assert found.reason.code == "no logits"
 
 
 def test_passages_that_are_remembered_are_told_from_new_ones():

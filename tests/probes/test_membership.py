@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from byheart.maths.memorisation.membership import likelihood_ratio
+from byheart.probes.base import reason
 from byheart.probes.memory.membership import Membership, attack_score
 from byheart.records.finding import NotApplicable
 from byheart.training.members import Members, balanced
@@ -88,7 +89,7 @@ def test_too_few_members_are_not_applicable(make_bank):
     answer, columns = Membership().measure(with_margins(make_bank, rng.normal(size=mask.shape), mask))
     assert isinstance(answer, NotApplicable)
     assert columns == {}
-    assert "--members" in answer.offer
+    assert answer.reason == reason("nobody left to judge", members=4, needed=8)
 
 
 def test_values_are_judged_by_their_absolute_error(values, card):

@@ -7,6 +7,7 @@ import pytest
 
 from byheart.learners.neighbours import Neighbours
 from byheart.maths.memorisation.counterfactual import members_needed
+from byheart.probes.base import reason
 from byheart.probes.memory.pairs import Pairs
 from byheart.records.finding import NotApplicable
 from byheart.tasks.base import Task
@@ -87,8 +88,7 @@ def test_pure_noise_is_withheld_without_a_headline(noise, card):
     assert said.says == ""
     assert finding.ranked == {}
     assert said.exhibits == ()
-    assert finding.withheld.would_do == f"about {needed} members would do: --members {needed}"
-    assert "48 members" in finding.withheld.reason
+    assert finding.withheld == reason("no clear pair", members=48, needed=needed, threshold=0.15)
     (measured, chance), curve = said.charts[0].lines, finding.curves["pairs_by_influence"]
     assert (measured.y[0], chance.y[0]) == (curve.y[0], curve.null[0])
 
@@ -110,12 +110,12 @@ def test_enough_members_that_see_nothing_say_so(make_bank, rng, card):
     mask = balanced(20, m, 0.7, seed=0).mask
     bank = make_bank(np.zeros(20, int), np.zeros((m, 20, 2)), mask, test_y=np.zeros(5, int), test_logits=np.ones((m, 5, 2)) * [1, 0])
     finding = Pairs().measure(bank)[0]
-    assert finding.withheld.would_do.startswith("nothing:")
+    assert finding.withheld.figures["needed"] <= finding.withheld.figures["members"] == m
     assert card(bank, finding).charts == ()
 
 
-@pytest.mark.parametrize("offers, reason", [({"tokens", "test"}, "a passage is given"), ({"classes"}, "no new examples")])
-def test_to_passages_or_without_new_examples_it_does_not_apply(twin, offers, reason):
+@pytest.mark.parametrize("offers, code", [({"tokens", "test"}, "influence of passages"), ({"classes"}, "no test set")])
+def test_to_passages_or_without_new_examples_it_does_not_apply(twin, offers, code):
     answer = Pairs().requires(replace(twin[0].subject, offers=frozenset(offers)))
     assert isinstance(answer, NotApplicable)
-    assert reason in answer.reason
+    assert answer.reason == reason(code)

@@ -88,7 +88,7 @@ def test_bits_per_value_are_differences_and_withheld_where_unbounded(make_bank, 
     assert len(words.body) == 2
     lookup = ValueBits().measure(make_bank(y, np.where(mask, y, y.mean())[..., None], mask, kind="values"))[0]
     assert lookup.status == "withheld"
-    assert "no bound" in lookup.withheld.reason
+    assert lookup.withheld.code == "unbounded bits"
     assert set(lookup.quantities) == {"understood_bits_per_value", "understood_bits"}
     words, each = card_of(lookup, About(kind="values")), lookup.quantities["understood_bits_per_value"]
     assert (words.says, words.body) == ("", (f"Understood: {value_text(each)} {interval_text(each)} per value.",))

@@ -7,10 +7,11 @@ import math
 from typing import Any
 
 from by_hand import dumped
-from images import CALIBRATION, audit, dump, fashion, provenance, quantity
+from images import CALIBRATION, audit, dump, fashion, own, provenance, quantity
 
 from byheart.records import facts
-from byheart.records.finding import Failed, Finding, NotApplicable, Pole, Withheld
+from byheart.records.finding import Failed, Finding, NotApplicable, Pole
+from byheart.records.reason import FIGURES
 from byheart.report.cards import Card
 from byheart.report.chart import Axis, Chart, Line
 from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits
@@ -174,8 +175,10 @@ def _simple(
             NotApplicable(
                 probe="memory/quadrant",
                 question="Which labels are worth checking, and are they memorised?",
-                reason="No label was redrawn: the data came from you.",
-                offer="`byheart audit` without a subject plants its own.",
+                reason=own(
+                    "No label was redrawn: the data came from you.",
+                    "`byheart audit` without a subject plants its own.",
+                ),
             ),
         ],
         **{"balance": balance, "exhibits": exhibits, **more},
@@ -350,9 +353,9 @@ def nothing() -> dict:
     made = fashion()
     names = list(made["findings"])
     questions = {name: made["findings"][name]["question"] for name in names}
-    withheld = Withheld(
-        reason="8 members are too few: the interval of the memorised share is 31 points wide",
-        would_do="64 members, about 2 CPU minutes",
+    withheld = own(
+        "8 members are too few: the interval of the memorised share is 31 points wide",
+        "64 members, about 2 CPU minutes",
     )
     kept = made["findings"]["complexity/bits"] | {
         "status": "withheld",
@@ -370,7 +373,7 @@ def nothing() -> dict:
         ),
         "memory/quadrant": dump(
             NotApplicable(
-                probe="memory/quadrant", question=questions["memory/quadrant"], reason="No label was redrawn."
+                probe="memory/quadrant", question=questions["memory/quadrant"], reason=own("No label was redrawn.")
             )
         ),
         "memory/pairs": made["findings"]["memory/pairs"],
@@ -378,8 +381,7 @@ def nothing() -> dict:
             NotApplicable(
                 probe="generalization/gap",
                 question=questions["generalization/gap"],
-                reason="There is no test set.",
-                offer="Give some examples that it was not trained on.",
+                reason=own("There is no test set.", "Give some examples that it was not trained on."),
             )
         ),
         "weather/skill": dump(
@@ -438,7 +440,8 @@ def spoiled(made: dict, payload: str) -> dict:
 
     def spoil(value: Any, key: str = "") -> Any:
         if isinstance(value, str):
-            return value if key in fixed else f"{value[:40]} {payload}"
+            code_of_reason = key == "code" and value in FIGURES  # that of a verdict is text like any other
+            return value if key in fixed or code_of_reason else f"{value[:40]} {payload}"
         if isinstance(value, dict):
             return {name: spoil(one, name) for name, one in value.items()}
         return [spoil(one, key) for one in value] if isinstance(value, list) else value
@@ -470,7 +473,8 @@ def hostile() -> dict:
 
     def spoil(value: Any, key: str = "") -> Any:
         if isinstance(value, str):
-            return value if key in fixed else f"{value[:40]} {PAYLOADS[next(turn) % len(PAYLOADS)]}"
+            code_of_reason = key == "code" and value in FIGURES  # that of a verdict is text like any other
+            return value if key in fixed or code_of_reason else f"{value[:40]} {PAYLOADS[next(turn) % len(PAYLOADS)]}"
         if isinstance(value, dict):
             return {name: spoil(one, name) for name, one in value.items()}
         return [spoil(one, key) for one in value] if isinstance(value, list) else value

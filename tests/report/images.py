@@ -12,10 +12,11 @@ from typing import Any
 from by_hand import dumped
 
 from byheart.records.figures import count, number, percent
-from byheart.records.finding import Finding, NotApplicable, Pole, Withheld
+from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.judgement import Judgement
 from byheart.records.provenance import SCHEMA, Provenance
 from byheart.records.quantity import Quantity
+from byheart.records.reason import Reason
 from byheart.report.cards import Card
 from byheart.report.chart import Axis, Bar, Chart, Line, Mark, Rule, Segment, Table
 from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits
@@ -35,6 +36,11 @@ CLASSES = [
 ]
 SHARE = "complexity/bits"
 CALIBRATION = "both sides are calibrated by their own cross-fitted log-linear pool of model and reference"
+
+
+def own(why: str, advice: str = "") -> Reason:
+    """A reason of a plug-in's own words."""
+    return Reason(code="other", figures={"why": why, "advice": advice})
 
 
 def quantity(
@@ -256,10 +262,7 @@ def _pairs(f: dict) -> tuple[Finding, Card]:
         question="Which training image helps which new image?",
         quantities={},
         reference="Feldman and Zhang 2020, What neural networks memorize and why",
-        withheld=Withheld(
-            reason="64 members are too few to rank 10 million pairs",
-            would_do="about 1,730 members, 54 CPU minutes",
-        ),
+        withheld=own("64 members are too few to rank 10 million pairs", "about 1,730 members, 54 CPU minutes"),
     ), Card(
         rows=(
             ("measured", "216,714 pairs at 0.15 or more"),
@@ -604,7 +607,7 @@ def fashion() -> dict:
             NotApplicable(
                 probe="memory/credit",
                 question="Which training images is one prediction made of?",
-                reason="Credit adds up the steps of training; this run kept no trace of them.",
+                reason=own("Credit adds up the steps of training; this run kept no trace of them."),
             ),
         ],
         verdicts=[dump(one) for one in verdicts],

@@ -170,11 +170,11 @@ def test_any_finding_may_be_missing(probe, status):
             **kept,
             "status": "withheld",
             "headline": "",
-            "withheld": {"reason": "too few", "would_do": "more"},
+            "withheld": {"code": "other", "figures": {"why": "too few", "advice": "more"}},
             "quantities": kept.get("quantities", {}),
             "reference": "none",
         },
-        "not applicable": {**names, "status": "not applicable", "reason": "no labels"},
+        "not applicable": {**names, "status": "not applicable", "reason": {"code": "values only"}},
         "failed": {**names, "status": "failed", "error": "it broke"},
     }
     given["withheld"].pop("reason", None), given["withheld"].pop("offer", None)

@@ -26,7 +26,7 @@ class Sound(Probe):
 
     def requires(self, subject):
         if "classes" not in subject.offers:
-            return self.not_applicable("Values are not right or wrong.")
+            return self.not_applicable("other", why="Values are not right or wrong.")
         return (subject.bank(),)
 
     def measure(self, bank):
@@ -175,7 +175,7 @@ class Mute(Sound):
     """Promise 8: it does not apply, and does not say why."""
 
     def requires(self, subject):
-        return self.not_applicable("") if "classes" not in subject.offers else super().requires(subject)
+        return self.not_applicable("other", why="") if "classes" not in subject.offers else super().requires(subject)
 
 
 class Zero(Sound):

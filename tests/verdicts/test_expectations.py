@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from byheart.records.claim import claim_from
-from byheart.records.finding import Failed, Finding, NotApplicable, Withheld
+from byheart.records.finding import Failed, Finding, NotApplicable
 from byheart.records.quantity import Quantity
+from byheart.records.reason import Reason
 from byheart.report.study import RULE
 from byheart.verdicts.expectations import difference, judge
 
@@ -159,29 +160,52 @@ def test_the_slope_is_by_dose():
     assert judge(made.model_copy(update={"subject": far}), made.expect[0], answers).outcome == "held"
 
 
-@pytest.mark.parametrize("answer, why", [
-    (NotApplicable(probe=PROBE, question="?", reason="no labels"), "not applicable: no labels"),
-    (Failed(probe=PROBE, question="?", error="it broke"), "failed: it broke"),
-    (finding(a=quantity(0.9)).model_copy(update={"withheld": Withheld(reason="too few", would_do="more")}), "too few"),
-    (finding(aa=quantity(0.9)), "gives no a; nearest: aa"),
-    (finding(a=quantity(0.9, interval=None)), "has no interval"),
-    (finding(a=quantity(0.9, null=None)), "has no null"),
+HELD = Reason(code="no clear pair", figures={"members": 8, "needed": 90, "threshold": 0.15})
+
+
+@pytest.mark.parametrize("answer, status, reason", [
+    (NotApplicable(probe=PROBE, question="?", reason=Reason(code="values only")), "not applicable", Reason(code="values only")),
+    (Failed(probe=PROBE, question="?", error="it broke"), "failed", Reason(code="failed", figures={"error": "it broke"})),
+    (finding(a=quantity(0.9)).model_copy(update={"status": "withheld", "withheld": HELD}), "withheld", HELD),
+    (finding(aa=quantity(0.9)), "measured", Reason(code="no quantity", figures={"name": "a", "nearest": "aa"})),
+    (finding(zzz=quantity(0.9)), "measured", Reason(code="no quantity", figures={"name": "a", "nearest": None})),
+    (finding(a=quantity(0.9, interval=None, why_no_interval="too few")), "measured",
+     Reason(code="no interval", figures={"name": "a", "why": "too few"})),
 ])  # fmt: skip
-def test_without_a_number_it_is_withheld_and_says_why(answer, why):
+def test_without_a_number_it_is_withheld_and_the_reading_has_the_reason(answer, status, reason):
     found = judged([answer], above="null")
-    assert found.outcome == "withheld"
-    assert why in found.reason
-    assert not found.differences
+    (reading,) = found.readings
+    assert (found.outcome, found.reason, found.differences) == ("withheld", None, ())
+    assert (reading.quantity, reading.status, reading.reason) == (None, status, reason)
+
+
+def test_what_has_no_null_is_not_compared_with_one():
+    found = judged([finding(a=quantity(0.9, null=None))], above="null")
+    assert (found.outcome, found.reason) == ("withheld", Reason(code="no null"))
+    assert judged([finding(a=quantity(0.55))], above=0.5).reason == Reason(code="undecided")
+
+
+def test_words_change_no_outcome():
+    """Every text of a finding and of its reason turned into another: the same outcomes and codes."""
+    for answer in (finding(a=quantity(0.9)), finding(a=quantity(0.55)), finding(a=quantity(0.4)),
+                   finding().model_copy(update={"withheld": Reason(code="other", figures={"why": "held", "advice": "passed"})})):  # fmt: skip
+        texts = {"question": "0.2 is withheld", "reference": "not held"}
+        quantities = {name: one.model_copy(update={"how": "null: 9; held"}) for name, one in answer.quantities.items()}
+        other = answer.model_copy(update={**texts, "quantities": quantities})
+        if answer.withheld:
+            other = other.model_copy(update={"withheld": Reason(code="other", figures={"why": "fails: 7"})})
+        one, two = judged([answer], above="null"), judged([other], above="null")
+        assert (one.outcome, one.reason, one.rule) == (two.outcome, two.reason, two.rule)
 
 
 def test_a_subject_that_was_not_measured_withholds_the_trend():
     made = claim(("one", "two"), over=["one", "two"], trend="grows")
     found = judge(made, made.expect[0], {"one": {PROBE: finding(a=quantity(0.9))}})
-    assert (found.outcome, "two is missing" in found.reason) == ("withheld", True)
+    assert (found.outcome, found.readings[1].reason.code) == ("withheld", "not measured")
 
 
-@pytest.mark.parametrize("other, why", [({"unit": "bits"}, "auc and bits"), ({"speaks_of": "run"}, "of the recipe")])
+@pytest.mark.parametrize("other, why", [({"unit": "bits"}, "several units"), ({"speaks_of": "run"}, "recipe and run")])
 def test_unlike_things_are_not_compared(other, why):
     found = judged([finding(a=quantity(0.9), b=quantity(0.1, **other))], above=f"{PROBE}/b")
     assert found.outcome == "withheld"
-    assert why in found.reason
+    assert found.reason.code == why

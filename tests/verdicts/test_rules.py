@@ -4,6 +4,7 @@ import pytest
 
 from byheart.records.finding import Failed, Finding, NotApplicable
 from byheart.records.quantity import Quantity
+from byheart.records.reason import Reason
 from byheart.registry import find, names
 from byheart.verdicts.rules import LabelsToCheck, MuchMemorised, Power
 from byheart.verdicts.training import Overconfident, Overfitting, Underfitting
@@ -244,7 +245,7 @@ def test_a_missing_finding_is_not_applicable(name):
     question = {"probe": verdict.anchor, "question": "By hand?"}
     for findings in (
         {},
-        {verdict.anchor: NotApplicable(**question, reason="values")},
+        {verdict.anchor: NotApplicable(**question, reason=Reason(code="values only"))},
         {verdict.anchor: Failed(**question, error="it broke")},
         answers(verdict.anchor, something_else=q(0.5, 0.4, 0.6)),
     ):

@@ -65,7 +65,7 @@ def forecast(request: Request, out: Path, settings: Mapping[str, Any]) -> dict[s
         "members": m,
         "subject": f"{data.about.get('title', subject.task.name)}, {learner.title(data)}",
         "inferred": list(data.about.get("inferred", ())),
-        "not_applicable": {answer.probe: answer.reason for answer in counts.not_applicable},
+        "not_applicable": {answer.probe: answer.reason.model_dump() for answer in counts.not_applicable},
     }
 
 
@@ -144,6 +144,9 @@ def _drawn(session: Session) -> Result:
 def lines(found: Mapping[str, Any]) -> list[str]:
     """The forecast in words."""
     from byheart.records.figures import count, number
+    from byheart.records.reason import Reason
+    from byheart.report.cards import About
+    from byheart.report.cards.reasons import why
 
     minutes = found["seconds"]
     narrow, broad = found["half_width_memorised_bits_share"]
@@ -161,5 +164,6 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         f"\u00b1{number(1.96 * found['largest_standard_error_of_a_score'], 2)} at worst "
         f"from {found['members']} members",
     ]
-    said += [f"  not asked     {probe}: {reason}" for probe, reason in found["not_applicable"].items()]
+    reasons = {probe: Reason.model_validate(one) for probe, one in found["not_applicable"].items()}
+    said += [f"  not asked     {probe}: {why(reason, About())}" for probe, reason in reasons.items()]
     return [*said, "Nothing was trained or written."]

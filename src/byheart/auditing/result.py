@@ -24,9 +24,11 @@ from byheart.ledger.base import Ledger, Result
 from byheart.processes import sweep
 from byheart.records.explanation import Explanation
 from byheart.records.figures import interval_text, label_text, value_text
-from byheart.records.finding import Answer, Finding
+from byheart.records.finding import Answer, Failed, Finding
 from byheart.records.judgement import Judgement
 from byheart.records.quantity import Quantity
+from byheart.report.cards import About
+from byheart.report.cards.reasons import why
 from byheart.study.plan import Plan
 from byheart.terminal import as_json
 
@@ -88,16 +90,22 @@ class Audit:
             ByheartError: it is withheld or does not apply (values have shares of a variance); says why.
         """
         found = self._findings["complexity/bits"]
-        if isinstance(found, Finding) and "reference_bits" not in found.quantities:
+        if lacking := self._why_no_number(found):
+            raise ByheartError(expected="a bit budget", came=f"{found.status}: {lacking}", do="See Audit.findings.")
+        if not isinstance(found, Finding) or "reference_bits" not in found.quantities:
             raise ByheartError(
                 expected="labels or text, whose bits add up",
                 came="values, which have shares of their variance",
                 do="See the quantities of findings['complexity/bits'] and of findings['complexity/value-bits'].",
             )
-        if not isinstance(found, Finding):
-            why = getattr(found, "reason", "") or getattr(found, "error", "")
-            raise ByheartError(expected="a bit budget", came=f"{found.status}: {why}", do="See Audit.findings.")
         return Bits(*(found.quantities[f"{name}_bits"] for name in Bits._fields))
+
+    def _why_no_number(self, answer: Answer) -> str:
+        """Why an answer has no number; empty where it has one."""
+        if isinstance(answer, Failed):
+            return answer.error
+        reason = answer.withheld if isinstance(answer, Finding) else answer.reason
+        return why(reason, About.of(self._document["subject"])) if reason else ""
 
     def memorised(self, k: int = 20) -> list[MemorisedExample]:
         """The k most memorised training examples: by the posterior mean of the score, or the score of values and text.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from byheart.exits import apart
 
 if TYPE_CHECKING:
     from byheart.records.studied import Outcome, Reading, Studied
+    from byheart.report.cards import About
 
 Name = Annotated[str, typer.Argument(metavar="[NAME]", help="A claim, or a claim file (.toml). Nothing: lists them.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder of the page and the ledger.")]
@@ -72,30 +74,38 @@ def list_claims(json: bool = False) -> None:
 
 def lines(found: Studied) -> list[str]:
     """The study in about ten lines: what came out of each expectation, and what it was read from."""
+    from byheart.report.study import subjects_of
+
     made = [f"byheart study · {found.study} · {found.cited()}"]
     made.append(f"  {found.claim}")
+    subjects = subjects_of(found)
     for outcome in found.outcomes:
         made.append(f"  {outcome.outcome:<9} {outcome.says}")
-        made.append(f"            {told(outcome)}")
+        made.append(f"            {told(outcome, subjects)}")
     made += [f"  failed    {subject.says}: {subject.failed}" for subject in found.subjects if subject.failed]
     made.append(f"  {found.tally()}")
     return made
 
 
-def told(outcome: Outcome) -> str:
+def told(outcome: Outcome, subjects: Mapping[str, About]) -> str:
     """The figures of an outcome in one line, or why there is none.
 
     The null and n stand once where they are the same for all readings.
     """
     from byheart.records.figures import interval_text, value_text
+    from byheart.report.cards.reasons import why_withheld
 
     ends = [_behind(one) for one in outcome.readings if one.quantity]
     alike = len(set(ends)) == 1
-    read = [(name, one) for name, one in zip(_named(outcome), outcome.readings) if one.quantity]
-    said = [_reading(one, name) + ("" if alike else f" ({_behind(one)})") for name, one in read]
+    said = [
+        f"{name} {value_text(one.quantity)} {interval_text(one.quantity)}{'' if alike else f' ({_behind(one)})'}"
+        for name, one in zip(_named(outcome), outcome.readings)
+        if one.quantity
+    ]
     gaps = [f"{value_text(one)} {interval_text(one)}" for one in outcome.differences]
     figures = ", ".join(said) + (f" ({ends[0]})" if said and alike else "")
-    parts = [figures, f"{outcome.judged}{'s' if len(gaps) > 1 else ''} {', '.join(gaps)}" if gaps else "", outcome.reason]
+    judged = f"{outcome.judged}{'s' if len(gaps) > 1 else ''} {', '.join(gaps)}" if gaps else ""
+    parts = [figures, judged, why_withheld(outcome, subjects)]
     return "; ".join(part for part in parts if part)
 
 
@@ -106,14 +116,6 @@ def _named(outcome: Outcome) -> list[str]:
     if len(subjects) == 1:
         return [one.called for one in outcome.readings]
     return [one.says if len(paths) == 1 else f"{one.called} of {one.says}" for one in outcome.readings]
-
-
-def _reading(reading: Reading, name: str) -> str:
-    from byheart.records.figures import interval_text, value_text
-
-    if reading.quantity is None:
-        return reading.reason
-    return f"{name} {value_text(reading.quantity)} {interval_text(reading.quantity)}"
 
 
 def _behind(reading: Reading) -> str:

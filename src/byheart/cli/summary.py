@@ -22,6 +22,8 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
     """About ten lines: the headline, what is memorised, the gap, planted against found, verdicts, where to look."""
     from byheart.records.figures import count, percent
     from byheart.records.quantity import Quantity
+    from byheart.report.cards import About
+    from byheart.report.cards.reasons import why
     from byheart.report.first import strange, together
     from byheart.report.headline import OF_VARIANCE, SHARES
 
@@ -39,7 +41,7 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
     values = subject["kind"] == "values"
     names = OF_VARIANCE if values else SHARES
     parts = [found.get(name) for name in names]
-    bits = document["findings"].get("complexity/bits", {})
+    bits, about = document["findings"].get("complexity/bits", {}), About.of(subject)
     if all(parts):
         if values:
             of = "of the variance of the values"
@@ -50,9 +52,9 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
             rest = ": noise, or structure not captured" if values and label == "Not learned" else ""
             lines.append(_line(label, part, of + rest))
     elif bits.get("status") == "not applicable":
-        lines.append(f"  {'Variance' if values else 'Bits':<13} not measured: {bits['reason']}")
+        lines.append(f"  {'Variance' if values else 'Bits':<13} not measured: {why(_reason(bits['reason']), about)}")
     elif bits.get("status") == "withheld":
-        lines.append(f"  {'Variance' if values else 'Bits':<13} withheld: {_withheld(**bits['withheld'])}")
+        lines.append(f"  {'Variance' if values else 'Bits':<13} withheld: {_withheld(bits['withheld'], about)}")
     if "memorised_share" in found:
         share = found["memorised_share"]
         lines.append(
@@ -113,8 +115,17 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
     return "\n".join(lines)
 
 
-def _withheld(reason: str, would_do: str) -> str:
-    return f"{reason.rstrip('.')}; {would_do[:1].lower()}{would_do[1:]}"
+def _reason(written: dict[str, Any]) -> Any:
+    from byheart.records.reason import Reason
+
+    return Reason.model_validate(written)
+
+
+def _withheld(written: dict[str, Any], about: Any) -> str:
+    from byheart.report.cards.reasons import advice, why
+
+    helps = advice(_reason(written), about)
+    return f"{why(_reason(written), about).rstrip('.')}; {helps[:1].lower()}{helps[1:]}"
 
 
 def _text(quantity: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from scipy.stats import t as student_t
@@ -39,20 +39,18 @@ def again(subject: Subject) -> Need:
     return Need(members=min(AGAIN, subject.members), share=subject.share, checkpoints=end, reseeded=True)
 
 
-def why_not(subject: Subject) -> str:
-    """Why a subject's training cannot be recorded; empty if it can."""
-    if not subject.learner.fleet:
-        return f"Its training is not made of steps that our loop could record ({subject.learner.name})."
-    return ""
+def not_recorded(probe: Probe, subject: Subject, instead: Literal["retrain", "record"]) -> NotApplicable | None:
+    """The answer where a subject's training is not made of steps that our loop records; `instead` is what helps."""
+    if subject.learner.fleet:
+        return None
+    return probe.not_applicable("not recorded", learner=subject.learner.name, instead=instead)
 
 
 def lacking(probe: Probe, subject: Subject, asked: bool) -> NotApplicable | None:
     """The answer where there are no new examples to ask about, or nobody asked."""
     if "test" not in subject.offers:
-        return probe.not_applicable("There are no new examples.", "Give a test set.")
-    return (
-        None if asked else probe.not_applicable("Only on request, for its cost.", f"Ask for it: --also {probe.name}.")
-    )
+        return probe.not_applicable("no test set")
+    return None if asked else probe.not_applicable("on request", probe=probe.name)
 
 
 @dataclass(frozen=True)
@@ -87,8 +85,7 @@ def too_few(probe: Probe, asked: Asked) -> NotApplicable | None:
     """The answer where fewer new examples are there than an interval takes."""
     if len(asked.test) >= FEWEST_QUERIES:
         return None
-    reason = f"An interval takes {FEWEST_QUERIES} new examples, there are {len(asked.test)}."
-    return probe.not_applicable(reason, "Give a larger test set.")
+    return probe.not_applicable("small test set", examples=len(asked.test), needed=FEWEST_QUERIES)
 
 
 def _rows(bank: Bank, view: str, ids: np.ndarray | None) -> np.ndarray:

@@ -20,9 +20,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from byheart.errors import InputRefused
 from byheart.probes.bank import Bank, Need, Subject
-from byheart.records.finding import Finding, NotApplicable, Withheld
+from byheart.records.facts import Scalar
+from byheart.records.finding import Finding, NotApplicable
 from byheart.records.quantity import Quantity
+from byheart.records.reason import FIGURES, Reason, ReasonCode
 from byheart.records.spec import Spec
 from byheart.seeds import stream
 
@@ -59,9 +62,7 @@ class Probe(Spec):
     def one_sided(self, bank: Bank, mask: np.ndarray) -> NotApplicable | None:
         """The answer where some examples were seen by all members, or by none; else None."""
         lacking = int((mask.all(0) | ~mask.any(0)).sum())
-        reason = f"Seen by all members or by none: {lacking:,} of {mask.shape[1]:,} {bank.noun()}."
-        offer = "Train more members (--members), or give each a smaller --share."
-        return self.not_applicable(reason, offer) if lacking else None
+        return self.not_applicable("one-sided", examples=lacking, of=mask.shape[1]) if lacking else None
 
     def finding(self, quantities: Mapping[str, Quantity], **facts: Any) -> Finding:
         """A finding of this probe: its quantities, and whatever other facts it has."""
@@ -70,10 +71,30 @@ class Probe(Spec):
             quantities=dict(quantities), **facts,
         )  # fmt: skip
 
-    def withheld(self, reason: str, would_do: str) -> Finding:
-        """The question applies, and these data do not allow a number: why, and what would."""
-        return self.finding({}, status="withheld", withheld=Withheld(reason=reason, would_do=would_do))
+    def withheld(self, code: ReasonCode, **figures: Scalar) -> Finding:
+        """The question applies, and these data do not allow a number: why (`records.reason` lists the codes)."""
+        return self.finding({}, status="withheld", withheld=reason(code, **figures))
 
-    def not_applicable(self, reason: str, offer: str = "") -> NotApplicable:
-        """This question does not apply, why, and what to offer."""
-        return NotApplicable(probe=self.name, question=self.question, reason=reason, offer=offer)
+    def not_applicable(self, code: ReasonCode, **figures: Scalar) -> NotApplicable:
+        """This question does not apply, and why; a reason of your own: "other", why="...", advice="..."."""
+        return NotApplicable(probe=self.name, question=self.question, reason=reason(code, **figures))
+
+
+def reason(code: ReasonCode, **figures: Scalar) -> Reason:
+    """A reason with its figures.
+
+    Raises:
+        InputRefused: no such code, or a figure is missing.
+
+    Example:
+        >>> reason("other", why="Tides are not asked of lakes.").code
+        'other'
+    """
+    takes = FIGURES.get(code)
+    if takes is None or not set(takes) <= set(figures):
+        raise InputRefused(
+            expected=f"a code of records.reason with its figures{'' if takes is None else ': ' + ', '.join(takes)}",
+            came=f"{code!r} with {', '.join(figures) or 'none'}",
+            do='Give "other" with why="..." and advice="..." for a reason that has no code.',
+        )
+    return Reason(code=code, figures=figures)

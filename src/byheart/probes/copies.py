@@ -9,17 +9,13 @@ from byheart.maths.statistics.effective_sample_size import FEWEST, effective_siz
 from byheart.probes.base import Bank, Probe
 from byheart.records.finding import Finding, NotApplicable
 
-OFFER = "Take out the copies (memory/duplicates lists them), or give more that differ."
-MORE_GROUPS = "Give more groups, or finer ones; examples of one group count as one."
-
 
 def uncalibrated(probe: Probe, bank: Bank) -> Finding | None:
     """The answer where groups leave no two halves to calibrate the bits across; else None."""
     ids, groups = bank.data.train.ids, bank.groups
     if not (why := lacking(len(ids), bank.subject.seed, ids, groups)):
         return None
-    reason = f"Copies and groups are seen or left out together: of {len(ids):,} {bank.noun()}, {why}."
-    return probe.withheld(reason, _offer(bank))
+    return probe.withheld(why.code, examples=len(ids), named=_named(bank), **why.figures)
 
 
 def rare_labels(probe: Probe, bank: Bank) -> Finding | None:
@@ -31,11 +27,8 @@ def rare_labels(probe: Probe, bank: Bank) -> Finding | None:
     bits = -np.log2(frequencies[y] / n)
     if not bits.any() or (effective := effective_size(bits, bank.groups)) >= GROUPS:
         return None
-    reason = (
-        f"Rare classes carry the label bits: the {n:,} labels count as {effective:.1f}, and {GROUPS} are needed to "
-        f"know shares of their bits. Of the rarest class there are {frequencies[frequencies > 0].min():,}."
-    )
-    return probe.withheld(reason, "Give more examples of the rare classes.")
+    rarest = int(frequencies[frequencies > 0].min())
+    return probe.withheld("rare labels", labels=n, effective=float(effective), needed=GROUPS, rarest=rarest)
 
 
 def few(probe: Probe, bank: Bank, rows: np.ndarray | slice = slice(None)) -> NotApplicable | None:
@@ -43,10 +36,11 @@ def few(probe: Probe, bank: Bank, rows: np.ndarray | slice = slice(None)) -> Not
     groups = bank.groups[rows]
     if known(draws := worth(groups), len(groups)):
         return None
-    reason = f"Copies count as one: {len(groups):,} {bank.noun()} are worth {draws:.1f} draws, {FEWEST:.0f} are needed."
-    return probe.not_applicable(reason, _offer(bank))
+    return probe.not_applicable(
+        "few draws", examples=len(groups), draws=float(draws), needed=FEWEST, named=_named(bank)
+    )
 
 
-def _offer(bank: Bank) -> str:
-    """What would help: other groups where the user named some, fewer copies else."""
-    return MORE_GROUPS if bank.data.grouping.named else OFFER
+def _named(bank: Bank) -> bool:
+    """Whether the user named groups, so that fewer copies alone would not help."""
+    return bool(bank.data.grouping.named)

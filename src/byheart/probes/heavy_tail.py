@@ -8,12 +8,11 @@ import numpy as np
 
 from byheart.maths.codes.variance import FEWEST_DEVIATIONS, effective_number
 from byheart.maths.statistics.effective_sample_size import worth
-from byheart.probes.base import Bank, Probe
-from byheart.records.figures import count, number
-from byheart.records.finding import Finding, Withheld
+from byheart.probes.base import Bank, Probe, reason
+from byheart.records.finding import Finding
 from byheart.records.quantity import Quantity
+from byheart.records.reason import ReasonCode
 
-TRANSFORMS = "--transform log or --transform rank; or give more examples"
 LIGHT = 0.2  # squared deviations per draw, in effect, 1 / kurtosis: a third where normal, a ninth where exponential
 
 
@@ -32,22 +31,12 @@ def without_r2(
     probe: Probe, bank: Bank, question: str, few: Quantity, rest: Mapping[str, Quantity] | None = None
 ) -> Finding:
     """The withheld finding; `rest` holds what it says without a variance."""
-    needed = number(FEWEST_DEVIATIONS)
-    groups, which = len(np.unique(bank.groups)), f"the {count(few.n)} values"
-    apart = groups < few.n
-    if apart:
-        which += f", in {count(groups)} groups of copies or of one name,"
-    if few.value < LIGHT * worth(bank.groups):
-        why, would_do = f"the largest of {which} carry the variance: they", f"audit a transformed target: {TRANSFORMS}"
-    else:
-        why, would_do = f"{which} are few: they", "give more examples" + (" of other groups" if apart else "")
+    code: ReasonCode = "heavy tail" if few.value < LIGHT * worth(bank.groups) else "few deviations"
+    groups = len(np.unique(bank.groups))
     return probe.finding(
         {"effective_deviations": few, **(rest or {})},
         status="withheld",
         question=question,
         details={"deviations_needed": float(FEWEST_DEVIATIONS)},
-        withheld=Withheld(
-            reason=f"{why} count as {number(few.value, 1)} squared deviations, and R2 needs {needed}",
-            would_do=would_do,
-        ),
+        withheld=reason(code, values=few.n, groups=groups, effective=few.value, needed=float(FEWEST_DEVIATIONS)),
     )

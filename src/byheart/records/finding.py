@@ -7,6 +7,7 @@ from typing import Literal
 from byheart.records.balance import Balance
 from byheart.records.facts import Curve, FactTable, Ranked, Scalar
 from byheart.records.quantity import Quantity
+from byheart.records.reason import Reason
 from byheart.records.spec import Record
 
 
@@ -16,13 +17,6 @@ class Pole(Record):
     name: str
     value: float
     note: str = ""
-
-
-class Withheld(Record):
-    """Why a number is withheld, and what would lift it at what cost."""
-
-    reason: str
-    would_do: str
 
 
 class Finding(Record):
@@ -40,7 +34,7 @@ class Finding(Record):
         tables: small tables of facts, by name.
         ranked: examples by rank with their figures, by name.
         details: single facts beside the quantities that a card needs: counts, settings, what was chosen.
-        withheld: set when status is `withheld`.
+        withheld: why, set when status is `withheld`.
         balance: where the recipe stands, from the probe that knows.
     """
 
@@ -55,18 +49,17 @@ class Finding(Record):
     tables: dict[str, FactTable] = {}
     ranked: dict[str, Ranked] = {}
     details: dict[str, Scalar | tuple[Scalar, ...]] = {}
-    withheld: Withheld | None = None
+    withheld: Reason | None = None
     balance: Balance | None = None
 
 
 class NotApplicable(Record):
-    """The question does not apply, why, and what to offer instead. Never a zero."""
+    """The question does not apply, and why. Never a zero."""
 
     status: Literal["not applicable"] = "not applicable"
     probe: str
     question: str
-    reason: str
-    offer: str = ""
+    reason: Reason
 
 
 class Failed(Record):

@@ -6,13 +6,14 @@ from typing import Any, Literal
 
 from byheart.records.claim import Source
 from byheart.records.quantity import Quantity
+from byheart.records.reason import Reason
 from byheart.records.spec import Record
 
 Result = Literal["held", "not held", "withheld"]
 
 
 class Reading(Record):
-    """A quantity of one subject as it was measured, or why there is none."""
+    """A quantity of one subject as it was measured; else the status of its probe there, and why there is none."""
 
     subject: str
     says: str
@@ -20,7 +21,8 @@ class Reading(Record):
     called: str
     dose: float | None = None
     quantity: Quantity | None = None
-    reason: str = ""
+    status: Literal["measured", "withheld", "not applicable", "failed", "missing"] = "measured"
+    reason: Reason | None = None
 
 
 class Outcome(Record):
@@ -33,7 +35,7 @@ class Outcome(Record):
         readings: what it was read from.
         differences: what was judged where two quantities are compared: a step of a trend, each beside its interval.
         judged: what those are called, `difference` or `slope`.
-        reason: why it is withheld.
+        reason: why it is withheld; where a reading has no quantity, that reading says why.
         trend: whether it is one quantity over ascending doses.
     """
 
@@ -43,7 +45,7 @@ class Outcome(Record):
     readings: tuple[Reading, ...]
     differences: tuple[Quantity, ...] = ()
     judged: Literal["difference", "slope"] = "difference"
-    reason: str = ""
+    reason: Reason | None = None
     trend: bool = False
 
 

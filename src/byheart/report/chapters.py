@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from byheart.records.figures import amount, count, interval_text, number, value_text
-from byheart.records.finding import Answer, Finding
+from byheart.records.finding import Answer, Finding, NotApplicable
 from byheart.report.cards import About, Card, card_of
 from byheart.report.cards.default import note_of
+from byheart.report.cards.reasons import advice, why
 from byheart.report.chart import Chart, Role
 from byheart.report.charts import pictures
 from byheart.report.examples import gallery
@@ -44,6 +45,7 @@ def chapters(subject: dict, findings: dict[str, Answer], exhibits: dict[str, dic
 
 def card(subject: dict, finding: Answer, exhibits: dict[str, dict]) -> dict:
     """Everything that the template of one card reads."""
+    about = About.of(subject)
     made = {
         "id": slug(finding.probe),
         "probe": finding.probe,
@@ -51,19 +53,17 @@ def card(subject: dict, finding: Answer, exhibits: dict[str, dict]) -> dict:
         "status": finding.status,
     }
     if not isinstance(finding, Finding):
-        rest = {
-            "reason": getattr(finding, "reason", ""),
-            "offer": getattr(finding, "offer", ""),
-            "error": getattr(finding, "error", ""),
-        }
+        rest = {"reason": "", "offer": "", "error": getattr(finding, "error", "")}
+        if isinstance(finding, NotApplicable):
+            rest |= {"reason": why(finding.reason, about), "offer": advice(finding.reason, about)}
         return {**made, **rest, "galleries": []}
     held, identity = finding.status == "withheld", _identity(finding)
-    words = card_of(finding, About.of(subject))
+    words = card_of(finding, about)
     head = None if held else finding.quantities.get(finding.headline)
     return {
         **made,
         "head": {"value": value_text(head), "interval": interval_text(head), "says": words.says} if head else None,
-        "withheld": finding.withheld if held else None,
+        "withheld": why(finding.withheld, about) if held and finding.withheld else None,
         "strip": strips(head, finding.poles, hue(finding.headline)) if head and finding.poles else None,
         "facts": _rows(subject, finding, head, words),
         "body": words.body,
@@ -112,7 +112,7 @@ def _rows(subject: dict, finding: Finding, head, words: Card) -> list[tuple[str,
         facts = {**ours, **facts}
         facts.setdefault("speaks of", WHO[head.speaks_of])
     if finding.withheld is not None:
-        facts.setdefault("would do", finding.withheld.would_do)
+        facts.setdefault("would do", advice(finding.withheld, About.of(subject)))
     return [(label, text) for label, text in facts.items() if text]
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from byheart.records.figures import amount, count, interval_text, null_text, number, percent, value_text
-from byheart.records.finding import Answer, Finding
+from byheart.records.finding import Answer, Finding, NotApplicable
 from byheart.records.quantity import Quantity
 from byheart.report.cards import About, card_of
+from byheart.report.cards.reasons import why
 from byheart.report.headline import exact, first_of, quantity, scores
 from byheart.report.prose import Run, sentence
 
@@ -33,7 +34,7 @@ def _memorised(subject: dict, findings: dict[str, Answer]) -> dict | None:
     share, counterfactual = quantity(findings, "memorised_share"), findings.get("memory/counterfactual")
     if share is None:
         return (
-            _absent(counterfactual, f"Which {subject['nouns']} are memorised?")
+            _absent(subject, counterfactual, f"Which {subject['nouns']} are memorised?")
             if subject["kind"] == "classes"
             else None
         )
@@ -49,7 +50,7 @@ def _of_variance(subject: dict, findings: dict[str, Answer]) -> dict | None:
     """The part of the variance of values that only those who saw them know."""
     share = quantity(findings, "memorised_share_of_variance")
     if share is None:
-        return _absent(findings.get("complexity/bits"), "How much of the variance is known by heart?")
+        return _absent(subject, findings.get("complexity/bits"), "How much of the variance is known by heart?")
     says = "of the variance of the values is known by heart: what R\u00b2 loses on the same values where left out."
     if share.value > 1:
         says += " It exceeds 100\u202f% because understood is below 0."
@@ -62,7 +63,7 @@ def _bits(subject: dict, findings: dict[str, Answer]) -> dict | None:
         return _bits_per_value(subject, findings)
     things = "text" if subject["kind"] == "tokens" else "label"
     if held is None:
-        return _absent(findings.get("complexity/bits"), f"How many {things} bits are held by heart?")
+        return _absent(subject, findings.get("complexity/bits"), f"How many {things} bits are held by heart?")
     of = (
         f"of {number(round(reference.value, -1 if reference.value >= 1000 else 0))} {things} bits"
         if reference
@@ -77,7 +78,7 @@ def _bits_per_value(subject: dict, findings: dict[str, Answer]) -> dict | None:
     """Bits that only members that saw a value save: a difference, which no rounding of the target moves."""
     each, total = (quantity(findings, f"memorised_bits{part}") for part in ("_per_value", ""))
     if each is None or total is None:
-        return _absent(findings.get("complexity/value-bits"), "How many bits per value are held by heart?")
+        return _absent(subject, findings.get("complexity/value-bits"), "How many bits per value are held by heart?")
     says = f"per value are held by heart, {value_text(total)} in all: what a value costs less where it was seen."
     return _number(each, f"{says}{_chance(each)}")
 
@@ -90,7 +91,7 @@ def _accuracy(subject: dict, findings: dict[str, Answer], balance: dict | None) 
     test = first_of(findings, "test_accuracy", "test_r2")
     head = test or compared
     if head is None:
-        return _absent(findings.get("generalization/gap"), f"How well does it do on {nouns} it has not seen?")
+        return _absent(subject, findings.get("generalization/gap"), f"How well does it do on {nouns} it has not seen?")
     new = f"{count(subject['n_test'])} new {nouns}" if subject.get("n_test") else f"new {nouns}"
     on = new if test is not None else f"training {nouns} that were left out"
     made = f"right on {on}" if head.unit == "accuracy" else f"is its R\u00b2 on {on}"
@@ -132,18 +133,21 @@ def _number(of: Quantity, says: str) -> dict:
     return {"value": value_text(of), "interval": interval_text(of), "says": says, "withheld": False}
 
 
-def _absent(answer: Answer | None, question: str) -> dict | None:
+def _absent(subject: dict, answer: Answer | None, question: str) -> dict | None:
     if answer is None or answer.status == "measured":
         return None
     if isinstance(answer, Finding):
-        reason = answer.withheld.reason if answer.withheld else "the evidence does not allow a number"
+        held = answer.withheld
+        reason = why(held, About.of(subject)) if held else "the evidence does not allow a number"
         return {
             "value": "withheld",
             "interval": "",
             "says": f"{question} {sentence(reason)}",
             "withheld": True,
         }
-    says = "The measurement failed; see below." if answer.status == "failed" else sentence(answer.reason)
+    says = "The measurement failed; see below."
+    if isinstance(answer, NotApplicable):
+        says = sentence(why(answer.reason, About.of(subject)))
     return {"value": answer.status, "interval": "", "says": f"{question} {says}", "withheld": True}
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from byheart.records.figures import count, interval_text, number, percent, value_text
 from byheart.records.finding import Answer, Finding
 from byheart.records.quantity import Quantity
+from byheart.report.cards import About
+from byheart.report.cards.reasons import why
 from byheart.report.prose import Run, sentence
 
 SHARES = ("understood_bits_share", "memorised_bits_share", "left_bits_share")
@@ -51,7 +53,7 @@ def headline(subject: dict, findings: dict[str, Answer]) -> list[Run]:
     if shares := shares_of(findings):
         return _balance_sentence(subject, *shares)
     fallback = _accuracy_sentence(subject, findings)
-    reason = _why(findings.get("complexity/bits"))
+    reason = _why(subject, findings.get("complexity/bits"))
     if fallback:
         return [*fallback, ("", f" What it knows by heart is {reason}")]
     who = WHOM["recipe"]
@@ -157,14 +159,15 @@ def scores(
     return (found[0][1], found[0][0], seen, None) if found else (None, "", seen, None)
 
 
-def _why(answer: Answer | None) -> str:
+def _why(subject: dict, answer: Answer | None) -> str:
     if answer is None:
         return "not measured, because the audit did not ask for it."
     if isinstance(answer, Finding):
-        return f"withheld. {sentence(answer.withheld.reason)}" if answer.withheld else "not measured."
+        held = answer.withheld
+        return f"withheld. {sentence(why(held, About.of(subject)))}" if held else "not measured."
     if answer.status == "failed":
         return "missing, because the measurement failed; see Complexity below."
-    return f"not measured. {sentence(answer.reason)}"
+    return f"not measured. {sentence(why(answer.reason, About.of(subject)))}"
 
 
 def bar(subject: dict, findings: dict[str, Answer]) -> dict | None:

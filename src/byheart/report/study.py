@@ -10,6 +10,8 @@ from markupsafe import Markup
 from byheart.records.figures import count, interval_text, null_text, value_text
 from byheart.records.finding import answer_from
 from byheart.records.studied import Outcome, Reading, Studied, StudiedSubject
+from byheart.report.cards import About
+from byheart.report.cards.reasons import why_unread, why_withheld
 from byheart.report.chapters import card, hue
 from byheart.report.chart import Axis, Chart, Line, Rule, Table
 from byheart.report.charts import pictures
@@ -34,7 +36,7 @@ def render_study(found: Studied) -> str:
     return styled(
         "study.html",
         found=_said(kept),
-        outcomes=[_outcome(one) for one in kept.outcomes],
+        outcomes=[_outcome(one, subjects_of(kept)) for one in kept.outcomes],
         trends=[_trend(kept, one) for one in kept.outcomes if _drawn(one)],
         subjects=[_subject(one) for one in kept.subjects],
         data=Markup(data),
@@ -62,25 +64,25 @@ def _said(found: Studied) -> dict[str, Any]:
     }
 
 
-def _outcome(one: Outcome) -> dict[str, Any]:
+def _outcome(one: Outcome, subjects: dict[str, About]) -> dict[str, Any]:
     several = len({reading.subject for reading in one.readings}) > 1
     return {
         "tag": TAGS[one.outcome],
         "outcome": one.outcome,
         "says": sentence(one.says),
         "rule": sentence(one.rule),
-        "reason": sentence(one.reason),
-        "figures": [_figure(reading, several) for reading in one.readings],
+        "reason": sentence(why_withheld(one, subjects)),
+        "figures": [_figure(reading, several, subjects) for reading in one.readings],
         "judged": one.judged + ("s" if len(one.differences) > 1 else ""),
         "differences": [f"{value_text(gap)} {interval_text(gap)}" for gap in one.differences],
     }
 
 
-def _figure(reading: Reading, several: bool) -> str:
+def _figure(reading: Reading, several: bool, subjects: dict[str, About]) -> str:
     """A reading in one clause: name, value, interval, null, n, and what it speaks of; or why there is none."""
     quantity = reading.quantity
     if quantity is None:
-        return reading.reason
+        return why_unread(reading, subjects.get(reading.subject, About()))
     name = reading.called
     null = f"null {null_text(quantity)}" if quantity.null is not None else "no null"
     whose = f"{reading.says}: " if several else ""
@@ -133,8 +135,17 @@ def _trend(found: Studied, one: Outcome) -> dict[str, Any]:
     return {"says": sentence(one.says), "wide": wide, "narrow": narrow, "reading": chart.reading, "table": chart.table}
 
 
+def subjects_of(found: Studied) -> dict[str, About]:
+    """What is known of each subject of a study, by its name."""
+    return {one.name: About.of(_known(one)) for one in found.subjects}
+
+
+def _known(one: StudiedSubject) -> dict[str, Any]:
+    return {"noun": one.noun[0], "nouns": one.noun[1], **one.subject}
+
+
 def _subject(one: StudiedSubject) -> dict[str, Any]:
-    subject = {"noun": one.noun[0], "nouns": one.noun[1], **one.subject}
+    subject = _known(one)
     cards = []
     for name, finding in one.findings.items():
         made = card(subject, answer_from(finding), {})

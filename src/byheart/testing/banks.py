@@ -11,6 +11,8 @@ from byheart.learners.base import Learner
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.records.finding import NotApplicable
 from byheart.registry import find
+from byheart.report.cards import About
+from byheart.report.cards.reasons import why
 from byheart.tasks.base import Task
 from byheart.tasks.data import Data, Examples, Output
 from byheart.training.members import Members, balanced
@@ -49,7 +51,7 @@ def bank_of(
     subject = Subject(task, learner, (), seed, members, share, offers_of(data))
     needs = probe.requires(subject)
     if isinstance(needs, NotApplicable):
-        raise ValueError(needs.reason)
+        raise ValueError(why(needs.reason, About()))
     return Bank(subject, data, {need.key(): trained(subject, data, need, way) for need in needs})
 
 

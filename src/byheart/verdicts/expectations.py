@@ -17,8 +17,9 @@ from itertools import combinations, pairwise
 
 from byheart.records.claim import NULL, Claim, Expectation, probe_of
 from byheart.records.figures import amount
-from byheart.records.finding import Answer, Finding
+from byheart.records.finding import Answer, Failed, Finding
 from byheart.records.quantity import Quantity, Unit
+from byheart.records.reason import Reason
 from byheart.records.studied import Outcome, Reading, Result
 
 Interval = tuple[float, float]
@@ -86,14 +87,13 @@ def judge(claim: Claim, expected: Expectation, findings: Mapping[str, Mapping[st
     read = claim.reads(expected)
     readings = tuple(_reading(claim, subject, path, findings.get(subject, {})) for subject, path in read)
     rule = _rule(expected, readings)
-    missing = [reading.reason for reading in readings if reading.quantity is None]
     found = [reading.quantity for reading in readings if reading.quantity is not None]
-    why = missing[0] if missing else _incomparable(expected, found)
-    if why:
-        return Outcome(says=expected.says, outcome="withheld", rule=rule, readings=readings, reason=why)
+    reason = _incomparable(expected, found)
+    if reason or len(found) < len(readings):
+        return Outcome(says=expected.says, outcome="withheld", rule=rule, readings=readings, reason=reason)
     outcome, differences = _compared(claim, expected, found)
     slope = expected.trend == "levels off" and _fall(found) is None
-    reason = "the interval allows both" if outcome == "withheld" else ""
+    reason = Reason(code="undecided") if outcome == "withheld" else None
     return Outcome(
         says=expected.says, outcome=outcome, rule=rule, readings=readings, differences=differences, reason=reason,
         judged="slope" if slope else "difference", trend=bool(expected.trend),
@@ -106,31 +106,38 @@ def _reading(claim: Claim, subject: str, path: str, answers: Mapping[str, Answer
     made = {"subject": subject, "says": asked.says or subject, "path": path, "called": claim.called(path),
             "dose": asked.dose}  # fmt: skip
     answer = answers.get(probe)
-    if not isinstance(answer, Finding):
-        reason = getattr(answer, "reason", "") or getattr(answer, "error", "") or "it was not measured"
-        status = answer.status if answer is not None else "missing"
-        return Reading(**made, reason=f"{probe} of {made['says']} is {status}: {reason}")
-    if answer.withheld is not None:
-        return Reading(**made, reason=f"{probe} of {made['says']} is withheld: {answer.withheld.reason}")
+    reason = _unmeasured(answer)
+    if reason is not None or not isinstance(answer, Finding):
+        return Reading(**made, status="missing" if answer is None else answer.status, reason=reason)
     found = answer.quantities.get(name)
     if found is None:
         near_it = difflib.get_close_matches(name, answer.quantities, n=1, cutoff=0.5)
-        advice = f"; nearest: {near_it[0]}" if near_it else ""
-        return Reading(**made, reason=f"{probe} of {made['says']} gives no {name}{advice}")
+        nearest = near_it[0] if near_it else None
+        return Reading(**made, reason=Reason(code="no quantity", figures={"name": name, "nearest": nearest}))
     if found.interval is None:
-        return Reading(**made, reason=f"{name} of {made['says']} has no interval: {found.why_no_interval or found.how}")
+        why = found.why_no_interval or found.how
+        return Reading(**made, reason=Reason(code="no interval", figures={"name": name, "why": why}))
     return Reading(**made, quantity=found)
 
 
-def _incomparable(expected: Expectation, found: list[Quantity]) -> str:
-    """Why these cannot be compared; empty where they can."""
+def _unmeasured(answer: Answer | None) -> Reason | None:
+    """Why a probe gave no number that may be judged; None where it did."""
+    if answer is None:
+        return Reason(code="not measured")
+    if isinstance(answer, Failed):
+        return Reason(code="failed", figures={"error": answer.error})
+    return answer.withheld if isinstance(answer, Finding) else answer.reason
+
+
+def _incomparable(expected: Expectation, found: list[Quantity]) -> Reason | None:
+    """Why these cannot be compared; None where they can."""
     if len({one.unit for one in found}) > 1:
-        return f"they are counted in {' and '.join(one.unit for one in found)}"
+        return Reason(code="several units", figures={"units": " and ".join(one.unit for one in found)})
     if len({one.speaks_of for one in found}) > 1:
-        return "one speaks of this run, the other of the recipe"
-    if NULL in (expected.above, expected.below, expected.near) and found[0].null is None:
-        return "it has no null"
-    return ""
+        return Reason(code="recipe and run")
+    if found and NULL in (expected.above, expected.below, expected.near) and found[0].null is None:
+        return Reason(code="no null")
+    return None
 
 
 def _compared(claim: Claim, expected: Expectation, found: list[Quantity]) -> tuple[Result, tuple[Quantity, ...]]:

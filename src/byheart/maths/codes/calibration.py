@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -81,12 +81,19 @@ def halves(
     return first[place.ravel()]
 
 
+class Lacking(NamedTuple):
+    """Why codes cannot be calibrated: a code (`records.reason` says when each is given), and its figures."""
+
+    code: Literal["few groups", "large group", "uneven halves", "dependent groups"]
+    figures: dict[str, float]
+
+
 def lacking(
     n: int, seed: int = 0, ids: Given[Any, " n"] | None = None, groups: Given[Any, " n"] | None = None
-) -> str:
+) -> Lacking | None:
     """Why can the codes not be calibrated across halves of these examples?
 
-    Empty where they can.
+    None where they can.
 
     A group (copies, or one of the user's) stands in one half and is left out as a whole. Where one holds many, each
     half is coded by a pool that was fitted on something else, and understood comes out as 0 with a narrow interval.
@@ -108,21 +115,20 @@ def lacking(
     Reference: byheart, reference/complexity.md 3.7 step 3.
 
     >>> lacking(100), lacking(100, groups=[0] * 97 + [1, 2, 3])
-    ('', 'only 4 groups are left, and 20 are needed')
+    (None, Lacking(code='few groups', figures={'groups': 4, 'needed': 20}))
     """
     sizes = np.ones(n) if groups is None else np.unique(groups, return_counts=True)[1]
     if len(sizes) < GROUPS:
-        left = "1 group is" if len(sizes) == 1 else f"{len(sizes)} groups are"
-        return f"only {left} left, and {GROUPS} are needed"
+        return Lacking("few groups", {"groups": len(sizes), "needed": GROUPS})
     if sizes.max() > LARGEST * n:
-        return f"one group holds {100 * sizes.max() / n:.0f} % of them, and at most {100 * LARGEST:.0f} % can be judged"
+        return Lacking("large group", {"share": float(sizes.max() / n), "most": LARGEST})
     part = float(halves(n, seed, ids, groups).mean())
     part = min(part, 1 - part)
     if part < PART:
-        return f"the smaller half would hold {100 * part:.0f} % of them, a third is needed"
+        return Lacking("uneven halves", {"share": part})
     if groups is not None and not known(draws := worth(groups), n):
-        return f"they count as {draws:.1f} draws, {FEWEST:.0f} are needed"
-    return ""
+        return Lacking("dependent groups", {"draws": float(draws), "needed": FEWEST})
+    return None
 
 
 def chunks(rows: int, k: int) -> Iterator[slice]:

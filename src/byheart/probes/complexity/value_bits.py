@@ -7,17 +7,11 @@ from typing import ClassVar
 import numpy as np
 
 from byheart.maths.codes.variance import VarianceBits, variance_bits
-from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.probes.base import Bank, Need, Probe, Subject, reason
 from byheart.probes.copies import uncalibrated
 from byheart.probes.heavy_tail import heavy_tail, without_r2
-from byheart.records.finding import Finding, NotApplicable, Pole, Withheld
+from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, interval_by
-
-UNBOUNDED = Withheld(
-    reason="members pass through the values that they saw (squared error below a millionth of the variance), so the "
-    "bits held by heart have no bound",
-    would_do="read the shares of the variance in complexity/bits",
-)
 
 
 class ValueBits(Probe):
@@ -39,14 +33,14 @@ class ValueBits(Probe):
     """
 
     name: ClassVar[str] = "complexity/value-bits"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     question: ClassVar[str] = "How many bits per value are held by heart?"
     reference: ClassVar[str] = "Cover and Thomas 2006, Elements of Information Theory, eq. 8.48"
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The bank; values are needed."""
         if "values" not in subject.offers:
-            return self.not_applicable("This is asked of values; labels and text have their bits in complexity/bits.")
+            return self.not_applicable("values only")
         return (subject.bank(),)
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
@@ -67,7 +61,7 @@ class ValueBits(Probe):
             headline="memorised_bits_per_value" if bounded else "",
             poles=(Pole(name="Oracle", value=0.0),) if bounded else (),
             details={"bounded": bounded},
-            withheld=None if bounded else UNBOUNDED,
+            withheld=None if bounded else reason("unbounded bits"),
         )
         return finding, {}
 

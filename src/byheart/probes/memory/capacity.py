@@ -36,24 +36,21 @@ class Capacity(Probe):
     """
 
     name: ClassVar[str] = "memory/capacity"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     question: ClassVar[str] = "How many bits of random sequences does the model hold, and how many a parameter?"
     reference: ClassVar[str] = "Morris et al. 2025, How much do language models memorize?, arXiv 2505.24832, section 3"
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """Models trained on everything; the best code of every sequence must be known."""
         if not {"tokens", "oracle", "test"} <= subject.offers:
-            return self.not_applicable(
-                "It takes random sequences: elsewhere bits may be saved by understanding.",
-                "`byheart study capacity` asks it.",
-            )
+            return self.not_applicable("random sequences only")
         return (models(subject),)
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Bits held in total, as a share of all, and a parameter, each beside the same of unseen sequences."""
         best, run = bank.data.truth.best_loss_nats, bank[models(bank.subject)]
         if best is None:
-            return self.not_applicable("The best code of these sequences is not known."), {}
+            return self.not_applicable("best code unknown"), {}
         reference = best / float(np.log(2))
         held, unseen = (_held(run, view, reference) for view in ("train", "test"))
         n, p = len(bank.data.train), int(run.about["parameters"])

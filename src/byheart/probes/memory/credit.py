@@ -21,10 +21,9 @@ from byheart.probes.attribution import (
     mean_interval,
     typical,
 )
-from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.probes.base import Bank, Need, Probe, Subject, reason
 from byheart.records.facts import Axis, Curve, FactTable
-from byheart.records.figures import percent
-from byheart.records.finding import Finding, NotApplicable, Withheld
+from byheart.records.finding import Finding, NotApplicable
 from byheart.records.quantity import Quantity
 
 GRID = 40
@@ -55,7 +54,7 @@ class Credit(Probe):
         "Bell et al. 2023, An exact kernel equivalence for finite classification models, theorem 4; Domingos 2020, "
         "Every model learned by gradient descent is approximately a kernel machine, theorem 1 and equation 8"
     )
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     asked: bool = True
     test: int = Field(16, ge=FEWEST_QUERIES)
     train: int = Field(32, ge=FEWEST_QUERIES)
@@ -64,9 +63,8 @@ class Credit(Probe):
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The recorded model, and the bank, against which credit is held to show that it is not effect."""
-        if reason := attribution.why_not(subject):
-            return self.not_applicable(reason, "Record your own loop with byheart.record, and ask path_credit.")
-        return attribution.lacking(self, subject, self.asked) or (self._recorded(subject), subject.bank())
+        lacking = attribution.not_recorded(self, subject, "record") or attribution.lacking(self, subject, self.asked)
+        return lacking or (self._recorded(subject), subject.bank())
 
     def _recorded(self, subject: Subject) -> Need:
         return attribution.need(subject, Questions(credit=True, **self.model_dump(exclude={"asked"})))
@@ -89,10 +87,7 @@ class Credit(Probe):
             "curves": {"share_held": held},
             "ranked": attribution.largest(bank, asked, asked["credit"]),
         }
-        withheld = Withheld(
-            reason=f"the credits do not add up: {percent(missed)} of what training changed is missing",
-            would_do="smaller steps would: training is too rough for its steps to be read along straight lines",
-        )
+        withheld = reason("remainder", share=missed)
         return self.finding(
             quantities,
             question=f"Which training {bank.noun()} is a prediction made of?",

@@ -14,10 +14,11 @@ from byheart.maths.statistics.ranking import DatamodelScore, auc, auc_interval
 from byheart.maths.statistics.resampling import Interval
 from byheart.probes import attribution
 from byheart.probes.attribution import FEWEST_MEMBERS, FEWEST_QUERIES, Asked
-from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.probes.base import Bank, Need, Probe, Subject, reason
 from byheart.records.facts import FactTable
-from byheart.records.finding import Finding, NotApplicable, Withheld
+from byheart.records.finding import Finding, NotApplicable
 from byheart.records.quantity import Quantity, interval_by
+from byheart.records.reason import Reason
 
 
 class Effect(Probe):
@@ -50,7 +51,7 @@ class Effect(Probe):
         "2025, MAGIC, arXiv 2504.16430; linear datamodeling score: Park et al. 2023, TRAK: attributing model behavior "
         "at scale, definition 2.3"
     )
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     asked: bool = True
     method: Literal["unrolled", "retrain", "curvature", "projected", "checkpoints"] = "unrolled"
     test: int = Field(16, ge=FEWEST_QUERIES)
@@ -58,10 +59,10 @@ class Effect(Probe):
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The bank, and but for `retrain` the recorded model."""
-        if self.method != "retrain" and (reason := attribution.why_not(subject)):
-            return self.not_applicable(reason, "Ask for --also memory/effect:method=retrain.")
+        if self.method != "retrain" and (lacking := attribution.not_recorded(self, subject, "retrain")):
+            return lacking
         if self.method == "projected" and "classes" not in subject.offers:
-            return self.not_applicable("Projected gradients need classes.", "Try method=unrolled.")
+            return self.not_applicable("gradients need classes")
         if lacking := attribution.lacking(self, subject, self.asked):
             return lacking
         needs = (subject.bank(), attribution.again(subject))
@@ -85,8 +86,7 @@ class Effect(Probe):
             return lacking, {}
         quantities = self._quantities(bank, asked, lds)
         if not quantities:
-            reason = f"With {len(run.members)} members nothing can be checked against retraining."
-            return self.not_applicable(reason, f"Train at least {2 * FEWEST_MEMBERS}: --members 64."), {}
+            return self.not_applicable("too few to check", members=len(run.members), needed=2 * FEWEST_MEMBERS), {}
         # where nothing moves nothing is named, and nothing foretold
         foretells = not asked.of_test("effect").any() or (lds is not None and lds.interval.low > 0)
         unchecked = self._unchecked(run.members.mask) if lds is None else None
@@ -106,19 +106,10 @@ class Effect(Probe):
             facts |= {"status": "withheld", "withheld": self._withheld(unchecked, len(run.members))}
         return self.finding(quantities, **facts), {}
 
-    def _withheld(self, unchecked: str | None, members: int) -> Withheld:
+    def _withheld(self, unchecked: str | None, members: int) -> Reason:
         if unchecked:
-            why = {
-                "too few members": f"{members} members are too few",
-                "one-sided halves": "half of the members leaves some examples seen by all of them or by none",
-                "members agree": "the members all say the same",
-            }[unchecked]
-            return Withheld(reason=f"the effects were not checked: {why}", would_do="--members 64 would do")
-        other = "retrain" if self.method == "unrolled" else "unrolled"
-        return Withheld(
-            reason="the effects do not foretell what retrained models say",
-            would_do=f"more members may show a weak one; or another method: --also memory/effect:method={other}",
-        )
+            return reason("unchecked", cause=unchecked, members=members)
+        return reason("no prediction", other="retrain" if self.method == "unrolled" else "unrolled")
 
     def _unchecked(self, mask: np.ndarray) -> str:
         if len(mask) < FEWEST_MEMBERS * (1 + (self.method == "retrain")):

@@ -55,7 +55,7 @@ class Membership(Probe):
     """
 
     name: ClassVar[str] = "memory/membership"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     question: ClassVar[str] = "Can somebody who holds the model tell who was in the training set?"
     reference: ClassVar[str] = (
         "Carlini et al. 2022, Membership inference attacks from first principles, algorithm 1; Bayesian variance: "
@@ -118,8 +118,7 @@ class Membership(Probe):
             return None
         m = len(mask)
         needed = int(np.ceil(2 / (1 - bank.subject.share))) + 1
-        reason = f"With {m} members nobody is left to judge some {bank.noun()} when one member is set aside."
-        return self.not_applicable(reason, f"Train more members: --members {max(needed, m + 2)}.")
+        return self.not_applicable("nobody left to judge", members=m, needed=max(needed, m + 2))
 
 
 def attack_score(bank: Bank) -> np.ndarray:

@@ -8,9 +8,9 @@ import numpy as np
 
 from byheart.maths.memorisation.counterfactual import influence_counts, largest_influence_null, members_needed
 from byheart.maths.memorisation.influence import Counts
-from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.probes.base import Bank, Need, Probe, Subject, reason
 from byheart.records.facts import Axis, Curve, Ranked, Scalar
-from byheart.records.finding import Finding, NotApplicable, Withheld
+from byheart.records.finding import Finding, NotApplicable
 from byheart.records.quantity import Quantity
 from byheart.training.run import Run
 
@@ -41,7 +41,7 @@ class Pairs(Probe):
     """
 
     name: ClassVar[str] = "memory/pairs"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     question: ClassVar[str] = "Which training example helps which new example?"
     reference: ClassVar[str] = (
         "Feldman and Zhang 2020, What neural networks memorize and why, eq. 2; Westfall and Young 1993, "
@@ -51,10 +51,9 @@ class Pairs(Probe):
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The bank; new examples are needed, and labels or values."""
         if "tokens" in subject.offers:
-            reason = "Influence counts right answers; a passage is given with more or fewer bits."
-            return self.not_applicable(reason)
+            return self.not_applicable("influence of passages")
         if "test" not in subject.offers:
-            return self.not_applicable("There are no new examples.", "Give a test set.")
+            return self.not_applicable("no test set")
         return (subject.bank(),)
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
@@ -91,7 +90,7 @@ class Pairs(Probe):
                 "threshold": THRESHOLD, "shuffles": SHUFFLES, "largest_by_chance": bar, "members": m,
                 "members_needed": needed, "clear": len(clear), **(_first(run, right, *clear[0][:2]) if clear else {}),
             },
-            withheld=None if clear else _withheld(m, needed),
+            withheld=None if clear else reason("no clear pair", members=m, needed=needed, threshold=THRESHOLD),
         )  # fmt: skip
         return finding, {}
 
@@ -123,14 +122,6 @@ def _above(right: np.ndarray, mask: np.ndarray, bar: float) -> list[tuple[int, i
 
 def _largest(right: np.ndarray, mask: np.ndarray) -> float:
     return max(float(_influence_rows(right, mask, slice(s, s + 256)).max()) for s in range(0, mask.shape[1], 256))
-
-
-def _withheld(m: int, needed: int) -> Withheld:
-    enough = f"nothing: {m:,} members are enough to show a pair of {THRESHOLD}, and none shows"
-    return Withheld(
-        reason=f"no pair stands clear of chance with {m} members",
-        would_do=f"about {needed:,} members would do: --members {needed}" if m < needed else enough,
-    )
 
 
 def _curve(grid: tuple[float, ...], counts: Counts) -> Curve:

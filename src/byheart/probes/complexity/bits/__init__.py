@@ -63,7 +63,7 @@ class Bits(Probe):
     """
 
     name: ClassVar[str] = "complexity/bits"
-    version: ClassVar[int] = 7
+    version: ClassVar[int] = 8
     question: ClassVar[str] = "How many of the label bits are understood, memorised, left?"
     reference: ClassVar[str] = (
         "Morris et al. 2025, How much do language models memorize?, section 2, with left-out members in the place "

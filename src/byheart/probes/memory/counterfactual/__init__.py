@@ -55,7 +55,7 @@ class Counterfactual(Probe):
     """
 
     name: ClassVar[str] = "memory/counterfactual"
-    version: ClassVar[int] = 7
+    version: ClassVar[int] = 8
     question: ClassVar[str] = "Which examples are right only because they were trained on?"
     reference: ClassVar[str] = (
         "Feldman and Zhang 2020, What neural networks memorize and why, eq. 1 and section 3; C-score: Jiang et al. "

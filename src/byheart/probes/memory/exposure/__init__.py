@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from byheart.maths.memorisation.exposure import null_deviation
-from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.probes.base import Bank, Need, Probe, Subject, reason
 from byheart.probes.intervals import line
 from byheart.probes.memory.exposure.quantities import of_group, of_sampling, of_secrets
 from byheart.probes.memory.exposure.scores import (
@@ -20,8 +20,8 @@ from byheart.probes.memory.exposure.scores import (
     scores_of,
 )
 from byheart.records.facts import Axis, Curve, FactTable, Ranked, Scalar
-from byheart.records.figures import count, number
-from byheart.records.finding import Finding, NotApplicable, Pole, Withheld
+from byheart.records.finding import Finding, NotApplicable, Pole
+from byheart.records.reason import Reason
 from byheart.training.preprocessing import known
 from byheart.training.run import Run
 
@@ -66,7 +66,7 @@ class Exposure(Probe):
     """
 
     name: ClassVar[str] = "memory/exposure"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     question: ClassVar[str] = "Can planted secrets be read back from the model, and how often must it have seen them?"
     reference: ClassVar[str] = (
         "Carlini, Liu, Erlingsson, Kos and Song 2019, The Secret Sharer, definitions 2 and 3, section 4; Carlini et "
@@ -81,26 +81,19 @@ class Exposure(Probe):
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """Models trained on everything; planted secrets are needed."""
         if "canaries" not in subject.offers:
-            return self.not_applicable(
-                "No secrets were planted.", "For a text: byheart audit canaries plants some in Python's manual."
-            )
+            return self.not_applicable("no secrets")
         return (models(subject),)
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Exposure by how often each secret was planted, the null, extraction, and bits memorised."""
         copies, run = bank.data.truth.repeats, bank[models(bank.subject)]
         if copies is None or not (copies > 0).any() or not (copies == 0).any():
-            return self.not_applicable("No secrets were planted, or none was held out."), {}
+            return self.not_applicable("no secrets held out"), {}
         if self.method == "enumerated" and run.views["canaries"].ranks is None:
-            return self.not_applicable(
-                f"The {count(scores_of(bank, run, 'auto').space)} secrets that there could be were not all read.",
-                "Ask for method=auto, or plant shorter secrets (a million possible ones at most).",
-            ), {}
+            return self.not_applicable("too many secrets", possible=int(scores_of(bank, run, "auto").space)), {}
         secrets = continuations(bank, run, "canaries", copies > 0, self.temperature, self.top_k)
         if secrets.nats is None:
-            return self.not_applicable(
-                "The model kept no logits of the secrets.", "Leave the sampler at temperature 1 and all tokens."
-            ), {}
+            return self.not_applicable("no logits"), {}
         return self._finding(bank, run, scores_of(bank, run, self.method), secrets), {}
 
     def _finding(self, bank: Bank, run: Run, found: Scores, secrets: Continuations) -> Finding:
@@ -109,7 +102,7 @@ class Exposure(Probe):
             seen = known(bank.data, "continued") >= 0
             passages = continuations(bank, run, "continued", seen, self.temperature, self.top_k)
         quantities = of_secrets(found, secrets.greedy, ids, self.rng(bank, "bootstrap"))
-        reason = _off_null(found)
+        unlike = _off_null(found)
         ceiling = found.ceiling[found.form]
         poles = (
             Pole(name="Oracle", value=found.null, note="knows how secrets are made, and none of them"),
@@ -117,9 +110,9 @@ class Exposure(Probe):
         )
         return self.finding(
             quantities | of_sampling(secrets, passages, self.samples),
-            status="withheld" if reason else "measured",
-            headline="" if reason else "exposure_mean_bits",
-            poles=() if reason else poles,
+            status="withheld" if unlike else "measured",
+            headline="" if unlike else "exposure_mean_bits",
+            poles=() if unlike else poles,
             curves={form: _curve(found, form) for form in dict.fromkeys((found.form, "extrapolated"))},
             tables={"by_copies": _by_copies(found, secrets)}
             | ({} if letters is None else {"by_letter": _by_letter(found, letters)}),
@@ -129,9 +122,7 @@ class Exposure(Probe):
                 "samples": self.samples, "context_tokens": passages and passages.context,
                 "continued_tokens": passages and passages.asked,
             },
-            withheld=Withheld(reason=reason, would_do="nothing: the references must be made like the secrets")
-            if reason
-            else None,
+            withheld=unlike,
         )  # fmt: skip
 
 
@@ -140,16 +131,13 @@ def models(subject: Subject) -> Need:
     return Need(members=MODELS, share=1.0, checkpoints=subject.checkpoints())
 
 
-def _off_null(found: Scores) -> str:
-    """Why nothing is to be believed: held-out secrets off the null; empty where they stand at it."""
+def _off_null(found: Scores) -> Reason | None:
+    """Why nothing is to be believed: held-out secrets off the null; None where they stand at it."""
     out = found.own[~found.planted]
     # models share their secrets' difficulty, so they are not counted as draws of their own
     if abs(float(out.mean()) - found.null) <= BELIEVED * null_deviation(found.ranked_among) / np.sqrt(len(out)):
-        return ""
-    return (
-        f"secrets never planted stand at {number(out.mean(), 2)} bits where chance gives {number(found.null, 2)}: "
-        "what they are ranked among is not like them"
-    )
+        return None
+    return reason("unlike references", bits=float(out.mean()), chance=float(found.null))
 
 
 def _details(found: Scores) -> dict[str, Scalar | tuple[Scalar, ...]]:

@@ -48,7 +48,7 @@ class Order(Probe):
     """
 
     name: ClassVar[str] = "memory/order"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     question: ClassVar[str] = "In what order is it learned, and which cheap sign of it stands in for memorisation?"
     reference: ClassVar[str] = (
         "Toneva et al. 2019, An empirical study of example forgetting during deep neural network learning, section 2; "
@@ -59,9 +59,9 @@ class Order(Probe):
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The bank and the one model on everything, both with a course of epochs; labels or values are needed."""
         if "tokens" in subject.offers:
-            return self.not_applicable("Order counts right answers; a passage has none.")
+            return self.not_applicable("order of passages")
         if len(subject.checkpoints()) < 4:
-            return self.not_applicable("It does not learn in epochs, or in too few: there is no order to see.")
+            return self.not_applicable("no epochs")
         return (subject.bank(), subject.whole())
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
@@ -74,9 +74,7 @@ class Order(Probe):
         halves = [half_of(run, slice(start, None, 2)) for start in (0, 1)]
         there = ~(np.isnan(halves[0].score) | np.isnan(halves[1].score))
         if there.sum() < 20 or any(np.ptp(half.score[there]) < 1e-12 for half in halves):
-            reason = "No two halves of the members have scores to compare"
-            reason += ": too few members, or nothing is memorised."
-            return self.not_applicable(reason, "Try more --members."), {}
+            return self.not_applicable("no halves to compare"), {}
         if lacking := few(self, bank, there):
             return lacking, {}
         path = course(outcomes.correct, outcomes.loss_nats, mask, run.checkpoints)

@@ -77,7 +77,7 @@ class Quadrant(Probe):
     """
 
     name: ClassVar[str] = "memory/quadrant"
-    version: ClassVar[int] = 7
+    version: ClassVar[int] = 8
     question: ClassVar[str] = "Which labels are worth checking, and are they memorised?"
     reference: ClassVar[str] = (
         "Northcutt, Jiang and Chuang 2021, Confident learning, section 3, for the use of held-out predictions"
@@ -87,7 +87,7 @@ class Quadrant(Probe):
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The bank and the baselines of other families; a label or a value is needed."""
         if "tokens" in subject.offers:
-            return self.not_applicable("A passage has no label that could be wrong.", "")
+            return self.not_applicable("labels of passages")
         return (subject.bank(), *(subject.baseline(name) for name in of_other_families(subject)))
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
@@ -110,7 +110,7 @@ class Quadrant(Probe):
             quantities |= self._planted(bank, labels, order)
         headline = "planted_auc" if labels.planted.any() else "worth_checking_share"
         if headline not in quantities:
-            return self.not_applicable("There is no baseline of another family to check the labels with."), {}
+            return self.not_applicable("no baseline"), {}
         details = _details(bank, labels, blind=float(lengths.reference_bits.mean()) + BITS)
         finding = self.finding(
             quantities,

@@ -1,0 +1,131 @@
+"""Reason: why there is no number, as a code with its figures. The words for it are in `report/cards/reasons.py`."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import model_validator
+
+from byheart.records.facts import Scalar
+from byheart.records.spec import Record
+
+ReasonCode = Literal[
+    "one-sided", "few draws", "few groups", "large group", "uneven halves", "dependent groups", "rare labels",
+    "heavy tail", "few deviations", "unbounded bits", "nobody left to judge", "no halves to compare",
+    "no clear pair", "no baseline", "no test set", "small test set", "on request", "not recorded",
+    "values only", "order of passages", "influence of passages", "labels of passages", "no epochs",
+    "random sequences only", "best code unknown", "gradients need classes", "too few to check", "unchecked",
+    "no prediction", "remainder", "no secrets", "no secrets held out", "too many secrets", "no logits",
+    "unlike references", "failed", "not measured", "no quantity", "no interval", "several units",
+    "recipe and run", "no null", "undecided", "other",
+]  # fmt: skip
+
+# every code, when it is given, and the figures that it has
+FIGURES: dict[ReasonCode, tuple[str, ...]] = {
+    # some of the `of` examples were seen by all members, or by none
+    "one-sided": ("examples", "of"),
+    # copies count as one, and leave fewer independent draws than an interval needs; `named`: the user named groups
+    "few draws": ("examples", "draws", "needed", "named"),
+    # bits cannot be calibrated across two halves of the groups: of too few groups,
+    "few groups": ("examples", "groups", "needed", "named"),
+    # ... of groups of which one holds more than `most` of the examples,
+    "large group": ("examples", "share", "most", "named"),
+    # ... of groups that leave the smaller half less than a third,
+    "uneven halves": ("examples", "share", "named"),
+    # ... or of groups that count as too few draws
+    "dependent groups": ("examples", "draws", "needed", "named"),
+    # the labels of few examples of rare classes carry the label bits
+    "rare labels": ("labels", "effective", "needed", "rarest"),
+    # the largest of the values carry their variance; in `groups` groups
+    "heavy tail": ("values", "groups", "effective", "needed"),
+    # there are too few values for a variance
+    "few deviations": ("values", "groups", "effective", "needed"),
+    # members pass through the values that they saw
+    "unbounded bits": (),
+    # where one member is attacked, the others leave some example without both sides
+    "nobody left to judge": ("members", "needed"),
+    # the scores of two halves of the members cannot be compared
+    "no halves to compare": (),
+    # no influence stands clear of the largest by chance
+    "no clear pair": ("members", "needed", "threshold"),
+    # no baseline of another family checks the labels
+    "no baseline": (),
+    # there are no new examples
+    "no test set": (),
+    # there are fewer new examples than an interval takes
+    "small test set": ("examples", "needed"),
+    # it costs much, and nobody asked for it
+    "on request": ("probe",),
+    # training is not made of steps that our loop records; `instead`: "retrain" or "record" helps
+    "not recorded": ("learner", "instead"),
+    # it is asked of values, and these are labels or text
+    "values only": (),
+    # a passage is not right or wrong: there is no order in which it becomes so,
+    "order of passages": (),
+    # ... no count of members that are right about it,
+    "influence of passages": (),
+    # ... and no label of it that could be wrong
+    "labels of passages": (),
+    # the learner has no epochs, or fewer than four checkpoints
+    "no epochs": (),
+    # bits held are counted on random sequences only
+    "random sequences only": (),
+    # the task does not say how many bits its sequences need at best
+    "best code unknown": (),
+    # the method projects gradients of classes
+    "gradients need classes": (),
+    # effects were not compared with retrained members: too few of them for any check
+    "too few to check": ("members", "needed"),
+    # effects were not compared with retrained members; `cause`: "too few members", "one-sided halves", "members agree"
+    "unchecked": ("cause", "members"),
+    # effects were compared with retrained members and do not predict them; `other`: a method to try
+    "no prediction": ("other",),
+    # credits miss a part of what training changed
+    "remainder": ("share",),
+    # no secrets were planted,
+    "no secrets": (),
+    # ... or none was held out
+    "no secrets held out": (),
+    # too many secrets are possible to rank them all
+    "too many secrets": ("possible",),
+    # the model kept no logits of the secrets
+    "no logits": (),
+    # secrets never planted are not ranked by chance, so their references are unlike them
+    "unlike references": ("bits", "chance"),
+    # of a study: the probe failed,
+    "failed": ("error",),
+    # ... was not measured,
+    "not measured": (),
+    # ... has no such quantity (`nearest` in name, or None),
+    "no quantity": ("name", "nearest"),
+    # ... or one without an interval
+    "no interval": ("name", "why"),
+    # of an expectation: the quantities compared differ in unit,
+    "several units": ("units",),
+    # ... one is of the recipe, the other of this run,
+    "recipe and run": (),
+    # ... the quantity has no null to compare with,
+    "no null": (),
+    # ... or the interval allows both outcomes
+    "undecided": (),
+    # a plug-in's own reason: `why` in words, and if something helps `advice`
+    "other": ("why",),
+}
+
+
+class Reason(Record):
+    """Why there is no number: a code, and the figures that its sentence holds.
+
+    Example:
+        >>> Reason(code="small test set", figures={"examples": 5, "needed": 8}).figures["needed"]
+        8
+    """
+
+    code: ReasonCode
+    figures: dict[str, Scalar] = {}
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if lacking := [name for name in FIGURES[self.code] if name not in self.figures]:
+            raise ValueError(f"the reason {self.code!r} has the figures {FIGURES[self.code]}; missing: {lacking}")
+        return self

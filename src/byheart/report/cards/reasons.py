@@ -1,0 +1,233 @@
+"""Why there is no number, in words: a sentence for each code of `records.reason`, and what would help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from string import Formatter
+from typing import Any
+
+from byheart.errors import InputRefused
+from byheart.records.claim import probe_of
+from byheart.records.figures import number, percent
+from byheart.records.reason import Reason, ReasonCode
+from byheart.records.studied import Outcome, Reading
+from byheart.report.cards.base import About
+
+# a text with figures in braces (`:1` with one decimal, `:%1` as a share with one), or a choice of one by the figures
+Words = str | Callable[[Mapping[str, Any]], str]
+
+
+def why(reason: Reason, about: About) -> str:
+    """The sentence on why there is no number.
+
+    Example:
+        >>> why(Reason(code="one-sided", figures={"examples": 1, "of": 1200}), About(nouns="images"))
+        'Seen by all members or by none: 1 of 1,200 images.'
+    """
+    return _said(WORDS[reason.code][0], reason, about)
+
+
+def advice(reason: Reason, about: About) -> str:
+    """What would help; empty where nothing is known to.
+
+    Example:
+        >>> advice(Reason(code="no test set"), About())
+        'Give a test set.'
+    """
+    return _said(WORDS[reason.code][1], reason, about)
+
+
+def why_unread(reading: Reading, about: About) -> str:
+    """Why a study read no number of one of its subjects."""
+    if reading.reason is None:
+        return ""
+    status = "" if reading.status == "measured" else f" is {reading.status}"
+    return f"{probe_of(reading.path)} of {reading.says}{status}: {why(reading.reason, about)}"
+
+
+def why_withheld(outcome: Outcome, subjects: Mapping[str, About]) -> str:
+    """Why an expectation of a study was not judged, from what is known of its subjects; empty where it was."""
+    for reading in outcome.readings:
+        if reading.quantity is None:
+            return why_unread(reading, subjects.get(reading.subject, About()))
+    return why(outcome.reason, About()) if outcome.reason else ""
+
+
+def _said(words: Words, reason: Reason, about: About) -> str:
+    try:
+        text = words if isinstance(words, str) else words(reason.figures)
+        return _Written().vformat(text, (), {**reason.figures, "nouns": about.nouns})
+    except (LookupError, TypeError, ValueError) as error:
+        raise InputRefused(
+            expected=f"the figures of the reason {reason.code!r}",
+            came=f"others ({type(error).__name__}: {error})",
+            do="Make the page with the byheart that wrote the document, or run the audit again.",
+        ) from error
+
+
+class _Written(Formatter):
+    """Figures in braces, rounded as everywhere else; one without `:` as it is."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if not format_spec:
+            return str(value)
+        if format_spec[0] == "%":
+            return percent(value, int(format_spec[1:]))
+        return number(value, int(format_spec))
+
+
+def _more_draws(figures: Mapping[str, Any]) -> str:
+    if figures["named"]:
+        return "Give more groups, or finer ones; examples of one group count as one."
+    return "Take out the copies (memory/duplicates lists them), or give more that differ."
+
+
+def _apart(figures: Mapping[str, Any]) -> bool:
+    return figures["groups"] < figures["values"]
+
+
+def _values(figures: Mapping[str, Any]) -> str:
+    return "the {values:0} values" + (", in {groups:0} groups of copies or of one name," if _apart(figures) else "")
+
+
+def _unchecked(figures: Mapping[str, Any]) -> str:
+    cause = {
+        "too few members": "{members} members are too few",
+        "one-sided halves": "half of the members leaves some examples seen by all of them or by none",
+        "members agree": "the members all say the same",
+    }[figures["cause"]]
+    return f"the effects were not checked: {cause}"
+
+
+def _clear_pair(figures: Mapping[str, Any]) -> str:
+    if figures["members"] < figures["needed"]:
+        return "about {needed:0} members would do: --members {needed}"
+    return "nothing: {members:0} members are enough to show a pair of {threshold}, and none shows"
+
+
+def _instead(figures: Mapping[str, Any]) -> str:
+    return {
+        "retrain": "Ask for --also memory/effect:method=retrain.",
+        "record": "Record your own loop with byheart.record, and ask path_credit.",
+    }[figures["instead"]]
+
+
+_TOGETHER = "Copies and groups are seen or left out together: of {examples:0} {nouns}, "
+_COUNT = "they count as {effective:1} squared deviations, and R2 needs {needed:0}"
+
+# why there is no number, and what would help
+WORDS: dict[ReasonCode, tuple[Words, Words]] = {
+    "one-sided": (
+        "Seen by all members or by none: {examples:0} of {of:0} {nouns}.",
+        "Train more members (--members), or give each a smaller --share.",
+    ),
+    "few draws": (
+        "Copies count as one: {examples:0} {nouns} are worth {draws:1} draws, {needed:0} are needed.",
+        _more_draws,
+    ),
+    "few groups": (
+        lambda figures: (
+            f"{_TOGETHER}only {{groups}} group{' is' if figures['groups'] == 1 else 's are'} left, and {{needed}} are "
+            "needed."
+        ),
+        _more_draws,
+    ),
+    "large group": (
+        _TOGETHER + "one group holds {share:%0} of them, and at most {most:%0} can be judged.",
+        _more_draws,
+    ),
+    "uneven halves": (_TOGETHER + "the smaller half would hold {share:%0} of them, a third is needed.", _more_draws),
+    "dependent groups": (_TOGETHER + "they count as {draws:1} draws, {needed:0} are needed.", _more_draws),
+    "rare labels": (
+        "Rare classes carry the label bits: the {labels:0} labels count as {effective:1}, and {needed} are needed to "
+        "know shares of their bits. Of the rarest class there are {rarest:0}.",
+        "Give more examples of the rare classes.",
+    ),
+    "heavy tail": (
+        lambda figures: f"the largest of {_values(figures)} carry the variance: {_COUNT}",
+        "audit a transformed target: --transform log or --transform rank; or give more examples",
+    ),
+    "few deviations": (
+        lambda figures: f"{_values(figures)} are few: {_COUNT}",
+        lambda figures: "give more examples" + (" of other groups" if _apart(figures) else ""),
+    ),
+    "unbounded bits": (
+        "members pass through the values that they saw (squared error below a millionth of the variance), so the bits "
+        "held by heart have no bound",
+        "read the shares of the variance in complexity/bits",
+    ),
+    "nobody left to judge": (
+        "With {members} members nobody is left to judge some {nouns} when one member is set aside.",
+        "Train more members: --members {needed}.",
+    ),
+    "no halves to compare": (
+        "No two halves of the members have scores to compare: too few members, or nothing is memorised.",
+        "Try more --members.",
+    ),
+    "no clear pair": ("no pair stands clear of chance with {members} members", _clear_pair),
+    "no baseline": ("There is no baseline of another family to check the labels with.", ""),
+    "no test set": ("There are no new examples.", "Give a test set."),
+    "small test set": (
+        "An interval takes {needed} new examples, there are {examples}.",
+        "Give a larger test set.",
+    ),
+    "on request": ("Only on request, for its cost.", "Ask for it: --also {probe}."),
+    "not recorded": (
+        "Its training is not made of steps that our loop could record ({learner}).",
+        _instead,
+    ),
+    "values only": ("This is asked of values; labels and text have their bits in complexity/bits.", ""),
+    "order of passages": ("Order counts right answers; a passage has none.", ""),
+    "influence of passages": ("Influence counts right answers; a passage is given with more or fewer bits.", ""),
+    "labels of passages": ("A passage has no label that could be wrong.", ""),
+    "no epochs": ("It does not learn in epochs, or in too few: there is no order to see.", ""),
+    "random sequences only": (
+        "It takes random sequences: elsewhere bits may be saved by understanding.",
+        "`byheart study capacity` asks it.",
+    ),
+    "best code unknown": ("The best code of these sequences is not known.", ""),
+    "gradients need classes": ("Projected gradients need classes.", "Try method=unrolled."),
+    "too few to check": (
+        "With {members} members nothing can be checked against retraining.",
+        "Train at least {needed}: --members 64.",
+    ),
+    "unchecked": (_unchecked, "--members 64 would do"),
+    "no prediction": (
+        "the effects do not foretell what retrained models say",
+        "more members may show a weak one; or another method: --also memory/effect:method={other}",
+    ),
+    "remainder": (
+        "the credits do not add up: {share:%1} of what training changed is missing",
+        "smaller steps would: training is too rough for its steps to be read along straight lines",
+    ),
+    "no secrets": (
+        "No secrets were planted.",
+        "For a text: byheart audit canaries plants some in Python's manual.",
+    ),
+    "no secrets held out": ("No secrets were planted, or none was held out.", ""),
+    "too many secrets": (
+        "The {possible:0} secrets that there could be were not all read.",
+        "Ask for method=auto, or plant shorter secrets (a million possible ones at most).",
+    ),
+    "no logits": (
+        "The model kept no logits of the secrets.",
+        "Leave the sampler at temperature 1 and all tokens.",
+    ),
+    "unlike references": (
+        "secrets never planted stand at {bits:2} bits where chance gives {chance:2}: what they are ranked among is not "
+        "like them",
+        "nothing: the references must be made like the secrets",
+    ),
+    "failed": ("{error}", ""),
+    "not measured": ("it was not measured", ""),
+    "no quantity": (
+        lambda figures: "it gives no {name}" + ("; nearest: {nearest}" if figures["nearest"] else ""),
+        "",
+    ),
+    "no interval": ("{name} has no interval: {why}", ""),
+    "several units": ("they are counted in {units}", ""),
+    "recipe and run": ("one speaks of this run, the other of the recipe", ""),
+    "no null": ("it has no null", ""),
+    "undecided": ("the interval allows both", ""),
+    "other": ("{why}", lambda figures: "{advice}" if figures.get("advice") else ""),
+}

@@ -1,0 +1,194 @@
+"""Reasons: every code has its words, every figure of a code is said, and a document that lacks one is refused by name."""
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+import byheart
+from byheart.errors import InputRefused
+from byheart.probes.base import reason
+from byheart.records.quantity import Quantity
+from byheart.records.reason import FIGURES, Reason, ReasonCode
+from byheart.records.studied import Outcome, Reading
+from byheart.report.cards import About
+from byheart.report.cards.reasons import WORDS, advice, why, why_unread, why_withheld
+
+CODES = get_args(ReasonCode)
+GROUPS = {"examples": 1200, "needed": 20.0, "named": False}
+TOGETHER = "Copies and groups are seen or left out together: of 1,200 images, "
+COPIES = "Take out the copies (memory/duplicates lists them), or give more that differ."
+NAMED = "Give more groups, or finer ones; examples of one group count as one."
+DEVIATIONS = {"values": 1500, "groups": 1500, "effective": 12.34, "needed": 30.0}
+APART = DEVIATIONS | {"groups": 40}
+MISSING = "expected the figures of the reason"
+
+# code, figures, why, advice
+SAID = [
+    ("one-sided", {"examples": 1, "of": 1200}, "Seen by all members or by none: 1 of 1,200 images.",
+     "Train more members (--members), or give each a smaller --share."),
+    ("few draws", GROUPS | {"draws": 4.04, "needed": 5.0},
+     "Copies count as one: 1,200 images are worth 4.0 draws, 5 are needed.", COPIES),
+    ("few draws", GROUPS | {"draws": 4.04, "named": True},
+     "Copies count as one: 1,200 images are worth 4.0 draws, 20 are needed.", NAMED),
+    ("few groups", GROUPS | {"groups": 1, "needed": 20}, f"{TOGETHER}only 1 group is left, and 20 are needed.", COPIES),
+    ("few groups", GROUPS | {"groups": 4, "needed": 20}, f"{TOGETHER}only 4 groups are left, and 20 are needed.", COPIES),
+    ("large group", GROUPS | {"share": 0.93, "most": 0.3},
+     f"{TOGETHER}one group holds 93\u202f% of them, and at most 30\u202f% can be judged.", COPIES),
+    ("uneven halves", GROUPS | {"share": 0.28, "named": True},
+     f"{TOGETHER}the smaller half would hold 28\u202f% of them, a third is needed.", NAMED),
+    ("dependent groups", GROUPS | {"draws": 3.0, "needed": 5.0},
+     f"{TOGETHER}they count as 3.0 draws, 5 are needed.", COPIES),
+    ("rare labels", {"labels": 1400, "effective": 9.94, "needed": 20, "rarest": 8},
+     "Rare classes carry the label bits: the 1,400 labels count as 9.9, and 20 are needed to know shares of their bits. "
+     "Of the rarest class there are 8.", "Give more examples of the rare classes."),
+    ("heavy tail", DEVIATIONS, "the largest of the 1,500 values carry the variance: they count as 12.3 squared "
+     "deviations, and R2 needs 30", "audit a transformed target: --transform log or --transform rank; or give more examples"),
+    ("heavy tail", APART, "the largest of the 1,500 values, in 40 groups of copies or of one name, carry the variance: "
+     "they count as 12.3 squared deviations, and R2 needs 30",
+     "audit a transformed target: --transform log or --transform rank; or give more examples"),
+    ("few deviations", DEVIATIONS, "the 1,500 values are few: they count as 12.3 squared deviations, and R2 needs 30",
+     "give more examples"),
+    ("few deviations", APART, "the 1,500 values, in 40 groups of copies or of one name, are few: they count as 12.3 "
+     "squared deviations, and R2 needs 30", "give more examples of other groups"),
+    ("unbounded bits", {}, "members pass through the values that they saw (squared error below a millionth of the "
+     "variance), so the bits held by heart have no bound", "read the shares of the variance in complexity/bits"),
+    ("nobody left to judge", {"members": 4, "needed": 8}, "With 4 members nobody is left to judge some images when one "
+     "member is set aside.", "Train more members: --members 8."),
+    ("no halves to compare", {}, "No two halves of the members have scores to compare: too few members, or nothing is "
+     "memorised.", "Try more --members."),
+    ("no clear pair", {"members": 48, "needed": 1730, "threshold": 0.15}, "no pair stands clear of chance with 48 members",
+     "about 1,730 members would do: --members 1730"),
+    ("no clear pair", {"members": 2000, "needed": 1730, "threshold": 0.15},
+     "no pair stands clear of chance with 2000 members",
+     "nothing: 2,000 members are enough to show a pair of 0.15, and none shows"),
+    ("no baseline", {}, "There is no baseline of another family to check the labels with.", ""),
+    ("no test set", {}, "There are no new examples.", "Give a test set."),
+    ("small test set", {"examples": 5, "needed": 8}, "An interval takes 8 new examples, there are 5.",
+     "Give a larger test set."),
+    ("on request", {"probe": "memory/credit"}, "Only on request, for its cost.", "Ask for it: --also memory/credit."),
+    ("not recorded", {"learner": "forest", "instead": "retrain"}, "Its training is not made of steps that our loop could "
+     "record (forest).", "Ask for --also memory/effect:method=retrain."),
+    ("not recorded", {"learner": "forest", "instead": "record"}, "Its training is not made of steps that our loop could "
+     "record (forest).", "Record your own loop with byheart.record, and ask path_credit."),
+    ("values only", {}, "This is asked of values; labels and text have their bits in complexity/bits.", ""),
+    ("order of passages", {}, "Order counts right answers; a passage has none.", ""),
+    ("influence of passages", {}, "Influence counts right answers; a passage is given with more or fewer bits.", ""),
+    ("labels of passages", {}, "A passage has no label that could be wrong.", ""),
+    ("no epochs", {}, "It does not learn in epochs, or in too few: there is no order to see.", ""),
+    ("random sequences only", {}, "It takes random sequences: elsewhere bits may be saved by understanding.",
+     "`byheart study capacity` asks it."),
+    ("best code unknown", {}, "The best code of these sequences is not known.", ""),
+    ("gradients need classes", {}, "Projected gradients need classes.", "Try method=unrolled."),
+    ("too few to check", {"members": 8, "needed": 32}, "With 8 members nothing can be checked against retraining.",
+     "Train at least 32: --members 64."),
+    ("unchecked", {"cause": "too few members", "members": 8}, "the effects were not checked: 8 members are too few",
+     "--members 64 would do"),
+    ("unchecked", {"cause": "one-sided halves", "members": 8}, "the effects were not checked: half of the members leaves "
+     "some examples seen by all of them or by none", "--members 64 would do"),
+    ("unchecked", {"cause": "members agree", "members": 8},
+     "the effects were not checked: the members all say the same", "--members 64 would do"),
+    ("no prediction", {"other": "retrain"}, "the effects do not foretell what retrained models say",
+     "more members may show a weak one; or another method: --also memory/effect:method=retrain"),
+    ("remainder", {"share": 0.123}, "the credits do not add up: 12.3\u202f% of what training changed is missing",
+     "smaller steps would: training is too rough for its steps to be read along straight lines"),
+    ("no secrets", {}, "No secrets were planted.", "For a text: byheart audit canaries plants some in Python's manual."),
+    ("no secrets held out", {}, "No secrets were planted, or none was held out.", ""),
+    ("too many secrets", {"possible": 17576}, "The 17,576 secrets that there could be were not all read.",
+     "Ask for method=auto, or plant shorter secrets (a million possible ones at most)."),
+    ("no logits", {}, "The model kept no logits of the secrets.", "Leave the sampler at temperature 1 and all tokens."),
+    ("unlike references", {"bits": -0.5, "chance": 1.4427}, "secrets never planted stand at \u22120.50 bits where chance "
+     "gives 1.44: what they are ranked among is not like them", "nothing: the references must be made like the secrets"),
+    ("failed", {"error": "it {broke}"}, "it {broke}", ""),
+    ("not measured", {}, "it was not measured", ""),
+    ("no quantity", {"name": "a", "nearest": "aa"}, "it gives no a; nearest: aa", ""),
+    ("no quantity", {"name": "a", "nearest": None}, "it gives no a", ""),
+    ("no interval", {"name": "a", "why": "too few"}, "a has no interval: too few", ""),
+    ("several units", {"units": "auc and bits"}, "they are counted in auc and bits", ""),
+    ("recipe and run", {}, "one speaks of this run, the other of the recipe", ""),
+    ("no null", {}, "it has no null", ""),
+    ("undecided", {}, "the interval allows both", ""),
+    ("other", {"why": "Tides {are} not asked."}, "Tides {are} not asked.", ""),
+    ("other", {"why": "No {0}.", "advice": "Try {nouns}."}, "No {0}.", "Try {nouns}."),
+]  # fmt: skip
+
+
+def test_every_code_has_figures_words_and_an_example_here():
+    assert set(CODES) == set(FIGURES) == set(WORDS) == {code for code, *_ in SAID}
+    assert len(CODES) == len(set(CODES))
+
+
+def test_every_code_is_given_somewhere():
+    source = Path(byheart.__file__).parent
+    given = "".join(
+        path.read_text() for floor in ("probes", "verdicts", "maths") for path in (source / floor).rglob("*.py")
+    )
+    assert [code for code in CODES if f'"{code}"' not in given] == []
+
+
+@pytest.mark.parametrize("code, figures, said, helps", SAID)
+def test_the_words_of_a_reason(code, figures, said, helps):
+    found = Reason.model_validate_json(Reason(code=code, figures=figures).model_dump_json())
+    assert (why(found, About(nouns="images")), advice(found, About(nouns="images"))) == (said, helps)
+
+
+def refused(words, hollow):
+    try:
+        words(hollow, About())
+    except InputRefused:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_figure_that_is_kept_is_said(code):
+    """Without it the words cannot be made, in one of the examples at least; and a reason without it is refused."""
+    for name in FIGURES[code]:
+        lacking = [{key: one for key, one in figures.items() if key != name} for of, figures, *_ in SAID if of == code]
+        for figures in lacking:
+            with pytest.raises(ValueError, match=name):
+                Reason(code=code, figures=figures)
+        hollow = [Reason.model_construct(code=code, figures=figures) for figures in lacking]
+        assert any(refused(words, one) for one in hollow for words in (why, advice)), f"{name} of {code} is never said"
+
+
+def test_figures_of_another_kind_are_refused():
+    """A document that somebody changed."""
+    with pytest.raises(InputRefused, match=MISSING):
+        why(Reason(code="one-sided", figures={"examples": "many", "of": 3}), About())
+
+
+@pytest.mark.parametrize("code, figures", [("Values are not asked.", {}), ("one-sided", {"examples": 1})])
+def test_a_probe_names_a_code_and_all_its_figures(code, figures):
+    with pytest.raises(InputRefused, match=r"(?s)a code of records\.reason.*why=.*advice="):
+        reason(code, **figures)
+
+
+def read(status="measured", **fields):
+    return Reading(subject="one", says="the first", path="memory/pairs/a", called="a", status=status, **fields)
+
+
+QUANTITY = Quantity(value=0.5, unit="auc", interval=(0.4, 0.6), null=0.5, n=9, how="x")
+
+
+@pytest.mark.parametrize("reading, said", [
+    (read("not applicable", reason=reason("one-sided", examples=1, of=9)),
+     "memory/pairs of the first is not applicable: Seen by all members or by none: 1 of 9 rows."),
+    (read("withheld", reason=reason("unbounded bits")), "memory/pairs of the first is withheld: members pass through"),
+    (read("failed", reason=reason("failed", error="it broke")), "memory/pairs of the first is failed: it broke"),
+    (read("missing", reason=reason("not measured")), "memory/pairs of the first is missing: it was not measured"),
+    (read(reason=reason("no quantity", name="a", nearest="aa")), "memory/pairs of the first: it gives no a; nearest: aa"),
+    (read(quantity=QUANTITY), ""),
+])  # fmt: skip
+def test_why_a_study_read_no_number(reading, said):
+    abouts = {"one": About(nouns="rows")}
+    assert re.match(re.escape(said), why_unread(reading, abouts["one"]))
+    outcome = Outcome(says="s", outcome="withheld", rule="r", readings=(read(quantity=QUANTITY), reading), reason=None)
+    assert why_withheld(outcome, abouts) == why_unread(reading, abouts["one"])
+
+
+def test_why_an_expectation_is_withheld():
+    held = Outcome(says="s", outcome="withheld", rule="r", readings=(read(quantity=QUANTITY),), reason=reason("undecided"))
+    assert why_withheld(held, {}) == "the interval allows both"
+    assert why_withheld(held.model_copy(update={"reason": None}), {}) == ""
