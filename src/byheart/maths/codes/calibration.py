@@ -105,7 +105,7 @@ def lacking(
         groups: (n,) names of groups, as for `halves`.
 
     Returns:
-        The reason, in words; empty where nothing stands in the way.
+        The reason by its code, with its figures; None where nothing stands in the way.
 
     Raises:
         InputRefused: ids or groups of another length.
