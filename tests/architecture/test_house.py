@@ -200,7 +200,7 @@ def test_torch_is_asked_for_as_a_range_and_nothing_is_pinned():
     assert "==" not in text
 
 
-HEAVY = {"torch", "numpy", "scipy", "pydantic", "sklearn", "altair", "pandas"}
+HEAVY = {"torch", "numpy", "scipy", "pydantic", "sklearn", "altair", "pandas", "jaxtyping", "beartype"}
 
 
 @pytest.mark.parametrize("words", [["--help"], ["list"], ["list", "task"], ["--version"], ["study"]])

@@ -5,11 +5,11 @@ import pytest
 
 from byheart.errors import InputRefused
 from byheart.maths.codes.bank import variance_budget
+from byheart.maths.codes.value_bits import variance_bits
 from byheart.maths.codes.variance import (
     deviations,
     effective_number,
     side_errors,
-    variance_bits,
     variance_share_intervals,
 )
 from byheart.training.members import balanced

@@ -12,7 +12,7 @@
 | | `exposure`, `extraction`, `capacity` | how far does a secret stand out, can it be sampled, how much fits? |
 | `codes` | `bank` | how many bits are understood, memorised, left? the bit budget of a bank of members |
 | | `calibration`, `temperature` | the log-linear pool of model and reference; one temperature |
-| | `variance` | the same for real-valued targets: shares of their variance, and differences in bits |
+| | `variance`, `value_bits` | the same for real-valued targets: shares of their variance; differences in bits |
 | | `passages` | how many bits does it take to write down a passage? |
 | `statistics` | `ranks`, `ranking`, `detection` | Wilson, Spearman, R2; AUC; how often a judgement is right |
 | | `resampling`, `intervals`, `new_examples` | the bootstrap; means over a bank; accuracy and R2 on new examples |

@@ -8,7 +8,8 @@ learning rates, c_t what later steps owe to earlier gradients (zero after the la
     x_t = (1 - b1) eta_t fbar_t / ((1 - b1^(t+1)) (sqrt(v_(t+1) / (1 - b2^(t+1))) + eps))    Adam, AdamW (mu is b1)
     y_t = x_t + c_t,   c_(t-1) = mu y_t,   a_t = y_t,  or  a_t = x_t + mu y_t (Nesterov)
 
-Second moments v are taken as the metric of the step; they are not attributed.
+Second moments v are taken as the metric of the step; they are not attributed. `momentum` and `adam` are the exact
+adjoints of a step, v included, on which `unrolled` builds.
 """
 
 from __future__ import annotations
@@ -58,3 +59,45 @@ class Adjoint:
             found[name] = torch.add(x, y, alpha=group.momentum) if group.nesterov else y
         return found
 
+
+def momentum(
+    group: Group, rate: float, index: int, theta: Float[Tensor, "q ..."], velocity: Float[Tensor, "q ..."]
+) -> Float[Tensor, "q ..."]:
+    """What does a step with momentum owe to its gradient?
+
+    The adjoint of the gradient; that of the velocity is taken back in place.
+
+    v' = mu v + (1 - tau) g (g alone at the first step); theta' = theta - eta v', or - eta (g + mu v') (Nesterov).
+    """
+    raw = theta * -rate
+    if group.nesterov:
+        velocity.add_(raw, alpha=group.momentum)
+    else:
+        velocity.add_(raw)
+        raw = torch.zeros_like(raw)
+    raw.add_(velocity, alpha=1.0 if index == 0 else 1 - group.dampening)
+    velocity.mul_(0.0 if index == 0 else group.momentum)
+    return raw
+
+
+def adam(
+    group: Group,
+    rate: float,
+    count: int,
+    v: Tensor,
+    moved: Tensor,
+    theta: Float[Tensor, "q ..."],
+    first: Float[Tensor, "q ..."],
+    second: Float[Tensor, "q ..."],
+) -> None:
+    """What does the step at `count` (from 1) add to the adjoints of m' and v' of Adam?
+
+    theta' = (1 - s) theta - u, u = eta / (1 - b1^t) m' D, D = 1 / (sqrt(v' / (1 - b2^t)) + eps);
+    du/dm' = eta D / (1 - b1^t), du/dv' = -u D / (2 sqrt(v' (1 - b2^t))); u is `moved`, what the step really took.
+    """
+    correction = 1 - group.square**count
+    d = 1 / ((v / correction).sqrt() + group.eps)
+    first.sub_(theta * (d * (rate / (1 - group.momentum**count))))
+    # where v' is 0 the weight never had a gradient, and u is 0 whatever v' is
+    slope = torch.where(v > 0, moved * d / (2 * (v * correction).sqrt()), torch.zeros_like(v))
+    second.add_(theta * slope)

@@ -19,6 +19,7 @@ from torch import Tensor
 from byheart.errors import InputRefused
 from byheart.maths.attribution.hessian_products import Anything, AnythingPoint, Stack, StackPoint
 from byheart.maths.attribution.kronecker_fisher import gradients_of
+from byheart.maths.attribution.reverse_sweep import adam, momentum
 from byheart.maths.attribution.targets import Target, function
 from byheart.maths.recording.gradient_sketch import Departure, refuse_step
 from byheart.maths.recording.losses import per_example
@@ -26,7 +27,6 @@ from byheart.maths.recording.trace import count, take
 from byheart.maths.shapes import Float, Shaped
 
 if TYPE_CHECKING:
-    from byheart.maths.recording.optimizer_spec import Group
     from byheart.maths.recording.trace import Part, Step, Trace
 
 TAIL = 2 / 3  # of the steps, over which several moments are spread
@@ -290,44 +290,3 @@ class Sweep:
             came=f"one that is not at step {step.index}" + (f", layer {layers[0]}" if layers else ""),
             do="The run is too rough to unroll: lower its learning rate, use float64, or method retrain.",
         )
-
-
-def momentum(
-    group: Group, rate: float, index: int, theta: Float[Tensor, "q ..."], velocity: Float[Tensor, "q ..."]
-) -> Float[Tensor, "q ..."]:
-    """Adjoint of the gradient under momentum, that of the velocity taken back in place.
-
-    v' = mu v + (1 - tau) g (g alone at the first step); theta' = theta - eta v', or - eta (g + mu v') (Nesterov).
-    """
-    raw = theta * -rate
-    if group.nesterov:
-        velocity.add_(raw, alpha=group.momentum)
-    else:
-        velocity.add_(raw)
-        raw = torch.zeros_like(raw)
-    raw.add_(velocity, alpha=1.0 if index == 0 else 1 - group.dampening)
-    velocity.mul_(0.0 if index == 0 else group.momentum)
-    return raw
-
-
-def adam(
-    group: Group,
-    rate: float,
-    count: int,
-    v: Tensor,
-    moved: Tensor,
-    theta: Float[Tensor, "q ..."],
-    first: Float[Tensor, "q ..."],
-    second: Float[Tensor, "q ..."],
-) -> None:
-    """What does the step at `count` (from 1) add to the adjoints of m' and v' of Adam?
-
-    theta' = (1 - s) theta - u, u = eta / (1 - b1^t) m' D, D = 1 / (sqrt(v' / (1 - b2^t)) + eps);
-    du/dm' = eta D / (1 - b1^t), du/dv' = -u D / (2 sqrt(v' (1 - b2^t))); u is `moved`, what the step really took.
-    """
-    correction = 1 - group.square**count
-    d = 1 / ((v / correction).sqrt() + group.eps)
-    first.sub_(theta * (d * (rate / (1 - group.momentum**count))))
-    # where v' is 0 the weight never had a gradient, and u is 0 whatever v' is
-    slope = torch.where(v > 0, moved * d / (2 * (v * correction).sqrt()), torch.zeros_like(v))
-    second.add_(theta * slope)

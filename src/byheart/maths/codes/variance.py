@@ -7,25 +7,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from byheart.errors import InputRefused
-from byheart.maths.codes.calibration import halves
 from byheart.maths.inputs import array, members_mask, same_shape
 from byheart.maths.shapes import Bool, Float, Given, Shaped
 from byheart.maths.statistics.effective_sample_size import (
     Estimate,
-    Sources,
     complement,
     effective_size,
-    estimate,
     on_log_scale,
-    worth,
 )
 from byheart.maths.statistics.intervals import budget_share_intervals
 from byheart.maths.statistics.seen_unseen import side_means
 
 # fewest squared deviations, in effect, that a variance can rest on
 FEWEST_DEVIATIONS = 30.0
-# seen variance, as a part of the targets', below which a learner passes through its points
-EXACT = 1e-6
 # ratios are rounded to multiples of this: sums of such numbers below 4,096 have no rounding error at all
 GRAIN = 2.0**-40
 
@@ -56,13 +50,6 @@ class SideErrors(NamedTuple):
     reference: np.ndarray
     seen: np.ndarray
     unseen: np.ndarray
-
-
-class VarianceBits(NamedTuple):
-    """Bits per example, with 95 % intervals; `memorised` is None where it is unbounded."""
-
-    understood: Estimate
-    memorised: Estimate | None
 
 
 def variance_budget(
@@ -108,7 +95,7 @@ def variance_budget(
 
 def budget_of_sides(sides: SideErrors) -> VarianceBudget:
     """The three shares, from the errors of both sides."""
-    unseen, seen = (_rounded(_mean(side)) for side in (sides.unseen, sides.seen))
+    unseen, seen = (_rounded(mean_of_known(side)) for side in (sides.unseen, sides.seen))
     return VarianceBudget(1.0 - unseen, unseen - seen, seen)
 
 
@@ -116,7 +103,11 @@ def _rounded(ratio: float) -> float:
     return float(np.round(ratio / GRAIN) * GRAIN)
 
 
-def _mean(values: np.ndarray) -> float:
+def mean_of_known(values: Shaped[np.ndarray, " n"]) -> float:
+    """What is the mean of the values that are there?
+
+    NaN where none is.
+    """
     there = np.isfinite(values)
     return float(values[there].mean()) if there.any() else float("nan")
 
@@ -166,8 +157,8 @@ def side_errors(
     [0.0, 0.0]
     """
     (seen, unseen), (spread_seen, spread_unseen) = side_means(errors, mask), side_means(spread, mask)
-    reference = np.where(np.isfinite(spread_unseen), spread_unseen / _mean(spread_unseen), np.nan)
-    return SideErrors(reference, seen / _mean(spread_seen), unseen / _mean(spread_unseen))
+    reference = np.where(np.isfinite(spread_unseen), spread_unseen / mean_of_known(spread_unseen), np.nan)
+    return SideErrors(reference, seen / mean_of_known(spread_seen), unseen / mean_of_known(spread_unseen))
 
 
 def effective_number(y: Given[Any, " n"], groups: Given[Any, " n"] | None = None) -> float:
@@ -241,7 +232,7 @@ def variance_share_intervals(
     same_shape(spread, "spread", errors.shape)
     mask = members_mask(mask, errors.shape)
     budget = budget_of_sides(side_errors(errors, spread, mask))
-    means = [_mean(side) for side in side_means(spread, mask)]
+    means = [mean_of_known(side) for side in side_means(spread, mask)]
     linear = np.empty(errors.shape)
     for side, ratio, whole in ((mask, budget.left, means[0]), (~mask, 1 - budget.understood, means[1])):
         linear[side] = ratio + (errors[side] - ratio * spread[side]) / whole
@@ -250,86 +241,3 @@ def variance_share_intervals(
     unseen = on_log_scale(complement(parts.understood)._replace(value=1 - budget.understood))
     memorised = parts.memorised._replace(value=budget.memorised)
     return VarianceShares(complement(unseen), memorised, left)
-
-
-def variance_bits(
-    y: Given[Any, " n"],
-    predictions: Given[Any, "m n"],
-    mask: Given[Any, "m n"],
-    seed: int = 0,
-    *,
-    ids: Given[Any, " n"] | None = None,
-    groups: Given[Any, " n"] | None = None,
-) -> VarianceBits:
-    r"""How many bits per value do members save where they did not see it, and how many more where they did?
-
-    Differences of Gaussian code lengths, which need no grid: understood = 1/2 log2(Var/V_out), memorised = 1/2
-    log2(V_out/V_in). V is the mean squared distance of the target from mean_j + w (f_j - mean_j), the centre of the
-    calibrated density, over the pairs of a side (per example over members, then over examples), in units of that of
-    mean_j alone; w >= 0 is fitted by least squares for each side and half of the examples on the other half.
-
-    Unit: bits per example. Rote: understood 0, memorised unbounded. Oracle: memorised 0. A constant: 0 and 0.
-    Rescaling or rounding the target, or rescaling what all members predict around their means, moves neither (beyond
-    what the rounding adds to the variance).
-
-    Args:
-        y: (n,) targets.
-        predictions: (m, n) prediction of each member for each example, in the unit of y.
-        mask: (m, n) True where the member saw the example.
-        seed: of the hash that cuts the halves.
-        ids: (n,) stable names of the examples; row numbers if absent.
-        groups: (n,) names of groups that must fall in one half and are drawn together.
-
-    Returns:
-        `understood` and `memorised` with 95 % intervals; `memorised` is None where the seen variance is below 1e-6 of
-        the targets': such a learner passes through its points, and the difference has no bound.
-
-    Raises:
-        InputRefused: wrong shapes, NaN or infinite values, targets that do not vary, fewer than 4 members.
-
-    Cost: O(m n). Fails when: errors are far from Gaussian: the density is then not the one that codes them shortest.
-
-    Reference: byheart, reference/complexity.md 3.8; differential entropy of a Gaussian: Cover and Thomas 2006,
-    "Elements of information theory", eq. 8.48.
-
-    >>> rng = np.random.default_rng(0)
-    >>> mask, y = rng.random((8, 400)) < 0.7, rng.normal(size=400)
-    >>> bits = variance_bits(y, np.where(mask, y, 0.0), mask)
-    >>> round(bits.understood.value, 1), bits.memorised
-    (0.0, None)
-    """
-    y = array(y, "y", "n").astype(np.float64)
-    predictions = array(predictions, "predictions", "mn").astype(np.float64)
-    same_shape(y, "y", predictions.shape[1:])
-    mask = members_mask(mask, predictions.shape)
-    spread = deviations(y, mask)
-    target = y - ((mask @ y) / mask.sum(1))[:, None]
-    signal = predictions - y + target
-    first = halves(len(y), seed, ids, groups)
-    errors = spread.copy()
-    for side in (mask, ~mask):
-        weight = side / np.maximum(side.sum(0), 1)
-        for here in (first, ~first):
-            other = weight * ~here
-            size = float((other * signal**2).sum())
-            w = max(0.0, float((other * signal * target).sum()) / size) if size else 0.0
-            own = side & here
-            errors[own] = (target[own] - w * signal[own]) ** 2
-    sides = side_errors(errors, spread, mask)
-    unseen, seen = _mean(sides.unseen), _mean(sides.seen)
-    bounded = min(seen, _mean(side_errors((predictions - y) ** 2, spread, mask).seen)) >= EXACT
-    means = [_mean(side) for side in side_means(spread, mask)]
-    # the logarithm of each ratio, linearised pair by pair as in `variance_share_intervals`
-    linear = np.ones(errors.shape)
-    for side, ratio, whole in ((mask, max(seen, EXACT), means[0]), (~mask, unseen, means[1])):
-        linear[side] += (errors[side] / ratio - spread[side]) / whole
-    outer = budget_share_intervals(np.ones(len(y)), linear, mask, groups, bound=0.0).understood
-    inner = budget_share_intervals(np.ones(len(y)), linear, mask, groups, bound=0.0).memorised
-    draws = worth(np.arange(len(y)) if groups is None else groups)
-
-    def halved(nats: float, of: Estimate) -> Estimate:
-        bit = 2 * np.log(2)
-        return estimate(nats / bit, Sources(*(part / bit**2 for part in of.sources)), draws=draws, n=len(y))
-
-    memorised = halved(float(np.log(unseen / seen)), inner) if bounded else None
-    return VarianceBits(halved(-float(np.log(unseen)), outer), memorised)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from byheart.maths.codes.variance import VarianceBits, variance_bits
+from byheart.maths.codes.value_bits import VarianceBits, variance_bits
 from byheart.probes.base import Bank, Need, Probe, Subject, reason
 from byheart.probes.copies import uncalibrated
 from byheart.probes.heavy_tail import heavy_tail, without_r2
@@ -19,7 +19,7 @@ class ValueBits(Probe):
 
     memorised = 1/2 log2(V_out / V_in), understood = 1/2 log2(Var / V_out) [bits per value], V_out and V_in the squared
     errors of members that did not see an example and of those that did, each side calibrated by its own cross-fitted
-    slope (`maths.codes.variance.variance_bits`), Var the squared distance from the members' training means. Both are
+    slope (`maths.codes.value_bits.variance_bits`), Var the squared distance from the members' training means. Both are
     differences of Gaussian code lengths, so no rounding of the target moves them; a value has no code length of its
     own, so there is no share of a whole. Totals are per value times n.
 
