@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from byheart.auditing import costs
-from byheart.auditing.front import default_learner, probes
+from byheart.auditing.front import probes
 from byheart.auditing.request import Request
 from byheart.engines.inline import Inline
 from byheart.ledger.base import Result
@@ -21,8 +21,7 @@ from byheart.study.keeping import data_from, data_result
 from byheart.study.plan import Plan, Settings, Trial, plan
 from byheart.study.session import Drawn, Session
 from byheart.study.soundness import sound
-from byheart.study.steps import AT_ONCE, TRIAL_SECONDS
-from byheart.training.trial import choose
+from byheart.study.steps import TRIAL_SECONDS, trial_of
 
 MOST = 512  # members that are listed one by one; a multiple of all chunks
 # Standard deviation of an example's memorised bits over the reference bits per example: from noiseless to noisy labels.
@@ -40,11 +39,11 @@ def forecast(request: Request, out: Path, settings: Mapping[str, Any]) -> dict[s
     settled = Settings(request.device, request.threads)
     session = Session(request.subject, probes(request.also), out / "ledger", Inline(), settled)
     drawn = _drawn(session)
-    data, subject = data_from(drawn), session.subject
-    learner = subject.learner or default_learner(len(data.train), subject.share, settings, data.output.kind)
-    session.subject = subject = replace(subject, learner=learner, offers=Drawn.read(drawn.document).offers)
+    data = data_from(drawn)
+    session.complete(Drawn.read(drawn.document), settings)
+    subject, learner = session.subject, session.subject.learner
     kept = session.known_trial() if learner.fleet else None
-    known = kept or (tried(learner, data, subject, request.device) if learner.fleet else None)
+    known = kept or (tried(learner, data, subject, settled) if learner.fleet else None)
     counts = _counted(session, known, unkept=learner.fleet and kept is None)
     n, m = len(data.train), subject.members
     spent = costs.cpu_seconds(data, subject, known, counts, request.jobs)
@@ -97,12 +96,10 @@ def _counts(session: Session, made: Plan, unkept: bool) -> costs.Counts:
     return costs.Counts(len(made.steps), len(missing), own, dict(of), measured, tuple(made.not_applicable))
 
 
-def tried(learner: Any, data: Any, subject: Subject, device: str) -> Trial:
-    """How the fleet would be trained here, by a trial shorter than the audit's own; nothing is kept."""
-    chosen = choose(learner, data, subject.levers, AT_ONCE, device, TRIAL_SECONDS / 3)
-    steps = learner.steps() * math.ceil(round(subject.share * len(data.train)) / learner.batch)
-    each = None if chosen.seconds_a_step is None else chosen.seconds_a_step * steps
-    return Trial(chosen.way, chosen.members, each)
+def tried(learner: Any, data: Any, subject: Subject, settings: Settings) -> Trial:
+    """The audit's own trial, shorter and unwritten: a plan keeps nothing."""
+    asked = (data, learner, subject.levers, subject.share, settings.device, settings.threads)
+    return Trial.read(trial_of(*asked, TRIAL_SECONDS / 3).document)
 
 
 def _source(seconds: float | None, kept: Trial | None, learner: Any) -> str:

@@ -6,7 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +18,6 @@ from byheart.auditing.document import LOCAL, document, is_document, run_id, with
 from byheart.auditing.request import (
     Request,
     arrays_from,
-    default_learner,
     learner_from,
     resolved_device,
     with_flips,
@@ -26,7 +25,7 @@ from byheart.auditing.request import (
 )
 from byheart.auditing.result import Audit, must_be_writable
 from byheart.engines.base import Engine
-from byheart.engines.inline import Inline
+from byheart.engines.choice import engine_for
 from byheart.errors import LedgerDamaged, UsageError
 from byheart.fingerprint.code import why_unkeyed
 from byheart.ledger.base import Result
@@ -235,7 +234,7 @@ def run(
         if request.jobs > 1 and not unkeyed and parts[1:] and not can_move(parts[1]):
             tell("The training runs in this process: another, which has only its file, does not get the same from it.")
         try:
-            engine = stack.enter_context(_engine(request))
+            engine = stack.enter_context(closing(engine_for(request.jobs, request.threads)))
             made, answers, session = _carried_out(request, ledger, engine, settings or {}, tell, progress)
         except BaseException:
             if temporary:
@@ -250,12 +249,9 @@ def _carried_out(
     settled = Settings(request.device, request.threads)
     session = Session(request.subject, probes(request.also), ledger, engine, settled, progress, tell)
     mend(session.ledger, tell)
-    drawn = session.drawn()
+    drawn = session.drawn(settings)
     for line in drawn.document["about"].get("inferred", ()) if isinstance(drawn.document["about"], dict) else ():
         tell(str(line))
-    if session.subject.learner is None:
-        learner = default_learner(drawn.n, session.subject.share, settings, drawn.output.kind)
-        session.subject = replace(session.subject, learner=learner)
     if session.subject.learner.fleet:
         told = {name: value for name, value in session.subject.learner.settings().items() if name not in LOCAL}
         tell("trained by our loop: " + ", ".join(f"{name} {value}" for name, value in told.items()))
@@ -301,25 +297,6 @@ def announced(made: Plan, todo: int) -> str:
     if not todo:
         return f"{len(made.steps)} steps, all in the ledger"
     return f"{len(made.steps)} steps, {len(made.steps) - todo} in the ledger, {todo} to do"
-
-
-class _engine:
-    """The engine of a request; closed at the end."""
-
-    def __init__(self, request: Request) -> None:
-        self.request = request
-
-    def __enter__(self) -> Engine:
-        if self.request.jobs == 1:
-            self.engine: Engine = Inline()
-        else:
-            from byheart.engines.pool import Pool
-
-            self.engine = Pool(self.request.jobs, self.request.threads)
-        return self.engine
-
-    def __exit__(self, *raised: object) -> None:
-        self.engine.close()
 
 
 __all__ = ["Audit", "audit", "learner_from", "make_request", "run", "without_examples"]

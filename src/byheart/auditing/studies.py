@@ -5,16 +5,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from byheart.auditing.document import LEVEL, LOCAL, spoken_of
 from byheart.auditing.front import Say, announced, make_request
-from byheart.auditing.request import Request, default_learner, resolved_device
+from byheart.auditing.request import Request, resolved_device
 from byheart.auditing.result import write_text
-from byheart.engines.base import Engine
-from byheart.engines.inline import Inline
+from byheart.engines.choice import engine_for
 from byheart.errors import ByheartError, InputRefused, StepFailed, UsageError, unknown_name
 from byheart.fingerprint.trust import reading
 from byheart.ledger.base import Result
@@ -90,7 +88,7 @@ def study(
         if progress and step.kind in {"train", "measure"}:
             progress(step, state)
 
-    with closing(_engine(jobs, settings.threads)) as engine, reading(trust):
+    with closing(engine_for(jobs, settings.threads)) as engine, reading(trust):
 
         def opened(key: str) -> Session:
             request, probes = asked[key]
@@ -149,14 +147,6 @@ def requested(subject: ClaimSubject, device: str = "auto") -> Request:
 
 def _probes(subject: ClaimSubject) -> list[Probe]:
     return list(parse.probes(subject.probes).values())
-
-
-def _engine(jobs: int, threads: int) -> Engine:
-    if jobs == 1:
-        return Inline()
-    from byheart.engines.pool import Pool
-
-    return Pool(jobs, threads)
 
 
 def _draw_all(claim: Claim, opened: Callable[[str], Session], tell: Say) -> None:
@@ -222,10 +212,7 @@ def _studied(
     key: str, words: ClaimSubject, session: Session, tell: Say
 ) -> tuple[StudiedSubject, Mapping[str, Answer]]:
     """One subject drawn, trained and measured."""
-    drawn = session.drawn()
-    if session.subject.learner is None:
-        learner = default_learner(drawn.n, session.subject.share, words.learner_settings, drawn.output.kind)
-        session.subject = replace(session.subject, learner=learner)
+    drawn = session.drawn(words.learner_settings)
     says = words.says or key
     answers = session.answers(session.trial(), lambda made, todo: tell(f"{says}: {announced(made, todo)}"))
     subject = StudiedSubject(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
+from typing import Any
 
 from byheart.ledger.base import Ledger
 from byheart.probes.base import Need, Probe, Subject
@@ -29,6 +30,11 @@ class Trial:
     way: str
     chunk: int
     cpu_seconds_a_member: float | None
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Trial:
+        """What the document of a trial step says."""
+        return cls(document["way"], document["chunk"], document["cpu_seconds_a_member"])
 
 
 @dataclass

@@ -13,6 +13,7 @@ from byheart.ledger.base import Failure, Result
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.probes.base import Probe, Subject
 from byheart.records.finding import Answer, Failed, answer_from
+from byheart.study.default_learner import default_learner
 from byheart.study.execute import Executed, Progress, execute
 from byheart.study.keeping import output_from
 from byheart.study.plan import Plan, Settings, Trial, draw_step, plan, trial_step
@@ -86,8 +87,8 @@ class Session:
         """Run the steps that the ledger has no sound result of."""
         return execute(steps, self.ledger, self.folder, engine or self.engine, self.progress, self.say)
 
-    def drawn(self) -> Drawn:
-        """Draw the data (or find them in the ledger), and learn what they offer.
+    def drawn(self, settings: Mapping[str, Any] | None = None) -> Drawn:
+        """Draw the data (or find them in the ledger), and complete the subject by them (`complete`).
 
         Raises:
             InputRefused: the data cannot be measured truly.
@@ -100,8 +101,14 @@ class Session:
         if not isinstance(found, Result):
             raise StepFailed(expected="the data", came="nothing", do="Run the audit again.")
         drawn = Drawn.read(found.document)
-        self.subject = replace(self.subject, offers=drawn.offers)
+        self.complete(drawn, settings or {})
         return drawn
+
+    def complete(self, drawn: Drawn, settings: Mapping[str, Any]) -> None:
+        """Give the subject what its data offer, and where it has no learner the default one with these `settings`."""
+        subject = self.subject
+        learner = subject.learner or default_learner(drawn.n, subject.share, settings, drawn.output.kind)
+        self.subject = replace(subject, offers=drawn.offers, learner=learner)
 
     def trial(self) -> Trial | None:
         """The way fleets are trained here: from the ledger, or found now by a short trial."""
@@ -122,8 +129,7 @@ class Session:
             return None
         if not isinstance(found, Result):
             return None
-        kept = found.document
-        return Trial(kept["way"], kept["chunk"], kept["cpu_seconds_a_member"])
+        return Trial.read(found.document)
 
     def plan(self, trial: Trial | None) -> Plan:
         """The plan of the subject as it stands."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -138,17 +138,23 @@ def fixed_threads(count: int) -> Iterator[None]:
 
 
 def _trial(step: Step, ledger: Ledger) -> Result:
+    about = step.about
+    levers = [revive(lever) for lever in about["levers"]]
+    asked = (load_data(about["draw"], ledger), _spec(step, "learner"), levers)
+    return trial_of(*asked, about["share"], about["device"], about["threads"], TRIAL_SECONDS)
+
+
+def trial_of(
+    data: Any, learner: Any, levers: Sequence[Any], share: float, device: str, threads: int, seconds: float
+) -> Result:
+    """How a fleet is trained here, by a trial of so many seconds, and the CPU seconds of a member."""
     from byheart.training.trial import choose
 
-    about = step.about
-    data, learner = load_data(about["draw"], ledger), _spec(step, "learner")
-    with fixed_threads(about["threads"]):
-        chosen = choose(
-            learner, data, [revive(lever) for lever in about["levers"]], AT_ONCE, about["device"], TRIAL_SECONDS
-        )
-    steps = learner.steps() * math.ceil(round(about["share"] * len(data.train)) / learner.batch)
-    seconds = None if chosen.seconds_a_step is None else chosen.seconds_a_step * steps
-    return Result({"way": chosen.way, "chunk": chosen.members, "cpu_seconds_a_member": seconds})
+    with fixed_threads(threads):
+        chosen = choose(learner, data, levers, AT_ONCE, device, seconds)
+    steps = learner.steps() * math.ceil(round(share * len(data.train)) / learner.batch)
+    each = None if chosen.seconds_a_step is None else chosen.seconds_a_step * steps
+    return Result({"way": chosen.way, "chunk": chosen.members, "cpu_seconds_a_member": each})
 
 
 def _train(step: Step, ledger: Ledger) -> Result:
