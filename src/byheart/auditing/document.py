@@ -210,11 +210,7 @@ def _provenance(
     if "inputs" in run:
         notes.append(f"What the model received: x {run['inputs']}.")
     about = {key: value for key, value in data.about.items() if isinstance(value, str | int | float)}
-    settings = {
-        key: value if isinstance(value, str | int | float) else str(value)
-        for key, value in subject.learner.settings().items()
-        if key not in LOCAL
-    }
+    settings = {name: plain(value) for name, value in shown_settings(subject.learner).items()}
     levers = {f"lever {lever.name}": str(next(iter(lever.model_dump().values()))) for lever in subject.levers}
     return Provenance(
         command=request.command,
@@ -237,6 +233,16 @@ def _provenance(
         steps={step.about["probe"]["name"]: step.key for step in answers.plan.measure},
         notes=tuple(notes),
     ).model_dump(mode="json")
+
+
+def shown_settings(learner: Any) -> dict[str, Any]:
+    """Settings of a learner for a reader: without where its files lie."""
+    return {name: value for name, value in learner.settings().items() if name not in LOCAL}
+
+
+def plain(value: Any) -> str | int | float:
+    """A setting as JSON holds it in a table of words and figures."""
+    return value if isinstance(value, str | int | float) else str(value)
 
 
 def cpu_count() -> int:

@@ -14,7 +14,7 @@ from typing import Any
 
 from byheart.arguments import may_be, must_be
 from byheart.auditing.budget import cut
-from byheart.auditing.document import LOCAL, document, is_document, run_id, without_examples
+from byheart.auditing.document import document, is_document, run_id, shown_settings, without_examples
 from byheart.auditing.request import (
     Request,
     arrays_from,
@@ -253,7 +253,7 @@ def _carried_out(
     for line in drawn.document["about"].get("inferred", ()) if isinstance(drawn.document["about"], dict) else ():
         tell(str(line))
     if session.subject.learner.fleet:
-        told = {name: value for name, value in session.subject.learner.settings().items() if name not in LOCAL}
+        told = shown_settings(session.subject.learner)
         tell("trained by our loop: " + ", ".join(f"{name} {value}" for name, value in told.items()))
     trial = session.trial()
     if request.budget_seconds is not None:

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from byheart.auditing.document import LEVEL, LOCAL, spoken_of
+from byheart.auditing.document import LEVEL, plain, shown_settings, spoken_of
 from byheart.auditing.front import Say, announced, make_request
 from byheart.auditing.request import Request, resolved_device
 from byheart.auditing.result import write_text
@@ -232,8 +232,8 @@ def _about(words: ClaimSubject, session: Session, drawn: Drawn, answers: Answers
     """What was trained on what, for how long: words and figures."""
     subject = session.subject
     data = load_data(answers.plan.draw.key, session.ledger)
-    left_out = {*LOCAL, "name"}  # the title says it
-    settings = {name: _said(value) for name, value in subject.learner.settings().items() if name not in left_out}
+    settings = {name: plain(value) for name, value in shown_settings(subject.learner).items()}
+    settings.pop("name", None)  # the title says it
     made: dict[str, str | int | float] = {
         "data": str(data.about.get("title", subject.task.name)),
         "n": drawn.n,
@@ -247,14 +247,10 @@ def _about(words: ClaimSubject, session: Session, drawn: Drawn, answers: Answers
     if words.flip:
         made["labels redrawn"] = words.flip
     for lever in subject.levers:
-        made[f"lever {lever.name}"] = _said(next(iter(lever.model_dump().values())))
+        made[f"lever {lever.name}"] = plain(next(iter(lever.model_dump().values())))
     if (parameters := _parameters(session, answers)) is not None:
         made["parameters"] = parameters
     return {**made, **{f"CPU seconds, {what}": round(spent, 1) for what, spent in answers.cpu_seconds.items()}}
-
-
-def _said(value: Any) -> str | int | float:
-    return value if isinstance(value, str | int | float) else str(value)
 
 
 def _parameters(session: Session, answers: Answers) -> int | None:
