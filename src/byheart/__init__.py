@@ -12,7 +12,7 @@ TYPE_CHECKING = False  # not typing's: a Ctrl-C while the command line starts fi
 if TYPE_CHECKING:
     from typing import Any
 
-    from byheart.auditing.front import audit
+    from byheart.auditing.audit import audit
     from byheart.auditing.result import Audit
     from byheart.errors import ByheartError, InputRefused, UsageError
     from byheart.records.finding import Finding
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # Late (PEP 562): `import byheart` costs milliseconds and imports nothing heavy.
 _PUBLIC = {
     # the front door
-    "audit": "byheart.auditing.front",
+    "audit": "byheart.auditing.audit",
     "Audit": "byheart.auditing.result",
     # your own loop, recorded step by step
     "record": "byheart.training.recording",

@@ -13,7 +13,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import byheart as bh
 from byheart.auditing import budget
-from byheart.auditing.front import probes
+from byheart.auditing.audit import probes
 from byheart.errors import ByheartError, InputRefused, StepFailed
 from byheart.records.finding import Finding
 

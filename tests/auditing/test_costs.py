@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from byheart.auditing import costs, forecast
-from byheart.auditing.front import make_request
+from byheart.auditing.audit import make_request
 from byheart.learners.mlp import Mlp
 from byheart.records.options import Options
 from byheart.study.plan import Trial

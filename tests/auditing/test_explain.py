@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 
 import byheart as bh
 from byheart.auditing.explain import explain
-from byheart.auditing.given import Query
+from byheart.auditing.query import Query
 from byheart.errors import StepFailed
 from byheart.ledger.base import Result
 from byheart.ledger.sqlite import SqliteLedger

@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 import byheart as bh
-from byheart.auditing.words import request_from_words
+from byheart.auditing.cli_request import request_from_words
 from byheart.errors import ByheartError, InputRefused
 from byheart.records.options import Options
 from byheart.report.cards import About

@@ -285,7 +285,7 @@ def test_our_own_fault_is_five_and_its_traceback_is_for_debugging(tree, short, m
     def broken(*given, **named):
         raise ZeroDivisionError("many\nlines\n" * 20)
 
-    monkeypatch.setattr("byheart.auditing.front.document", broken)
+    monkeypatch.setattr("byheart.auditing.audit.document", broken)
     short(tree("--out", "out"), 5, "ZeroDivisionError", "--debug")
     said = tree("--out", "out", "--debug")
     assert said.code == 1
@@ -297,7 +297,7 @@ def test_an_interrupt_says_how_to_go_on(tree, monkeypatch):
     def stopped(*given, **named):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("byheart.auditing.front.document", stopped)
+    monkeypatch.setattr("byheart.auditing.audit.document", stopped)
     said = tree("--out", "out")
     assert (said.code, said.out) == (130, "")
     assert said.err.rstrip().endswith("the same command goes on from there.")

@@ -7,7 +7,7 @@ import pytest
 import typer
 
 import byheart
-from byheart.auditing.words import command
+from byheart.auditing.cli_request import command
 from byheart.cli.app import app
 from byheart.records.claim import ClaimSubject
 from byheart.records.options import Options, default_of, word_of

@@ -11,8 +11,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 import byheart as bh
 from byheart.auditing import budget
-from byheart.auditing.front import run
-from byheart.auditing.words import request_from_words
+from byheart.auditing.audit import run
+from byheart.auditing.cli_request import request_from_words
 from byheart.cli.progress import Progress
 from byheart.cli.summary import print_json, print_lines
 from byheart.probes.generalization.gap import Gap

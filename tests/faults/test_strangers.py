@@ -19,7 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 import byheart
-from byheart.auditing.explaining import report_hides
+from byheart.auditing.explain_run import report_hides
 from byheart.cli.main import main
 from byheart.errors import InputRefused, UnknownName
 from byheart.fingerprint import trust

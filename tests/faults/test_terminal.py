@@ -112,8 +112,8 @@ def test_warnings_are_clean(monkeypatch):
 def test_a_folder_with_an_evil_name_is_told_cleanly(monkeypatch, capsys, tmp_path):
     """`report` prints the page's path."""
     folder = tmp_path / EVIL.replace("\x00", "")
-    monkeypatch.setattr("byheart.auditing.runs.document_of", lambda run, out: (folder, {}))
-    monkeypatch.setattr("byheart.auditing.runs.write_page", lambda document, target, hide: target)
+    monkeypatch.setattr("byheart.auditing.finished_audits.document_of", lambda run, out: (folder, {}))
+    monkeypatch.setattr("byheart.auditing.finished_audits.write_page", lambda document, target, hide: target)
     monkeypatch.setattr(command, "_listen", lambda: None)
     monkeypatch.setattr(command, "_stopping", False)
     monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)

@@ -7,7 +7,8 @@ import pytest
 from sklearn.tree import DecisionTreeClassifier
 
 import byheart.study.steps as steps
-from byheart.auditing import front
+from byheart.auditing.audit import make_request
+from byheart.auditing.audit import run as carry_out
 from byheart.auditing.request import arrays_from, learner_from
 from byheart.learners.mlp import Mlp
 from byheart.records.options import Options
@@ -43,7 +44,7 @@ def ran(monkeypatch):
 
 
 def _request(task, learner, **options):
-    return front.make_request(task, learner, Options(**{"members": 8, "device": "cpu", "jobs": 1} | options), "test")
+    return make_request(task, learner, Options(**{"members": 8, "device": "cpu", "jobs": 1} | options), "test")
 
 
 def _tree(**options):
@@ -61,7 +62,7 @@ def tree():
 def finished(tmp_path_factory):
     """The folder of a finished audit of `tree`, to be copied."""
     folder = tmp_path_factory.mktemp("finished")
-    front.run(_tree(), folder)
+    carry_out(_tree(), folder)
     return folder
 
 

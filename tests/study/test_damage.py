@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from byheart.auditing import front
+from byheart.auditing.audit import run as carry_out
 from byheart.ledger.sqlite import SqliteLedger
 
 
@@ -37,19 +37,19 @@ def _delete(path):
 ])  # fmt: skip
 def test_damage_is_named_and_mended(kind, part, harm, finished, tree, ran, timeless, tmp_path):
     shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
-    before = timeless(front.run(tree(), tmp_path))
+    before = timeless(carry_out(tree(), tmp_path))
     harmed = _files(tmp_path, kind, part)[0]
     harm(harmed)
     ran.clear()
     said = []
-    audit = front.run(tree(), tmp_path, say=said.append)
+    audit = carry_out(tree(), tmp_path, say=said.append)
     assert [line for line in said if "Damaged" in line and harmed.name in line]
     assert [step for step, _ in ran] == ([] if kind == "document" else [kind])
     assert timeless(audit) == before
     assert len(audit.columns("memory/counterfactual")["score"]) == len(audit.memorised(100)) == 56
     ran.clear()
     said.clear()
-    front.run(tree(), tmp_path, say=said.append)
+    carry_out(tree(), tmp_path, say=said.append)
     assert not [line for line in said if "Damaged" in line]
     assert ran == []
 
@@ -57,7 +57,7 @@ def test_damage_is_named_and_mended(kind, part, harm, finished, tree, ran, timel
 @pytest.mark.parametrize("harm", [_flip, _delete])
 def test_a_damaged_run_is_trained_again_before_it_is_read(harm, finished, tree, ran, timeless, tmp_path):
     shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
-    audit = front.run(tree(), tmp_path)
+    audit = carry_out(tree(), tmp_path)
     before = timeless(audit)
     ledger = SqliteLedger(tmp_path / "ledger")
     for step in audit._plan.measure:
@@ -67,7 +67,7 @@ def test_a_damaged_run_is_trained_again_before_it_is_read(harm, finished, tree, 
     harm(harmed)
     ran.clear()
     said = []
-    again = front.run(tree(), tmp_path, say=said.append)
+    again = carry_out(tree(), tmp_path, say=said.append)
     assert [line for line in said if harmed.name in line]
     assert [kind for kind, _ in ran].count("train") == 1
     assert timeless(again) == before

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from byheart.auditing import front
+from byheart.auditing.audit import make_request, probes
+from byheart.auditing.audit import run as carry_out
 from byheart.auditing.request import from_file
 from byheart.fingerprint.trust import load
 from byheart.learners.estimator import Estimator
@@ -49,8 +50,8 @@ learner = DecisionTreeClassifier(max_depth=2)
 
 def _audit(file, folder, said=None, **options):
     found = from_file(file, {}, "auto")
-    request = front.make_request(found.task, found.learner, replace(OPTIONS, **options), "test")
-    return front.run(request, folder, say=(said if said is not None else []).append)
+    request = make_request(found.task, found.learner, replace(OPTIONS, **options), "test")
+    return carry_out(request, folder, say=(said if said is not None else []).append)
 
 
 @pytest.mark.parametrize("options", [{}, {"flip": 0.1}, {"jobs": 2}])
@@ -97,9 +98,9 @@ def test_a_learner_of_the_users_own(tmp_path):
         file.write_text(text)
         learner = load(file, "Mine")()
         assert learner.keyed
-        request = front.make_request(Modular(p=7), learner, OPTIONS, "test")
-        front.run(request, tmp_path / "out")
-        own = [s for s in plan(request.subject, front.probes(), Settings(), None).train if s.live["learner"] is learner]
+        request = make_request(Modular(p=7), learner, OPTIONS, "test")
+        carry_out(request, tmp_path / "out")
+        own = [s for s in plan(request.subject, probes(), Settings(), None).train if s.live["learner"] is learner]
         keys.append({step.key for step in own})
         calls = sys.modules[type(learner).__module__].CALLS
         assert calls
@@ -126,7 +127,7 @@ CLASS = "from sklearn.tree import DecisionTreeClassifier\nclass Mine(DecisionTre
 
 def _keys(task, learner):
     subject = Subject(task, learner, members=8, offers=frozenset({"classes", "test"}))
-    return {step.key for step in plan(subject, front.probes(), Settings(), None).steps}
+    return {step.key for step in plan(subject, probes(), Settings(), None).steps}
 
 
 @pytest.mark.parametrize("kind", ["fit", "module", "estimator", "table"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from byheart.auditing.front import probes
+from byheart.auditing.audit import probes
 from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
 from byheart.levers.penalties import Dropout

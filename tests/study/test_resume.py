@@ -5,7 +5,8 @@ import shutil
 import pytest
 
 import byheart.study.steps as steps
-from byheart.auditing import front
+from byheart.auditing.audit import probes
+from byheart.auditing.audit import run as carry_out
 from byheart.engines.inline import Inline, attempt
 from byheart.errors import StepFailed
 from byheart.learners.mlp import Mlp
@@ -43,23 +44,23 @@ def whole():
 @pytest.mark.parametrize("after, lost", [(0, True), (1, False), (2, True), (4, False), (6, True), (9, False)])
 def test_an_interrupted_audit_goes_on(after, lost, tree, ran, timeless, whole, tmp_path, monkeypatch):
     if not whole:
-        whole["tree"] = timeless(front.run(tree(), tmp_path / "whole"))
+        whole["tree"] = timeless(carry_out(tree(), tmp_path / "whole"))
         whole["steps"] = sorted(ran)
         ran.clear()
     with monkeypatch.context() as stop:
         _stopping(stop, after, lost)
         with pytest.raises(KeyboardInterrupt):
-            front.run(tree(), tmp_path / "out")
+            carry_out(tree(), tmp_path / "out")
     first = list(ran)
     ran.clear()
     assert len(first) == after + lost
-    again = front.run(tree(), tmp_path / "out")
+    again = carry_out(tree(), tmp_path / "out")
     finished = first[:after]
     assert not set(finished) & set(ran)
     assert sorted(finished + ran) == whole["steps"]
     assert timeless(again) == whole["tree"]
     ran.clear()
-    assert front.run(tree(), tmp_path / "out").to_dict() == again.to_dict()
+    assert carry_out(tree(), tmp_path / "out").to_dict() == again.to_dict()
     assert ran == []
 
 
@@ -68,17 +69,17 @@ def test_an_interrupt_while_the_document_is_made_loses_no_step(tree, ran, tmp_pa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as stop:
-        stop.setattr(front, "document", stopped)
+        stop.setattr("byheart.auditing.audit.document", stopped)
         with pytest.raises(KeyboardInterrupt):
-            front.run(tree(), tmp_path)
+            carry_out(tree(), tmp_path)
     assert ran
     ran.clear()
-    assert front.run(tree(), tmp_path).findings
+    assert carry_out(tree(), tmp_path).findings
     assert ran == []
 
 
 def test_equal_needs_are_trained_once(tree, ran, tmp_path):
-    audit = front.run(tree(), tmp_path)
+    audit = carry_out(tree(), tmp_path)
     trained = [key for kind, key in ran if kind == "train"]
     assert len(trained) == len(set(trained)) == len(audit._plan.train)
     assert len([kind for kind, _ in ran if kind == "draw"]) == 1
@@ -91,9 +92,9 @@ def _eights(step, ledger):
 
 def test_more_members_train_only_what_is_new(network, ran, tmp_path, monkeypatch):
     monkeypatch.setattr(steps, "_trial", _eights)
-    front.run(network(members=16), tmp_path)
+    carry_out(network(members=16), tmp_path)
     ran.clear()
-    more = front.run(network(members=24), tmp_path)
+    more = carry_out(network(members=24), tmp_path)
     own = [s.key for s in more._plan.train if s.about["learner"]["name"] == "mlp" and s.about["share"] < 1]
     assert len(own) == 3
     assert [key for kind, key in ran if kind == "train"].count(own[2]) == 1
@@ -103,14 +104,14 @@ def test_more_members_train_only_what_is_new(network, ran, tmp_path, monkeypatch
 def test_pool_and_inline_leave_the_same_arrays(network, timeless, tmp_path):
     """Both start from one draw and one trial, for the way of training is chosen by time."""
     request = network()
-    session = Session(request.subject, front.probes(), tmp_path / "one" / "ledger", Inline(), Settings())
+    session = Session(request.subject, probes(), tmp_path / "one" / "ledger", Inline(), Settings())
     session.drawn()
     session.trial()
     session.ledger.close()
     shutil.copytree(tmp_path / "one", tmp_path / "two")
     documents = []
     for folder, jobs in (("one", 1), ("two", 2)):
-        audit = front.run(network(jobs=jobs), tmp_path / folder)
+        audit = carry_out(network(jobs=jobs), tmp_path / folder)
         document = timeless(audit)
         assert document["provenance"].pop("jobs") == jobs
         documents.append(document)
@@ -134,7 +135,7 @@ def _breaks(*given, **named):
 def test_a_failed_rival_is_a_card_and_the_rest_is_there(tree, ran, timeless, tmp_path, monkeypatch):
     with monkeypatch.context() as broken:
         broken.setattr(Neighbours, "fit", _breaks)
-        audit = front.run(tree(), tmp_path)
+        audit = carry_out(tree(), tmp_path)
     failed = {name for name, answer in audit.findings.items() if answer.status == "failed"}
     assert failed
     assert "memory/counterfactual" not in failed
@@ -143,7 +144,7 @@ def test_a_failed_rival_is_a_card_and_the_rest_is_there(tree, ran, timeless, tmp
         assert audit.to_dict()["findings"][name]["status"] == "failed"
     assert audit.memorised(3)
     ran.clear()
-    again = front.run(tree(), tmp_path)
+    again = carry_out(tree(), tmp_path)
     assert {kind for kind, _ in ran} == {"train", "measure"}
     assert len([kind for kind, _ in ran if kind == "train"]) == 2  # one neighbour and ten
     assert not any(answer.status == "failed" for answer in again.findings.values())
@@ -153,10 +154,10 @@ def test_a_failed_rival_is_a_card_and_the_rest_is_there(tree, ran, timeless, tmp
 def test_a_failed_question_is_a_card_and_is_asked_again(tree, ran, tmp_path, monkeypatch):
     with monkeypatch.context() as broken:
         broken.setattr(Gap, "measure", _breaks)
-        audit = front.run(tree(), tmp_path)
+        audit = carry_out(tree(), tmp_path)
     assert [name for name, answer in audit.findings.items() if answer.status == "failed"] == [Gap.name]
     ran.clear()
-    again = front.run(tree(), tmp_path)
+    again = carry_out(tree(), tmp_path)
     assert [kind for kind, _ in ran] == ["measure"]
     assert again.findings[Gap.name].status == "measured"
 
@@ -166,7 +167,7 @@ def test_members_that_cannot_be_trained_are_tried_again(network, ran, tmp_path, 
         broken.setattr(steps, "_trial", _eights)
         broken.setattr(Mlp, "fit", _breaks)
         with pytest.raises(StepFailed, match=r"RuntimeError: no luck today.*tries it again"):
-            front.run(network(), tmp_path)
+            carry_out(network(), tmp_path)
     ran.clear()
-    assert front.run(network(), tmp_path).findings
+    assert carry_out(network(), tmp_path).findings
     assert {kind for kind, _ in ran} == {"train", "measure"}

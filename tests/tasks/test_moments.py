@@ -5,7 +5,7 @@ import datetime
 import numpy as np
 import pytest
 
-from byheart.auditing.exhibits import exhibits
+from byheart.auditing.example_previews import exhibits
 from byheart.tasks.columns import read_column
 from byheart.tasks.moments import calendar
 from byheart.tasks.said import TITLES

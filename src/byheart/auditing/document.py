@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from byheart.auditing.exhibits import exhibits, wanted
+from byheart.auditing.example_previews import exhibits, wanted
 from byheart.auditing.request import Request
 from byheart.records.facts import OF_EXAMPLES
 from byheart.records.figures import with_article

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from byheart.auditing.exhibits import exhibits, label_of
-from byheart.auditing.given import Query, with_query
+from byheart.auditing.example_previews import exhibits, label_of
+from byheart.auditing.query import Query, with_query
 from byheart.engines.inline import Inline
 from byheart.errors import ByheartError, InputRefused, LedgerDamaged
 from byheart.ledger.base import Ledger

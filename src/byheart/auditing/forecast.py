@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from byheart.auditing import costs
-from byheart.auditing.front import probes
+from byheart.auditing.audit import probes
 from byheart.auditing.request import Request
 from byheart.engines.inline import Inline
 from byheart.ledger.base import Result

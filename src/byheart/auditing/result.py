@@ -17,7 +17,7 @@ import numpy as np
 from byheart.arguments import must_be
 from byheart.auditing.document import without_examples
 from byheart.auditing.explain import explain
-from byheart.auditing.given import query_of
+from byheart.auditing.query import query_of
 from byheart.errors import ByheartError, OutputRefused, UsageError
 from byheart.files import write_whole
 from byheart.ledger.base import Ledger, Result

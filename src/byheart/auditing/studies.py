@@ -8,8 +8,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from byheart.auditing.audit import Say, announced, make_request
 from byheart.auditing.document import LEVEL, plain, shown_settings, spoken_of
-from byheart.auditing.front import Say, announced, make_request
 from byheart.auditing.request import Request, resolved_device
 from byheart.auditing.result import write_text
 from byheart.engines.choice import engine_for

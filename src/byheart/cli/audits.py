@@ -36,8 +36,8 @@ def audit(
     quiet: Quiet = False,
 ) -> None:
     """Measure what a model trained this way has memorised and what it has understood."""
-    from byheart.auditing.front import run
-    from byheart.auditing.words import request_from_words
+    from byheart.auditing.audit import run
+    from byheart.auditing.cli_request import request_from_words
     from byheart.cli.progress import Progress
     from byheart.cli.summary import print_json, print_lines, summary
     from byheart.errors import StepFailed
@@ -60,8 +60,8 @@ def plan(
     options: Options, subject: Subject = "", out: Out = Path("byheart-audit"), json: AsJson = False
 ) -> None:
     """Say what an audit would do: steps, done, time, memory, power. Writes nothing."""
+    from byheart.auditing.cli_request import request_from_words
     from byheart.auditing.forecast import forecast, lines
-    from byheart.auditing.words import request_from_words
     from byheart.cli.summary import print_json, print_lines
 
     with apart():

@@ -51,7 +51,7 @@ def explain(
     """Say which training examples a prediction is made of, and whose removal would change it."""
     query = _query(example, test, text, image)
 
-    from byheart.auditing.explaining import explained, page_of
+    from byheart.auditing.explain_run import explained, page_of
     from byheart.cli.progress import Progress
     from byheart.cli.summary import print_json, print_lines
 

@@ -25,7 +25,7 @@ def list_names(words: list[str]) -> None:
 
     kind, out, json = listed_words(words)
     if kind == "run":
-        from byheart.auditing.runs import runs
+        from byheart.auditing.finished_audits import runs
 
         found = {"run": dict(runs(out))}
     else:
@@ -69,7 +69,7 @@ def listed_words(words: list[str]) -> tuple[str, Path, bool]:
 
 def show(run: RunName, out: Out = Path("byheart-audit"), json: AsJson = False) -> None:
     """Print a finished audit again."""
-    from byheart.auditing.runs import document_of
+    from byheart.auditing.finished_audits import document_of
     from byheart.cli.summary import print_json, print_lines, summary
 
     folder, document = document_of(run, out)
@@ -81,7 +81,7 @@ def show(run: RunName, out: Out = Path("byheart-audit"), json: AsJson = False) -
 
 def report(run: RunName, out: Out = Path("byheart-audit"), hide_examples: Hide = False) -> None:
     """Write the page of a finished audit again."""
-    from byheart.auditing.runs import document_of, write_page
+    from byheart.auditing.finished_audits import document_of, write_page
     from byheart.cli.summary import print_lines
 
     folder, document = document_of(run, out)

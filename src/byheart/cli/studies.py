@@ -36,9 +36,9 @@ def study(
     from byheart.auditing.claims import claim_named
 
     called, claim = claim_named(name)
+    from byheart.auditing.cli_request import jobs_from
     from byheart.auditing.studies import page_of, prepared
     from byheart.auditing.studies import study as studied
-    from byheart.auditing.words import jobs_from
     from byheart.cli.progress import Progress
     from byheart.cli.summary import print_json, print_lines
     from byheart.errors import StepFailed

@@ -8,8 +8,8 @@ from contextlib import closing
 from pathlib import Path
 
 from byheart.auditing.explain import Query, explain, subject_of
+from byheart.auditing.finished_audits import document_of
 from byheart.auditing.result import write_text
-from byheart.auditing.runs import document_of
 from byheart.fingerprint.trust import reading
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.records.explanation import Explanation

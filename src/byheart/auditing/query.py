@@ -1,4 +1,4 @@
-"""Given: what is to be explained, as one example laid out like the training examples."""
+"""What is to be explained, as one example laid out like the training examples?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exhibits: what can be shown of the examples that the findings point to."""
+"""What can be shown of the examples that the findings point to?"""
 
 from __future__ import annotations
 

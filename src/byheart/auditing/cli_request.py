@@ -1,4 +1,4 @@
-"""Words of the command line -> a request."""
+"""Which audit do the words of the command line ask for?"""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from byheart.auditing.audit import make_request
 from byheart.auditing.document import cpu_count
-from byheart.auditing.front import make_request
 from byheart.auditing.request import DEFAULT_FLIPS, Request, from_file, missing_for, with_flips, with_transform
 from byheart.errors import UsageError
 from byheart.records.options import Options, word_of
