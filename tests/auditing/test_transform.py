@@ -27,6 +27,8 @@ def test_the_advice_is_given_and_works():
         assert "--transform log" in advice(plain.findings[name].withheld, About())
     assert not any("r2" in name for name in plain.findings["generalization/gap"].quantities)
     assert plain.to_dict()["balance"] is None
+    with pytest.raises(ByheartError, match="withheld: the largest of the 120 values"):
+        _ = plain.bits
     found = audited(transform="log")
     q = found.findings["complexity/bits"].quantities
     assert q["understood_share"].interval[0] < 1 - 1 / (1 + 1.5**2) < q["understood_share"].interval[1]
