@@ -23,7 +23,7 @@ def test_bits_that_were_not_measured_say_why():
 def test_values_are_said_in_variance():
     names = ("understood_share", "memorised_share_of_variance", "left_share")
     quantities = {
-        name: {"value": value, "unit": "share", "interval": [value - 0.02, value + 0.02], "null": 0, "n": 400, "how": "x"}
+        name: {"value": value, "unit": "share", "interval": [value - 0.02, value + 0.02], "null": 0, "n": 400}
         for name, value in zip(names, (0.42, 0.48, 0.1))
     }
     document = document_of({"status": "measured", "quantities": quantities})
@@ -41,7 +41,7 @@ def test_values_are_said_in_variance():
 def told(**found):
     """What is said of new examples, by the names of quantities and (value, low, high)."""
     made = {
-        name: Quantity(value=v, unit="accuracy", interval=(low, high), null=0, n=80, how="x")
+        name: Quantity(value=v, unit="accuracy", interval=(low, high), null=0, n=80)
         for name, (v, low, high) in found.items()
     }
     return strange({"nouns": "rows"}, made, None)
@@ -53,7 +53,7 @@ def test_new_examples_that_are_copies_or_differ_from_those_left_out_are_said():
     assert "not given" in told(test_accuracy=(0.5, 0.4, 0.6), held_out_accuracy=(1.0, 0.98, 1.0))
     assert "trained on" in told(test_accuracy=(1.0, 0.98, 1.0), held_out_accuracy=(0.5, 0.4, 0.6))
     flipped = {"changed": 9, "control": 0}
-    held = Quantity(value=0.5, unit="accuracy", interval=(0.4, 0.6), null=0, n=80, how="x")
+    held = Quantity(value=0.5, unit="accuracy", interval=(0.4, 0.6), null=0, n=80)
     new = held.model_copy(update={"value": 0.9, "interval": (0.8, 1.0)})
     assert strange({"nouns": "rows"}, {"test_accuracy": new, "held_out_accuracy": held}, flipped) == ""
 

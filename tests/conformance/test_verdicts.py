@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import pytest
 
-from byheart.records.quantity import Quantity
+from byheart.records.quantity import Quantity, interval_by
 from byheart.registry import find, names
 from byheart.testing.verdicts import VerdictSuite, findings_of
 from byheart.testing.worlds import WORLDS, always_wrong
@@ -31,8 +31,7 @@ def test_every_known_verdict_says_only_what_is_true_in_every_world(name):
 
 
 def by_hand(value, interval, null=0.0):
-    how = "by hand" if interval else "no interval"
-    return Quantity(value=value, unit="share", interval=interval, null=null, n=500, how=how)
+    return Quantity(value=value, unit="share", null=null, n=500, **interval_by("by hand", interval))
 
 
 class TestLabelsToCheck(VerdictSuite):

@@ -51,9 +51,7 @@ def _simple(
     quantities = {}
     values = subject["kind"] == "values"
     if not values:
-        quantities["reference_bits"] = quantity(
-            n, "bits", None, None, n, "the reference code, exact; no interval and no null"
-        )
+        quantities["reference_bits"] = quantity(n, "bits", None, None, n)
     of_variance = {"understood": "understood_share", "memorised": "memorised_share_of_variance", "left": "left_share"}
     for name, value, wide in zip(("understood", "memorised", "left"), shares, half):
         if not values:
@@ -433,6 +431,7 @@ def spoiled(made: dict, payload: str) -> dict:
         "probe",
         "better",
         "speaks_of",
+        "why_no_interval",
         "picture",
         "anchor",
         "view",
@@ -466,6 +465,7 @@ def hostile() -> dict:
         "probe",
         "better",
         "speaks_of",
+        "why_no_interval",
         "picture",
         "anchor",
         "view",

@@ -15,7 +15,7 @@ from byheart.records.figures import count, number, percent
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.judgement import Judgement
 from byheart.records.provenance import SCHEMA, Provenance
-from byheart.records.quantity import Quantity
+from byheart.records.quantity import Quantity, interval_by
 from byheart.records.reason import Reason
 from byheart.report.cards import Card
 from byheart.report.chart import Axis, Bar, Chart, Line, Mark, Rule, Segment, Table
@@ -49,10 +49,10 @@ def quantity(
     interval: Any,
     null: float | None,
     n: int,
-    how: str = "bootstrap over examples, 1,000 draws",
+    method: str = "bootstrap over examples, 1,000 draws",
     **more: Any,
 ) -> Quantity:
-    return Quantity(value=value, unit=unit, interval=interval, null=null, n=n, how=how, **more)
+    return Quantity(value=value, unit=unit, null=null, n=n, **interval_by(method, interval, "exact"), **more)
 
 
 def dump(record: Any) -> dict:
@@ -387,7 +387,6 @@ def _bits(f: dict, understood: float | None = None) -> tuple[Finding, Card]:
             None,
             None,
             5000,
-            "the printed reference code, exact; it has no interval and no null",
         )
     }
     for name, value in values.items():
@@ -408,7 +407,6 @@ def _bits(f: dict, understood: float | None = None) -> tuple[Finding, Card]:
         None,
         None,
         5000,
-        "the smallest share of images that holds half of the memorised bits; no interval",
     )
     quantities["memorised_bits_per_parameter"] = quantity(
         0.04584, "bits/parameter", (0.0435, 0.0482), 0.0, 5000

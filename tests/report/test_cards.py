@@ -14,7 +14,7 @@ from byheart.study import steps
 
 FINDING = Finding(
     probe="elsewhere/recall", question="How far back?", headline="reach_steps", reference="here",
-    quantities={"reach_steps": Quantity(value=3.0, unit="ratio", interval=(2.0, 4.0), null=0.0, n=40, how="counted")},
+    quantities={"reach_steps": Quantity(value=3.0, unit="ratio", interval=(2.0, 4.0), null=0.0, n=40, method="counted")},
     poles=(Pole(name="Memoryless", value=0.0), Pole(name="Rote", value=9.0)),
     curves={"recall": Curve(
         x_axis=Axis(name="delay", unit="steps"), y_axis=Axis(name="recalled", unit="share"), x=(1, 2, 3),

@@ -14,7 +14,7 @@ PICTURE = png_data_uri(np.arange(64, dtype=np.uint8).reshape(8, 8))
 
 
 def scored(value, low, high):
-    return Quantity(value=value, unit="correlation", interval=(low, high), null=0.0, n=64, how="x")
+    return Quantity(value=value, unit="correlation", interval=(low, high), null=0.0, n=64)
 
 
 def made(kind="classes", **changes):

@@ -5,13 +5,13 @@ from typing import get_args
 import pytest
 
 from byheart.records.figures import amount, null_text
-from byheart.records.quantity import Quantity, Unit
+from byheart.records.quantity import Quantity, Unit, interval_by
 
 UNITS = get_args(Unit)
 
 
 def null_of(value, unit, interval=(0.1, 0.9)):
-    return null_text(Quantity(value=0.5, unit=unit, interval=interval, null=value, n=9, how="x"))
+    return null_text(Quantity(value=0.5, unit=unit, null=value, n=9, **interval_by("by hand", interval)))
 
 
 def figures(text):

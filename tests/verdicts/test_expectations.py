@@ -14,7 +14,7 @@ PROBE = "memory/membership"
 
 
 def quantity(value, half=0.1, **fields):
-    fixed = {"unit": "auc", "interval": (value - half, value + half), "null": 0.5, "n": 10, "how": "no interval, no null"}
+    fixed = {"unit": "auc", "interval": (value - half, value + half), "null": 0.5, "n": 10}
     return Quantity(value=value, **{**fixed, **fields})
 
 
@@ -190,7 +190,7 @@ def test_words_change_no_outcome():
     for answer in (finding(a=quantity(0.9)), finding(a=quantity(0.55)), finding(a=quantity(0.4)),
                    finding().model_copy(update={"withheld": Reason(code="other", figures={"why": "held", "advice": "passed"})})):  # fmt: skip
         texts = {"question": "0.2 is withheld", "reference": "not held"}
-        quantities = {name: one.model_copy(update={"how": "null: 9; held"}) for name, one in answer.quantities.items()}
+        quantities = {name: one.model_copy(update={"method": "null: 9; held"}) for name, one in answer.quantities.items()}
         other = answer.model_copy(update={**texts, "quantities": quantities})
         if answer.withheld:
             other = other.model_copy(update={"withheld": Reason(code="other", figures={"why": "fails: 7"})})

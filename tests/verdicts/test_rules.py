@@ -11,7 +11,7 @@ from byheart.verdicts.training import Overconfident, Overfitting, Underfitting
 
 
 def q(value, low, high, unit="share", n=500, null=0.0):
-    return Quantity(value=value, unit=unit, interval=(low, high), null=null, n=n, how="by hand")
+    return Quantity(value=value, unit=unit, interval=(low, high), null=null, n=n)
 
 
 def answers(probe, **quantities):
@@ -21,7 +21,7 @@ def answers(probe, **quantities):
 def quadrant(*share, copies=0, baseline="logistic regression", duplicates=None, **more):
     found = answers("memory/quadrant", worth_checking_share=q(*share), **more)
     found["memory/quadrant"] = found["memory/quadrant"].model_copy(update={"details": {"baseline": baseline}})
-    pairs = Quantity(value=copies, unit="pairs", interval=None, null=0, n=500, how="by hand; no interval")
+    pairs = Quantity(value=copies, unit="pairs", interval=None, null=0, n=500, why_no_interval="exact")
     copied = {"duplicate_share": duplicates} if duplicates else {}
     return found | answers("memory/duplicates", contradicting=pairs, **copied)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from byheart.records.finding import Finding
-from byheart.records.quantity import Quantity
+from byheart.records.quantity import Quantity, interval_by
 from byheart.registry import find, names
 from byheart.verdicts import variance
 from byheart.verdicts.rules import HALF_WIDTH, LISTED, MEMORISED
@@ -15,8 +15,7 @@ CERTAIN = (0.5, (0.4, 0.6))  # of a second quantity: beyond doubt, and not what 
 
 
 def made(value, interval=None, null=0.0):
-    how = "by hand" if interval else "no interval"
-    return Quantity(value=value, unit="share", interval=interval, null=null, n=500, how=how)
+    return Quantity(value=value, unit="share", null=null, n=500, **interval_by("by hand", interval))
 
 
 def course(rise, fall=None, name="held_out_code"):

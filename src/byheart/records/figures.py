@@ -71,9 +71,9 @@ def value_text(quantity: Quantity) -> str:
     """The value with its unit, as the page shows it.
 
     Example:
-        >>> value_text(Quantity(value=0.131, unit="points", interval=(0.11, 0.15), null=0, n=5, how="x"))
+        >>> value_text(Quantity(value=0.131, unit="points", interval=(0.11, 0.15), null=0, n=5))
         '13.1 points'
-        >>> value_text(Quantity(value=0.0031, unit="share", interval=(0.0028, 0.0034), null=0, n=5, how="x"))
+        >>> value_text(Quantity(value=0.0031, unit="share", interval=(0.0028, 0.0034), null=0, n=5))
         '0.310\u202f%'
     """
     value, unit = quantity.value, quantity.unit
@@ -114,7 +114,7 @@ def interval_text(quantity: Quantity) -> str:
     """The 95 % interval in brackets, in the value's unit; empty where there is none.
 
     Example:
-        >>> interval_text(Quantity(value=0.228, unit="share", interval=(0.214, 0.242), null=0, n=5, how="x"))
+        >>> interval_text(Quantity(value=0.228, unit="share", interval=(0.214, 0.242), null=0, n=5))
         '[21.4, 24.2]'
     """
     if quantity.interval is None:
@@ -147,9 +147,9 @@ def null_text(quantity: Quantity) -> str:
     A measured null of bits or a share that fell below 0 is 0: nothing can be memorised less than not at all.
 
     Example:
-        >>> null_text(Quantity(value=500.0, unit="bits", interval=(400.0, 600.0), null=-18.0, n=5, how="x"))
+        >>> null_text(Quantity(value=500.0, unit="bits", interval=(400.0, 600.0), null=-18.0, n=5))
         '0 bits (measured \u221218)'
-        >>> null_text(Quantity(value=0.5, unit="share", interval=(0.4, 0.6), null=1e-7, n=5, how="x"))
+        >>> null_text(Quantity(value=0.5, unit="share", interval=(0.4, 0.6), null=1e-7, n=5))
         '0.00001\u202f%'
     """
     if quantity.null is None:

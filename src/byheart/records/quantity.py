@@ -50,7 +50,6 @@ class Quantity(Record):
         better: which way is good, if one is.
         method: how the interval was made, in a few fixed words ("two-way bootstrap", "Wilson").
         why_no_interval: why there is none.
-        how: one sentence: how value, interval and null were made, where no card says it.
         speaks_of: `recipe` (a model trained this way) or `run` (the one model trained on everything).
     """
 
@@ -62,7 +61,6 @@ class Quantity(Record):
     better: Literal["low", "high"] | None = None
     method: str = ""
     why_no_interval: WhyNoInterval | None = None
-    how: str = ""
     speaks_of: Literal["recipe", "run"] = "recipe"
 
     @model_validator(mode="after")
@@ -72,8 +70,8 @@ class Quantity(Record):
             raise ValueError(f"a quantity must be finite, got {numbers}; withhold it instead")
         if self.interval is not None and not self.interval[0] <= self.interval[1]:
             raise ValueError(f"interval must run from low to high, got {self.interval}")
-        if (self.interval is None) and not (self.why_no_interval or self.how.strip()):
-            raise ValueError("an absent interval must be explained by `why_no_interval`")
+        if (self.interval is None) is (self.why_no_interval is None):
+            raise ValueError("a quantity has either an interval or `why_no_interval`, which explains its absence")
         return self
 
 

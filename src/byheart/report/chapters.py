@@ -81,7 +81,7 @@ def card(subject: dict, finding: Answer, exhibits: dict[str, dict]) -> dict:
                 "name": name.replace("_", " "),
                 "value": value_text(one),
                 "interval": interval_text(one),
-                "how": words.notes.get(name) or one.how or note_of(one),
+                "how": words.notes.get(name) or note_of(one),
             }
             for name, one in finding.quantities.items()
         ],

@@ -52,7 +52,7 @@ class VerdictSuite:
 
     def findings(self, value: float, interval: tuple[float, float]) -> Findings:
         """Findings whose judged quantity has this value and interval."""
-        judged = Quantity(value=value, unit=self.unit, interval=interval, null=0.0, n=500, how="by hand")
+        judged = Quantity(value=value, unit=self.unit, interval=interval, null=0.0, n=500)
         return findings_of(self.probe, {self.quantity: judged})
 
     def test_1_judges_facts_never_words(self, verdict: Verdict) -> None:
@@ -136,7 +136,7 @@ def without_words(findings: Findings) -> Findings:
             update={
                 "question": "?", "reference": "?", "poles": (), "balance": None,
                 "curves": {}, "tables": {}, "ranked": {},
-                "quantities": {n: q.model_copy(update={"how": "?"}) for n, q in answer.quantities.items()},
+                "quantities": {n: q.model_copy(update={"method": "?"}) for n, q in answer.quantities.items()},
             }
         )
         if isinstance(answer, Finding)

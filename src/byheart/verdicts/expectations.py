@@ -65,7 +65,7 @@ def difference(a: Quantity, b: Quantity) -> Quantity:
     """a - b; whatever the dependence its interval covers at least 95 % for normal errors, 90 % in general.
 
     Example:
-        >>> made = Quantity(value=0.6, unit="correlation", interval=(0.5, 0.7), null=0, n=9, how="x")
+        >>> made = Quantity(value=0.6, unit="correlation", interval=(0.5, 0.7), null=0, n=9)
         >>> found = difference(made, made.model_copy(update={"value": 0.25, "interval": (0.125, 0.375)}))
         >>> found.value, found.interval
         (0.35, (0.125, 0.575))
@@ -115,8 +115,8 @@ def _reading(claim: Claim, subject: str, path: str, answers: Mapping[str, Answer
         nearest = near_it[0] if near_it else None
         return Reading(**made, reason=Reason(code="no quantity", figures={"name": name, "nearest": nearest}))
     if found.interval is None:
-        why = found.why_no_interval or found.how
-        return Reading(**made, reason=Reason(code="no interval", figures={"name": name, "why": why}))
+        reason = Reason(code="no interval", figures={"name": name, "why": found.why_no_interval})
+        return Reading(**made, reason=reason)
     return Reading(**made, quantity=found)
 
 

@@ -15,7 +15,6 @@ FEWEST = 5.0
 # the spread between members of few examples can be so noisy that Satterthwaite's degrees of freedom fall to 1 and
 # intervals to infinity; with 6 (2.45 standard errors) simulated banks are covered (`benchmarks/coverage.py`)
 LEAST_FREEDOM = 6.0
-TOO_FEW = f"no interval: copies of one another count as one, and fewer than {FEWEST:.0f} draws are left"
 Z = float(ndtri(0.975))
 
 

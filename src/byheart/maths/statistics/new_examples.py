@@ -11,13 +11,11 @@ from byheart.maths.codes.variance import FEWEST_DEVIATIONS, effective_number
 from byheart.maths.inputs import array, is_binary, same_shape
 from byheart.maths.shapes import Given
 from byheart.maths.statistics.effective_sample_size import (
-    TOO_FEW,
     Estimate,
     complement,
     estimate,
     freedom_of_variance,
     group_numbers,
-    known,
     on_log_scale,
     variance_of_mean,
     worth,
@@ -29,16 +27,6 @@ from byheart.maths.statistics.training_variance import (
     deleted_jackknife_variance,
     sum_of,
 )
-
-_CARRIED = f"no interval: fewer than {FEWEST_DEVIATIONS:.0f} squared deviations, in effect, carry the targets' variance"
-
-
-def why_no_interval(groups: Given[Any, " q"]) -> str:
-    """Why has R2 on new examples of these groups no interval, if it has none?
-
-    Too few draws, or too few squared deviations that carry the variance.
-    """
-    return _CARRIED if known(worth(groups), len(groups)) else TOO_FEW
 
 
 def new_examples_interval(
