@@ -108,6 +108,7 @@ def _notes(finding: Finding, unit: str, blind: str) -> dict[str, str]:
     where = f"on the first {finding.details['baseline_members']} of the same subsets"
     for name, title in BASELINES.items():
         said |= {f"{name}_{side}_{unit}": f"{title} {where}; {words}" for side, words in sides.items()}
+        said[f"{name}_gap_{unit}"] = f"{title} {where}; left out less seen"
         for side, words in (("held_out", "left out"), ("train", "seen")):
             said[f"{name}_{side}_lead"] = f"error of the recipe less that of the {title} where {words}, {where}"
     one = "the one model trained on everything, on {} examples; its interval knows no other training"
