@@ -169,7 +169,7 @@ def read(status="measured", **fields):
     return Reading(subject="one", says="the first", path="memory/pairs/a", called="a", status=status, **fields)
 
 
-QUANTITY = Quantity(value=0.5, unit="auc", interval=(0.4, 0.6), null=0.5, n=9, how="x")
+QUANTITY = Quantity(value=0.5, unit="auc", interval=(0.4, 0.6), null=0.5, n=9)
 
 
 @pytest.mark.parametrize("reading, said", [
