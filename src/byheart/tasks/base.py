@@ -14,7 +14,10 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import ClassVar
 
+from pydantic import InstanceOf, field_validator
+
 from byheart.records.spec import Spec
+from byheart.registry import find
 from byheart.tasks.data import Data
 
 
@@ -33,3 +36,19 @@ class Task(Spec):
         Raises:
             InputRefused: the data cannot be measured truly; says why.
         """
+
+
+class Within(Task):
+    """A task made of another, `task`: itself, or the name of one of the registry."""
+
+    task: InstanceOf[Task]
+
+    @field_validator("task", mode="before")
+    @classmethod
+    def _named(cls, value: object) -> object:
+        return find("task", value)() if isinstance(value, str) else value
+
+    @property
+    def portable(self) -> bool:
+        """As the task within."""
+        return self.task.portable

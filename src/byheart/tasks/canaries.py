@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
-from pydantic import Field, InstanceOf, field_validator
+from pydantic import Field, InstanceOf
 
 from byheart.errors import InputRefused
 from byheart.registry import find
 from byheart.seeds import stream
-from byheart.tasks.base import Task
+from byheart.tasks.base import Task, Within
 from byheart.tasks.data import Data, Examples, Truth
 
 OURS = "secrets we planted"
@@ -21,7 +21,7 @@ ROOM = 1100  # ids between one canary and the next: its copies
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-class Canaries(Task):
+class Canaries(Within):
     """Can a secret be read back? A text with random secrets planted in it, each a known number of times.
 
     Args:
@@ -64,16 +64,6 @@ class Canaries(Task):
     name_length: Annotated[int, Field(ge=1, le=32)] = 4
     length: Annotated[int, Field(ge=1, le=64)] = 4
     passages: Annotated[int, Field(ge=1, le=1000)] = 64
-
-    @field_validator("task", mode="before")
-    @classmethod
-    def _named(cls, value: object) -> object:
-        return find("task", value)() if isinstance(value, str) else value
-
-    @property
-    def portable(self) -> bool:
-        """As the task within."""
-        return self.task.portable
 
     def draw(self, seed: int) -> Data:
         """The data of the task within, with secrets planted from the stream `canaries` of `seed`.

@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from pydantic import Field, InstanceOf, field_validator
+from pydantic import Field
 
 from byheart.errors import InputRefused
-from byheart.registry import find
 from byheart.seeds import stream
-from byheart.tasks.base import Task
+from byheart.tasks.base import Within
 from byheart.tasks.data import Data, Truth
 
 OURS = "noise we planted"
 
 
-class Flipped(Task):
+class Flipped(Within):
     """Which labels are wrong? A task whose answer to that is known, for we made them wrong.
 
     Args:
@@ -40,19 +39,8 @@ class Flipped(Task):
     """
 
     name = "flipped"
-    task: InstanceOf[Task]
     share: float = Field(default=0.05, ge=0, le=1)
     control: bool = False
-
-    @field_validator("task", mode="before")
-    @classmethod
-    def _named(cls, value: object) -> object:
-        return find("task", value)() if isinstance(value, str) else value
-
-    @property
-    def portable(self) -> bool:
-        """As the task within."""
-        return self.task.portable
 
     def draw(self, seed: int) -> Data:
         """The data of the task within, with its training labels redrawn from the stream `flips` of `seed`.

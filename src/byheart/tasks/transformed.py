@@ -6,15 +6,13 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
-from pydantic import InstanceOf, field_validator
 
 from byheart.errors import InputRefused
-from byheart.registry import find
-from byheart.tasks.base import Task
+from byheart.tasks.base import Within
 from byheart.tasks.data import Data
 
 
-class Transformed(Task):
+class Transformed(Within):
     """What does the same regression say of the logarithm, or the rank, of its target?
 
     Args:
@@ -33,18 +31,7 @@ class Transformed(Task):
     """
 
     name = "transformed"
-    task: InstanceOf[Task]
     how: Literal["log", "rank"]
-
-    @field_validator("task", mode="before")
-    @classmethod
-    def _named(cls, value: object) -> object:
-        return find("task", value)() if isinstance(value, str) else value
-
-    @property
-    def portable(self) -> bool:
-        """As the task within."""
-        return self.task.portable
 
     def draw(self, seed: int) -> Data:
         """The data of the task within, its targets transformed.
