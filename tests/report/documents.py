@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import math
+from itertools import cycle
 from typing import Any
 
 from by_hand import dumped
@@ -415,32 +415,25 @@ PAYLOADS = [
 ]
 
 
-def spoiled(made: dict, payload: str) -> dict:
-    """`made` with `payload` in every text that data, users or plug-ins can fill."""
-    made = copy.deepcopy(made)
-    fixed = {
-        "kind",
-        "status",
-        "unit",
-        "role",
-        "shape",
-        "axis",
-        "format",
-        "outcome",
-        "headline",
-        "probe",
-        "better",
-        "speaks_of",
-        "why_no_interval",
-        "picture",
-        "anchor",
-        "view",
-    }
+# words of ours, most of which a record checks
+FIXED = {
+    "kind", "status", "unit", "role", "shape", "axis", "format", "outcome", "headline", "probe", "better", "speaks_of",
+    "anchor", "view", "why_no_interval",
+}  # fmt: skip
+
+
+def is_ours(key: str, value: str) -> bool:
+    """Whether a text is a code of ours: those of a field, and of why there is no number (of a verdict it is text)."""
+    return key in FIXED or (key == "code" and value in FIGURES)
+
+
+def spoiled(made: dict, *payloads: str) -> dict:
+    """`made` with the payloads in turn in every text that data, users or plug-ins can fill."""
+    turn = cycle(payloads)
 
     def spoil(value: Any, key: str = "") -> Any:
         if isinstance(value, str):
-            code_of_reason = key == "code" and value in FIGURES  # that of a verdict is text like any other
-            return value if key in fixed or code_of_reason else f"{value[:40]} {payload}"
+            return value if key == "picture" or is_ours(key, value) else f"{value[:40]} {next(turn)}"
         if isinstance(value, dict):
             return {name: spoil(one, name) for name, one in value.items()}
         return [spoil(one, key) for one in value] if isinstance(value, list) else value
@@ -450,36 +443,7 @@ def spoiled(made: dict, payload: str) -> dict:
 
 def hostile() -> dict:
     """(e) Texts that try to leave their place, in turn through all of the document."""
-    turn = iter(range(10**6))
-    made = copy.deepcopy(fashion())
-    fixed = {
-        "kind",
-        "status",
-        "unit",
-        "role",
-        "shape",
-        "axis",
-        "format",
-        "outcome",
-        "headline",
-        "probe",
-        "better",
-        "speaks_of",
-        "why_no_interval",
-        "picture",
-        "anchor",
-        "view",
-    }
-
-    def spoil(value: Any, key: str = "") -> Any:
-        if isinstance(value, str):
-            code_of_reason = key == "code" and value in FIGURES  # that of a verdict is text like any other
-            return value if key in fixed or code_of_reason else f"{value[:40]} {PAYLOADS[next(turn) % len(PAYLOADS)]}"
-        if isinstance(value, dict):
-            return {name: spoil(one, name) for name, one in value.items()}
-        return [spoil(one, key) for one in value] if isinstance(value, list) else value
-
-    return spoil(made)
+    return spoiled(fashion(), *PAYLOADS)
 
 
 ALL = {

@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from functools import cache
 
+import documents
 from pages import Outline
 from payload_texts import FAMILIES, FAMILY
 
@@ -16,9 +17,8 @@ from byheart.cli.summary import print_json
 from byheart.report.prose import clean
 from byheart.terminal import put
 
-# Words of ours, most of which a record checks; payloads in their place are tested apart.
-FIXED = {"kind", "status", "unit", "role", "shape", "axis", "format", "outcome", "headline", "probe", "better", "speaks_of",
-         "why_no_interval", "anchor", "view", "mark", "judged", "schema_version"}  # fmt: skip
+# Words of ours; payloads in their place are tested apart.
+FIXED = documents.FIXED | {"mark", "judged", "schema_version"}
 ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2063\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 OURS = {("code", ()), ("code", ("class",)), ("i", ())}  # what `words.html` makes of backticks and intervals
 WRAPPED = {"tspan", "text", "code", "i"}  # how many there are depends on the length of words
@@ -95,7 +95,7 @@ def filled(value, texts, key="", turn=None):
     """A document with the texts in turn wherever data, users or plug-ins can write: alone, and behind other words."""
     turn = turn if turn is not None else iter(range(10**9))
     if isinstance(value, str):
-        if key in FIXED or not value:
+        if key in FIXED or documents.is_ours(key, value) or not value:
             return value
         i = next(turn)
         text = texts[i // 2 % len(texts)]
