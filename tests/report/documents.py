@@ -13,7 +13,7 @@ from byheart.records import facts
 from byheart.records.finding import Failed, Finding, NotApplicable, Pole
 from byheart.records.reason import FIGURES
 from byheart.report.cards import Card
-from byheart.report.chart import Axis, Chart, Line
+from byheart.report.chart import Axis, Chart, Line, Table
 from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits
 
 
@@ -72,6 +72,11 @@ def _simple(
         reference="Morris et al. 2025",
     ), Card(
         says="of the variance is known by heart" if values else "of the bits are memorised",
+        rows=(("n", f"{n} {things}"),),
+        body=(f"Half of what is memorised sits in a tenth of the {things}.",),
+        tables={"by kind": Table(columns=("kind", things), rows=(("all", str(n)),))},
+        how=("left = what models that saw it still need.",),
+        notes={name: f"{name}, over all {things}" for name in quantities},
     )
     gap = Finding(
         probe="generalization/gap",
