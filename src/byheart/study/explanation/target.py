@@ -54,7 +54,7 @@ def target_of(data: Data, run: Run, known: bool, label: int | None = None) -> Ta
 
 
 def _class(data: Data, run: Run, known: bool, label: int | None) -> Target:
-    says = int(np.argmax(run.views["query"].logits[0, 0]))
+    says = int(np.argmax(np.asarray(run.views["query"].logits)[0, 0]))
     own = int(data.views["query"].y[0]) if known else says
     y = own if label is None else label
     return Target(np.array([y]), "margin", y, says)
@@ -63,7 +63,7 @@ def _class(data: Data, run: Run, known: bool, label: int | None) -> Target:
 def _value(data: Data, run: Run, known: bool, label: int | None) -> Target:
     y = data.train.y
     deviation = float(y.std()) or 1.0  # as training/stepper.py standardises
-    says = float(run.views["query"].logits[0, 0, 0])
+    says = float(np.asarray(run.views["query"].logits)[0, 0, 0])
     scaled = lambda outputs: outputs.reshape(len(outputs), -1)[:, 0] * deviation  # noqa: E731
     own = float(data.views["query"].y[0]) if known else None
     return Target(np.zeros(1, np.float32), scaled, own, says, float(y.mean()))
