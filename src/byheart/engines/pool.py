@@ -94,9 +94,7 @@ class Pool(Engine):
 
     def _run(self, payload: bytes, keys: deque[str]) -> Iterator[Done]:
         if any(hand.key is not None for hand in self._hands):
-            raise UsageError(
-                "one run of a pool at a time", "a second", "Finish the first, or make two pools."
-            )
+            raise UsageError("one run of a pool at a time", "a second", "Finish the first, or make two pools.")
         suspects: deque[str] = deque()
         try:
             yield from self._drain(payload, keys, self.workers, suspects)
@@ -128,9 +126,7 @@ class Pool(Engine):
                     self._feed(payload, keys, width)  # before the driver takes its time with this one
                     yield what
                     if self._closings != closings:  # its other keys are lost: never end as if all had come
-                        raise UsageError(
-                            "a pool left open to the end of its run", "a closed one", "Run again."
-                        )
+                        raise UsageError("a pool left open to the end of its run", "a closed one", "Run again.")
                     continue
                 self._dismiss(hand)
                 if word == "unfit":
@@ -233,9 +229,7 @@ def _pickled(work: object) -> bytes:
         return pickle.dumps(work)
     except Exception as error:  # pickle raises what the object raises
         raise UsageError(
-            expected="work that can be pickled",
-            came=f"{type(error).__name__}: {error}",
-            do=_TOP,
+            expected="work that can be pickled", came=f"{type(error).__name__}: {error}", do=_TOP
         ) from error
 
 

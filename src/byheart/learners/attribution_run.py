@@ -63,9 +63,7 @@ class Questions(Spec):
 
 
 @unchanged()
-def attributed(
-    learner: Network, data: Data, members: Members, asked: Questions, levers: Sequence[Lever] = ()
-) -> Run:
+def attributed(learner: Network, data: Data, members: Members, asked: Questions, levers: Sequence[Lever] = ()) -> Run:
     """What do the recorded steps of one member say of some of its predictions?
 
     The predictions are drawn by id: `test` of the view `test`, `train` of the training examples. Answers in

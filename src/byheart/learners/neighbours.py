@@ -75,13 +75,7 @@ class Neighbours(Learner):
         return gathered(data, members, training.trail, logits, self._about(data, time.process_time() - start))
 
     def _of_view(
-        self,
-        x: np.ndarray,
-        base: np.ndarray,
-        own: np.ndarray,
-        masks: np.ndarray,
-        data: Data,
-        order: np.ndarray,
+        self, x: np.ndarray, base: np.ndarray, own: np.ndarray, masks: np.ndarray, data: Data, order: np.ndarray
     ) -> np.ndarray:
         """(m, n_view, k) outputs for the examples x (n_view, d)."""
         near = nearest(x, base, own, max(LIST, 4 * self.k))  # (n_view, 32)

@@ -139,9 +139,7 @@ def _module_outputs(module: Any, x: np.ndarray) -> np.ndarray:
     return np.concatenate(parts) if all(part.ndim for part in parts) else parts[0]
 
 
-def _estimator_outputs(
-    model: Any, x: np.ndarray, data: Data, returns: str
-) -> tuple[Any, np.ndarray | None, str]:
+def _estimator_outputs(model: Any, x: np.ndarray, data: Data, returns: str) -> tuple[Any, np.ndarray | None, str]:
     named = model.predict(copied(x))
     if data.output.kind == "values":
         return named, None, "values"

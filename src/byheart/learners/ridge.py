@@ -152,12 +152,8 @@ class KernelRidge(Learner):
         return gathered(data, members, training.trail, logits, about | {"width": width})
 
     def _duals(
-        self,
-        x: np.ndarray,
-        targets: np.ndarray,
-        members: Members,
-        width: float | None,
-        ) -> tuple[np.ndarray, np.ndarray]:
+        self, x: np.ndarray, targets: np.ndarray, members: Members, width: float | None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """a (m, n, k), 0 for the left out, and b (m, k)."""
         matrix = kernel_matrix(x, x, width)
         matrix[np.diag_indices_from(matrix)] += self.strength

@@ -82,9 +82,7 @@ class FromFactory(Network):
             )
         found = fingerprint(make_model, factory=code is None)
         digest = found.digest if code is None else code
-        learner = cls(
-            code=digest or "", path=found.path or "", qualname=found.qualname, files=found.files, **settings
-        )
+        learner = cls(code=digest or "", path=found.path or "", qualname=found.qualname, files=found.files, **settings)
         learner._make = make_model
         learner._reasons = (found.reason, found.portable)
         return learner
@@ -165,9 +163,7 @@ class FromFactory(Network):
             module = make(**{name: given[name] for name in asked})
         if not isinstance(module, nn_module()):
             raise InputRefused(
-                expected="a torch.nn.Module from model=",
-                came=type(module).__name__,
-                do="Return the module.",
+                expected="a torch.nn.Module from model=", came=type(module).__name__, do="Return the module."
             )
         must_be_fresh(make, module)
         return module

@@ -177,14 +177,7 @@ def filled(data: Data, rows: np.ndarray) -> dict[str, Examples]:
     }
 
 
-def each(
-    data: Data,
-    members: Members,
-    trail: bool,
-    train: Train,
-    returns: Returns,
-    path: str | None,
-) -> Run:
+def each(data: Data, members: Members, trail: bool, train: Train, returns: Returns, path: str | None) -> Run:
     """Train foreign models one after another and record what they say.
 
     Args:
@@ -231,9 +224,7 @@ def each(
     return gathered(data, those, trail, logits, about, predicted, tuple(failed))
 
 
-def _said(
-    model: Any, views: dict[str, Any], data: Data, returns: Returns
-) -> tuple[dict[str, Said], Returns]:
+def _said(model: Any, views: dict[str, Any], data: Data, returns: Returns) -> tuple[dict[str, Said], Returns]:
     """What a model says of every view; what its outputs are is read off the training view, the first."""
     one: dict[str, Said] = {}
     for view in sorted(views, key=lambda name: name != "train"):

@@ -59,12 +59,7 @@ def _balance(balance: dict, who: str, total: int) -> str:
     plain = {"x": xs.encoding("x"), "y": ys.encoding("y")}
     ends = {**plain, "x2": {"field": "x2"}, "y2": {"field": "y2"}}
     layers = [
-        layer(
-            "point",
-            [{"x": 0, "y": 0}],
-            {"x": xs.encoding("x", "bottom"), "y": ys.encoding("y", "left")},
-            opacity=0,
-        )
+        layer("point", [{"x": 0, "y": 0}], {"x": xs.encoding("x", "bottom"), "y": ys.encoding("y", "left")}, opacity=0)
     ]
     layers.append(layer("rule", [{"x": 0, "y": 1, "x2": 1, "y2": 0}], ends, stroke="left", strokeWidth=1))
     rest = 1 - x - y
@@ -84,20 +79,14 @@ def _balance(balance: dict, who: str, total: int) -> str:
         rows = [{"x": at[0], "y": at[1], "i": i} for i, at in enumerate(steps)]
         layers.append(
             layer(
-                "line",
-                rows,
-                {**plain, "order": {"field": "i", "type": "quantitative"}},
-                stroke="ink",
-                strokeWidth=1.5,
+                "line", rows, {**plain, "order": {"field": "i", "type": "quantitative"}}, stroke="ink", strokeWidth=1.5
             )
         )
         rows = [
             {"x": step["memorised"], "y": step["understood"], "say": _said(f"epoch {step['epoch']}", step)}
             for step in trail
         ]
-        layers.append(
-            layer("point", rows, plain, shape="circle", size=24, fill="ink", stroke="paper", strokeWidth=1)
-        )
+        layers.append(layer("point", rows, plain, shape="circle", size=24, fill="ink", stroke="paper", strokeWidth=1))
     for name, axis in (("memorised", "x"), ("understood", "y")):
         if model[name].get("interval"):
             low, top = model[name]["interval"]
@@ -145,14 +134,10 @@ def _share_scale(values: list[float], span: tuple[float, float], roomy: bool) ->
         domain = (min(low, 0.0) - 0.015, max(high, 1.0) + 0.015)
         return scale(Axis(title="", format="percent", domain=domain, ticks=_TICKS), values, span, 5)
     pad = 0.03 * (high - low)
-    return scale(
-        Axis(title="", format="percent", domain=(low - pad, high + pad)), values, span, 6 if roomy else 4
-    )
+    return scale(Axis(title="", format="percent", domain=(low - pad, high + pad)), values, span, 6 if roomy else 4)
 
 
-def _words(
-    balance: dict, who: str, xs: Scale, ys: Scale, rest: float, wide: bool, boxes: list
-) -> list[Placed]:
+def _words(balance: dict, who: str, xs: Scale, ys: Scale, rest: float, wide: bool, boxes: list) -> list[Placed]:
     trail, model = balance.get("trail") or [], balance["model"]
     here = (xs(model["memorised"]["value"]), ys(model["understood"]["value"]))
     steps = [(xs(step["memorised"]), ys(step["understood"])) for step in trail]
@@ -171,32 +156,16 @@ def _words(
         at = (xs(one["memorised"]), ys(one["understood"]))
         note = _note(one) if wide and kind == "poles" else ""
         name = one["name"]
-        if (
-            kind == "rivals"
-            and trail
-            and trail[0]["epoch"] == 0
-            and math.dist(at, steps[0]) < 12
-            and name == "chance"
-        ):
+        if kind == "rivals" and trail and trail[0]["epoch"] == 0 and math.dist(at, steps[0]) < 12 and name == "chance":
             name = "untrained, or chance" if wide else name
         sides = ("right", "left", "above right", "below left", "above", "below", "above left", "below right")
         labels.append(
-            Label(
-                name,
-                (at,),
-                "ink" if kind == "poles" else "muted",
-                kind == "poles",
-                gap=12,
-                sides=sides,
-                tail=note,
-            )
+            Label(name, (at,), "ink" if kind == "poles" else "muted", kind == "poles", gap=12, sides=sides, tail=note)
         )
     if _left_shown(model["memorised"]["value"], model["understood"]["value"], rest) and rest > 0.02:
         far = xs(model["memorised"]["value"] + rest)
         labels.append(
-            Label(
-                f"{percent(rest, 0)} left", ((far, here[1]),), size=12, sides=("right", "above right"), gap=6
-            )
+            Label(f"{percent(rest, 0)} left", ((far, here[1]),), size=12, sides=("right", "above right"), gap=6)
         )
     labels += _epochs(trail, steps, here, wide)
     frame = (xs.pixels[0] + 2, -4.0, xs.pixels[1] + 6, ys.pixels[0] - 2)
@@ -213,18 +182,14 @@ def _left_shown(x: float, y: float, rest: float) -> bool:
     return 0.005 < rest < 0.6 and 0 <= y <= 1 and x >= 0
 
 
-def _epochs(
-    trail: list[dict], steps: list[tuple[float, float]], here: tuple[float, float], wide: bool
-) -> list[Label]:
+def _epochs(trail: list[dict], steps: list[tuple[float, float]], here: tuple[float, float], wide: bool) -> list[Label]:
     """Names for the epochs of the trail that stand apart from one another; the untrained start has none."""
     first = next((i for i, step in enumerate(trail) if step["epoch"] > 0), None)
     if first is None:
         return []
     sides = ("right", "below right", "above right", "left")
     near = first > 0 and math.dist(steps[first], steps[0]) < 20
-    labels = (
-        [] if near else [Label(f"epoch {number(trail[first]['epoch'])}", (steps[first],), gap=6, sides=sides)]
-    )
+    labels = [] if near else [Label(f"epoch {number(trail[first]['epoch'])}", (steps[first],), gap=6, sides=sides)]
     last = here
     for i in range(len(trail) - 2, first, -1):
         apart = max(abs(steps[i][0] - last[0]), abs(steps[i][1] - last[1]))
@@ -264,15 +229,7 @@ def _along_diagonal(xs: Scale, ys: Scale, others: list[tuple[float, float]]) -> 
         for step in range(-int(half), int(half), 8)
     ]
     return layer(
-        "text",
-        row,
-        channels,
-        fill="muted",
-        fontSize=12,
-        angle=angle,
-        align="center",
-        baseline="middle",
-        limit=0,
+        "text", row, channels, fill="muted", fontSize=12, angle=angle, align="center", baseline="middle", limit=0
     ), boxes
 
 
@@ -283,7 +240,4 @@ def _said(name: str, point: dict) -> str:
 def _description(balance: dict, who: str) -> str:
     model = balance["model"]
     point = {"understood": model["understood"]["value"], "memorised": model["memorised"]["value"]}
-    return (
-        "; ".join([_said(who, point), *(_said(pole["name"], pole) for pole in balance.get("poles") or [])])
-        + "."
-    )
+    return "; ".join([_said(who, point), *(_said(pole["name"], pole) for pole in balance.get("poles") or [])]) + "."

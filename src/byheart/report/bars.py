@@ -38,9 +38,7 @@ def bars(chart: Chart, total: int) -> str:
         )
         if rule.label:
             align = "left" if xs(rule.at) < across * 0.6 else "right"
-            spots.append(
-                Placed(shorten(rule.label, across * 0.6), xs(rule.at), 3, align, "muted", False, 12.5)
-            )
+            spots.append(Placed(shorten(rule.label, across * 0.6), xs(rule.at), 3, align, "muted", False, 12.5))
     for bar, at in zip(chart.bars, tops, strict=True):
         spots.append(Placed(shorten(bar.label, across), 0, at + 8, "left", "ink", False, 12.5))
         made, said = _row(bar, at + 20, xs, across)
@@ -49,21 +47,9 @@ def bars(chart: Chart, total: int) -> str:
         spots = []
         layers += _plain(said)
     layers += words(
-        [
-            Placed(
-                shorten(chart.x.title, across - 16) + " \u2192",
-                across,
-                top + 36,
-                "right",
-                "muted",
-                False,
-                12.5,
-            )
-        ]
+        [Placed(shorten(chart.x.title, across - 16) + " \u2192", across, top + 36, "right", "muted", False, 12.5)]
     )
-    return draw(
-        layers, (across, top), {"left": 2, "right": 8, "top": 8, "bottom": 46}, chart.title, chart.description
-    )
+    return draw(layers, (across, top), {"left": 2, "right": 8, "top": 8, "bottom": 46}, chart.title, chart.description)
 
 
 def _row(bar: Bar, top: float, xs: Scale, across: float) -> tuple[list[dict], list[Placed]]:
@@ -89,9 +75,7 @@ def _row(bar: Bar, top: float, xs: Scale, across: float) -> tuple[list[dict], li
         else:
             for text in (part.label, part.label.rpartition(" ")[2]):
                 if text and width(text, 12.5, True) + 8 <= end - begin:
-                    said.append(
-                        Placed(text, (begin + end) / 2, top + _BAR / 2, "center", "paper", True, 12.5)
-                    )
+                    said.append(Placed(text, (begin + end) / 2, top + _BAR / 2, "center", "paper", True, 12.5))
                     break
     return layers, said
 

@@ -46,12 +46,7 @@ def chapters(subject: dict, findings: dict[str, Answer], exhibits: dict[str, dic
 def card(subject: dict, finding: Answer, exhibits: dict[str, dict]) -> dict:
     """Everything that the template of one card reads."""
     about = About.of(subject)
-    made = {
-        "id": slug(finding.probe),
-        "probe": finding.probe,
-        "question": finding.question,
-        "status": finding.status,
-    }
+    made = {"id": slug(finding.probe), "probe": finding.probe, "question": finding.question, "status": finding.status}
     if not isinstance(finding, Finding):
         rest = {"reason": "", "offer": "", "error": getattr(finding, "error", "")}
         if isinstance(finding, NotApplicable):

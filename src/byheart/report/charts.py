@@ -46,17 +46,11 @@ def _plot(chart: Chart, total: int) -> str:
         else []
     )
     names.append(
-        Placed(
-            shorten(_named(chart.x, xs), across - 16) + " \u2192", across, high + 39, "right", "muted", False, 12.5
-        )
+        Placed(shorten(_named(chart.x, xs), across - 16) + " \u2192", across, high + 39, "right", "muted", False, 12.5)
     )
     layers += words(names)
     return draw(
-        layers,
-        (across, high),
-        {"left": left, "right": right, "top": 28, "bottom": 48},
-        chart.title,
-        chart.description,
+        layers, (across, high), {"left": left, "right": right, "top": 28, "bottom": 48}, chart.title, chart.description
     )
 
 

@@ -80,9 +80,7 @@ def finish(svg: str, title: str, description: str) -> str:
     """`svg` made small and named: colours as classes, no size of its own, no element without use."""
     source = ElementTree.fromstring(svg)
     box = source.get("viewBox", "0 0 1 1")
-    root = ElementTree.Element(
-        "svg", {"role": "img", "viewBox": box, "style": f"max-width:{box.split()[2]}px"}
-    )
+    root = ElementTree.Element("svg", {"role": "img", "viewBox": box, "style": f"max-width:{box.split()[2]}px"})
     for tag, text in (("title", title), ("desc", description)):
         ElementTree.SubElement(root, tag).text = text
     for child in source:
@@ -104,9 +102,7 @@ def _copy(source: ElementTree.Element, parent: ElementTree.Element) -> None:
         for key, value in kept.items()
         if (key, value) not in {("opacity", "1"), ("transform", "translate(0,0)")}
     }
-    classes = [
-        f"{kind[0]}-{_NAMES[source.get(kind)]}" for kind in ("fill", "stroke") if source.get(kind) in _NAMES
-    ]
+    classes = [f"{kind[0]}-{_NAMES[source.get(kind)]}" for kind in ("fill", "stroke") if source.get(kind) in _NAMES]
     if tag == "text" and source.get("stroke") == COLOURS["paper"]:
         classes.append("halo")
     if source.get("aria-label") and tag == "g":

@@ -83,13 +83,7 @@ def gallery(record: Exhibits, known: dict[str, dict], noun: str, first: bool = F
 def seen(galleries: list[dict]) -> int:
     """How many different examples `galleries` show, and not only number."""
     return len(
-        {
-            item["key"]
-            for made in galleries
-            for group in made["groups"]
-            for item in group["items"]
-            if item["shown"]
-        }
+        {item["key"] for made in galleries for group in made["groups"] for item in group["items"] if item["shown"]}
     )
 
 

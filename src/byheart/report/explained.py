@@ -212,5 +212,3 @@ def footnotes(found: Explanation, shown: int) -> list[str]:
     elif shown:
         made.append(f"This page shows {count(shown)} of the examples themselves; `--hide-examples` leaves only ids.")
     return made
-
-

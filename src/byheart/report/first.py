@@ -19,11 +19,7 @@ def numbers(subject: dict, findings: dict[str, Answer], balance: dict | None) ->
     """The three numbers beside the balance chart; one that is withheld keeps its place and says so."""
     return [
         made
-        for made in (
-            _memorised(subject, findings),
-            _bits(subject, findings),
-            _accuracy(subject, findings, balance),
-        )
+        for made in (_memorised(subject, findings), _bits(subject, findings), _accuracy(subject, findings, balance))
         if made
     ]
 
@@ -139,12 +135,7 @@ def _absent(subject: dict, answer: Answer | None, question: str) -> dict | None:
     if isinstance(answer, Finding):
         held = answer.withheld
         reason = why(held, About.of(subject)) if held else "the evidence does not allow a number"
-        return {
-            "value": "withheld",
-            "interval": "",
-            "says": f"{question} {sentence(reason)}",
-            "withheld": True,
-        }
+        return {"value": "withheld", "interval": "", "says": f"{question} {sentence(reason)}", "withheld": True}
     says = "The measurement failed; see below."
     if isinstance(answer, NotApplicable):
         says = sentence(why(answer.reason, About.of(subject)))

@@ -82,12 +82,7 @@ def _balance_sentence(subject: dict, understood: Quantity, memorised: Quantity, 
             ("", ", "),
         ]
     else:
-        made += [
-            ("", "has "),
-            ("u", f"understood\u00a0{_share(understood)}"),
-            *_bracket(understood),
-            ("", ", "),
-        ]
+        made += [("", "has "), ("u", f"understood\u00a0{_share(understood)}"), *_bracket(understood), ("", ", ")]
     made += [("", "knows "), ("m", f"{_share(memorised)}\u00a0by\u00a0heart"), *_bracket(memorised)]
     made += [("", " and has "), ("l", f"not\u00a0learned {_share(left)}"), *_bracket(left)]
     made.append(("", ": noise, or structure that it did not capture." if values else "."))
@@ -126,11 +121,7 @@ def _accuracy_sentence(subject: dict, findings: dict[str, Answer]) -> list[Run]:
         ("", f" {'of' if right else 'on'} {where} {subject['nouns']}"),
     ]
     if seen is not None:
-        made += [
-            ("", f" and {value_text(seen)}"),
-            *exact(seen),
-            ("", f" {'of' if right else 'on'} those it has seen"),
-        ]
+        made += [("", f" and {value_text(seen)}"), *exact(seen), ("", f" {'of' if right else 'on'} those it has seen")]
     if gap is not None:
         made += [("", f", a gap of {value_text(gap)}"), *exact(gap)]
     return [*made, ("", ".")]
@@ -142,9 +133,7 @@ def quantities(findings: dict[str, Answer]) -> dict[str, Quantity]:
     return {name: value for finding in measured for name, value in finding.quantities.items()}
 
 
-def scores(
-    findings: dict[str, Answer],
-) -> tuple[Quantity | None, str, Quantity | None, Quantity | None]:
+def scores(findings: dict[str, Answer]) -> tuple[Quantity | None, str, Quantity | None, Quantity | None]:
     """The score on examples not seen, which those are, the score on examples seen, and the gap of the two.
 
     The gap is given only where it is the difference of just these two scores.
@@ -205,10 +194,6 @@ def bar(subject: dict, findings: dict[str, Answer]) -> dict | None:
     ]
     marks = [
         {"at": span(low, at, "", 0)["width"], "text": text}
-        for at, text in (
-            (0.0, "0"),
-            (1.0, f"{blind}, {percent(1, 0)}"),
-            (without, f"{unseen}, {percent(without, 0)}"),
-        )
+        for at, text in ((0.0, "0"), (1.0, f"{blind}, {percent(1, 0)}"), (without, f"{unseen}, {percent(without, 0)}"))
     ]
     return {"label": label, "parts": None, "positions": positions, "marks": marks}

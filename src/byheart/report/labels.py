@@ -161,11 +161,7 @@ def words(spots: list[Placed]) -> list[dict]:
             for spot in spots
             if (spot.role, spot.bold, spot.align, spot.size) == role
         ]
-        encoding = {
-            "x": pixels("x"),
-            "y": pixels("y"),
-            "text": {"field": "text", "type": "nominal"},
-        }
+        encoding = {"x": pixels("x"), "y": pixels("y"), "text": {"field": "text", "type": "nominal"}}
         look = {"fontWeight": 600} if role[1] else {}
         made.append(
             layer(
@@ -185,9 +181,7 @@ def words(spots: list[Placed]) -> list[dict]:
     return made
 
 
-def _stand(
-    label: Label, text: str, point: tuple[float, float], side: str, stretch: float
-) -> tuple[Box, Placed]:
+def _stand(label: Label, text: str, point: tuple[float, float], side: str, stretch: float) -> tuple[Box, Placed]:
     across, down, align = _SIDES[side]
     wide = max(width(text, label.size, label.bold), width(label.note))
     high = label.size * 1.15 + (LINE if label.note else 0)

@@ -90,16 +90,9 @@ def cell_layers(cells: tuple[Cell, ...], xs: Scale, ys: Scale) -> list[dict]:
             if strength == step and xs.shows(cell.x[0]) and ys.shows(cell.y[0]):
                 rows.append({"x": cell.x[0], "x2": cell.x[1], "y": cell.y[0], "y2": cell.y[1]})
         if rows:
-            encoding = {
-                "x": xs.encoding("x"),
-                "x2": {"field": "x2"},
-                "y": ys.encoding("y"),
-                "y2": {"field": "y2"},
-            }
+            encoding = {"x": xs.encoding("x"), "x2": {"field": "x2"}, "y": ys.encoding("y"), "y2": {"field": "y2"}}
             made.append(
-                layer(
-                    "rect", rows, encoding, fill="ink", fillOpacity=round(0.12 + 0.7 * step / (steps - 1), 2)
-                )
+                layer("rect", rows, encoding, fill="ink", fillOpacity=round(0.12 + 0.7 * step / (steps - 1), 2))
             )
     return made
 
@@ -114,25 +107,11 @@ def rule_layers(chart: Chart, xs: Scale, ys: Scale) -> list[dict]:
     for rule in chart.rules:
         if rule.axis == "x" and xs.shows(rule.at):
             made.append(
-                layer(
-                    "rule",
-                    [{"x": rule.at}],
-                    {"x": xs.encoding("x")},
-                    stroke="muted",
-                    strokeDash=[3, 3],
-                    opacity=0.8,
-                )
+                layer("rule", [{"x": rule.at}], {"x": xs.encoding("x")}, stroke="muted", strokeDash=[3, 3], opacity=0.8)
             )
         if rule.axis == "y" and ys.shows(rule.at):
             made.append(
-                layer(
-                    "rule",
-                    [{"y": rule.at}],
-                    {"y": ys.encoding("y")},
-                    stroke="muted",
-                    strokeDash=[3, 3],
-                    opacity=0.8,
-                )
+                layer("rule", [{"y": rule.at}], {"y": ys.encoding("y")}, stroke="muted", strokeDash=[3, 3], opacity=0.8)
             )
     return made
 
@@ -194,9 +173,7 @@ def mark_layers(marks: tuple[Mark, ...], xs: Scale, ys: Scale) -> list[dict]:
                 if mark.role == role and getattr(mark, f"{axis}_interval")
             ]
             encoding = {"x": xs.encoding("x"), "y": ys.encoding("y"), f"{axis}2": {"field": f"{axis}2"}}
-            made.append(
-                layer("rule", rows, encoding, stroke="muted" if role == "null" else role, strokeWidth=1.5)
-            )
+            made.append(layer("rule", rows, encoding, stroke="muted" if role == "null" else role, strokeWidth=1.5))
     small = len(shown) > 60
     for role, shape in dict.fromkeys((mark.role, mark.shape) for mark in shown):
         rows = []
@@ -207,9 +184,7 @@ def mark_layers(marks: tuple[Mark, ...], xs: Scale, ys: Scale) -> list[dict]:
         colour = "muted" if role == "null" else role
         hollow = shape in {"ring", "square"}
         look = (
-            {"fill": "paper", "stroke": colour, "strokeWidth": 1.25 if small else 1.5}
-            if hollow
-            else {"fill": colour}
+            {"fill": "paper", "stroke": colour, "strokeWidth": 1.25 if small else 1.5} if hollow else {"fill": colour}
         )
         if shape == "ring" and small:
             look.pop("fill")

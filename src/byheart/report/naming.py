@@ -27,9 +27,7 @@ def _ending(chart: Chart) -> list[tuple[Line, float]]:
     everywhere = [x for line in chart.lines for x in line.x] + list(chart.x.domain or ())
     if not ends or rightmost < max(everywhere) - 0.08 * (max(everywhere) - min(everywhere)):
         return []
-    return [
-        (line, end[1]) for line, end in ends if line.label and line.label_at == -1 and end[0] == rightmost
-    ]
+    return [(line, end[1]) for line, end in ends if line.label and line.label_at == -1 and end[0] == rightmost]
 
 
 def end_labels(chart: Chart, room: float) -> list[tuple[float, list[str], str, bool]]:
@@ -39,18 +37,11 @@ def end_labels(chart: Chart, room: float) -> list[tuple[float, list[str], str, b
     for line, last in _ending(chart):
         bold = line.role in BOLD
         ends.append(
-            (
-                last,
-                wrap(line.label, most, 12.5, bold),
-                "muted" if line.role in {"null", "left"} else line.role,
-                bold,
-            )
+            (last, wrap(line.label, most, 12.5, bold), "muted" if line.role in {"null", "left"} else line.role, bold)
         )
     if ends:
         ends += [
-            (rule.at, wrap(rule.label, most), "muted", False)
-            for rule in chart.rules
-            if rule.axis == "y" and rule.label
+            (rule.at, wrap(rule.label, most), "muted", False) for rule in chart.rules if rule.axis == "y" and rule.label
         ]
     return ends
 
@@ -63,9 +54,7 @@ def beside_plot(aside: list, chart: Chart, xs: Scale, ys: Scale, across: float, 
     spots = []
     for (_, lines, role, bold), middle in zip(shown, middles, strict=True):
         top = middle - LINE * (len(lines) - 1) / 2
-        spots += [
-            Placed(text, across + 8, top + LINE * i, "left", role, bold, 12.5) for i, text in enumerate(lines)
-        ]
+        spots += [Placed(text, across + 8, top + LINE * i, "left", role, bold, 12.5) for i, text in enumerate(lines)]
     return spots
 
 
@@ -78,12 +67,8 @@ def inside_plot(chart: Chart, xs: Scale, ys: Scale, ends: bool, frame: Box) -> l
             at = (xs(mark.x), ys(mark.y))
             obstacles.append((at[0] - 5, at[1] - 5, at[0] + 5, at[1] + 5))
             if mark.label:
-                role = (
-                    "ink" if mark.role in {"ink"} else "muted" if mark.role in {"null", "left"} else mark.role
-                )
-                labels.append(
-                    Label(mark.label, (at,), role, bold=mark.shape == "square" or mark.role in BOLD)
-                )
+                role = "ink" if mark.role in {"ink"} else "muted" if mark.role in {"null", "left"} else mark.role
+                labels.append(Label(mark.label, (at,), role, bold=mark.shape == "square" or mark.role in BOLD))
     for line in chart.lines:
         points = [(xs(x), ys(y)) for x, y in zip(line.x, line.y, strict=True) if xs.shows(x) and ys.shows(y)]
         if not points:
@@ -98,19 +83,8 @@ def inside_plot(chart: Chart, xs: Scale, ys: Scale, ends: bool, frame: Box) -> l
             first = points[line.label_at if -len(points) <= line.label_at < len(points) else -1]
             others = [points[int((len(points) - 1) * part)] for part in (0.85, 0.7, 0.5, 0.3, 0.15)]
             role = "muted" if line.role in {"null", "left"} else line.role
-            sides = (
-                "above left",
-                "below left",
-                "above",
-                "below",
-                "above right",
-                "below right",
-                "right",
-                "left",
-            )
-            labels.append(
-                Label(line.label, (first, *others), role, bold=line.role in BOLD, sides=sides, gap=7)
-            )
+            sides = ("above left", "below left", "above", "below", "above right", "below right", "right", "left")
+            labels.append(Label(line.label, (first, *others), role, bold=line.role in BOLD, sides=sides, gap=7))
     for rule in chart.rules:
         if rule.axis == "x" and xs.shows(rule.at):
             obstacles += along([(xs(rule.at), 0), (xs(rule.at), frame[3])])

@@ -44,11 +44,7 @@ def embedded(document: dict) -> str:
 @cache
 def _templates() -> Environment:
     made = Environment(
-        loader=FunctionLoader(_read),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+        loader=FunctionLoader(_read), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     made.filters["runs"] = runs
     made.filters["drawing"] = Markup

@@ -47,12 +47,7 @@ def _uri(wide: int, high: int, kind: int, data: bytes, size: int) -> str:
     row = wide * size
     lines = b"".join(b"\0" + data[row * y : row * (y + 1)] for y in range(high))
     head = struct.pack(">IIBBBBB", wide, high, 8, kind, 0, 0, 0)
-    png = (
-        b"\x89PNG\r\n\x1a\n"
-        + _chunk(b"IHDR", head)
-        + _chunk(b"IDAT", zlib.compress(lines, 9))
-        + _chunk(b"IEND", b"")
-    )
+    png = b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", head) + _chunk(b"IDAT", zlib.compress(lines, 9)) + _chunk(b"IEND", b"")
     return "data:image/png;base64," + base64.b64encode(png).decode()
 
 

@@ -39,9 +39,7 @@ def story(document: dict) -> dict:
     subject = document["subject"]
     order = [*BUILT_IN["probe"], *sorted(document["findings"])]
     findings = {
-        name: answer_from(document["findings"][name])
-        for name in dict.fromkeys(order)
-        if name in document["findings"]
+        name: answer_from(document["findings"][name]) for name in dict.fromkeys(order) if name in document["findings"]
     }
     provenance = Provenance.model_validate(document["provenance"])
     exhibits = document.get("exhibits") or {}
@@ -68,9 +66,7 @@ def story(document: dict) -> dict:
     }
     for card in (card for chapter in made["chapters"] for card in chapter["cards"]):
         card["galleries"] = [one for one in card["galleries"] if not _same(one, made["most"])]
-    galleries = [
-        one for chapter in made["chapters"] for card in chapter["cards"] for one in card["galleries"]
-    ]
+    galleries = [one for chapter in made["chapters"] for card in chapter["cards"] for one in card["galleries"]]
     shown = seen(galleries + ([made["most"]] if made["most"] else []))
     made["meta"] = _meta(document, findings, provenance, shown)
     return made
@@ -174,9 +170,7 @@ def _meta(document: dict, findings: dict[str, Answer], provenance: Provenance, s
     k = f", {count(subject['k'])} classes" if subject["kind"] == "classes" and subject.get("k") else ""
     members = ""
     if subject.get("members"):
-        members = (
-            f"{count(subject['members'])} models trained on random {percent(subject['share'], 0)} subsets"
-        )
+        members = f"{count(subject['members'])} models trained on random {percent(subject['share'], 0)} subsets"
         members += " and one on everything" if document.get("one_model") else ""
     made = [
         f"{count(subject['n'])} training{new} {subject['nouns']}{k}.",
@@ -189,9 +183,7 @@ def _meta(document: dict, findings: dict[str, Answer], provenance: Provenance, s
         made.append(sentence(subject["calibration"]))
     counts = first.names_of_statuses(findings)
     odd = [
-        f"{word(counts[status])} {status}"
-        for status in ("withheld", "not applicable", "failed")
-        if counts.get(status)
+        f"{word(counts[status])} {status}" for status in ("withheld", "not applicable", "failed") if counts.get(status)
     ]
     made.append(
         f"{sentence(f'{word(len(findings))} findings')[:-1]}: {', '.join(odd)}."
@@ -199,9 +191,7 @@ def _meta(document: dict, findings: dict[str, Answer], provenance: Provenance, s
         else "Every finding was measured."
     )
     if shown:
-        made.append(
-            f"This page shows {count(shown)} of the examples themselves; `--hide-examples` leaves only ids."
-        )
+        made.append(f"This page shows {count(shown)} of the examples themselves; `--hide-examples` leaves only ids.")
     elif document.get("hidden"):
         made.append("The examples themselves are hidden; only their ids are shown.")
     made += [sentence(note) for note in provenance.notes]
@@ -241,9 +231,5 @@ def _value(value: object) -> str:
         return ", ".join(_value(one) for one in value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         text = str(value)
-        return (
-            f"{text[:12]}\u2026"
-            if len(text) >= 40 and all(sign in "0123456789abcdef" for sign in text)
-            else text
-        )
+        return f"{text[:12]}\u2026" if len(text) >= 40 and all(sign in "0123456789abcdef" for sign in text) else text
     return f"{value:g}" if isinstance(value, float) else str(value)

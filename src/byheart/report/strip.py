@@ -43,14 +43,7 @@ def _strip(quantity: Quantity, poles: tuple[Pole, ...], role: str, total: int) -
     if quantity.null is not None:
         rows = [{"x": at(quantity.null), "y": _LINE - 8, "y2": _LINE + 8}]
         layers.append(
-            layer(
-                "rule",
-                rows,
-                {**channels, "y2": {"field": "y2"}},
-                stroke="muted",
-                strokeDash=[2, 2],
-                strokeWidth=1.5,
-            )
+            layer("rule", rows, {**channels, "y2": {"field": "y2"}}, stroke="muted", strokeDash=[2, 2], strokeWidth=1.5)
         )
     if quantity.interval:
         begin, end = sorted(at(value) for value in quantity.interval)
@@ -59,16 +52,10 @@ def _strip(quantity: Quantity, poles: tuple[Pole, ...], role: str, total: int) -
             layer("rule", rows, {**channels, "x2": {"field": "x2"}}, stroke=role, strokeWidth=7, opacity=0.35)
         )
     rows = [
-        {
-            "x": at(pole.value),
-            "y": _LINE,
-            "say": f"{pole.name} {amount(pole.value, quantity.unit)} {pole.note}".strip(),
-        }
+        {"x": at(pole.value), "y": _LINE, "say": f"{pole.name} {amount(pole.value, quantity.unit)} {pole.note}".strip()}
         for pole in poles
     ]
-    layers.append(
-        layer("point", rows, channels, shape="square", size=68, fill="paper", stroke="ink", strokeWidth=1.5)
-    )
+    layers.append(layer("point", rows, channels, shape="square", size=68, fill="paper", stroke="ink", strokeWidth=1.5))
     who = WHO[quantity.speaks_of]
     layers.append(
         layer(
@@ -108,30 +95,15 @@ def _words(quantity: Quantity, poles: tuple[Pole, ...], at, who: str, total: int
     for pole in ends:
         text = shorten(f"{pole.name} {amount(pole.value, quantity.unit)}", room)
         spot = at(pole.value)
-        align = (
-            "left"
-            if spot < width(text) / 2 + 6
-            else "right"
-            if spot > total - width(text) / 2 - 6
-            else "center"
-        )
+        align = "left" if spot < width(text) / 2 + 6 else "right" if spot > total - width(text) / 2 - 6 else "center"
         spots.append(
             Placed(
-                text,
-                {"left": spot - 5, "right": spot + 5, "center": spot}[align],
-                _BOTTOM,
-                align,
-                "muted",
-                False,
-                12.5,
+                text, {"left": spot - 5, "right": spot + 5, "center": spot}[align], _BOTTOM, align, "muted", False, 12.5
             )
         )
     if len(ends) == 2:
         (one, other) = sorted(spots[-2:], key=lambda spot: spot.x)
-        if (
-            one.align == other.align == "center"
-            and other.x - one.x < (width(one.text) + width(other.text)) / 2 + 8
-        ):
+        if one.align == other.align == "center" and other.x - one.x < (width(one.text) + width(other.text)) / 2 + 8:
             spots = [
                 *spots[:-2],
                 Placed(one.text, 0, _BOTTOM, "left", "muted", False, 12.5),

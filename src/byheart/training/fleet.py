@@ -20,18 +20,7 @@ from byheart.errors import InputRefused
 from byheart.levers.base import Lever
 
 # A hidden lever acts on what comes out of these.
-ACTIVATIONS = (
-    nn.ReLU,
-    nn.GELU,
-    nn.Tanh,
-    nn.Sigmoid,
-    nn.SiLU,
-    nn.ELU,
-    nn.LeakyReLU,
-    nn.Mish,
-    nn.Softplus,
-    nn.Hardswish,
-)
+ACTIVATIONS = (nn.ReLU, nn.GELU, nn.Tanh, nn.Sigmoid, nn.SiLU, nn.ELU, nn.LeakyReLU, nn.Mish, nn.Softplus, nn.Hardswish)
 
 
 class Hidden:
@@ -191,9 +180,7 @@ class Each(Fleet):
 
 
 def store(
-    found: Sequence[Tensor | None],
-    gradients: dict[str, Tensor],
-    place: Callable[[Tensor], Tensor] = lambda g: g,
+    found: Sequence[Tensor | None], gradients: dict[str, Tensor], place: Callable[[Tensor], Tensor] = lambda g: g
 ) -> None:
     """Copy what autograd found into the flat gradient; a parameter that was not used gets 0."""
     for gradient, value in zip(gradients.values(), found, strict=True):

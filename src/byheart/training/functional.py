@@ -43,9 +43,7 @@ class Functional(Fleet):
         if not hasattr(self, "sites"):
             self.sites: list[tuple[int, ...]] = []
             with hooked(self.module, lambda a: self.sites.append(tuple(a.shape[1:])) or a):
-                self._call(
-                    *({n: v[0] for n, v in d.items()} for d in (self.parameters, self.buffers)), x[0, :2]
-                )
+                self._call(*({n: v[0] for n, v in d.items()} for d in (self.parameters, self.buffers)), x[0, :2])
         return self.sites
 
     def backward(self, g: Tensor) -> None:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from byheart.maths.recording.trace import Part, Trace
 
 
-
 def factor(raw: Sequence[Tensor], applied: Sequence[Tensor], where: str) -> float:
     """By which one number were the gradients `raw` multiplied to give `applied`?
 

@@ -22,11 +22,7 @@ from byheart.training.stepper import Stepper
 
 
 def train(
-    learner: Trainable,
-    data: Data,
-    members: Members,
-    training: Training,
-    watch: Callable[[Stepper], None] | None = None,
+    learner: Trainable, data: Data, members: Members, training: Training, watch: Callable[[Stepper], None] | None = None
 ) -> Run:
     """Train every member on its subset of `data.train` and record outcomes on every view: `Learner.fit`.
 
@@ -131,11 +127,7 @@ def checked(learner: Trainable, data: Data, members: Members, levers: Sequence[L
         data = lever.data(data)
     data = preprocessing.checked(data, members, learner=learner.name, reads=learner.reads)
     if not members.mask.any(1).all():
-        raise InputRefused(
-            expected="members that see something", came="an empty subset", do="Raise the share."
-        )
+        raise InputRefused(expected="members that see something", came="an empty subset", do="Raise the share.")
     if data.output.kind == "values" and any(isinstance(lever, LabelSmoothing) for lever in levers):
-        raise InputRefused(
-            expected="classes for label-smoothing", came="values", do="Leave it out; try weight-decay."
-        )
+        raise InputRefused(expected="classes for label-smoothing", came="values", do="Leave it out; try weight-decay.")
     return data

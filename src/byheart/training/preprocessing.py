@@ -28,7 +28,10 @@ STEPPING = ("loss", "hidden", "decay", "last_epoch")
 
 
 def checked(
-    data: Data, members: Members, levers: Sequence[Lever] = (), learner: str = "this learner",
+    data: Data,
+    members: Members,
+    levers: Sequence[Lever] = (),
+    learner: str = "this learner",
     reads: Sequence[str] = ("classes", "values"),
 ) -> Data:
     """Do the views, masks and levers fit the training examples? The data to train on, if so.

@@ -114,10 +114,7 @@ class Run:
     def from_parts(cls, document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
         """The run that `document` and `arrays` hold."""
         views = {
-            view: Outcomes(
-                **{name: arrays.get(f"{view}.{name}") for name in ARRAYS}
-            )
-            for view in document["views"]
+            view: Outcomes(**{name: arrays.get(f"{view}.{name}") for name in ARRAYS}) for view in document["views"]
         }
         held = {
             kind: {name[len(kind) + 1 :]: arrays[name] for name in arrays if name.startswith(f"{kind}.")} or None

@@ -199,9 +199,7 @@ class _Convolution(_Layer):
         m, b = x.shape[:2]
         side = x.transpose(0, 1).reshape(b, -1, *x.shape[3:])  # (b, m c, h, w)
         bias = None if self.bias is None else self.bias.reshape(-1)
-        y = F.conv2d(
-            side, self.weight.flatten(0, 1), bias, self.stride, self.padding, self.dilation, self.groups
-        )
+        y = F.conv2d(side, self.weight.flatten(0, 1), bias, self.stride, self.padding, self.dilation, self.groups)
         return y.view(b, m, -1, *y.shape[2:]).transpose(0, 1), side
 
     def backward(self, g: Tensor, kept: Any, first: bool) -> Tensor | None:
@@ -305,9 +303,7 @@ class Stacked(Fleet):
     @torch.no_grad()
     def backward(self, g: Tensor) -> None:
         """The chain rule, layer by layer from the last; below the first weights nothing is needed."""
-        trained = [
-            place for place, (layer, _) in enumerate(self.tape) if getattr(layer, "dweight", None) is not None
-        ]
+        trained = [place for place, (layer, _) in enumerate(self.tape) if getattr(layer, "dweight", None) is not None]
         for place in range(len(self.tape) - 1, trained[0] - 1, -1):
             layer, kept = self.tape[place]
             g = layer.backward(g, kept, place == trained[0])

@@ -17,7 +17,6 @@ def card(finding: Finding) -> Card:
             "with it, depends on a handful of values.",
         ),
         notes=notes_of(
-            finding,
-            {"effective_deviations": "effective number of squared deviations of the targets, copies together"},
+            finding, {"effective_deviations": "effective number of squared deviations of the targets, copies together"}
         ),
     )

@@ -167,15 +167,9 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
     "no clear pair": ("no pair stands clear of chance with {members} members", _clear_pair),
     "no baseline": ("There is no baseline of another family to check the labels with.", ""),
     "no test set": ("There are no new examples.", "Give a test set."),
-    "small test set": (
-        "An interval takes {needed} new examples, there are {examples}.",
-        "Give a larger test set.",
-    ),
+    "small test set": ("An interval takes {needed} new examples, there are {examples}.", "Give a larger test set."),
     "on request": ("Only on request, for its cost.", "Ask for it: --also {probe}."),
-    "not recorded": (
-        "Its training is not made of steps that our loop could record ({learner}).",
-        _instead,
-    ),
+    "not recorded": ("Its training is not made of steps that our loop could record ({learner}).", _instead),
     "values only": ("This is asked of values; labels and text have their bits in complexity/bits.", ""),
     "order of passages": ("Order counts right answers; a passage has none.", ""),
     "influence of passages": ("Influence counts right answers; a passage is given with more or fewer bits.", ""),
@@ -200,19 +194,13 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
         "the credits do not add up: {share:%1} of what training changed is missing",
         "smaller steps would: training is too rough for its steps to be read along straight lines",
     ),
-    "no secrets": (
-        "No secrets were planted.",
-        "For a text: byheart audit canaries plants some in Python's manual.",
-    ),
+    "no secrets": ("No secrets were planted.", "For a text: byheart audit canaries plants some in Python's manual."),
     "no secrets held out": ("No secrets were planted, or none was held out.", ""),
     "too many secrets": (
         "The {possible:0} secrets that there could be were not all read.",
         "Ask for method=auto, or plant shorter secrets (a million possible ones at most).",
     ),
-    "no logits": (
-        "The model kept no logits of the secrets.",
-        "Leave the sampler at temperature 1 and all tokens.",
-    ),
+    "no logits": ("The model kept no logits of the secrets.", "Leave the sampler at temperature 1 and all tokens."),
     "unlike references": (
         "secrets never planted stand at {bits:2} bits where chance gives {chance:2}: what they are ranked among is not "
         "like them",
@@ -220,10 +208,7 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
     ),
     "failed": ("{error}", ""),
     "not measured": ("it was not measured", ""),
-    "no quantity": (
-        lambda figures: "it gives no {name}" + ("; nearest: {nearest}" if figures["nearest"] else ""),
-        "",
-    ),
+    "no quantity": (lambda figures: "it gives no {name}" + ("; nearest: {nearest}" if figures["nearest"] else ""), ""),
     "no interval": ("{name} has no interval: {why}", ""),
     "several units": ("they are counted in {units}", ""),
     "recipe and run": ("one speaks of this run, the other of the recipe", ""),

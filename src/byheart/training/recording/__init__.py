@@ -1,12 +1,12 @@
 """Recording: what any torch loop does is written down as a trace (recording/trace.py).
 
-    with record(model, optimizer, loss="cross-entropy", examples=(x, y)) as trace:
-        for ids in batches:
-            optimizer.zero_grad()
-            F.cross_entropy(model(x[ids]), y[ids]).backward()
-            trace.batch(ids)
-            optimizer.step()
-    path_credit(trace, (x_test, y_test))
+with record(model, optimizer, loss="cross-entropy", examples=(x, y)) as trace:
+    for ids in batches:
+        optimizer.zero_grad()
+        F.cross_entropy(model(x[ids]), y[ids]).backward()
+        trace.batch(ids)
+        optimizer.step()
+path_credit(trace, (x_test, y_test))
 """
 
 from __future__ import annotations
