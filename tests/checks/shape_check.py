@@ -14,7 +14,8 @@ codemain.getrandbits = random.Random(0).getrandbits
 
 # a float may be given as an int, as everywhere in Python
 _checked = beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))
-_jaxtyped = jaxtyping.jaxtyped
+# pytest imports this module twice: by name for the hook, and as one that may hold examples
+_jaxtyped = getattr(jaxtyping.jaxtyped, "theirs", jaxtyping.jaxtyped)
 
 
 def checked(function):
@@ -37,4 +38,5 @@ def jaxtyped(*, typechecker):
     return decorated
 
 
+jaxtyped.theirs = _jaxtyped
 jaxtyping.jaxtyped = jaxtyped
