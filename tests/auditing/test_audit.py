@@ -16,6 +16,8 @@ from byheart.auditing import budget
 from byheart.auditing.audit import probes
 from byheart.errors import ByheartError, InputRefused, StepFailed
 from byheart.records.finding import Finding
+from byheart.report.cards import About
+from byheart.report.cards.reasons import advice
 
 # nothing was planted in a text; no sequences at random; no learning in epochs; two on request; one of values
 ELSEWHERE = {f"memory/{name}" for name in ("exposure", "capacity", "order", "credit", "effect")} | {
@@ -378,7 +380,7 @@ def test_probes_on_request_are_asked_by_name_and_only_then():
     asked = bh.audit((x, y), also=["memory/credit:test=9:train=8", "memory/effect:test=8:train=8"], **given)
     for name in ("memory/credit", "memory/effect"):
         assert before.findings[name].status == "not applicable"
-        assert f"--also {name}" in before.findings[name].offer
+        assert f"--also {name}" in advice(before.findings[name].reason, About())
         assert asked.findings[name].status in {"measured", "withheld"}
     assert asked.findings["memory/credit"].quantities["examples_behind"].n == 9
     alone = bh.audit((x, y), also="memory/credit:test=8:train=8", **given)
