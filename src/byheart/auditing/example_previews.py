@@ -70,4 +70,4 @@ def _cell(column: Column, value: float) -> str:
         return f"{'-' if value < 0 else ''}{seconds // 3600}:{seconds % 3600 // 60:02d}{past}"
     if column.type == "category":
         return column.categories[int(value)]
-    return f"{value:.4g}"
+    return label_text(value)

@@ -182,15 +182,16 @@ def label_text(y: Any, classes: Sequence[str] = ()) -> str:
         classes: names of the classes; none for values.
 
     Example:
-        >>> label_text(1, ("cat", "dog")), label_text(123456.0), label_text(0.123456), label_text([3, 1])
-        ('dog', '123456', '0.1235', '')
+        >>> label_text(1, ("cat", "dog")), label_text(385123.4), label_text(0.123456), label_text([3, 1])
+        ('dog', '385123', '0.1235', '')
     """
     if y is None or isinstance(y, list | tuple) or getattr(y, "ndim", 0):
         return ""
     if classes:
         return str(classes[int(y)])
     value = float(y)
-    return f"{value:.6g}" if value.is_integer() else f"{value:.4g}"
+    whole = abs(value) < 1e15 and (value.is_integer() or abs(value) >= 1e4)
+    return f"{value:.0f}" if whole else f"{value:.4g}"
 
 
 def with_article(noun: str) -> str:
