@@ -108,7 +108,8 @@ def test_the_key_follows_the_content():
 
 
 def test_tensors_are_read():
-    torch = pytest.importorskip("torch")
+    import torch
+
     x, y = data()
     tensor = torch.tensor(x, dtype=torch.bfloat16, requires_grad=True)
     drawn = Arrays.of(tensor, torch.tensor(y)).draw(0)

@@ -4,6 +4,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from byheart.errors import InputRefused, UsageError
 from byheart.tasks.arrays import Arrays
@@ -132,7 +133,6 @@ def test_minus_100_is_a_value_in_a_regression():
 
 
 def test_sparse_arrays_are_refused():
-    sparse = pytest.importorskip("scipy.sparse")
     with pytest.raises(InputRefused, match=r"x\.toarray\(\)"):
         Arrays.of(sparse.csr_array(features()), labels())
 

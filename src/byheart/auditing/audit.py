@@ -15,14 +15,7 @@ from typing import Any
 from byheart.arguments import may_be, must_be
 from byheart.auditing.budget import cut
 from byheart.auditing.document import document, is_document, run_id, shown_settings, without_examples
-from byheart.auditing.request import (
-    Request,
-    arrays_from,
-    learner_from,
-    resolved_device,
-    with_flips,
-    with_transform,
-)
+from byheart.auditing.request import Request, arrays_from, learner_from, resolved_device, with_flips, with_transform
 from byheart.auditing.result import Audit, must_be_writable
 from byheart.engines.base import Engine
 from byheart.engines.choice import engine_for
@@ -157,9 +150,7 @@ def _to_stderr(line: str) -> None:
     put(line, sys.stderr)
 
 
-def make_request(
-    task: Any, learner: Any, options: Options, command: str, notes: tuple[str, ...] = ()
-) -> Request:
+def make_request(task: Any, learner: Any, options: Options, command: str, notes: tuple[str, ...] = ()) -> Request:
     """The request of a task, a learner (None: the default one) and options; what is only said of data is not read.
 
     Raises:

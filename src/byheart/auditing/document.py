@@ -182,11 +182,7 @@ def _planted(data: Any, findings: Mapping[str, Answer]) -> dict[str, Any] | None
     }
     quadrant = findings.get("memory/quadrant")
     if isinstance(quadrant, Finding) and (hits := quadrant.quantities.get("planted_found")):
-        found |= {
-            "found": round(hits.value * hits.n),
-            "found_interval": list(hits.interval or ()),
-            "chance": hits.null,
-        }
+        found |= {"found": round(hits.value * hits.n), "found_interval": list(hits.interval or ()), "chance": hits.null}
     return found
 
 

@@ -208,9 +208,7 @@ def _check_quantities(claim: Claim, key: str, answers: Mapping[str, Answer]) -> 
                 raise unknown_name(f"quantity of {answer.probe}", name, answer.quantities)
 
 
-def _studied(
-    key: str, words: ClaimSubject, session: Session, tell: Say
-) -> tuple[StudiedSubject, Mapping[str, Answer]]:
+def _studied(key: str, words: ClaimSubject, session: Session, tell: Say) -> tuple[StudiedSubject, Mapping[str, Answer]]:
     """One subject drawn, trained and measured."""
     drawn = session.drawn(words.learner_settings)
     says = words.says or key

@@ -56,9 +56,7 @@ def audit(
         raise typer.Exit(StepFailed.exit_code)
 
 
-def plan(
-    options: Options, subject: Subject = "", out: Out = Path("byheart-audit"), json: AsJson = False
-) -> None:
+def plan(options: Options, subject: Subject = "", out: Out = Path("byheart-audit"), json: AsJson = False) -> None:
     """Say what an audit would do: steps, done, time, memory, power. Writes nothing."""
     from byheart.auditing.cli_request import request_from_words
     from byheart.auditing.forecast import forecast, lines

@@ -19,7 +19,9 @@ Test = Annotated[int | None, typer.Option("--test", help="Id of a new example.")
 Text = Annotated[str | None, typer.Option("--text", help="A passage of your own, for an audit of text.")]
 Image = Annotated[
     Path | None,
-    typer.Option("--image", help="A picture of your own, of the size of the training pictures: PNG; others with Pillow."),
+    typer.Option(
+        "--image", help="A picture of your own, of the size of the training pictures: PNG; others with Pillow."
+    ),
 ]
 Hide = Annotated[
     bool | None,

@@ -57,9 +57,7 @@ def writing(folder: Path) -> Iterator[None]:
         if "locked" in str(error):
             do = "Another process has been writing for 30 seconds: wait for it or stop it, then run again."
         else:
-            do = (
-                "Free space, make it writable or name another folder and run again: nothing recorded is lost."
-            )
+            do = "Free space, make it writable or name another folder and run again: nothing recorded is lost."
         raise OutputRefused("a folder that can be written", f"{folder} ({error})", do) from error
 
 
@@ -191,9 +189,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _tried(address: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        address, uri=True, timeout=30.0, isolation_level=None, check_same_thread=False
-    )
+    connection = sqlite3.connect(address, uri=True, timeout=30.0, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA busy_timeout = 30000")
         connection.execute("PRAGMA synchronous = FULL")

@@ -228,8 +228,7 @@ class SqliteLedger(Ledger):
     def disagreements(self) -> list[Disagreement]:
         """Every time a different outcome came for a recorded key, oldest first."""
         return [
-            Disagreement(*row)
-            for row in self._index.rows("SELECT key, kept, refused, since FROM event ORDER BY seq")
+            Disagreement(*row) for row in self._index.rows("SELECT key, kept, refused, since FROM event ORDER BY seq")
         ]
 
     def rebuild(self) -> int:
@@ -298,8 +297,7 @@ def _note(index: sqlite3.Connection, key: str, kept: str, refused: str) -> None:
     same = "SELECT 1 FROM event WHERE key = ? AND kept = ? AND refused = ?"
     if index.execute(same, (key, kept, refused)).fetchone() is None:
         index.execute(
-            "INSERT INTO event (key, kept, refused, since) VALUES (?, ?, ?, ?)",
-            (key, kept, refused, time.time()),
+            "INSERT INTO event (key, kept, refused, since) VALUES (?, ?, ?, ?)", (key, kept, refused, time.time())
         )
 
 

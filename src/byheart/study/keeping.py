@@ -175,8 +175,6 @@ def _container(fields: Mapping[str, Any]) -> Container:
 
 def output_from(document: Mapping[str, Any]) -> Output:
     """The Output that a data document holds."""
-    columns = tuple(
-        Column(**{**column, "categories": tuple(column["categories"])}) for column in document["columns"]
-    )
+    columns = tuple(Column(**{**column, "categories": tuple(column["categories"])}) for column in document["columns"])
     fields = {**document, "columns": columns, "classes": tuple(document["classes"]), "noun": tuple(document["noun"])}
     return Output(**fields)

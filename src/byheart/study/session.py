@@ -159,12 +159,7 @@ class Session:
                 failure = trained.failures[first]
             findings[name] = self._answer(step.key, name, failure)
         order = [probe.name for probe in self.probes]
-        return Answers(
-            made,
-            {name: findings[name] for name in order},
-            self._seconds(made),
-            self._failed_members(made),
-        )
+        return Answers(made, {name: findings[name] for name in order}, self._seconds(made), self._failed_members(made))
 
     def _needed(self, made: Plan) -> list[Step]:
         """The training that missing answers read, and what was kept of it and is damaged."""

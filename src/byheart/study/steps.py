@@ -191,10 +191,7 @@ def _measure(step: Step, ledger: Ledger) -> Result:
     started = time.process_time()
     with fixed_threads(about["threads"]):
         finding, columns = revive(about["probe"]).measure(Bank(subject, load_data(about["draw"], ledger), runs))
-    document = {
-        "finding": finding.model_dump(mode="json"),
-        "cpu_seconds": time.process_time() - started,
-    }
+    document = {"finding": finding.model_dump(mode="json"), "cpu_seconds": time.process_time() - started}
     return Result(document, columns)
 
 

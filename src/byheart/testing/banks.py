@@ -34,13 +34,7 @@ class Merged(Task):
 
 
 def bank_of(
-    probe: Probe,
-    task: Task,
-    learner: Learner,
-    members: int = 16,
-    share: float = 0.7,
-    seed: int = 0,
-    way: str = "each",
+    probe: Probe, task: Task, learner: Learner, members: int = 16, share: float = 0.7, seed: int = 0, way: str = "each"
 ) -> Bank:
     """The bank that `probe` asks for: every run it requires of `task` and `learner`, trained here and now.
 

@@ -99,9 +99,7 @@ class LedgerSuite:
             ({"a": {1, 2}}, "document.a"),
         ],
     )
-    def test_1_what_cannot_be_kept_truly_is_refused(
-        self, ledger: Ledger, document: dict[str, Any], named: str
-    ) -> None:
+    def test_1_what_cannot_be_kept_truly_is_refused(self, ledger: Ledger, document: dict[str, Any], named: str) -> None:
         """The refusal names the place, and nothing is left under the key."""
         assert named in _refusal(ledger, Result(document))
         assert ledger.state(key_of(1)) == "absent"

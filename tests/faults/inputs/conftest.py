@@ -181,8 +181,8 @@ def _imported(tmp_path_factory):
     folder = tmp_path_factory.mktemp("good")
     rows = [f"{i},{i % 7},{i % 2}" for i in range(40)]
     (folder / "good.csv").write_text("\n".join(["x,z,y", *rows]))
-    pyarrow = pytest.importorskip("pyarrow.parquet")
-    assert pyarrow
+    import pyarrow.parquet  # noqa: F401
+
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         patch.setattr(page, "render", lambda document: "")
         for learner, task in (("DecisionTreeClassifier", "classes"), ("Ridge", "values"), ("mlp", "classes")):

@@ -74,9 +74,7 @@ class Retrained:
         if self.masks is None or self.outputs is None:
             return None
         groups = self.groups()
-        each = [
-            datamodel_score(scores[None], self.masks[rows], self.outputs[rows, None]).value for rows in groups
-        ]
+        each = [datamodel_score(scores[None], self.masks[rows], self.outputs[rows, None]).value for rows in groups]
         free = [len(rows) - 3 for rows in groups]
         value = float(np.average(each, weights=free))
         interval = one_query_interval(value, sum(free) + 3)

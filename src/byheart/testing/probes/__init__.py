@@ -75,9 +75,7 @@ class ProbeSuite:
 
     def dosed(self, probe: Probe, dose: float) -> Bank:
         """The bank under a dose: 1-nearest neighbour on labels, the share `dose` of them redrawn."""
-        return bank_of(
-            probe, find("task", "flipped")(task=Merged(), share=dose), find("learner", "neighbours")()
-        )
+        return bank_of(probe, find("task", "flipped")(task=Merged(), share=dose), find("learner", "neighbours")())
 
     def test_1_requires_is_pure_and_instant(self, probe: Probe, bank: Bank) -> None:
         """Promise 1: the same answer a hundred times, without drawing data, and nothing moved."""
@@ -111,9 +109,7 @@ class ProbeSuite:
         for name, found in finding.quantities.items():
             _truthful(name, found)
         assert finding.status == "measured" or _says_why(finding), "withheld, and does not say why"
-        headline = (
-            finding.headline in finding.quantities if finding.status == "measured" else not finding.headline
-        )
+        headline = finding.headline in finding.quantities if finding.status == "measured" else not finding.headline
         assert headline, f"a {finding.status} finding must not have the headline {finding.headline!r}"
         for name, column in columns.items():
             assert column.shape == (len(bank.data.train),), f"column {name} has shape {column.shape}"
