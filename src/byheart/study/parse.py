@@ -72,7 +72,7 @@ def spec(kind: str, name: str, settings: Mapping[str, Any]) -> Any:
 def changed(found: Spec, settings: Mapping[str, Any]) -> Any:
     """The same spec with some settings changed; what it carries besides its fields is kept."""
     fields = _fields(type(found), settings)
-    checked = type(found)(**{**found.model_dump(), **fields})
+    checked = type(found)(**{**{name: getattr(found, name) for name in type(found).model_fields}, **fields})
     return found.model_copy(update={name: getattr(checked, name) for name in fields})
 
 

@@ -1,0 +1,42 @@
+"""Settings by path reach the task, learner or lever that they name, and nothing else."""
+
+import pytest
+from byheart.errors import UnknownName, UsageError
+from byheart.learners.mlp import Mlp
+from byheart.levers.penalties import Dropout, WeightDecay
+from byheart.study.settings import with_settings
+from byheart.tasks.digits import Digits
+from byheart.tasks.flipped import Flipped
+
+
+def test_each_path_changes_its_part_alone():
+    task, learner, levers = Flipped(task=Digits(), share=0.1), Mlp(), (Dropout(share=0.5), WeightDecay(strength=0.1))
+    made = with_settings(task, learner, levers, {"task.n": 500, "learner.hidden": 8, "lever.weight-decay.strength": 1})
+    assert made.task == Flipped(task=Digits(n=500), share=0.1)
+    assert made.learner == Mlp(hidden=(8,))
+    assert made.levers == (Dropout(share=0.5), WeightDecay(strength=1))
+
+
+def test_the_outermost_task_that_has_the_field_is_changed():
+    made = with_settings(Flipped(task=Flipped(task="digits", share=0.1), share=0.2), Mlp(), (), {"task.share": 0.3})
+    assert (made.task.share, made.task.task.share) == (0.3, 0.1)
+
+
+def test_no_settings_change_nothing():
+    given = Digits(), Mlp(), (Dropout(share=0.5),)
+    assert tuple(with_settings(*given, {})) == given
+
+
+@pytest.mark.parametrize("path, nearest", [
+    ("learner.hiden", "hidden"), ("lerner.hidden", "learner"), ("task.m", "n"), ("lever.weight-decy.strength", "weight-decay"),
+    ("lever.weight-decay.strenght", "strength"),
+])  # fmt: skip
+def test_a_wrong_word_names_the_nearest(path, nearest):
+    with pytest.raises(UnknownName, match=rf"{nearest}"):
+        with_settings(Digits(), Mlp(), (), {path: 1})
+
+
+@pytest.mark.parametrize("path", ["learner", "lever.dropout", "task.n.deeper"])
+def test_a_path_of_other_length_is_refused(path):
+    with pytest.raises(UsageError, match="lever.NAME.FIELD"):
+        with_settings(Digits(), Mlp(), (), {path: 1})
