@@ -1,6 +1,7 @@
 """Settings by path reach the task, learner or lever that they name, and nothing else."""
 
 import pytest
+
 from byheart.errors import UnknownName, UsageError
 from byheart.learners.mlp import Mlp
 from byheart.levers.penalties import Dropout, WeightDecay
@@ -32,11 +33,11 @@ def test_no_settings_change_nothing():
     ("lever.weight-decay.strenght", "strength"),
 ])  # fmt: skip
 def test_a_wrong_word_names_the_nearest(path, nearest):
-    with pytest.raises(UnknownName, match=rf"{nearest}"):
+    with pytest.raises(UnknownName, match=nearest):
         with_settings(Digits(), Mlp(), (), {path: 1})
 
 
 @pytest.mark.parametrize("path", ["learner", "lever.dropout", "task.n.deeper"])
 def test_a_path_of_other_length_is_refused(path):
-    with pytest.raises(UsageError, match="lever.NAME.FIELD"):
+    with pytest.raises(UsageError, match=r"lever\.NAME\.FIELD"):
         with_settings(Digits(), Mlp(), (), {path: 1})
