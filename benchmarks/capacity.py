@@ -43,7 +43,7 @@ def random_sequences(n: int, v: int, t: int, seed: int) -> Data:
     x = stream(seed, "random sequences", n).integers(0, v, size=(n, t))
     train = Examples(np.arange(n), x.astype(np.uint8), x.astype(np.int64))
     output = Output("tokens", v, tuple(map(str, range(v))), noun=("sequence", "sequences"))
-    return Data((train,), {"train": train}, output, Truth(), {"title": "uniform random sequences"})
+    return Data({"train": train}, output, Truth(), {"title": "uniform random sequences"})
 
 
 def measure(

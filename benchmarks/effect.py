@@ -60,7 +60,7 @@ def digits(queries: int = 360) -> Data:
     x, y = (x[order] / 16).astype(np.float32), y[order].astype(np.int64)
     train = Examples(np.arange(1437), x[:1437], y[:1437])
     test = Examples(np.arange(queries), x[1437:][:queries], y[1437:][:queries])
-    return Data((train,), {"train": train, "test": test}, Output("classes", 10), Truth(), {})
+    return Data({"train": train, "test": test}, Output("classes", 10), Truth(), {})
 
 
 def halves(m: int, n: int) -> np.ndarray:

@@ -31,7 +31,7 @@ def digits() -> Data:
     bunch = load_digits()
     x, y = bunch.images[:1437].astype(np.float32) / 16, bunch.target[:1437].astype(np.int64)
     train = Examples(np.arange(len(x)), x, y)
-    return Data((train,), {"train": train}, Output("classes", 10, show="image"), Truth(), {})
+    return Data({"train": train}, Output("classes", 10, show="image"), Truth(), {})
 
 
 def network(learner: Mlp, data: Data, seed: int) -> nn.Module:

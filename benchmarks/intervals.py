@@ -83,7 +83,7 @@ class Generated(Task):
         train = Examples(np.arange(len(y)), x.astype(np.float32), y)
         views = {"train": train, "test": Examples(np.arange(len(y_new)), new.astype(np.float32), y_new)}
         output = Output(world.kind, k, tuple(map(str, range(k))) if k > 1 else ())
-        return Data((train,), views, output, Truth(), {"title": self.world})
+        return Data(views, output, Truth(), {"title": self.world})
 
 
 def mixture(n: int, k: int, d: int, noise: float, apart: float = 1.0, copies: int = 1) -> Callable:

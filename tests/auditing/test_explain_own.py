@@ -92,7 +92,7 @@ def test_credit_that_misses_what_training_changed_is_not_said_to_add_up(pictures
 
 def _rows(x, **output):
     train = Examples(np.arange(len(x)), x, np.arange(len(x)) % 2)
-    return Data((train,), {"train": train}, Output("classes", 2, ("0", "1"), **output), Truth(), {})
+    return Data({"train": train}, Output("classes", 2, ("0", "1"), **output), Truth(), {})
 
 
 def test_a_number_may_be_missing_where_one_is_missing_in_training():

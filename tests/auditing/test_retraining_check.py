@@ -88,7 +88,7 @@ def test_distances_are_taken_in_blocks(monkeypatch, rng):
     x = rng.random((4000, 28, 28), np.float32)
     train = Examples(np.arange(4000), x, np.arange(4000) % 2)
     views = {"train": train, "query": train.take(np.array([11]))}
-    data = Data((train,), views, Output("classes", 2, ("0", "1"), show="image"), Truth(), {})
+    data = Data(views, Output("classes", 2, ("0", "1"), show="image"), Truth(), {})
     whole = distances(data)
     monkeypatch.setattr("byheart.study.explanation.nearest.BLOCK_BYTES", 100_000)
     tracemalloc.start()

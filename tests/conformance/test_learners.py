@@ -40,7 +40,7 @@ def table():
     train, test = everything.take(np.arange(100)), everything.take(np.arange(100, 140))
     columns = (Column("a", "number"), Column("b", "number"), Column("c", "category", ("u", "v", "w")))
     output = Output("values", 1, columns=columns)
-    return Data((train,), {"train": train, "test": test}, output, Truth(), {})
+    return Data({"train": train, "test": test}, output, Truth(), {})
 
 
 def by_hand(x, y, seed):

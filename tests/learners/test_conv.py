@@ -22,7 +22,7 @@ def data_of(shape: tuple[int, ...] = (7, 6), show: str = "image") -> Data:
     y = rng.integers(3, size=N)
     x = rng.random((N, *shape)) * 0.7 + (y * 0.15).reshape(-1, *[1] * len(shape))
     train = Examples(np.arange(N), x, y)
-    return Data((train,), {"train": train}, Output("classes", 3, show=show), Truth(), {})
+    return Data({"train": train}, Output("classes", 3, show=show), Truth(), {})
 
 
 def fit(data: Data, way: str, learner: Conv = LEARNER):

@@ -249,7 +249,7 @@ def test_the_reason_is_said():
 def test_choose_gives_a_way_that_trains():
     rng = np.random.default_rng(0)
     train = Examples(np.arange(60), rng.random((60, 4, 4)), rng.integers(3, size=60))
-    data = Data((train,), {"train": train}, Output("classes", 3, show="image"), Truth(), {})
+    data = Data({"train": train}, Output("classes", 3, show="image"), Truth(), {})
     learner = Mlp(hidden=(4,), batch=8)
     assert choose(learner, data, members_at_once=1, seconds=0.05)[:2] == ("each", 1)
     way, chunk, cost = choose(learner, data, members_at_once=16, seconds=0.2)

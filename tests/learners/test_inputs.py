@@ -22,7 +22,7 @@ def data_of(x, columns=(), x_test=None, ids=None):
     train = Examples(np.arange(n) if ids is None else ids, x, np.arange(n) % 2)
     x_test = x if x_test is None else x_test
     test = Examples(np.arange(100, 100 + len(x_test)), x_test, np.zeros(len(x_test), int))
-    return Data((train,), {"train": train, "test": test}, Output("classes", 2, columns=columns), Truth(), {})
+    return Data({"train": train, "test": test}, Output("classes", 2, columns=columns), Truth(), {})
 
 
 def test_a_table_by_hand():

@@ -45,7 +45,7 @@ def data_of(kind: str, seed: int = 0) -> Data:
     output = Output(
         kind, K if kind == "classes" else 1, show="image" if kind == "classes" else "row", columns=columns
     )
-    return Data((parts[0],), {"train": parts[0], "test": parts[1]}, output, Truth(), {})
+    return Data({"train": parts[0], "test": parts[1]}, output, Truth(), {})
 
 
 def fit(learner=LEARNER, data=None, m=3, levers=(), way="stacked", record=None, share=0.7) -> Run:
@@ -64,7 +64,7 @@ def slow_twin(learner: Mlp, data: Data, seed: int, rows: np.ndarray) -> dict[str
     """One member as one writes it down: nn.Module, autograd, torch.optim, a loop. Logits of the views."""
     x = {name: torch.from_numpy(a) for name, a in prepare(data, rows).items()}
     model = learner.build(
-        replace(data, phases=(replace(data.train, x=x["train"].numpy()),)),
+        replace(data, views={"train": replace(data.train, x=x["train"].numpy())}),
         torch.Generator().manual_seed(derive(seed, "init")),
     )
     y, centre, scale = torch.from_numpy(data.train.y), 0.0, 1.0
@@ -152,7 +152,7 @@ def test_an_unseen_example_changes_nothing(kind, way):
     x, y = data.train.x.copy(), data.train.y.copy()
     x[row], y[row] = x[row] + 0.37, (y[row] + 1) % K
     train = replace(data.train, x=x, y=y)
-    other = replace(data, phases=(train,), views={**data.views, "train": train})
+    other = replace(data, views={**data.views, "train": train})
     a, b = fit(data=data, way=way), fit(data=other, way=way)
     for name, weight in a.weights.items():
         assert np.array_equal(weight[0], b.weights[name][0])
@@ -305,7 +305,7 @@ def poisoned() -> tuple[Data, Members]:
     x = data.train.x.copy()
     x[row] = 1e25
     train = replace(data.train, x=x)
-    return replace(data, phases=(train,), views={**data.views, "train": train}), members
+    return replace(data, views={**data.views, "train": train}), members
 
 
 @pytest.mark.parametrize("way", ["stacked", "functional", "each"])

@@ -66,7 +66,7 @@ def data_of(kind: str) -> Data:
     n = 70
     y = rng.integers(0, 3, n) if kind == "classes" else rng.normal(size=n) * 5 + 9
     train = Examples(np.arange(n), rng.normal(size=(n, 4)), y)
-    return Data((train,), {"train": train}, Output(kind, 3 if kind == "classes" else 1), Truth(), {})
+    return Data({"train": train}, Output(kind, 3 if kind == "classes" else 1), Truth(), {})
 
 
 @pytest.mark.parametrize("kind", ["classes", "values"])

@@ -23,7 +23,7 @@ def data_of(k: int = 3, kind: str = "classes", shape: tuple[int, ...] = (4, 5), 
     rng = np.random.default_rng(0)
     y = rng.integers(k, size=N) if kind == "classes" else rng.normal(size=N)
     train = Examples(np.arange(N), rng.random((N, *shape)), y)
-    return Data((train,), {"train": train}, Output(kind, k, show=show), Truth(), {})
+    return Data({"train": train}, Output(kind, k, show=show), Truth(), {})
 
 
 def fit(learner, data, way="each"):

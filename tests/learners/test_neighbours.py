@@ -29,7 +29,7 @@ def apart(digits):
         view: replace(e, x=(e.x + 1e-3 * rng.random(e.x.shape)).astype(np.float32))
         for view, e in digits.views.items()
     }
-    return replace(digits, phases=(views["train"],), views=views)
+    return replace(digits, views=views)
 
 
 def brute(x, base, own):
@@ -85,7 +85,7 @@ def test_itself_comes_before_an_exact_double():
     x = np.repeat(np.array([[0.1, 0.5], [0.9, 0.7]]), 50, axis=0)
     y = np.arange(100) % 10
     train = Examples(np.arange(100), x[:, None], y)
-    data = Data((train,), {"train": train}, Output("classes", 10), Truth(), {})
+    data = Data({"train": train}, Output("classes", 10), Truth(), {})
     run = Neighbours().fit(data, balanced(100, 2, 1.0, 0), RECORD)
     assert run.views["train"].correct.all()
 
@@ -95,7 +95,7 @@ def test_values_are_means():
     x, y = rng.normal(size=(50, 1, 3)), rng.normal(size=50)
     train = Examples(np.arange(50), x, y)
     new = Examples(np.arange(50, 60), rng.normal(size=(10, 1, 3)), np.zeros(10))
-    data = Data((train,), {"train": train, "new": new}, Output("values", 1), Truth(), {})
+    data = Data({"train": train, "new": new}, Output("values", 1), Truth(), {})
     members = balanced(50, 3, 0.7, 0)
     run = Neighbours(k=4).fit(data, members, RECORD)
     for j, seen in enumerate(members.mask):
@@ -112,7 +112,7 @@ def test_order_does_not_matter(make, k):
     order = np.random.default_rng(3).permutation(n)
     members = balanced(n, 3, 0.6, 0)
     train = data.train.take(order)
-    other = replace(data, phases=(train,), views={**data.views, "train": train})
+    other = replace(data, views={**data.views, "train": train})
     a = Neighbours(k=k).fit(data, members, RECORD)
     b = Neighbours(k=k).fit(other, replace(members, mask=members.mask[:, order]), RECORD)
     np.testing.assert_array_equal(a.views["test"].logits, b.views["test"].logits)

@@ -32,7 +32,7 @@ def small(n=12, t=9, v=4, seed=0):
     y = np.where(np.arange(t) < t - 2, x, -1)  # padding is not counted
     everything = Examples(np.arange(n), x.astype(np.uint8), y)
     train, test = everything.take(np.arange(n - 4)), everything.take(np.arange(n - 4, n))
-    return Data((train,), {"train": train, "test": test}, Output("tokens", v), Truth(), {})
+    return Data({"train": train, "test": test}, Output("tokens", v), Truth(), {})
 
 
 def fit(learner, data, m=3, share=0.7):
@@ -111,7 +111,7 @@ def test_a_member_knows_its_own_subset_alone_and_comes_back(learner):
     x, y = data.train.x.copy(), data.train.y.copy()
     x[out], y[out] = 0, 0
     train = replace(data.train, x=x, y=y)
-    changed = replace(data, phases=(train,), views={**data.views, "train": train})
+    changed = replace(data, views={**data.views, "train": train})
     other = learner.fit(changed, members, Training((0,)))
     np.testing.assert_array_equal(run.views["test"].loss_nats[0, 0], other.views["test"].loss_nats[0, 0])
     again = Run.from_parts(run.document(), run.arrays())

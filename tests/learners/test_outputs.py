@@ -26,7 +26,7 @@ from byheart.training.run import Training
 def data_of(k, n=8):
     train = Examples(np.arange(n), np.zeros((n, 2)), np.zeros(n, int))
     output = Output("classes", k) if k > 1 else Output("values", 1)
-    return Data((train,), {"train": train}, output, Truth(), {})
+    return Data({"train": train}, output, Truth(), {})
 
 
 def fitted(x, y, seed):

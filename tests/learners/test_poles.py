@@ -58,7 +58,7 @@ def test_rote_stores_values():
     y = np.array([1.5, -2.0, 40.0, 7.0])
     train = Examples(np.arange(4), np.arange(4.0)[:, None], y)
     new = Examples(np.array([9]), np.array([[0.0]]), np.array([0.0]))
-    data = Data((train,), {"train": train, "new": new}, Output("values", 1), Truth(), {})
+    data = Data({"train": train, "new": new}, Output("values", 1), Truth(), {})
     run, mask = run_of(Rote(), data, m=4, share=0.5)
     for j, seen in enumerate(mask):
         mean = y[seen].mean()
@@ -108,7 +108,7 @@ def test_order_does_not_matter(learner, noisy):
     members = balanced(400, 3, 0.7, 0)
     train = noisy.train.take(order)
     truth = replace(noisy.truth, clean=noisy.truth.clean[order], changed=noisy.truth.changed[order])
-    other = replace(noisy, phases=(train,), views={**noisy.views, "train": train}, truth=truth)
+    other = replace(noisy, views={**noisy.views, "train": train}, truth=truth)
     a = learner.fit(noisy, members, RECORD).views["train"].logits
     b = learner.fit(other, replace(members, mask=members.mask[:, order]), RECORD).views["train"].logits
     np.testing.assert_array_equal(a[:, order], b)

@@ -258,7 +258,7 @@ def classes(n=60, kind="classes"):
         y = 10 + 3 * x[:, 0].astype(np.float64)
     output = Output(kind, 3 if kind == "classes" else 1, tuple("abc") if kind == "classes" else ())
     views = {"train": Examples(np.arange(n), x, y), "test": Examples(np.arange(9), x[:9] + 1, y[:9])}
-    return Data((views["train"],), views, output, Truth(), {"title": "t"})
+    return Data(views, output, Truth(), {"title": "t"})
 
 
 LEVERS = [

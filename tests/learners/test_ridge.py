@@ -29,7 +29,7 @@ def values():
     y = x @ rng.normal(size=5) + 10 + 0.1 * rng.normal(size=90)
     everything = Examples(np.arange(90), x, y)
     train, test = everything.take(np.arange(60)), everything.take(np.arange(60, 90))
-    return Data((train,), {"train": train, "test": test}, Output("values", 1), Truth(), {})
+    return Data({"train": train, "test": test}, Output("values", 1), Truth(), {})
 
 
 def flat(data, view):
@@ -91,7 +91,7 @@ def test_kernel_values_shift_with_the_targets(values):
     """The intercept is not penalised: y + c gives f + c."""
     members = balanced(60, 2, 0.7, seed=0)
     train = replace(values.train, y=values.train.y + 500)
-    moved = replace(values, phases=(train,), views={**values.views, "train": train})
+    moved = replace(values, views={**values.views, "train": train})
     a = KernelRidge(strength=1.0).fit(values, members, RECORD).views["test"].logits
     b = KernelRidge(strength=1.0).fit(moved, members, RECORD).views["test"].logits
     np.testing.assert_allclose(b - a, 500, rtol=1e-5)
@@ -112,7 +112,7 @@ def test_order_does_not_matter(learner, digits):
     order = np.random.default_rng(3).permutation(200)
     members = balanced(200, 3, 0.6, 0)
     train = digits.train.take(order)
-    other = replace(digits, phases=(train,), views={**digits.views, "train": train})
+    other = replace(digits, views={**digits.views, "train": train})
     a = learner.fit(digits, members, RECORD).views["test"].logits
     b = learner.fit(other, replace(members, mask=members.mask[:, order]), RECORD).views["test"].logits
     np.testing.assert_allclose(a, b, atol=1e-4)
@@ -134,6 +134,6 @@ def test_equal_examples_have_width_1():
 def test_too_many_examples_are_refused_with_the_estimate():
     n = MOST + 1
     train = Examples(np.arange(n), np.zeros((n, 1, 1), np.float32), np.zeros(n, int))
-    data = Data((train,), {"train": train}, Output("classes", 2), Truth(), {})
+    data = Data({"train": train}, Output("classes", 2), Truth(), {})
     with pytest.raises(InputRefused, match=r"at most 20,000 training examples.*20,001, which need 6 GB"):
         KernelRidge().fit(data, balanced(n, 1, 0.7, 0), RECORD)

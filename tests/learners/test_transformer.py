@@ -80,7 +80,7 @@ def test_3_what_a_member_does_not_see_it_does_not_know():
     x, y = train.x.copy(), train.y.copy()
     x[out], y[out] = 0, 0
     other = replace(train, x=x, y=y)
-    changed = replace(data(), phases=(other,), views={**data().views, "train": other})
+    changed = replace(data(), views={**data().views, "train": other})
     a, b = fit(members=members), fit(drawn=changed, members=members)
     np.testing.assert_array_equal(a.views["test"].loss_nats, b.views["test"].loss_nats)
 
@@ -207,7 +207,7 @@ def test_it_learns_the_rule_and_remembers_the_noise():
     everything = Examples(np.arange(60), x.astype(np.uint8), x)
     train, test = everything.take(np.arange(40)), everything.take(np.arange(40, 60))
     output = Output("tokens", 8, tuple("abcdefgh"))
-    drawn = Data((train,), {"train": train, "test": test}, output, Truth(), {})
+    drawn = Data({"train": train, "test": test}, output, Truth(), {})
     members = Members(np.array([1]), np.ones((1, 40), bool))
     run = fit(learner=Transformer(width=32, epochs=200, batch=40, lr=0.01), drawn=drawn, members=members)
     seen, new = (run.views[view].loss_nats[-1, 0].mean() / np.log(2) for view in ("train", "test"))

@@ -116,7 +116,7 @@ def test_estimators_labels_and_probabilities(digits, members):
 def test_values(members):
     rng = np.random.default_rng(0)
     train = Examples(np.arange(120), rng.normal(size=(120, 3)), rng.normal(size=120))
-    data = Data((train,), {"train": train}, Output("values", 1), Truth(), {})
+    data = Data({"train": train}, Output("values", 1), Truth(), {})
 
     def fit(x, y, seed):
         return lambda new: np.full((len(new), 1), y.mean())
@@ -136,7 +136,7 @@ def marked(digits):
     x = digits.train.x.copy()
     x[0, 0, 0] = -1
     train = Examples(digits.train.ids, x, digits.train.y)
-    return Data((train,), {**digits.views, "train": train}, digits.output, digits.truth, {})
+    return Data({**digits.views, "train": train}, digits.output, digits.truth, {})
 
 
 def test_a_member_that_fails_is_counted_with_the_users_line(digits, members):

@@ -37,7 +37,7 @@ def synthetic(y, logits, mask, *, test_y=None, test_logits=None, changed=None, i
         runs["test"] = outcomes(test_logits, test_y, kind, trail=False)
     truth = Truth() if changed is None else Truth(clean=np.where(changed, (y + 1) % k, y), changed=np.asarray(changed))
     names = tuple(f"c{c}" for c in range(k)) if kind == "classes" else ()
-    data = Data((views["train"],), views, Output(kind, k, names), truth, {})
+    data = Data(views, Output(kind, k, names), truth, {})
     epochs = len(logits) - 1
     subject = Subject(
         Digits(), Mlp(epochs=epochs) if epochs else Neighbours(), (), 0, len(mask), 0.7, frozenset({kind, *(set(views) & {"test"})})

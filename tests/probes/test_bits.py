@@ -51,7 +51,7 @@ class RandomClasses(Task):
         data = Digits(n=600).draw(seed)
         rng = np.random.default_rng(seed + 1)
         views = {v: replace(e, y=rng.choice(5, len(e), p=(0.4, 0.2, 0.2, 0.1, 0.1))) for v, e in data.views.items()}
-        return replace(data, phases=(views["train"],), views=views, output=replace(data.output, k=5, classes=tuple("abcde")))
+        return replace(data, views=views, output=replace(data.output, k=5, classes=tuple("abcde")))
 
 
 @pytest.fixture(scope="module")

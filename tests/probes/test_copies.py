@@ -124,7 +124,7 @@ def test_a_mean_is_covered_only_if_copies_are_drawn_together():
 def drawn_from(x, **output):
     x = np.asarray(x, np.float32)
     train = Examples(np.arange(len(x)), x, np.zeros(len(x), int))
-    return Data((train,), {"train": train}, Output("classes", 2, ("a", "b"), **output), Truth(), {})
+    return Data({"train": train}, Output("classes", 2, ("a", "b"), **output), Truth(), {})
 
 
 def test_copies_are_looked_for_once_in_equal_data_and_anew_in_others(monkeypatch):

@@ -29,7 +29,7 @@ class Twin(Task):
         y[11] = (y[11] + 5) % 10
         x[4], labels[4] = train.x[11], y[11]
         views = {"train": replace(train, y=y), "test": Examples(test.ids, x, labels)}
-        return replace(data, phases=(views["train"],), views=views)
+        return replace(data, views=views)
 
 
 @pytest.fixture(scope="module")

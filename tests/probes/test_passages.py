@@ -134,7 +134,7 @@ class TestDuplicatesOfText(OnText):
         x[half : 2 * half] = x[:half]
         x[half : 2 * half : 2, 0] = (x[half : 2 * half : 2, 0] + 1) % bank.data.output.k
         train = replace(bank.data.train, x=x)
-        data = replace(bank.data, phases=(train,), views={**bank.data.views, "train": train})
+        data = replace(bank.data, views={**bank.data.views, "train": train})
         return replace(bank, data=data)
 
     def pole(self, probe, name):
@@ -187,7 +187,7 @@ def test_a_passage_that_stands_twice_is_shown_once(card):
     x = data.train.x.copy()
     x[order[1]] = x[order[0]]  # the second most memorised is a copy of the first
     train = replace(data.train, x=x)
-    other = Bank(bank.subject, replace(data, phases=(train,), views={**data.views, "train": train}), {need.key(): run})
+    other = Bank(bank.subject, replace(data, views={**data.views, "train": train}), {need.key(): run})
     finding, _ = Counterfactual().measure(other)
     shown = [one.id for one in card(other, finding).exhibits[0].groups[0].shown]
     assert data.train.ids[order[0]] in shown

@@ -186,6 +186,6 @@ class TestSound(LearnerSuite):
 @pytest.mark.parametrize("broken, promise, why", BROKEN)
 def test_the_suite_catches(broken, promise, why, data):
     fresh = replace(data.train, x=data.train.x.copy())
-    own = replace(data, phases=(fresh,), views={**data.views, "train": fresh})
+    own = replace(data, views={**data.views, "train": fresh})
     with pytest.raises(AssertionError, match=why):
         getattr(LearnerSuite(), promise)(broken(), own)

@@ -185,7 +185,7 @@ class ByPlace(With, Order):
     @staticmethod
     def part(bank, *rest):
         train = replace(bank.data.train, ids=np.arange(len(bank.data.train)))
-        return ByPlace.learned_last(replace(bank, data=replace(bank.data, phases=(train,))), *rest)
+        return ByPlace.learned_last(replace(bank, data=replace(bank.data, views={"train": train})), *rest)
 
 
 class FirstClassWrong(Order):

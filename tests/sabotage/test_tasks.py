@@ -39,7 +39,7 @@ class Sound(Task):
             "title": "t", "source": "s", "licence": "l", "n": 30, "n_test": len(test), "e": self.noise(seed)
         }  # fmt: skip
         output = Output(kind="classes", k=2, classes=("a", "b"))
-        return Data((train,), {"train": train, "test": test}, output, self.truth(train.y), about)
+        return Data({"train": train, "test": test}, output, self.truth(train.y), about)
 
 
 class ByProcess(Sound):

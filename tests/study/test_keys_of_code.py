@@ -42,7 +42,7 @@ class Mine(Task):
         y[f] = 1 - y[f]
         train = Examples(np.arange(60), x, y)
         if STATE: print(STATE)
-        return Data((train,), {"train": train}, Output("classes", 2, ("a", "b")), Truth(), {"title": "mine"})
+        return Data({"train": train}, Output("classes", 2, ("a", "b")), Truth(), {"title": "mine"})
 task = Mine()
 learner = DecisionTreeClassifier(max_depth=2)
 """

@@ -97,7 +97,7 @@ class Coins(Task):
             best_loss_nats=float(-np.log(np.maximum(p, 1 - p)).mean()),
             sources={"posterior": "the coin's own", "best_loss_nats": "the coin's own"},
         )
-        return Data((train,), {"train": train, "test": train}, Output("classes", 2, ("a", "b")), truth, {})
+        return Data({"train": train, "test": train}, Output("classes", 2, ("a", "b")), truth, {})
 
 
 def test_a_posterior_by_example_is_kept_by_example():

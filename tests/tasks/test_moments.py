@@ -73,7 +73,7 @@ def other(data, x):
     from dataclasses import replace
 
     train = replace(data.train, x=x)
-    return replace(data, phases=(train,), views={**data.views, "train": train})
+    return replace(data, views={**data.views, "train": train})
 
 
 def test_every_number_that_a_model_gets_is_of_a_column_that_is_said(tmp_path):

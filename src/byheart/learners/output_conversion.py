@@ -62,7 +62,7 @@ def read(
     Example:
         >>> from byheart.tasks.data import Examples, Output, Truth
         >>> train = Examples(np.arange(8), np.zeros((8, 1)), np.zeros(8, int))
-        >>> data = Data((train,), {"train": train}, Output("classes", 2), Truth(), {})
+        >>> data = Data({"train": train}, Output("classes", 2), Truth(), {})
         >>> logits, predicted, kind = read(lambda x: np.array([[0.25, 0.75]]), np.zeros((1, 1)), data)
         >>> kind, np.exp(logits).round(2).tolist()
         ('probabilities', [[0.25, 0.75]])

@@ -162,7 +162,7 @@ def filled(data: Data, rows: np.ndarray) -> dict[str, Examples]:
     Example:
         >>> from byheart.tasks.data import Output, Truth
         >>> train = Examples(np.arange(4), np.array([[1.0], [3.0], [np.nan], [9.0]]), np.zeros(4))
-        >>> data = Data((train,), {"train": train}, Output("values", 1), Truth(), {})
+        >>> data = Data({"train": train}, Output("values", 1), Truth(), {})
         >>> filled(data, np.array([0, 1, 2]))["train"].x.ravel().tolist()
         [1.0, 3.0, 2.0, 9.0]
     """

@@ -126,6 +126,7 @@ def data_result(data: Data) -> Result:
     for name in _TRUTH:
         if (values := getattr(data.truth, name)) is not None:
             arrays[f"truth.{name}"] = np.ascontiguousarray(values)
+    arrays |= {f"phase.{i}": np.ascontiguousarray(rows, np.int64) for i, rows in enumerate(data.phases)}
     grouped = data.grouping
     arrays |= {"together.groups": grouped.groups, "together.copies": grouped.copies}
     document = {
@@ -138,6 +139,7 @@ def data_result(data: Data) -> Result:
         },
         "about": _plain(dict(data.about)),
         "together": grouped.document(),
+        **({"phases": len(data.phases)} if data.phases else {}),  # ordinary data keep the document they had
     }
     return Result(_plain(document), arrays)
 
@@ -154,11 +156,11 @@ def data_from(result: Result) -> Data:
         views[view] = Examples(arrays[f"{view}.ids"], arrays[f"{view}.x"], arrays[f"{view}.y"], meta, containers)
     truth = {name: arrays[f"truth.{name}"] for name in _TRUTH if f"truth.{name}" in arrays}
     return Data(
-        phases=(views["train"],),
         views=views,
         output=output_from(document["output"]),
         truth=Truth(**truth, **document["truth"]),
         about=document["about"],
+        phases=tuple(arrays[f"phase.{i}"] for i in range(document.get("phases", 0))),
         grouped=Grouping(
             arrays["together.groups"],
             arrays["together.copies"],

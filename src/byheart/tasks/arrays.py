@@ -59,9 +59,7 @@ class Arrays(Task):
     _containers: dict[str, Container] = PrivateAttr(default_factory=dict)
 
     @classmethod
-    def of(
-        cls, x: Any, y: Any, x_test: Any = None, y_test: Any = None, groups: Any = None, **options: Any
-    ) -> Self:
+    def of(cls, x: Any, y: Any, x_test: Any = None, y_test: Any = None, groups: Any = None, **options: Any) -> Self:
         """The task of these arrays; everything is checked now, not at the first draw.
 
         Args:
@@ -135,7 +133,6 @@ class Arrays(Task):
             how = f"{int(out.sum())} of {len(out)} examples, chosen by their content (not their order)"
         check_enough(len(train))
         return Data(
-            phases=(train,),
             views={"train": train, "test": test},
             output=output,
             truth=Truth(),
@@ -160,9 +157,7 @@ class Arrays(Task):
         y_test = read_more_labels(raw_y, labels)
         return Examples(np.arange(len(x_test)), x_test, y_test, containers=self._kept("x_test", "y_test", labels))
 
-    def _about(
-        self, labels: Labels, train: Examples, test: Examples, how: str, output: Output
-    ) -> dict[str, Any]:
+    def _about(self, labels: Labels, train: Examples, test: Examples, how: str, output: Output) -> dict[str, Any]:
         numbers = [output.numbers(examples.x) for examples in (train, test)]
         shared = int(np.isin(array_digests(numbers[1]), array_digests(numbers[0])).sum())
         lines = [
@@ -213,9 +208,7 @@ def _row_or_none(x: np.ndarray) -> str:
 
 def _digest(array: np.ndarray, container: Container) -> str:
     # objects have no bytes of their own; they are refused or read as text right after
-    content = (
-        repr(array.tolist()).encode() if array.dtype.hasobject else np.ascontiguousarray(array).tobytes()
-    )
+    content = repr(array.tolist()).encode() if array.dtype.hasobject else np.ascontiguousarray(array).tobytes()
     shape = "x".join(map(str, array.shape))
     kept = f"{container.kind} {container.dtype} {container.axes} {container.depth}"  # one that code may look at
     return f"{array.dtype.str} {shape} {hashlib.sha256(content).hexdigest()} {kept}"

@@ -105,7 +105,6 @@ class Canaries(Within):
         inferred = [*data.about.get("inferred", ()), line]
         return replace(
             data,
-            phases=(train, *data.phases[1:]),
             views={**data.views, "train": train, "canaries": asked.take(chosen), "references": asked.take(rest),
                    **self._continued(data, seed)},
             truth=Truth(repeats=repeats, sources={"repeats": OURS}),

@@ -148,25 +148,40 @@ class Data:
     """What a task draws.
 
     Attributes:
-        phases: what is trained on, one after another; ordinary training is one phase.
-        views: what is looked at: `train` (all training examples), `test` (clean, unseen), ...
+        views: what is looked at: `train` (all training examples, of every phase), `test` (clean, unseen), ...
         output: what a model must give.
         truth: what is known.
         about: title, source, licence, sha256, n and anything a reader must know (text or numbers).
+        phases: what is trained on, one phase after another: positions into the view `train`, in order; repeats count.
+            Empty for ordinary training, one phase of everything.
         grouped: which training examples stay together, where that was found out already.
     """
 
-    phases: tuple[Examples, ...]
     views: Mapping[str, Examples]
     output: Output
     truth: Truth
     about: Mapping[str, Any]
+    phases: tuple[np.ndarray, ...] = ()
     grouped: Grouping | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.views["train"]) if self.phases else 0
+        if any(len(rows) == 0 or rows.min() < 0 or rows.max() >= n for rows in self.phases):
+            raise InputRefused(
+                expected=f"phases that hold positions 0 to {n - 1} in the view train",
+                came="an empty phase, or positions beyond",
+                do="Give each phase the rows of the training examples it trains on.",
+            )
 
     @property
     def train(self) -> Examples:
-        """The examples of the first phase."""
-        return self.phases[0]
+        """The training examples of all phases."""
+        return self.views["train"]
+
+    @property
+    def courses(self) -> tuple[np.ndarray, ...]:
+        """Positions in the view `train` that each phase trains on; of ordinary training, all of them at once."""
+        return self.phases or (np.arange(len(self.train)),)
 
     def of_rows(self, rows: np.ndarray) -> Data:
         """The data whose training view holds the examples in `rows` (n,) bool alone."""
@@ -175,9 +190,9 @@ class Data:
         kept = {name: value[rows] for name, value in parts.items() if value is not None and len(value) == n}
         truth = replace(self.truth, **kept)
         grouped = self.grouping.take(rows)
-        return replace(
-            self, phases=(train,), views={**self.views, "train": train}, truth=truth, grouped=grouped
-        )
+        place = np.cumsum(rows) - 1
+        phases = tuple(left for phase in self.phases if len(left := place[phase[rows[phase]]]))
+        return replace(self, views={**self.views, "train": train}, truth=truth, phases=phases, grouped=grouped)
 
     @property
     def most_frequent(self) -> float:

@@ -47,7 +47,6 @@ class Digits(Task):
         test = everything.take(np.sort(order[:HELD_OUT]))
         train = everything.take(np.sort(order[HELD_OUT : HELD_OUT + self.n]))
         return Data(
-            phases=(train,),
             views={"train": train, "test": test},
             output=Output(
                 kind="classes",

@@ -10,18 +10,7 @@ from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.tasks.vendored import manifest, read_npz
 
 FILE = "fashion-mnist-5k.npz"
-CLASSES = (
-    "T-shirt",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
+CLASSES = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 
 
 class Fashion(Task):
@@ -54,7 +43,6 @@ class Fashion(Task):
         test = _examples(arrays["x_test"][: self.n_test], arrays["y_test"][: self.n_test])
         shipped = manifest()[FILE]
         return Data(
-            phases=(train,),
             views={"train": train, "test": test},
             output=Output(kind="classes", k=10, classes=CLASSES, noun=("image", "images"), show="image"),
             truth=Truth(),

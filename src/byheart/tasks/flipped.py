@@ -64,7 +64,6 @@ class Flipped(Within):
         train = replace(data.train, y=labels)
         return replace(
             data,
-            phases=(train, *data.phases[1:]),
             views={**data.views, "train": train},
             truth=replace(
                 _truth(data.truth, original, labels, k, self.share, len(redrawn)),

@@ -52,14 +52,9 @@ class Modular(Task):
         train, test = self._sums(np.sort(order[:n])), self._sums(np.sort(order[n:]))
         proof = "the sum follows from the two numbers"
         return Data(
-            phases=(train,),
             views={"train": train, "test": test},
             output=Output(
-                kind="classes",
-                k=self.p,
-                classes=tuple(map(str, range(self.p))),
-                noun=("sum", "sums"),
-                target="sum",
+                kind="classes", k=self.p, classes=tuple(map(str, range(self.p))), noun=("sum", "sums"), target="sum"
             ),
             truth=Truth(
                 clean=train.y.copy(),

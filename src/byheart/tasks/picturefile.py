@@ -188,4 +188,4 @@ def _two_pictures() -> Data:
     from byheart.tasks.data import Examples, Output, Truth
 
     train = Examples(np.arange(2), np.zeros((2, 6, 6), np.float32), np.array([0, 1]))
-    return Data((train,), {"train": train}, Output("classes", 2, ("0", "1"), show="image"), Truth(), {})
+    return Data({"train": train}, Output("classes", 2, ("0", "1"), show="image"), Truth(), {})

@@ -69,7 +69,6 @@ class Randomness(Task):
         bits = self.length * float(np.log2(self.v))
         line = f"{self.length} tokens uniform among {self.v}, {bits:.0f} bits a sequence"
         return Data(
-            phases=(train,),
             views={"train": train, "test": test},
             output=Output(
                 kind="tokens", k=self.v, classes=tuple(map(str, range(self.v))), noun=("sequence", "sequences")

@@ -104,9 +104,7 @@ class Table(Task):
         filled = np.array([text is not None for text in sheet.columns[sheet.names.index(self.target)]])
         if not filled.any():
             raise InputRefused(
-                expected=f"labels in the column {self.target!r}",
-                came="only empty cells",
-                do="Check the target.",
+                expected=f"labels in the column {self.target!r}", came="only empty cells", do="Check the target."
             )
         kept, labels = _rows(sheet, filled), self._labels(sheet, filled)
         columns = self._columns(kept)
@@ -135,7 +133,6 @@ class Table(Task):
         train, test = rows.take(~out), rows.take(out)
         check_enough(len(train))
         return Data(
-            phases=(train,),
             views={"train": train, "test": test},
             output=output,
             truth=Truth(),
@@ -254,11 +251,7 @@ def _no_column(name: str, names: tuple[str, ...], path: Path) -> UsageError:
     lower = {known.lower(): known for known in names}
     near = [lower[word] for word in difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.5)]
     advice = f"Nearest: {', '.join(near)}. " if near else ""
-    return UsageError(
-        expected=f"a column of {path.name}",
-        came=repr(name),
-        do=f"{advice}Columns: {', '.join(names)}.",
-    )
+    return UsageError(expected=f"a column of {path.name}", came=repr(name), do=f"{advice}Columns: {', '.join(names)}.")
 
 
 def _take(cells: list[str | None], rows: np.ndarray) -> list[str | None]:

@@ -99,7 +99,6 @@ class Text(Task):
         test = test[~overlap]
         views = {"train": _examples(content, x, train), "test": _examples(content, x, test)}
         return Data(
-            phases=(views["train"],),
             views=views,
             output=Output(
                 kind="tokens",

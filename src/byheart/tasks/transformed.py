@@ -55,7 +55,6 @@ class Transformed(Within):
         line = f"the target is the {how} of {target}; all numbers speak of it"
         return replace(
             data,
-            phases=(views["train"], *data.phases[1:]),
             views=views,
             output=replace(data.output, target=said),
             about={**data.about, "title": f"{title}, {said}", "transform": line},

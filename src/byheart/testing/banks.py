@@ -30,7 +30,7 @@ class Merged(Task):
         data = find("task", "digits")(n=self.n).draw(seed)
         views = {name: replace(kept, y=np.digitize(kept.y, (5, 8))) for name, kept in data.views.items()}
         output = replace(data.output, k=3, classes=("0 to 4", "5 to 7", "8 or 9"), target="group")
-        return replace(data, phases=(views["train"],), views=views, output=output)
+        return replace(data, views=views, output=output)
 
 
 def bank_of(
@@ -82,7 +82,7 @@ def reordered(bank: Bank, seed: int = 1) -> tuple[Bank, np.ndarray]:
         changed=None if data.truth.changed is None else data.truth.changed[first],
         posterior=posterior,
     )
-    moved = replace(data, phases=(views["train"], *data.phases[1:]), views=views, truth=truth)
+    moved = replace(data, views=views, truth=truth)
 
     def run_of(run: Run) -> Run:
         kept = {view: _taken(run.views[view], order) for view, order in orders.items()}
@@ -111,8 +111,7 @@ def renamed(bank: Bank, seed: int = 1) -> Bank:
     clean = None if truth.clean is None else to[truth.clean]
     output: Output = replace(data.output, classes=tuple(data.output.classes[c] for c in back))
     truth = replace(truth, clean=clean, posterior=posterior)
-    phases = (views["train"], *data.phases[1:])
-    moved = replace(data, phases=phases, views=views, output=output, truth=truth)
+    moved = replace(data, views=views, output=output, truth=truth)
 
     def moved_columns(kept: Outcomes) -> Outcomes:
         trail = None if kept.trail is None else kept.trail[..., back]

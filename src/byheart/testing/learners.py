@@ -166,7 +166,7 @@ def _relabelled(data: Data, rows: np.ndarray) -> Data:
     y = data.train.y.copy()
     y[rows] = y[rows] + 1000.0 if data.output.kind == "values" else (y[rows] + 1) % data.output.k
     train = replace(data.train, y=y)
-    return replace(data, phases=(train, *data.phases[1:]), views={**data.views, "train": train})
+    return replace(data, views={**data.views, "train": train})
 
 
 def _losses(logits: np.ndarray, y: np.ndarray, kind: str) -> np.ndarray:
@@ -186,7 +186,7 @@ def _bytes(data: Data, members: Members) -> tuple[bytes, ...]:
     def of(examples: Examples) -> tuple[bytes, ...]:
         return examples.ids.tobytes(), examples.x.tobytes(), examples.y.tobytes()
 
-    parts = [part for examples in (*data.phases, *data.views.values()) for part in of(examples)]
+    parts = [part for examples in data.views.values() for part in of(examples)]
     return (*parts, members.seeds.tobytes(), members.mask.tobytes())
 
 

@@ -228,4 +228,4 @@ def _inputs(learner: Trainable, data: Data, rows: Sequence[np.ndarray]) -> tuple
 def _as_called(data: Data, x: dict[str, Tensor]) -> Data:
     """`data` with a member's prepared x (n, d), so that `build` sees the width that the module gets."""
     views = {name: replace(examples, x=x[name][0].cpu().numpy()) for name, examples in data.views.items()}
-    return replace(data, phases=(views["train"], *data.phases[1:]), views=views)
+    return replace(data, views=views)

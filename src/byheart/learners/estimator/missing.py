@@ -37,7 +37,7 @@ def takes_missing(template: Any, data: Data, given: Callable[[Examples], Any]) -
     if _fits(template, few, given):
         return True
     everything = np.arange(len(few))
-    whole = filled(replace(data, phases=(few,), views={"train": few}), everything)["train"]
+    whole = filled(replace(data, views={"train": few}), everything)["train"]
     return not _fits(template, whole, given) and _fits(template, train, given)
 
 

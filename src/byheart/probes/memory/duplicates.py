@@ -107,7 +107,7 @@ class Duplicates(Probe):
         for _ in range(int(np.clip(PRODUCTS / (len(x) * x.size), 1, SHUFFLES))):
             for rows in classes:
                 x[rows] = rng.permuted(x[rows], axis=0)
-            shuffled = replace(bank.data, phases=(replace(train, x=x.reshape(train.x.shape)),))
+            shuffled = replace(bank.data, views={"train": replace(train, x=x.reshape(train.x.shape))})
             shares.append(copies(x, *shuffled.laid_out(), work=PRODUCTS).copied.mean())
         return float(np.mean(shares))
 

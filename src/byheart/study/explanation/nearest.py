@@ -25,7 +25,7 @@ def distances(data: Data) -> np.ndarray:
         >>> from byheart.tasks.data import Output, Truth
         >>> train = Examples(np.arange(2), *[np.array([[0, 1, 2, 3, 4, 0], [4, 3, 2, 1, 0, 0]])] * 2)
         >>> views = {"train": train, "query": train.take(np.array([1]))}
-        >>> data = Data((train,), views, Output("tokens", 5), Truth(), {})
+        >>> data = Data(views, Output("tokens", 5), Truth(), {})
         >>> distances(data).tolist()
         [1.0, 0.0]
     """
