@@ -96,6 +96,7 @@ class Network(Trainable, Learner):
     """A learner made of a torch module: give `build`; the loop is not yours (training/loop.py)."""
 
     fleet: ClassVar[bool] = True
+    costless: ClassVar[frozenset[str]] = frozenset({"epochs", "lr", "schedule"})
     epochs: Annotated[int, Field(ge=1)] = 20
     batch: Annotated[int, Field(ge=1)] = 64
     lr: Annotated[float, Field(gt=0)] = 0.005

@@ -24,6 +24,7 @@ class WeightDecay(Lever):
     """
 
     name: ClassVar[str] = "weight-decay"
+    costless: ClassVar[frozenset[str]] = frozenset({"strength"})
     strength: Annotated[float, Field(ge=0)]
 
     def decay(self) -> float:
@@ -42,6 +43,7 @@ class Dropout(Lever):
     """
 
     name: ClassVar[str] = "dropout"
+    costless: ClassVar[frozenset[str]] = frozenset({"share"})
     draws_hidden: ClassVar[bool] = True
     share: Annotated[float, Field(ge=0, lt=1)]
 
@@ -64,6 +66,7 @@ class LabelSmoothing(Lever):
     """
 
     name: ClassVar[str] = "label-smoothing"
+    costless: ClassVar[frozenset[str]] = frozenset({"share"})
     share: Annotated[float, Field(ge=0, lt=1)]
 
     def loss(self, per_example: torch.Tensor, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -20,6 +20,7 @@ class EarlyStop(Lever):
     """
 
     name: ClassVar[str] = "early-stop"
+    costless: ClassVar[frozenset[str]] = frozenset({"epoch"})
     epoch: Annotated[int, Field(ge=1)]
 
     def last_epoch(self, epochs: int) -> int:

@@ -50,6 +50,7 @@ class Spec(Record):
     name: ClassVar[str]
     version: ClassVar[int] = 1
     not_in_key: ClassVar[frozenset[str]] = frozenset()  # fields that say where it lies, beside a digest of what it is
+    costless: ClassVar[frozenset[str]] = frozenset()  # fields that change what a training step does, not what it costs
 
     def __init__(self, /, **fields: Any) -> None:
         try:

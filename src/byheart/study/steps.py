@@ -14,6 +14,7 @@ from byheart.errors import ByheartError
 from byheart.ledger.base import Failure, Ledger, Result
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.records.spec import key_of
+from byheart.study.cost_shape import cost_shape
 from byheart.study.keeping import can_move, data_from, data_result, material, revive
 
 AT_ONCE = 32  # the most members that a chunk holds: more do not help the cache, and less is lost when stopped
@@ -138,10 +139,18 @@ def fixed_threads(count: int) -> Iterator[None]:
 
 
 def _trial(step: Step, ledger: Ledger) -> Result:
-    about = step.about
-    levers = [revive(lever) for lever in about["levers"]]
-    asked = (load_data(about["draw"], ledger), _spec(step, "learner"), levers)
-    return trial_of(*asked, about["share"], about["device"], about["threads"], TRIAL_SECONDS)
+    """How a fleet is trained: as the ledger's first trial of the same cost shape found, else by one of our own."""
+    about, learner, drawn = step.about, _spec(step, "learner"), loaded(step.about["draw"], ledger)
+    levers, where = [revive(lever) for lever in about["levers"]], (about["device"], about["threads"])
+    shape = cost_shape(learner, levers, about["share"], drawn.document, *where)
+    kept = (ledger.get(key) for key in ledger.keys("trial"))
+    alike = (one for one in kept if isinstance(one, Result) and one.document.get("shape") == shape)
+    if (found := next(alike, None)) is not None:
+        rate, n = found.document["cpu_seconds_a_step"], drawn.document["views"]["train"]["n"]
+        each = _each(learner, rate, about["share"], n)
+        return Result({**found.document, "cpu_seconds_a_member": each})
+    made = trial_of(data_from(drawn), learner, levers, about["share"], *where, TRIAL_SECONDS)
+    return Result({**made.document, "shape": shape})
 
 
 def trial_of(
@@ -152,9 +161,17 @@ def trial_of(
 
     with fixed_threads(threads):
         chosen = choose(learner, data, levers, AT_ONCE, device, seconds)
-    steps = learner.steps() * math.ceil(round(share * len(data.train)) / learner.batch)
-    each = None if chosen.seconds_a_step is None else chosen.seconds_a_step * steps
-    return Result({"way": chosen.way, "chunk": chosen.members, "cpu_seconds_a_member": each})
+    rate = chosen.seconds_a_step
+    each = _each(learner, rate, share, len(data.train))
+    return Result(
+        {"way": chosen.way, "chunk": chosen.members, "cpu_seconds_a_step": rate, "cpu_seconds_a_member": each}
+    )
+
+
+def _each(learner: Any, seconds_a_step: float | None, share: float, n: int) -> float | None:
+    """The CPU seconds of a member that sees `share` of n examples."""
+    steps = learner.steps() * math.ceil(round(share * n) / learner.batch)
+    return None if seconds_a_step is None else seconds_a_step * steps
 
 
 def _train(step: Step, ledger: Ledger) -> Result:
