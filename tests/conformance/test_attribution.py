@@ -28,7 +28,7 @@ def answered(probe, bank, **arrays):
     """The bank with other answers of the recorded training."""
     key = next(key for key, run in bank.runs.items() if run.attribution)
     run = bank.runs[key]
-    return replace(bank, runs={**bank.runs, key: replace(run, attribution={**run.attribution, **arrays})})
+    return replace(bank, runs={**bank.runs, key: run.with_kept("attribution", {**run.attribution, **arrays})})
 
 
 class OfRecorded(ProbeSuite):

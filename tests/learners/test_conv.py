@@ -10,6 +10,7 @@ from torch import nn
 from byheart.errors import InputRefused
 from byheart.learners.conv import Conv
 from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.training.keep import Weights
 from byheart.training.members import balanced
 from byheart.training.run import Training
 
@@ -26,7 +27,7 @@ def data_of(shape: tuple[int, ...] = (7, 6), show: str = "image") -> Data:
 
 
 def fit(data: Data, way: str, learner: Conv = LEARNER):
-    return learner.fit(data, balanced(N, 3, 0.7, seed=1), Training((0, learner.epochs), weights=True, way=way))
+    return learner.fit(data, balanced(N, 3, 0.7, seed=1), Training((0, learner.epochs), keep=(Weights(),), way=way))
 
 
 @pytest.mark.parametrize("shape, show", [((7, 6), "image"), ((7, 6, 3), "photograph")])
@@ -41,11 +42,11 @@ def test_every_way_is_the_same(shape, show):
 
 def test_it_is_two_convolutions_and_a_linear_layer():
     data, run = data_of(), fit(data_of(), "stacked")
-    names = {name.rpartition(".")[0] for name in run.weights}
+    names = {name.rpartition(".")[0] for name in run.kept["weights"]}
     first, second, last = sorted(names, key=int)
     x = torch.from_numpy(data.train.x.astype(np.float32))[:, None]
     for j in range(3):
-        w = {name: torch.from_numpy(value[j]) for name, value in run.weights.items()}
+        w = {name: torch.from_numpy(value[j]) for name, value in run.kept["weights"].items()}
         h = (x - 0.3) / 0.35
         for layer in (first, second):
             h = nn.functional.conv2d(h, w[f"{layer}.weight"], w[f"{layer}.bias"], stride=2, padding=1).relu()

@@ -16,6 +16,7 @@ from byheart.levers.penalties import Dropout, LabelSmoothing, WeightDecay
 from byheart.levers.schedules import EarlyStop
 from byheart.seeds import derive, stream
 from byheart.tasks.data import Column, Data, Examples, Output, Truth
+from byheart.training.keep import Weights
 from byheart.training.losses import plain_loss
 from byheart.training.members import Members, balanced
 from byheart.training.preprocessing import prepare
@@ -50,7 +51,7 @@ def data_of(kind: str, seed: int = 0) -> Data:
 
 def fit(learner=LEARNER, data=None, m=3, levers=(), way="stacked", record=None, share=0.7) -> Run:
     data = data or data_of("classes")
-    record = record or Training((0, learner.epochs), weights=True)
+    record = record or Training((0, learner.epochs), keep=(Weights(),))
     return learner.fit(data, balanced(len(data.train), m, share, seed=5), replace(record, levers=levers, way=way))
 
 
@@ -154,16 +155,16 @@ def test_an_unseen_example_changes_nothing(kind, way):
     train = replace(data.train, x=x, y=y)
     other = replace(data, views={**data.views, "train": train})
     a, b = fit(data=data, way=way), fit(data=other, way=way)
-    for name, weight in a.weights.items():
-        assert np.array_equal(weight[0], b.weights[name][0])
+    for name, weight in a.kept["weights"].items():
+        assert np.array_equal(weight[0], b.kept["weights"][name][0])
     assert np.array_equal(a.views["test"].logits[0], b.views["test"].logits[0])
     assert not np.array_equal(a.views["test"].logits[1], b.views["test"].logits[1])
 
 
 def test_looking_more_often_changes_nothing():
-    often = fit(record=Training((0, 1, 2, 3, 4), weights=True))
-    seldom = fit(record=Training((4,), weights=True))
-    assert all(np.array_equal(w, seldom.weights[name]) for name, w in often.weights.items())
+    often = fit(record=Training((0, 1, 2, 3, 4), keep=(Weights(),)))
+    seldom = fit(record=Training((4,), keep=(Weights(),)))
+    assert all(np.array_equal(w, seldom.kept["weights"][name]) for name, w in often.kept["weights"].items())
     assert often.checkpoints == (0, 1, 2, 3, 4)
     assert often.views["train"].loss_nats.shape == (5, 3, N)
 
@@ -172,7 +173,7 @@ def test_recorded_losses_are_those_of_the_weights():
     data, run = data_of("classes"), fit()
     model = LEARNER.build(data, torch.Generator())
     for j in range(3):
-        model.load_state_dict({name: torch.from_numpy(w[j]) for name, w in run.weights.items()})
+        model.load_state_dict({name: torch.from_numpy(w[j]) for name, w in run.kept["weights"].items()})
         for view, examples in data.views.items():
             x = torch.from_numpy(examples.x.astype(np.float32))
             loss = nn.functional.cross_entropy(model(x), torch.from_numpy(examples.y), reduction="none")
@@ -256,7 +257,7 @@ def test_label_smoothing_of_values_is_refused():
 
 def test_weight_decay_shrinks_weights():
     sizes = [
-        sum(float((w**2).sum()) for w in fit(levers=[WeightDecay(strength=s)]).weights.values())
+        sum(float((w**2).sum()) for w in fit(levers=[WeightDecay(strength=s)]).kept["weights"].values())
         for s in (0, 1.0, 10.0)
     ]
     assert sizes[0] > sizes[1] > sizes[2]
@@ -278,7 +279,7 @@ def test_weight_decay_is_exact_where_nothing_else_moves():
         data_of("classes"), torch.Generator().manual_seed(derive(int(run.members.seeds[0]), "init"))
     )
     for name, p in model.state_dict().items():
-        np.testing.assert_allclose(run.weights[name][0], p.numpy() * factor, rtol=1e-5)
+        np.testing.assert_allclose(run.kept["weights"][name][0], p.numpy() * factor, rtol=1e-5)
 
 
 def test_early_stop_is_the_prefix():
@@ -312,7 +313,7 @@ def poisoned() -> tuple[Data, Members]:
 def test_a_member_that_diverges_is_reported_and_the_rest_goes_on(way):
     data, members = poisoned()
     learner = LEARNER.model_copy(update={"optimizer": "sgd"})
-    run = learner.fit(data, members, Training((0, 4), weights=True, way=way))
+    run = learner.fit(data, members, Training((0, 4), keep=(Weights(),), way=way))
     ((member, reason),) = run.failed
     assert member == 1
     assert "member 1" in reason

@@ -100,7 +100,7 @@ def test_order_of_members_survives_fleets_of_several_lengths():
     data = data_of("classes")
     rng = np.random.default_rng(2)
     mask = np.stack([rng.permutation(70) < size for size in (60, 40, 61, 39, 60)])
-    members = replace(balanced(70, 5, 0.7, 0), mask=mask)
+    members = replace(balanced(70, 5, 0.7, 0), seen=mask)
     learner = Mlp(hidden=(6,), epochs=2, batch=16)
     together = learner.fit(data, members, Training((2,), way="stacked"))
     np.testing.assert_array_equal(together.members.mask, mask)

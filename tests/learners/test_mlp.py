@@ -13,6 +13,7 @@ from byheart.errors import InputRefused, UsageError
 from byheart.learners.mlp import Mlp
 from byheart.learners.torch_module import FromFactory
 from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.training.keep import Weights
 from byheart.training.members import balanced
 from byheart.training.run import Training
 
@@ -27,7 +28,7 @@ def data_of(k: int = 3, kind: str = "classes", shape: tuple[int, ...] = (4, 5), 
 
 
 def fit(learner, data, way="each"):
-    return learner.fit(data, balanced(N, 2, 0.7, seed=1), Training((0, learner.epochs), weights=True, way=way))
+    return learner.fit(data, balanced(N, 2, 0.7, seed=1), Training((0, learner.epochs), keep=(Weights(),), way=way))
 
 
 def seeded(seed: int) -> torch.Generator:
@@ -104,7 +105,7 @@ def test_every_member_has_weights_of_its_own_and_again_the_same():
     assert torch.equal(state, torch.get_rng_state())
     untrained = a.views["train"].loss_nats[0]
     assert not np.isclose(untrained[0], untrained[1], atol=1e-3).all()
-    assert all(np.array_equal(w, b.weights[name]) for name, w in a.weights.items())
+    assert all(np.array_equal(w, b.kept["weights"][name]) for name, w in a.kept["weights"].items())
 
 
 def test_functional_equals_each_for_a_users_module():
@@ -131,13 +132,13 @@ def test_x_is_given_as_it_is():
 def test_batch_norm_and_dropout_train_alone_and_repeat():
     a, b = (fit(own(lambda: Net(noise=True)), data_of()) for _ in range(2))
     assert np.array_equal(a.views["train"].logits, b.views["train"].logits)
-    assert (a.weights["norm.num_batches_tracked"] == 3 * 4).all()  # 28 examples, batches of 8
-    assert (a.weights["norm.running_mean"] != 0).any(1).all()
+    assert (a.kept["weights"]["norm.num_batches_tracked"] == 3 * 4).all()  # 28 examples, batches of 8
+    assert (a.kept["weights"]["norm.running_mean"] != 0).any(1).all()
     with pytest.raises(InputRefused, match="BatchNorm1d updates batch statistics"):
         fit(own(lambda: Net(noise=True)), data_of(), "functional")
     # recorded in evaluation mode: the losses of the kept weights
     twin = Net(noise=True)
-    twin.load_state_dict({name: torch.from_numpy(np.asarray(w[1])) for name, w in a.weights.items()})
+    twin.load_state_dict({name: torch.from_numpy(np.asarray(w[1])) for name, w in a.kept["weights"].items()})
     z = twin.eval()(torch.from_numpy(data_of().train.x.astype(np.float32)))
     np.testing.assert_allclose(a.views["train"].logits[1], z.detach(), rtol=1e-4, atol=1e-5)
 
@@ -159,7 +160,7 @@ def test_the_factory_gets_the_randomness_it_asks_for():
     state = torch.get_rng_state()
     run = fit(own(with_generator), data_of())
     assert torch.equal(state, torch.get_rng_state())
-    assert not np.array_equal(run.weights["a.weight"][0], run.weights["a.weight"][1])
+    assert not np.array_equal(run.kept["weights"]["a.weight"][0], run.kept["weights"]["a.weight"][1])
 
 
 @pytest.mark.parametrize(

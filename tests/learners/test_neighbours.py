@@ -114,7 +114,7 @@ def test_order_does_not_matter(make, k):
     train = data.train.take(order)
     other = replace(data, views={**data.views, "train": train})
     a = Neighbours(k=k).fit(data, members, RECORD)
-    b = Neighbours(k=k).fit(other, replace(members, mask=members.mask[:, order]), RECORD)
+    b = Neighbours(k=k).fit(other, replace(members, seen=members.mask[:, order]), RECORD)
     np.testing.assert_array_equal(a.views["test"].logits, b.views["test"].logits)
     np.testing.assert_array_equal(a.views["train"].logits[:, order], b.views["train"].logits)
 

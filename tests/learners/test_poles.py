@@ -110,7 +110,7 @@ def test_order_does_not_matter(learner, noisy):
     truth = replace(noisy.truth, clean=noisy.truth.clean[order], changed=noisy.truth.changed[order])
     other = replace(noisy, views={**noisy.views, "train": train}, truth=truth)
     a = learner.fit(noisy, members, RECORD).views["train"].logits
-    b = learner.fit(other, replace(members, mask=members.mask[:, order]), RECORD).views["train"].logits
+    b = learner.fit(other, replace(members, seen=members.mask[:, order]), RECORD).views["train"].logits
     np.testing.assert_array_equal(a[:, order], b)
 
 

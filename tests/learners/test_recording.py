@@ -18,6 +18,7 @@ from byheart.maths.attribution.credit import path_credit
 from byheart.maths.recording.checkpoint_interval import trace_bytes
 from byheart.maths.recording.trace import Trace
 from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.training.keep import Weights
 from byheart.training.members import balanced
 from byheart.training.recording import record, recorded
 from byheart.training.run import Training
@@ -277,12 +278,12 @@ def test_our_own_loop_recorded_is_the_fleet_of_one(optimizer, levers, kind, tmp_
     data = classes(kind=kind)
     learner = Mlp(hidden=(12,), activation="tanh", epochs=4, batch=16, lr=0.01, optimizer=optimizer)
     one = balanced(60, 1, 0.7, 0)
-    record_ = Training((2, 4), weights=True)
+    record_ = Training((2, 4), keep=(Weights(),))
     plain = learner.fit(data, one, replace(record_, levers=levers))
     run, whole = recorded(learner, data, one, 1, levers, record_)
     _, thin = recorded(learner, data, one, 5, levers)
     assert plain.checkpoints == run.checkpoints
-    assert all((plain.weights[name] == run.weights[name]).all() for name in plain.weights)
+    assert all((plain.kept["weights"][name] == run.kept["weights"][name]).all() for name in plain.kept["weights"])
     assert (plain.views["test"].loss_nats == run.views["test"].loss_nats).all()
     assert all(torch.equal(a.after, b.after) for a, b in zip(whole.steps(), thin.steps(), strict=True))
     assert thin.drift == 0
@@ -305,7 +306,7 @@ def test_a_users_module_that_draws_noise_is_recorded_too():
 
     data, one = classes(), balanced(60, 1, 1.0, 0)
     learner = FromFactory.of(make, epochs=2, batch=16)
-    plain = learner.fit(data, one, Training((2,), weights=True))
+    plain = learner.fit(data, one, Training((2,), keep=(Weights(),)))
     run, trace = recorded(learner, data, one, every=3)
     assert np.array_equal(plain.views["test"].logits, run.views["test"].logits)
     assert trace.parts[0][0].state is not None

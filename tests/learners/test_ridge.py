@@ -114,7 +114,7 @@ def test_order_does_not_matter(learner, digits):
     train = digits.train.take(order)
     other = replace(digits, views={**digits.views, "train": train})
     a = learner.fit(digits, members, RECORD).views["test"].logits
-    b = learner.fit(other, replace(members, mask=members.mask[:, order]), RECORD).views["test"].logits
+    b = learner.fit(other, replace(members, seen=members.mask[:, order]), RECORD).views["test"].logits
     np.testing.assert_allclose(a, b, atol=1e-4)
 
 

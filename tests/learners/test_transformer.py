@@ -20,6 +20,7 @@ from byheart.tasks.canaries import Canaries
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.tasks.digits import Digits
 from byheart.tasks.text import Text
+from byheart.training.keep import Weights
 from byheart.training.losses import plain_loss
 from byheart.training.members import Members, balanced
 from byheart.training.run import Run, Training, joined
@@ -34,21 +35,21 @@ def data():
     return Canaries(task=text, repeats=(2,), each=2, held_out=4, references=20).draw(0)
 
 
-def fit(learner=TINY, drawn=None, members=None, way="each", weights=False, levers=(), trail=True):
+def fit(learner=TINY, drawn=None, members=None, way="each", keep=(), levers=(), trail=True):
     drawn = drawn or data()
     members = members or balanced(len(drawn.train), 3, 0.7, seed=0)
-    record = Training((0, learner.epochs), trail=trail, weights=weights)
+    record = Training((0, learner.epochs), trail=trail, keep=keep)
     return learner.fit(drawn, members, replace(record, levers=levers, way=way))
 
 
 @functools.cache
 def fitted():
-    return fit(weights=True)
+    return fit(keep=(Weights(),))
 
 
 def module_of(run, j):
     made = Decoder(data().output.k, 32, 8, 1, 2, torch.Generator())
-    made.load_state_dict({name: torch.from_numpy(value[j]) for name, value in run.weights.items()})
+    made.load_state_dict({name: torch.from_numpy(value[j]) for name, value in run.kept["weights"].items()})
     return made.eval()
 
 
@@ -62,10 +63,10 @@ def same(a, b, rounding=0.0):
 
 
 def test_1_same_seed_same_bits(untouched):
-    again = fit(weights=True)
+    again = fit(keep=(Weights(),))
     same(fitted(), again)
-    for name, value in fitted().weights.items():
-        assert (again.weights[name] == value).all()
+    for name, value in fitted().kept["weights"].items():
+        assert (again.kept["weights"][name] == value).all()
 
 
 def test_2_chunks_equal_the_whole():
@@ -143,7 +144,7 @@ def test_6_other_data_other_learners_and_wrong_shapes_are_refused():
 def test_7_a_complete_run_that_comes_back():
     run = fitted()
     assert run.about["outputs"] == "tokens"
-    assert run.about["parameters"] == sum(value[0].size for value in run.weights.values())
+    assert run.about["parameters"] == sum(value[0].size for value in run.kept["weights"].values())
     for view, examples in data().views.items():
         assert run.views[view].loss_nats.shape == run.views[view].correct.shape == (2, 3, len(examples))
     again = Run.from_parts(run.document(), run.arrays())

@@ -47,7 +47,7 @@ def attribution(bank):
 def with_effects(bank, effect):
     key, run = attribution(bank)
     kept = {**run.attribution, "effect": effect}
-    return replace(bank, runs={**bank.runs, key: replace(run, attribution=kept)})
+    return replace(bank, runs={**bank.runs, key: run.with_kept("attribution", kept)})
 
 
 def test_own_share_by_hand():
@@ -190,7 +190,7 @@ def test_halves_that_leave_examples_one_sided_are_named():
     key, run = next((key, run) for key, run in bank.runs.items() if key == bank.subject.bank().key())
     mask = run.members.mask.copy()
     mask[:16, 0], mask[16:, 0] = True, False
-    moved = replace(run, members=replace(run.members, mask=mask))
+    moved = replace(run, members=replace(run.members, seen=mask))
     answer, _ = probe.measure(replace(bank, runs={**bank.runs, key: moved}))
     assert answer.details["unchecked"] == "one-sided halves"
     assert answer.withheld.figures["cause"] == "one-sided halves"
@@ -260,7 +260,7 @@ def test_the_spread_is_of_coefficients(credit_bank):
         (rng.choice([-1.0, 1.0], kernel.shape), 0.5, 1.0),
     ):
         kept = {**run.attribution, "credit": kernel * factor}
-        bank = replace(credit_bank, runs={**credit_bank.runs, key: replace(run, attribution=kept)})
+        bank = replace(credit_bank, runs={**credit_bank.runs, key: run.with_kept("attribution", kept)})
         spread = CREDIT.measure(bank)[0].quantities["kernel_spread"]
         assert low <= spread.value <= high
         assert spread.interval[0] <= spread.value <= spread.interval[1]
@@ -269,7 +269,7 @@ def test_the_spread_is_of_coefficients(credit_bank):
 def test_credits_that_do_not_add_up_are_withheld(credit_bank):
     key, run = attribution(credit_bank)
     kept = {**run.attribution, "remainder": run.attribution["remainder"] + run.attribution["output"]}
-    finding, _ = CREDIT.measure(replace(credit_bank, runs={**credit_bank.runs, key: replace(run, attribution=kept)}))
+    finding, _ = CREDIT.measure(replace(credit_bank, runs={**credit_bank.runs, key: run.with_kept("attribution", kept)}))
     assert finding.status == "withheld"
     assert finding.withheld == reason("remainder", share=finding.quantities["remainder_share"].value)
     assert not (finding.headline)

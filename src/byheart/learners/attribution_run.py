@@ -96,6 +96,7 @@ def attributed(learner: Network, data: Data, members: Members, asked: Questions,
         >>> run.attribution["credit"].shape
         (4, 60)
     """
+    from byheart.training.keep import ATTRIBUTION
     from byheart.training.record_member import recorded
 
     run, trace = recorded(learner, data, members, levers=levers)
@@ -111,7 +112,8 @@ def attributed(learner: Network, data: Data, members: Members, asked: Questions,
     if asked.effect:
         effect, about = _effect(trace, query, asked)
         found, told = found | {"effect": (scale * effect).astype(np.float32)}, told | about
-    return replace(run, attribution=found, about={**run.about, "attribution": told})
+    axes = {name: ATTRIBUTION[name] for name in found}
+    return replace(run, about={**run.about, "attribution": told}).with_kept("attribution", found, axes)
 
 
 def _views(data: Data, asked: Questions) -> dict[str, int]:

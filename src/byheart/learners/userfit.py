@@ -220,7 +220,7 @@ def each(data: Data, members: Members, trail: bool, train: Train, returns: Retur
     if said and all(one[view][1] is not None for one in said for view in data.views):
         predicted = {view: np.stack([one[view][1] for one in said]) for view in data.views}
     about["cpu_seconds"] = time.process_time() - start
-    those = Members(members.seeds[kept], members.mask[kept])
+    those = members.at(np.array(kept, dtype=int))
     return gathered(data, those, trail, logits, about, predicted, tuple(failed))
 
 

@@ -14,6 +14,7 @@ from byheart.records.finding import answer_from
 from byheart.records.quantity import Quantity
 from byheart.study.keeping import output_from
 from byheart.study.steps import Step
+from byheart.training.run import axes_of
 
 Say = Callable[[str], None]
 _LOG = logging.getLogger(__name__)
@@ -114,11 +115,13 @@ def _train(step: Step, document: Mapping[str, Any], arrays: Any) -> None:
     if arrays is None:
         return
     members = step.about["stop"] - step.about["start"] - len(failed)
-    rows, n = arrays.shape("mask")
-    _must(arrays.shape("seeds") == (members,) and rows == members, "seeds and mask")
-    for view in document["views"] if members else ():
-        losses = arrays.shape(f"{view}.loss_nats")
-        _must(losses[1] == members and (view != "train" or losses[2] == n), f"{view}.loss_nats")
+    sizes = {"members": members, "checkpoints": len(checkpoints)}
+    for name, axes in axes_of(document, arrays).items() if members else ():
+        shape = arrays.shape(name)
+        _must(len(shape) == len(axes), name)
+        for axis, size in zip(axes, shape):
+            if axis in sizes or axis.startswith("examples"):
+                _must(size == sizes.setdefault(axis, size), name)
 
 
 def _measure(step: Step, document: Mapping[str, Any], arrays: Any) -> None:

@@ -15,8 +15,8 @@ from byheart.report.cards import About
 from byheart.report.cards.reasons import why
 from byheart.tasks.base import Task
 from byheart.tasks.data import Data, Examples, Output
-from byheart.training.members import Members, balanced
-from byheart.training.run import Outcomes, Run, Training
+from byheart.training.members import balanced
+from byheart.training.run import Outcomes, Run, Training, taken
 
 
 class Merged(Task):
@@ -85,12 +85,8 @@ def reordered(bank: Bank, seed: int = 1) -> tuple[Bank, np.ndarray]:
     moved = replace(data, views=views, truth=truth)
 
     def run_of(run: Run) -> Run:
-        kept = {view: _taken(run.views[view], order) for view, order in orders.items()}
-        columns = {
-            name: array[:, first] if array.ndim == 2 else array for name, array in (run.attribution or {}).items()
-        }
-        members = Members(run.members.seeds, run.members.mask[:, first])
-        return replace(run, members=members, views=kept, attribution=columns or None)
+        views = {view: taken(run.views[view], "examples", order) for view, order in orders.items()}
+        return replace(run.of_rows(first), views=views)
 
     return Bank(bank.subject, moved, {key: run_of(run) for key, run in bank.runs.items()}), first
 
@@ -121,12 +117,3 @@ def renamed(bank: Bank, seed: int = 1) -> Bank:
         return replace(run, views={view: moved_columns(kept) for view, kept in run.views.items()})
 
     return Bank(bank.subject, moved, {key: run_of(run) for key, run in bank.runs.items()})
-
-
-def _taken(kept: Outcomes, order: np.ndarray) -> Outcomes:
-    """The outcomes with the examples in another order: third axis, but second of the last logits."""
-    made = {name: getattr(kept, name) for name in ("loss_nats", "correct", "margin", "trail")}
-    made = {name: None if array is None else array[:, :, order] for name, array in made.items()}
-    last = {name: getattr(kept, name) for name in ("logits", "pool", "ranks")}
-    last = {name: None if array is None else array[:, order] for name, array in last.items()}
-    return replace(kept, **made, **last)

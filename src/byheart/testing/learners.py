@@ -187,7 +187,7 @@ def _bytes(data: Data, members: Members) -> tuple[bytes, ...]:
         return examples.ids.tobytes(), examples.x.tobytes(), examples.y.tobytes()
 
     parts = [part for examples in data.views.values() for part in of(examples)]
-    return (*parts, members.seeds.tobytes(), members.mask.tobytes())
+    return (*parts, members.seeds.tobytes(), members.seen.tobytes())
 
 
 def _random_state() -> tuple[Any, ...]:

@@ -12,12 +12,14 @@ from byheart.errors import InputRefused
 from byheart.fingerprint.sources import contained, unchanged
 from byheart.levers.base import Lever
 from byheart.levers.penalties import LabelSmoothing
+from byheart.records.axes import side_by_side
 from byheart.seeds import derive
 from byheart.tasks.data import Data
 from byheart.training import preprocessing
+from byheart.training.keep import Keeping
 from byheart.training.members import Members
 from byheart.training.model import Trainable
-from byheart.training.run import Outcomes, Run, Training, in_time, of_members, side_by_side
+from byheart.training.run import Kept, Outcomes, Run, Training, joined_outcomes, taken
 from byheart.training.stepper import Stepper
 
 
@@ -47,21 +49,21 @@ def train(
             stepper = learner.stepper(data, members.at(places), levers, way, training.device)
             if watch:
                 watch(stepper)
-            parts.append(_course(stepper, data, epochs, places, training.trail))
+            parts.append(_course(stepper, data, epochs, places, training))
     failed = tuple(sorted(pair for part in parts for pair in part.failed))
     keep = np.setdiff1d(np.arange(len(members)), [member for member, _ in failed])
     if not len(keep):
         raise InputRefused(
             expected="weights that stay finite", came=failed[0][1], do="Lower lr; look for huge values in x."
         )
-    views = {name: side_by_side([part.views[name] for part in parts]) for name in data.views}
+    views = {name: joined_outcomes("members", [part.views[name] for part in parts]) for name in data.views}
+    kept = {label: _joined_kept([part.kept[label] for part in parts]) for label in parts[0].kept}
     rows = np.argsort(np.concatenate(fleets))[keep]  # of the members in the arrays, which stand fleet after fleet
     if failed or (np.diff(rows) < 0).any():
-        views = {name: of_members(kept, rows) for name, kept in views.items()}
-    names = parts[0].weights
-    weights = {name: np.concatenate([part.weights[name] for part in parts])[rows] for name in names}
+        views = {name: taken(outcomes, "members", rows) for name, outcomes in views.items()}
+        kept = {label: one.along("members", rows) for label, one in kept.items()}
     return Run(
-        members=Members(members.seeds[keep], members.mask[keep]),
+        members=members.at(keep),
         checkpoints=epochs,
         views=views,
         about={
@@ -72,40 +74,46 @@ def train(
             "cpu_seconds": time.process_time() - started,
         },
         failed=failed,
-        weights=weights if training.weights else None,
+        kept=kept,
     )
 
 
 @dataclass(frozen=True)
 class _Part:
-    """What one fleet leaves: outcomes a view, final weights (m, ...), failed (member, reason)."""
+    """What one fleet leaves: outcomes a view, what was asked to keep, failed (member, reason)."""
 
     views: dict[str, Outcomes]
-    weights: dict[str, np.ndarray]
+    kept: dict[str, Kept]
     failed: tuple[tuple[int, str], ...]
     parameters: int
 
 
-def _course(training: Stepper, data: Data, epochs: tuple[int, ...], places: np.ndarray, trail: bool) -> _Part:
+def _course(stepper: Stepper, data: Data, epochs: tuple[int, ...], places: np.ndarray, training: Training) -> _Part:
     """Train through the checkpoints `epochs`; `places` are the members' places in the call."""
     failed: dict[int, str] = {}
     # outcomes are made at each checkpoint, so that the logits of all of them are never held at once
     kept: dict[str, list[Outcomes]] = {name: [] for name in data.views}
+    keeping = Keeping(training.keep)
     for epoch in range(epochs[-1] + 1):
         if epoch:
-            training.epoch()
-        fine = training.finite()
+            stepper.epoch()
+        fine = stepper.finite()
         if epoch in epochs:
             for name, examples in data.views.items():
-                found, finite = training.outcomes(name, examples, trail and name == "train", epoch == epochs[-1])
+                trail = training.trail and name == "train"
+                found, finite = stepper.outcomes(name, examples, trail, epoch == epochs[-1])
                 fine &= finite
                 kept[name].append(found)
+        keeping.look(stepper, epoch, epochs)
         for member in map(int, places[~fine]):
             reason = f"member {member} has weights or logits that are not finite after epoch {epoch}"
             failed.setdefault(member, reason)
-    weights = {name: value.cpu().numpy() for name, value in training.fleet.weights().items()}
-    views = {name: in_time(parts) for name, parts in kept.items()}
-    return _Part(views, weights, tuple(sorted(failed.items())), training.fleet.size)
+    views = {name: joined_outcomes("checkpoints", parts) for name, parts in kept.items()}
+    return _Part(views, keeping.kept(), tuple(sorted(failed.items())), stepper.fleet.size)
+
+
+def _joined_kept(parts: list[Kept]) -> Kept:
+    return Kept(side_by_side("members", [part.arrays for part in parts], parts[0].axes), parts[0].axes)
 
 
 def _fleets(learner: Trainable, members: Members, levers: Sequence[Lever], way: str) -> list[np.ndarray]:
@@ -115,7 +123,7 @@ def _fleets(learner: Trainable, members: Members, levers: Sequence[Lever], way: 
     """
     if way == "each":
         return [np.array([j]) for j in range(len(members))]
-    seen = members.mask.sum(1)
+    seen = members.seen.sum(1)
     draws = any(type(lever).hidden is not Lever.hidden for lever in levers)
     alike = seen if draws else -(-seen // learner.batch)
     return [np.flatnonzero(alike == one) for one in dict.fromkeys(alike.tolist())]
@@ -126,7 +134,7 @@ def checked(learner: Trainable, data: Data, members: Members, levers: Sequence[L
     for lever in levers:
         data = lever.data(data)
     data = preprocessing.checked(data, members, learner=learner.name, reads=learner.reads)
-    if not members.mask.any(1).all():
+    if not members.seen.any(1).all():
         raise InputRefused(expected="members that see something", came="an empty subset", do="Raise the share.")
     if data.output.kind == "values" and any(isinstance(lever, LabelSmoothing) for lever in levers):
         raise InputRefused(expected="classes for label-smoothing", came="values", do="Leave it out; try weight-decay.")

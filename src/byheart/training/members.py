@@ -2,37 +2,70 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 
 from byheart.errors import InputRefused, UsageError
+from byheart.records.axes import along, array, declared, held
 from byheart.seeds import derive, stream
 
 
 @dataclass(frozen=True)
 class Members:
-    """m members: `seeds` (m,) int64 and `mask` (m, n) bool, True where the member sees the example."""
+    """m members: their seeds, and which of n examples each has seen, has not seen, or neither.
 
-    seeds: np.ndarray
-    mask: np.ndarray
+    Attributes:
+        seeds: (m,) int64.
+        seen: (m, n) bool, True where the member is trained on the example.
+        gap: (m, n) bool, True where the example counts for neither side: it lies next to what is left out, so that it
+            would give the answer away. None where there is none.
+    """
+
+    seeds: np.ndarray = array("members", optional=False)
+    seen: np.ndarray = array("members", "examples", optional=False)
+    gap: np.ndarray | None = array("members", "examples")
 
     def __len__(self) -> int:
         return len(self.seeds)
 
-    def take(self, start: int, stop: int) -> Self:
-        """Members start..stop."""
-        return type(self)(self.seeds[start:stop], self.mask[start:stop])
+    @property
+    def unseen(self) -> np.ndarray:
+        """(m, n) bool, True where the member can be asked as about a new example."""
+        return np.logical_not(self.seen if self.gap is None else self.seen | self.gap)
+
+    @property
+    def mask(self) -> np.ndarray:
+        """(m, n) `seen`, for readers to whom all else is unseen.
+
+        Raises:
+            InputRefused: some examples are neither.
+        """
+        if self.gap is not None and self.gap.any():
+            raise InputRefused(
+                expected="examples that each member has either seen or not seen",
+                came=f"{int(self.gap.any(0).sum())} examples in gaps, which are neither",
+                do="Read `seen` and `unseen`, or ask for subsets without a gap.",
+            )
+        return self.seen
 
     def at(self, places: np.ndarray) -> Self:
         """The members at these places."""
-        return type(self)(self.seeds[places], self.mask[places])
+        return type(self)(**along("members", places, held(self), declared(Members)))
+
+    def take(self, start: int, stop: int) -> Self:
+        """Members start..stop."""
+        return self.at(np.arange(len(self))[start:stop])
+
+    def of_rows(self, rows: np.ndarray) -> Self:
+        """The same members, and the examples in `rows` (positions or a mask) alone."""
+        return type(self)(**along("examples", rows, held(self), declared(Members)))
 
     def reseeded(self) -> Self:
         """The same subsets from other seeds: what differs between the two is noise of training alone."""
         seeds = np.array([derive(int(seed), "again") for seed in self.seeds], dtype=np.int64)
-        return type(self)(seeds, self.mask)
+        return replace(self, seeds=seeds)
 
 
 def balanced(n: int, m: int, share: float, seed: int, groups: Any = None) -> Members:
@@ -56,11 +89,11 @@ def balanced(n: int, m: int, share: float, seed: int, groups: Any = None) -> Mem
         InputRefused: all examples are one group.
 
     Example:
-        >>> mask = balanced(10, 20, 0.7, seed=0).mask
-        >>> set(mask.sum(1)), set((~mask).sum(0))
+        >>> one = balanced(10, 20, 0.7, seed=0)
+        >>> set(one.seen.sum(1)), set(one.unseen.sum(0))
         ({np.int64(7)}, {np.int64(6)})
-        >>> pairs = balanced(10, 20, 0.7, seed=0, groups=np.arange(10) // 2).mask
-        >>> bool((pairs[:, ::2] == pairs[:, 1::2]).all()), set((~pairs).sum(0))
+        >>> pairs = balanced(10, 20, 0.7, seed=0, groups=np.arange(10) // 2)
+        >>> bool((pairs.seen[:, ::2] == pairs.seen[:, 1::2]).all()), set(pairs.unseen.sum(0))
         (True, {np.int64(6)})
     """
     kept = round(share * n)
@@ -94,7 +127,7 @@ def balanced(n: int, m: int, share: float, seed: int, groups: Any = None) -> Mem
             mine = np.concatenate([mine, head])
         left_out[j, mine] = True
         owed += out - int(sizes[mine].sum())
-    return Members(seeds, ~left_out[:, place])
+    return Members(seeds, np.logical_not(left_out[:, place]))
 
 
 def _by_appearance(groups: np.ndarray) -> np.ndarray:

@@ -102,7 +102,7 @@ class _Watcher:
         every = self.every or every_under(layout.size, steps, recipe, self.limit)
         seen = checked(self.learner, self.data, self.members, self.levers)
         x = torch.as_tensor(called_on(self.learner, seen, training.rows[0])["train"])
-        y = training.y if training.kind == "tokens" else training.y[0]
+        y = training.y if training.output.kind == "tokens" else training.y[0]
         loss = _loss(training)
         self.trace = Trace(module, x, y, loss, layout, recipe, every, replay=self.replay)
         self.trace.digests = digests(module, layout, x, y, loss)
@@ -163,7 +163,7 @@ class _Watcher:
                     if training.hidden:
                         training.hidden.generators[0].set_state(part.state)
                     torch.set_rng_state(part.state)
-                targets = training.y[part.ids[None]] if training.kind == "tokens" else training.y[:, part.ids]
+                targets = training.y[part.ids[None]] if training.output.kind == "tokens" else training.y[:, part.ids]
                 training.step(part.ids[None], targets)
                 weights.append(flat.clone())
                 if adaptive:
@@ -198,9 +198,9 @@ def with_levers(module: nn.Module, levers: Sequence[Lever]) -> None:
 
 def _loss(training: Stepper) -> Loss:
     own = type(training.learner).loss is not Trainable.loss
-    if own or training.weighing or training.kind == "tokens":
-        return _Own(training.learner, tuple(training.weighing), training.kind, own)
-    return "cross-entropy" if training.kind == "classes" else "half-squared-error"
+    if own or training.weighing or training.output.kind == "tokens":
+        return _Own(training.learner, tuple(training.weighing), training.output.kind, own)
+    return "cross-entropy" if training.output.kind == "classes" else "half-squared-error"
 
 
 class _Own:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from byheart.errors import InputRefused
 from byheart.levers.base import Lever
+from byheart.records.axes import Axes, along, array, declared, held, side_by_side
 from byheart.training.members import Members
 
-# The arrays of Outcomes, by their names in the ledger.
-ARRAYS = ("loss_nats", "correct", "margin", "logits", "trail", "pool", "ranks")
+if TYPE_CHECKING:
+    from byheart.training.keep import Keep
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Training:
     Attributes:
         checkpoints: epochs at which outcomes are kept, ascending; the last is the end of training.
         trail: keep the training view's logits at every checkpoint (half precision), not at the last alone.
-        weights: keep the final weights of every member.
+        keep: what else to keep (`training.keep`): weights, embeddings, free runs.
         levers: what moves the balance.
         way: how a fleet is trained: `stacked`, `functional` or `each`.
         device: `cpu`, `cuda` or `mps`.
@@ -31,7 +32,7 @@ class Training:
 
     checkpoints: tuple[int, ...]
     trail: bool = True
-    weights: bool = False
+    keep: Sequence[Keep] = ()
     levers: Sequence[Lever] = ()
     way: str = "each"
     device: str = "cpu"
@@ -56,13 +57,34 @@ class Outcomes:
             could be (`learners.spelled`); None where they were not enumerated.
     """
 
-    loss_nats: np.ndarray
-    correct: np.ndarray | None
-    margin: np.ndarray | None
-    logits: np.ndarray | None
-    trail: np.ndarray | None = None
-    pool: np.ndarray | None = None
-    ranks: np.ndarray | None = None
+    loss_nats: np.ndarray = array("checkpoints", "members", "examples", optional=False)
+    correct: np.ndarray | None = array("checkpoints", "members", "examples")
+    margin: np.ndarray | None = array("checkpoints", "members", "examples")
+    logits: np.ndarray | None = array("members", "examples", "outputs")
+    trail: np.ndarray | None = array("checkpoints", "members", "examples", "outputs")
+    pool: np.ndarray | None = array("members", "examples", "grid")
+    ranks: np.ndarray | None = array("members", "examples")
+
+
+@dataclass(frozen=True)
+class Kept(Mapping[str, np.ndarray]):
+    """What a run was asked to keep beside outcomes: named arrays and the axes of each."""
+
+    arrays: Mapping[str, np.ndarray]
+    axes: Mapping[str, Axes]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.arrays[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.arrays)
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+    def along(self, axis: str, place: np.ndarray) -> Self:
+        """With those in `place` alone, or in that order, along `axis`."""
+        return replace(self, arrays=along(axis, place, self.arrays, self.axes))
 
 
 @dataclass(frozen=True)
@@ -71,8 +93,8 @@ class Run:
 
     `failed` lists members that could not be trained, with the reason; their rows are not in the arrays.
     `about` says parameters a member, the way of training, what the outputs are (`logits`,
-    `probabilities`, `labels`, `values`), CPU seconds. `attribution` holds what `learners/attribution_run.py` found out,
-    where it was asked.
+    `probabilities`, `labels`, `values`), CPU seconds. `kept` holds what a need asked to keep, by the label of the
+    `training.keep.Keep`; `attribution` is what `learners/attribution_run.py` found out.
     """
 
     members: Members
@@ -80,54 +102,96 @@ class Run:
     views: Mapping[str, Outcomes]
     about: Mapping[str, Any] = field(default_factory=dict)
     failed: tuple[tuple[int, str], ...] = ()
-    weights: Mapping[str, np.ndarray] | None = None
-    attribution: Mapping[str, np.ndarray] | None = None
+    kept: Mapping[str, Kept] = field(default_factory=dict)
+
+    @property
+    def attribution(self) -> Mapping[str, np.ndarray] | None:
+        """The arrays of credit and effect, where they were asked for."""
+        return self.kept.get("attribution")
+
+    def with_kept(self, label: str, arrays: Mapping[str, np.ndarray], axes: Mapping[str, Axes] | None = None) -> Self:
+        """The run with these arrays under `label`; their axes are those of the ones that stood there."""
+        return replace(self, kept={**self.kept, label: Kept(arrays, axes or self.kept[label].axes)})
 
     def of_rows(self, rows: np.ndarray) -> Run:
-        """The same members, with the training examples in `rows` (n,) bool alone in mask and training view."""
-        members = Members(self.members.seeds, self.members.mask[:, rows])
-        held = {name: array for name in EXAMPLE_AXIS if (array := getattr(self.views["train"], name)) is not None}
-        kept = {name: np.compress(rows, array, EXAMPLE_AXIS[name]) for name, array in held.items()}
-        return replace(self, members=members, views={**self.views, "train": replace(self.views["train"], **kept)})
+        """The same members, with the training examples in `rows` alone, or in that order (bool or positions)."""
+        kept = {label: one.along("examples", rows) for label, one in self.kept.items()}
+        views = {**self.views, "train": taken(self.views["train"], "examples", rows)}
+        return replace(self, members=self.members.of_rows(rows), views=views, kept=kept)
+
+    def axes(self) -> dict[str, Axes]:
+        """The axes of every array of `arrays`; those of a view's examples are named `examples of VIEW`."""
+        found = _of_view("", held(self.members), declared(Members), "train")
+        for view, outcomes in self.views.items():
+            found |= _of_view(f"{view}.", held(outcomes), declared(Outcomes), view)
+        for label, kept in self.kept.items():
+            found |= _of_view(f"{label}.", kept, kept.axes, "train")
+        return found
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything as named arrays, for the ledger."""
-        arrays = {"seeds": self.members.seeds, "mask": self.members.mask}
+        arrays = held(self.members)
         for view, outcomes in self.views.items():
-            for name in ARRAYS:
-                if (array := getattr(outcomes, name)) is not None:
-                    arrays[f"{view}.{name}"] = array
-        for kind in ("weights", "attribution"):
-            arrays |= {f"{kind}.{name}": array for name, array in (getattr(self, kind) or {}).items()}
+            arrays |= {f"{view}.{name}": values for name, values in held(outcomes).items()}
+        for label, kept in self.kept.items():
+            arrays |= {f"{label}.{name}": values for name, values in kept.arrays.items()}
         return arrays
 
     def document(self) -> dict[str, Any]:
         """Everything that is not an array, for the ledger."""
+        kept = {label: {name: list(axes) for name, axes in one.axes.items()} for label, one in self.kept.items()}
         return {
             "checkpoints": list(self.checkpoints),
             "views": list(self.views),
             "about": dict(self.about),
             "failed": [list(pair) for pair in self.failed],
+            "axes": {name: list(axes) for name, axes in self.axes().items()},
+            "kept": kept,
         }
 
     @classmethod
     def from_parts(cls, document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
         """The run that `document` and `arrays` hold."""
         views = {
-            view: Outcomes(**{name: arrays.get(f"{view}.{name}") for name in ARRAYS}) for view in document["views"]
+            view: Outcomes(**{name: arrays.get(f"{view}.{name}") for name in declared(Outcomes)})
+            for view in document["views"]
         }
-        held = {
-            kind: {name[len(kind) + 1 :]: arrays[name] for name in arrays if name.startswith(f"{kind}.")} or None
-            for kind in ("weights", "attribution")
-        }
+        kept = {}
+        for label, of in document.get("kept", _formerly(arrays)).items():
+            axes = {name: tuple(one) for name, one in of.items()}
+            kept[label] = Kept({name: arrays[f"{label}.{name}"] for name in axes}, axes)
         return cls(
-            members=Members(arrays["seeds"], arrays["mask"]),
+            members=Members(arrays["seeds"], arrays.get("seen", arrays.get("mask")), arrays.get("gap")),
             checkpoints=tuple(document["checkpoints"]),
             views=views,
             about=document["about"],
             failed=tuple((int(member), str(why)) for member, why in document["failed"]),
-            **held,
+            kept=kept,
         )
+
+
+def axes_of(document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, Axes]:
+    """The axes of every array of a run that the ledger holds; those of runs kept before they said so are known."""
+    if "axes" in document:
+        return {name: tuple(axes) for name, axes in document["axes"].items()}
+    found: dict[str, Axes] = {"seeds": ("members",), "mask": ("members", "examples of train")}
+    for view in document["views"]:
+        found |= _of_view(f"{view}.", declared(Outcomes), declared(Outcomes), view)
+    return {name: axes for name, axes in found.items() if name in arrays}
+
+
+def _of_view(prefix: str, names: Iterable[str], axes: Mapping[str, Axes], view: str) -> dict[str, Axes]:
+    """The axes of these arrays by their names in the ledger, whose examples are those of a view."""
+    said = {"examples": f"examples of {view}"}
+    return {f"{prefix}{name}": tuple(said.get(axis, axis) for axis in axes[name]) for name in names}
+
+
+def _formerly(arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, Axes]]:
+    """What runs kept before they said so: attribution, of the one member."""
+    from byheart.training.keep import ATTRIBUTION
+
+    found = {name: axes for name, axes in ATTRIBUTION.items() if f"attribution.{name}" in arrays}
+    return {"attribution": found} if found else {}
 
 
 def joined(parts: Sequence[tuple[Mapping[str, Any], Mapping[str, np.ndarray]]]) -> Run:
@@ -152,20 +216,22 @@ def joined(parts: Sequence[tuple[Mapping[str, Any], Mapping[str, np.ndarray]]]) 
     first = full[0][0]
     document = {**first, "failed": failed, "about": {**first["about"], "cpu_seconds": seconds}}
     arrays = [arrays for _, arrays in full]
-    return Run.from_parts(document, arrays[0] if len(arrays) == 1 else _SideBySide(arrays))
+    if len(arrays) == 1:
+        return Run.from_parts(document, arrays[0])
+    return Run.from_parts(document, _SideBySide(arrays, axes_of(document, arrays[0])))
 
 
 class _SideBySide(Mapping[str, np.ndarray]):
     """Arrays of several parts as if of one run; only the first members keep a trail."""
 
-    def __init__(self, parts: list[Mapping[str, np.ndarray]]) -> None:
-        self.parts = parts
+    def __init__(self, parts: list[Mapping[str, np.ndarray]], axes: Mapping[str, Axes]) -> None:
+        self.parts, self.axes = parts, axes
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name not in self:
             raise KeyError(name)
-        axis = MEMBER_AXIS.get(name.rpartition(".")[2], 0)
-        return np.concatenate([part[name] for part in self.parts if name in part], axis)
+        found = [{name: part[name]} for part in self.parts if name in part]
+        return side_by_side("members", found, self.axes)[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.parts[0])
@@ -177,38 +243,17 @@ class _SideBySide(Mapping[str, np.ndarray]):
         return name in self.parts[0]
 
 
-# Where the members stand in each array of Outcomes; checkpoints stand first in all but the logits.
-MEMBER_AXIS = {"loss_nats": 1, "correct": 1, "margin": 1, "logits": 0, "trail": 1, "pool": 0, "ranks": 0}
+def joined_outcomes(axis: str, parts: Sequence[Outcomes]) -> Outcomes:
+    """The outcomes of all parts in order: of all their `members`, or at all their `checkpoints`.
+
+    A part without a trail adds none (only the first members keep it); what has no checkpoints is the last part's.
+    """
+    return Outcomes(**side_by_side(axis, [held(part) for part in parts], declared(Outcomes)))
 
 
-EXAMPLE_AXIS = {"loss_nats": 2, "correct": 2, "margin": 2, "logits": 1, "trail": 2, "pool": 1, "ranks": 1}
-
-
-def side_by_side(parts: list[Outcomes]) -> Outcomes:
-    """The members of all parts, in order; a part without a trail adds none (only the first members keep it)."""
-    arrays = {}
-    for name, axis in MEMBER_AXIS.items():
-        found = [array for part in parts if (array := getattr(part, name)) is not None]
-        arrays[name] = np.concatenate(found, axis) if found and getattr(parts[0], name) is not None else None
-    return Outcomes(**arrays)
-
-
-def in_time(parts: list[Outcomes]) -> Outcomes:
-    """Checkpoints one after another; the logits are those of the last."""
-    arrays: dict[str, Any] = {name: getattr(parts[-1], name) for name in ("logits", "pool", "ranks")}
-    for name in ("loss_nats", "correct", "margin", "trail"):
-        found = [getattr(part, name) for part in parts]
-        arrays[name] = None if found[0] is None else np.concatenate(found)
-    return Outcomes(**arrays)
-
-
-def of_members(outcomes: Outcomes, keep: np.ndarray) -> Outcomes:
-    """The members in `keep` (positions), in that order."""
-    arrays = {}
-    for name, axis in MEMBER_AXIS.items():
-        array = getattr(outcomes, name)
-        arrays[name] = None if array is None else np.take(array, keep, axis)
-    return Outcomes(**arrays)
+def taken(outcomes: Outcomes, axis: str, place: np.ndarray) -> Outcomes:
+    """The outcomes of those in `place` (positions or a mask) along `axis`, in that order."""
+    return Outcomes(**along(axis, place, held(outcomes), declared(Outcomes)))
 
 
 def outcomes(

@@ -7,17 +7,19 @@ gradient, decoupled decay, the optimiser on one flat vector. Each member has str
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from byheart.errors import unknown_name
+from byheart.errors import InputRefused, unknown_name
 from byheart.levers.base import Lever
 from byheart.seeds import derive, stream
 from byheart.tasks.data import Data, Examples
@@ -68,9 +70,10 @@ class Stepper:
     def __init__(
         self, learner: Trainable, data: Data, members: Members, levers: Sequence[Lever], way: str, device: str
     ) -> None:
-        self.learner, self.device, self.m, self.kind = learner, device, len(members), data.output.kind
-        self.rows = [np.flatnonzero(mask) for mask in members.mask]
-        self.shared, views = _inputs(learner, data, self.rows)
+        self.learner, self.device, self.m, self.output = learner, device, len(members), data.output
+        self.rows = [np.flatnonzero(seen) for seen in members.seen]
+        self.inputs = partial(_inputs, learner, data, self.rows)
+        self.shared, views = self.inputs()
         self.views = {name: torch.as_tensor(x).to(device) for name, x in views.items()}
         self.fleet = self._fleet(data, members, levers, way)
         self.views = {name: self.fleet.before(x, self.shared) for name, x in self.views.items()}
@@ -187,7 +190,23 @@ class Stepper:
     def outcomes(self, view: str, examples: Examples, trail: bool, last: bool) -> tuple[Outcomes, np.ndarray]:
         """Outcomes of `view` now, and (m,) whether each member's logits are finite; `trail` keeps a trail's."""
         z = self.logits(view)
-        return outcomes(z[None], examples.y, self.kind, trail), np.isfinite(z).all((1, 2))
+        return outcomes(z[None], examples.y, self.output.kind, trail), np.isfinite(z).all((1, 2))
+
+    def called_on(self, view: str) -> Tensor:
+        """What the modules are called on in a view: (n, ...) where `shared`, else (m, n, ...).
+
+        Raises:
+            InputRefused: the data have no such view.
+        """
+        if view not in self.views:
+            raise InputRefused(expected=f"a view of {', '.join(self.views)}", came=view, do="Ask for one of them.")
+        return torch.as_tensor(self.inputs()[1][view]).to(self.device)
+
+    def module(self, j: int) -> nn.Module:
+        """A copy of the module with the weights that member j has now."""
+        module = copy.deepcopy(self.template).to(self.device)
+        module.load_state_dict({name: value[j] for name, value in self.fleet.weights().items()})
+        return module
 
     def finite(self) -> np.ndarray:
         """(m,) bool: are all weights of the member finite?"""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -19,6 +18,7 @@ from byheart.records.facts import FactTable
 from byheart.records.finding import Finding, NotApplicable
 from byheart.records.quantity import Quantity, interval_by
 from byheart.records.reason import Reason
+from byheart.training.keep import ATTRIBUTION
 
 
 class Effect(Probe):
@@ -161,7 +161,7 @@ def by_halves(bank: Bank, rows: np.ndarray) -> tuple[Asked, DatamodelScore | Non
     run = bank[bank.subject.bank()]
     outputs, mask = attribution.retrained(bank, rows), run.members.mask
     answers = {"effect": influence(outputs, mask)[0].T}
-    asked, scores = Asked(replace(run, attribution=answers), rows, np.zeros(0, int)), []
+    asked, scores = Asked(run.with_kept("attribution", answers, ATTRIBUTION), rows, np.zeros(0, int)), []
     for half in _halves(len(mask)):
         if len(mask) < 2 * FEWEST_MEMBERS or _one_sided(mask[half]):
             return asked, None

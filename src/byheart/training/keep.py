@@ -1,0 +1,169 @@
+"""Keep: what a run leaves beside outcomes, answered in `run.kept[label]`.
+
+A need lists what to keep; the loop asks each `Keep` at the moments it names. Three promises.
+
+1. Keeping changes nothing: the run is bit for bit the run that keeps nothing.
+2. Every array declares its axes, members among them.
+3. A member's arrays are those of the same member trained alone (to the rounding of the way).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from byheart.errors import InputRefused
+from byheart.records.axes import Axes
+from byheart.records.spec import Spec
+from byheart.training.run import Kept
+
+if TYPE_CHECKING:
+    from byheart.training.stepper import Stepper
+
+Found = dict[str, tuple[np.ndarray, Axes]]  # arrays (m, ...) of one moment, and their axes
+# What `learners.attribution_run` leaves: q queries, n training examples.
+ATTRIBUTION: dict[str, Axes] = {
+    "test_ids": ("test queries",), "train_ids": ("train queries",),
+    **dict.fromkeys(("credit", "kernel", "effect"), ("queries", "examples")),
+    **dict.fromkeys(("initial", "decay", "remainder", "output", "continuous"), ("queries",)),
+}  # fmt: skip
+
+
+class Keep(Spec):
+    """Subclass with `look`; list it in the registry.
+
+    `when` says at which moments: before the first step, at every checkpoint of the need, or at the end.
+    """
+
+    kind: ClassVar[str] = "keep"
+    name: ClassVar[str]
+    when: Literal["start", "checkpoints", "end"] = "end"
+
+    @property
+    def label(self) -> str:
+        """Its name in `run.kept`: the settings stand in it where they are not the usual ones."""
+        usual = {name: field.default for name, field in type(self).model_fields.items()}
+        own = [f"{name}={value}" for name, value in self.key_fields().items() if value != usual[name]]
+        return " ".join([self.name, *own])
+
+    @abstractmethod
+    def look(self, stepper: Stepper) -> Found:
+        """Arrays (m, ...) of the members as they are now, and what their axes count.
+
+        Raises:
+            InputRefused: this model has no such thing.
+        """
+
+
+class Weights(Keep):
+    """All parameters and buffers of every member, by their names in the module.
+
+    Example:
+        >>> Weights().label, Weights(when="start").label
+        ('weights', 'weights when=start')
+    """
+
+    name: ClassVar[str] = "weights"
+
+    def look(self, stepper: Stepper) -> Found:
+        """(m, *shape) a parameter."""
+        return {
+            name: (value.cpu().numpy(), ("members", *(f"axis {i}" for i in range(value.dim() - 1))))
+            for name, value in stepper.fleet.weights().items()
+        }
+
+
+class Embeddings(Keep):
+    """What the last linear layer is given for each example of a view: the representation that the output is read off.
+
+    Example:
+        >>> Embeddings(view="test").label
+        'embeddings view=test'
+    """
+
+    name: ClassVar[str] = "embeddings"
+    view: str = "train"
+
+    def look(self, stepper: Stepper) -> Found:
+        """`features` (m, n, d); of sequences (m, n, t, d)."""
+        import torch
+        from torch import nn
+
+        x, found = stepper.called_on(self.view), []
+        for j in range(stepper.m):
+            module = stepper.module(j).eval()
+            last = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
+            if not last:
+                raise InputRefused(
+                    expected="a model whose last layer is linear", came=type(module).__name__,
+                    do="Ask for its weights instead.",
+                )  # fmt: skip
+            given: list[torch.Tensor] = []
+            handle = last[-1].register_forward_pre_hook(lambda _layer, inputs, to=given: to.append(inputs[0].detach()))
+            with torch.no_grad():
+                module(x if stepper.shared else x[j])
+            handle.remove()
+            found.append(given[-1].cpu().numpy())
+        inner = tuple(f"axis {i}" for i in range(found[0].ndim - 2))
+        examples = "examples" if self.view == "train" else f"examples of {self.view}"
+        return {"features": (np.stack(found), ("members", examples, *inner, "features"))}
+
+
+class FreeRuns(Keep):
+    """What each member says when it is left to itself: its most likely token after a `context`, fed back, and so on.
+
+    Example:
+        >>> FreeRuns(context=8).label
+        'free-runs context=8'
+    """
+
+    name: ClassVar[str] = "free-runs"
+    view: str = "train"
+    context: Annotated[int, Field(ge=0)] = 16
+    n: Annotated[int, Field(ge=1)] = 64
+
+    def look(self, stepper: Stepper) -> Found:
+        """`tokens` (m, q, t): the first q sequences of the view, their own up to `context`, the member's from there."""
+        import torch
+
+        if stepper.output.kind != "tokens":
+            raise InputRefused(
+                expected="a model of sequences", came=f"one that gives {stepper.output.kind}", do="Leave free-runs out."
+            )
+        x = stepper.called_on(self.view)[: self.n].expand(stepper.m, -1, -1).clone()
+        with torch.no_grad():
+            for place in range(self.context, x.shape[-1]):
+                logits = stepper.fleet.predict(x[..., : place + 1], False)
+                x[..., place] = logits[:, :, -1].argmax(-1).to(x.dtype)
+        return {"tokens": (x.cpu().numpy(), ("members", "sequences", "steps"))}
+
+
+class Keeping:
+    """What a need asked to keep of one fleet, as it comes."""
+
+    def __init__(self, asked: Sequence[Keep]) -> None:
+        self.asked = asked
+        self.found: dict[str, list[Found]] = {keep.label: [] for keep in asked}
+
+    def look(self, stepper: Stepper, epoch: int, checkpoints: Sequence[int]) -> None:
+        """Called before the first step, as epoch 0, and after each epoch."""
+        due = {"start": epoch == 0, "checkpoints": epoch in checkpoints, "end": epoch == checkpoints[-1]}
+        for keep in self.asked:
+            if due[keep.when]:
+                self.found[keep.label].append(keep.look(stepper))
+
+    def kept(self) -> dict[str, Kept]:
+        """What was found; `checkpoints` is the first axis of what was looked at at each of them."""
+        made = {}
+        for keep in self.asked:
+            parts, many = self.found[keep.label], keep.when == "checkpoints"
+            arrays, axes = {}, {}
+            for name, (array, of) in parts[-1].items():
+                arrays[name] = np.stack([one[name][0] for one in parts]) if many else array
+                axes[name] = ("checkpoints", *of) if many else of
+            made[keep.label] = Kept(arrays, axes)
+        return made
