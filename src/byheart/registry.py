@@ -99,6 +99,12 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
             "How many bits per value are held by heart?",
         ),
     },
+    "survey": {
+        "dose": ("byheart.surveys.dose:Dose", "Does a quantity grow or fall with a setting, how fast, or level off?"),
+        "peak": ("byheart.surveys.peak:Peak", "Where is a quantity largest over a setting, and does that stand out?"),
+        "ranking": ("byheart.surveys.ranking:Ranking", "Which measure orders the subjects as a target does?"),
+        "frontier": ("byheart.surveys.frontier:Frontier", "Which subjects does no other beat on two quantities?"),
+    },
     "verdict": {
         "BH101": ("byheart.verdicts.rules:LabelsToCheck", "labels worth checking"),
         "BH102": ("byheart.verdicts.rules:MuchMemorised", "a large share of the label bits is memorised"),

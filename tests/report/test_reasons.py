@@ -108,6 +108,7 @@ SAID = [
     ("several units", {"units": "auc and bits"}, "they are counted in auc and bits", ""),
     ("recipe and run", {}, "one speaks of this run, the other of the recipe", ""),
     ("no null", {}, "it has no null", ""),
+    ("small grid", {"measured": 2, "needed": 3}, "measured at 2 points of the grid, and it takes 3", "a grid of more values"),
     ("undecided", {}, "the interval allows both", ""),
     ("other", {"why": "Tides {are} not asked."}, "Tides {are} not asked.", ""),
     ("other", {"why": "No {0}.", "advice": "Try {nouns}."}, "No {0}.", "Try {nouns}."),
@@ -122,7 +123,7 @@ def test_every_code_has_figures_words_and_an_example_here():
 def test_every_code_is_given_somewhere():
     source = Path(byheart.__file__).parent
     given = "".join(
-        path.read_text() for floor in ("probes", "verdicts", "maths") for path in (source / floor).rglob("*.py")
+        path.read_text() for floor in ("probes", "surveys", "verdicts", "maths") for path in (source / floor).rglob("*.py")
     )
     assert [code for code in CODES if f'"{code}"' not in given] == []
 

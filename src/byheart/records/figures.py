@@ -13,7 +13,7 @@ from byheart.records.quantity import Quantity
 
 MINUS, NARROW, DASH = "\u2212", "\u202f", "\u2013"
 _PER_CENT = {"share", "accuracy"}
-_COUNTED = {"examples", "pairs", "epochs", "members"}
+_COUNTED = {"examples", "pairs", "epochs", "members", "subjects"}
 _WHY_NO_INTERVAL = {
     "exact": "it follows exactly from the data",
     "no spread": "nothing differs that could spread",
@@ -85,6 +85,8 @@ def value_text(quantity: Quantity) -> str:
         return f"{bits(value, quantity.interval)} bits"
     if unit in _COUNTED:
         return f"{number(value, 0)} {unit}"
+    if unit == "setting":
+        return amount(value, unit)
     digits = decimals_for(quantity.interval[1] - quantity.interval[0]) if quantity.interval else 3
     suffix = {"bits/parameter": " bits a parameter", "bits/value": " bits", "nats": " nats"}.get(unit, "")
     return f"{number(value, max(2, min(digits, 3)))}{suffix}"

@@ -27,6 +27,8 @@ Unit = Literal[
     "epochs",
     "members",
     "squared error",
+    "subjects",
+    "setting",
 ]
 
 

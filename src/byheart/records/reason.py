@@ -17,7 +17,7 @@ ReasonCode = Literal[
     "random sequences only", "best code unknown", "gradients need classes", "too few to check", "unchecked",
     "no prediction", "remainder", "no secrets", "no secrets held out", "too many secrets", "no logits",
     "unlike references", "failed", "not measured", "no quantity", "no interval", "several units",
-    "recipe and run", "no null", "undecided", "other",
+    "recipe and run", "no null", "undecided", "small grid", "other",
 ]  # fmt: skip
 
 # every code, when it is given, and the figures that it has
@@ -108,6 +108,8 @@ FIGURES: dict[ReasonCode, tuple[str, ...]] = {
     "no null": (),
     # ... or the interval allows both outcomes
     "undecided": (),
+    # of a survey: it was measured on fewer subjects than the question needs
+    "small grid": ("measured", "needed"),
     # a plug-in's own reason: `why` in words, and if something helps `advice`
     "other": ("why",),
 }

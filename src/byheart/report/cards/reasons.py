@@ -214,5 +214,6 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
     "recipe and run": ("one speaks of this run, the other of the recipe", ""),
     "no null": ("it has no null", ""),
     "undecided": ("the interval allows both", ""),
+    "small grid": ("measured at {measured:0} points of the grid, and it takes {needed:0}", "a grid of more values"),
     "other": ("{why}", lambda figures: "{advice}" if figures.get("advice") else ""),
 }

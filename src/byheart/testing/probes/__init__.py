@@ -107,7 +107,7 @@ class ProbeSuite:
         assert isinstance(finding, Finding), "the bank of the suite must be one that can be answered"
         assert finding.quantities, "a finding without a quantity"
         for name, found in finding.quantities.items():
-            _truthful(name, found)
+            truthful(name, found)
         assert finding.status == "measured" or _says_why(finding), "withheld, and does not say why"
         headline = finding.headline in finding.quantities if finding.status == "measured" else not finding.headline
         assert headline, f"a {finding.status} finding must not have the headline {finding.headline!r}"
@@ -208,7 +208,7 @@ class _Undrawn(Task):
         raise AssertionError("`requires` drew the data")
 
 
-def _truthful(name: str, found: Any) -> None:
+def truthful(name: str, found: Any) -> None:
     """One quantity says all it must."""
     assert isinstance(found, Quantity), f"{name} is not a Quantity"
     interval = found.interval or ()

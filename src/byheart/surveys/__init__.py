@@ -1,0 +1,1 @@
+"""Surveys: one reading of the findings of many subjects."""

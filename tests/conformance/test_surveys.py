@@ -1,0 +1,67 @@
+"""Every survey of ours keeps the promises."""
+
+import pytest
+
+from byheart.surveys.dose import Dose
+from byheart.surveys.frontier import Frontier
+from byheart.surveys.peak import Peak
+from byheart.surveys.ranking import Ranking
+from byheart.testing.surveys import OTHER, QUANTITY, SurveySuite, line, subjects
+
+
+class TestDose(SurveySuite):
+    dosed_quantity, null_quantities = "slope", ("trend", "slope", "last_slope", "smallest_step", "largest_step", "fall")
+
+    @pytest.fixture
+    def survey(self):
+        return Dose(quantity=QUANTITY, by="size")
+
+
+class TestPeak(SurveySuite):
+    dosed_quantity, null_quantities = "prominence", ("prominence", "largest")
+
+    @pytest.fixture
+    def survey(self):
+        return Peak(quantity=QUANTITY, by="size")
+
+    def planted(self, dose):
+        return line([0.5, 0.5, 0.5, 0.5 + dose, 0.5, 0.5])
+
+
+class TestRanking(SurveySuite):
+    dosed_quantity, null_quantities = "second", ("second",)
+
+    @pytest.fixture
+    def survey(self):
+        return Ranking(target=QUANTITY, measures=(OTHER,))
+
+    def planted(self, dose):
+        """The more, the more of six subjects stand where the target puts them."""
+        order = list(range(6))
+        right = round(6 * dose)
+        order[right:] = order[right:][::-1]
+        return _both(dict(zip(range(6), order)))
+
+    def noise(self, rng):
+        from byheart.testing.surveys import HALF
+
+        a, b = rng.normal(0.5, HALF / 1.959964, (2, 6))
+        return _both(dict(zip(a, b)))
+
+
+class TestFrontier(SurveySuite):
+    doses = (0.1, 0.4, 0.9)
+
+    @pytest.fixture
+    def survey(self):
+        return Frontier(quantities=(QUANTITY, OTHER), better=("high", "high"))
+
+    def planted(self, dose):
+        """The more, the more of six subjects stand on a falling line, and the fewer below it."""
+        on = round(6 * dose)
+        return _both({i if i < on else i - 20: -i if i < on else -i - 20 for i in range(6)})
+
+
+def _both(pairs):
+    found = subjects({f"s{i}": {QUANTITY: a, OTHER: b} for i, (a, b) in enumerate(pairs.items())})
+    return found, {name: {} for name in found}
