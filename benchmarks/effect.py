@@ -39,7 +39,7 @@ from byheart.tasks.flipped import Flipped
 from byheart.training.members import Members
 from byheart.training.recording import record
 from byheart.training.run import Training
-from byheart.training.stepper import rate
+from byheart.training.schedule import rate
 
 BASE = Mlp(optimizer="sgd", lr=0.2, epochs=30, schedule="constant")
 

@@ -16,9 +16,9 @@ from byheart.ledger.sqlite import SqliteLedger
 from byheart.maths.attribution.effect import unrolled
 from byheart.study.steps import load_data
 from byheart.training.members import balanced
+from byheart.training.module_inputs import called_on
 from byheart.training.record_member import recorded
 from byheart.training.run import Training
-from byheart.training.stepper import called_on
 
 MEMBERS = 24
 

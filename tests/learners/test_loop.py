@@ -21,7 +21,7 @@ from byheart.training.losses import plain_loss
 from byheart.training.members import Members, balanced
 from byheart.training.preprocessing import prepare
 from byheart.training.run import Run, Training
-from byheart.training.stepper import rate
+from byheart.training.schedule import rate
 
 N, TEST, K = 50, 20, 3
 LEARNER = Mlp(hidden=(12,), epochs=4, batch=8, lr=0.02)
@@ -267,7 +267,7 @@ def test_weight_decay_is_exact_where_nothing_else_moves():
     class Deaf(Lever):  # no loss at all: only the decay acts
         name = "deaf"
 
-        def loss(self, per_example, logits, targets):
+        def loss(self, per_example, logits, batch, state):
             return 0 * per_example
 
     learner = Mlp(hidden=(4,), epochs=2, batch=8, lr=0.1, optimizer="sgd")

@@ -20,9 +20,9 @@ from byheart.maths.recording.trace import Trace
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.training.keep import Weights
 from byheart.training.members import balanced
+from byheart.training.module_inputs import called_on
 from byheart.training.recording import record, recorded
 from byheart.training.run import Training
-from byheart.training.stepper import called_on
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
 from byheart.learners.sequence_steps import CONTINUATIONS
 from byheart.learners.transformer import Transformer
+from byheart.levers.base import Batch
 from byheart.levers.penalties import Dropout, LabelSmoothing, WeightDecay
 from byheart.maths.codes.passages import GRID
 from byheart.maths.memorisation.extraction import continuation_nats, greedy_extractable
@@ -181,7 +182,7 @@ def test_the_slope_is_the_derivative_of_the_counted_losses():
     targets = torch.from_numpy(drawn.train.y[[0, -1]])[None]  # a passage, and a canary with padding
     loss = plain_loss(logits, targets.clamp(min=0)) * (targets >= 0)
     expected = torch.autograd.grad(loss.sum(), logits)[0]
-    np.testing.assert_allclose(training.slope(logits.detach(), targets), expected, atol=1e-12)
+    np.testing.assert_allclose(training.slope(logits.detach(), Batch(targets, targets, targets)), expected, atol=1e-12)
     assert (expected[0, 1, -1] == 0).all()
 
 

@@ -11,8 +11,8 @@ from byheart.maths.attribution import path_integral as path
 from byheart.maths.recording.trace import take
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.training.members import balanced
+from byheart.training.module_inputs import called_on
 from byheart.training.record_member import recorded
-from byheart.training.stepper import called_on
 
 
 @pytest.fixture(scope="module", params=["adam", "sgd", "momentum"])

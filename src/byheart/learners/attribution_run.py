@@ -137,7 +137,7 @@ def queries(
     """(x (q, ...), y (q, ...)) of some rows of some views, as a module that trained on `seen` is called."""
     import torch
 
-    from byheart.training.stepper import called_on
+    from byheart.training.module_inputs import called_on
 
     given = called_on(learner, data, np.flatnonzero(seen))
     x = torch.cat([torch.as_tensor(given[view])[at] for view, at in rows.items()])

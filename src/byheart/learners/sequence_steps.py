@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -13,13 +14,14 @@ from byheart.errors import InputRefused
 from byheart.learners.base import Network
 from byheart.learners.decoder import Decoder
 from byheart.learners.enumeration_rank import ranks
-from byheart.levers.base import Lever
+from byheart.levers.base import Batch, Lever
 from byheart.maths.codes.passages import GRID, token_frequencies
 from byheart.tasks.data import Data, Examples
+from byheart.training.active_levers import AS_DRAWN
 from byheart.training.losses import plain_loss
 from byheart.training.members import Members
 from byheart.training.run import Outcomes
-from byheart.training.stepper import Stepper, weights
+from byheart.training.stepper import Stepper
 
 PASSAGES = 256  # member-passages evaluated at once
 PAIRS = 1 << 24  # pairs of places in them, at most: attention keeps a number for each and head
@@ -53,26 +55,22 @@ class Sequences(Stepper):
     def _targets(self, data: Data) -> None:
         self.centre, self.scale = np.zeros(self.m), np.ones(self.m)
         self.y = self.asked["train"]  # (n, t), the same for all members
+        self.asked["train"] = self.asked.pop(AS_DRAWN, self.y)
 
-    def batches(self) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
-        """Positions (m, b), the tokens to be given (m, b, t) and weights, in an order of each member's own."""
-        order, counted = self.passes()
-        for start in range(0, order.shape[1], self.learner.batch):
-            part = slice(start, start + self.learner.batch)
-            yield order[:, part], self.y[order[:, part]], weights(counted, part)
+    def targets(self, rows: Tensor) -> Tensor:
+        """The tokens to be given (m, b, t)."""
+        return self.y[rows]
 
-    def slope(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def slope(self, logits: Tensor, batch: Batch, plain: bool = False) -> Tensor:
         """Derivative of the summed training loss by the logits (m, b, t, v); 0 where a token is not counted."""
-        counted, own = targets >= 0, targets.clamp(min=0)
-        if not self.weighing:
+        counted, own = batch.targets >= 0, batch.targets.clamp(min=0)
+        if plain or not self.levers.weighing:
             slope = logits.softmax(-1)
             slope.scatter_add_(-1, own[..., None], slope.new_full((), -1.0).expand(*own.shape, 1))
             return slope.mul_(counted[..., None])
         with torch.enable_grad():
             z = logits.detach().requires_grad_()
-            loss = plain_loss(z, own)
-            for lever in self.weighing:
-                loss = lever.loss(loss, z, own)
+            loss = self.levers.loss(plain_loss(z, own), z, replace(batch, targets=own))
         return torch.autograd.grad((loss * counted).sum(), z)[0]
 
     @torch.no_grad()

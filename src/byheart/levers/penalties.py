@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from byheart.levers.base import Lever
+from byheart.levers.base import Batch, Lever, State
 
 if TYPE_CHECKING:
     import torch
@@ -69,7 +69,7 @@ class LabelSmoothing(Lever):
     costless: ClassVar[frozenset[str]] = frozenset({"share"})
     share: Annotated[float, Field(ge=0, lt=1)]
 
-    def loss(self, per_example: torch.Tensor, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def loss(self, per_example: torch.Tensor, logits: torch.Tensor, batch: Batch, state: State) -> torch.Tensor:
         """The smoothed loss; a regression target (one logit) is refused by the learner's plan."""
         uniform = -logits.log_softmax(-1).mean(-1)
         return (1 - self.share) * per_example + self.share * uniform

@@ -10,7 +10,7 @@ The ways round differently, so the plan chooses one, once (training/trial.py), a
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -109,6 +109,11 @@ class Fleet(ABC):
         """Copies of all parameters and buffers, (m, *shape) each."""
         return {name: value.detach().clone() for name, value in (self.parameters | self.buffers).items()}
 
+    def restore(self, weights: Mapping[str, Tensor]) -> None:
+        """Take the parameters and buffers that `weights` gave."""
+        for name, value in (self.parameters | self.buffers).items():
+            value.copy_(weights[name])
+
 
 def _state_names(module: nn.Module) -> list[str]:
     return [name for name, _ in module.named_parameters()] + [name for name, _ in module.named_buffers()]
@@ -177,6 +182,11 @@ class Each(Fleet):
         """Copies of parameters and buffers, (1, *shape) each; the buffers are the module's own."""
         names = _state_names(self.module)
         return {name: _state(self.module, name).clone()[None] for name in names}
+
+    def restore(self, weights: Mapping[str, Tensor]) -> None:
+        """Take the parameters and buffers that `weights` gave."""
+        for name, value in weights.items():
+            _state(self.module, name).copy_(value[0])
 
 
 def store(

@@ -16,10 +16,12 @@ from byheart.records.axes import side_by_side
 from byheart.seeds import derive
 from byheart.tasks.data import Data
 from byheart.training import preprocessing
+from byheart.training.active_levers import moved
 from byheart.training.keep import Keeping
 from byheart.training.members import Members
 from byheart.training.model import Trainable
 from byheart.training.run import Kept, Outcomes, Run, Training, joined_outcomes, taken
+from byheart.training.schedule import last_epoch
 from byheart.training.stepper import Stepper
 
 
@@ -37,11 +39,11 @@ def train(
     """
     started = time.process_time()
     levers, way = training.levers, training.way
-    data = checked(learner, data, members, levers)
-    last = min([learner.epochs, *(lever.last_epoch(learner.epochs) for lever in levers)])
+    drawn, data = data, checked(learner, data, members, levers)
+    last = last_epoch(learner, levers) * len(data.courses)
     epochs = tuple(sorted({c for c in training.checkpoints if c < last} | {last}))
     parts = []
-    fleets = _fleets(learner, members, levers, way)
+    fleets = _fleets(learner, data, members, levers, way)
     for places in fleets:
         # A module alone may draw noise of its own from the global streams: they become the member's.
         own = contained(derive(members.seeds[places[0]], "module")) if way == "each" else unchanged()
@@ -49,14 +51,14 @@ def train(
             stepper = learner.stepper(data, members.at(places), levers, way, training.device)
             if watch:
                 watch(stepper)
-            parts.append(_course(stepper, data, epochs, places, training))
+            parts.append(_course(stepper, drawn, epochs, places, training))
     failed = tuple(sorted(pair for part in parts for pair in part.failed))
     keep = np.setdiff1d(np.arange(len(members)), [member for member, _ in failed])
     if not len(keep):
         raise InputRefused(
             expected="weights that stay finite", came=failed[0][1], do="Lower lr; look for huge values in x."
         )
-    views = {name: joined_outcomes("members", [part.views[name] for part in parts]) for name in data.views}
+    views = {name: joined_outcomes("members", [part.views[name] for part in parts]) for name in drawn.views}
     kept = {label: _joined_kept([part.kept[label] for part in parts]) for label in parts[0].kept}
     rows = np.argsort(np.concatenate(fleets))[keep]  # of the members in the arrays, which stand fleet after fleet
     if failed or (np.diff(rows) < 0).any():
@@ -116,24 +118,22 @@ def _joined_kept(parts: list[Kept]) -> Kept:
     return Kept(side_by_side("members", [part.arrays for part in parts], parts[0].axes), parts[0].axes)
 
 
-def _fleets(learner: Trainable, members: Members, levers: Sequence[Lever], way: str) -> list[np.ndarray]:
-    """Places of the members of each fleet: one each, or all that take equally many steps an epoch.
+def _fleets(learner: Trainable, data: Data, members: Members, levers: Sequence[Lever], way: str) -> list[np.ndarray]:
+    """Places of the members of each fleet: one each, or all that take equally many steps an epoch, in every phase.
 
-    Levers that draw for hidden activations draw as many numbers as a batch has examples: equal sizes alone.
+    Levers that draw for hidden activations or batches draw as many numbers as a batch has examples: equal sizes alone.
     """
     if way == "each":
         return [np.array([j]) for j in range(len(members))]
-    seen = members.seen.sum(1)
-    draws = any(type(lever).hidden is not Lever.hidden for lever in levers)
-    alike = seen if draws else -(-seen // learner.batch)
-    return [np.flatnonzero(alike == one) for one in dict.fromkeys(alike.tolist())]
+    seen = np.stack([members.seen[:, course].sum(1) for course in data.courses], 1)  # (m, phases)
+    draws = any(lever.overrides("hidden", "batch") for lever in levers)
+    alike = [tuple(one) for one in (seen if draws else -(-seen // learner.batch)).tolist()]
+    return [np.array([j for j, other in enumerate(alike) if other == one]) for one in dict.fromkeys(alike)]
 
 
 def checked(learner: Trainable, data: Data, members: Members, levers: Sequence[Lever]) -> Data:
     """The data to train on, if data, members and levers fit each other."""
-    for lever in levers:
-        data = lever.data(data)
-    data = preprocessing.checked(data, members, learner=learner.name, reads=learner.reads)
+    data = preprocessing.checked(moved(data, levers), members, learner=learner.name, reads=learner.reads)
     if not members.seen.any(1).all():
         raise InputRefused(expected="members that see something", came="an empty subset", do="Raise the share.")
     if data.output.kind == "values" and any(isinstance(lever, LabelSmoothing) for lever in levers):

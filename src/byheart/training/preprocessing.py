@@ -21,10 +21,8 @@ from byheart.tasks.data import Column, Data
 if TYPE_CHECKING:
     from sklearn.compose import ColumnTransformer
 
+    from byheart.levers.base import Lever
     from byheart.training.members import Members
-
-# what a lever may do besides changing the data; a learner without steps has none of it
-STEPPING = ("loss", "hidden", "decay", "last_epoch")
 
 
 def checked(
@@ -36,7 +34,7 @@ def checked(
 ) -> Data:
     """Do the views, masks and levers fit the training examples? The data to train on, if so.
 
-    For learners without steps: a lever that changes the data is applied, one that acts on steps refused.
+    For learners without steps, which take no levers. They train on the examples of all phases at once.
 
     Args:
         data: what a task drew.
@@ -48,7 +46,7 @@ def checked(
     Raises:
         InputRefused: another kind of output, no view `train`, or a view or mask whose shape differs from the training
             examples'.
-        UsageError: a lever that acts on training steps.
+        UsageError: a lever.
 
     Example:
         >>> from byheart.training.members import balanced
@@ -58,14 +56,12 @@ def checked(
         >>> checked(data, balanced(3, 2, 0.7, seed=0)) is data
         True
     """
-    for lever in levers:
-        if any(getattr(type(lever), what) is not getattr(Lever, what) for what in STEPPING):
-            raise UsageError(
-                expected=f"a lever that changes the data: {learner} has no training steps",
-                came=lever.name,
-                do="Leave it out, or choose a network (byheart list learner).",
-            )
-        data = lever.data(data)
+    if levers:
+        raise UsageError(
+            expected=f"no lever: {learner} has no training steps",
+            came=", ".join(lever.name for lever in levers),
+            do="Leave it out, or choose a network (byheart list learner).",
+        )
     if "train" not in data.views:
         raise InputRefused(
             expected="a view train with all training examples",

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from byheart.errors import UsageError
-from byheart.levers.base import Lever
+from byheart.errors import InputRefused, UsageError
+from byheart.levers.base import Batch, Lever, State
 from byheart.maths.recording.checkpoint_interval import every_under
 from byheart.maths.recording.flat_parameters import Layout
 from byheart.maths.recording.gradient_sketch import Sketch
@@ -26,8 +26,10 @@ from byheart.training.loop import checked, train
 from byheart.training.losses import plain_loss
 from byheart.training.members import Members
 from byheart.training.model import Trainable
+from byheart.training.module_inputs import called_on
 from byheart.training.run import Run, Training
-from byheart.training.stepper import Stepper, called_on, rate
+from byheart.training.schedule import rate
+from byheart.training.stepper import Stepper
 
 
 def recorded(
@@ -71,10 +73,38 @@ def recorded(
     """
     if len(members) != 1:
         raise UsageError(expected="one member", came=str(len(members)), do="Pass members.take(0, 1).")
+    _must_be_followed(data, levers)
     training = replace(training or Training((learner.epochs,), trail=False), levers=levers, way="each")
     watcher = _Watcher(learner, data, members, levers, every, limit_bytes)
     run = train(learner, data, members, training, watch=watcher.start)
     return run, watcher.end()
+
+
+def _must_be_followed(data: Data, levers: Sequence[Lever]) -> None:
+    """Refuse what no trace can tell: phases, whose optimisers start afresh, and levers that remember or mix.
+
+    Raises:
+        InputRefused: phases, or a lever, by name.
+    """
+    hooks = ("start", "batch", "gradient", "after", "phase_end")
+    names = [lever.name for lever in levers if lever.overrides(*hooks)]
+    if data.phases or names:
+        raise InputRefused(
+            expected="one phase of training whose every step is the gradient of the batch's own losses",
+            came=" and ".join([f"{len(data.phases)} phases"] * bool(data.phases) + [f"the lever {n}" for n in names]),
+            do="Credit and effect by recording do not follow these; ask without them.",
+        )
+
+
+class _NoMeta(dict[str, Tensor]):
+    """What a recorded loss knows of `meta`: nothing, for it gets outputs and targets alone."""
+
+    def __missing__(self, name: str) -> Tensor:
+        raise InputRefused(
+            expected="a lever whose loss needs no meta, where training is recorded",
+            came=f"one that reads {name!r}",
+            do="Ask for credit and effect without it.",
+        )
 
 
 class _Watcher:
@@ -97,8 +127,7 @@ class _Watcher:
         names = tuple(training.fleet.parameters)
         layout = Layout(names, tuple(tuple(p.shape[1:]) for p in training.fleet.parameters.values()))
         recipe = _recipe(training, names)
-        last = min([self.learner.epochs, *(lever.last_epoch(self.learner.epochs) for lever in self.levers)])
-        steps = last * math.ceil(len(training.rows[0]) / self.learner.batch)
+        steps = training.last * math.ceil(len(training.rows[0]) / self.learner.batch)
         every = self.every or every_under(layout.size, steps, recipe, self.limit)
         seen = checked(self.learner, self.data, self.members, self.levers)
         x = torch.as_tensor(called_on(self.learner, seen, training.rows[0])["train"])
@@ -109,14 +138,14 @@ class _Watcher:
         self.sketch = Sketch(layout.size, training.fleet.flat.device)
         self.step, training.step = training.step, self._step
 
-    def _step(self, order: Tensor, targets: Tensor, weight: Tensor | None = None) -> None:
+    def _step(self, rows: Tensor, weight: Tensor | None = None) -> None:
         trace, training = self.trace, self.training
         if training.steps_done % trace.every == 0:
             self._keep()
         own = training.hidden.generators[0].get_state() if training.hidden else None
         state = torch.get_rng_state()
         lr = rate(self.learner.lr, self.learner.schedule, training.steps_done, training.steps)
-        self.step(order, targets, weight)
+        self.step(rows, weight)
         drew = not torch.equal(state, torch.get_rng_state())
         if drew and own is not None:
             raise UsageError(
@@ -124,7 +153,7 @@ class _Watcher:
                 came="a lever and the module itself, both drawing",
                 do="Leave the dropout lever out, or the module's own Dropout.",
             )
-        trace.parts.append((Part(order[0].clone(), 1.0, own if own is not None else state if drew else None),))
+        trace.parts.append((Part(rows[0].clone(), 1.0, own if own is not None else state if drew else None),))
         trace.rates.append((lr,))
         trace.sketches.append(self.sketch(training.fleet.gradient))
         trace.clips.append((1.0,))
@@ -163,8 +192,7 @@ class _Watcher:
                     if training.hidden:
                         training.hidden.generators[0].set_state(part.state)
                     torch.set_rng_state(part.state)
-                targets = training.y[part.ids[None]] if training.output.kind == "tokens" else training.y[:, part.ids]
-                training.step(part.ids[None], targets)
+                training.step(part.ids[None])
                 weights.append(flat.clone())
                 if adaptive:
                     second.append(training.optimiser.state[flat]["exp_avg_sq"].clone())
@@ -174,7 +202,7 @@ class _Watcher:
 def _recipe(training: Stepper, names: tuple[str, ...]) -> Recipe:
     """The recipe of the loop's one group; a lever's decay acts outside the optimiser."""
     made = Recipe.of(training.optimiser, {id(training.fleet.flat): "flat"})
-    group = {**made.document()["groups"][0], "names": names, "outside": float(training.decay)}
+    group = {**made.document()["groups"][0], "names": names, "outside": float(training.levers.decay)}
     return Recipe(made.kind, (Group(**group),), made.flags)
 
 
@@ -198,8 +226,9 @@ def with_levers(module: nn.Module, levers: Sequence[Lever]) -> None:
 
 def _loss(training: Stepper) -> Loss:
     own = type(training.learner).loss is not Trainable.loss
-    if own or training.weighing or training.output.kind == "tokens":
-        return _Own(training.learner, tuple(training.weighing), training.output.kind, own)
+    weighing = tuple(lever for lever, _ in training.levers.weighing)
+    if own or weighing or training.output.kind == "tokens":
+        return _Own(training.learner, weighing, training.output.kind, own)
     return "cross-entropy" if training.output.kind == "classes" else "half-squared-error"
 
 
@@ -216,6 +245,7 @@ class _Own:
         z, targets = outputs[None], (y.clamp(min=0) if self.tokens else y)[None]
         z = z[..., None] if z.dim() == 2 else z
         loss = self.plain(z, targets)
+        batch = Batch(y[None], z, targets, meta=_NoMeta())
         for lever in self.levers:
-            loss = lever.loss(loss, z, targets)
+            loss = lever.loss(loss, z, batch, State({}))
         return (loss[0] * (y >= 0)).sum(-1) if self.tokens else loss[0]

@@ -2,7 +2,13 @@
 
 A step: gather each member's next examples, logits, the derivative of the loss by the logits, the fleet's
 gradient, decoupled decay, the optimiser on one flat vector. Each member has streams of its own (`init`,
-`order`, `hidden`), so it is the same alone as in a fleet, to rounding.
+`order`, `hidden`, `lever`), so it is the same alone as in a fleet, to rounding.
+
+Phases are trained one after another from the weights that the one before left. Each has the learner's epochs, its own
+schedule of the learning rate and a fresh optimiser, so that it is trained as it would be alone; epochs are counted
+through all of them. Reference: van de Ven, Tuytelaars and Tolias 2022, Three types of incremental learning, methods
+(contexts one after another, equally many iterations each, no examples of earlier ones). What a member's inputs and
+values are scaled by is fitted on all that it sees in any phase.
 """
 
 from __future__ import annotations
@@ -11,7 +17,6 @@ import copy
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,46 +24,21 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from byheart.errors import InputRefused, unknown_name
-from byheart.levers.base import Lever
+from byheart.errors import InputRefused
+from byheart.levers.base import Batch, Lever
 from byheart.seeds import derive, stream
 from byheart.tasks.data import Data, Examples
-from byheart.training import preprocessing
+from byheart.training.active_levers import AS_DRAWN, ActiveLevers, meta_of
 from byheart.training.fleet import Fleet, Hidden
 from byheart.training.losses import Plain, plain_slope
 from byheart.training.members import Members
 from byheart.training.model import Trainable
+from byheart.training.module_inputs import as_called, inputs_of
 from byheart.training.run import Outcomes, outcomes
-from byheart.training.ways import make
+from byheart.training.schedule import last_epoch, optimiser, rate
+from byheart.training.ways import make, reason_against_functional
 
 ROWS = 4096  # member-examples evaluated at once: logits and activations stay in the cache
-
-
-def rate(lr: float, schedule: str, step: int, steps: int) -> float:
-    """Learning rate of step 0..steps - 1: lr (1 - t/T), lr (1 + cos(pi t/T)) / 2, or lr."""
-    part = step / steps
-    match schedule:
-        case "linear":
-            return lr * (1 - part)
-        case "cosine":
-            return lr * 0.5 * (1 + math.cos(math.pi * part))
-        case "constant":
-            return lr
-    raise unknown_name("schedule", schedule, ("linear", "cosine", "constant"))
-
-
-def optimiser(name: str, flat: Tensor, lr: float) -> torch.optim.Optimizer:
-    """One fused optimiser for the flat vector of all members; `adamw` decays by 0.01, torch's default."""
-    match name:
-        case "adam":
-            return torch.optim.Adam([flat], lr=lr, fused=True)
-        case "adamw":
-            return torch.optim.AdamW([flat], lr=lr, fused=True)
-        case "sgd":
-            return torch.optim.SGD([flat], lr=lr, fused=True)
-        case "momentum":
-            return torch.optim.SGD([flat], lr=lr, momentum=0.9, fused=True)
-    raise unknown_name("optimizer", name, ("adam", "adamw", "sgd", "momentum"))
 
 
 class Stepper:
@@ -72,7 +52,8 @@ class Stepper:
     ) -> None:
         self.learner, self.device, self.m, self.output = learner, device, len(members), data.output
         self.rows = [np.flatnonzero(seen) for seen in members.seen]
-        self.inputs = partial(_inputs, learner, data, self.rows)
+        self.phases = [[course[seen[course]] for seen in members.seen] for course in data.courses]
+        self.inputs = partial(inputs_of, learner, data, self.rows)
         self.shared, views = self.inputs()
         self.views = {name: torch.as_tensor(x).to(device) for name, x in views.items()}
         self.fleet = self._fleet(data, members, levers, way)
@@ -80,18 +61,25 @@ class Stepper:
         self.pool = self.views["train"].flatten(0, 0 if self.shared else 1)  # (n, ...) or (m n, ...)
         self.batch = self.pool.new_empty(self.m * learner.batch, *self.pool.shape[1:])  # filled at every step
         self._targets(data)
+        self.views["train"] = self.views.pop(AS_DRAWN, self.views["train"])  # from here on what is scored
+        self.meta = meta_of(data.train, device)
         self.orders = [stream(seed, "order") for seed in members.seeds]
-        acting = [lever for lever in levers if type(lever).hidden is not Lever.hidden]
+        acting = [lever for lever in levers if lever.overrides("hidden")]
         generators = [torch.Generator().manual_seed(derive(seed, "hidden")) for seed in members.seeds]
         self.hidden = Hidden(acting, generators, device) if acting else None
-        self.weighing = [lever for lever in levers if type(lever).loss is not Lever.loss]
-        self.decay = sum(lever.decay() for lever in levers)
         self.fleet.flat.grad = self.fleet.gradient
-        self.optimiser = optimiser(learner.optimizer, self.fleet.flat, learner.lr)
-        self.steps_done, self.steps = 0, learner.epochs * math.ceil(len(self.rows[0]) / learner.batch)
+        self.last, self.epochs_done = last_epoch(learner, levers), 0
+        self._begin(0)
+        self.levers = ActiveLevers(levers, self, [int(seed) for seed in members.seeds])
+
+    def _begin(self, phase: int) -> None:
+        """A fresh optimiser and the start of the schedule."""
+        self.phase, longest = phase, max(map(len, self.phases[phase]))
+        self.optimiser = optimiser(self.learner.optimizer, self.fleet.flat, self.learner.lr)
+        self.steps_done, self.steps = 0, self.learner.epochs * math.ceil(longest / self.learner.batch)
 
     def _fleet(self, data: Data, members: Members, levers: Sequence[Lever], way: str) -> Fleet:
-        seen = data if self.shared else _as_called(data, self.views)
+        seen = data if self.shared else as_called(data, self.views)
         seeds = [derive(seed, "init") for seed in members.seeds]
         modules = [self.learner.build(seen, torch.Generator().manual_seed(seed)) for seed in seeds]
         self.template = modules[0]
@@ -108,61 +96,101 @@ class Stepper:
         y = np.broadcast_to(y, (self.m, len(data.train))).copy()  # (m, n)
         self.y = torch.from_numpy(y).to(self.device)
 
+    @property
+    def seen(self) -> list[np.ndarray]:
+        """For each member the rows that it trains on in this phase."""
+        return self.phases[self.phase]
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """name -> (m, ...) parameters, to be changed in place."""
+        return self.fleet.parameters
+
+    @property
+    def gradients(self) -> dict[str, Tensor]:
+        """name -> (m, ...) gradients, to be changed in place."""
+        return self.fleet.gradients
+
+    @property
+    def mixes(self) -> str:
+        """Why the examples of a batch cannot be told apart; empty where they can."""
+        return reason_against_functional(self.template)
+
     def epoch(self) -> None:
-        """One pass over every member's examples, in an order of its own."""
+        """One pass over every member's examples of the phase, in an order of its own; after its last, the next's."""
+        if self.epochs_done and self.epochs_done % self.last == 0:
+            self._begin(self.epochs_done // self.last)
         for batch in self.batches():
             self.step(*batch)
+        self.epochs_done += 1
+        if self.epochs_done % self.last == 0:
+            self.levers.call("phase_end", self.levers.acting("phase_end"))
 
     def passes(self) -> tuple[Tensor, Tensor | None]:
         """(m, n_seen) positions in `train`, in an order of each member's own, and which count; None where all do.
 
         Members that see fewer examples repeat one, which does not count.
         """
-        longest = max(map(len, self.rows))
-        drawn = [rng.permutation(rows) for rng, rows in zip(self.orders, self.rows, strict=True)]
-        order = np.stack([np.append(one, np.repeat(one[:1], longest - len(one))) for one in drawn])
-        lengths = np.array([len(rows) for rows in self.rows])
+        lengths = np.array([len(rows) for rows in self.seen])
+        longest = lengths.max()
+        drawn = [rng.permutation(rows) for rng, rows in zip(self.orders, self.seen, strict=True)]
+        filled = [one if len(one) else rows[:1] for one, rows in zip(drawn, self.rows, strict=True)]
+        order = np.stack([np.append(one, np.repeat(one[:1], longest - len(one)))[:longest] for one in filled])
         counted = np.arange(longest) < lengths[:, None]
         return torch.from_numpy(order).to(self.device), (
             None if counted.all() else torch.from_numpy(counted).to(self.device)
         )
 
-    def batches(self) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
-        """Positions in the pool, targets and weights, (m, b) each, without replacement; the last may be short."""
+    def batches(self) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Positions in `train` and weights, (m, b) each, without replacement; the last may be short."""
         order, counted = self.passes()
-        targets = self.y.gather(1, order)
-        if not self.shared:
-            order = order + torch.arange(self.m, device=self.device)[:, None] * self.y.shape[1]
         for start in range(0, order.shape[1], self.learner.batch):
             part = slice(start, start + self.learner.batch)
-            yield order[:, part], targets[:, part], weights(counted, part)
+            yield order[:, part], weights(counted, part)
 
-    def step(self, order: Tensor, targets: Tensor, weight: Tensor | None = None) -> None:
-        """One step on the examples `order` (m, b), positions in the pool: their mean loss, or the sum by `weight`."""
-        x = self.batch[: order.numel()]
-        torch.index_select(self.pool, 0, order.reshape(-1), out=x)
-        x = x.view(*order.shape, *self.pool.shape[1:])
-        logits = self.fleet.forward(x, self.hidden)
-        slope = self.slope(logits, targets)
-        scale = 1 / order.shape[1] if weight is None else weight.view(*weight.shape, *[1] * (logits.dim() - 2))
-        self.fleet.backward(slope * scale)
+    def examples(self, rows: Tensor, weight: Tensor | None = None, into: Tensor | None = None) -> Batch:
+        """The training examples `rows` (m, b), as a batch."""
+        places = rows
+        if not self.shared:
+            places = rows + torch.arange(self.m, device=self.device)[:, None] * (len(self.pool) // self.m)
+        x = torch.index_select(self.pool, 0, places.reshape(-1), out=into)
+        meta = {name: values[rows] for name, values in self.meta.items()}
+        return Batch(rows, x.view(*rows.shape, *self.pool.shape[1:]), self.targets(rows), weight, meta)
+
+    def targets(self, rows: Tensor) -> Tensor:
+        """What is to be given of the training examples `rows` (m, b)."""
+        return self.y.gather(1, rows)
+
+    def step(self, rows: Tensor, weight: Tensor | None = None) -> None:
+        """One step on the training examples `rows` (m, b): their mean loss, or the sum by `weight`."""
+        batch = self.levers.batch(self.examples(rows, weight, self.batch[: rows.numel()]))
+        self.differentiate(batch)
+        self.levers.call("gradient", self.levers.bending)
         lr = rate(self.learner.lr, self.learner.schedule, self.steps_done, self.steps)
-        if self.decay:
-            self.fleet.flat.mul_(1 - lr * self.decay)
+        if self.levers.decay:
+            self.fleet.flat.mul_(1 - lr * self.levers.decay)
         self.optimiser.param_groups[0]["lr"] = lr
         self.optimiser.step()
         self.steps_done += 1
+        self.levers.call("after", self.levers.following)
 
-    def slope(self, logits: Tensor, targets: Tensor) -> Tensor:
+    def differentiate(self, batch: Batch, plain: bool = False) -> Tensor:
+        """Fill the fleet's gradient with that of the batch's loss (without levers where `plain`); the logits."""
+        logits = self.fleet.forward(batch.x, None if plain else self.hidden)
+        slope, weight = self.slope(logits, batch, plain), batch.weight
+        by = 1 / batch.rows.shape[1] if weight is None else weight.view(*weight.shape, *[1] * (logits.dim() - 2))
+        self.fleet.backward(slope * by)
+        return logits
+
+    def slope(self, logits: Tensor, batch: Batch, plain: bool = False) -> Tensor:
         """Derivative of the summed training loss by the logits (m, b, k)."""
-        own = type(self.learner).loss is not Trainable.loss
-        if not own and not self.weighing:
-            return plain_slope(logits, targets)
+        own, weighed = type(self.learner).loss is not Trainable.loss, bool(self.levers.weighing) and not plain
+        if not own and not weighed:
+            return plain_slope(logits, batch.targets)
         with torch.enable_grad():
             z = logits.detach().requires_grad_()
-            per_example = self.learner.loss(z, targets) if own else Plain.apply(z, targets)
-            for lever in self.weighing:
-                per_example = lever.loss(per_example, z, targets)
+            per_example = self.learner.loss(z, batch.targets) if own else Plain.apply(z, batch.targets)
+            per_example = self.levers.loss(per_example, z, batch) if weighed else per_example
         g = torch.autograd.grad(per_example.sum(), z)[0]
         # Laid out as `plain_slope` lays it out: products of another layout round differently.
         return g.transpose(-1, -2).contiguous().transpose(-1, -2)
@@ -178,6 +206,36 @@ class Stepper:
             self.steps_done = 0
             started, count = (started, count + 1) if count else (time.process_time(), 1)
         return (time.process_time() - started) / (count - 1)
+
+    def state(self) -> dict[str, Any]:
+        """All that the next epoch depends on: weights, optimiser, streams, what levers remember, and the place."""
+        hidden = self.hidden.generators if self.hidden else []
+        return copy.deepcopy(
+            {
+                "place": (self.phase, self.epochs_done, self.steps_done),
+                "weights": self.fleet.weights(),
+                "optimiser": self.optimiser.state_dict(),
+                "orders": [rng.bit_generator.state for rng in self.orders],
+                "hidden": [generator.get_state() for generator in hidden],
+                "levers": self.levers.kept(),
+                "module": torch.get_rng_state(),  # of a module that draws noise of its own (way `each`)
+            }
+        )
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on, between two epochs, from where `state` was taken: bit for bit as if nothing had happened."""
+        state = copy.deepcopy(state)
+        phase, self.epochs_done, steps_done = state["place"]
+        self._begin(phase)
+        self.steps_done = steps_done
+        self.fleet.restore(state["weights"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        for rng, kept in zip(self.orders, state["orders"], strict=True):
+            rng.bit_generator.state = kept
+        for generator, kept in zip(self.hidden.generators if self.hidden else [], state["hidden"], strict=True):
+            generator.set_state(kept)
+        self.levers.restore(state["levers"])
+        torch.set_rng_state(state["module"])
 
     def logits(self, view: str) -> np.ndarray:
         """Logits (m, n_view, k) now; values in the units of y."""
@@ -200,7 +258,8 @@ class Stepper:
         """
         if view not in self.views:
             raise InputRefused(expected=f"a view of {', '.join(self.views)}", came=view, do="Ask for one of them.")
-        return torch.as_tensor(self.inputs()[1][view]).to(self.device)
+        views = self.inputs()[1]
+        return torch.as_tensor(views[AS_DRAWN if view == "train" and AS_DRAWN in views else view]).to(self.device)
 
     def module(self, j: int) -> nn.Module:
         """A copy of the module with the weights that member j has now."""
@@ -222,29 +281,4 @@ def weights(counted: Tensor | None, part: slice) -> Tensor | None:
     if counted is None or bool(counted[:, part].all()):
         return None
     kept = counted[:, part].float()
-    return kept / kept.sum(1, keepdim=True)
-
-
-def called_on(learner: Trainable, data: Data, rows: np.ndarray) -> dict[str, Any]:
-    """What the module of one member that sees `rows` is called on: view -> x (n_view, ...), an array or a tensor."""
-    shared, views = _inputs(learner, data, rows[None])
-    return views if shared else {name: x[0] for name, x in views.items()}
-
-
-def _inputs(learner: Trainable, data: Data, rows: Sequence[np.ndarray]) -> tuple[bool, dict[str, Any]]:
-    """Does every member get the same, and a view's x: (n, ...) where so, else (m, n, ...)."""
-    if type(learner).inputs is not Trainable.inputs:  # the learner says itself what it is called on
-        given = {name: learner.inputs(data, name) for name in data.views}
-        # what a user's module gets is a tensor already, of the user's type
-        own = {name: torch.is_tensor(x) for name, x in given.items()}
-        return True, {name: x if own[name] else np.ascontiguousarray(x, np.float32) for name, x in given.items()}
-    if preprocessing.shared(data):
-        return True, preprocessing.prepare(data, rows[0])
-    members = [preprocessing.prepare(data, seen) for seen in rows]
-    return False, {name: np.stack([member[name] for member in members]) for name in members[0]}
-
-
-def _as_called(data: Data, x: dict[str, Tensor]) -> Data:
-    """`data` with a member's prepared x (n, d), so that `build` sees the width that the module gets."""
-    views = {name: replace(examples, x=x[name][0].cpu().numpy()) for name, examples in data.views.items()}
-    return replace(data, views=views)
+    return kept / kept.sum(1, keepdim=True).clamp(min=1)

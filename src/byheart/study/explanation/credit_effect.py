@@ -62,8 +62,8 @@ def credit_and_effect(learner: Network, data: Data, levers: Sequence[Lever], abo
     """
     from byheart.training.loop import checked
     from byheart.training.members import balanced
+    from byheart.training.module_inputs import called_on
     from byheart.training.record_member import recorded
-    from byheart.training.stepper import called_on
 
     n, again = len(data.train), about["again"]
     members = balanced(n, 1, 1.0, about["seed"])
