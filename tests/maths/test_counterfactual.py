@@ -151,6 +151,18 @@ def test_counts_and_largest_equal_the_full_matrix(draw_mask):
     )
 
 
+def test_queries_that_cannot_reach_the_largest_need_not_be_asked(draw_mask):
+    rng = np.random.default_rng(12)
+    mask = draw_mask(20, 4, rng)
+    mask[0] = [True, True, True, False]  # examples are left out by different numbers of members
+    outcome = rng.normal(size=(20, 2000))
+    outcome /= outcome.std(0)  # all could reach about as far: which does is known when asked
+    orders = np.random.default_rng(8)
+    expected = [np.nanmax(naive_influences(outcome[orders.permutation(20)], mask)) for _ in range(12)]
+    found = largest_influence_null(outcome, mask, np.random.default_rng(8), 12)
+    np.testing.assert_allclose(found, expected, atol=2e-6)
+
+
 def test_null_of_outcomes_that_never_vary_is_zero(draw_mask):
     mask = draw_mask(8, 20, np.random.default_rng(9))
     np.testing.assert_array_equal(

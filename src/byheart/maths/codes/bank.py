@@ -30,9 +30,7 @@ class Budget(NamedTuple):
     left: np.ndarray
 
 
-def bit_budget(
-    reference_bits: Given[Any, " n"], in_bits: Given[Any, " n"], out_bits: Given[Any, " n"]
-) -> Budget:
+def bit_budget(reference_bits: Given[Any, " n"], in_bits: Given[Any, " n"], out_bits: Given[Any, " n"]) -> Budget:
     r"""Of the bits that an example's label costs, how many are understood, memorised, and left unexplained?
 
     understood_i = reference_i - out_i, memorised_i = out_i - in_i, left_i = in_i, so that they add up to
@@ -199,7 +197,10 @@ def bank_lengths(
 def _centred(logits: np.ndarray, members: np.ndarray, examples: np.ndarray) -> np.ndarray:
     """The chosen rows less their largest logit, in the precision of the logits."""
     rows = logits[members, examples]
-    rows -= rows.max(1, keepdims=True)
+    largest = rows[:, 0].copy()
+    for column in rows.T[1:]:  # numpy is slow over a short last axis
+        np.maximum(largest, column, out=largest)
+    rows -= largest[:, None]
     return rows
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
@@ -12,7 +13,7 @@ from byheart.errors import InputRefused
 from byheart.maths.shapes import Bool, Float, Given, Int, Shaped
 from byheart.maths.statistics.effective_sample_size import FEWEST, known, worth
 
-CHUNK = 1 << 18
+CHUNK = 1 << 16
 ITERATIONS = 200
 # nats a row: the Newton decrement below which a step changes no printed digit
 CLOSE = 1e-11
@@ -62,22 +63,23 @@ def halves(
     5
     """
     names = groups if groups is not None else ids if ids is not None else range(n)
-    names = [str(name.item() if hasattr(name, "item") else name) for name in names]
+    names = tuple(str(name.item() if hasattr(name, "item") else name) for name in names)
     if len(names) != n:
         what = "groups" if groups is not None else "ids"
         raise InputRefused(
-            expected=f"{what} of shape ({n},)",
-            came=f"{len(names)} of them",
-            do=f"Give one of the {what} per example.",
+            expected=f"{what} of shape ({n},)", came=f"{len(names)} of them", do=f"Give one of the {what} per example."
         )
-    unique, place, sizes = np.unique(
-        np.array(names, dtype=object).astype(str), return_inverse=True, return_counts=True
-    )
+    return _first_half(names, seed).copy()
+
+
+@functools.lru_cache(maxsize=4)  # the codes of one study ask for the same halves a dozen times
+def _first_half(names: tuple[str, ...], seed: int) -> np.ndarray:
+    unique, place, sizes = np.unique(np.array(names, dtype=object).astype(str), return_inverse=True, return_counts=True)
     digests = [hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=16).digest() for name in unique]
     order = sorted(range(len(unique)), key=digests.__getitem__)
     before = np.cumsum(sizes[order]) - sizes[order]
     first = np.empty(len(unique), bool)
-    first[order] = before < n / 2
+    first[order] = before < len(names) / 2
     return first[place.ravel()]
 
 
@@ -138,11 +140,7 @@ def chunks(rows: int, k: int) -> Iterator[slice]:
 
 
 def lengths_nats(
-    z: Shaped[np.ndarray, "r k"],
-    labels: Int[np.ndarray, " r"],
-    log_q: Shaped[np.ndarray, " k"],
-    pool: Pool,
-    mix: float,
+    z: Shaped[np.ndarray, "r k"], labels: Int[np.ndarray, " r"], log_q: Shaped[np.ndarray, " k"], pool: Pool, mix: float
 ) -> Float[np.ndarray, " r"]:
     """How long are the codes of these labels under one pool, in nats?
 
@@ -150,12 +148,18 @@ def lengths_nats(
     """
     result = np.empty(len(z))
     for part in chunks(*z.shape):
-        u = pool.b * z[part].astype(np.float64) + pool.a * log_q
-        u -= u.max(1, keepdims=True)
-        own = labels[part]
-        log_p = np.take_along_axis(u, own[:, None], 1)[:, 0] - np.log(np.exp(u).sum(1))
+        u, own = _upright(z[part]), labels[part]
+        u *= pool.b
+        u += pool.a * log_q[:, None]
+        u -= u.max(0)
+        log_p = u[own, np.arange(len(own))] - np.log(np.exp(u).sum(0))
         result[part] = -np.logaddexp(np.log1p(-mix) + log_p, np.log(mix) + log_q[own])
     return result
+
+
+def _upright(z: np.ndarray) -> np.ndarray:
+    """(k, r) float64 of rows (r, k): what goes over few classes is then done to many rows at once."""
+    return z.T.astype(np.float64, order="C")
 
 
 def fit_pool(
@@ -258,35 +262,31 @@ def _newton_step(
 
 
 def _evaluate(
-    z: np.ndarray,
-    scale: float,
-    labels: np.ndarray,
-    l: np.ndarray,
-    log_q: np.ndarray,
-    mix: float,
-    point: np.ndarray,
+    z: np.ndarray, scale: float, labels: np.ndarray, l: np.ndarray, log_q: np.ndarray, mix: float, point: np.ndarray
 ) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
     """Mean length in nats, its gradient, exact Hessian and convex bound, in the scaled coordinates (b, a)."""
     value, gradient, bound, outer = 0.0, np.zeros(2), np.zeros((2, 2)), np.zeros((2, 2))
-    offset, log_mix, log_rest = point[1] * l, np.log(mix) + log_q, np.log1p(-mix)
-    both = np.stack([np.ones_like(l), l, l * l], 1)
+    offset, log_mix, log_rest = point[1] * l[:, None], np.log(mix) + log_q, np.log1p(-mix)
+    both = np.stack([np.ones_like(l), l, l * l])
     for part in chunks(*z.shape):
-        rows, own = z[part].astype(np.float64), labels[part]
+        rows, own = _upright(z[part]), labels[part]
         rows *= scale
         p = point[0] * rows
         p += offset
-        p -= p.max(1, keepdims=True)
-        own_u = np.take_along_axis(p, own[:, None], 1)[:, 0]
+        p -= p.max(0)
+        mine = own, np.arange(len(own))
+        own_u, own_z = p[mine], rows[mine]
         np.exp(p, out=p)
-        total, l_mean, ll_mean = (p @ both).T
-        weighted = p * rows
-        z_mean, zl_mean = (weighted @ both[:, :2]).T / total
-        zz_mean = np.einsum("rk,rk->r", weighted, rows) / total
+        total, l_mean, ll_mean = both @ p
+        p *= rows
+        z_mean, zl_mean = both[:2] @ p / total
+        p *= rows
+        zz_mean = p.sum(0) / total
         l_mean, ll_mean = l_mean / total, ll_mean / total
         log_p = log_rest + own_u - np.log(total)
         log_mixed = np.logaddexp(log_p, log_mix[own])
         r = np.exp(log_p - log_mixed)
-        g = np.stack([np.take_along_axis(rows, own[:, None], 1)[:, 0] - z_mean, l[own] - l_mean])
+        g = np.stack([own_z - z_mean, l[own] - l_mean])
         value -= float(log_mixed.sum())
         gradient -= g @ r
         zl = float(r @ (zl_mean - z_mean * l_mean))

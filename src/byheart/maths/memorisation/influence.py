@@ -40,6 +40,15 @@ class _Design(NamedTuple):
     outcome: np.ndarray
     dropped: int
 
+    def most(self) -> np.ndarray:
+        """(q,) the largest influence that any order of the members gives: the best outcomes to those that saw."""
+        ascending = np.sort(self.outcome.astype(np.float64), 0)
+        totals = np.vstack([np.zeros(self.outcome.shape[1]), np.cumsum(ascending, 0)])
+        outside = np.unique((self.weights < 0).sum(1))
+        inside = len(self.outcome) - outside
+        best = (totals[-1] - totals[outside]) / inside[:, None] - totals[outside] / outside[:, None]
+        return best.max(0)
+
     def chunks(self, order: np.ndarray) -> Iterator[np.ndarray]:
         """Influences (rows, q) of successive training examples, the members' outcomes taken in `order`."""
         outcome = np.ascontiguousarray(self.outcome[order])
@@ -85,8 +94,8 @@ def largest_influence_null(
     Raises:
         InputRefused: wrong shapes, NaN outcomes, a mask that is not boolean.
 
-    Cost: shuffles times m n q multiplications in float32 (exact to about 1e-7), queries whose outcome never
-    varies left out; memory of 256 q numbers. Fails when: members differ so much in skill that a permutation
+    Cost: at most shuffles times m n q multiplications in float32 (exact to about 1e-7), fewer where some queries
+    could reach more than others; memory of 256 n numbers. Fails when: members differ so much in skill that a permutation
     measures that.
 
     Reference: Westfall and Young 1993, "Resampling-based multiple testing", section 2.3 (the maximum
@@ -97,13 +106,20 @@ def largest_influence_null(
     """
     design = _design(outcome, mask)
     largest = np.full(shuffles, np.nan)
+    if not len(design.weights) or not np.size(outcome):
+        return largest
+    # queries in the order of what they can reach: once one is found above the rest's, the rest need not be asked
+    most = design.most()
+    by_reach = np.argsort(-most, kind="stable")
+    columns = np.ascontiguousarray(design.outcome[:, by_reach])
     for s in range(shuffles):
-        order = rng.permutation(len(design.outcome))
-        found = [0.0] if design.dropped and len(design.weights) else []
-        if design.outcome.shape[1]:
-            found += [float(chunk.max()) for chunk in design.chunks(order)]
-        if found:
-            largest[s] = max(found)
+        order = rng.permutation(len(columns))
+        largest[s] = 0.0 if design.dropped else -np.inf
+        for start in range(0, len(by_reach), ROWS):
+            if most[by_reach[start]] <= largest[s] - ROUNDING:
+                break
+            found = design.weights @ columns[order, start : start + ROWS]
+            largest[s] = max(largest[s], float(found.max()))
     # a rounding of float32 must not stand above a share such as 1
     return np.round(largest, 6)
 
@@ -162,12 +178,7 @@ def influence_counts(
 
 
 def members_needed(
-    n: int,
-    q: int,
-    threshold: float = 0.15,
-    share: float = 0.7,
-    false_alarms: float = 0.05,
-    variance: float = 0.25,
+    n: int, q: int, threshold: float = 0.15, share: float = 0.7, false_alarms: float = 0.05, variance: float = 0.25
 ) -> MembersNeeded:
     r"""How many members would it take to name single pairs?
 

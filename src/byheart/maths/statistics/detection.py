@@ -190,38 +190,40 @@ def _rows(blocks: Any) -> Any:
 
 
 class _Redrawn:
-    """AUC and points of the curve when each judgement weighs the product of its model's and its group's draw."""
+    """AUC and points of the curve when each judgement weighs the product of its model's and its group's draw.
+
+    Draws are counts: whole numbers are added up exactly, and small ones are many in the processor's cache.
+    """
 
     def __init__(self, kept: _Sorted, places: np.ndarray, levels: Sequence[float]) -> None:
-        self.levels = levels
+        self.levels = np.asarray(levels, dtype=np.float64)
         level = np.repeat(np.arange(len(kept.starts)), np.diff(np.append(kept.starts, len(kept.positive))))
         up, down = kept.positive, ~kept.positive
-        self.found = kept.member[up], places[kept.example[up]]
-        self.alarms = kept.member[down], places[kept.example[down]]
+        cell = kept.member * (int(places.max()) + 1) + places[kept.example]
+        self.found, self.alarms = cell[up], cell[down]
         # a judgement at a level: how many of the found stand above it, and how many at it or above
         edges = np.searchsorted(level[up], np.arange(len(kept.starts) + 1))
         self.above, self.with_it = edges[level[down]], edges[level[down] + 1]
         self.last = np.flatnonzero(np.append(np.diff(level[down]) != 0, True))  # last alarm of each level
 
     def __call__(self, models: np.ndarray, groups: np.ndarray) -> tuple[float, ...]:
-        found = np.append(0.0, np.cumsum(models[self.found[0]] * groups[self.found[1]]))
-        alarms = models[self.alarms[0]] * groups[self.alarms[1]]
-        total = np.cumsum(alarms)
+        drawn = np.multiply.outer(models.astype(np.int32), groups.astype(np.int32)).ravel()
+        found = np.append(0, np.cumsum(drawn[self.found], dtype=np.int64))
+        alarms = drawn[self.alarms]
+        total = np.cumsum(alarms, dtype=np.int64)
         if not found[-1] or not total[-1]:
             return (float("nan"),) * (len(self.levels) + 1)
-        area = alarms @ (found[self.above] + found[self.with_it]) / (2 * total[-1] * found[-1])
+        below = (found[self.above] + found[self.with_it]).astype(np.float64)
+        area = alarms.astype(np.float64) @ below / (2.0 * total[-1] * found[-1])
         # between two levels with alarms the curve rises straight up: from `above` of the later one
-        points, ends = [], total[self.last]
-        for level in self.levels:
-            at = int(np.searchsorted(ends, level * total[-1], side="right"))
-            if at == len(self.last):
-                points.append(1.0)
-                continue
-            last, before = self.last[at], ends[at - 1] if at else 0.0
-            part = (level * total[-1] - before) / (total[last] - before)
-            low, high = found[self.above[last]], found[self.with_it[last]]
-            points.append((low + (high - low) * part) / found[-1])
-        return (float(area), *points)
+        allowed, ends = self.levels * total[-1], total[self.last]
+        at = np.searchsorted(ends, np.floor(allowed).astype(np.int64), side="right")
+        inner = np.minimum(at, len(ends) - 1)
+        last, before = self.last[inner], np.append(0, ends)[inner]
+        low, high = found[self.above[last]], found[self.with_it[last]]
+        with np.errstate(divide="ignore", invalid="ignore"):  # beyond the last alarm, where all are found
+            share = (low + (high - low) * ((allowed - before) / (ends[inner] - before))) / found[-1]
+        return (float(area), *np.where(at < len(ends), share, 1.0).tolist())
 
 
 def example_risk(score: Given[Any, "m n"], mask: Given[Any, "m n"]) -> Float[np.ndarray, " n"]:
