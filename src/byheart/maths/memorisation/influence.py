@@ -95,8 +95,8 @@ def largest_influence_null(
         InputRefused: wrong shapes, NaN outcomes, a mask that is not boolean.
 
     Cost: at most shuffles times m n q multiplications in float32 (exact to about 1e-7), fewer where some queries
-    could reach more than others; memory of 256 n numbers. Fails when: members differ so much in skill that a permutation
-    measures that.
+    could reach more than others; memory of 256 n numbers. Fails when: members differ so much in skill that a
+    permutation measures that.
 
     Reference: Westfall and Young 1993, "Resampling-based multiple testing", section 2.3 (the maximum
     statistic).
