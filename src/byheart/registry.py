@@ -25,6 +25,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
     "learner": {
         "mlp": ("byheart.learners.mlp:Mlp", "multilayer perceptron, trained in fleets"),
         "transformer": ("byheart.learners.transformer:Transformer", "small decoder for text, byte by byte"),
+        "recurrent": ("byheart.learners.recurrent:Recurrent", "LSTM, GRU or plain recurrent network for sequences"),
         "conv": ("byheart.learners.conv:Conv", "small convolutional network for images"),
         "neighbours": ("byheart.learners.neighbours:Neighbours", "k nearest neighbours in closed form"),
         "ridge": ("byheart.learners.ridge:Ridge", "ridge regression on values or one-hot labels, closed form"),

@@ -15,6 +15,7 @@ from byheart.learners.conv import Conv
 from byheart.learners.estimator import Estimator
 from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
+from byheart.learners.recurrent import Recurrent
 from byheart.learners.reference_learners import Oracle, Rote
 from byheart.learners.ridge import KernelRidge, Ridge
 from byheart.learners.userfit import UserFit
@@ -61,6 +62,7 @@ ON_DIGITS = {
     "mlp": (lambda: Mlp(hidden=(16,), epochs=3, lr=0.01), "stacked"),
     "mlp one after another": (lambda: Mlp(hidden=(16,), epochs=2), "each"),
     "conv": (lambda: Conv(channels=(4,), epochs=1), "each"),
+    "recurrent": (lambda: Recurrent(hidden=8, epochs=1), "functional"),
     "neighbours": (Neighbours, "each"),
     "three neighbours": (lambda: Neighbours(k=3), "each"),
     "ridge": (Ridge, "each"),

@@ -12,8 +12,9 @@ from byheart.learners.mlp import Mlp
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.training.fleet import Each
 from byheart.training.functional import Functional
+from byheart.training.layers import Scale
 from byheart.training.losses import plain_loss, plain_slope
-from byheart.training.stacked import Scale, Stacked
+from byheart.training.stacked import Stacked
 from byheart.training.trial import choose
 from byheart.training.ways import make, ways_for
 

@@ -44,7 +44,7 @@ class Conv(Network):
         """
         from torch import nn
 
-        from byheart.training.stacked import Scale
+        from byheart.training.layers import Scale
 
         shape, show = data.train.x.shape[1:], data.output.show
         if show not in ("image", "photograph") or len(shape) not in (2, 3):

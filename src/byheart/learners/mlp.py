@@ -40,7 +40,7 @@ class Mlp(Network):
         """
         from torch import nn
 
-        from byheart.training.stacked import Scale
+        from byheart.training.layers import Scale
 
         act = {"relu": nn.ReLU, "gelu": nn.GELU, "tanh": nn.Tanh}[self.activation]
         widths = (math.prod(data.train.x.shape[1:]), *self.hidden)

@@ -163,9 +163,8 @@ def trial_of(
         chosen = choose(learner, data, levers, AT_ONCE, device, seconds)
     rate = chosen.seconds_a_step
     each = _each(learner, rate, share, len(data.train))
-    return Result(
-        {"way": chosen.way, "chunk": chosen.members, "cpu_seconds_a_step": rate, "cpu_seconds_a_member": each}
-    )
+    found = {"way": chosen.way, "chunk": chosen.members, "cpu_seconds_a_step": rate, "cpu_seconds_a_member": each}
+    return Result(found | ({"why_each": chosen.why_each} if chosen.why_each else {}))
 
 
 def _each(learner: Any, seconds_a_step: float | None, share: float, n: int) -> float | None:

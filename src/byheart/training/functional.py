@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from byheart.training.fleet import Fleet, Hidden, hooked, store, two_axes
+from byheart.training.recurrence import batched
 
 
 class Functional(Fleet):
@@ -18,7 +19,8 @@ class Functional(Fleet):
         self.module = modules[0].to(device)
 
     def _call(self, parameters: dict[str, Tensor], buffers: dict[str, Tensor], x: Tensor) -> Tensor:
-        logits = torch.func.functional_call(self.module, parameters | buffers, (x,))
+        with batched(self.module):
+            logits = torch.func.functional_call(self.module, parameters | buffers, (x,))
         return two_axes(logits, 2)
 
     def forward(self, x: Tensor, hidden: Hidden | None = None) -> Tensor:

@@ -29,7 +29,7 @@ from byheart.levers.base import Batch, Lever
 from byheart.seeds import derive, stream
 from byheart.tasks.data import Data, Examples
 from byheart.training.active_levers import AS_DRAWN, ActiveLevers, meta_of
-from byheart.training.fleet import Fleet, Hidden
+from byheart.training.fleet import ACTIVATIONS, Fleet, Hidden
 from byheart.training.losses import Plain, plain_slope
 from byheart.training.members import Members
 from byheart.training.model import Trainable
@@ -65,6 +65,12 @@ class Stepper:
         self.meta = meta_of(data.train, device)
         self.orders = [stream(seed, "order") for seed in members.seeds]
         acting = [lever for lever in levers if lever.overrides("hidden")]
+        if acting and not any(isinstance(part, ACTIVATIONS) for part in self.template.modules()):
+            raise InputRefused(
+                expected=f"a network with activation layers for {acting[0].name}, which acts on what they give",
+                came=f"{learner.name} with none",
+                do="Leave the lever out; try weight-decay.",
+            )
         generators = [torch.Generator().manual_seed(derive(seed, "hidden")) for seed in members.seeds]
         self.hidden = Hidden(acting, generators, device) if acting else None
         self.fleet.flat.grad = self.fleet.gradient

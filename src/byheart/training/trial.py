@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
+
+import torch
+from torch import Tensor
 
 from byheart.fingerprint.sources import unchanged
 from byheart.levers.base import Lever
@@ -12,15 +16,16 @@ from byheart.training.loop import checked
 from byheart.training.members import balanced
 from byheart.training.model import Trainable
 from byheart.training.stepper import Stepper
-from byheart.training.ways import ways_for
+from byheart.training.ways import reason_against_functional, ways_for
 
 
 class Choice(NamedTuple):
-    """How to train a fleet here: the way, the members at once, and CPU seconds a step and member."""
+    """How to train a fleet here: the way, the members at once, CPU seconds a step and member, and why `each`."""
 
     way: str
     members: int
     seconds_a_step: float | None
+    why_each: str = ""
 
 
 @unchanged()
@@ -36,11 +41,12 @@ def choose(
 
     `each` and the best batched way take steps on the real shapes, with 8, 16 and 32 members at once, in
     turns; CPU time a step and member is compared. On an accelerator the whole fleet is one batch. The
-    answer depends on the machine, so it is asked once, by the plan, and stored.
+    answer depends on the machine, so it is asked once, by the plan, and stored. A module whose members cannot be
+    batched, or give other numbers at once than alone, is trained `each`.
 
     Returns:
-        The way, the members at once (at most `members_at_once`), and CPU seconds a step and member (None on an
-        accelerator, whose time the CPU does not see).
+        The way, the members at once (at most `members_at_once`), CPU seconds a step and member (None on an
+        accelerator, whose time the CPU does not see), and why members cannot be batched, where they cannot.
 
     Raises:
         InputRefused: the learner cannot be trained on these data; the reason is said.
@@ -55,10 +61,14 @@ def choose(
 
     alone = start("each", 1)
     batched = ways_for(alone.template)[0]  # stacked beats functional wherever it is possible
+    why = reason_against_functional(alone.template)
+    if batched == "functional" and members_at_once > 1:
+        why = _difference(alone, start(batched, 2))
+        batched = "each" if why else batched
     if device != "cpu":
-        return Choice(batched, 1 if batched == "each" else members_at_once, None)
+        return Choice(batched, 1 if batched == "each" else members_at_once, None, why)
     if batched == "each" or members_at_once == 1:
-        return Choice("each", 1, alone.seconds_a_step(seconds / 4))
+        return Choice("each", 1, alone.seconds_a_step(seconds / 4), why)
     sizes = [k for k in (8, 16, 32) if k <= members_at_once] or [members_at_once]
     rivals = {("each", 1): alone, **{(batched, k): start(batched, k) for k in sizes}}
     cost = dict.fromkeys(rivals, float("inf"))
@@ -68,3 +78,24 @@ def choose(
             cost[rival] = min(cost[rival], took)
     way, k = min(cost, key=cost.__getitem__)
     return Choice(way, k, cost[way, k])
+
+
+def _difference(alone: Stepper, pair: Stepper) -> str:
+    """What differs between a member alone and the same one in a fleet, of outputs and gradient; empty if nothing."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # torch warns of what members cannot do fast
+            one, two = _tried(alone), _tried(pair)
+    except Exception as error:  # whatever a user's module raises that needs numbers where there are members
+        return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
+    same = all(bool((a - b).abs().max() <= 1e-3 * (1 + a.abs().max())) for a, b in zip(one, two, strict=True))
+    return "" if same else "its members give other numbers at once than alone"
+
+
+def _tried(stepper: Stepper) -> list[Tensor]:
+    """Outputs of the first member for a few examples, in training and evaluation, and its gradient."""
+    x = stepper.views["train"]
+    x = x[:4].expand(stepper.m, *x[:4].shape) if stepper.shared else x[:, :4]
+    z = stepper.fleet.forward(x)
+    stepper.fleet.backward(torch.ones_like(z))
+    gradient = [g[0].clone() for g in stepper.fleet.gradients.values()]
+    return [z[0], stepper.fleet.predict(x, False)[0], *gradient]

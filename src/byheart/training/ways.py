@@ -9,6 +9,7 @@ from torch import nn
 from byheart.errors import InputRefused, unknown_name
 from byheart.training.fleet import Each, Fleet
 from byheart.training.functional import Functional
+from byheart.training.recurrence import reason_against
 from byheart.training.stacked import Stacked, stackable
 
 WAYS = ("stacked", "functional", "each")
@@ -40,8 +41,8 @@ def reason_against_functional(module: nn.Module) -> str:
             return f"{type(part).__name__} updates batch statistics in place"
         if isinstance(part, nn.modules.dropout._DropoutNd) and part.p > 0:
             return f"{type(part).__name__} draws its own noise"
-        if isinstance(part, nn.RNNBase):
-            return f"{type(part).__name__} has no batching rule"
+        if reason := reason_against(part):
+            return f"{type(part).__name__} {reason}"
     return ""
 
 

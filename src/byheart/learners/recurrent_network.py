@@ -1,0 +1,31 @@
+"""Recurrent network: the torch module of the learner `recurrent`."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from byheart.learners.mlp import drawn
+
+CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "plain": nn.RNN}
+
+
+class RecurrentNetwork(nn.Module):
+    """Outputs (b, k) from the hidden state after the last step of x (b, t, d)."""
+
+    def __init__(self, cell: str, d: int, hidden: int, layers: int, k: int, generator: torch.Generator) -> None:
+        super().__init__()
+        # made without storage first: torch's own constructor would draw from the global stream
+        self.cells = CELLS[cell](d, hidden, layers, batch_first=True, device="meta").to_empty(device="cpu")
+        bound = 1 / math.sqrt(hidden)  # torch's default
+        with torch.no_grad():
+            for weight in self.cells.parameters():
+                weight.uniform_(-bound, bound, generator=generator)
+        self.head = drawn(nn.Linear, generator, hidden, k)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits or values (b, k)."""
+        states, _ = self.cells(x)
+        return self.head(states[:, -1])
