@@ -8,6 +8,7 @@ import pytest
 from byheart.errors import InputRefused
 from byheart.learners.attribution_run import Questions, attributed, rows_asked
 from byheart.learners.mlp import Mlp
+from byheart.learners.recurrent import Recurrent
 from byheart.learners.transformer import Transformer
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.digits import Digits
@@ -35,12 +36,14 @@ def small(**settings):
     return Mlp(hidden=(8,), epochs=4, batch=16, lr=0.02, **settings)
 
 
-@pytest.mark.parametrize("kind", ["classes", "values", "tokens"])
+@pytest.mark.parametrize("kind", ["classes", "values", "tokens", "sequences"])
 def test_credits_add_up_to_what_the_model_says(kind):
     if kind == "classes":
         learner, data = small(), Digits(n=80).draw(0)
     elif kind == "values":
         learner, data = small(activation="tanh"), values()
+    elif kind == "sequences":
+        learner, data = Recurrent(hidden=6, layers=2, epochs=4, batch=16), Digits(n=80).draw(0)
     else:
         learner, data = Transformer(width=8, heads=2, layers=1, epochs=1), Text(n=40).draw(0)
     run, found = answers(learner, data)
@@ -49,7 +52,7 @@ def test_credits_add_up_to_what_the_model_says(kind):
     place = {int(ident): row for row, ident in enumerate(data.views["test"].ids)}
     rows = [place[int(ident)] for ident in found["test_ids"]]
     test = run.views["test"]
-    said = {"classes": test.margin, "values": None, "tokens": -test.loss_nats}[kind]
+    said = {"values": None, "tokens": -test.loss_nats}.get(kind, test.margin)
     said = test.logits[0, rows, 0] if said is None else said[-1, 0, rows]
     np.testing.assert_allclose(found["output"][:3], said, rtol=1e-4, atol=1e-3)
     assert found["effect"].shape == found["credit"].shape == (7, len(data.train))

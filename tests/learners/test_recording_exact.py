@@ -315,6 +315,20 @@ def normed(norm, called=False):
     return make
 
 
+def recurrent(kind):
+    """Five numbers as a sequence of single ones, read by two levels of cells."""
+
+    class Reads(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cells, self.head = kind(1, 3, 2, batch_first=True), nn.Linear(3, 3)
+
+        def forward(self, x):
+            return self.head(self.cells(x[..., None])[0][:, -1])
+
+    return lambda: Reads().double()
+
+
 def evaluated(t, model, optimizer):
     model.eval()
 
@@ -332,6 +346,9 @@ RIGHT = {
     "padding": (lambda: Words(padding_idx=1), {}),
     "weight norm": (normed(nn.utils.parametrizations.weight_norm), {}),
     "weight norm of old, called before": (normed(nn.utils.weight_norm, called=True), {"every": 3}),
+    "lstm, replayed": (recurrent(nn.LSTM), {"every": 3}),
+    "gru and momentum": (recurrent(nn.GRU), {"optimiser": with_momentum}),
+    "plain recurrent": (recurrent(nn.RNN), {}),
     "compiled": (noisy, {"wrap": lambda model: torch.compile(model, backend="aot_eager")}),
 }
 
