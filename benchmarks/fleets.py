@@ -5,7 +5,8 @@
 Rivals: `DataLoader`, the loop of every tutorial; `careful`, the same on tensors in memory with a fused
 optimiser; `vmap`, torch.func (our way `functional`). Every training starts from its own weights and its own
 70 % of the examples, and ends at learning rate 0. Ratios come from one process on one thread; rivals and
-ours alternate, and the best of three rounds counts for each.
+ours alternate, and the best of three rounds counts for each. Recurrent cells have a table of their own: 16
+members at once against one after another (`each`: torch's own layers; on CPU its LSTM is one fused routine).
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from byheart.learners.base import Network
 from byheart.learners.mlp import Mlp
+from byheart.learners.recurrent import Recurrent
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.training.members import Members, balanced
 from byheart.training.run import Training
@@ -78,7 +81,7 @@ def careful(learner: Mlp, data: Data, members: Members) -> None:
 
 
 def ours(way: str, chunk: int):
-    def train(learner: Mlp, data: Data, members: Members) -> None:
+    def train(learner: Network, data: Data, members: Members) -> None:
         record = Training(checkpoints=(learner.epochs,))
         for start in range(0, len(members), chunk):
             learner.fit(data, members.take(start, start + chunk), replace(record, way=way))
@@ -86,7 +89,7 @@ def ours(way: str, chunk: int):
     return train
 
 
-def models_a_second(train, learner: Mlp, data: Data, m: int) -> float:
+def models_a_second(train, learner: Network, data: Data, m: int) -> float:
     members = balanced(len(data.train), m, 0.7, seed=0)
     start = time.process_time()
     train(learner, data, members)
@@ -94,7 +97,7 @@ def models_a_second(train, learner: Mlp, data: Data, m: int) -> float:
 
 
 def table(title: str, learner: Mlp, data: Data, rounds: int, m: int) -> None:
-    way, chunk, _ = choose(learner, data, members_at_once=32)
+    way, chunk, *_ = choose(learner, data, members_at_once=32)
     rivals = {
         "DataLoader": (data_loader, max(m // 8, 1)),
         "careful": (careful, max(m // 4, 1)),
@@ -114,12 +117,40 @@ def table(title: str, learner: Mlp, data: Data, rounds: int, m: int) -> None:
         print(f"{name:30s} {speed:12.2f} {ratios}", flush=True)
 
 
+def sequences(n: int = 256, t: int = 50, d: int = 4) -> Data:
+    """The class is the first symbol of t."""
+    symbols = np.random.default_rng(0).integers(d, size=(n, t))
+    train = Examples(np.arange(n), np.eye(d, dtype=np.float32)[symbols], symbols[:, 0])
+    return Data((train,), {"train": train}, Output("classes", d), Truth(), {})
+
+
+def recurrent_table(rounds: int, epochs: int, m: int = 16) -> None:
+    data = sequences()
+    print(f"\nrecurrent, hidden 32, 50 steps, {m} members; models a CPU second")
+    print(f"{'cell':8s} {'batch':>5s} {'16 at once':>11s} {'each':>8s} {'ratio':>6s}  choose")
+    for cell in ("lstm", "gru", "plain"):
+        for batch in (16, 64):
+            learner = Recurrent(cell=cell, batch=batch, epochs=epochs)
+            fleet, alone = [], []
+            for _ in range(rounds):
+                fleet.append(models_a_second(ours("functional", m), learner, data, m))
+                alone.append(models_a_second(ours("each", 1), learner, data, max(m // 4, 1)))
+            way, chunk, *_ = choose(learner, data, members_at_once=32)
+            ratio = max(fleet) / max(alone)
+            print(f"{cell:8s} {batch:5d} {max(fleet):11.2f} {max(alone):8.2f} {ratio:6.2f}  {way}, {chunk}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a fifth of the epochs, one round")
-    quick = parser.parse_args().quick
+    parser.add_argument("--recurrent", action="store_true", help="the table of recurrent cells alone")
+    asked = parser.parse_args()
+    quick = asked.quick
     torch.set_num_threads(1)
     data, rounds, short = digits(), 1 if quick else 3, 5 if quick else 1
+    recurrent_table(rounds, 1 if quick else 3)
+    if asked.recurrent:
+        return
     sizes = ((128, 64, 30, 64), (16, 16, 10, 64), (32, 32, 20, 64), (512, 128, 10, 32))
     for hidden, batch, epochs, m in sizes:
         learner = Mlp(hidden=(hidden,), batch=batch, epochs=max(epochs // short, 1))

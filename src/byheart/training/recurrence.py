@@ -177,6 +177,11 @@ class Scan(torch.autograd.Function):
 CELLS = {nn.LSTM: Lstm, nn.LSTMCell: Lstm, nn.GRU: Gru, nn.GRUCell: Gru, nn.RNN: Plain, nn.RNNCell: Plain}
 
 
+def recurrent(module: nn.Module) -> bool:
+    """Does it hold a recurrent layer of torch's?"""
+    return any(isinstance(part, nn.RNNBase | nn.RNNCellBase) for part in module.modules())
+
+
 def reason_against(layer: nn.Module) -> str:
     """Why `batched` cannot stand in for a recurrent layer of torch's; empty where it can, and for other layers."""
     if not isinstance(layer, nn.RNNBase | nn.RNNCellBase):

@@ -34,6 +34,7 @@ from byheart.training.losses import Plain, plain_slope
 from byheart.training.members import Members
 from byheart.training.model import Trainable
 from byheart.training.module_inputs import as_called, inputs_of
+from byheart.training.recurrence import recurrent
 from byheart.training.run import Outcomes, outcomes
 from byheart.training.schedule import last_epoch, optimiser, rate
 from byheart.training.ways import make, reason_against_functional
@@ -246,7 +247,9 @@ class Stepper:
     def logits(self, view: str) -> np.ndarray:
         """Logits (m, n_view, k) now; values in the units of y."""
         x = self.views[view]
-        rows = max(ROWS // self.m, 1)
+        # what recurrent layers hold grows with the steps they take
+        steps = x.shape[1 if self.shared else 2] if recurrent(self.template) else 1
+        rows = max(ROWS // self.m // max(steps // 16, 1), 1)
         parts = [self.fleet.predict(part, self.shared) for part in x.split(rows, 0 if self.shared else 1)]
         z = torch.cat(parts, 1).cpu().numpy()
         return z * self.scale[:, None, None] + self.centre[:, None, None] if z.shape[-1] == 1 else z
