@@ -60,7 +60,7 @@ def explain(
     """
     if not subject.learner.fleet:
         raise InputRefused(
-            expected="a learner that our loop trains step by step (mlp, conv, transformer, your torch module)",
+            expected="a learner that our loop trains step by step (mlp, conv, recurrent, transformer, your module)",
             came=subject.learner.name,
             do="For your own loop: bh.record(model, optimizer, ...) and byheart.maths.attribution.credit.path_credit.",
         )
