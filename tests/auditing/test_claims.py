@@ -6,9 +6,9 @@ import tomllib
 import pytest
 
 from byheart.auditing.claims import claim_named, listed
-from byheart.auditing.studies import requested, study
+from byheart.auditing.studies import prepared, requested, study
 from byheart.errors import InputRefused, UnknownName, UsageError
-from byheart.records.claim import Claim, claim_from
+from byheart.records.claim_table import claim_from
 
 GOOD = """
 claim = "c"
@@ -20,9 +20,7 @@ title = "t"
 task = "digits"
 probes = ["memory/membership"]
 [subject.one]
-dose = 0
 [subject.two]
-dose = 1
 flip = 0.1
 [[expect]]
 says = "s"
@@ -30,7 +28,15 @@ quantity = "memory/membership/membership_auc"
 of = "one"
 above = "null"
 """
-TREND = {"quantity": "memory/membership/membership_auc", "says": "s", "trend": "grows", "over": ["one", "two"]}
+GRID = """
+[grid]
+flip = [0.0, 0.1]
+learner.hidden = [8, 16]
+[survey.easier]
+name = "dose"
+quantity = "memory/membership/membership_auc"
+by = "flip"
+"""
 
 
 @pytest.fixture
@@ -105,17 +111,11 @@ def test_words_of_tasks_learners_and_levers_are_checked_before_anything_runs(tab
     ({"near": 1}, "within"),
     ({"above": 1, "within": 1}, "within"),
     ({"near": "nothing", "within": 1}, "near"),
-    ({"trend": "grows", "over": ["one"]}, "at least two subjects"),
-    ({"trend": "grows", "over": ["one", "two"]}, "`of` or `over`"),
     ({"above": 1, "than_of": "two"}, "`than_of` beside another quantity"),
     ({"above": "null", "than_of": "nobody"}, "`than_of` beside another quantity"),
     ({"above": True}, "above"),
     ({"near": False, "within": 1}, "near"),
     ({"near": 1, "within": True}, "within"),
-    ({"above": 1, "over": ["one", "two"]}, "at least two subjects"),
-    ({"of": "", "trend": "grows", "over": ["two", "one"]}, "ascending dose"),
-    ({"trend": "rises", "over": ["one", "two"]}, "grows"),
-    ({"trend": "levels off", "over": ["one", "two"]}, "within"),
     ({"above": "membership_auc"}, "chapter/probe/quantity"),
     ({"above": float("nan")}, "finite"),
 ])  # fmt: skip
@@ -125,7 +125,7 @@ def test_what_is_no_comparison_is_refused(table, expected, told):
         claim_from(table)
 
 
-@pytest.mark.parametrize("word", ["dose", "flip", "members", "share", "seed"])
+@pytest.mark.parametrize("word", ["flip", "members", "share", "seed"])
 def test_true_is_no_number(table, word):
     table["subject"]["two"][word] = True
     with pytest.raises(UsageError, match=word):
@@ -138,13 +138,6 @@ def test_a_setting_called_self_is_a_wrong_word(table):
         claim_from(table)
 
 
-def test_a_trend_needs_doses(table):
-    del table["subject"]["two"]["dose"]
-    table["expect"] = [TREND]
-    with pytest.raises(UsageError, match="ascending dose"):
-        claim_from(table)
-
-
 @pytest.mark.parametrize("missing", ["claim", "source", "subject", "expect"])
 def test_what_is_missing_is_said(table, missing):
     del table[missing]
@@ -152,7 +145,7 @@ def test_what_is_missing_is_said(table, missing):
         claim_from(table)
 
 
-@pytest.mark.parametrize("word", ["source", "subject", "expect", "every"])
+@pytest.mark.parametrize("word", ["source", "subject", "expect", "every", "grid", "survey"])
 def test_another_shape_is_refused(table, word):
     table[word] = 3
     with pytest.raises(UsageError, match=word):
@@ -186,33 +179,94 @@ def test_no_expectation_of_ours_holds_whatever_comes():
     """A share cannot lie below 0, nor a lower bound refute what it bounds."""
     made = claim_named("superposition")[1]
     assert not [one for one in made.expect if one.quantity.endswith("kernel_spread") and one.above == "null"]
-    bound = [one for one in claim_named("capacity")[1].expect if one.quantity.endswith("bits_held_a_parameter")]
+    bound = [one for one in claim_named("capacity")[1].expect if one.quantity == "survey/fullest/largest"]
     assert [one.near is None and one.below is None for one in bound] == [True]
     assert "3.6" in claim_named("capacity")[1].called(bound[0].quantity)
 
 
-def test_the_continuous_statement_is_asked_at_three_learning_rates_of_equal_training():
-    made = claim_named("gradient-flow")[1]
-    settings = [one.learner_settings for one in made.subject.values()]
-    assert len({round(each["lr"] * each["epochs"], 9) for each in settings}) == 1
-    assert [one.dose for one in made.subject.values()] == [each["lr"] for each in settings]
-    assert all(":continuous=true" in one.probes[0] for one in made.subject.values())
+@pytest.fixture
+def grid():
+    """The same claim over a grid of labels redrawn and widths."""
+    text = GOOD.replace("[subject.one]\n[subject.two]\nflip = 0.1\n", GRID).replace('of = "one"', 'of = "flip=0, hidden=8"')
+    return tomllib.loads(text.replace('task = "digits"', 'task = "digits"\nlearner = "mlp"'))
 
 
-def test_every_size_of_the_capacity_has_as_many_steps_and_visits():
-    subjects = claim_named("capacity")[1].subject.values()
-    assert {one.learner_settings["epochs"] for one in subjects} == {3000}
-    assert all(one.learner_settings["batch"] == one.task_settings["n"] for one in subjects)
+def subjects(table, **values):
+    return {name: requested(one).subject for name, one in claim_from(table, values).subject.items()}
 
 
-def test_a_file_of_the_users_own_is_a_claim(tmp_path):
-    (tmp_path / "my claim.toml").write_text(GOOD)
-    name, made = claim_named(str(tmp_path / "my claim.toml"))
-    assert name == "my-claim"
-    assert isinstance(made, Claim)
+def test_a_grid_makes_a_subject_of_each_combination(grid):
+    made = subjects(grid)
+    assert list(made) == ["flip=0, hidden=8", "flip=0, hidden=16", "flip=0.1, hidden=8", "flip=0.1, hidden=16"]
+    assert [(one.task.name, one.learner.hidden) for one in made.values()] == [
+        ("digits", (8,)), ("digits", (16,)), ("flipped", (8,)), ("flipped", (16,)),
+    ]  # fmt: skip
+    assert claim_from(grid).grid["flip=0.1, hidden=8"] == {"flip": 0.1, "learner.hidden": 8}
 
 
-@pytest.mark.parametrize("word, near", [("membershp", "membership"), ("canary", "canaries")])
-def test_an_unknown_claim_names_the_nearest(word, near):
-    with pytest.raises(UnknownName, match=f"Nearest: .*{near}"):
-        claim_named(word)
+def test_settings_may_go_together(grid):
+    grid["grid"]["together"] = True
+    grid["expect"][0]["of"] = "flip=0"
+    assert [one.learner.hidden for one in subjects(grid).values()] == [(8,), (16,)]
+    grid["grid"]["flip"] = [0.0]
+    with pytest.raises(UsageError, match=r"flip 1, learner\.hidden 2"):
+        claim_from(grid)
+
+
+def test_the_default_learner_takes_settings_of_a_grid(grid):
+    del grid["every"]["learner"]
+    assert claim_from(grid).subject["flip=0, hidden=8"].learner_settings == {"hidden": 8}
+
+
+def test_what_a_point_is_called_is_said_by_the_words(grid):
+    grid["words"] = {"flip": "share redrawn"}
+    assert claim_from(grid).says("flip=0.1, hidden=8") == "share redrawn 0.1, hidden 8"
+
+
+def test_values_are_put_over_a_claim(grid):
+    assert list(subjects(grid, **{"learner.hidden": [4, 8]})) == ["flip=0, hidden=4", "flip=0, hidden=8", "flip=0.1, hidden=4", "flip=0.1, hidden=8"]
+    assert {one.learner.epochs for one in subjects(grid, **{"learner.epochs": 3}).values()} == {3}
+    assert {one.members for one in subjects(grid, members=9).values()} == {9}
+    assert {one.levers[0].strength for one in subjects(grid, **{"lever.weight-decay.strength": 0.5}).values()} == {0.5}
+    assert claim_from(grid, {"survey.easier.by": "learner.hidden"}).survey["easier"]["by"] == "learner.hidden"
+    assert list(subjects(grid, flip=0.0)) == ["flip=0, hidden=8", "flip=0, hidden=16"]
+
+
+@pytest.mark.parametrize("path, near", [
+    ("learner.hiden", "hidden"), ("task.m", "n"), ("lever.dropot.share", "dropout"), ("fliip", "flip"),
+    ("survey.esier.by", "easier"), ("lerner.hidden", "learner"), ("survey.easier.bye", "by"), ("survey.easier.name", "dose"),
+])  # fmt: skip
+def test_a_wrong_word_put_over_a_claim_names_the_nearest(grid, path, near):
+    with pytest.raises(UnknownName, match=f"Nearest: {near}|Known: .*{near}"):
+        prepared(claim_from(grid, {path: "doze" if path.endswith("name") else 1}), "cpu")
+
+
+@pytest.mark.parametrize("change, told", [
+    ({"flip": 0.1}, "a list of values"), ({"flip": []}, "a list of values"), ({"flip": [0.1, 0.1]}, "once"),
+    ({"together": 1}, "a list of values"), ({"fliip": [0.1]}, "Nearest: flip"),
+])  # fmt: skip
+def test_what_is_no_grid_is_refused(grid, change, told):
+    grid["grid"] |= change
+    with pytest.raises(UsageError, match=told):
+        claim_from(grid)
+
+
+def test_a_claim_has_subjects_or_a_grid(grid):
+    with pytest.raises(UsageError, match="both"):
+        claim_from({**grid, "subject": {"one": {}}})
+
+
+@pytest.mark.parametrize("change, told", [
+    ({"by": "learner.hiden"}, r"Nearest: learner\.hidden"), ({"by": "says"}, "setting of this grid"),
+    ({"quantity": "memory/membershp/x"}, "Nearest: memory/membership"), ({"name": "doze"}, "Nearest: dose"),
+])  # fmt: skip
+def test_a_survey_is_checked_before_anything_runs(grid, change, told):
+    grid["survey"]["easier"] |= change
+    with pytest.raises(UsageError, match=told):
+        prepared(claim_from(grid), "cpu")
+
+
+def test_an_expectation_of_no_survey_names_the_nearest(grid):
+    grid["expect"][0] = {"says": "s", "quantity": "survey/esier/trend", "above": 0}
+    with pytest.raises(UnknownName, match="Nearest: easier"):
+        claim_from(grid)

@@ -8,17 +8,17 @@ import byheart.study.steps as steps
 from byheart.auditing.studies import page_of, study
 from byheart.engines.inline import Inline, attempt
 from byheart.errors import InputRefused, UnknownName, UsageError
-from byheart.records.claim import claim_from
+from byheart.records.claim_table import claim_from
 from byheart.records.finding import answer_from
 from byheart.records.studied import Studied
-from byheart.report.cards import About, card_of
+from byheart.report.cards import About
 from byheart.report.study import render_study
 
 GAP = "generalization/gap"
 TREE = {"learner": "DecisionTreeClassifier", "members": 8, "probes": [GAP]}
 SUBJECTS = {
-    "clean": {"dose": 0.0, "says": "as they came"},
-    "half": {"dose": 0.9, "flip": 0.9, "says": "most redrawn <b>"},
+    "clean": {"says": "as they came"},
+    "half": {"flip": 0.9, "says": "most redrawn <b>"},
 }
 
 
@@ -26,14 +26,13 @@ def claim(subjects=SUBJECTS, expect=(), **every):
     return claim_from({
         "claim": "Trees fit <i>anything</i>.",
         "source": [{"author": "Doe and Roe", "year": 2000, "title": "Trees & <tags>"}],
-        "dose": "share redrawn",
         "words": {"gap": "the gap"},
         "every": {"task": "digits", "task_settings": {"n": 120}, **TREE, **every},
         "subject": subjects,
         "expect": list(expect) or [
             {"says": "they fit all", "quantity": f"{GAP}/train_accuracy", "of": "half", "above": 0.9},
             {"says": "and new ones too", "quantity": f"{GAP}/test_accuracy", "of": "half", "above": 0.9},
-            {"says": "the gap grows", "quantity": f"{GAP}/gap", "over": ["clean", "half"], "trend": "grows"},
+            {"says": "the gap grows", "quantity": f"{GAP}/gap", "of": "half", "above": f"{GAP}/gap", "than_of": "clean"},
             {"says": "nobody knows", "quantity": f"{GAP}/train_accuracy", "of": "half", "above": f"{GAP}/gap"},
         ],
     })  # fmt: skip
@@ -55,12 +54,9 @@ def found(tmp_path_factory):
 
 def test_each_expectation_is_judged_from_its_subjects(found):
     assert [one.outcome for one in found.outcomes] == ["held", "not held", "held", "withheld"]
-    first, _, trend, unlike = found.outcomes
+    first, _, pair, unlike = found.outcomes
     assert first.readings[0].quantity.value == 1.0
-    assert [reading.dose for reading in trend.readings] == [0.0, 0.9]
-    assert trend.differences[0].value == pytest.approx(
-        trend.readings[1].quantity.value - trend.readings[0].quantity.value
-    )
+    assert pair.differences[0].value == pytest.approx(pair.readings[0].quantity.value - pair.readings[1].quantity.value)
     assert unlike.reason.figures["units"] == "accuracy and points"
     assert found.tally() == "2 of 4 expectations held, 1 not held, 1 withheld"
     assert not found.partial
@@ -109,7 +105,7 @@ def test_no_example_of_the_data_is_carried_along(tmp_path):
     expect = [{"says": "s", "quantity": f"{probe}/memorised_share", "of": "clean", "above": 0}]
     found = study("trees", claim(SUBJECTS, expect, probes=[probe]), tmp_path).subjects[0].findings[probe]
     assert found["status"] == "measured"
-    assert found["ranked"] == {}
+    assert found["ranked"]["most_memorised"]["figures"].keys().isdisjoint({"label", "predicted", "clean", "text"})
 
 
 def test_equal_subjects_are_trained_once(tmp_path, ran):
@@ -120,7 +116,7 @@ def test_equal_subjects_are_trained_once(tmp_path, ran):
 
 
 def test_a_subject_that_fails_does_not_hide_the_others(tmp_path):
-    broken = {**SUBJECTS, "half": {"dose": 0.5, "learner_settings": {"max_depth": -1}}}
+    broken = {**SUBJECTS, "half": {"learner_settings": {"max_depth": -1}}}
     found = study("trees", claim(broken), tmp_path)
     assert found.partial
     assert "max_depth" in found.subjects[1].failed
@@ -173,16 +169,93 @@ def test_a_quantity_that_the_first_finding_does_not_have_is_a_wrong_word(tmp_pat
     assert [kind for kind, _ in ran].count("measure") == 1
 
 
-def test_a_trend_alone_is_drawn(tmp_path):
-    """Two quantities of one subject stand at one dose; two subjects that are compared are no trend."""
-    pair = {"quantity": f"{GAP}/train_accuracy", "of": "half", "above": f"{GAP}/test_accuracy"}
-    other = {"quantity": f"{GAP}/gap", "of": "half", "above": f"{GAP}/gap", "than_of": "clean"}
-    trend = {"quantity": f"{GAP}/gap", "over": ["clean", "half"], "trend": "grows"}
-    found = study("trees", claim(SUBJECTS, [{"says": "s", **one} for one in (pair, other, trend)]), tmp_path)
-    page = render_study(found)
-    assert "train accuracy by share redrawn" not in page
-    cards = [card_of(answer_from(one.findings[GAP]), About.of(one.subject)) for one in found.subjects]
-    assert page.count("The numbers in this chart</summary>") - sum(len(one.charts) for one in cards) == 1
+def grid(depths=(1, 2, 4, 8), survey=(), **every):
+    return claim_from({
+        "claim": "Deeper trees fit better.",
+        "source": [{"author": "Doe and Roe", "year": 2000, "title": "Trees"}],
+        "words": {"learner.max_depth": "depth of the tree", "better": {"smallest_step": "the least growth"}},
+        "every": {"task": "digits", "task_settings": {"n": 120}, **TREE, **every},
+        "grid": {"learner": {"max_depth": list(depths)}},
+        "survey": {"better": {"name": "dose", "quantity": f"{GAP}/train_accuracy", "by": "learner.max_depth"}, **dict(survey)},
+        "expect": [{"says": "s", "quantity": "survey/better/trend", "above": 0},
+                   {"says": "s", "quantity": "survey/better/first", "below": 0.5}],
+    })  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def deeper(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("grid")
+    return study("deeper", grid(), folder), folder
+
+
+def test_a_survey_reads_all_points_of_a_grid(deeper):
+    found = deeper[0]
+    assert [one.outcome for one in found.outcomes] == ["held", "held"]
+    answer = answer_from(found.surveys["survey/better"])
+    assert answer.curves["train_accuracy"].x == (1, 2, 4, 8)
+    points = [answer_from(one.findings[GAP]).quantities["train_accuracy"].value for one in found.subjects]
+    assert answer.curves["train_accuracy"].y == tuple(points)
+
+
+def test_the_page_shows_what_a_survey_read(deeper):
+    page = render_study(deeper[0])
+    assert "train accuracy by depth of the tree" in page
+    assert "survey better" in page
+
+
+def test_another_survey_of_the_same_subjects_runs_no_other_step(deeper, ran):
+    more = {"peak": {"name": "peak", "quantity": f"{GAP}/test_accuracy", "by": "learner.max_depth"}}
+    found = study("deeper", grid(survey=more), deeper[1])
+    assert [kind for kind, _ in ran] == ["survey"]
+    assert answer_from(found.surveys["survey/peak"]).quantities["largest"].value > 0
+    ran.clear()
+    assert study("deeper", grid(survey=more), deeper[1]).surveys == found.surveys
+    assert ran == []
+
+
+def test_a_failed_point_is_a_gap_and_not_the_studys_failure(tmp_path):
+    found = study("deeper", grid(depths=(1, -1, 2, 4, 8)), tmp_path)
+    answer = answer_from(found.surveys["survey/better"])
+    curve = answer.curves["train_accuracy"]
+    assert (curve.x, [y is None for y in curve.y]) == ((-1, 1, 2, 4, 8), [True, False, False, False, False])
+    assert [one.outcome for one in found.outcomes] == ["held", "held"]
+    assert found.partial
+    assert "max_depth" in render_study(found)
+
+
+def test_a_point_that_is_trained_at_last_is_no_gap_any_more(tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        real = steps.perform
+        bad = lambda step: step.kind == "measure" and step.about["subject"]["learner"]["params"]["max_depth"] == 2  # noqa: E731
+        def failing(step, ledger):
+            if bad(step):
+                raise InputRefused(came="not today")
+            return real(step, ledger)
+        patch.setattr(steps, "perform", failing)
+        first = answer_from(study("deeper", grid(), tmp_path).surveys["survey/better"])
+    second = answer_from(study("deeper", grid(), tmp_path).surveys["survey/better"])
+    assert [None in one.curves["train_accuracy"].y for one in (first, second)] == [True, False]
+
+
+def test_a_grid_that_is_too_small_withholds_what_it_cannot_say(tmp_path):
+    found = study("deeper", grid(depths=(1, 4)), tmp_path)
+    assert [one.outcome for one in found.outcomes] == ["withheld", "withheld"]
+    assert "2 points of the grid, and it takes 3" in render_study(found)
+
+
+def test_a_quantity_that_a_survey_does_not_have_is_a_wrong_word(tmp_path):
+    wrong = grid().model_copy(update={"expect": (grid().expect[0].model_copy(update={"quantity": "survey/better/tred"}),)})
+    with pytest.raises(UnknownName, match="Nearest: trend"):
+        study("deeper", wrong, tmp_path)
+
+
+def test_the_page_shows_every_card_without_its_examples(tmp_path):
+    small = {"learner": "mlp", "learner_settings": {"hidden": 4, "epochs": 2}, "task_settings": {"n": 80}, "members": 12}
+    probes = ["memory/credit:test=8:train=8", "memory/effect:test=8:train=8", "memory/pairs", "memory/quadrant"]
+    expect = [{"says": "s", "quantity": "memory/credit/remainder_share", "of": "one", "above": 0}]
+    found = study("cards", claim({"one": {**small, "probes": probes}}, expect), tmp_path)
+    assert {one["status"] for one in found.subjects[0].findings.values()} <= {"measured", "withheld"}
+    assert "memory/credit" in render_study(found)
 
 
 def test_the_cards_of_a_study_know_its_subjects(found):

@@ -119,7 +119,7 @@ def test_a_folder_that_was_there_stays_after_a_refusal(byheart, mine, short, tmp
 
 
 def test_two_quantities_of_two_subjects_are_named_with_their_subjects(byheart, mine):
-    two = CLAIM.replace("[subject.digits]", "[subject.one]\ndose = 1\n[subject.two]\ndose = 2\nseed = 1")
+    two = CLAIM.replace("[subject.digits]", "[subject.one]\n[subject.two]\nseed = 1")
     one, other = ("generalization/gap/train_accuracy", "generalization/gap/test_accuracy")
     two = two[: two.index("[[expect]]")] + (
         f'[[expect]]\nsays = "s"\nquantity = "{one}"\nof = "one"\nabove = "{other}"\nthan_of = "two"\n'
@@ -159,3 +159,14 @@ def test_what_was_trained_before_a_refusal_is_kept(tmp_path):
         run()
     assert ledger.state("0" * 64) == "done"
     ledger.close()
+
+
+def test_set_puts_values_over_a_claim(byheart, mine, short, tmp_path):
+    said = byheart("study", mine(), "--jobs", "1", "--quiet", "--json", "--set", "learner.max_depth=1", "--set", "members=9")
+    found = json.loads(said.out)
+    assert found["subjects"][0]["about"]["members"] == 9
+    assert found["outcomes"][0]["outcome"] == "not held"
+    assert "--set learner.max_depth=1 --set members=9" in found["provenance"]["command"]
+    short(byheart("study", mine(), "--set", "task.m=3"), 2, "setting of task digits")
+    short(byheart("study", mine(), "--set", "membrs=9"), 2, "Nearest: members")
+    short(byheart("study", mine(), "--set", "members"), 2, "NAME=VALUE")

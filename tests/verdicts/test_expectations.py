@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from byheart.records.claim import claim_from
+from byheart.records.claim_table import claim_from
 from byheart.records.finding import Failed, Finding, NotApplicable
 from byheart.records.quantity import Quantity
 from byheart.records.reason import Reason
@@ -27,7 +27,7 @@ def claim(subjects=("one",), **expected):
         "claim": "c",
         "source": [{"author": "a", "year": 2000, "title": "t"}],
         "every": {"task": "digits", "probes": [PROBE]},
-        "subject": {name: {"dose": float(i)} for i, name in enumerate(subjects)},
+        "subject": {name: {} for name in subjects},
         "expect": [{"says": "s", "quantity": f"{PROBE}/a", **expected}],
     }
     return claim_from(table)
@@ -42,8 +42,7 @@ def judged(answers, subjects=("one",), **expected):
 def outcome(values, **expected):
     """The outcome for a subject a value, each with an interval of 0.1 to both sides."""
     names = tuple("abcdef"[: len(values)])
-    more = {"of": "a"} if "trend" not in expected else {"over": names}
-    return judged([finding(a=quantity(value)) for value in values], names, **more, **expected).outcome
+    return judged([finding(a=quantity(value)) for value in values], names, of="a", **expected).outcome
 
 
 @pytest.mark.parametrize("value, threshold, told", [
@@ -106,41 +105,6 @@ def test_a_difference_of_shares_is_in_points():
     assert difference(*shares).unit == "points"
 
 
-@pytest.mark.parametrize("values, grows, falls", [
-    ([0.1, 0.4, 0.7], "held", "not held"),
-    ([0.7, 0.4, 0.1], "not held", "held"),
-    ([0.1, 0.4, 0.45], "withheld", "not held"),
-    ([0.1, 0.9, 0.5], "not held", "not held"),
-])  # fmt: skip
-def test_a_trend_takes_every_step(values, grows, falls):
-    assert outcome(values, trend="grows") == grows
-    assert outcome(values, trend="falls") == falls
-
-
-@pytest.mark.parametrize("values, told", [
-    ([0.0, 5.0, 5.1], "held"), ([0.0, 5.0, 5.3], "withheld"), ([0.0, 5.0, 5.9], "not held"), ([0.0, 5.0, 4.0], "not held"),
-])  # fmt: skip
-def test_levels_off_asks_the_slope_of_the_last_step(values, told):
-    assert outcome(values, trend="levels off", within=0.4) == told
-
-
-def test_a_fall_is_no_plateau_even_where_no_single_step_shows_it():
-    """9,290 to 8,990 to 8,750: the intervals of neighbours meet, those of the peak and the last do not."""
-    answers = [finding(a=quantity(value)) for value in (0.0, 5.0, 4.85, 4.7)]
-    found = judged(answers, tuple("abcd"), over=tuple("abcd"), trend="levels off", within=0.4)
-    assert (found.outcome, found.judged) == ("not held", "difference")
-    assert found.differences[0].interval == pytest.approx((-0.5, -0.1))
-    assert "nowhere below" in found.rule
-    level = judged(answers[:3], tuple("abc"), over=tuple("abc"), trend="levels off", within=0.4)
-    assert (level.outcome, level.judged) == ("held", "slope")
-
-
-def test_only_a_trend_is_called_one():
-    answers = [finding(a=quantity(0.2)), finding(a=quantity(0.9))]
-    assert judged(answers, ("a", "b"), over=["a", "b"], trend="grows").trend
-    assert not judged(answers, ("a", "b"), of="b", above=f"{PROBE}/a", than_of="a").trend
-
-
 def test_the_interval_of_a_difference_is_held_to_90_per_cent_in_general():
     """Errors that miss on disjoint occasions, 5 % each: the difference misses in 10 %, which is the bound."""
     gap = difference(quantity(0.0, 1.0), quantity(0.0, 1.0))
@@ -151,20 +115,11 @@ def test_the_interval_of_a_difference_is_held_to_90_per_cent_in_general():
     assert "90 % in general" in RULE
 
 
-def test_the_slope_is_by_dose():
-    """The same step over a dose ten times as long is level."""
-    made = claim(("one", "two"), over=["one", "two"], trend="levels off", within=0.4)
-    far = {**made.subject, "two": made.subject["two"].model_copy(update={"dose": 10.0})}
-    answers = {"one": {PROBE: finding(a=quantity(0.0))}, "two": {PROBE: finding(a=quantity(0.9))}}
-    assert judge(made, made.expect[0], answers).outcome == "not held"
-    assert judge(made.model_copy(update={"subject": far}), made.expect[0], answers).outcome == "held"
-
-
 HELD = Reason(code="no clear pair", figures={"members": 8, "needed": 90, "threshold": 0.15})
 
 
 @pytest.mark.parametrize("answer, status, reason", [
-    (NotApplicable(probe=PROBE, question="?", reason=Reason(code="no epochs")), "not applicable", Reason(code="no epochs")),
+    (NotApplicable(probe=PROBE, question="?", reason=Reason(code="values only")), "not applicable", Reason(code="values only")),
     (Failed(probe=PROBE, question="?", error="it broke"), "failed", Reason(code="failed", figures={"error": "it broke"})),
     (finding(a=quantity(0.9)).model_copy(update={"status": "withheld", "withheld": HELD}), "withheld", HELD),
     (finding(aa=quantity(0.9)), "measured", Reason(code="no quantity", figures={"name": "a", "nearest": "aa"})),
@@ -198,10 +153,32 @@ def test_words_change_no_outcome():
         assert (one.outcome, one.reason, one.rule) == (two.outcome, two.reason, two.rule)
 
 
-def test_a_subject_that_was_not_measured_withholds_the_trend():
-    made = claim(("one", "two"), over=["one", "two"], trend="grows")
-    found = judge(made, made.expect[0], {"one": {PROBE: finding(a=quantity(0.9))}})
-    assert (found.outcome, found.readings[1].reason.code) == ("withheld", "not measured")
+def surveyed(answer, **expected):
+    table = {
+        "claim": "c",
+        "source": [{"author": "a", "year": 2000, "title": "t"}],
+        "every": {"task": "digits", "probes": [PROBE]},
+        "grid": {"flip": [0.0, 0.1, 0.2]},
+        "survey": {"easier": {"name": "dose", "quantity": f"{PROBE}/a", "by": "flip"}},
+        "words": {"easier": {"a": "how much easier"}},
+        "expect": [{"says": "s", "quantity": "survey/easier/a", **expected}],
+    }
+    made = claim_from(table)
+    return judge(made, made.expect[0], {"": {"survey/easier": answer}} if answer else {})
+
+
+@pytest.mark.parametrize("value, told", [(0.2, "held"), (0.05, "withheld"), (-0.2, "not held")])
+def test_what_a_survey_read_of_all_subjects_is_judged_as_any_other(value, told):
+    found = surveyed(finding(a=quantity(value)), above=0)
+    assert found.outcome == told
+    assert (found.readings[0].says, found.readings[0].called) == ("all subjects", "how much easier")
+    assert found.rule == "how much easier above 0"
+
+
+def test_a_survey_that_has_no_number_withholds():
+    small = Reason(code="small grid", figures={"measured": 2, "needed": 3})
+    held = finding().model_copy(update={"status": "withheld", "withheld": small})
+    assert [one.readings[0].reason.code for one in (surveyed(held, above=0), surveyed(None, above=0))] == ["small grid", "not measured"]
 
 
 @pytest.mark.parametrize("other, why", [({"unit": "bits"}, "several units"), ({"speaks_of": "run"}, "recipe and run")])

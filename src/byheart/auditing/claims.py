@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,25 +25,25 @@ def listed() -> dict[str, str]:
     return {name: str(_parsed(text, name)["claim"]) for name, text in sorted(_ours().items())}
 
 
-def claim_named(word: str) -> tuple[str, Claim]:
-    """The claim called `word`, or that of a file ending in .toml, and its name.
+def claim_named(word: str, values: Mapping[str, Any] | None = None) -> tuple[str, Claim]:
+    """The claim called `word`, or that of a file ending in .toml, with `values` put over it, and its name.
 
     Raises:
         UnknownName: no such claim or file, or a word in it that names nothing.
         InputRefused: the file cannot be read or is not TOML.
     """
-    from byheart.records.claim import claim_from
+    from byheart.records.claim_table import claim_from
 
     if word.endswith(".toml"):
         path = Path(word)
         if not path.is_file():
             raise UnknownName(expected="a claim file", came=word, do="Or one of: " + ", ".join(_ours()) + ".")
         name = re.sub(r"[^A-Za-z0-9_-]+", "-", path.stem) or "claim"
-        return name, claim_from(_parsed(_read(path), path.name))
+        return name, claim_from(_parsed(_read(path), path.name), values)
     ours = _ours()
     if word not in ours:
         raise unknown_name("claim", word, ours)
-    return word, claim_from(_parsed(ours[word], word))
+    return word, claim_from(_parsed(ours[word], word), values)
 
 
 def _ours() -> dict[str, str]:

@@ -75,18 +75,18 @@ def _unmeasured(request: Request, subject: Any, drawn: Drawn) -> list[dict[str, 
 
 def without_examples(made: Mapping[str, Any]) -> dict[str, Any]:
     """The same document with ids alone in the place of examples."""
-    findings = {
-        name: {**finding, "ranked": {name: _unlabelled(ranked) for name, ranked in finding["ranked"].items()}}
-        if "ranked" in finding
-        else finding
-        for name, finding in made["findings"].items()
-    }
+    findings = {name: unlabelled(finding) for name, finding in made["findings"].items()}
     return {**made, "findings": findings, "exhibits": {}, "hidden": True}
 
 
-def _unlabelled(ranked: Mapping[str, Any]) -> dict[str, Any]:
-    """Ranked examples without their contents: labels and values are part of an example."""
-    return {**ranked, "figures": {name: one for name, one in ranked["figures"].items() if name not in OF_EXAMPLES}}
+def unlabelled(finding: Mapping[str, Any]) -> dict[str, Any]:
+    """A finding whose ranked examples are ids and scores: labels and values are part of an example."""
+    ranked = {name: {**one, "figures": _scores(one["figures"])} for name, one in finding.get("ranked", {}).items()}
+    return {**finding, "ranked": ranked} if "ranked" in finding else dict(finding)
+
+
+def _scores(figures: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: one for name, one in figures.items() if name not in OF_EXAMPLES}
 
 
 def _plain(answer: Answer) -> dict[str, Any]:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from byheart.auditing.audit import Say, announced, make_request
-from byheart.auditing.document import LEVEL, plain, shown_settings, spoken_of
+from byheart.auditing.document import LEVEL, plain, shown_settings, spoken_of, unlabelled
 from byheart.auditing.request import Request, resolved_device
 from byheart.auditing.result import write_text
+from byheart.auditing.surveys import check_quantities, check_surveys, surveyed
 from byheart.engines.choice import engine_for
-from byheart.errors import ByheartError, InputRefused, StepFailed, UsageError, unknown_name
+from byheart.errors import ByheartError, InputRefused, StepFailed, UsageError
 from byheart.fingerprint.trust import reading
 from byheart.ledger.base import Result
 from byheart.probes.base import Probe
-from byheart.records.claim import Claim, ClaimSubject, probe_of
+from byheart.records.claim import Claim, ClaimSubject
 from byheart.records.finding import Answer, Finding
 from byheart.records.options import Options
 from byheart.records.provenance import versions
@@ -27,14 +29,15 @@ from byheart.study import parse
 from byheart.study.execute import Progress
 from byheart.study.plan import Settings
 from byheart.study.session import Answers, Drawn, Session
+from byheart.study.settings import with_settings
 from byheart.study.soundness import mend
 from byheart.study.steps import Step, load_data
 from byheart.verdicts.expectations import judge
 
 
 def study(
-    name: str, claim: Claim, folder: Path, *, word: str = "", device: str = "auto", jobs: int = 1,
-    say: Say | None = None, progress: Progress | None = None, trust: bool = False,
+    name: str, claim: Claim, folder: Path, *, word: str = "", values: Sequence[str] = (), device: str = "auto",
+    jobs: int = 1, say: Say | None = None, progress: Progress | None = None, trust: bool = False,
 ) -> Studied:  # fmt: skip
     """Does what the field says hold on these subjects?
 
@@ -49,6 +52,7 @@ def study(
         claim: subjects, probes, and what should come out.
         folder: where the ledger and the page are kept.
         word: what the command names it by, where that is not its name: a file.
+        values: what the command put over it, as `--set` takes it.
         device: `auto`, `cpu`, `cuda` or `mps`.
         jobs: worker processes; they change no number.
         say: called with each line worth telling.
@@ -64,7 +68,7 @@ def study(
 
     Example:
         >>> import tempfile
-        >>> from byheart.records.claim import claim_from
+        >>> from byheart.records.claim_table import claim_from
         >>> gap = "generalization/gap"
         >>> claim = claim_from({
         ...     "claim": "A tree fits all it has seen.",
@@ -96,16 +100,20 @@ def study(
 
         _draw_all(claim, opened, tell)
         made, findings = _measure_all(claim, opened, tell)
+        findings[""] = surveyed(claim, made, folder / "ledger", tell)
     return Studied(
         study=name,
         claim=claim.claim,
         source=claim.source,
         note=claim.note,
-        dose=claim.dose,
+        words=claim.words,
         outcomes=tuple(judge(claim, expected, findings) for expected in claim.expect),
+        surveys={name: answer.model_dump(mode="json") for name, answer in findings[""].items()},
         subjects=made,
         provenance={
-            "command": shlex.join(["byheart", "study", word or name]),
+            "command": shlex.join(
+                ["byheart", "study", word or name, *(part for one in values for part in ("--set", one))]
+            ),
             "versions": versions(),
             "device": settings.device,
             "threads": settings.threads,
@@ -122,7 +130,9 @@ def prepared(claim: Claim, device: str = "auto", trust: bool = False) -> dict[st
         InputRefused: it names code that is not byheart's, and `trust` is not given.
     """
     with reading(trust):
-        return {name: (requested(subject, device), _probes(subject)) for name, subject in claim.subject.items()}
+        asked = {name: (requested(subject, device), _probes(subject)) for name, subject in claim.subject.items()}
+    check_surveys(claim)
+    return asked
 
 
 def page_of(found: Studied, folder: Path) -> Path:
@@ -131,7 +141,7 @@ def page_of(found: Studied, folder: Path) -> Path:
 
 
 def requested(subject: ClaimSubject, device: str = "auto") -> Request:
-    """The request of one subject, as `byheart audit` would make it of the same words.
+    """The request of one subject, as `byheart audit` would make it of the same words, with its settings by path.
 
     Raises:
         UsageError: a task, learner, lever or setting does not exist.
@@ -142,7 +152,10 @@ def requested(subject: ClaimSubject, device: str = "auto") -> Request:
         levers=subject.levers, members=subject.members, share=subject.share, flip=subject.flip, seed=subject.seed,
         device=device, jobs=1, settings={} if subject.learner else subject.learner_settings,
     )  # fmt: skip
-    return make_request(task, learner, options, "byheart study")
+    request = make_request(task, learner, options, "byheart study")
+    made = request.subject
+    task, learner, levers = with_settings(made.task, made.learner, made.levers, subject.settings)
+    return replace(request, subject=replace(made, task=task, learner=learner, levers=levers))
 
 
 def _probes(subject: ClaimSubject) -> list[Probe]:
@@ -183,29 +196,12 @@ def _measure_all(
             except (StepFailed, InputRefused, UsageError) as error:
                 tell(f"{key}: {error}")
                 errors.append(error)
-                subject = StudiedSubject(
-                    name=key, says=words.says or key, dose=words.dose, about={}, failed=str(error)
-                )  # fmt: skip
+                subject = StudiedSubject(name=key, says=words.says or key, about={}, failed=str(error))
         made.append(subject)
-        _check_quantities(claim, key, findings.get(key, {}))
+        check_quantities(claim, key, findings.get(key, {}))
     if not findings and not any(isinstance(error, StepFailed) for error in errors):
         raise errors[0]
     return tuple(made), findings
-
-
-def _check_quantities(claim: Claim, key: str, answers: Mapping[str, Answer]) -> None:
-    """Whether the first subject that a quantity is read of has one of that name.
-
-    Later subjects are not asked: what the data of one do not give is a reason to withhold, not a wrong word.
-    """
-    for expected in claim.expect:
-        for path in expected.paths():
-            first = next(subject for subject, read in claim.reads(expected) if read == path)
-            answer, name = answers.get(probe_of(path)), path.rpartition("/")[2]
-            if first != key or not isinstance(answer, Finding) or answer.withheld is not None:
-                continue
-            if name not in answer.quantities:
-                raise unknown_name(f"quantity of {answer.probe}", name, answer.quantities)
 
 
 def _studied(key: str, words: ClaimSubject, session: Session, tell: Say) -> tuple[StudiedSubject, Mapping[str, Answer]]:
@@ -216,7 +212,6 @@ def _studied(key: str, words: ClaimSubject, session: Session, tell: Say) -> tupl
     subject = StudiedSubject(
         name=key,
         says=says,
-        dose=words.dose,
         about=_about(words, session, drawn, answers),
         noun=drawn.output.noun,
         subject=spoken_of(session, drawn, answers),
@@ -262,5 +257,5 @@ def _parameters(session: Session, answers: Answers) -> int | None:
 def _plain(answer: Answer) -> dict[str, Any]:
     """An answer without examples and the balance: quantities, curves and tables are the evidence."""
     if isinstance(answer, Finding):
-        answer = answer.model_copy(update={"ranked": {}, "balance": None})
-    return answer.model_dump(mode="json")
+        answer = answer.model_copy(update={"balance": None})
+    return unlabelled(answer.model_dump(mode="json"))

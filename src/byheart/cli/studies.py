@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 Name = Annotated[str, typer.Argument(metavar="[NAME]", help="A claim, or a claim file (.toml). Nothing: lists them.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder of the page and the ledger.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="A setting, or the values of one that varies: task.n=25,50."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -29,13 +33,15 @@ def study(
     json: AsJson = False,
     quiet: Quiet = False,
     trust: Trust = False,
+    values: Set = None,
 ) -> None:
     """Ask whether a claim of the field holds here; without a name, list the claims."""
     if not name:
         return list_claims(json)
     from byheart.auditing.claims import claim_named
+    from byheart.study.parse import paths
 
-    called, claim = claim_named(name)
+    called, claim = claim_named(name, paths(values or [], "--set"))
     from byheart.auditing.cli_request import jobs_from
     from byheart.auditing.studies import page_of, prepared
     from byheart.auditing.studies import study as studied
@@ -47,7 +53,7 @@ def study(
     prepared(claim, device, trust)  # a wrong word is said before a folder is made
     with apart(), writable(out), Progress(quiet) as progress:
         found = studied(
-            called, claim, out, word=Path(name).name, device=device, jobs=workers, say=progress.say, progress=progress,
+            called, claim, out, word=Path(name).name, values=values or (), device=device, jobs=workers, say=progress.say, progress=progress,
             trust=trust,
         )  # fmt: skip
     page = page_of(found, out)
@@ -104,7 +110,7 @@ def told(outcome: Outcome, subjects: Mapping[str, About]) -> str:
     ]
     gaps = [f"{value_text(one)} {interval_text(one)}" for one in outcome.differences]
     figures = ", ".join(said) + (f" ({ends[0]})" if said and alike else "")
-    judged = f"{outcome.judged}{'s' if len(gaps) > 1 else ''} {', '.join(gaps)}" if gaps else ""
+    judged = f"difference {', '.join(gaps)}" if gaps else ""
     parts = [figures, judged, why_withheld(outcome, subjects)]
     return "; ".join(part for part in parts if part)
 

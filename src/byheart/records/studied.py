@@ -19,7 +19,6 @@ class Reading(Record):
     says: str
     path: str
     called: str
-    dose: float | None = None
     quantity: Quantity | None = None
     status: Literal["measured", "withheld", "not applicable", "failed", "missing"] = "measured"
     reason: Reason | None = None
@@ -33,10 +32,8 @@ class Outcome(Record):
         outcome: `held`, `not held`, or `withheld` where the interval allows both, or where there is no number.
         rule: what was compared, in words.
         readings: what it was read from.
-        differences: what was judged where two quantities are compared: a step of a trend, each beside its interval.
-        judged: what those are called, `difference` or `slope`.
+        differences: what was judged where two quantities are compared.
         reason: why it is withheld; where a reading has no quantity, that reading says why.
-        trend: whether it is one quantity over ascending doses.
     """
 
     says: str
@@ -44,9 +41,7 @@ class Outcome(Record):
     rule: str
     readings: tuple[Reading, ...]
     differences: tuple[Quantity, ...] = ()
-    judged: Literal["difference", "slope"] = "difference"
     reason: Reason | None = None
-    trend: bool = False
 
 
 class StudiedSubject(Record):
@@ -57,7 +52,6 @@ class StudiedSubject(Record):
 
     name: str
     says: str
-    dose: float | None
     about: dict[str, str | int | float]
     noun: tuple[str, str] = ("example", "examples")
     subject: dict[str, Any] = {}
@@ -67,15 +61,19 @@ class StudiedSubject(Record):
 
 
 class Studied(Record):
-    """A study that is done; the page, the lines and `--json` are made from it alone."""
+    """A study that is done; the page, the lines and `--json` are made from it alone.
 
-    schema_version: int = 2
+    `surveys` holds what was read of all subjects, by the claim's name for it; `words` what the claim calls things.
+    """
+
+    schema_version: int = 3
     study: str
     claim: str
     source: tuple[Source, ...]
     note: str
-    dose: str
+    words: dict[str, str] = {}
     outcomes: tuple[Outcome, ...]
+    surveys: dict[str, dict[str, Any]] = {}
     subjects: tuple[StudiedSubject, ...]
     provenance: dict[str, Any]
 
@@ -88,8 +86,8 @@ class Studied(Record):
 
     @property
     def partial(self) -> bool:
-        """Whether a subject or a probe failed."""
-        return any(
+        """Whether a subject, a probe or a survey failed."""
+        return any(one["status"] == "failed" for one in self.surveys.values()) or any(
             subject.failed or any(one["status"] == "failed" for one in subject.findings.values())
             for subject in self.subjects
         )

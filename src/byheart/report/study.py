@@ -7,14 +7,14 @@ from typing import Any
 
 from markupsafe import Markup
 
+from byheart.records.facts import Curve
 from byheart.records.figures import count, interval_text, null_text, value_text
-from byheart.records.finding import answer_from
+from byheart.records.finding import Finding, answer_from
 from byheart.records.studied import Outcome, Reading, Studied, StudiedSubject
 from byheart.report.cards import About
+from byheart.report.cards.default import spaced
 from byheart.report.cards.reasons import why_unread, why_withheld
-from byheart.report.chapters import card, hue
-from byheart.report.chart import Axis, Chart, Line, Rule, Table
-from byheart.report.charts import pictures
+from byheart.report.chapters import card
 from byheart.report.page import embedded, styled
 from byheart.report.prose import cleaned, sentence, slug
 from byheart.report.strip import WHO
@@ -24,7 +24,8 @@ RULE = (
     "Held: the whole 95 % interval lies on the expected side. Not held: none of it does. Withheld: the interval holds "
     "the threshold, or there is no number. A difference runs from the low end of the one less the high end of the "
     "other to the reverse, for subjects share examples and seeds: whatever the dependence, at least 95 % where errors "
-    "are normal, and at least 90 % in general."
+    "are normal, and at least 90 % in general. Intervals of what is read of all subjects hold whatever the dependence, "
+    "too, where errors are normal."
 )
 
 
@@ -37,7 +38,7 @@ def render_study(found: Studied) -> str:
         "study.html",
         found=_said(kept),
         outcomes=[_outcome(one, subjects_of(kept)) for one in kept.outcomes],
-        trends=[_trend(kept, one) for one in kept.outcomes if _drawn(one)],
+        surveys=[_survey(kept, name, finding) for name, finding in kept.surveys.items()],
         subjects=[_subject(one) for one in kept.subjects],
         data=Markup(data),
         digest=hashlib.sha256(data.encode()).hexdigest(),
@@ -73,7 +74,6 @@ def _outcome(one: Outcome, subjects: dict[str, About]) -> dict[str, Any]:
         "rule": sentence(one.rule),
         "reason": sentence(why_withheld(one, subjects)),
         "figures": [_figure(reading, several, subjects) for reading in one.readings],
-        "judged": one.judged + ("s" if len(one.differences) > 1 else ""),
         "differences": [f"{value_text(gap)} {interval_text(gap)}" for gap in one.differences],
     }
 
@@ -92,47 +92,21 @@ def _figure(reading: Reading, several: bool, subjects: dict[str, About]) -> str:
     )
 
 
-def _drawn(one: Outcome) -> bool:
-    """Whether it is a trend, all of whose doses were measured: two quantities, or one dose, make no line."""
-    measured = [reading for reading in one.readings if reading.quantity and reading.dose is not None]
-    return one.trend and len(measured) == len(one.readings)
+def _survey(found: Studied, name: str, finding: dict[str, Any]) -> dict[str, Any]:
+    """The card of what was read of all subjects: which line it is of, by the claim's words for settings."""
+    answer, of = answer_from(finding), ""
+    if isinstance(answer, Finding):
+        curves = {key: _named(curve, found.words) for key, curve in answer.curves.items()}
+        of = ", ".join(f"{one.y_axis.name} by {one.x_axis.name}" for one in curves.values())
+        answer = answer.model_copy(update={"curves": curves})
+    made = card({"noun": "subject", "nouns": "subjects"}, answer, {})
+    return {**made, "probe": name.replace("/", " ") + (f": {of}" if of else ""), "id": slug(name)}
 
 
-def _trend(found: Studied, one: Outcome) -> dict[str, Any]:
-    """The quantity of a trend over the dose, with its band and its null."""
-    rows = [(reading.dose, reading.quantity) for reading in one.readings]
-    points = [(dose, quantity) for dose, quantity in rows if dose is not None and quantity is not None]
-    name = one.readings[0].path.rpartition("/")[2]
-    label, last = one.readings[0].called, points[-1][1]
-    ends = [quantity.interval or (quantity.value, quantity.value) for _, quantity in points]
-    nulls = {quantity.null for _, quantity in points}
-    null = next(iter(nulls)) if len(nulls) == 1 else None
-    doses = tuple(dose for dose, _ in points)
-    shares = last.unit in {"share", "accuracy"}
-    unit = "" if shares or last.unit in label.lower() else f" ({last.unit})"
-    chart = Chart(
-        title=f"{label} by {found.dose or 'dose'}",
-        description=f"From {value_text(points[0][1])} to {value_text(last)}.",
-        x=Axis(title=found.dose or "dose", ticks=doses, format="count" if max(doses) > 100 else "number"),
-        y=Axis(title=f"{label}{unit}", format="percent" if shares else "number"),
-        lines=(
-            Line(
-                label=value_text(last), role=hue(name), x=doses, y=tuple(quantity.value for _, quantity in points),
-                low=tuple(low for low, _ in ends), high=tuple(high for _, high in ends), markers=True,
-            ),
-        ),
-        rules=() if null is None else (Rule(axis="y", at=null, label=f"null {null_text(last)}"),),
-        reading="Each dot is a subject of its own, the band its 95 % interval.",
-        table=Table(
-            columns=(found.dose or "dose", "value", "interval", "null", "n"),
-            rows=tuple(
-                (f"{dose:g}", value_text(quantity), interval_text(quantity), null_text(quantity), count(quantity.n))
-                for dose, quantity in points
-            ),
-        ),
-    )  # fmt: skip
-    wide, narrow = pictures(chart)
-    return {"says": sentence(one.says), "wide": wide, "narrow": narrow, "reading": chart.reading, "table": chart.table}
+def _named(curve: Curve, words: dict[str, str]) -> Curve:
+    axes = {one: getattr(curve, one) for one in ("x_axis", "y_axis")}
+    names = {one: words.get(axis.name, spaced(axis.name)) for one, axis in axes.items()}
+    return curve.model_copy(update={one: axis.model_copy(update={"name": names[one]}) for one, axis in axes.items()})
 
 
 def subjects_of(found: Studied) -> dict[str, About]:
@@ -149,7 +123,7 @@ def _subject(one: StudiedSubject) -> dict[str, Any]:
     cards = []
     for name, finding in one.findings.items():
         made = card(subject, answer_from(finding), {})
-        cards.append({**made, "id": slug(f"{one.name}-{name}")})
+        cards.append({**made, "galleries": [], "id": slug(f"{one.name}-{name}")})
     about = [_word(name, value, one.noun) for name, value in one.about.items()]
     return {
         "id": f"subject-{slug(one.name)}",

@@ -25,12 +25,22 @@ def pairs(words: Sequence[str], option: str) -> dict[str, Any]:
         >>> pairs(["epochs=30", "hidden=256,128", "activation=tanh"], "--set")
         {'epochs': 30, 'hidden': [256, 128], 'activation': 'tanh'}
     """
+    return {name.replace("-", "_"): value for name, value in paths(words, option).items()}
+
+
+def paths(words: Sequence[str], option: str) -> dict[str, Any]:
+    """`PATH=VALUE` words as a mapping, as `pairs` reads them; of a path every letter counts.
+
+    Example:
+        >>> paths(["lever.weight-decay.strength=0.1"], "--set")
+        {'lever.weight-decay.strength': 0.1}
+    """
     found = {}
     for word in words:
         name, sign, text = word.partition("=")
         if not sign or not name:
             raise UsageError(expected=f"NAME=VALUE after {option}", came=repr(word), do="Example: epochs=30.")
-        found[name.strip().replace("-", "_")] = _value(text.strip())
+        found[name.strip()] = _value(text.strip())
     return found
 
 

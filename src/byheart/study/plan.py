@@ -13,6 +13,7 @@ from byheart.records.finding import NotApplicable
 from byheart.registry import find
 from byheart.study.keeping import described
 from byheart.study.steps import Step
+from byheart.surveys.base import Survey
 
 
 @dataclass(frozen=True)
@@ -153,3 +154,11 @@ def _measure_step(subject: Subject, probe: Probe, draw: Step, runs: Mapping[str,
         },
     }
     return Step(about, {"subject": subject})
+
+
+def survey_step(
+    survey: Survey, grid: Mapping[str, Mapping[str, Any]], measures: Mapping[str, Mapping[str, str]]
+) -> Step:
+    """The step that reads what was measured of many subjects: subject -> probe -> key of its measure step."""
+    about = {"kind": "survey", "survey": described(survey), "grid": grid, "measures": measures}
+    return Step(about, {"survey": survey})

@@ -50,13 +50,21 @@ def with_settings(task: Task, learner: Learner, levers: Sequence[Lever], setting
         if part == "task":
             task = _deep(task, rest[0], value)
         elif part == "learner":
-            learner = parse.changed(learner, {rest[0]: value})
+            learner = _learner(learner, rest[0], value)
         else:
             made[rest[0]] = _lever(made.get(rest[0]), *rest, value)
     return Settled(task, learner, tuple(made.values()))
 
 
 _EXAMPLE = "Such as learner.hidden or lever.weight-decay.strength."
+
+
+def _learner(learner: Learner, field: str, value: Any) -> Any:
+    """The learner with one field changed; of an estimator, a parameter."""
+    own = type(learner).model_fields
+    if field not in own and "params" in own:
+        return parse.changed(learner, {"params": {**learner.params, field: value}})
+    return parse.changed(learner, {field: value})
 
 
 def _deep(task: Task, field: str, value: Any) -> Any:

@@ -129,6 +129,10 @@ def _measure(step: Step, document: Mapping[str, Any], arrays: Any) -> None:
     _must(float(document["cpu_seconds"]) >= 0, "cpu_seconds")
 
 
+def _survey(step: Step, document: Mapping[str, Any], arrays: Any) -> None:
+    answer_from(document["finding"])
+
+
 def _query(step: Step, document: Mapping[str, Any], arrays: Any) -> None:
     _must(isinstance(document["tokens"], int), "tokens")
     if arrays is not None:
@@ -165,5 +169,5 @@ def _must(true: bool, what: str) -> None:
 
 _LOOKS: dict[str, Callable[[Step, Mapping[str, Any], Any], None]] = {
     "draw": _draw, "trial": _trial, "train": _train, "measure": _measure,
-    "query": _query, "explain": _explain, "check": _check,
+    "survey": _survey, "query": _query, "explain": _explain, "check": _check,
 }  # fmt: skip

@@ -13,6 +13,7 @@ from typing import Any
 from byheart.errors import ByheartError
 from byheart.ledger.base import Failure, Ledger, Result
 from byheart.ledger.sqlite import SqliteLedger
+from byheart.records.finding import answer_from
 from byheart.records.spec import key_of
 from byheart.study.cost_shape import cost_shape
 from byheart.study.keeping import can_move, data_from, data_result, material, revive
@@ -39,7 +40,7 @@ class Step:
 
     @property
     def kind(self) -> str:
-        """`draw`, `trial`, `train`, `measure`; `query`, `explain`, `check`."""
+        """`draw`, `trial`, `train`, `measure`, `survey`; `query`, `explain`, `check`."""
         return self.about["kind"]
 
     @property
@@ -78,7 +79,7 @@ def perform(step: Step, ledger: Ledger) -> Result:
     """Do one step, reading its inputs from the ledger."""
     does = {
         "draw": _draw, "trial": _trial, "train": _train, "measure": _measure,
-        "query": _query, "explain": _explain, "check": _check,
+        "survey": _survey, "query": _query, "explain": _explain, "check": _check,
     }  # fmt: skip
     return does[step.kind](step, ledger)
 
@@ -209,6 +210,15 @@ def _measure(step: Step, ledger: Ledger) -> Result:
         finding, columns = revive(about["probe"]).measure(Bank(subject, load_data(about["draw"], ledger), runs))
     document = {"finding": finding.model_dump(mode="json"), "cpu_seconds": time.process_time() - started}
     return Result(document, columns)
+
+
+def _survey(step: Step, ledger: Ledger) -> Result:
+    about = step.about
+    findings = {
+        subject: {probe: answer_from(loaded(key, ledger).document["finding"]) for probe, key in keys.items()}
+        for subject, keys in about["measures"].items()
+    }
+    return Result({"finding": _spec(step, "survey").read(findings, about["grid"]).model_dump(mode="json")})
 
 
 def _query(step: Step, ledger: Ledger) -> Result:

@@ -55,8 +55,8 @@ class Dose(Survey):
 
 
 def _read(x: np.ndarray, box: Box, y: list[Quantity]) -> dict[str, Quantity]:
-    wide, n = box.together(), min(one.n for one in y)
-    moved = {"null": 0.0, "n": n, "speaks_of": y[0].speaks_of}
+    wide = box.together()
+    moved = {"null": 0.0, "n": len(y), "speaks_of": y[0].speaks_of}
     step = moved | {"unit": unit_of_difference(y[0].unit), "method": TOGETHER}
     first, second = np.triu_indices(len(x), 1)
     signs, *ends = (float(one.mean()) for one in box.orders(wide))

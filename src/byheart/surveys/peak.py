@@ -52,7 +52,7 @@ def _read(line: Along) -> dict[str, Quantity]:
     x, box = np.array([x for x, _ in line.known]), box_of(y)
     wide, top = box.together(), int(np.argmax(box.value))
     may = x[wide.high >= wide.low.max()]
-    same = {"n": min(one.n for one in y), "speaks_of": y[0].speaks_of, "method": TOGETHER}
+    same = {"n": len(y), "speaks_of": y[0].speaks_of, "method": TOGETHER}
     gap = same | {"unit": unit_of_difference(y[0].unit), "null": 0.0}
     inner = range(1, len(x) - 1)
     sides = {i: [_above(wide, i, part) for part in (slice(None, i), slice(i + 1, None))] for i in inner}

@@ -4,16 +4,14 @@ Above t: held where the whole interval lies above t, not held where none of it d
 Near t: held where the whole interval lies within the margin, not held where none of it does. Two quantities: the
 interval of a - b is [low a - high b, high a - low b], for the examples, subsets and seeds of two subjects are mostly
 the same; whatever that dependence it covers at least 95 % where errors are normal and 90 % in general (both must hold
-for it to hold). So it is held only where the two intervals do not meet. A trend is held where every step is, not held
-where one step is not; it levels off where the last step is level and no dose lies wholly below an earlier one. No
-interval, no number: withheld.
+for it to hold). So it is held only where the two intervals do not meet. No interval, no number: withheld. What is asked
+of many subjects at once (a trend, a peak, an order) is a quantity of a survey and judged as any other.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from itertools import combinations, pairwise
 
 from byheart.records.claim import NULL, Claim, Expectation, probe_of
 from byheart.records.figures import amount
@@ -83,7 +81,10 @@ def _ends(quantity: Quantity) -> Interval:
 
 
 def judge(claim: Claim, expected: Expectation, findings: Mapping[str, Mapping[str, Answer]]) -> Outcome:
-    """The outcome of one expectation from the findings of each subject (subject -> probe -> answer)."""
+    """The outcome of one expectation from the findings of each subject (subject -> probe -> answer).
+
+    What surveys found stands under no subject: `findings[""]`, by `survey/NAME`.
+    """
     read = claim.reads(expected)
     readings = tuple(_reading(claim, subject, path, findings.get(subject, {})) for subject, path in read)
     rule = _rule(expected, readings)
@@ -91,20 +92,16 @@ def judge(claim: Claim, expected: Expectation, findings: Mapping[str, Mapping[st
     reason = _incomparable(expected, found)
     if reason or len(found) < len(readings):
         return Outcome(says=expected.says, outcome="withheld", rule=rule, readings=readings, reason=reason)
-    outcome, differences = _compared(claim, expected, found)
-    slope = expected.trend == "levels off" and _fall(found) is None
+    outcome, differences = _compared(expected, found)
     reason = Reason(code="undecided") if outcome == "withheld" else None
     return Outcome(
-        says=expected.says, outcome=outcome, rule=rule, readings=readings, differences=differences, reason=reason,
-        judged="slope" if slope else "difference", trend=bool(expected.trend),
+        says=expected.says, outcome=outcome, rule=rule, readings=readings, differences=differences, reason=reason
     )  # fmt: skip
 
 
 def _reading(claim: Claim, subject: str, path: str, answers: Mapping[str, Answer]) -> Reading:
     probe, name = probe_of(path), path.rpartition("/")[2]
-    asked = claim.subject[subject]
-    made = {"subject": subject, "says": asked.says or subject, "path": path, "called": claim.called(path),
-            "dose": asked.dose}  # fmt: skip
+    made = {"subject": subject, "says": claim.says(subject), "path": path, "called": claim.called(path)}
     answer = answers.get(probe)
     reason = _unmeasured(answer)
     if reason is not None or not isinstance(answer, Finding):
@@ -140,9 +137,7 @@ def _incomparable(expected: Expectation, found: list[Quantity]) -> Reason | None
     return None
 
 
-def _compared(claim: Claim, expected: Expectation, found: list[Quantity]) -> tuple[Result, tuple[Quantity, ...]]:
-    if expected.trend:
-        return _trend(claim, expected, found)
+def _compared(expected: Expectation, found: list[Quantity]) -> tuple[Result, tuple[Quantity, ...]]:
     first = found[0]
     if expected.near is not None:
         return near(_ends(first), _number(expected.near, first), expected.within or 0.0), ()
@@ -158,39 +153,6 @@ def _number(given: float | str | None, quantity: Quantity) -> float:
     return float(quantity.null or 0.0) if given == NULL else float(given or 0.0)
 
 
-def _trend(claim: Claim, expected: Expectation, found: list[Quantity]) -> tuple[Result, tuple[Quantity, ...]]:
-    if expected.trend == "levels off":
-        return _levels_off(claim, expected, found)
-    steps = tuple(difference(later, earlier) for earlier, later in pairwise(found))
-    rule = above if expected.trend == "grows" else below
-    results = [rule(_ends(step), 0.0) for step in steps]
-    worst: tuple[Result, ...] = ("not held", "withheld", "held")
-    return next(word for word in worst if word in results), steps
-
-
-def _levels_off(claim: Claim, expected: Expectation, found: list[Quantity]) -> tuple[Result, tuple[Quantity, ...]]:
-    """Level at the last step, and nowhere below what it was: what has peaked and falls is no plateau."""
-    if (fall := _fall(found)) is not None:
-        return "not held", (fall,)
-    doses = [claim.subject[name].dose or 0.0 for name in expected.over]
-    last = _slope(difference(found[-1], found[-2]), doses[-1] - doses[-2])
-    return near(_ends(last), 0.0, expected.within or 0.0), (last,)
-
-
-def _fall(found: list[Quantity]) -> Quantity | None:
-    """The clearest fall from one dose to any later one: it may be spread over steps none of which shows it."""
-    gaps = [difference(later, earlier) for earlier, later in combinations(found, 2)]
-    clearest = min(gaps, key=lambda gap: _ends(gap)[1])
-    return clearest if _ends(clearest)[1] < 0 else None
-
-
-def _slope(step: Quantity, dose: float) -> Quantity:
-    """A step over the dose it took."""
-    low, high = _ends(step)
-    changes = {"value": step.value / dose, "interval": (low / dose, high / dose), "unit": "ratio"}
-    return step.model_copy(update=changes)
-
-
 def _rule(expected: Expectation, readings: tuple[Reading, ...]) -> str:
     """What is compared, in words."""
     found = next((reading.quantity for reading in readings if reading.quantity), None)
@@ -204,13 +166,6 @@ def _rule(expected: Expectation, readings: tuple[Reading, ...]) -> str:
             return readings[1].called + (f" of {of}" if of else "")
         return amount(float(given or 0.0), found.unit) if found else f"{given:g}"
 
-    if expected.trend == "levels off":
-        return (
-            f"{name} moves by less than {expected.within:g} for each further unit of dose at the last step, and lies "
-            "nowhere below what it was at an earlier dose"
-        )
-    if expected.trend:
-        return f"{name} {expected.trend} at every step of {len(expected.over)} doses"
     if expected.near is not None:
         margin = amount(expected.within or 0.0, found.unit) if found else f"{expected.within:g}"
         return f"{name} within {margin} of {told(expected.near)}"

@@ -110,17 +110,16 @@ def claim_of(words):
     turn = itertools.cycle(map(json.dumps, words))
     a, b, c = next(turn), next(turn), next(turn)
     expect = (f'quantity = "{GAP}/train_accuracy"\nof = {a}\nabove = 0.9', f'quantity = "{GAP}/gap"\nof = {c}\nabove = 0',
-              f'quantity = "{GAP}/gap"\nover = [{a}, {b}]\ntrend = "grows"')  # fmt: skip
+              f'quantity = "{GAP}/gap"\nof = {b}\nabove = "{GAP}/gap"\nthan_of = {a}')  # fmt: skip
     return f"""
 claim = {next(turn)}
 note = {next(turn)}
-dose = {next(turn)}
 words = {{ gap = {next(turn)} }}
 source = [{{ author = {next(turn)}, year = 2000, title = {next(turn)} }}]
 every = {{ task = "digits", task_settings = {{ n = 60 }}, learner = "DecisionTreeClassifier", members = 8, probes = ["{GAP}"] }}
 [subject]
-{a} = {{ dose = 0.0, says = {next(turn)} }}
-{b} = {{ dose = 0.9, flip = 0.9, says = {next(turn)} }}
+{a} = {{ says = {next(turn)} }}
+{b} = {{ flip = 0.9, says = {next(turn)} }}
 {c} = {{ learner_settings = {{ max_depth = -1 }} }}
 """ + "".join(f"[[expect]]\nsays = {next(turn)}\n{one}\n" for one in expect)
 

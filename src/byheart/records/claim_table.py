@@ -1,0 +1,134 @@
+"""A claim from the tables of its file: what holds for every subject, the grid of subjects, and values put over them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import product
+from typing import Any
+
+from byheart.errors import UsageError, shown, unknown_name
+from byheart.records.claim import SURVEY, Claim, ClaimSubject, Expectation, Source
+
+TOGETHER = "together"
+Point = dict[str, Any]
+
+
+def claim_from(document: Mapping[str, Any], values: Mapping[str, Any] | None = None) -> Claim:
+    """The claim that a parsed TOML file holds; what stands under `every` holds for every subject.
+
+    A `[grid]` of settings, each with its values, makes the subjects: the product of all, or with `together = true` the
+    first value of each, then the second. A setting is a path (`learner.hidden`) or a field of a subject (`flip`).
+
+    Args:
+        document: the tables.
+        values: put over it: a setting of every subject, the values of one that the grid varies, or `survey.NAME.FIELD`.
+
+    Raises:
+        UnknownName: a word that names no field, setting, probe or subject; the nearest is said.
+        UsageError: a field is missing or of the wrong kind, or a comparison is not one.
+    """
+    fields = dict(document)
+    every, grid = _table(fields.pop("every", {}), "every"), _flat(_table(fields.pop("grid", {}), "grid"))
+    subjects = {name: _table(one, name) for name, one in _table(fields.get("subject", {}), "subject").items()}
+    surveys = {name: _table(one, name) for name, one in _table(fields.get(SURVEY, {}), SURVEY).items()}
+    over = _put_over(values or {}, grid, surveys)
+    words = _flat(_table(fields.get("words", {}), "words"))
+    if grid and subjects:
+        raise UsageError(expected="[grid] or [subject.NAME]", came="both", do="A subject is one point of a grid.")
+    points = _points(grid, words) if grid else {name: {} for name in subjects}
+    made = {name: _subject({**every, **subjects.get(name, {})}, {**point, **over}) for name, point in points.items()}
+    lists = {"source": Source, "expect": Expectation}
+    rows = {word: tuple(cls(**_table(one, word)) for one in _rows(fields, word)) for word, cls in lists.items()}
+    varied = {name: {path: one for path, one in point.items() if path != "says"} for name, point in points.items()}
+    return Claim(**{**fields, **rows, "words": words, "subject": made, "grid": varied, SURVEY: surveys})
+
+
+def _put_over(values: Mapping[str, Any], grid: dict[str, Any], surveys: dict[str, Any]) -> Point:
+    """Put values over the grid and the surveys; what is left is of every subject."""
+    left: Point = {}
+    for path, value in values.items():
+        first, *rest = path.split(".")
+        if path in grid and path != TOGETHER:
+            grid[path] = value if isinstance(value, list) else [value]
+        elif first == SURVEY and len(rest) == 2:
+            if rest[0] not in surveys:
+                raise unknown_name("survey of this claim", rest[0], surveys)
+            surveys[rest[0]][rest[1]] = value
+        elif "." in path or path in ClaimSubject.model_fields:
+            left[path] = value
+        else:
+            raise unknown_name("setting of this claim", path, [*grid, *ClaimSubject.model_fields])
+    return left
+
+
+def _points(grid: Mapping[str, Any], words: Mapping[str, str]) -> dict[str, Point]:
+    """Name -> what it varies, of every point of the grid."""
+    axes = {path: one for path, one in grid.items() if path != TOGETHER}
+    together = grid.get(TOGETHER, False)
+    if not isinstance(together, bool) or not axes or not all(isinstance(one, list) and one for one in axes.values()):
+        raise UsageError(expected="a list of values for each setting under [grid]", came=shown(grid, 60), do=_EXAMPLE)
+    lengths = {path: len(one) for path, one in axes.items()}
+    if together and len(set(lengths.values())) > 1:
+        came = ", ".join(f"{path} {length}" for path, length in lengths.items())
+        raise UsageError(expected="as many values of each setting, as the grid goes together", came=came, do=_EXAMPLE)
+    rows = zip(*axes.values(), strict=True) if together else product(*axes.values())
+    points = [dict(zip(axes, row)) for row in rows]
+    tell = [path for path in axes if path != "says"][: 1 if together else None]
+    made = {", ".join(f"{path.rpartition('.')[2]}={_word(one[path])}" for path in tell): one for one in points}
+    if len(made) < len(points):
+        raise UsageError(expected="each value of a setting once", came=shown(dict(axes), 80), do=_EXAMPLE)
+    for point in points:
+        told = (f"{words.get(path) or path.rpartition('.')[2]} {_word(point[path])}" for path in tell)
+        point.setdefault("says", ", ".join(told))
+    return made
+
+
+_EXAMPLE = "Such as learner.hidden = [64, 128]."
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, list):
+        return ",".join(map(_word, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _subject(fields: Mapping[str, Any], point: Point) -> ClaimSubject:
+    """A subject with what a point varies: paths are settings, of a learner without a name its own; all else fields."""
+    made = {**fields, **{name: value for name, value in point.items() if "." not in name}}
+    settings = _flat(_table(made.get("settings", {}), "settings"))
+    settings |= {path: value for path, value in point.items() if "." in path}
+    if not made.get("learner"):  # the default learner is made when the data are there
+        own = {path: value for path, value in settings.items() if path.startswith("learner.")}
+        settings = {path: value for path, value in settings.items() if path not in own}
+        made["learner_settings"] = {
+            **_table(made.get("learner_settings", {}), "learner_settings"),
+            **{path.partition(".")[2]: value for path, value in own.items()},
+        }
+    return ClaimSubject(**{**made, "settings": settings})
+
+
+def _flat(table: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    """A table with its inner tables' names before theirs: `task.n = 5` is a table in TOML.
+
+    Example:
+        >>> _flat({"task": {"n": [5]}, "flip": [0.1]})
+        {'task.n': [5], 'flip': [0.1]}
+    """
+    found: dict[str, Any] = {}
+    for name, value in table.items():
+        inner = isinstance(value, Mapping) and value
+        found |= _flat(value, f"{before}{name}.") if inner else {before + name: value}
+    return found
+
+
+def _rows(fields: Mapping[str, Any], word: str) -> list[Any]:
+    found = fields.get(word, [])
+    if not isinstance(found, list):
+        raise UsageError(expected=f"tables under [[{word}]]", came=shown(found, 60), do="Two brackets make a list.")
+    return found
+
+
+def _table(found: Any, word: str) -> dict[str, Any]:
+    if not isinstance(found, Mapping):
+        raise UsageError(expected=f"a table for {word}", came=shown(found, 60), do=f"Begin it with [{word}].")
+    return dict(found)
