@@ -36,6 +36,21 @@ def test_digits_from_words_to_a_page(audited, tmp_path):
     assert "steps" in said.err
 
 
+def test_sequences_from_words_to_a_page(audited, tmp_path, short):
+    rng = np.random.default_rng(0)
+    symbols = rng.integers(3, size=(80, 6))
+    np.savez(tmp_path / "sequences.npz", x=np.eye(3)[symbols], y=symbols[:, 0])
+    words = ["sequences.npz", "--learner", "recurrent", "--set", "cell=gru", "--set", "hidden=4", "--set", "epochs=2"]
+    said = audited(*words, "--also", "memory/credit", "--out", "out")
+    assert said.code == 0, said.err
+    assert "GRU of 1 layer, 4 units" in said.out
+    assert "GRU of 1 layer, 4 units" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    document = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
+    assert document["findings"]["memory/credit"]["quantities"]
+    assert document["provenance"]["learner"]["cell"] == "gru"
+    short(audited(*words, "--lever", "dropout=0.5"), 3, "activation layers", "dropout", "recurrent")
+
+
 @pytest.mark.usefixtures("quick_page")
 def test_modular_with_a_lever(audited, tmp_path):
     said = audited("modular", "--set", "epochs=1", "--set", "hidden=8", "--lever", "dropout=0.5", "--json")
