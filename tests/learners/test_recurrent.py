@@ -13,7 +13,7 @@ from byheart.learners.torch_module import FromFactory
 from byheart.levers.penalties import Dropout
 from byheart.tasks.arrays import Arrays
 from byheart.testing.learners import LearnerSuite
-from byheart.training import recurrence
+from byheart.training import recurrence, trial
 from byheart.training.fleet import Each
 from byheart.training.functional import Functional
 from byheart.training.losses import plain_loss, plain_slope
@@ -306,6 +306,18 @@ def test_a_module_that_cannot_be_batched_is_found_by_the_trial(factory, why, rec
     assert (chosen.way, chosen.members) == ("each", 1)
     assert why in chosen.why_each
     assert not [one for one in recwarn if "batching rule" in str(one.message)]
+
+
+def test_long_sequences_are_trained_by_fewer_at_once(monkeypatch):
+    learner, data = Recurrent(hidden=8, batch=16), values()
+    module = learner.build(data, torch.Generator())
+    given = Reads("lstm")  # the same cells, by hand: 4 blocks, u and its derivative, c
+    assert recurrence.held(module, T, 16) == 4 * 16 * T * (4 * 8 + 2 * (D + 2 * 8))
+    assert recurrence.held(Reads("lstm in two levels"), T, 16) == 2 * recurrence.held(given, T, 16)
+    monkeypatch.setattr(trial, "KEPT", 3 * recurrence.held(module, T, 16))
+    assert choose(learner, data, members_at_once=32, seconds=0.05).members in (1, 3)
+    monkeypatch.setattr(trial, "KEPT", 1)
+    assert choose(learner, data, members_at_once=32, seconds=0.05)[:2] == ("each", 1)
 
 
 def test_a_module_that_can_is_batched_or_faster_alone():

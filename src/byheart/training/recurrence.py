@@ -177,9 +177,15 @@ class Scan(torch.autograd.Function):
 CELLS = {nn.LSTM: Lstm, nn.LSTMCell: Lstm, nn.GRU: Gru, nn.GRUCell: Gru, nn.RNN: Plain, nn.RNNCell: Plain}
 
 
-def recurrent(module: nn.Module) -> bool:
-    """Does it hold a recurrent layer of torch's?"""
-    return any(isinstance(part, nn.RNNBase | nn.RNNCellBase) for part in module.modules())
+def recurrent(module: nn.Module) -> list[Any]:
+    """The recurrent layers of torch's in it."""
+    return [part for part in module.modules() if isinstance(part, nn.RNNBase | nn.RNNCellBase)]
+
+
+def held(module: nn.Module, steps: int, b: int) -> int:
+    """Bytes that a member's recurrent layers keep of `b` sequences for the way back: activations, u and its derivative."""
+    levels = [(part, part.hidden_size) for part in recurrent(module) for _ in range(getattr(part, "num_layers", 1))]
+    return sum(4 * b * steps * (h * CELLS[type(part)].blocks + 2 * (part.input_size + 2 * h)) for part, h in levels)
 
 
 def reason_against(layer: nn.Module) -> str:
@@ -196,7 +202,7 @@ def reason_against(layer: nn.Module) -> str:
 @contextmanager
 def batched(module: nn.Module) -> Iterator[None]:
     """Let the recurrent layers of `module` compute by `Scan`."""
-    layers = [part for part in module.modules() if type(part) in CELLS]
+    layers = [part for part in recurrent(module) if type(part) in CELLS]
     for layer in layers:
         layer.forward = partial(_layer if isinstance(layer, nn.RNNBase) else _step, layer)
     try:

@@ -15,8 +15,12 @@ from byheart.tasks.data import Data
 from byheart.training.loop import checked
 from byheart.training.members import balanced
 from byheart.training.model import Trainable
+from byheart.training.recurrence import held
 from byheart.training.stepper import Stepper
 from byheart.training.ways import reason_against_functional, ways_for
+
+
+KEPT = 512 << 20  # bytes that recurrent layers of all members at once may keep of a batch
 
 
 class Choice(NamedTuple):
@@ -65,6 +69,9 @@ def choose(
     if batched == "functional" and members_at_once > 1:
         why = _difference(alone, start(batched, 2))
         batched = "each" if why else batched
+        # a long sequence is kept whole for the way back, as often as there are members
+        kept = held(alone.template, max(alone.views["train"].shape[1:], default=1), learner.batch)
+        members_at_once = min(members_at_once, max(KEPT // max(kept, 1), 1))
     if device != "cpu":
         return Choice(batched, 1 if batched == "each" else members_at_once, None, why)
     if batched == "each" or members_at_once == 1:
