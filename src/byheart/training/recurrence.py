@@ -183,7 +183,7 @@ def recurrent(module: nn.Module) -> list[Any]:
 
 
 def held(module: nn.Module, steps: int, b: int) -> int:
-    """Bytes that a member's recurrent layers keep of `b` sequences for the way back: activations, u and its derivative."""
+    """Bytes that the layers of a member keep of b sequences for the way back: activations, u and its derivative."""
     levels = [(part, part.hidden_size) for part in recurrent(module) for _ in range(getattr(part, "num_layers", 1))]
     return sum(4 * b * steps * (h * CELLS[type(part)].blocks + 2 * (part.input_size + 2 * h)) for part, h in levels)
 

@@ -19,7 +19,6 @@ from byheart.training.recurrence import held
 from byheart.training.stepper import Stepper
 from byheart.training.ways import reason_against_functional, ways_for
 
-
 KEPT = 512 << 20  # bytes that recurrent layers of all members at once may keep of a batch
 
 
