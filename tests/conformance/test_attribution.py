@@ -34,7 +34,6 @@ def answered(probe, bank, **arrays):
 class OfRecorded(ProbeSuite):
     """Its poles are what a table and a fixed truth would answer: their training has no steps to record."""
 
-    needs = ("test",)
     doses = (0.0, 0.1, 0.3)
     test_8_one_sided_examples_are_not_applicable = None  # the model trained on everything has no sides
     answers = ()
@@ -65,7 +64,7 @@ class OfRecorded(ProbeSuite):
         assert answer.reason.code == "not recorded"
 
     def test_it_is_asked_on_request_alone(self, probe, bank):
-        answer = type(probe)(asked=False).requires(bank.subject)
+        answer = type(probe).by_default().requires(bank.subject)
         assert answer.reason == reason("on request", probe=probe.name)
 
 

@@ -47,7 +47,6 @@ class TestCounterfactual(OnNoisyDigits):
 
 class TestPairs(OnNoisyDigits):
     withheld_at_poles = True
-    needs = ("test",)
     doses = (0.1, 0.5, 0.9)
     dosed_quantity = "largest_influence"
 
@@ -279,8 +278,6 @@ class TestBitsOnValues(OnValues, ProbeSuite):
 
 
 class TestValueBits(OnValues, ProbeSuite):
-    needs = ("values",)
-
     @pytest.fixture(scope="class")
     def probe(self):
         return ValueBits()

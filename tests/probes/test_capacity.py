@@ -49,7 +49,6 @@ def values(bank):
 
 
 class TestCapacity(ProbeSuite):
-    needs = ("tokens", "oracle", "test")
     doses = (0.0, 10.0, 40.0)
     pole_tolerance = ROUNDING
     # models saw everything: there is no left-out side
@@ -119,13 +118,13 @@ def test_digits_have_no_random_sequences():
     subject = Subject(Digits(), LEARNER, offers=offers_of(Digits(n=30).draw(0)))
     answer = Capacity().requires(subject)
     assert isinstance(answer, NotApplicable)
-    assert answer.reason.code == "random sequences only"
+    assert answer.reason.code == "another output"
 
 
 def test_without_a_known_best_code_it_does_not_apply():
     bank = made(70.0)
-    unknown = replace(bank.data, truth=replace(bank.data.truth, best_loss_nats=None))
-    assert Capacity().measure(replace(bank, data=unknown))[0].reason.code == "best code unknown"
+    unknown = replace(bank.subject, offers=bank.subject.offers - {"oracle"})
+    assert Capacity().measure(replace(bank, subject=unknown))[0].reason.code == "best loss unknown"
 
 
 @pytest.mark.usefixtures("quick_page")

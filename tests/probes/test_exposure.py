@@ -74,7 +74,6 @@ def lookup():
 
 
 class TestExposure(ProbeSuite):
-    needs = ("canaries",)
     doses = (0.0, 4.0, 12.0)
     # 4 standard errors of a mean of 12 exposures at the null, whose deviation is about 1.44 bits; models are alike
     pole_tolerance = 4 * 1.44 / np.sqrt(12)

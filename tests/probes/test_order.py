@@ -144,7 +144,7 @@ def test_nothing_memorised_is_not_applicable(make_bank):
 
 @pytest.mark.parametrize("learner, offers, why", [
     (Neighbours(), {"classes"}, "no epochs"), (Mlp(epochs=1), {"classes"}, "no epochs"),
-    (Mlp(epochs=20), {"tokens"}, "order of passages"),
+    (Mlp(epochs=20), {"tokens"}, "another output"),
 ])  # fmt: skip
 def test_without_epochs_or_classes_it_does_not_apply(learner, offers, why):
     answer = Order().requires(Subject(Digits(), learner, offers=frozenset(offers)))

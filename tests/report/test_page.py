@@ -174,7 +174,7 @@ def test_any_finding_may_be_missing(probe, status):
             "quantities": kept.get("quantities", {}),
             "reference": "none",
         },
-        "not applicable": {**names, "status": "not applicable", "reason": {"code": "values only"}},
+        "not applicable": {**names, "status": "not applicable", "reason": {"code": "no epochs"}},
         "failed": {**names, "status": "failed", "error": "it broke"},
     }
     given["withheld"].pop("reason", None), given["withheld"].pop("offer", None)
@@ -188,7 +188,7 @@ def test_any_finding_may_be_missing(probe, status):
 
 
 def test_another_schema_is_refused():
-    with pytest.raises(InputRefused, match="schema 3"):
+    with pytest.raises(InputRefused, match="schema 4"):
         render({**documents.table(), "schema": 1})
 
 

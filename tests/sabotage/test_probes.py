@@ -31,8 +31,6 @@ class Sound(Probe):
 
     def measure(self, bank):
         run = bank[bank.subject.bank()]
-        if lacking := self.one_sided(bank, run.members.mask):
-            return lacking, {}
         seen, left_out = side_means(run.views["train"].correct[-1].astype(float), run.members.mask)
         gain = self.gain(bank, seen, left_out)
         value, error = float(gain.mean()), float(gain.std() / np.sqrt(len(gain)))
@@ -181,13 +179,56 @@ class Mute(Sound):
 class Zero(Sound):
     """Promise 8: where all members saw an example it puts a zero."""
 
-    def one_sided(self, bank, mask):
-        return None
+    assumes = ()
 
     def gain(self, bank, seen, left_out):
         return np.nan_to_num(seen - left_out)
 
 
+class Needy(Sound):
+    """Sound; it declares a need, takes two examples, and its interval is undefined where nothing varies."""
+
+    needs = ("test",)
+
+    def order(self, bank, gain):
+        return super().order(bank, gain - 0 * gain[1])
+
+    def quantity(self, value, error, n):
+        with np.errstate(all="ignore"):
+            return super().quantity(value, error * (np.float64(error) / error), n)
+
+
+class Costly(Sound):
+    """Promise 9: it says that it reads what is there, and has 16 models trained."""
+
+    def requires(self, subject):
+        return (subject.bank(), subject.bank().model_copy(update={"members": 16}))
+
+
+class Copied(Sound):
+    """Promise 10: it takes every second example for another one."""
+
+    def gain(self, bank, seen, left_out):
+        return (seen - left_out) / (np.ptp(bank.groups) == len(seen) - 1 or {}["a group of one"])
+
+
+class OneClass(Sound):
+    """Promise 10: it looks for a second class."""
+
+    def gain(self, bank, seen, left_out):
+        return (seen - left_out) * (np.unique(bank.data.train.y)[1] >= 0)
+
+
+class Varies(Sound):
+    """Promise 10: it divides by the spread of what members say, in whole numbers."""
+
+    def gain(self, bank, seen, left_out):
+        return (seen - left_out) * (1 // int(np.ceil(np.ptp(seen - left_out))) > 0)
+
+
+
+
+DEGENERATE = "test_10_breaks_on_no_copies_one_class_or_single_example"
 BROKEN = [
     (Drawing, "test_1_requires_is_pure_and_instant", "drew the data"),
     (Wavering, "test_1_requires_is_pure_and_instant", "another answer when asked again"),
@@ -204,6 +245,10 @@ BROKEN = [
     (Asks, "test_8_a_missing_offer_is_not_applicable", "still asked"),
     (Mute, "test_8_a_missing_offer_is_not_applicable", "no reason is given"),
     (Zero, "test_8_one_sided_examples_are_not_applicable", "is given a number"),
+    (Costly, "test_9_the_stated_cost_is_not_exceeded", "trains 25% of the members again"),
+    (Copied, DEGENERATE, "breaks on copies"),
+    (OneClass, DEGENERATE, "breaks on one class"),
+    (Varies, DEGENERATE, "breaks on members that say nothing"),
     (Confident, "test_10_holds_the_truth_in_every_world", "a constant: memorised_share"),
 ]
 
@@ -228,7 +273,24 @@ class TestSound(Suite):
 @pytest.mark.parametrize("broken, promise, why", BROKEN)
 def test_the_suite_catches(broken, promise, why):
     probe = broken()
-    needs_bank = not promise.startswith(("test_5", "test_6", "test_10"))
+    needs_bank = not promise.startswith(("test_5", "test_6", "test_10_holds"))
     bank = [bank_of(Sound(), Flipped(task=Digits(n=150), share=0.2), Neighbours())] if needs_bank else []
     with pytest.raises(AssertionError, match=why):
         getattr(Suite(), promise)(probe, *bank)
+
+
+GUARDS = [
+    ("unasked", "test_8_a_missing_offer_is_not_applicable", "without test the question is still asked"),
+    ("unsound", "test_8_one_sided_examples_are_not_applicable", "is given a number"),
+    ("undefined", DEGENERATE, "breaks on members that say nothing: ValidationError"),
+    ("unsound", DEGENERATE, "breaks on a single example"),
+]
+
+
+@pytest.mark.parametrize("guard, promise, why", GUARDS)
+def test_the_suite_catches_a_base_without_its_guard(monkeypatch, guard, promise, why):
+    bank = bank_of(Needy(), Flipped(task=Digits(n=150), share=0.2), Neighbours())
+    getattr(Suite(), promise)(Needy(), bank)
+    monkeypatch.setattr(f"byheart.probes.base.{guard}", lambda *asked: None)
+    with pytest.raises(AssertionError, match=why):
+        getattr(Suite(), promise)(Needy(), bank)

@@ -119,7 +119,7 @@ HELD = Reason(code="no clear pair", figures={"members": 8, "needed": 90, "thresh
 
 
 @pytest.mark.parametrize("answer, status, reason", [
-    (NotApplicable(probe=PROBE, question="?", reason=Reason(code="values only")), "not applicable", Reason(code="values only")),
+    (NotApplicable(probe=PROBE, question="?", reason=Reason(code="no epochs")), "not applicable", Reason(code="no epochs")),
     (Failed(probe=PROBE, question="?", error="it broke"), "failed", Reason(code="failed", figures={"error": "it broke"})),
     (finding(a=quantity(0.9)).model_copy(update={"status": "withheld", "withheld": HELD}), "withheld", HELD),
     (finding(aa=quantity(0.9)), "measured", Reason(code="no quantity", figures={"name": "a", "nearest": "aa"})),

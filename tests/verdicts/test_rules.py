@@ -245,7 +245,7 @@ def test_a_missing_finding_is_not_applicable(name):
     question = {"probe": verdict.anchor, "question": "By hand?"}
     for findings in (
         {},
-        {verdict.anchor: NotApplicable(**question, reason=Reason(code="values only"))},
+        {verdict.anchor: NotApplicable(**question, reason=Reason(code="no epochs"))},
         {verdict.anchor: Failed(**question, error="it broke")},
         answers(verdict.anchor, something_else=q(0.5, 0.4, 0.6)),
     ):

@@ -183,20 +183,13 @@ def make_request(task: Any, learner: Any, options: Options, command: str, notes:
 
 
 def probes(also: Sequence[str] = ()) -> list[Any]:
-    """Every known probe, in the order of the registry; those on request are asked where `also` names them.
+    """Every known probe, in the order of the registry; those on request wait unless `also` names them.
 
     Raises:
         UsageError: an unknown probe, or a setting that it does not have.
     """
     wanted = parse.probes(also)
-    made = []
-    for name in names("probe"):
-        cls = find("probe", name)
-        if name in wanted:
-            made.append(wanted[name])
-        else:
-            made.append(cls(asked=False) if cls.on_request else cls())
-    return made
+    return [wanted.get(name) or find("probe", name).by_default() for name in names("probe")]
 
 
 def run(

@@ -46,13 +46,6 @@ def not_recorded(probe: Probe, subject: Subject, instead: Literal["retrain", "re
     return probe.not_applicable("not recorded", learner=subject.learner.name, instead=instead)
 
 
-def lacking(probe: Probe, subject: Subject, asked: bool) -> NotApplicable | None:
-    """The answer where there are no new examples to ask about, or nobody asked."""
-    if "test" not in subject.offers:
-        return probe.not_applicable("no test set")
-    return None if asked else probe.not_applicable("on request", probe=probe.name)
-
-
 @dataclass(frozen=True)
 class Asked:
     """The q predictions asked about: rows of the views, and the answers as `learners.attributed` names them."""

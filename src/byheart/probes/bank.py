@@ -46,7 +46,8 @@ class Subject:
     """What is audited: a task, a learner, levers, and how many members on what share.
 
     `offers` says what is known of it beyond that: `oracle` (the task's truth is known), `test` (there is
-    a test view), `table` (an example is a row of at most 100 columns), `classes`, `values` or `tokens`.
+    a test view), `table` (an example is a row of at most 100 columns), `canaries` (secrets were planted), `phases`
+    (training has several), and the kind of output: `classes`, `values`, `tokens`.
     """
 
     task: Task

@@ -9,38 +9,76 @@
 7. It does not depend on the order of examples or the names of classes.
 8. A missing offer is a NotApplicable with the reason.
 9. The stated cost is not exceeded; it never trains the subject.
-10. In every world whose truth is known (`byheart.testing.worlds`) its interval holds it, or the number is withheld.
+10. In every world whose truth is known (`byheart.testing.worlds`) its interval holds it, or the number is withheld;
+    copies, a single class, an undefined interval and a single example do not break it.
+
+What every probe must refuse is refused here, once: `requires` and `measure` of a subclass are wrapped as it is defined.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+from pydantic import PrivateAttr, ValidationError
 
-from byheart.errors import InputRefused
+from byheart.probes.applicability import Assumption, reason, unasked, unsound
 from byheart.probes.bank import Bank, Need, Subject
 from byheart.records.facts import Scalar
 from byheart.records.finding import Finding, NotApplicable
-from byheart.records.quantity import Quantity
-from byheart.records.reason import FIGURES, Reason, ReasonCode
+from byheart.records.quantity import Quantity, undefined
+from byheart.records.reason import Reason, ReasonCode
 from byheart.records.spec import Spec
 from byheart.seeds import stream
 
-__all__ = ["Bank", "Need", "Probe", "Subject"]
+__all__ = ["Assumption", "Bank", "Cost", "Need", "Probe", "Subject", "reason"]
+
+# what an answer costs: it reads the runs of an audit; it trains a few models more, at most a quarter as much as the
+# members of a usual audit; or it trains more and is measured only where it is asked for (`--also`)
+Cost = Literal["reading", "few models", "on request"]
+Answered = tuple[Finding | NotApplicable, dict[str, np.ndarray]]
+WITHHELD = frozenset({"few groups", "large group", "uneven halves", "dependent groups", "rare labels", "undefined"})
 
 
 class Probe(Spec):
-    """Subclass with `question`, `requires`, `measure`; list it in the registry."""
+    """Subclass with `question`, `requires`, `measure`; list it in the registry.
+
+    Attributes:
+        question: one sentence a newcomer understands.
+        reference: author, year, title, equation.
+        poles: the learners at the two ends of its scale, low pole first.
+        cost: what its answer costs; an audit leaves out what is on request unless it is asked for.
+        outputs: kinds of output that it is asked of (`classes`, `values`, `tokens`, ...); all where empty.
+        needs: what the subject must offer: `test`, `table`, `canaries`, `oracle`, `phases` (several), `epochs`.
+        assumes: what its number rests on; where data or runs do not allow it, the answer says so.
+    """
 
     kind: ClassVar[str] = "probe"
     name: ClassVar[str]
     question: ClassVar[str]
     reference: ClassVar[str]
     poles: ClassVar[tuple[str, str]] = ("oracle", "rote")
-    on_request: ClassVar[bool] = False  # costs more than a quarter of training: a field `asked` says if it was wanted
+    cost: ClassVar[Cost] = "reading"
+    outputs: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[tuple[str, ...]] = ()
+    assumes: ClassVar[tuple[Assumption, ...]] = ("both sides",)
+    _waits: bool = PrivateAttr(False)
+
+    def __init_subclass__(cls, **settings: Any) -> None:
+        super().__init_subclass__(**settings)
+        for name, guard in (("requires", _asked), ("measure", _guarded)):
+            if name in cls.__dict__:
+                setattr(cls, name, guard(cls.__dict__[name]))
+
+    @classmethod
+    def by_default(cls) -> Self:
+        """The probe as an audit holds it that nobody asked for it: one on request waits, and says so."""
+        made = cls()
+        made._waits = cls.cost == "on request"
+        return made
 
     @property
     def chapter(self) -> str:
@@ -49,20 +87,15 @@ class Probe(Spec):
 
     @abstractmethod
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
-        """The runs that the answer needs, or why the question does not apply."""
+        """The runs that the answer needs, first the one that it rests on; or why the question does not apply."""
 
     @abstractmethod
-    def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
+    def measure(self, bank: Bank) -> Answered:
         """The answer, and columns an example: name -> (n,) array by the order of `bank.data.train.ids`."""
 
     def rng(self, bank: Bank, *names: object) -> np.random.Generator:
         """A random stream of this probe's own."""
         return stream(bank.subject.seed, "probe", self.name, *names)
-
-    def one_sided(self, bank: Bank, mask: np.ndarray) -> NotApplicable | None:
-        """The answer where some examples were seen by all members, or by none; else None."""
-        lacking = int((mask.all(0) | ~mask.any(0)).sum())
-        return self.not_applicable("one-sided", examples=lacking, of=mask.shape[1]) if lacking else None
 
     def finding(self, quantities: Mapping[str, Quantity], **facts: Any) -> Finding:
         """A finding of this probe: its quantities, and whatever other facts it has."""
@@ -79,22 +112,44 @@ class Probe(Spec):
         """This question does not apply, and why; a reason of your own: "other", why="...", advice="..."."""
         return NotApplicable(probe=self.name, question=self.question, reason=reason(code, **figures))
 
+    def refusal(self, why: Reason) -> Finding | NotApplicable:
+        """The answer where data or runs allow no number: withheld where more of the same data would help."""
+        if why.code in WITHHELD:
+            return self.finding({}, status="withheld", withheld=why)
+        return NotApplicable(probe=self.name, question=self.question, reason=why)
 
-def reason(code: ReasonCode, **figures: Scalar) -> Reason:
-    """A reason with its figures.
 
-    Raises:
-        InputRefused: no such code, or a figure is missing.
+def _asked(requires: Callable) -> Callable:
+    """`requires`, after what the class declares was compared with what the subject offers."""
 
-    Example:
-        >>> reason("other", why="Tides are not asked of lakes.").code
-        'other'
-    """
-    takes = FIGURES.get(code)
-    if takes is None or not set(takes) <= set(figures):
-        raise InputRefused(
-            expected=f"a code of records.reason with its figures{'' if takes is None else ': ' + ', '.join(takes)}",
-            came=f"{code!r} with {', '.join(figures) or 'none'}",
-            do='Give "other" with why="..." and advice="..." for a reason that has no code.',
-        )
-    return Reason(code=code, figures=figures)
+    @wraps(requires)
+    def asked(self: Probe, subject: Subject) -> tuple[Need, ...] | NotApplicable:
+        if why := unasked(subject, self.outputs, self.needs):
+            return NotApplicable(probe=self.name, question=self.question, reason=why)
+        needs = requires(self, subject)
+        if self._waits and not isinstance(needs, NotApplicable):
+            return self.not_applicable("on request", probe=self.name)
+        return needs
+
+    return asked
+
+
+def _guarded(measure: Callable) -> Callable:
+    """`measure`, where subject, data and runs allow a number, and the numbers are defined."""
+
+    @wraps(measure)
+    def guarded(self: Probe, bank: Bank) -> Answered:
+        needs = self.requires(bank.subject)
+        if isinstance(needs, NotApplicable):
+            return needs, {}
+        if needs and (why := unsound(bank, needs[0], self.assumes)):
+            return self.refusal(why), {}
+        try:
+            with np.errstate(divide="ignore", invalid="ignore"):  # what comes of it is judged, below
+                return measure(self, bank)
+        except ValidationError as error:
+            if not undefined(error):
+                raise
+            return self.withheld("undefined"), {}
+
+    return guarded

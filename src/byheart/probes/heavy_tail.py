@@ -8,6 +8,7 @@ import numpy as np
 
 from byheart.maths.codes.variance import FEWEST_DEVIATIONS, effective_number
 from byheart.maths.statistics.effective_sample_size import worth
+from byheart.probes.applicability import constant
 from byheart.probes.base import Bank, Probe, reason
 from byheart.records.finding import Finding
 from byheart.records.quantity import Quantity
@@ -18,7 +19,7 @@ LIGHT = 0.2  # squared deviations per draw, in effect, 1 / kurtosis: a third whe
 
 def heavy_tail(bank: Bank) -> Quantity | None:
     """On how few squared deviations the variance of the targets rests; None where on enough."""
-    effective = effective_number(bank.data.train.y, bank.groups)
+    effective = 0.0 if constant(bank) else effective_number(bank.data.train.y, bank.groups)
     if effective >= FEWEST_DEVIATIONS:
         return None
     return Quantity(

@@ -7,7 +7,7 @@ from platform import machine, python_version, system
 
 from byheart.records.spec import Record
 
-SCHEMA = 3  # of the document of an audit; another one is not read
+SCHEMA = 4  # of the document of an audit; another one is not read
 PACKAGES = ("byheart", "torch", "numpy", "scipy", "scikit-learn", "safetensors", "pydantic")
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal, Self
 
-from pydantic import model_validator
+from pydantic import ValidationError, model_validator
 
 from byheart.records.spec import Record
 
@@ -40,6 +40,18 @@ WhyNoInterval = Literal[
 ]
 
 
+class Undefined(ValueError):
+    """A number that is not finite."""
+
+
+def undefined(error: ValidationError) -> bool:
+    """Whether a record was refused for numbers that are not finite, and for nothing else."""
+    return all(
+        one["type"] == "finite_number" or isinstance(one.get("ctx", {}).get("error"), Undefined)
+        for one in error.errors()
+    )
+
+
 class Quantity(Record):
     """One measured number.
 
@@ -69,7 +81,7 @@ class Quantity(Record):
     def _truthful(self) -> Self:
         numbers = [self.value, *(self.interval or ()), *(() if self.null is None else (self.null,))]
         if not all(math.isfinite(number) for number in numbers):
-            raise ValueError(f"a quantity must be finite, got {numbers}; withhold it instead")
+            raise Undefined(f"a quantity must be finite, got {numbers}; withhold it instead")
         if self.interval is not None and not self.interval[0] <= self.interval[1]:
             raise ValueError(f"interval must run from low to high, got {self.interval}")
         if (self.interval is None) is (self.why_no_interval is None):

@@ -13,8 +13,8 @@ ReasonCode = Literal[
     "one-sided", "few draws", "few groups", "large group", "uneven halves", "dependent groups", "rare labels",
     "heavy tail", "few deviations", "unbounded bits", "nobody left to judge", "no halves to compare",
     "no clear pair", "no baseline", "no test set", "small test set", "on request", "not recorded",
-    "values only", "order of passages", "influence of passages", "labels of passages", "no epochs",
-    "random sequences only", "best code unknown", "gradients need classes", "too few to check", "unchecked",
+    "another output", "no table", "one phase", "best loss unknown", "no epochs", "no runs", "few examples", "undefined",
+    "gradients need classes", "too few to check", "unchecked",
     "no prediction", "remainder", "no secrets", "no secrets held out", "too many secrets", "no logits",
     "unlike references", "failed", "not measured", "no quantity", "no interval", "several units",
     "recipe and run", "no null", "undecided", "small grid", "other",
@@ -58,20 +58,22 @@ FIGURES: dict[ReasonCode, tuple[str, ...]] = {
     "on request": ("probe",),
     # training is not made of steps that our loop records; `instead`: "retrain" or "record" helps
     "not recorded": ("learner", "instead"),
-    # it is asked of values, and these are labels or text
-    "values only": (),
-    # a passage is not right or wrong: there is no order in which it becomes so,
-    "order of passages": (),
-    # ... no count of members that are right about it,
-    "influence of passages": (),
-    # ... and no label of it that could be wrong
-    "labels of passages": (),
+    # it is asked of other kinds of output: `asked`, by commas
+    "another output": ("asked", "kind"),
+    # it needs rows of a table,
+    "no table": (),
+    # ... training data in several phases,
+    "one phase": (),
+    # ... or a task that knows the best possible loss
+    "best loss unknown": (),
+    # none of the models that it rests on could be trained
+    "no runs": ("members",),
+    # there are fewer examples than anything can be told of
+    "few examples": ("examples", "needed"),
+    # the numbers are not finite on these data: nothing varies, or nothing is left to divide by
+    "undefined": (),
     # the learner has no epochs, or fewer than four checkpoints
     "no epochs": (),
-    # bits held are counted on random sequences only
-    "random sequences only": (),
-    # the task does not say how many bits its sequences need at best
-    "best code unknown": (),
     # the method projects gradients of classes
     "gradients need classes": (),
     # effects were not compared with retrained members: too few of them for any check

@@ -37,7 +37,7 @@ class Drawn:
     output: Output
     n: int
     n_test: int
-    document: Mapping[str, object]
+    document: Mapping[str, Any]
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Drawn:
@@ -49,17 +49,16 @@ class Drawn:
     @property
     def offers(self) -> frozenset[str]:
         """What the data offer to probes."""
-        truth = self.document["truth"]
-        found = {self.output.kind}
-        if self.n_test:
-            found.add("test")
-        if self.output.is_table(self.document["views"]["train"].get("shape", ())):  # type: ignore[index]
-            found.add("table")
-        if "canaries" in self.document["views"]:  # type: ignore[operator]
-            found.add("canaries")
-        if isinstance(truth, Mapping) and truth.get("best_loss_nats") is not None:
-            found.add("oracle")
-        return frozenset(found)
+        views = self.document["views"]
+        there = {
+            self.output.kind: True,
+            "test": self.n_test > 0,
+            "table": self.output.is_table(views["train"].get("shape", ())),
+            "canaries": "canaries" in views,
+            "oracle": self.document["truth"].get("best_loss_nats") is not None,
+            "phases": self.document.get("phases", 1) > 1,
+        }
+        return frozenset(offer for offer, is_there in there.items() if is_there)
 
 
 @dataclass(frozen=True)

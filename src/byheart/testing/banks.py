@@ -13,6 +13,8 @@ from byheart.records.finding import NotApplicable
 from byheart.registry import find
 from byheart.report.cards import About
 from byheart.report.cards.reasons import why
+from byheart.study.keeping import data_result
+from byheart.study.session import Drawn
 from byheart.tasks.base import Task
 from byheart.tasks.data import Data, Examples, Output
 from byheart.training.members import balanced
@@ -61,9 +63,7 @@ def trained(subject: Subject, data: Data, need: Need, way: str = "each") -> Run:
 
 def offers_of(data: Data) -> frozenset[str]:
     """What data offer to probes."""
-    oracle = {"oracle"} if data.truth.best_loss_nats is not None else set()
-    table = {"table"} if data.output.is_table(data.train.x.shape[1:]) else set()
-    return frozenset({data.output.kind, *(set(data.views) & {"test", "canaries"}), *oracle, *table})
+    return Drawn.read(data_result(data).document).offers
 
 
 def reordered(bank: Bank, seed: int = 1) -> tuple[Bank, np.ndarray]:

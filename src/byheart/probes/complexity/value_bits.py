@@ -7,8 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from byheart.maths.codes.value_bits import VarianceBits, variance_bits
-from byheart.probes.base import Bank, Need, Probe, Subject, reason
-from byheart.probes.copies import uncalibrated
+from byheart.probes.base import Assumption, Bank, Need, Probe, Subject, reason
 from byheart.probes.heavy_tail import heavy_tail, without_r2
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, interval_by
@@ -34,20 +33,18 @@ class ValueBits(Probe):
 
     name: ClassVar[str] = "complexity/value-bits"
     version: ClassVar[int] = 4
+    outputs: ClassVar[tuple[str, ...]] = ("values",)
+    assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "halves")
     question: ClassVar[str] = "How many bits per value are held by heart?"
     reference: ClassVar[str] = "Cover and Thomas 2006, Elements of Information Theory, eq. 8.48"
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
-        """The bank; values are needed."""
-        if "values" not in subject.offers:
-            return self.not_applicable("values only")
+        """The bank."""
         return (subject.bank(),)
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Bits per value and in total; memorised is withheld where it has no bound."""
         run = bank[bank.subject.bank()]
-        if lacking := self.one_sided(bank, run.members.mask) or uncalibrated(self, bank):
-            return lacking, {}
         if few := heavy_tail(bank):
             return without_r2(self, bank, self.question, few), {}
         train, predictions = bank.data.train, run.views["train"].logits[:, :, 0]

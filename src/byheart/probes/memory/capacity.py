@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import t as student
 
 from byheart.maths.memorisation.capacity import PUBLISHED, memorised_bits
-from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.probes.base import Assumption, Bank, Cost, Need, Probe, Subject
 from byheart.probes.intervals import line
 from byheart.records.facts import Axis, Curve
 from byheart.records.finding import Finding, NotApplicable, Pole
@@ -37,20 +37,20 @@ class Capacity(Probe):
 
     name: ClassVar[str] = "memory/capacity"
     version: ClassVar[int] = 5
+    cost: ClassVar[Cost] = "few models"
+    outputs: ClassVar[tuple[str, ...]] = ("tokens",)
+    needs: ClassVar[tuple[str, ...]] = ("oracle", "test")
+    assumes: ClassVar[tuple[Assumption, ...]] = ()
     question: ClassVar[str] = "How many bits of random sequences does the model hold, and how many a parameter?"
     reference: ClassVar[str] = "Morris et al. 2025, How much do language models memorize?, arXiv 2505.24832, section 3"
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
-        """Models trained on everything; the best code of every sequence must be known."""
-        if not {"tokens", "oracle", "test"} <= subject.offers:
-            return self.not_applicable("random sequences only")
+        """Models trained on everything."""
         return (models(subject),)
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Bits held in total, as a share of all, and a parameter, each beside the same of unseen sequences."""
         best, run = bank.data.truth.best_loss_nats, bank[models(bank.subject)]
-        if best is None:
-            return self.not_applicable("best code unknown"), {}
         reference = best / float(np.log(2))
         held, unseen = (_held(run, view, reference) for view in ("train", "test"))
         n, p = len(bank.data.train), int(run.about["parameters"])

@@ -21,7 +21,7 @@ from byheart.probes.attribution import (
     mean_interval,
     typical,
 )
-from byheart.probes.base import Bank, Need, Probe, Subject, reason
+from byheart.probes.base import Assumption, Bank, Cost, Need, Probe, Subject, reason
 from byheart.records.facts import Axis, Curve, FactTable
 from byheart.records.finding import Finding, NotApplicable
 from byheart.records.quantity import Quantity
@@ -48,14 +48,15 @@ class Credit(Probe):
     """
 
     name: ClassVar[str] = "memory/credit"
-    on_request: ClassVar[bool] = True
     question: ClassVar[str] = "Which training examples is a prediction made of?"
     reference: ClassVar[str] = (
         "Bell et al. 2023, An exact kernel equivalence for finite classification models, theorem 4; Domingos 2020, "
         "Every model learned by gradient descent is approximately a kernel machine, theorem 1 and equation 8"
     )
     version: ClassVar[int] = 6
-    asked: bool = True
+    cost: ClassVar[Cost] = "on request"
+    needs: ClassVar[tuple[str, ...]] = ("test",)
+    assumes: ClassVar[tuple[Assumption, ...]] = ()
     test: int = Field(16, ge=FEWEST_QUERIES)
     train: int = Field(32, ge=FEWEST_QUERIES)
     tolerance: float = Field(0.05, gt=0, le=0.05)  # of the remainder: above it steps are bisected, at twice the cost
@@ -63,11 +64,11 @@ class Credit(Probe):
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The recorded model, and the bank, against which credit is held to show that it is not effect."""
-        lacking = attribution.not_recorded(self, subject, "record") or attribution.lacking(self, subject, self.asked)
+        lacking = attribution.not_recorded(self, subject, "record")
         return lacking or (self._recorded(subject), subject.bank())
 
     def _recorded(self, subject: Subject) -> Need:
-        return attribution.need(subject, Questions(credit=True, **self.model_dump(exclude={"asked"})))
+        return attribution.need(subject, Questions(credit=True, **self.model_dump()))
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """How much of it comes from the example itself, how many stand behind a prediction, and who they are."""

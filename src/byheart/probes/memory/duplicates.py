@@ -10,7 +10,7 @@ import numpy as np
 from byheart.maths.memorisation.duplicates import Copies, Leaks, contradicting, copies, leaks
 from byheart.maths.memorisation.nearest_neighbours import NEIGHBOURS
 from byheart.maths.statistics.new_examples import new_examples_interval, new_r2_interval
-from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.probes.base import Assumption, Bank, Need, Probe, Subject
 from byheart.probes.heavy_tail import heavy_tail
 from byheart.probes.intervals import estimate, share
 from byheart.records.facts import Axis, Curve, Ranked
@@ -47,6 +47,7 @@ class Duplicates(Probe):
 
     name: ClassVar[str] = "memory/duplicates"
     version: ClassVar[int] = 7
+    assumes: ClassVar[tuple[Assumption, ...]] = ()
     question: ClassVar[str] = "Is an example there twice, in training or in the test?"
     reference: ClassVar[str] = (
         "Barz and Denzler 2020, Do we train on test data? Purging CIFAR of near-duplicates, section 3; dimension: "

@@ -12,8 +12,9 @@ from byheart.maths.memorisation.counterfactual import influence
 from byheart.maths.statistics.ranking import DatamodelScore, auc, auc_interval
 from byheart.maths.statistics.resampling import Interval
 from byheart.probes import attribution
+from byheart.probes.applicability import one_sided
 from byheart.probes.attribution import FEWEST_MEMBERS, FEWEST_QUERIES, Asked
-from byheart.probes.base import Bank, Need, Probe, Subject, reason
+from byheart.probes.base import Assumption, Bank, Cost, Need, Probe, Subject, reason
 from byheart.records.facts import FactTable
 from byheart.records.finding import Finding, NotApplicable
 from byheart.records.quantity import Quantity, interval_by
@@ -44,7 +45,6 @@ class Effect(Probe):
     """
 
     name: ClassVar[str] = "memory/effect"
-    on_request: ClassVar[bool] = True
     question: ClassVar[str] = "Whose removal would change a prediction?"
     reference: ClassVar[str] = (
         "Hara, Nitanda and Maehara 2019, Data cleansing for models trained with SGD, section 3.2; Ilyas and Engstrom "
@@ -52,7 +52,9 @@ class Effect(Probe):
         "at scale, definition 2.3"
     )
     version: ClassVar[int] = 6
-    asked: bool = True
+    cost: ClassVar[Cost] = "on request"
+    needs: ClassVar[tuple[str, ...]] = ("test",)
+    assumes: ClassVar[tuple[Assumption, ...]] = ()
     method: Literal["unrolled", "retrain", "curvature", "projected", "checkpoints"] = "unrolled"
     test: int = Field(16, ge=FEWEST_QUERIES)
     train: int = Field(32, ge=FEWEST_QUERIES)
@@ -63,8 +65,6 @@ class Effect(Probe):
             return lacking
         if self.method == "projected" and "classes" not in subject.offers:
             return self.not_applicable("gradients need classes")
-        if lacking := attribution.lacking(self, subject, self.asked):
-            return lacking
         needs = (subject.bank(), attribution.again(subject))
         return needs if self.method == "retrain" else (self._recorded(subject), *needs)
 
@@ -76,8 +76,8 @@ class Effect(Probe):
         """The effects, what they are worth, and whom they name; withheld where they foretell nothing."""
         run = bank[bank.subject.bank()]
         if self.method == "retrain":
-            if lacking := self.one_sided(bank, run.members.mask):
-                return lacking, {}
+            if why := one_sided(run.members):
+                return self.refusal(why), {}
             asked, lds = by_halves(bank, self.rows(bank))
         else:
             asked = Asked.of(bank, bank[self._recorded(bank.subject)])

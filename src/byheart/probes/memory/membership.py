@@ -16,8 +16,7 @@ from byheart.maths.statistics.detection import (
     example_risk,
     operating_points,
 )
-from byheart.probes.base import Bank, Need, Probe, Subject
-from byheart.probes.copies import few
+from byheart.probes.base import Assumption, Bank, Need, Probe, Subject
 from byheart.probes.intervals import line
 from byheart.probes.ranking import first_of
 from byheart.records.facts import Axis, Curve, FactTable, Ranked
@@ -56,6 +55,7 @@ class Membership(Probe):
 
     name: ClassVar[str] = "memory/membership"
     version: ClassVar[int] = 7
+    assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "draws")
     question: ClassVar[str] = "Can somebody who holds the model tell who was in the training set?"
     reference: ClassVar[str] = (
         "Carlini et al. 2022, Membership inference attacks from first principles, algorithm 1; Bayesian variance: "
@@ -70,8 +70,6 @@ class Membership(Probe):
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """The attack with and without models that saw the example, its baseline, and the risk of every example."""
         run = bank[bank.subject.bank()]
-        if lacking := self.one_sided(bank, run.members.mask) or few(self, bank):
-            return lacking, {}
         # by id, so that the draws of the bootstrap do not depend on the order of the examples
         by_id = np.argsort(bank.data.train.ids, kind="stable")
         mask, counted = run.members.mask[:, by_id], bank.counted[by_id]

@@ -8,7 +8,7 @@ import numpy as np
 
 from byheart.maths.memorisation.counterfactual import influence_counts, largest_influence_null, members_needed
 from byheart.maths.memorisation.influence import Counts
-from byheart.probes.base import Bank, Need, Probe, Subject, reason
+from byheart.probes.base import Assumption, Bank, Need, Probe, Subject, reason
 from byheart.records.facts import Axis, Curve, Ranked, Scalar
 from byheart.records.finding import Finding, NotApplicable
 from byheart.records.quantity import Quantity
@@ -42,6 +42,9 @@ class Pairs(Probe):
 
     name: ClassVar[str] = "memory/pairs"
     version: ClassVar[int] = 6
+    assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "varying values")
+    outputs: ClassVar[tuple[str, ...]] = ("classes", "values")
+    needs: ClassVar[tuple[str, ...]] = ("test",)
     question: ClassVar[str] = "Which training example helps which new example?"
     reference: ClassVar[str] = (
         "Feldman and Zhang 2020, What neural networks memorize and why, eq. 2; Westfall and Young 1993, "
@@ -49,18 +52,12 @@ class Pairs(Probe):
     )
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
-        """The bank; new examples are needed, and labels or values."""
-        if "tokens" in subject.offers:
-            return self.not_applicable("influence of passages")
-        if "test" not in subject.offers:
-            return self.not_applicable("no test set")
+        """The bank."""
         return (subject.bank(),)
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Pairs that stand clear of chance, or the withheld card with its evidence."""
         run = bank[bank.subject.bank()]
-        if lacking := self.one_sided(bank, run.members.mask):
-            return lacking, {}
         mask, right, values = run.members.mask, _outcome(bank, run), bank.data.output.kind == "values"
         n, q, m = mask.shape[1], right.shape[1], len(mask)
         null = largest_influence_null(right, mask, self.rng(bank, "null"), SHUFFLES)

@@ -105,6 +105,11 @@ def _clear_pair(figures: Mapping[str, Any]) -> str:
     return "nothing: {members:0} members are enough to show a pair of {threshold}, and none shows"
 
 
+def _another_output(figures: Mapping[str, Any]) -> str:
+    asked = [_KINDS.get(kind, kind) for kind in figures["asked"].split(", ")]
+    return f"It is asked of {' and '.join(asked)}; these data are {_KINDS.get(figures['kind'], figures['kind'])}."
+
+
 def _instead(figures: Mapping[str, Any]) -> str:
     return {
         "retrain": "Ask for --also memory/effect:method=retrain.",
@@ -112,6 +117,7 @@ def _instead(figures: Mapping[str, Any]) -> str:
     }[figures["instead"]]
 
 
+_KINDS = {"tokens": "text", "embedding": "embeddings"}
 _TOGETHER = "Copies and groups are seen or left out together: of {examples:0} {nouns}, "
 _COUNT = "they count as {effective:1} squared deviations, and R2 needs {needed:0}"
 
@@ -170,16 +176,14 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
     "small test set": ("An interval takes {needed} new examples, there are {examples}.", "Give a larger test set."),
     "on request": ("Only on request, for its cost.", "Ask for it: --also {probe}."),
     "not recorded": ("Its training is not made of steps that our loop could record ({learner}).", _instead),
-    "values only": ("This is asked of values; labels and text have their bits in complexity/bits.", ""),
-    "order of passages": ("Order counts right answers; a passage has none.", ""),
-    "influence of passages": ("Influence counts right answers; a passage is given with more or fewer bits.", ""),
-    "labels of passages": ("A passage has no label that could be wrong.", ""),
+    "another output": (_another_output, ""),
+    "no table": ("Its examples are not rows of a table.", ""),
+    "one phase": ("The training data come in one phase.", ""),
+    "best loss unknown": ("The best possible loss on these data is not known.", ""),
+    "no runs": ("None of the {members} models that it reads could be trained.", ""),
+    "few examples": ("It takes {needed} examples, there are {examples}.", "Give more examples."),
+    "undefined": ("Its numbers are not defined on these data: too little varies.", "Give more examples that differ."),
     "no epochs": ("It does not learn in epochs, or in too few: there is no order to see.", ""),
-    "random sequences only": (
-        "It takes random sequences: elsewhere bits may be saved by understanding.",
-        "`byheart study capacity` asks it.",
-    ),
-    "best code unknown": ("The best code of these sequences is not known.", ""),
     "gradients need classes": ("Projected gradients need classes.", "Try method=unrolled."),
     "too few to check": (
         "With {members} members nothing can be checked against retraining.",

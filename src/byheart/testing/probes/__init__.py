@@ -13,7 +13,7 @@ Use it so, in a test file of your own:
 and nearest neighbour on merged digits with redrawn labels) are not the poles or the dose of your question. A pole need
 not be a learner: where the data alone are asked it is data (all different, all copies), and where learners at the
 poles have no answer it is outcomes that have one (no order, by heart last). Every name in `poles` is put to the test.
-Promise 9 is not timed here: a probe is handed runs, and a cost is a matter of benchmarks.
+Promise 9 is not timed here: what is measured is what a probe asks to be trained; seconds are a matter of benchmarks.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from typing import Any, ClassVar, get_args
 
 import numpy as np
 
+from byheart.probes.applicability import KINDS
 from byheart.probes.base import Bank, Probe
 from byheart.records.finding import Answer, Finding, NotApplicable
 from byheart.records.quantity import Quantity, Unit
@@ -36,6 +37,7 @@ from byheart.report.cards.reasons import why
 from byheart.tasks.base import Task
 from byheart.tasks.data import Data
 from byheart.testing.banks import Merged, bank_of, offers_of, renamed, reordered
+from byheart.testing.degenerate import degenerate
 from byheart.testing.worlds import WORLDS, Draw, World, always_wrong
 from byheart.training.members import Members
 
@@ -46,6 +48,7 @@ __all__ = ["Merged", "ProbeSuite", "bank_of", "offers_of"]
 # interval's width of 3.92 sd.
 ENDS = 0.125
 ROUNDING = 1e-5
+USUAL = 64  # members of a usual audit
 
 
 class ProbeSuite:
@@ -56,7 +59,7 @@ class ProbeSuite:
         withheld_at_poles: the card is withheld at its poles, for there is nothing to see there.
         doses: shares of redrawn labels, ascending.
         dosed_quantity: the quantity that must rise with the dose; the headline where empty.
-        needs: offers without which the question does not apply (`classes`, `test`, `oracle`).
+        needs: offers without which `requires` itself refuses, beside those that the class declares.
         worlds: where the truth is known; add your own for quantities of your own.
         draws: how often in a row an interval must miss the truth of a world to be called wrong.
     """
@@ -159,12 +162,15 @@ class ProbeSuite:
             assert near, f"the numbering of classes changes column {name}"
 
     def test_8_a_missing_offer_is_not_applicable(self, probe: Probe, bank: Bank) -> None:
-        """Promise 8: with a reason, before anything is trained."""
-        for offer in self.needs:
-            offers = bank.subject.offers - {offer} | ({"values"} if offer == "classes" else set())
-            answer = probe.requires(replace(bank.subject, offers=offers))
-            assert isinstance(answer, NotApplicable), f"without {offer} the question is still asked"
-            assert why(answer.reason, About()).strip(), f"without {offer} it does not apply, and no reason is given"
+        """Promise 8: what the class declares (`outputs`, `needs`) is held to, with a reason, before any training."""
+        offered = bank.subject.offers
+        others = [{kind} for kind in sorted(KINDS - set(probe.outputs)) if probe.outputs]
+        lacking = [(f"as {kind}", offered - KINDS | kind) for kind in others]
+        lacking += [(f"without {need}", offered - {need}) for need in (*probe.needs, *self.needs) if need in offered]
+        for what, offers in lacking:
+            answer = probe.requires(replace(bank.subject, offers=frozenset(offers)))
+            assert isinstance(answer, NotApplicable), f"{what} the question is still asked"
+            assert why(answer.reason, About()).strip(), f"{what} it does not apply, and no reason is given"
             assert (answer.probe, answer.question) == (probe.name, probe.question)
 
     def test_8_one_sided_examples_are_not_applicable(self, probe: Probe, bank: Bank) -> None:
@@ -178,14 +184,36 @@ class ProbeSuite:
         assert isinstance(answer, NotApplicable), "an example that all members saw is given a number"
         assert why(answer.reason, About()).strip()
 
+    def test_9_the_stated_cost_is_not_exceeded(self, probe: Probe, bank: Bank) -> None:
+        """Promise 9: whoever reads the runs of an audit trains no other model of the subject's own."""
+        subject = replace(bank.subject, members=USUAL)
+        needs = probe.requires(subject)
+        assert not isinstance(needs, NotApplicable), "the bank of the suite must be one that is asked"
+        own = [need for need in needs if not need.learner and need not in (subject.bank(), subject.whole())]
+        spent = sum(need.members * need.share for need in own) / (subject.members * subject.share)
+        most = {"reading": 0.0, "few models": 0.25, "on request": math.inf}[probe.cost]
+        assert spent <= most, f"{probe.cost!r}, and it trains {spent:.0%} of the members again"
+
+    def test_10_breaks_on_no_copies_one_class_or_single_example(self, probe: Probe, bank: Bank) -> None:
+        """Promise 10: where nothing varies there is a number with all that belongs to it, or a reason why not."""
+        for what, made in degenerate(probe, bank):
+            try:
+                answer, _ = probe.measure(made)
+            except Exception as error:
+                raise AssertionError(f"it breaks on {what}: {type(error).__name__}: {error}") from error
+            for name, found in (answer.quantities if isinstance(answer, Finding) else {}).items():
+                truthful(name, found)
+            assert answer.status == "measured" or _says_why(answer), f"no number on {what}, and it does not say why"
+
     def test_10_holds_the_truth_in_every_world(self, probe: Probe) -> None:
         """Promise 10: the interval holds what is true, or the number is withheld, or the question does not apply."""
         wrong = always_wrong(self.worlds, lambda draw: untrue(draw, probe), self.draws)
         assert not wrong, "the interval does not hold the truth in " + "; ".join(wrong)
 
 
-def _says_why(finding: Finding) -> bool:
-    return finding.withheld is not None and bool(why(finding.withheld, About()).strip())
+def _says_why(answer: Answer) -> bool:
+    reason = answer.withheld if isinstance(answer, Finding) else getattr(answer, "reason", None)
+    return reason is not None and bool(why(reason, About()).strip())
 
 
 def untrue(draw: Draw, probe: Probe) -> dict[str, str]:

@@ -10,7 +10,7 @@ from byheart.maths.codes.bank import BankCode, BankLengths, bank_lengths
 from byheart.maths.codes.passages import GRID, passage_lengths
 from byheart.maths.statistics.intervals import budget_share_intervals
 from byheart.maths.statistics.seen_unseen import side_means
-from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.probes.base import Assumption, Bank, Need, Probe, Subject
 from byheart.probes.complexity.bits.budget import budget_quantities
 from byheart.probes.complexity.bits.held_out_course import held_out_course
 from byheart.probes.complexity.bits.standing import (
@@ -22,7 +22,6 @@ from byheart.probes.complexity.bits.standing import (
     trail_sides,
 )
 from byheart.probes.complexity.bits.variance import of_values
-from byheart.probes.copies import rare_labels, uncalibrated
 from byheart.probes.interval_sources import source_of
 from byheart.records.balance import Landmark
 from byheart.records.facts import FactTable
@@ -64,6 +63,7 @@ class Bits(Probe):
 
     name: ClassVar[str] = "complexity/bits"
     version: ClassVar[int] = 8
+    assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "halves", "frequent labels")
     question: ClassVar[str] = "How many of the label bits are understood, memorised, left?"
     reference: ClassVar[str] = (
         "Morris et al. 2025, How much do language models memorize?, section 2, with left-out members in the place "
@@ -83,8 +83,6 @@ class Bits(Probe):
         everything, bank = bank, bank.of_rows(bank.counted)
         subject = bank.subject
         run = bank[subject.bank()]
-        if lacking := self.one_sided(bank, run.members.mask) or uncalibrated(self, bank) or rare_labels(self, bank):
-            return lacking, {}
         if bank.data.output.kind == "values":
             return of_values(self, bank)
         mask, moves = run.members.mask, self.rng(bank, "moves")

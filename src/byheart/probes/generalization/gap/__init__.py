@@ -61,8 +61,6 @@ class Gap(Probe):
         """Accuracies (or R2) on both sides and on the test view, over the checkpoints, with the baselines."""
         everything, bank = bank, bank.of_rows(bank.counted)
         run = bank[bank.subject.bank()]
-        if lacking := self.one_sided(bank, run.members.mask):
-            return lacking, {}
         if bank.data.output.kind == "tokens":
             return of_passages(self, bank, self._course(bank, run))
         if bank.data.output.kind == "values" and (few := heavy_tail(bank)):

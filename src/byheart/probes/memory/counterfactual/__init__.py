@@ -16,7 +16,7 @@ from byheart.maths.memorisation.counterfactual import (
 from byheart.maths.memorisation.share import Share, memorised_share, shares_above
 from byheart.maths.statistics.intervals import budget_share_intervals, memorised_share_interval
 from byheart.maths.statistics.seen_unseen import side_means
-from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.probes.base import Assumption, Bank, Need, Probe, Subject
 from byheart.probes.interval_sources import source_of
 from byheart.probes.intervals import estimate
 from byheart.probes.memory.counterfactual.continuous_outcomes import SHUFFLES, continuous, left_out, reliability
@@ -56,6 +56,7 @@ class Counterfactual(Probe):
 
     name: ClassVar[str] = "memory/counterfactual"
     version: ClassVar[int] = 8
+    assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "varying values")
     question: ClassVar[str] = "Which examples are right only because they were trained on?"
     reference: ClassVar[str] = (
         "Feldman and Zhang 2020, What neural networks memorize and why, eq. 1 and section 3; C-score: Jiang et al. "
@@ -71,8 +72,6 @@ class Counterfactual(Probe):
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Scores, their share, null and reliability, and the most memorised examples."""
         run = bank[bank.subject.bank()]
-        if lacking := self.one_sided(bank, run.members.mask):
-            return lacking, {}
         if bank.data.output.kind != "classes":
             return continuous(self, bank, run)
         mask, right, counted = run.members.mask, run.views["train"].correct[-1], bank.counted  # right: (m, n)

@@ -66,9 +66,7 @@ def _values(bank: Bank, run: Run, order: np.ndarray, score: np.ndarray) -> Ranke
     """Twelve values, and the mean of what members that did not see them say."""
     rows, y, out, said = order[:12], bank.data.train.y, ~run.members.mask, run.views["train"].logits
     others = [float(said[out[:, i], i, 0].mean()) for i in rows]  # type: ignore[index]
-    return Ranked(
-        ids=bank.data.train.ids[rows], figures={"label": y[rows], "predicted": others, "score": score[rows]}
-    )
+    return Ranked(ids=bank.data.train.ids[rows], figures={"label": y[rows], "predicted": others, "score": score[rows]})
 
 
 def _passages(bank: Bank, run: Run, order: np.ndarray, score: np.ndarray) -> Ranked:

@@ -8,17 +8,10 @@ import numpy as np
 from pydantic import Field
 
 from byheart.maths.memorisation.exposure import null_deviation
-from byheart.probes.base import Bank, Need, Probe, Subject, reason
+from byheart.probes.base import Assumption, Bank, Cost, Need, Probe, Subject, reason
 from byheart.probes.intervals import line
 from byheart.probes.memory.exposure.quantities import of_group, of_sampling, of_secrets
-from byheart.probes.memory.exposure.scores import (
-    Continuations,
-    Form,
-    Scores,
-    bits_by_letter,
-    continuations,
-    scores_of,
-)
+from byheart.probes.memory.exposure.scores import Continuations, Form, Scores, bits_by_letter, continuations, scores_of
 from byheart.records.facts import Axis, Curve, FactTable, Ranked, Scalar
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.reason import Reason
@@ -67,6 +60,9 @@ class Exposure(Probe):
 
     name: ClassVar[str] = "memory/exposure"
     version: ClassVar[int] = 6
+    cost: ClassVar[Cost] = "few models"
+    needs: ClassVar[tuple[str, ...]] = ("canaries",)
+    assumes: ClassVar[tuple[Assumption, ...]] = ()
     question: ClassVar[str] = "Can planted secrets be read back from the model, and how often must it have seen them?"
     reference: ClassVar[str] = (
         "Carlini, Liu, Erlingsson, Kos and Song 2019, The Secret Sharer, definitions 2 and 3, section 4; Carlini et "
@@ -79,9 +75,7 @@ class Exposure(Probe):
     samples: Annotated[int, Field(ge=1)] = 100
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
-        """Models trained on everything; planted secrets are needed."""
-        if "canaries" not in subject.offers:
-            return self.not_applicable("no secrets")
+        """Models trained on everything."""
         return (models(subject),)
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
@@ -98,8 +92,8 @@ class Exposure(Probe):
 
     def _finding(self, bank: Bank, run: Run, found: Scores, secrets: Continuations) -> Finding:
         passages, letters, ids = None, bits_by_letter(bank, run), bank.data.views["canaries"].ids
-        if "continued" in run.views:
-            seen = known(bank.data, "continued") >= 0
+        seen = known(bank.data, "continued") >= 0 if "continued" in run.views else np.zeros(1, bool)
+        if seen.any() and not seen.all():
             passages = continuations(bank, run, "continued", seen, self.temperature, self.top_k)
         quantities = of_secrets(found, secrets.greedy, ids, self.rng(bank, "bootstrap"))
         unlike = _off_null(found)

@@ -10,8 +10,8 @@ import numpy as np
 from byheart.maths.memorisation.counterfactual import memorisation
 from byheart.maths.memorisation.learning_order import Course, course, learned_by
 from byheart.maths.statistics.ranks import bootstrap
-from byheart.probes.base import Bank, Need, Probe, Subject
-from byheart.probes.copies import few
+from byheart.probes.applicability import few
+from byheart.probes.base import Assumption, Bank, Need, Probe, Subject
 from byheart.probes.density import density
 from byheart.probes.intervals import BOOTSTRAP, share
 from byheart.probes.memory.order.signs import TOP, Row, half_of, rows_of
@@ -49,6 +49,9 @@ class Order(Probe):
 
     name: ClassVar[str] = "memory/order"
     version: ClassVar[int] = 7
+    assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "varying values")
+    outputs: ClassVar[tuple[str, ...]] = ("classes", "values")
+    needs: ClassVar[tuple[str, ...]] = ("epochs",)
     question: ClassVar[str] = "In what order is it learned, and which cheap sign of it stands in for memorisation?"
     reference: ClassVar[str] = (
         "Toneva et al. 2019, An empirical study of example forgetting during deep neural network learning, section 2; "
@@ -57,26 +60,20 @@ class Order(Probe):
     poles: ClassVar[tuple[str, str]] = ("no order", "by heart last")
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
-        """The bank and the one model on everything, both with a course of epochs; labels or values are needed."""
-        if "tokens" in subject.offers:
-            return self.not_applicable("order of passages")
-        if len(subject.checkpoints()) < 4:
-            return self.not_applicable("no epochs")
+        """The bank and the one model on everything, both with a course of epochs."""
         return (subject.bank(), subject.whole())
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """The course of every example, and the table of stand-ins."""
         bank = graded(bank)
         run = bank[bank.subject.bank()]
-        if lacking := self.one_sided(bank, run.members.mask):
-            return lacking, {}
         mask, outcomes = run.members.mask, run.views["train"]
         halves = [half_of(run, slice(start, None, 2)) for start in (0, 1)]
         there = ~(np.isnan(halves[0].score) | np.isnan(halves[1].score))
         if there.sum() < 20 or any(np.ptp(half.score[there]) < 1e-12 for half in halves):
             return self.not_applicable("no halves to compare"), {}
-        if lacking := few(self, bank, there):
-            return lacking, {}
+        if why := few(bank, there):
+            return self.refusal(why), {}
         path = course(outcomes.correct, outcomes.loss_nats, mask, run.checkpoints)
         rows = rows_of(bank, halves, there, self.rng)
         quantities = self._quantities(bank, path, rows, int(there.sum()))

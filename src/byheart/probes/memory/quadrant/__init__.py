@@ -9,9 +9,8 @@ import numpy as np
 from byheart.maths.codes.bank import bank_lengths
 from byheart.maths.memorisation.counterfactual import memorisation
 from byheart.maths.statistics.seen_unseen import side_means
-from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.probes.base import Assumption, Bank, Need, Probe, Subject
 from byheart.probes.baselines import of_other_families
-from byheart.probes.copies import uncalibrated
 from byheart.probes.density import density
 from byheart.probes.intervals import area, share
 from byheart.probes.memory.quadrant.baseline import AGREE, BITS, Bets, baseline_of, bets
@@ -78,6 +77,8 @@ class Quadrant(Probe):
 
     name: ClassVar[str] = "memory/quadrant"
     version: ClassVar[int] = 8
+    outputs: ClassVar[tuple[str, ...]] = ("classes", "values")
+    assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "halves")
     question: ClassVar[str] = "Which labels are worth checking, and are they memorised?"
     reference: ClassVar[str] = (
         "Northcutt, Jiang and Chuang 2021, Confident learning, section 3, for the use of held-out predictions"
@@ -85,17 +86,13 @@ class Quadrant(Probe):
     poles: ClassVar[tuple[str, str]] = ("rote", "oracle")
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
-        """The bank and the baselines of other families; a label or a value is needed."""
-        if "tokens" in subject.offers:
-            return self.not_applicable("labels of passages")
+        """The bank and the baselines of other families."""
         return (subject.bank(), *(subject.baseline(name) for name in of_other_families(subject)))
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Both axes for every example, which labels are worth checking, and the ranking against planted truth."""
         run, train = bank[bank.subject.bank()], bank.data.train
         mask, seed = run.members.mask, bank.subject.seed
-        if lacking := self.one_sided(bank, mask) or uncalibrated(self, bank):
-            return lacking, {}
         if bank.data.output.kind == "values":
             return of_values(self, bank)
         lengths = bank_lengths(

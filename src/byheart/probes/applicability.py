@@ -1,0 +1,118 @@
+"""Can a question be asked? What a subject must offer for it, and what its data and runs must allow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from byheart.errors import InputRefused
+from byheart.maths.codes.calibration import GROUPS, lacking
+from byheart.maths.statistics.effective_sample_size import FEWEST, effective_size, known, worth
+from byheart.probes.bank import Bank, Need, Subject
+from byheart.records.facts import Scalar
+from byheart.records.reason import FIGURES, Reason, ReasonCode
+from byheart.training.members import Members
+
+# what an answer may rest on: every example was seen by some members and left out by others; values differ; groups leave
+# two halves to calibrate across; rare classes do not carry the bits; copies leave enough draws for an interval
+Assumption = Literal["both sides", "varying values", "halves", "frequent labels", "draws"]
+CHECKPOINTS = 4  # fewer show no order of learning
+FEWEST_EXAMPLES = 2
+KINDS = frozenset({"classes", "values", "tokens", "series", "embedding", "rewards"})
+_LACKING: dict[str, ReasonCode] = {
+    "test": "no test set", "canaries": "no secrets", "oracle": "best loss unknown", "epochs": "no epochs",
+    "phases": "one phase", "table": "no table",
+}  # fmt: skip
+
+
+def unasked(subject: Subject, outputs: Sequence[str], needs: Sequence[str]) -> Reason | None:
+    """Why a question for these kinds of output, with these needs, cannot be asked of a subject; None where it can."""
+    kinds = subject.offers & KINDS
+    if outputs and kinds and not kinds & {*outputs}:
+        return reason("another output", asked=", ".join(outputs), kind=min(kinds))
+    missing = next((need for need in needs if not _offers(subject, need)), None)
+    return None if missing is None else reason(_LACKING[missing])
+
+
+def _offers(subject: Subject, need: str) -> bool:
+    return len(subject.checkpoints()) >= CHECKPOINTS if need == "epochs" else need in subject.offers
+
+
+def unsound(bank: Bank, need: Need, assumptions: Sequence[Assumption]) -> Reason | None:
+    """Why no number can be told of these data and of the runs of `need`, on which the answer rests; else None."""
+    if need not in bank:
+        return reason("no runs", members=need.members)
+    if (n := int(bank.counted.sum())) < FEWEST_EXAMPLES:
+        return reason("few examples", examples=n, needed=FEWEST_EXAMPLES)
+    if "both sides" in assumptions and (why := one_sided(bank[need].members)):
+        return why
+    checks = {"varying values": constant, "halves": uncalibrated, "frequent labels": rare_labels, "draws": few}
+    return next((why for name, check in checks.items() if name in assumptions and (why := check(bank))), None)
+
+
+def one_sided(members: Members) -> Reason | None:
+    """Why not, where some examples have no member that saw them, or none that did not; else None."""
+    both = members.seen.any(0) & members.unseen.any(0)
+    return None if both.all() else reason("one-sided", examples=int((~both).sum()), of=len(both))
+
+
+def constant(bank: Bank) -> Reason | None:
+    """Why not, where all values are the same; else None."""
+    values = bank.data.output.kind == "values"
+    return reason("undefined") if values and not bank.data.train.y.var() > 0 else None
+
+
+def uncalibrated(bank: Bank) -> Reason | None:
+    """Why not, where groups leave no two halves to calibrate the bits across; else None."""
+    ids, groups = bank.data.train.ids[bank.counted], bank.groups[bank.counted]
+    if not (why := lacking(len(ids), bank.subject.seed, ids, groups)):
+        return None
+    return reason(why.code, examples=len(ids), named=_named(bank), **why.figures)
+
+
+def rare_labels(bank: Bank) -> Reason | None:
+    """Why not, where the labels of rare classes carry the bits, and are too few to know them by; else None."""
+    if bank.data.output.kind != "classes":
+        return None
+    y, groups = bank.data.train.y[bank.counted], bank.groups[bank.counted]
+    frequencies = np.bincount(y, minlength=bank.data.output.k)
+    bits = -np.log2(frequencies[y] / len(y))
+    if not bits.any() or (effective := effective_size(bits, groups)) >= GROUPS:
+        return None
+    rarest = int(frequencies[frequencies > 0].min())
+    return reason("rare labels", labels=len(y), effective=float(effective), needed=GROUPS, rarest=rarest)
+
+
+def few(bank: Bank, rows: np.ndarray | slice = slice(None)) -> Reason | None:
+    """Why not, where copies leave fewer draws (of `rows`) than an interval needs; else None."""
+    groups = bank.groups[rows]
+    if known(draws := worth(groups), len(groups)):
+        return None
+    return reason("few draws", examples=len(groups), draws=float(draws), needed=FEWEST, named=_named(bank))
+
+
+def _named(bank: Bank) -> bool:
+    """Whether the user named groups, so that fewer copies alone would not help."""
+    return bool(bank.data.grouping.named)
+
+
+def reason(code: ReasonCode, **figures: Scalar) -> Reason:
+    """A reason with its figures.
+
+    Raises:
+        InputRefused: no such code, or a figure is missing.
+
+    Example:
+        >>> reason("other", why="Tides are not asked of lakes.").code
+        'other'
+    """
+    takes = FIGURES.get(code)
+    if takes is None or not set(takes) <= set(figures):
+        raise InputRefused(
+            expected=f"a code of records.reason with its figures{'' if takes is None else ': ' + ', '.join(takes)}",
+            came=f"{code!r} with {', '.join(figures) or 'none'}",
+            do='Give "other" with why="..." and advice="..." for a reason that has no code.',
+        )
+    return Reason(code=code, figures=figures)
