@@ -151,9 +151,21 @@ def test_withheld_and_inapplicable_are_never_numbers():
     )[0]
     assert "<b>withheld</b>" in card
     assert 'class="strip"' not in card
-    card = re.search(r'<article class="card na" id="generalization-gap">.*?</article>', text, re.S)[0]
-    assert "Not applicable." in card
-    assert not re.search(r"\d", re.sub(r"<[^>]*>", "", card))
+    line = re.search(r'<details class="unasked">.*?</details>', text, re.S)[0]
+    assert not re.search(r"\d", re.sub(r"<[^>]*>", "", line))
+
+
+def test_what_is_not_asked_shares_one_line_with_its_reasons():
+    """One line of names, open or closed without a script; no card and no chapter of its own."""
+    text = page("nothing")
+    line = re.search(r'<details class="unasked">.*?</details>', text, re.S)[0]
+    names = re.findall(r"<span>(.*?)</span>", re.search(r"<summary>.*?</summary>", line, re.S)[0])
+    assert names == ["memory/quadrant", "generalization/gap"]
+    for reason in ("No label was redrawn.", "There is no test set. Give some examples that it was not trained on."):
+        assert reason in re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", line))
+    assert text.count('id="generalization-gap"') == 1
+    assert 'id="chapter-generalization"' not in text
+    assert "Not asked here: <span>memory/credit</span></summary>" in page("fashion")
 
 
 @pytest.mark.parametrize("status", ["withheld", "not applicable", "failed", "absent"])

@@ -73,7 +73,7 @@ SAID = [
     ("not recorded", {"learner": "forest", "instead": "record"}, "Its training is not made of steps that our loop could "
      "record (forest).", "Record your own loop with byheart.record, and ask path_credit."),
     ("another output", {"asked": "classes, values", "kind": "tokens"},
-     "It is asked of classes and values; these data are text.", ""),
+     "It is asked of classes and values; these data hold text.", ""),
     ("no table", {}, "Its examples are not rows of a table.", ""),
     ("one phase", {}, "The training data come in one phase.", ""),
     ("best loss unknown", {}, "The best possible loss on these data is not known.", ""),

@@ -168,6 +168,8 @@ def test_bh104_names_the_epoch_and_what_is_lost():
     found = Overfitting().judge(course((0.3, 0.2, 0.4), (0.02, 0.01, 0.03)))
     assert found.title == "Overfitting since epoch 5"
     assert "grows by 0.30 bits [0.20, 0.40] per label and held-out accuracy falls by 2.0 points [1.0, 3.0]" in found.sentence
+    gained = Overfitting().judge(course((0.3, 0.2, 0.4), (-0.0074, -0.02, 0.004))).sentence
+    assert "held-out accuracy rises by 0.7 points [\u22120.4, 2.0]" in gained
     assert "per passage" in Overfitting().judge(course((0.3, 0.2, 0.4))).sentence
     assert Overfitting().judge(course((0.3, 0.2, 0.4), best=0.0)).title == "Overfitting from the start"
 

@@ -141,9 +141,6 @@ def _drawn(session: Session) -> Result:
 def lines(found: Mapping[str, Any]) -> list[str]:
     """The forecast in words."""
     from byheart.records.figures import count, number
-    from byheart.records.reason import Reason
-    from byheart.report.cards import About
-    from byheart.report.cards.reasons import why
 
     minutes = found["seconds"]
     narrow, broad = found["half_width_memorised_bits_share"]
@@ -161,6 +158,6 @@ def lines(found: Mapping[str, Any]) -> list[str]:
         f"\u00b1{number(1.96 * found['largest_standard_error_of_a_score'], 2)} at worst "
         f"from {found['members']} members",
     ]
-    reasons = {probe: Reason.model_validate(one) for probe, one in found["not_applicable"].items()}
-    said += [f"  not asked     {probe}: {why(reason, About())}" for probe, reason in reasons.items()]
+    if left_out := found["not_applicable"]:
+        said.append(f"  not asked     {', '.join(left_out)} (why: --json)")
     return [*said, "Nothing was trained or written."]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from byheart.records.figures import amount, count, interval_text, number, value_text
-from byheart.records.finding import Answer, Finding, NotApplicable
+from byheart.records.finding import Answer, Failed, Finding, NotApplicable
 from byheart.report.cards import About, Card, card_of
 from byheart.report.cards.default import note_of
 from byheart.report.cards.reasons import advice, why
@@ -19,14 +21,16 @@ CHAPTERS = {
     "complexity": "How many bits did learning buy, and how many does it hold?",
     "dynamics": "How far back in time does it remember?",
 }
-_ORDER = ("measured", "withheld", "not applicable", "failed")
+_ORDER = ("measured", "withheld", "failed")
 IDENTITY = ("understood_bits", "memorised_bits", "left_bits", "reference_bits")
 
 
 def chapters(subject: dict, findings: dict[str, Answer], exhibits: dict[str, dict]) -> list[dict]:
     """The chapters that have findings, ours first and in order, then those of plug-ins by name."""
-    by_chapter: dict[str, list[Answer]] = {}
+    by_chapter: dict[str, list[Finding | Failed]] = {}
     for finding in findings.values():
+        if isinstance(finding, NotApplicable):
+            continue
         by_chapter.setdefault(finding.probe.partition("/")[0], []).append(finding)
     names = [name for name in CHAPTERS if name in by_chapter] + sorted(set(by_chapter) - set(CHAPTERS))
     return [
@@ -43,15 +47,22 @@ def chapters(subject: dict, findings: dict[str, Answer], exhibits: dict[str, dic
     ]
 
 
-def card(subject: dict, finding: Answer, exhibits: dict[str, dict]) -> dict:
+def inapplicable(subject: dict, findings: Iterable[Answer]) -> list[dict]:
+    """What is not asked of this subject, and why: one line of the page, and no card each."""
+    about = About.of(subject)
+    return [
+        {"probe": one.probe, "id": slug(one.probe), "why": why(one.reason, about), "offer": advice(one.reason, about)}
+        for one in findings
+        if isinstance(one, NotApplicable)
+    ]
+
+
+def card(subject: dict, finding: Finding | Failed, exhibits: dict[str, dict]) -> dict:
     """Everything that the template of one card reads."""
     about = About.of(subject)
     made = {"id": slug(finding.probe), "probe": finding.probe, "question": finding.question, "status": finding.status}
     if not isinstance(finding, Finding):
-        rest = {"reason": "", "offer": "", "error": getattr(finding, "error", "")}
-        if isinstance(finding, NotApplicable):
-            rest |= {"reason": why(finding.reason, about), "offer": advice(finding.reason, about)}
-        return {**made, **rest, "galleries": []}
+        return {**made, "error": finding.error, "galleries": []}
     held, identity = finding.status == "withheld", _identity(finding)
     words = card_of(finding, about)
     head = None if held else finding.quantities.get(finding.headline)

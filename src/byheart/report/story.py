@@ -11,7 +11,7 @@ from byheart.registry import BUILT_IN
 from byheart.report import first, headline
 from byheart.report.balance import balances, course
 from byheart.report.cards import About, card_of
-from byheart.report.chapters import chapters
+from byheart.report.chapters import chapters, inapplicable
 from byheart.report.examples import gallery, seen
 from byheart.report.prose import cleaned, plain, sentence, slug, word
 from byheart.report.strip import WHO
@@ -60,6 +60,7 @@ def story(document: dict) -> dict:
         "levers": [_lever(lever) for lever in document.get("levers") or []],
         "unmeasured": _unmeasured(document, provenance),
         "chapters": chapters(subject, findings, exhibits),
+        "inapplicable": inapplicable(subject, findings.values()),
         "references": _references(findings),
         "reproduce": _reproduce(subject, provenance),
         "command": provenance.command,

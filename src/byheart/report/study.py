@@ -9,12 +9,12 @@ from markupsafe import Markup
 
 from byheart.records.facts import Curve
 from byheart.records.figures import count, interval_text, null_text, value_text
-from byheart.records.finding import Finding, answer_from
+from byheart.records.finding import Finding, NotApplicable, answer_from
 from byheart.records.studied import Outcome, Reading, Studied, StudiedSubject
 from byheart.report.cards import About
 from byheart.report.cards.default import spaced
 from byheart.report.cards.reasons import why_unread, why_withheld
-from byheart.report.chapters import card
+from byheart.report.chapters import card, inapplicable
 from byheart.report.page import embedded, styled
 from byheart.report.prose import cleaned, sentence, slug
 from byheart.report.strip import WHO
@@ -120,10 +120,13 @@ def _known(one: StudiedSubject) -> dict[str, Any]:
 
 def _subject(one: StudiedSubject) -> dict[str, Any]:
     subject = _known(one)
-    cards = []
-    for name, finding in one.findings.items():
-        made = card(subject, answer_from(finding), {})
-        cards.append({**made, "galleries": [], "id": slug(f"{one.name}-{name}")})
+    answers = {name: answer_from(finding) for name, finding in one.findings.items()}
+    asked = {name: answer for name, answer in answers.items() if not isinstance(answer, NotApplicable)}
+    cards = [
+        {**card(subject, answer, {}), "galleries": [], "id": slug(f"{one.name}-{name}")}
+        for name, answer in asked.items()
+    ]
+    missing = [{**made, "id": slug(f"{one.name}-{made['probe']}")} for made in inapplicable(subject, answers.values())]
     about = [_word(name, value, one.noun) for name, value in one.about.items()]
     return {
         "id": f"subject-{slug(one.name)}",
@@ -131,6 +134,7 @@ def _subject(one: StudiedSubject) -> dict[str, Any]:
         "about": "; ".join(about),
         "failed": one.failed,
         "cards": cards,
+        "inapplicable": missing,
     }
 
 

@@ -25,6 +25,14 @@ def _shown(found: Quantity) -> str:
     return f"{value_text(found)} {interval_text(found)}".strip()
 
 
+def _positive(fall: Quantity) -> Quantity:
+    """A fall, or the rise that a negative one is."""
+    if fall.value >= 0 or fall.interval is None:
+        return fall
+    low, high = fall.interval
+    return fall.model_copy(update={"value": -fall.value, "interval": (-high, -low)})
+
+
 class Overfitting(Verdict):
     """Was it better on examples it has not seen before the end of training?
 
@@ -34,7 +42,7 @@ class Overfitting(Verdict):
     """
 
     name: ClassVar[str] = "BH104"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     title: ClassVar[str] = "Whether it was trained past its best"
     threshold: ClassVar[str] = (
         f"before the end the recipe understood at least {percent(MATTERS, 0)} more (calibrated held-out code; for "
@@ -65,7 +73,7 @@ class Overfitting(Verdict):
         each = "" if values else " per label" if fall else " per passage"
         line = f"From epoch {epoch} to the end the {what} {'falls' if values else 'grows'} by {_shown(rise)}{each}"
         if fall is not None and fall.interval is not None:
-            line += f" and held-out accuracy falls by {_shown(fall)}"
+            line += f" and held-out accuracy {'rises' if fall.value < 0 else 'falls'} by {_shown(_positive(fall))}"
         low, high = fall.interval if fall is not None and fall.interval else rise.interval
         if rise.interval[1] < least:
             line += f": less than {percent(MATTERS, 0)} of what it had understood."
@@ -122,9 +130,7 @@ class Underfitting(Verdict):
             if seen.interval[0] > 0:
                 advice = "It is better where seen too. Try longer training, another learning rate or another model."
                 return self.say(
-                    "issue",
-                    f"{line}, better by {_shown(lead)} {SAME}. {advice}",
-                    f"Underfitting: worse than {title}",
+                    "issue", f"{line}, better by {_shown(lead)} {SAME}. {advice}", f"Underfitting: worse than {title}"
                 )
         for lead, _, title, line in better:
             return self.say("tip", f"{line}, better by {_shown(lead)} {SAME}.", f"A simpler model does better: {title}")

@@ -107,7 +107,7 @@ def _clear_pair(figures: Mapping[str, Any]) -> str:
 
 def _another_output(figures: Mapping[str, Any]) -> str:
     asked = [_KINDS.get(kind, kind) for kind in figures["asked"].split(", ")]
-    return f"It is asked of {' and '.join(asked)}; these data are {_KINDS.get(figures['kind'], figures['kind'])}."
+    return f"It is asked of {' and '.join(asked)}; these data hold {_KINDS.get(figures['kind'], figures['kind'])}."
 
 
 def _instead(figures: Mapping[str, Any]) -> str:
