@@ -15,6 +15,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "digits": ("byheart.tasks.digits:Digits", "scikit-learn's handwritten digits, 1,437 and 360 images"),
         "modular": ("byheart.tasks.modular:Modular", "a + b mod p, a part of the table for training"),
         "flipped": ("byheart.tasks.flipped:Flipped", "any of these with a share of the labels redrawn (--flip)"),
+        "in-phases": ("byheart.tasks.in_phases:InPhases", "any of these in phases, one after another: two of digits"),
         "transformed": ("byheart.tasks.transformed:Transformed", "any regression on the log or rank of its target"),
         "arrays": ("byheart.tasks.arrays:Arrays", "your own arrays: bh.audit((x, y)) or data.npz"),
         "table": ("byheart.tasks.table:Table", "your own table: data.csv or data.parquet with --target"),
@@ -66,6 +67,10 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "memory/duplicates": (
             "byheart.probes.memory.duplicates:Duplicates",
             "Is an example there twice, in training or in the test?",
+        ),
+        "memory/forgetting": (
+            "byheart.probes.memory.forgetting:Forgetting",
+            "How much of an earlier phase does training on later ones undo?",
         ),
         "memory/order": (
             "byheart.probes.memory.order:Order",

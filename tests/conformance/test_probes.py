@@ -16,6 +16,7 @@ from byheart.probes.complexity.value_bits import ValueBits
 from byheart.probes.generalization.gap import Gap
 from byheart.probes.memory.counterfactual import Counterfactual
 from byheart.probes.memory.duplicates import Duplicates
+from byheart.probes.memory.forgetting import Forgetting
 from byheart.probes.memory.membership import Membership
 from byheart.probes.memory.order import Order
 from byheart.probes.memory.pairs import Pairs
@@ -25,6 +26,7 @@ from byheart.tasks.arrays import Arrays
 from byheart.tasks.data import Truth
 from byheart.tasks.digits import Digits
 from byheart.tasks.flipped import Flipped
+from byheart.tasks.in_phases import InPhases
 from byheart.testing.probes import Merged, ProbeSuite, bank_of
 from byheart.training.run import outcomes
 
@@ -84,6 +86,40 @@ class TestQuadrant(OnNoisyDigits):
     def pole(self, probe, name):
         """Classes equally frequent: otherwise a lookup table finds redrawn labels by their rarity."""
         return bank_of(probe, Flipped(task=Digits(n=300), share=0.2), find("learner", name)())
+
+
+def in_phases(probe):
+    """Digits in two phases of five classes."""
+    learner = Mlp(hidden=(16,), epochs=5, lr=0.02)
+    return bank_of(probe, InPhases(task=Digits(n=200)), learner, members=12, way="stacked")
+
+
+class TestForgetting(ProbeSuite):
+    """Poles and dose are outcomes: the share of what an earlier phase had learned that is wrong at the end."""
+
+    doses = (0.0, 0.3, 1.0)
+
+    @pytest.fixture(scope="class")
+    def probe(self):
+        return Forgetting()
+
+    @pytest.fixture(scope="class")
+    def bank(self, probe):
+        return in_phases(probe)
+
+    def pole(self, probe, name):
+        return self.dosed(probe, float(name == "all lost"))
+
+    def dosed(self, probe, dose):
+        bank = in_phases(probe)
+        need = bank.subject.bank()
+        run = bank[need]
+        right = run.views["train"].correct.copy()
+        first = bank.data.phases[0]
+        right[-1][:, first] = right[run.checkpoints.index(5)][:, first]
+        right[-1][:, first[: round(dose * len(first))]] = False
+        train = replace(run.views["train"], correct=right)
+        return replace(bank, runs={need.key(): replace(run, views={**run.views, "train": train})})
 
 
 class TestMembership(OnNoisyDigits):

@@ -7,6 +7,7 @@ from byheart.tasks.arrays import Arrays
 from byheart.tasks.digits import Digits
 from byheart.tasks.fashion import Fashion
 from byheart.tasks.flipped import Flipped
+from byheart.tasks.in_phases import InPhases
 from byheart.tasks.modular import Modular
 from byheart.tasks.randomness import Randomness
 from byheart.tasks.table import Table
@@ -51,6 +52,12 @@ class TestFlippedModular(TaskSuite):
     @pytest.fixture
     def task(self):
         return Flipped(task=Modular(p=13), share=0.2)
+
+
+class TestInPhases(TaskSuite):
+    @pytest.fixture
+    def task(self):
+        return InPhases(task=Digits(n=300), phases=3)
 
 
 class TestArrays(TaskSuite):

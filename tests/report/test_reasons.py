@@ -75,7 +75,7 @@ SAID = [
     ("another output", {"asked": "classes, values", "kind": "tokens"},
      "It is asked of classes and values; these data hold text.", ""),
     ("no table", {}, "Its examples are not rows of a table.", ""),
-    ("one phase", {}, "The training data come in one phase.", ""),
+    ("one phase", {}, "The training data come in one phase.", "`byheart audit in-phases` has two phases of digits."),
     ("best loss unknown", {}, "The best possible loss on these data is not known.", ""),
     ("no runs", {"members": 8}, "None of the 8 models that it reads could be trained.", ""),
     ("few examples", {"examples": 1, "needed": 2}, "It takes 2 examples, there are 1.", "Give more examples."),

@@ -129,6 +129,11 @@ class Lever(Spec):
         """The epoch to stop after, in each phase; the learning-rate schedule stays as it was."""
         return epochs
 
+    @property
+    def recordable(self) -> bool:
+        """Whether a recording can follow it: every step is the gradient of the batch's own losses, and the decay."""
+        return not self.overrides("start", "batch", "gradient", "after", "phase_end")
+
     @classmethod
     def overrides(cls, *hooks: str) -> bool:
         """Does it act in any of these hooks?

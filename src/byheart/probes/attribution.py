@@ -41,9 +41,9 @@ def again(subject: Subject) -> Need:
 
 def not_recorded(probe: Probe, subject: Subject, instead: Literal["retrain", "record"]) -> NotApplicable | None:
     """The answer where a subject's training is not made of steps that our loop records; `instead` is what helps."""
-    if subject.learner.fleet:
-        return None
-    return probe.not_applicable("not recorded", learner=subject.learner.name, instead=instead)
+    unlike = [lever.name for lever in subject.levers if not lever.recordable]
+    unlike += [f"{subject.phases} phases"] * (subject.phases > 1) + [subject.learner.name] * (not subject.learner.fleet)
+    return probe.not_applicable("not recorded", learner=unlike[0], instead=instead) if unlike else None
 
 
 @dataclass(frozen=True)

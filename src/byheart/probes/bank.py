@@ -47,7 +47,8 @@ class Subject:
 
     `offers` says what is known of it beyond that: `oracle` (the task's truth is known), `test` (there is
     a test view), `table` (an example is a row of at most 100 columns), `canaries` (secrets were planted), `phases`
-    (training has several), and the kind of output: `classes`, `values`, `tokens`.
+    (training has several), and the kind of output: `classes`, `values`, `tokens`. `phases` is how many follow one
+    another in training.
     """
 
     task: Task
@@ -57,17 +58,27 @@ class Subject:
     members: int = 64
     share: float = 0.7
     offers: frozenset[str] = frozenset()
+    phases: int = 1
 
     def checkpoints(self) -> tuple[int, ...]:
-        """Epochs on a Fibonacci grid, 0 first and the last epoch last."""
+        """Epochs through all phases, 0 first; in each phase on a Fibonacci grid, its last epoch last."""
+        grid, a, b = [], 1, 2
+        while a < self.epochs():
+            grid.append(a)
+            a, b = b, a + b
+        starts = (0, *self.ends()[:-1])
+        return (0, *(start + epoch for start in starts for epoch in (*grid, self.epochs()) if epoch))
+
+    def epochs(self) -> int:
+        """Epochs of a phase; 0 where there is no time course."""
         last = self.learner.steps()
         for lever in self.levers:
             last = lever.last_epoch(last)
-        grid, a, b = [0], 1, 2
-        while a < last:
-            grid.append(a)
-            a, b = b, a + b
-        return (*grid, last) if last else (0,)
+        return last
+
+    def ends(self) -> tuple[int, ...]:
+        """The last epoch of each phase, counted through all of them."""
+        return tuple(self.epochs() * (phase + 1) for phase in range(self.phases))
 
     def bank(self) -> Need:
         """The members on random subsets: the runs that most probes read."""

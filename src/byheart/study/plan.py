@@ -151,6 +151,7 @@ def _measure_step(subject: Subject, probe: Probe, draw: Step, runs: Mapping[str,
             "members": subject.members,
             "share": subject.share,
             "offers": sorted(subject.offers),
+            **({"phases": subject.phases} if subject.phases > 1 else {}),
         },
     }
     return Step(about, {"subject": subject})

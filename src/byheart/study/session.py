@@ -47,6 +47,11 @@ class Drawn:
         return cls(output_from(document["output"]), views["train"]["n"], n_test, document)
 
     @property
+    def phases(self) -> int:
+        """How many phases follow one another in training."""
+        return int(self.document.get("phases", 1))  # type: ignore[call-overload]
+
+    @property
     def offers(self) -> frozenset[str]:
         """What the data offer to probes."""
         views = self.document["views"]
@@ -107,7 +112,7 @@ class Session:
         """Give the subject what its data offer, and where it has no learner the default one with these `settings`."""
         subject = self.subject
         learner = subject.learner or default_learner(drawn.n, subject.share, settings, drawn.output.kind)
-        self.subject = replace(subject, offers=drawn.offers, learner=learner)
+        self.subject = replace(subject, offers=drawn.offers, learner=learner, phases=drawn.phases)
 
     def trial(self) -> Trial | None:
         """The way fleets are trained here: from the ledger, or found now by a short trial."""

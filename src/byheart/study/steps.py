@@ -260,4 +260,5 @@ def revive_subject(document: Mapping[str, Any]) -> Any:
         members=document["members"],
         share=document["share"],
         offers=frozenset(document["offers"]),
+        phases=document.get("phases", 1),
     )

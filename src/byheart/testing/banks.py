@@ -44,7 +44,7 @@ def bank_of(
         ValueError: the probe does not apply to the task; the message says why.
     """
     data = task.draw(seed)
-    subject = Subject(task, learner, (), seed, members, share, offers_of(data))
+    subject = Subject(task, learner, (), seed, members, share, offers_of(data), len(data.courses))
     needs = probe.requires(subject)
     if isinstance(needs, NotApplicable):
         raise ValueError(why(needs.reason, About()))
@@ -82,7 +82,8 @@ def reordered(bank: Bank, seed: int = 1) -> tuple[Bank, np.ndarray]:
         changed=None if data.truth.changed is None else data.truth.changed[first],
         posterior=posterior,
     )
-    moved = replace(data, views=views, truth=truth)
+    phases = tuple(np.argsort(first)[rows] for rows in data.phases)
+    moved = replace(data, views=views, truth=truth, phases=phases)
 
     def run_of(run: Run) -> Run:
         views = {view: taken(run.views[view], "examples", order) for view, order in orders.items()}

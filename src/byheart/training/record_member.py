@@ -86,8 +86,7 @@ def _must_be_followed(data: Data, levers: Sequence[Lever]) -> None:
     Raises:
         InputRefused: phases, or a lever, by name.
     """
-    hooks = ("start", "batch", "gradient", "after", "phase_end")
-    names = [lever.name for lever in levers if lever.overrides(*hooks)]
+    names = [lever.name for lever in levers if not lever.recordable]
     if data.phases or names:
         raise InputRefused(
             expected="one phase of training whose every step is the gradient of the batch's own losses",

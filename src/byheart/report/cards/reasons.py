@@ -178,7 +178,9 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
     "not recorded": ("Its training is not made of steps that our loop could record ({learner}).", _instead),
     "another output": (_another_output, ""),
     "no table": ("Its examples are not rows of a table.", ""),
-    "one phase": ("The training data come in one phase.", ""),
+    "one phase": (
+        "The training data come in one phase.", "`byheart audit in-phases` has two phases of digits.",
+    ),
     "best loss unknown": ("The best possible loss on these data is not known.", ""),
     "no runs": ("None of the {members} models that it reads could be trained.", ""),
     "few examples": ("It takes {needed} examples, there are {examples}.", "Give more examples."),
