@@ -126,6 +126,7 @@ def test_measures_stand_by_their_tau_and_a_setting_may_be_one():
     ranked = Ranking(target=QUANTITY, measures=("size", OTHER, "word")).read(found, grid)
     assert [(row["measure"], row["tau"]) for row in ranked.tables["measures"].rows()] == [("second", 1.0), ("size", -1.0)]
     assert ranked.headline == "second"
+    assert [(row["subjects"], row["by chance"]) for row in ranked.tables["measures"].rows()] == [(5, chance(5))] * 2
 
 
 def test_the_tau_of_chance_is_that_of_all_orders():

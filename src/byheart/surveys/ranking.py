@@ -102,6 +102,6 @@ def _tau(measure: list[Quantity], target: list[Quantity]) -> Quantity:
     ends = np.stack([a * b for a in (m_low, m_high) for b in (t_low, t_high)])
     interval = (float(ends.min(0).mean()), float(ends.max(0).mean()))
     return Quantity(
-        value=float((m * t).mean()), unit="correlation", interval=interval, null=0.0, n=len(t), method=TOGETHER,
+        value=float((m * t).mean()), unit="correlation", interval=interval, null=0.0, n=len(target), method=TOGETHER,
         speaks_of=target[0].speaks_of,
     )  # fmt: skip

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from byheart.records.facts import OF_EXAMPLES, Curve, FactTable, Ranked, Scalar
+from byheart.records.facts import OF_EXAMPLES, Curve, FactTable, NumbersAndGaps, Ranked, Scalar
 from byheart.records.facts import Axis as Along
 from byheart.records.figures import amount, no_interval_text, number
 from byheart.records.finding import Finding
 from byheart.records.quantity import Quantity
 from byheart.report.cards.base import About, Card, Row, apart
-from byheart.report.chart import Axis, Chart, Line, Table
+from byheart.report.chart import Axis, Chart, Line, Role, Table
 from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits
 
 FORMATS = {"share": "percent", "accuracy": "percent", "examples": "count", "epochs": "count", "members": "count"}
@@ -37,23 +37,14 @@ def spaced(name: str) -> str:
 
 
 def chart_of(name: str, curve: Curve) -> Chart:
-    """A curve with its band, its null dashed, and its numbers as a table; a gap is left out of the line."""
+    """A curve with its band, its null dashed, and its numbers as a table; a gap breaks the line."""
     title = spaced(name)
-    place = [i for i, y in enumerate(curve.y) if y is not None]
-    x = tuple(curve.x[i] for i in place)
-
-    def column(values: tuple[float | None, ...]) -> tuple[float, ...]:
-        return tuple(0.0 if (value := values[i]) is None else value for i in place) if values else ()
-
-    band = curve.low and all(curve.low[i] is not None and curve.high[i] is not None for i in place)
-    lines = [
-        Line(
-            label=title, role="ink", x=x, y=column(curve.y), markers=True,
-            low=column(curve.low) if band else (), high=column(curve.high) if band else (),
-        )
-    ]  # fmt: skip
-    if curve.null and all(curve.null[i] is not None for i in place):
-        lines.append(Line(label="no effect", role="null", x=x, y=column(curve.null)))
+    known = [i for i, y in enumerate(curve.y) if y is not None]
+    band = curve.low and all(curve.low[i] is not None and curve.high[i] is not None for i in known)
+    bands = (curve.low, curve.high) if band else ()
+    lines = [_line(part, title, "ink", curve, curve.y, *bands) for part in _unbroken(known)]
+    if curve.null and all(curve.null[i] is not None for i in known):
+        lines += [_line(part, "no effect", "null", curve, curve.null) for part in _unbroken(known)]
     columns = {curve.x_axis.name: curve.x, curve.y_axis.name: curve.y, "low": curve.low, "high": curve.high}
     columns |= {"no effect": curve.null, "n": curve.n}
     return Chart(
@@ -61,10 +52,31 @@ def chart_of(name: str, curve: Curve) -> Chart:
         description=f"{curve.y_axis.name} by {curve.x_axis.name}.",
         x=_axis(curve.x_axis),
         y=_axis(curve.y_axis),
-        lines=tuple(lines) if place else (),
+        lines=tuple(lines),
         reading="The band is the 95\u202f% interval." if band else "",
         table=table_of(FactTable(values={key: one for key, one in columns.items() if one})),
     )
+
+
+def _unbroken(places: Sequence[int]) -> list[tuple[list[int], bool]]:
+    """Runs of neighbouring places, and whether each is the last."""
+    runs: list[list[int]] = []
+    for i in places:
+        if runs and runs[-1][-1] == i - 1:
+            runs[-1].append(i)
+        else:
+            runs.append([i])
+    return [(run, run is runs[-1]) for run in runs]
+
+
+def _line(
+    part: tuple[list[int], bool], label: str, role: Role, curve: Curve, y: NumbersAndGaps, *band: NumbersAndGaps
+) -> Line:
+    """One unbroken part of a curve; the last bears its label."""
+    places, last = part
+    x, y, *ends = (tuple(float(values[i] or 0.0) for i in places) for values in (curve.x, y, *band))
+    low, high = ends or ((), ())
+    return Line(label=label if last else "", role=role, x=x, y=y, low=low, high=high, markers=role == "ink")
 
 
 def table_of(table: FactTable) -> Table:
