@@ -11,11 +11,12 @@ import numpy as np
 from pydantic import PrivateAttr
 
 from byheart.errors import InputRefused
-from byheart.fingerprint.code import again, comes_back, contained, fingerprint
+from byheart.fingerprint.code import contained
 from byheart.learners.base import Network
 from byheart.learners.fresh import must_be_fresh
 from byheart.learners.module_inputs import evaluating, refused_inputs, taken_dtype, tensor_of
 from byheart.learners.userfit import as_given, has_missing
+from byheart.learners.users_code import UsersCode
 
 if TYPE_CHECKING:
     import torch
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from byheart.training.run import Run
 
 
-class FromFactory(Network):
+class FromFactory(UsersCode, Network):
     """What `make_model` returns, trained by our loop on tensors of x as it was given: its shape and type.
 
     Floats that the module fails on take the type of its weights (float64, which is what numpy gives, becomes
@@ -38,12 +39,6 @@ class FromFactory(Network):
 
     Make one with `FromFactory.of(make_model, epochs=10)`.
 
-    Args:
-        code: digest of the factory and all it depends on; empty where it cannot be had.
-        path: its file.
-        qualname: its name there.
-        files: digest of that file and of those that it imports, compared before they are run.
-
     Example:
         >>> from torch import nn
         >>> FromFactory.of(lambda: nn.Linear(4, 2), epochs=5).epochs
@@ -52,14 +47,7 @@ class FromFactory(Network):
 
     name: ClassVar[str] = "module"
     version: ClassVar[int] = 3
-    prepares: ClassVar[bool] = False
-    not_in_key: ClassVar[frozenset[str]] = frozenset({"path", "files"})
-    code: str = ""
-    path: str = ""
-    qualname: str = ""
-    files: str = ""
-    _make: Callable[..., nn.Module] | None = PrivateAttr(default=None)
-    _reasons: tuple[str, bool] = PrivateAttr(default=("", True))
+    factory: ClassVar[bool] = True
     _dtypes: dict[Any, torch.dtype] = PrivateAttr(default_factory=dict)
 
     @classmethod
@@ -80,27 +68,7 @@ class FromFactory(Network):
                 came=f"a {type(make_model).__name__}",
                 do="Give `lambda: Net()` or the class, not one module: every member needs fresh weights.",
             )
-        found = fingerprint(make_model, factory=code is None)
-        digest = found.digest if code is None else code
-        learner = cls(code=digest or "", path=found.path or "", qualname=found.qualname, files=found.files, **settings)
-        learner._make = make_model
-        learner._reasons = (found.reason, found.portable)
-        return learner
-
-    @property
-    def keyed(self) -> bool:
-        """Whether all that the factory depends on could be read."""
-        return bool(self.code)
-
-    @property
-    def portable(self) -> bool:
-        """Whether a worker gets the same factory from its file; asking may cost a process."""
-        return self._make is None or (self._reasons[1] and comes_back(self.path, self.qualname, self.code, True))
-
-    @property
-    def unkeyed_reason(self) -> str:
-        """What could not be read."""
-        return "" if self.keyed else self._reasons[0] or "nothing is known of its code"
+        return cls.known(make_model, code, **settings)
 
     def inputs(self, data: Data, view: str) -> torch.Tensor:
         """x as it was given, as a tensor.
@@ -156,7 +124,7 @@ class FromFactory(Network):
         """What the factory returns at a seed."""
         import torch
 
-        make = self._factory()
+        make = self.function()
         asked = set(inspect.signature(make).parameters) & {"seed", "generator"}
         given = {"seed": seed, "generator": generator or torch.Generator().manual_seed(seed)}
         with contained(seed):
@@ -167,14 +135,6 @@ class FromFactory(Network):
             )
         must_be_fresh(make, module)
         return module
-
-    def title(self, data: Data) -> str:
-        """The factory's name."""
-        return self.qualname or self.name
-
-    def _factory(self) -> Callable[..., nn.Module]:
-        """The factory: the one given, or the one in the file if it is still the same."""
-        return self._make or again(self.path, self.qualname, self.code, True, self.files)
 
 
 def nn_module() -> type[nn.Module]:

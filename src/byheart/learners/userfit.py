@@ -9,14 +9,12 @@ from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from pydantic import PrivateAttr
 
 from byheart.errors import ByheartError, InputRefused
 from byheart.exits import next_part
-from byheart.fingerprint.code import again, comes_back, fingerprint
 from byheart.fingerprint.sources import contained, own_lines, reachable
-from byheart.learners.base import Learner
 from byheart.learners.output_conversion import Diverged, Returns, gathered, read
+from byheart.learners.users_code import UsersCode
 from byheart.tasks.containers import Container
 from byheart.tasks.data import Data, Examples
 from byheart.training.members import Members
@@ -28,7 +26,7 @@ Train = Callable[[np.ndarray, int], tuple[Any, dict[str, Any]]]  # (rows, seed) 
 Said = tuple[np.ndarray, np.ndarray | None]  # logits (n_view, k), and the classes named (n_view,)
 
 
-class UserFit(Learner):
+class UserFit(UsersCode):
     """What does the user's own training learn?
 
     `fit(x, y, seed)` is called once a member with copies of its own: the subset's inputs as they were given
@@ -42,10 +40,6 @@ class UserFit(Learner):
     Epochs are unknown: there is one checkpoint. Make one with `UserFit.of(fit)`.
 
     Args:
-        code: digest of the function and all it depends on; empty where it cannot be had.
-        path: its file.
-        qualname: its name there.
-        files: digest of that file and of those that it imports, compared before they are run.
         returns: what its models' outputs are.
 
     Raises:
@@ -66,55 +60,22 @@ class UserFit(Learner):
 
     name: ClassVar[str] = "user-fit"
     version: ClassVar[int] = 3
-    prepares: ClassVar[bool] = False
     members_a_step: ClassVar[int] = 4
-    not_in_key: ClassVar[frozenset[str]] = frozenset({"path", "files"})
-    code: str = ""
-    path: str = ""
-    qualname: str
-    files: str = ""
     returns: Returns = "auto"
-    _fit: Callable[..., Any] | None = PrivateAttr(default=None)
-    _reasons: tuple[str, bool] = PrivateAttr(default=("", True))
 
     @classmethod
     def of(cls, fit: Callable[..., Any], returns: Returns = "auto") -> Self:
         """The learner of a function `fit(x, y, seed)`."""
         if not callable(fit):
             raise InputRefused("fit as a function fit(x, y, seed)", type(fit).__name__, "Give the function.")
-        code = fingerprint(fit)
-        learner = cls(
-            code=code.digest or "", path=code.path or "", qualname=code.qualname, files=code.files, returns=returns
-        )
-        learner._fit = fit
-        learner._reasons = (code.reason, code.portable)
-        return learner
-
-    @property
-    def keyed(self) -> bool:
-        """Whether all that the function depends on could be read."""
-        return bool(self.code)
-
-    @property
-    def portable(self) -> bool:
-        """Whether a worker gets the same function from its file; asking may cost a process."""
-        return self._fit is None or (self._reasons[1] and comes_back(self.path, self.qualname, self.code))
-
-    @property
-    def unkeyed_reason(self) -> str:
-        """What could not be read."""
-        return "" if self.keyed else self._reasons[0] or "nothing is known of its code"
-
-    def title(self, data: Data) -> str:
-        """The function's name."""
-        return self.qualname
+        return cls.known(fit, returns=returns)
 
     def fit(self, data: Data, members: Members, training: Training) -> Run:
         """Call the user's training for every member."""
         import torch  # noqa: F401  so that its generator is contained, whenever the user imports it
 
         data = checked(data, members, training.levers, self.name)
-        call = self._callable()
+        call = self.function()
         views = {view: examples.given("x") for view, examples in data.views.items()}
         modules: list[Any] = []
 
@@ -126,10 +87,6 @@ class UserFit(Learner):
         with reachable(self.path or None):
             run = each(data, members, training.trail, train, self.returns, self.path or None)
         return replace(run, about={**run.about, "inputs": as_given(data)})
-
-    def _callable(self) -> Callable[..., Any]:
-        """The function: the one given, or the one in the file if it is still the same."""
-        return self._fit or again(self.path, self.qualname, self.code, files=self.files)
 
 
 def as_given(data: Data) -> str:
