@@ -411,7 +411,7 @@ def test_another_file_than_it_was_is_not_run_by_anybody(learner, trusted, evil, 
 
     def use():
         found = revive(again)
-        return found._factory() if learner == "module" else found._callable() if learner == "user-fit" else None
+        return found.function() if learner == "module" else found.function() if learner == "user-fit" else None
 
     if trusted:
         with trust.reading(trusted), pytest.raises(InputRefused, match="as it was when the audit began"):
@@ -430,7 +430,7 @@ def test_a_file_that_it_imports_is_checked_too(evil, marker):
     (evil.parent / "part.py").write_text(f"open({str(marker)!r}, 'w')\n")
     _AGAIN.clear(), trust._ONCE.clear()
     with pytest.raises(InputRefused, match="as it was when the audit began"):
-        revive(again)._factory()
+        revive(again).function()
     assert not marker.exists()
 
 

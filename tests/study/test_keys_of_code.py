@@ -207,5 +207,5 @@ def test_a_worker_runs_the_file_once(tmp_path):
     assert learner.portable
     (tmp_path / "n.txt").unlink()
     for _ in range(3):
-        assert revive(described(learner))._callable()(x, None, 0)(x).shape == (20,)
+        assert revive(described(learner)).function()(x, None, 0)(x).shape == (20,)
     assert (tmp_path / "n.txt").read_text() == "."
