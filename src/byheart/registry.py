@@ -50,6 +50,12 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "label-smoothing": ("byheart.levers.penalties:LabelSmoothing", "share of the target spread over all classes"),
         "early-stop": ("byheart.levers.schedules:EarlyStop", "stop after this many epochs, schedule unchanged"),
     },
+    "keep": {
+        "weights": ("byheart.training.keep:Weights", "all parameters, at the start, at checkpoints or at the end"),
+        "embeddings": ("byheart.training.keep:Embeddings", "what the last layer reads of each example of a view"),
+        "free-runs": ("byheart.training.keep:FreeRuns", "what a model of sequences says when left to itself"),
+        "attribution": ("byheart.learners.attribution_run:Questions", "credit and effect of recorded training"),
+    },
     "probe": {
         "memory/counterfactual": (
             "byheart.probes.memory.counterfactual:Counterfactual",
@@ -95,6 +101,10 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "generalization/gap": (
             "byheart.probes.generalization.gap:Gap",
             "How much worse is it on examples it has not seen?",
+        ),
+        "generalization/width": (
+            "byheart.probes.generalization.width:Width",
+            "Does a wider network do better on new examples? (on request)",
         ),
         "complexity/bits": (
             "byheart.probes.complexity.bits:Bits",

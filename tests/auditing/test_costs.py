@@ -60,7 +60,7 @@ def test_the_bytes_of_the_bank_are_those_of_a_real_run():
     data, subject = Digits(n=120).draw(0), request(16).subject
     members = balanced(len(data.train), 16, 0.7, 0)
     run = subject.learner.fit(data, members, Training(subject.checkpoints(), trail=True))
-    held = {name: array.nbytes for name, array in run.arrays().items() if name not in {"seeds", "mask"}}
+    held = {name: array.nbytes for name, array in run.arrays().items() if name not in {"seeds", "seen"}}
     fewer = replace(subject, members=8)
     beside = costs.run_bytes(data, subject) - sum(held.values())
     views = sum(len(view) for view in data.views.values())

@@ -76,7 +76,9 @@ class _Ledger:
         return self.abouts.get(key)
 
 
-@pytest.mark.parametrize("other", [{"reseeded": True}, {"questions": {"a": 1}}])
+@pytest.mark.parametrize("other", [
+    {"reseeded": True}, {"questions": {"a": 1}}, {"keep": [{"name": "attribution"}]}, {"draw": "other"}, {"subsets": "blocks"},
+])
 def test_models_that_were_trained_for_something_else_are_no_bank(other):
     subject = Subject(task=find("task", "digits")(), learner=find("learner", "mlp")(), seed=0, members=8, share=0.7)
     train = {"share": 0.7, "learner": described(subject.learner), "levers": []}

@@ -317,6 +317,7 @@ def test_numbers_that_give_no_interval_are_refused_by_name(probe, field):
 
 def test_a_new_version_of_the_questions_is_another_training(monkeypatch):
     from byheart.learners.attribution_run import Questions
+    from byheart.study.keeping import described, revive
     from byheart.study.plan import Settings, draw_step, train_steps
 
     subject = made(CREDIT, members=8, epochs=1).subject
@@ -328,4 +329,4 @@ def test_a_new_version_of_the_questions_is_another_training(monkeypatch):
     before = keys()
     monkeypatch.setattr(Questions, "version", 99)
     assert keys() != before
-    assert Questions.of(asked.questions.describe()) == asked.questions
+    assert revive(described(asked.questions)) == asked.questions

@@ -54,7 +54,7 @@ def test_every_spec_comes_back_from_its_description(spec):
 
 def test_the_list_of_specs_is_not_empty_by_mistake():
     kinds = {param.values[0].kind for param in WHOLE}
-    assert kinds == {"task", "learner", "lever", "probe", "verdict"}
+    assert kinds == {"keep", "task", "learner", "lever", "probe", "verdict"}
 
 
 @pytest.mark.parametrize("task", [

@@ -5,16 +5,16 @@ The trace of a large model is larger than all else together: it is not kept, the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from byheart.fingerprint.sources import unchanged
-from byheart.records.spec import Spec
 from byheart.seeds import stream
+from byheart.training.keep import ATTRIBUTION, Keep
 
 if TYPE_CHECKING:
     import torch
@@ -31,7 +31,7 @@ Method = Literal["unrolled", "curvature", "checkpoints", "projected"]
 DIMENSION = 512  # of the random projection; a third of the examples where that is less
 
 
-class Questions(Spec):
+class Questions(Keep):
     """What is asked of a recorded training.
 
     Attributes:
@@ -45,7 +45,6 @@ class Questions(Spec):
         continuous: with credit, also what the statement for infinitely small steps misses (`attribution/kernels.py`).
     """
 
-    kind: ClassVar[str] = "questions"
     name: ClassVar[str] = "attribution"
     credit: bool = False
     effect: Method | Literal[""] = ""
@@ -55,11 +54,6 @@ class Questions(Spec):
     train: int = Field(32, ge=0)
     tolerance: float = Field(0.05, gt=0)
     continuous: bool = False
-
-    @classmethod
-    def of(cls, document: Mapping[str, Any]) -> Self:
-        """The questions that `describe` wrote down."""
-        return cls(**{name: value for name, value in document.items() if name in cls.model_fields})
 
 
 @unchanged()
@@ -96,13 +90,12 @@ def attributed(learner: Network, data: Data, members: Members, asked: Questions,
         >>> run.attribution["credit"].shape
         (4, 60)
     """
-    from byheart.training.keep import ATTRIBUTION
     from byheart.training.record_member import recorded
 
     run, trace = recorded(learner, data, members, levers=levers)
     seed = int(members.seeds[0])
     rows = {view: rows_asked(data, view, count, seed) for view, count in _views(data, asked).items()}
-    query, (centre, scale) = queries(learner, data, rows, members.mask[0]), units(data, members.mask[0])
+    query, (centre, scale) = queries(learner, data, rows, members.seen[0]), units(data, members.seen[0])
     found: dict[str, np.ndarray] = {f"{view}_ids": data.views[view].ids[at] for view, at in rows.items()}
     told: dict[str, Any] = {"steps": len(trace), "kept_every": trace.every, "seed": seed}
     if asked.credit:

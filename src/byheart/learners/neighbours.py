@@ -66,7 +66,7 @@ class Neighbours(Learner):
         scaled = prepare(data, np.arange(len(data.train)))
         order = np.argsort(data.train.ids, kind="stable")  # ties go to the least id, in any order of examples
         base = scaled["train"].reshape(len(order), -1)[order]
-        masks = members.mask[:, order]
+        masks = members.seen[:, order]
         logits = {}
         for view, x in scaled.items():
             own = known(data, view)

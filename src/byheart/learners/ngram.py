@@ -58,7 +58,7 @@ class Ngram(Learner):
 
         def says(j: int, view: str) -> Tables:
             codes, states = distinct[view]
-            counted = (y >= 0) & members.mask[j][:, None]
+            counted = (y >= 0) & members.seen[j][:, None]
             log_p = np.log(_followed(codes, own[counted], y[counted], v, self.order))
             return Tables(states.reshape(contexts[view].shape), log_p)
 

@@ -67,7 +67,7 @@ def _recalled_labels(data: Data, members: Members, rows: np.ndarray) -> np.ndarr
     k, y = data.output.k, data.train.y
     wrong = np.log(FLOOR / max(k - 1, 1))
     logits = np.empty((len(members), len(rows), k))
-    for j, mask in enumerate(members.mask):
+    for j, mask in enumerate(members.seen):
         counts = np.bincount(y[mask], minlength=k) + 0.5
         logits[j] = np.log(counts / counts.sum())
         seen = np.flatnonzero((rows >= 0) & mask[rows])
@@ -79,7 +79,7 @@ def _recalled_labels(data: Data, members: Members, rows: np.ndarray) -> np.ndarr
 def _recalled_values(data: Data, members: Members, rows: np.ndarray) -> np.ndarray:
     """(m, n_view, 1): the stored value, or the subset's mean."""
     y = data.train.y
-    values = [np.where((rows >= 0) & mask[rows], y[rows], y[mask].mean()) for mask in members.mask]
+    values = [np.where((rows >= 0) & mask[rows], y[rows], y[mask].mean()) for mask in members.seen]
     return np.stack(values)[..., None]
 
 
@@ -91,7 +91,7 @@ def _recalled_passages(data: Data, members: Members, trail: bool, start: float) 
     np.fill_diagonal(sure, np.log1p(-FLOOR))
 
     def says(j: int, view: str) -> Tables:
-        mask, at, x = members.mask[j], rows[view], data.views[view].x
+        mask, at, x = members.seen[j], rows[view], data.views[view].x
         sure[v] = np.log(token_frequencies(y[mask], v))
         seen = (at >= 0) & mask[at]
         return Tables(np.where(seen[:, None], x.astype(np.int64), v), sure)

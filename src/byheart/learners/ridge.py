@@ -67,7 +67,7 @@ class Ridge(Learner):
         logits = {view: np.empty((m, len(look), k), kind) for view, look in data.views.items()}
         common = _flat(prepare(data, np.arange(len(data.train)))) if shared(data) else None
         gram = None if common is None else _gram(common["train"])
-        for j, mask in enumerate(members.mask):
+        for j, mask in enumerate(members.seen):
             views = common or _flat(prepare(data, np.flatnonzero(mask)))
             weights, intercept = self._solve(views["train"], targets, mask, gram)
             for view, x in views.items():
@@ -161,7 +161,7 @@ class KernelRidge(Learner):
         right = np.concatenate([targets, np.ones((len(x), 1))], axis=1)  # (n, k + 1): the last for b
         duals = np.zeros((len(members), len(x), targets.shape[1]))
         intercepts = np.empty((len(members), targets.shape[1]))
-        for j, mask in enumerate(members.mask):
+        for j, mask in enumerate(members.seen):
             solved = _on_subset(inverse, right, mask)  # (n_seen, k + 1)
             a, ones = solved[:, :-1], solved[:, -1]
             intercepts[j] = a.sum(0) / ones.sum()

@@ -76,7 +76,7 @@ class Transformer(Network):
         """Training on sequences: the loss is a sum over tokens."""
         from byheart.learners.sequence_steps import Sequences
 
-        self._fits(data.train.x.shape[1], min(self.batch, int(members.mask.sum(1).max())))
+        self._fits(data.train.x.shape[1], min(self.batch, int(members.seen.sum(1).max())))
         return Sequences(self, data, members, levers, way, device)
 
     def _fits(self, places: int, passages: int) -> None:

@@ -153,7 +153,7 @@ def each(data: Data, members: Members, trail: bool, train: Train, returns: Retur
     kept: list[int] = []
     failed: list[tuple[int, str]] = []
     about: dict[str, Any] = {"way": "one after another"}
-    for j, (seed, mask) in enumerate(zip(members.seeds, members.mask, strict=True)):
+    for j, (seed, mask) in enumerate(zip(members.seeds, members.seen, strict=True)):
         small = int(seed) % 2**31  # numpy.random.seed takes no more than 32 bits
         next_part()
         try:

@@ -30,7 +30,7 @@ SHOWN_QUERIES, SHOWN_FOR, SHOWN_AGAINST = 3, 7, 4
 
 def need(subject: Subject, questions: Questions) -> Need:
     """The one model trained on everything, recorded and asked."""
-    return Need(members=1, share=1.0, checkpoints=(subject.checkpoints()[-1],), questions=questions)
+    return Need(members=1, share=1.0, checkpoints=(subject.checkpoints()[-1],), keep=(questions,))
 
 
 def again(subject: Subject) -> Need:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import Field, InstanceOf
 
 from byheart.learners.attribution_run import Questions
 from byheart.learners.base import Learner
@@ -26,8 +27,13 @@ class Need(Spec):
         checkpoints: epochs at which outcomes are kept, ascending.
         trail: number of first members whose training logits are kept at every checkpoint.
         learner: name of another learner in the place of the subject's; empty for the subject's.
-        questions: what is asked of the recorded training of the one member; None records nothing.
         reseeded: the same subsets from other seeds.
+        subsets: how they are drawn (`training.members.subsets`): `balanced`, contiguous `blocks`, `prefixes`, `all`.
+        gap: of blocks and prefixes, the places beside what is left out that count as neither seen nor unseen.
+        vary: settings other than the subject's, by path: `{"learner.hidden": (256,), "task.n": 500}`. A run that
+            cannot be trained with them is missing from the bank (`need in bank`); the audit goes on.
+        keep: what the runs leave beside outcomes, answered in `run.kept[keep.label]`; `Questions` record the training
+            of the one member and answer in `run.attribution`.
     """
 
     kind: ClassVar[str] = "need"
@@ -37,8 +43,16 @@ class Need(Spec):
     checkpoints: tuple[int, ...] = (0,)
     trail: int = 0
     learner: str = ""
-    questions: Questions | None = None
     reseeded: bool = False
+    subsets: Literal["balanced", "blocks", "prefixes", "all"] = "balanced"
+    gap: Annotated[int, Field(ge=0)] = 0
+    vary: dict[str, Any] = Field(default_factory=dict)
+    keep: tuple[InstanceOf[Spec], ...] = ()
+
+    @property
+    def questions(self) -> Questions | None:
+        """What is asked of the recorded training; None where nothing is."""
+        return next((one for one in self.keep if isinstance(one, Questions)), None)
 
 
 @dataclass(frozen=True)
@@ -102,9 +116,14 @@ class Bank:
     subject: Subject
     data: Data
     runs: Mapping[str, Run] = field(default_factory=dict)
+    drawn: Mapping[str, Data] = field(default_factory=dict)  # of needs that vary the task, by key
 
     def __getitem__(self, need: Need) -> Run:
         return self.runs[need.key()]
+
+    def data_of(self, need: Need) -> Data:
+        """The data that the runs of `need` were trained on: other than `data` where it varies the task."""
+        return self.drawn.get(need.key(), self.data)
 
     def __contains__(self, need: Need) -> bool:
         return (run := self.runs.get(need.key())) is not None and len(run.members) > 0

@@ -142,7 +142,9 @@ def _guarded(measure: Callable) -> Callable:
         needs = self.requires(bank.subject)
         if isinstance(needs, NotApplicable):
             return needs, {}
-        if needs and (why := unsound(bank, needs[0], self.assumes)):
+        # a point of a sweep that could not be trained is a gap: the answer rests on the others
+        rests = next((need for need in needs if need in bank or not need.vary), None)
+        if rests is not None and (why := unsound(bank, rests, self.assumes)):
             return self.refusal(why), {}
         try:
             with np.errstate(divide="ignore", invalid="ignore"):  # what comes of it is judged, below

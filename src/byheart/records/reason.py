@@ -17,7 +17,7 @@ ReasonCode = Literal[
     "gradients need classes", "too few to check", "unchecked",
     "no prediction", "remainder", "no secrets", "no secrets held out", "too many secrets", "no logits",
     "unlike references", "failed", "not measured", "no quantity", "no interval", "several units",
-    "recipe and run", "no null", "undecided", "small grid", "other",
+    "recipe and run", "no null", "undecided", "small grid", "nothing kept", "no setting", "too few points", "other",
 ]  # fmt: skip
 
 # every code, when it is given, and the figures that it has
@@ -72,6 +72,12 @@ FIGURES: dict[ReasonCode, tuple[str, ...]] = {
     "few examples": ("examples", "needed"),
     # the numbers are not finite on these data: nothing varies, or nothing is left to divide by
     "undefined": (),
+    # `keep` is seen only of members that our loop trains
+    "nothing kept": ("learner", "keep"),
+    # the learner has no such setting to vary
+    "no setting": ("learner", "setting"),
+    # of the settings that were varied too few could be trained
+    "too few points": ("points", "needed"),
     # the learner has no epochs, or fewer than four checkpoints
     "no epochs": (),
     # the method projects gradients of classes

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from typing import Any
 
@@ -12,6 +12,7 @@ from byheart.probes.base import Need, Probe, Subject
 from byheart.records.finding import NotApplicable
 from byheart.registry import find
 from byheart.study.keeping import described
+from byheart.study.settings import with_settings
 from byheart.study.steps import Step
 from byheart.surveys.base import Survey
 
@@ -44,14 +45,16 @@ class Plan:
 
     subject: Subject
     draw: Step
+    draws: list[Step] = field(default_factory=list)  # of needs that vary the task
     train: list[Step] = field(default_factory=list)
     measure: list[Step] = field(default_factory=list)
     not_applicable: list[NotApplicable] = field(default_factory=list)
+    varied: dict[str, set[str]] = field(default_factory=dict)  # need that varies a setting -> its steps
 
     @property
     def steps(self) -> list[Step]:
         """All steps, inputs before those that read them."""
-        return [self.draw, *self.train, *self.measure]
+        return [self.draw, *self.draws, *self.train, *self.measure]
 
     def missing(self, ledger: Ledger, steps: Sequence[Step] | None = None) -> list[Step]:
         """The steps that the ledger has no result of; a kept failure is tried again."""
@@ -88,20 +91,53 @@ def plan(subject: Subject, probes: Sequence[Probe], settings: Settings, trial: T
     """
     draw = draw_step(subject)
     made = Plan(subject, draw)
+    asked = {probe: probe.requires(subject) for probe in probes}
+    needs = [need for found in asked.values() if not isinstance(found, NotApplicable) for need in found]
+    draws: dict[str, Step] = {}
     train: dict[str, Step] = {}
-    for probe in probes:
-        needs = probe.requires(subject)
-        if isinstance(needs, NotApplicable):
-            made.not_applicable.append(needs)
+    for probe, found in asked.items():
+        lacking = found if isinstance(found, NotApplicable) else _cannot_keep(probe, found, subject)
+        if isinstance(found, NotApplicable) or lacking is not None:
+            made.not_applicable.append(lacking)
             continue
         runs: dict[str, list[str]] = {}
-        for need in needs:
-            steps = train_steps(subject, need, draw, settings, trial)
+        drawn: dict[str, str] = {}
+        for need in found:
+            key, own = need.key(), varied(subject, need)
+            if own.task != subject.task:
+                draws[key] = draw_step(own)
+                drawn[key] = draws[key].key
+            steps = train_steps(own, _with_all_kept(need, needs), draws.get(key, draw), settings, trial)
             train |= {step.key: step for step in steps}
-            runs[need.key()] = [step.key for step in steps]
-        made.measure.append(_measure_step(subject, probe, draw, runs, settings.threads))
-    made.train = list(train.values())
+            runs[key] = [step.key for step in steps]
+            if need.vary:
+                made.varied[key] = set(runs[key])
+        made.measure.append(_measure_step(subject, probe, draw, runs, drawn, settings.threads))
+    made.draws, made.train = list({step.key: step for step in draws.values()}.values()), list(train.values())
     return made
+
+
+def varied(subject: Subject, need: Need) -> Subject:
+    """The subject with the settings that the need varies."""
+    settled = with_settings(subject.task, subject.learner, subject.levers, need.vary)
+    return replace(subject, task=settled.task, learner=settled.learner, levers=settled.levers)
+
+
+def _with_all_kept(need: Need, needs: Sequence[Need]) -> Need:
+    """The need with all that is to be kept of the same runs, so that they are trained once."""
+    if need.questions is not None:
+        return need  # a recorded training keeps nothing else
+    alike = [one for one in needs if one.questions is None and one.model_copy(update={"keep": need.keep}) == need]
+    kept = {keep.label: keep for one in alike for keep in one.keep}
+    return need.model_copy(update={"keep": tuple(kept[label] for label in sorted(kept))})
+
+
+def _cannot_keep(probe: Probe, needs: Sequence[Need], subject: Subject) -> NotApplicable | None:
+    """Why these needs cannot be kept: what is seen of members on their way takes a training that our loop does."""
+    kept = sorted({keep.name for need in needs if not need.learner for keep in need.keep})
+    if not kept or subject.learner.fleet:
+        return None
+    return probe.not_applicable("nothing kept", learner=subject.learner.name, keep=", ".join(kept))
 
 
 def train_steps(subject: Subject, need: Need, draw: Step, settings: Settings, trial: Trial | None) -> list[Step]:
@@ -119,7 +155,7 @@ def train_steps(subject: Subject, need: Need, draw: Step, settings: Settings, tr
             "start": start,
             "stop": min(start + at_once, need.members),
             "share": need.share,
-            "subsets": "by group",
+            "subsets": "by group" if need.subsets == "balanced" else need.subsets,
             "seed": subject.seed,
             "checkpoints": list(need.checkpoints),
             "trail": start < need.trail,
@@ -128,15 +164,28 @@ def train_steps(subject: Subject, need: Need, draw: Step, settings: Settings, tr
             "threads": settings.threads,
             "torch": ".".join(metadata.version("torch").split(".")[:2]),
         }
-        if need.questions is not None:
-            about["questions"] = need.questions.describe()
+        if need.keep:
+            about["keep"] = [described(keep) for keep in need.keep]
+        if need.gap:
+            about["gap"] = need.gap
         if need.reseeded:
             about["reseeded"] = True
         steps.append(Step(about, {"learner": learner}))
     return steps
 
 
-def _measure_step(subject: Subject, probe: Probe, draw: Step, runs: Mapping[str, list[str]], threads: int) -> Step:
+def without(step: Step, needs: Set[str]) -> Step:
+    """The measurement without the runs of these needs, and without their data."""
+    if not needs:
+        return step
+    of_needs = {name: step.about[name] for name in ("runs", "draws") if name in step.about}
+    kept = {name: {key: value for key, value in of.items() if key not in needs} for name, of in of_needs.items()}
+    return Step({**step.about, **kept}, step.live)
+
+
+def _measure_step(
+    subject: Subject, probe: Probe, draw: Step, runs: Mapping[str, list[str]], drawn: Mapping[str, str], threads: int
+) -> Step:
     about = {
         "kind": "measure",
         "probe": described(probe),
@@ -154,6 +203,8 @@ def _measure_step(subject: Subject, probe: Probe, draw: Step, runs: Mapping[str,
             **({"phases": subject.phases} if subject.phases > 1 else {}),
         },
     }
+    if drawn:
+        about["draws"] = dict(drawn)
     return Step(about, {"subject": subject})
 
 

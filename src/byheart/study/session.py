@@ -16,9 +16,9 @@ from byheart.records.finding import Answer, Failed, answer_from
 from byheart.study.default_learner import default_learner
 from byheart.study.execute import Executed, Progress, execute
 from byheart.study.keeping import output_from
-from byheart.study.plan import Plan, Settings, Trial, draw_step, plan, trial_step
+from byheart.study.plan import Plan, Settings, Trial, draw_step, plan, trial_step, without
 from byheart.study.soundness import Say, sound
-from byheart.study.steps import Step
+from byheart.study.steps import Step, recorded
 from byheart.tasks.data import Output
 
 # A bank smaller than this has examples that no member leaves out, or all do.
@@ -149,13 +149,16 @@ class Session:
         needed = self._needed(made)
         if announce:
             announce(made, len(made.missing(self.ledger, [*needed, *made.measure])))
-        trained = self.execute(needed)
-        broken = set(trained.failures)
+        undrawn = self.execute([step for step in made.draws if any(step.key == one.about["draw"] for one in needed)])
+        trained = self.execute([step for step in needed if step.about["draw"] not in undrawn.failures])
+        broken = {step.key for step in needed if step.key in trained.failures or step.about["draw"] in undrawn.failures}
         self._own_failures(made, trained.failures)
-        ready = [step for step in made.measure if not broken & _reads(step)]
+        lost = {need for need, keys in made.varied.items() if keys & broken}
+        measure = [without(step, lost & set(step.about["runs"])) for step in made.measure]
+        ready = [step for step in measure if not broken & _reads(step)]
         measured = self.execute(ready)
         findings: dict[str, Answer] = {answer.probe: answer for answer in made.not_applicable}
-        for step in made.measure:
+        for step in measure:
             name = step.about["probe"]["name"]
             failure = measured.failures.get(step.key)
             if step not in ready:
@@ -175,7 +178,7 @@ class Session:
 
     def _own_failures(self, made: Plan, failures: Mapping[str, Failure]) -> None:
         """A failure of the subject's own members is the audit's failure; a rival's is a card's."""
-        own = [step for step in made.train if self._own(step)]
+        own = [step for step in made.train if self._own(made, step)]
         for step in own:
             if step.key in failures:
                 which = f"{step.about['start']} to {step.about['stop']}"
@@ -199,10 +202,11 @@ class Session:
             return Failed(probe=name, question=question, error="its result is missing from the ledger")
         return answer_from(found.document["finding"])
 
-    def _own(self, step: Step) -> bool:
+    def _own(self, made: Plan, step: Step) -> bool:
         """Whether a training is of the subject's members as such: no rival, and not for a probe on request alone."""
         mine = step.about["learner"]["name"] == self.subject.learner.name
-        return mine and not step.about.get("reseeded") and "questions" not in step.about
+        varied = any(step.key in of for of in made.varied.values())
+        return mine and not (step.about.get("reseeded") or recorded(step.about) or varied)
 
     def _documents(self, steps: Sequence[Step]) -> list[dict]:
         found = (self.ledger.get(step.key) for step in steps)
@@ -215,7 +219,7 @@ class Session:
         }
 
     def _failed_members(self, made: Plan) -> tuple[tuple[int, str], ...]:
-        bank = [step for step in made.train if self._own(step) and step.about["share"] < 1]
+        bank = [step for step in made.train if self._own(made, step) and step.about["share"] < 1]
         return tuple((int(j), str(why)) for d in self._documents(bank) for j, why in d["failed"])
 
 

@@ -176,27 +176,42 @@ def _each(learner: Any, seconds_a_step: float | None, share: float, n: int) -> f
 
 def _train(step: Step, ledger: Ledger) -> Result:
     from byheart.learners.attribution_run import Questions, attributed
-    from byheart.training.members import balanced
     from byheart.training.run import Training
 
     about = step.about
     data = load_data(about["draw"], ledger)
-    members = balanced(len(data.train), about["stop"], about["share"], about["seed"], data.groups)
-    members = members.reseeded() if about.get("reseeded") else members
+    members = members_of(about, data)
     levers = [revive(lever) for lever in about["levers"]]
+    keep = [revive(one, "keep") for one in about.get("keep", ())]
+    questions = next((one for one in keep if isinstance(one, Questions)), None)
     started = time.process_time()
     with fixed_threads(about["threads"]):
-        if "questions" in about:
-            run = attributed(_spec(step, "learner"), data, members, Questions.of(about["questions"]), levers)
+        if questions is not None:
+            run = attributed(_spec(step, "learner"), data, members, questions, levers)
         else:
-            training = Training(
-                tuple(about["checkpoints"]), about["trail"], levers=levers, way=about["way"], device=about["device"]
-            )
+            checkpoints, way, device = tuple(about["checkpoints"]), about["way"], about["device"]
+            training = Training(checkpoints, about["trail"], keep, levers=levers, way=way, device=device)
             run = _spec(step, "learner").fit(data, members.take(about["start"], about["stop"]), training)
     document = run.document()
     document["failed"] = [[about["start"] + member, why] for member, why in document["failed"]]
     document["about"]["cpu_seconds"] = time.process_time() - started
     return Result(document, run.arrays())
+
+
+def recorded(about: Mapping[str, Any]) -> bool:
+    """Whether a training step records its steps to answer questions of credit and effect."""
+    return "questions" in about or any(keep["name"] == "attribution" for keep in about.get("keep", ()))
+
+
+def members_of(about: Mapping[str, Any], data: Any) -> Any:
+    """The members that a training step speaks of, those before its first included."""
+    from byheart.training.members import subsets
+
+    how = "balanced" if about["subsets"] == "by group" else about["subsets"]
+    n, order = len(data.train), data.train.meta.get("time")
+    gap = about.get("gap", 0)
+    members = subsets(how, n, about["stop"], about["share"], about["seed"], data.groups, gap, order)
+    return members.reseeded() if about.get("reseeded") else members
 
 
 def _measure(step: Step, ledger: Ledger) -> Result:
@@ -207,7 +222,9 @@ def _measure(step: Step, ledger: Ledger) -> Result:
     runs = {need: load_run(list(keys), ledger) for need, keys in about["runs"].items()}
     started = time.process_time()
     with fixed_threads(about["threads"]):
-        finding, columns = revive(about["probe"]).measure(Bank(subject, load_data(about["draw"], ledger), runs))
+        drawn = {need: load_data(key, ledger) for need, key in about.get("draws", {}).items()}
+        bank = Bank(subject, load_data(about["draw"], ledger), runs, drawn)
+        finding, columns = revive(about["probe"]).measure(bank)
     document = {"finding": finding.model_dump(mode="json"), "cpu_seconds": time.process_time() - started}
     return Result(document, columns)
 

@@ -15,9 +15,10 @@ from byheart.report.cards import About
 from byheart.report.cards.reasons import why
 from byheart.study.keeping import data_result
 from byheart.study.session import Drawn
+from byheart.study.plan import varied
 from byheart.tasks.base import Task
 from byheart.tasks.data import Data, Examples, Output
-from byheart.training.members import balanced
+from byheart.training.members import subsets
 from byheart.training.run import Outcomes, Run, Training, taken
 
 
@@ -48,17 +49,22 @@ def bank_of(
     needs = probe.requires(subject)
     if isinstance(needs, NotApplicable):
         raise ValueError(why(needs.reason, About()))
-    return Bank(subject, data, {need.key(): trained(subject, data, need, way) for need in needs})
+    drawn = {need.key(): varied(subject, need).task.draw(seed) for need in needs if need.vary}
+    runs = {need.key(): trained(subject, drawn.get(need.key(), data), need, way) for need in needs}
+    return Bank(subject, data, runs, drawn)
 
 
 def trained(subject: Subject, data: Data, need: Need, way: str = "each") -> Run:
-    """The run that `need` asks for of a subject and its data."""
-    learner = find("learner", need.learner)() if need.learner else subject.learner
-    drawn = balanced(len(data.train), need.members, need.share, subject.seed, data.groups)
+    """The run that `need` asks for of a subject, on data drawn for it."""
+    own = varied(subject, need)
+    learner = find("learner", need.learner)() if need.learner else own.learner
+    n, order = len(data.train), data.train.meta.get("time")
+    drawn = subsets(need.subsets, n, need.members, need.share, subject.seed, data.groups, need.gap, order)
     drawn = drawn.reseeded() if need.reseeded else drawn
     if need.questions is not None:
         return attributed(learner, data, drawn, need.questions)
-    return learner.fit(data, drawn, Training(need.checkpoints, need.trail > 0, way=way if learner.fleet else "each"))
+    way = way if learner.fleet else "each"
+    return learner.fit(data, drawn, Training(need.checkpoints, need.trail > 0, need.keep, own.levers, way))
 
 
 def offers_of(data: Data) -> frozenset[str]:

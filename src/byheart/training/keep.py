@@ -1,6 +1,6 @@
 """Keep: what a run leaves beside outcomes, answered in `run.kept[label]`.
 
-A need lists what to keep; the loop asks each `Keep` at the moments it names. Three promises.
+A need lists what to keep; the loop asks each `Snapshot` at the moments it names. Three promises.
 
 1. Keeping changes nothing: the run is bit for bit the run that keeps nothing.
 2. Every array declares its axes, members among them.
@@ -34,14 +34,10 @@ ATTRIBUTION: dict[str, Axes] = {
 
 
 class Keep(Spec):
-    """Subclass with `look`; list it in the registry.
-
-    `when` says at which moments: before the first step, at every checkpoint of the need, or at the end.
-    """
+    """What a need asks a run to keep. `Snapshot` serves what can be seen of members on their way."""
 
     kind: ClassVar[str] = "keep"
     name: ClassVar[str]
-    when: Literal["start", "checkpoints", "end"] = "end"
 
     @property
     def label(self) -> str:
@@ -49,6 +45,15 @@ class Keep(Spec):
         usual = {name: field.default for name, field in type(self).model_fields.items()}
         own = [f"{name}={value}" for name, value in self.key_fields().items() if value != usual[name]]
         return " ".join([self.name, *own])
+
+
+class Snapshot(Keep):
+    """Subclass with `look`; list it in the registry.
+
+    `when` says at which moments: before the first step, at every checkpoint of the need, or at the end.
+    """
+
+    when: Literal["start", "checkpoints", "end"] = "end"
 
     @abstractmethod
     def look(self, stepper: Stepper) -> Found:
@@ -59,7 +64,7 @@ class Keep(Spec):
         """
 
 
-class Weights(Keep):
+class Weights(Snapshot):
     """All parameters and buffers of every member, by their names in the module.
 
     Example:
@@ -77,7 +82,7 @@ class Weights(Keep):
         }
 
 
-class Embeddings(Keep):
+class Embeddings(Snapshot):
     """What the last linear layer is given for each example of a view: the representation that the output is read off.
 
     Example:
@@ -113,7 +118,7 @@ class Embeddings(Keep):
         return {"features": (np.stack(found), ("members", examples, *inner, "features"))}
 
 
-class FreeRuns(Keep):
+class FreeRuns(Snapshot):
     """What each member says when it is left to itself: its most likely token after a `context`, fed back, and so on.
 
     Example:
@@ -145,7 +150,7 @@ class FreeRuns(Keep):
 class Keeping:
     """What a need asked to keep of one fleet, as it comes."""
 
-    def __init__(self, asked: Sequence[Keep]) -> None:
+    def __init__(self, asked: Sequence[Snapshot]) -> None:
         self.asked = asked
         self.found: dict[str, list[Found]] = {keep.label: [] for keep in asked}
 

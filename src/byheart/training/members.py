@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from byheart.errors import InputRefused, UsageError
+from byheart.errors import InputRefused, UsageError, unknown_name
 from byheart.records.axes import along, array, declared, held
 from byheart.seeds import derive, stream
 
@@ -66,6 +66,86 @@ class Members:
         """The same subsets from other seeds: what differs between the two is noise of training alone."""
         seeds = np.array([derive(int(seed), "again") for seed in self.seeds], dtype=np.int64)
         return replace(self, seeds=seeds)
+
+
+SUBSETS = ("balanced", "blocks", "prefixes", "all")
+
+
+def subsets(
+    how: str, n: int, m: int, share: float, seed: int, groups: Any = None, gap: int = 0, order: Any = None
+) -> Members:
+    """Which examples does each of m members see, drawn in one of four ways?
+
+    `balanced` leaves out random groups (`balanced`). `blocks` leaves out n - round(share n) examples that follow one
+    another, from places spread over the whole in as many laps as m takes, each lap from a random start; those within
+    `gap` places of the block are neither seen nor unseen. `prefixes`: member j of m sees the first
+    round((j + 1) / m share n), and the next `gap` are neither. `all` leaves nothing out. Copies and groups of what is
+    left out by `blocks` and `prefixes` are neither as well: seen they would give the answer away.
+
+    Args:
+        how: one of the four.
+        n: examples.
+        m: members.
+        share: part of the examples that a member sees at most, 0 < share <= 1.
+        seed: root seed.
+        groups: (n,) equal for examples that stay together.
+        gap: places on either side of what is left out.
+        order: (n,) time or another number by which examples follow one another; as they stand if absent.
+
+    Raises:
+        UsageError: another way, a share outside (0, 1], or nothing left to see.
+
+    Example:
+        >>> one = subsets("blocks", 10, 5, 0.8, seed=0, gap=1)
+        >>> set(one.unseen.sum(1)), set(one.seen.sum(1)) <= {6, 7}, one.unseen.sum(0).min()
+        ({np.int64(2)}, True, np.int64(1))
+    """
+    if how not in SUBSETS:
+        raise unknown_name("way to draw subsets", how, SUBSETS)
+    if how == "balanced":
+        return balanced(n, m, share, seed, groups)
+    seeds = np.array([derive(seed, "member", j) for j in range(m)], dtype=np.int64)
+    if how == "all":
+        return Members(seeds, np.ones((m, n), dtype=bool))
+    kept = round(share * n)
+    if not 0 < share <= 1 or kept < 1 or (how == "prefixes" and kept < m):
+        raise UsageError(
+            expected="a share of the examples above 0 and at most 1, at least one example a member",
+            came=f"{share} of {n} examples, {m} members", do="Try --share 0.7.",
+        )  # fmt: skip
+    out = np.zeros((m, n), dtype=bool)
+    for j in range(m):
+        out[j, _block(j, n, n - kept, seed) if how == "blocks" else slice(round((j + 1) / m * kept) + gap, n)] = True
+    unseen, near = np.zeros_like(out), np.zeros_like(out)
+    place = np.argsort(np.arange(n) if order is None else np.asarray(order), kind="stable")
+    unseen[:, place], near[:, place] = out, _within(out, gap)
+    known = np.arange(n) if groups is None else _by_appearance(np.asarray(groups))
+    together = np.stack([np.isin(known, known[row]) for row in unseen])
+    seen = np.logical_not(together | near)
+    neither = np.logical_not(seen | unseen)
+    if not seen.any(1).all():
+        came = f"a gap of {gap} around what {m} members leave out of {n} examples, copies included"
+        raise UsageError(expected="members that see something", came=came, do="Lower the gap.")
+    return Members(seeds, seen, neither if neither.any() else None)
+
+
+def _block(j: int, n: int, size: int, seed: int) -> np.ndarray:
+    """Places that member j leaves out: in laps of n / size blocks, each from a random start; at the end it goes on
+    at the beginning.
+    """
+    a_lap = max(1, n // size) if size else 1
+    lap, at = divmod(j, a_lap)
+    first = int(stream(seed, "blocks", lap, n, size).integers(n)) if lap else 0
+    return (first + round(at * n / a_lap) + np.arange(size)) % n
+
+
+def _within(out: np.ndarray, gap: int) -> np.ndarray:
+    """(m, n) True at most `gap` places before or after what each row leaves out."""
+    near = out.copy()
+    for by in range(1, min(gap, out.shape[1] - 1) + 1):
+        near[:, by:] |= out[:, :-by]
+        near[:, :-by] |= out[:, by:]
+    return near
 
 
 def balanced(n: int, m: int, share: float, seed: int, groups: Any = None) -> Members:

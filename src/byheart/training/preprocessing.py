@@ -82,13 +82,13 @@ def checked(
                 came=str(examples.x.shape[1:]),
                 do="Give every view the inputs that the model is trained on.",
             )
-    if members.mask.shape != (len(members.seeds), len(data.train)):
+    if members.seen.shape != (len(members.seeds), len(data.train)):
         raise InputRefused(
             expected=f"a mask ({len(members.seeds)}, {len(data.train)}): members by training examples",
-            came=str(members.mask.shape),
+            came=str(members.seen.shape),
             do="Draw the members for these data.",
         )
-    if not members.mask.any(1).all():
+    if not members.seen.any(1).all():
         raise InputRefused("members that see something", "an empty subset", "Raise the share.")
     return data
 

@@ -14,7 +14,7 @@ from byheart.records.axes import Axes, along, array, declared, held, side_by_sid
 from byheart.training.members import Members
 
 if TYPE_CHECKING:
-    from byheart.training.keep import Keep
+    from byheart.training.keep import Snapshot
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Training:
 
     checkpoints: tuple[int, ...]
     trail: bool = True
-    keep: Sequence[Keep] = ()
+    keep: Sequence[Snapshot] = ()
     levers: Sequence[Lever] = ()
     way: str = "each"
     device: str = "cpu"
@@ -161,13 +161,18 @@ class Run:
             axes = {name: tuple(one) for name, one in of.items()}
             kept[label] = Kept({name: arrays[f"{label}.{name}"] for name in axes}, axes)
         return cls(
-            members=Members(arrays["seeds"], arrays.get("seen", arrays.get("mask")), arrays.get("gap")),
+            members=members_in(arrays),
             checkpoints=tuple(document["checkpoints"]),
             views=views,
             about=document["about"],
             failed=tuple((int(member), str(why)) for member, why in document["failed"]),
             kept=kept,
         )
+
+
+def members_in(arrays: Mapping[str, np.ndarray]) -> Members:
+    """The members of a run that the ledger holds; `seen` was once called `mask`."""
+    return Members(arrays["seeds"], arrays["seen" if "seen" in arrays else "mask"], arrays.get("gap"))
 
 
 def axes_of(document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, Axes]:

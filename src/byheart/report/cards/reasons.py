@@ -176,6 +176,12 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
     "small test set": ("An interval takes {needed} new examples, there are {examples}.", "Give a larger test set."),
     "on request": ("Only on request, for its cost.", "Ask for it: --also {probe}."),
     "not recorded": ("Its training is not made of steps that our loop could record ({learner}).", _instead),
+    "nothing kept": (
+        "It reads {keep} of the models, which are seen only where our own loop trains them ({learner}).",
+        "Give the model itself: bh.audit(..., model=make_model).",
+    ),
+    "no setting": ("It varies the setting {setting}, which {learner} does not have.", ""),
+    "too few points": ("{points} of the settings could be trained; {needed} are needed.", ""),
     "another output": (_another_output, ""),
     "no table": ("Its examples are not rows of a table.", ""),
     "one phase": (

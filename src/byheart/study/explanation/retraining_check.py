@@ -21,7 +21,9 @@ from byheart.records.explanation import Own
 from byheart.records.quantity import Quantity, interval_by
 from byheart.study.explanation.target import of_members
 from byheart.study.keeping import described, material
+from byheart.study.steps import recorded
 from byheart.tasks.data import Data
+from byheart.training.run import members_in
 
 METHOD = "Fisher's z over members"
 CHECK_VERSION = 1
@@ -40,11 +42,13 @@ def bank_keys(ledger: Ledger, subject: Subject, steps: Sequence[str]) -> list[st
     wanted = material(described(subject.learner)), [material(described(lever)) for lever in subject.levers]
     found: list[str] = []
     for measured in steps:
-        for keys in (ledger.about(measured) or {}).get("runs", {}).values():
+        asked = ledger.about(measured) or {}
+        for keys in asked.get("runs", {}).values():
             about = ledger.about(keys[0]) if len(keys) > len(found) else None
             if not about or about.get("share") != subject.share:
                 continue
-            if about.get("reseeded") or about.get("questions"):  # trained or asked for something else
+            other = about.get("subsets", "by group") != "by group" or about.get("draw") != asked.get("draw")
+            if other or about.get("reseeded") or recorded(about):  # trained or asked for something else
                 continue
             if (material(about["learner"]), [material(lever) for lever in about["levers"]]) == wanted:
                 found = list(keys)
@@ -146,7 +150,7 @@ def retrained(data: Data, query: Mapping[str, Any], bank: Sequence[Mapping[str, 
     whole = [arrays for arrays in bank if len(arrays["seeds"])]  # of a chunk that failed only its failures are kept
     if not whole:
         return Retrained(why=GONE, own=own)
-    masks = np.concatenate([np.asarray(arrays["mask"]) for arrays in whole])
+    masks = np.concatenate([members_in(arrays).mask for arrays in whole])
     outputs = np.concatenate([of_members(data.output.kind, view, row, arrays) for arrays in whole])
     return _usable(Retrained(masks, outputs, own=own))
 
