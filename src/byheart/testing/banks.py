@@ -14,8 +14,8 @@ from byheart.registry import find
 from byheart.report.cards import About
 from byheart.report.cards.reasons import why
 from byheart.study.keeping import data_result
-from byheart.study.session import Drawn
 from byheart.study.plan import varied
+from byheart.study.session import Drawn
 from byheart.tasks.base import Task
 from byheart.tasks.data import Data, Examples, Output
 from byheart.training.members import subsets

@@ -55,7 +55,7 @@ class Width(Probe):
         """The widths that are trained, ascending: those asked for, or five around the subject's own."""
         return tuple(sorted(set(self.widths or (max(1, round(own * factor)) for factor in FACTORS))))
 
-    def needs(self, subject: Subject) -> dict[int, Need]:
+    def at_widths(self, subject: Subject) -> dict[int, Need]:
         """The runs of each width."""
         hidden: Any = getattr(subject.learner, "hidden", None)
         if not hidden:
@@ -72,14 +72,14 @@ class Width(Probe):
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """Members of five widths."""
-        needs = self.needs(subject)
+        needs = self.at_widths(subject)
         return tuple(needs.values()) or self.not_applicable(
             "no setting", learner=subject.learner.name, setting="hidden"
         )
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Scores and norms by width, and what the widest gains over the narrowest."""
-        needs = self.needs(bank.subject)
+        needs = self.at_widths(bank.subject)
         runs = {width: bank[need] for width, need in needs.items() if need in bank}
         if len(runs) < 2:
             return self.withheld("too few points", points=len(runs), needed=2), {}
