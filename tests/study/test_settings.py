@@ -3,6 +3,7 @@
 import pytest
 
 from byheart.errors import UnknownName, UsageError
+from byheart.learners.estimator import Estimator
 from byheart.learners.mlp import Mlp
 from byheart.levers.penalties import Dropout, WeightDecay
 from byheart.study.settings import with_settings
@@ -41,3 +42,9 @@ def test_a_wrong_word_names_the_nearest(path, nearest):
 def test_a_path_of_other_length_is_refused(path):
     with pytest.raises(UsageError, match=r"lever\.NAME\.FIELD"):
         with_settings(Digits(), Mlp(), (), {path: 1})
+
+
+def test_a_parameter_of_an_estimator_is_a_setting_of_it():
+    tree = Estimator(cls="DecisionTreeClassifier", params={"max_depth": 3, "min_samples_leaf": 2})
+    made = with_settings(Digits(), tree, (), {"learner.max_depth": 5})
+    assert made.learner.params == {**tree.params, "max_depth": 5}

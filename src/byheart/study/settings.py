@@ -52,7 +52,7 @@ def with_settings(task: Task, learner: Learner, levers: Sequence[Lever], setting
         elif part == "learner":
             learner = _learner(learner, rest[0], value)
         else:
-            made[rest[0]] = _lever(made.get(rest[0]), *rest, value)
+            made[rest[0]] = _lever(made.get(rest[0]), rest[0], rest[1], value)
     return Settled(task, learner, tuple(made.values()))
 
 
@@ -63,7 +63,7 @@ def _learner(learner: Learner, field: str, value: Any) -> Any:
     """The learner with one field changed; of an estimator, a parameter."""
     own = type(learner).model_fields
     if field not in own and "params" in own:
-        return parse.changed(learner, {"params": {**learner.params, field: value}})
+        return parse.changed(learner, {"params": {**learner.model_dump()["params"], field: value}})
     return parse.changed(learner, {field: value})
 
 
