@@ -66,7 +66,7 @@ class SurveySuite:
     dosed_quantity: ClassVar[str] = ""
     doses: ClassVar[tuple[float, ...]] = (0.1, 0.4, 0.8)
     null_quantities: ClassVar[tuple[str, ...]] = ()
-    draws: ClassVar[int] = 200
+    draws: ClassVar[int] = 400
 
     def planted(self, dose: float) -> tuple[Findings, Grid]:
         """Six subjects on a line that rises by the dose at each step."""
