@@ -47,6 +47,7 @@ STATED = {
     ("integrations/listening.py", "import_module"): "a name that the caller of `library` writes: tested below",
     ("engines/pool.py", "pickle.dumps"): "to our own worker",
     ("engines/worker.py", "pickle.loads"): "from our own parent, over its pipe",
+    ("engines/inline.py", "ctypes.CDLL"): "the C library of this process",
     ("engines/worker.py", "ctypes.CDLL"): "the C library of this process",
     ("fingerprint/code.py", "subprocess.run"): "Python, on code that the caller passed",
     ("fingerprint/bytecode_names.py", "importlib.util.resolve_name"): "text to text",

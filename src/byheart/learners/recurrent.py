@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 class Recurrent(Network):
-    """Cells of `hidden` units in `layers` levels read x (t, d) from the first step on; a linear layer reads the last.
+    """Cells of `hidden` units in `layers` levels read x (t, d) from the first step on; a linear layer reads them.
+
+    It reads the last step for classes and values, and every step for a series, whose next step is to be given.
 
     Args:
         cell: `lstm`, `gru` or `plain` (tanh), as torch's layers of these names compute them.
@@ -39,6 +41,7 @@ class Recurrent(Network):
     """
 
     name: ClassVar[str] = "recurrent"
+    reads: ClassVar[tuple[str, ...]] = ("classes", "values", "series")
     lr: Annotated[float, Field(gt=0)] = 0.01
     cell: Literal["lstm", "gru", "plain"] = "lstm"
     hidden: Annotated[int, Field(ge=1)] = 32
@@ -59,7 +62,8 @@ class Recurrent(Network):
                 came=f"examples of shape {shape}",
                 do="Give x as (n, t, d), one number a step as (n, t, 1); or try --learner mlp.",
             )
-        return RecurrentNetwork(self.cell, shape[1], self.hidden, self.layers, data.output.k, generator)
+        every = data.train.y.ndim > 2  # (n, t, k): something is to be given at every step
+        return RecurrentNetwork(self.cell, shape[1], self.hidden, self.layers, data.output.k, every, generator)
 
     def title(self, data: Data) -> str:
         """E.g. `GRU of 1 layer, 32 units`."""

@@ -13,10 +13,13 @@ CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "plain": nn.RNN}
 
 
 class RecurrentNetwork(nn.Module):
-    """Outputs (b, k) from the hidden state after the last step of x (b, t, d)."""
+    """Outputs (b, k) from the hidden state after the last step of x (b, t, d), or (b, t, k) after `every` step."""
 
-    def __init__(self, cell: str, d: int, hidden: int, layers: int, k: int, generator: torch.Generator) -> None:
+    def __init__(
+        self, cell: str, d: int, hidden: int, layers: int, k: int, every: bool, generator: torch.Generator
+    ) -> None:
         super().__init__()
+        self.every = every
         # made without storage first: torch's own constructor would draw from the global stream
         self.cells = CELLS[cell](d, hidden, layers, batch_first=True, device="meta").to_empty(device="cpu")
         bound = 1 / math.sqrt(hidden)  # torch's default
@@ -26,6 +29,6 @@ class RecurrentNetwork(nn.Module):
         self.head = drawn(nn.Linear, generator, hidden, k)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits or values (b, k)."""
+        """Logits or values (b, k), or (b, t, k)."""
         states, _ = self.cells(x)
-        return self.head(states[:, -1])
+        return self.head(states if self.every else states[:, -1])
