@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
@@ -64,6 +64,22 @@ class Outcomes:
     trail: np.ndarray | None = array("checkpoints", "members", "examples", "outputs")
     pool: np.ndarray | None = array("members", "examples", "grid")
     ranks: np.ndarray | None = array("members", "examples")
+
+    def read(self, name: str) -> np.ndarray | None:
+        """One of the arrays, by its name."""
+        return getattr(self, name)
+
+
+class LateOutcomes(Outcomes):
+    """Outcomes whose arrays are read by `read`, each when it is first asked for: a probe uses few of many."""
+
+    def __init__(self, read: Callable[[str], np.ndarray | None] | None = None, **arrays: np.ndarray | None) -> None:
+        self.__dict__.update(arrays, read=read)  # a frozen record is not set
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in declared(Outcomes) and name not in self.__dict__:
+            self.__dict__[name] = self.read(name)
+        return super().__getattribute__(name)
 
 
 @dataclass(frozen=True)
@@ -152,10 +168,7 @@ class Run:
     @classmethod
     def from_parts(cls, document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Self:
         """The run that `document` and `arrays` hold."""
-        views = {
-            view: Outcomes(**{name: arrays.get(f"{view}.{name}") for name in declared(Outcomes)})
-            for view in document["views"]
-        }
+        views = {view: LateOutcomes(lambda name, view=view: arrays.get(f"{view}.{name}")) for view in document["views"]}
         kept = {}
         for label, of in document.get("kept", _formerly(arrays)).items():
             axes = {name: tuple(one) for name, one in of.items()}
@@ -258,7 +271,13 @@ def joined_outcomes(axis: str, parts: Sequence[Outcomes]) -> Outcomes:
 
 def taken(outcomes: Outcomes, axis: str, place: np.ndarray) -> Outcomes:
     """The outcomes of those in `place` (positions or a mask) along `axis`, in that order."""
-    return Outcomes(**along(axis, place, held(outcomes), declared(Outcomes)))
+    place = np.flatnonzero(place) if place.dtype == bool else place
+
+    def read(name: str) -> np.ndarray | None:
+        values = outcomes.read(name)
+        return None if values is None else along(axis, place, {name: values}, declared(Outcomes))[name]
+
+    return LateOutcomes(read)
 
 
 def outcomes(

@@ -131,7 +131,7 @@ def copies(x: Given[Any, "n ..."], laid: Given[Any, "n d"], work: float = WORK) 
     >>> np.flatnonzero(found.copied).tolist(), found.pairs.tolist()
     ([0, 1, 2], [[0, 2]])
     """
-    laid = array(laid, "laid", "nd").astype(np.float32)
+    laid = array(laid, "laid", "nd").astype(np.float32, copy=False)
     n = len(laid)
     if n == 0 or len(x) != n:
         raise InputRefused("as many rows laid out as examples, at least 1", f"{len(x)} and {n}", "Lay out x itself.")

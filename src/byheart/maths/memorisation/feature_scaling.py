@@ -12,6 +12,7 @@ from byheart.maths.shapes import Float, Given
 Form = Literal["columns", "pictures", "tokens"]
 
 RUN = 5  # tokens
+ROWS = 256  # pictures at once
 
 
 def comparable(
@@ -50,19 +51,23 @@ def comparable(
     (True, True)
     """
     views = [np.asarray(x)] + ([] if other is None else [np.asarray(other)])
-    views = [view.reshape(len(view), -1).astype(np.float64) for view in views]
+    views = [view.reshape(len(view), -1) for view in views]
     if len({view.shape[1] for view in views}) > 1:
         came = " and ".join(str(view.shape[1]) for view in views)
         raise InputRefused("new examples of the length of the training examples", came, "Prepare both alike.")
     if form != "columns":
         return tuple(_contrast(view) if form == "pictures" else _runs(view) for view in views)
-    return _standardised(views, categories)
+    return _standardised([view.astype(np.float64) for view in views], categories)
 
 
 def _contrast(view: np.ndarray) -> np.ndarray:
-    view = view - view.mean(1, keepdims=True)
-    norm = np.sqrt((view**2).sum(1, keepdims=True))
-    return (view / np.where(norm > 1e-12, norm, 1.0)).astype(np.float32)
+    laid = np.empty(view.shape, np.float32)
+    for start in range(0, len(view), ROWS):
+        part = view[start : start + ROWS].astype(np.float64)
+        part -= part.mean(1, keepdims=True)
+        norm = np.sqrt((part**2).sum(1, keepdims=True))
+        laid[start : start + ROWS] = part / np.where(norm > 1e-12, norm, 1.0)
+    return laid
 
 
 def _runs(view: np.ndarray) -> np.ndarray:

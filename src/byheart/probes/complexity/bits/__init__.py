@@ -166,4 +166,4 @@ def lengths_of(bank: Bank, run: Run, mask: np.ndarray, checkpoint: int | None = 
     z = z[: len(mask)]  # type: ignore[index]
     if bank.data.output.kind == "tokens":
         return passage_lengths(z, mask, **where)
-    return bank_lengths(z.astype(np.float32), train.y, mask, **where)
+    return bank_lengths(z, train.y, mask, **where)
