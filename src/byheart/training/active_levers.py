@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,7 +43,9 @@ class ActiveLevers:
     """The levers of one fleet: each acts in the hooks that it overrides, with its own state."""
 
     def __init__(self, levers: Sequence[Lever], course: Course, seeds: Sequence[int]) -> None:
-        self.course, self.all = course, [(lever, self._state(lever, course, seeds)) for lever in levers]
+        # a stepper holds its levers: were it held in turn, its arrays would outlive it until the garbage is collected
+        self.course = course = weakref.proxy(course)
+        self.all = [(lever, self._state(lever, course, seeds)) for lever in levers]
         self.decay = sum(lever.decay() for lever in levers)
         self.weighing = self.acting("loss")
         self.batching, self.bending, self.following = map(self.acting, ("batch", "gradient", "after"))
