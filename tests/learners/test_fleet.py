@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -14,7 +17,9 @@ from byheart.training.fleet import Each
 from byheart.training.functional import Functional
 from byheart.training.layers import Scale
 from byheart.training.losses import plain_loss, plain_slope
+from byheart.training.members import balanced
 from byheart.training.stacked import Stacked
+from byheart.training.stepper import Stepper
 from byheart.training.trial import choose
 from byheart.training.ways import make, ways_for
 
@@ -247,11 +252,42 @@ def test_the_reason_is_said():
         make("stack", [nn.Sequential(nn.Linear(6, 4))])
 
 
-def test_choose_gives_a_way_that_trains():
+def to_choose():
     rng = np.random.default_rng(0)
     train = Examples(np.arange(60), rng.random((60, 4, 4)), rng.integers(3, size=60))
-    data = Data({"train": train}, Output("classes", 3, show="image"), Truth(), {})
-    learner = Mlp(hidden=(4,), batch=8)
+    return Mlp(hidden=(4,), batch=8), Data({"train": train}, Output("classes", 3, show="image"), Truth(), {})
+
+
+@pytest.mark.parametrize(
+    ("costs", "chosen"),
+    [
+        ({1: 3.0, 8: 1.03, 16: 1.01, 32: 1.0}, ("stacked", 8)),  # as cheap: what takes the least memory
+        ({1: 3.0, 8: 1.2, 16: 1.02, 32: 1.0}, ("stacked", 16)),
+        ({1: 1.0, 8: 1.02, 16: 1.2, 32: 1.2}, ("stacked", 8)),  # one at a time would be many steps
+        ({1: 1.0, 8: 1.2, 16: 1.2, 32: 1.2}, ("each", 1)),
+    ],
+)
+def test_of_ways_that_cost_the_same_the_smaller_fleet_is_chosen(monkeypatch, costs, chosen):
+    monkeypatch.setattr(Stepper, "seconds_a_step", lambda self, seconds: self.m * costs[self.m])
+    assert choose(*to_choose(), members_at_once=32)[:2] == chosen
+
+
+def test_a_stepper_goes_with_its_last_name():
+    learner, data = to_choose()
+    gone = []
+    for _ in range(2):  # what torch imports for the first holds on to it
+        stepper = learner.stepper(data, balanced(60, 4, 0.7, seed=0), [], "stacked", "cpu")
+        gc.collect()
+        gc.disable()
+        stepper.epoch()
+        gone.append(weakref.ref(stepper))
+        del stepper
+        gc.enable()
+    assert gone[1]() is None
+
+
+def test_choose_gives_a_way_that_trains():
+    learner, data = to_choose()
     assert choose(learner, data, members_at_once=1, seconds=0.05)[:2] == ("each", 1)
     way, chunk, cost, why = choose(learner, data, members_at_once=16, seconds=0.2)
     assert cost > 0

@@ -65,5 +65,6 @@ def side_by_side(axis: str, parts: Sequence[Mapping[str, np.ndarray]], axes: Map
     made = {}
     for name in dict.fromkeys(name for part in parts for name in part):
         found = [part[name] for part in parts if name in part]
-        made[name] = np.concatenate(found, axes[name].index(axis)) if axis in axes[name] else found[-1]
+        many = len(found) > 1 and axis in axes[name]
+        made[name] = np.concatenate(found, axes[name].index(axis)) if many else found[-1]
     return made

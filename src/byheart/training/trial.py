@@ -20,6 +20,7 @@ from byheart.training.stepper import Stepper
 from byheart.training.ways import reason_against_functional, ways_for
 
 KEPT = 512 << 20  # bytes that recurrent layers of all members at once may keep of a batch
+ALIKE = 1.05  # costs that a short trial cannot tell apart
 
 
 class Choice(NamedTuple):
@@ -76,13 +77,14 @@ def choose(
     if batched == "each" or members_at_once == 1:
         return Choice("each", 1, alone.seconds_a_step(seconds / 4), why)
     sizes = [k for k in (8, 16, 32) if k <= members_at_once] or [members_at_once]
-    rivals = {("each", 1): alone, **{(batched, k): start(batched, k) for k in sizes}}
+    rivals = {**{(batched, k): start(batched, k) for k in sizes}, ("each", 1): alone}
     cost = dict.fromkeys(rivals, float("inf"))
     for _ in range(3):  # in turns, and the best of each, so that a busy moment hits no one rival alone
         for rival, training in rivals.items():
             took = training.seconds_a_step(seconds / 3 / len(rivals)) / rival[1]
             cost[rival] = min(cost[rival], took)
-    way, k = min(cost, key=cost.__getitem__)
+    # of those that cost about the least the fewest members at once: they take the least memory
+    way, k = next(rival for rival in rivals if cost[rival] <= ALIKE * min(cost.values()))
     return Choice(way, k, cost[way, k])
 
 
