@@ -11,7 +11,7 @@ from byheart.errors import InputRefused
 from byheart.learners.mlp import Mlp
 from byheart.tasks.data import Data, Examples, Output, Truth
 from byheart.training.members import balanced
-from byheart.training.run import Training
+from byheart.training.run import Run, Training
 
 
 def grouped(seed: int, groups: int, mean: float) -> np.ndarray:
@@ -107,3 +107,28 @@ def test_order_of_members_survives_fleets_of_several_lengths():
     for j in range(5):
         alone = learner.fit(data, members.take(j, j + 1), Training((2,), way="stacked"))
         np.testing.assert_allclose(together.views["train"].logits[j], alone.views["train"].logits[0], atol=1e-5)
+
+
+def test_arrays_of_a_run_are_read_when_they_are_asked_for_and_once():
+    rng = np.random.default_rng(0)
+    train = Examples(np.arange(40), rng.random((40, 6)), rng.integers(3, size=40))
+    learner, data = Mlp(hidden=(4,), batch=8, epochs=2), Data({"train": train}, Output("classes", 3), Truth(), {})
+    run = learner.fit(data, balanced(40, 4, 0.7, 0), Training((0, 2)))
+
+    class Asked(dict):
+        def __getitem__(self, name):
+            names.append(name)
+            return super().__getitem__(name)
+
+        def get(self, name, other=None):
+            return self[name] if name in self else other
+
+    names = []
+    late = Run.from_parts(run.document(), Asked(run.arrays()))
+    of_some = late.of_rows(np.arange(40) < 9)
+    names.clear()
+    for _ in range(2):
+        np.testing.assert_array_equal(of_some.views["train"].correct, run.views["train"].correct[..., :9])
+    assert names == ["train.correct"]
+    assert late.arrays().keys() == run.arrays().keys()
+    np.testing.assert_array_equal(late.views["train"].logits, run.views["train"].logits)
