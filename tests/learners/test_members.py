@@ -120,9 +120,9 @@ def test_arrays_of_a_run_are_read_when_they_are_asked_for_and_once():
             names.append(name)
             return super().__getitem__(name)
 
-        def get(self, name):
+        def get(self, name, other=None):
             names.append(name)
-            return super().get(name)
+            return super().get(name, other)
 
     names = []
     late = Run.from_parts(run.document(), Asked(run.arrays()))
