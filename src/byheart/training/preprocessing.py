@@ -201,7 +201,7 @@ def known(data: Data, view: str) -> np.ndarray:
         >>> from byheart.tasks.data import Data, Examples, Output, Truth
         >>> train = Examples(np.array([7, 5]), np.eye(2), np.array([0, 1]))
         >>> look = Examples(np.array([5, 7, 9]), np.array([[0.0, 1.0], [0.0, 0.0], [1.0, 0.0]]), np.zeros(3))
-        >>> known(Data({"look": look}, Output("classes", 2), Truth(), {}), "look").tolist()
+        >>> known(Data({"train": train, "look": look}, Output("classes", 2), Truth(), {}), "look").tolist()
         [1, -1, -1]
     """
     train, look = data.train, data.views[view]
