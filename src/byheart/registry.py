@@ -48,6 +48,8 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "weight-decay": ("byheart.levers.penalties:WeightDecay", "decoupled weight decay, strength a step"),
         "dropout": ("byheart.levers.penalties:Dropout", "share of hidden units switched off while training"),
         "label-smoothing": ("byheart.levers.penalties:LabelSmoothing", "share of the target spread over all classes"),
+        "replay": ("byheart.levers.replay:Replay", "remembered examples of past phases again, share of the new ones"),
+        "ewc": ("byheart.levers.consolidation:Consolidation", "weights held where past phases need them, strength"),
         "early-stop": ("byheart.levers.schedules:EarlyStop", "stop after this many epochs, schedule unchanged"),
     },
     "keep": {

@@ -207,7 +207,7 @@ def _provenance(
         notes.append(f"What the model received: x {run['inputs']}.")
     about = {key: value for key, value in data.about.items() if isinstance(value, str | int | float)}
     settings = {name: plain(value) for name, value in shown_settings(subject.learner).items()}
-    levers = {f"lever {lever.name}": str(next(iter(lever.model_dump().values()))) for lever in subject.levers}
+    levers = {f"lever {lever.name}": str(lever.told) for lever in subject.levers}
     return Provenance(
         command=request.command,
         seed=subject.seed,

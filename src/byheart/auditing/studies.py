@@ -240,7 +240,7 @@ def _about(words: ClaimSubject, session: Session, drawn: Drawn, answers: Answers
     if words.flip:
         made["labels redrawn"] = words.flip
     for lever in subject.levers:
-        made[f"lever {lever.name}"] = plain(next(iter(lever.model_dump().values())))
+        made[f"lever {lever.name}"] = plain(lever.told)
     if (parameters := _parameters(session, answers)) is not None:
         made["parameters"] = parameters
     return {**made, **{f"CPU seconds, {what}": round(spent, 1) for what, spent in answers.cpu_seconds.items()}}

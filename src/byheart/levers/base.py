@@ -42,6 +42,24 @@ class Batch:
     weight: torch.Tensor | None = None
     meta: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
+    @property
+    def counted(self) -> torch.Tensor:
+        """(m, b) 1 where an example counts, 0 where it fills up a shorter batch of its member."""
+        import torch
+
+        return torch.ones_like(self.rows, dtype=torch.float) if self.weight is None else (self.weight > 0).float()
+
+    def beside(self, other: Batch, counted: torch.Tensor) -> Batch:
+        """Both batches as one in which every example that counts weighs alike; `counted` (m, b) of the other's."""
+        import torch
+
+        both = torch.cat([self.counted, counted.float()], 1)
+        one, two = vars(self), vars(other)
+        joined = {name: torch.cat([one[name], two[name]], 1) for name in ("rows", "x", "targets")}
+        meta = {name: torch.cat([self.meta[name], other.meta[name]], 1) for name in self.meta}
+        weight = None if bool(both.all()) else both / both.sum(1, keepdim=True).clamp(min=1)
+        return Batch(**joined, weight=weight, meta=meta)
+
 
 @dataclass
 class State:
@@ -55,11 +73,15 @@ class State:
 
 
 class Course(Protocol):
-    """Members in training, as a lever sees them: `m` of them, in `phase` 0, 1, ..., on a `device`."""
+    """Members in training, as a lever sees them.
+
+    Attributes: `m` members, in `phase` 0, 1, ..., on a `device`; `most` new examples in a batch.
+    """
 
     m: int
     phase: int
     device: str
+    most: int
 
     @property
     def seen(self) -> Sequence[np.ndarray]:
@@ -90,6 +112,11 @@ class Lever(Spec):
     kind: ClassVar[str] = "lever"
     name: ClassVar[str]
 
+    @property
+    def idle(self) -> bool:
+        """Whether it stands at strength 0: it is then left out of training."""
+        return False
+
     def data(self, data: Data) -> Data:
         """The data to train on: other inputs, targets, meta or phases of the same training examples."""
         return data
@@ -99,7 +126,11 @@ class Lever(Spec):
         return {}
 
     def batch(self, batch: Batch, course: Course, state: State) -> Batch:
-        """The batch of the next step: replay, mixing, noise."""
+        """The batch of the next step: replay, mixing, noise.
+
+        A member in a fleet may have a longer batch than it has alone, filled up with examples that do not count; so
+        draw equally many random numbers at every step, and of no more than `course.most` examples.
+        """
         return batch
 
     def loss(self, per_example: torch.Tensor, logits: torch.Tensor, batch: Batch, state: State) -> torch.Tensor:
@@ -130,9 +161,21 @@ class Lever(Spec):
         return epochs
 
     @property
+    def told(self) -> object:
+        """The value of its one setting, or all of them in words.
+
+        Example:
+            >>> from byheart.levers.penalties import Dropout
+            >>> Dropout(share=0.5).told
+            0.5
+        """
+        values = self.model_dump()
+        return next(iter(values.values())) if len(values) == 1 else ", ".join(f"{k} {v}" for k, v in values.items())
+
+    @property
     def recordable(self) -> bool:
         """Whether a recording can follow it: every step is the gradient of the batch's own losses, and the decay."""
-        return not self.overrides("start", "batch", "gradient", "after", "phase_end")
+        return self.idle or not self.overrides("start", "batch", "gradient", "after", "phase_end")
 
     @classmethod
     def overrides(cls, *hooks: str) -> bool:

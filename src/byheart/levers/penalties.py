@@ -47,6 +47,11 @@ class Dropout(Lever):
     draws_hidden: ClassVar[bool] = True
     share: Annotated[float, Field(ge=0, lt=1)]
 
+    @property
+    def idle(self) -> bool:
+        """At share 0."""
+        return self.share == 0
+
     def hidden(self, activation: torch.Tensor, uniform: torch.Tensor | None) -> torch.Tensor:
         """Activations with the units drawn below `share` switched off."""
         if uniform is None:

@@ -35,9 +35,7 @@ class Options:
     missing: str | None = asked(None, "refuse or impute missing features.", data="file")
     split: float | None = asked(None, "Share held out by hash of the row (0.2).", data="file")
     transform: str | None = asked(None, "log or rank of a target of values; all numbers then speak of it.")
-    flip: float | None = asked(
-        None, "Share of training labels to redraw: label noise of the data, with known truth."
-    )
+    flip: float | None = asked(None, "Share of training labels to redraw: label noise of the data, with known truth.")
     no_control: bool = asked(False, "Do not redraw the labels that the audit of the embedded images redraws.")
     learner: str | None = asked(
         None, "mlp, conv, neighbours, ridge, or a scikit-learn class such as RandomForestClassifier."
@@ -46,11 +44,12 @@ class Options:
         (), "Setting of the learner, NAME=VALUE; may be repeated.", word="set"
     )
     levers: tuple[str, ...] = asked(
-        (), "weight-decay=0.001, dropout=0.5, label-smoothing=0.1 or early-stop=8; may be repeated.", word="lever"
+        (),
+        "weight-decay=0.001, dropout=0.5, label-smoothing=0.1, early-stop=8; in phases replay=0.5:size=100 or "
+        "ewc=10:fisher=exact; may be repeated.",
+        word="lever",
     )
-    members: int | None = asked(
-        None, "Models on random subsets (64; fewer for text); more make intervals narrower."
-    )
+    members: int | None = asked(None, "Models on random subsets (64; fewer for text); more make intervals narrower.")
     share: float = asked(0.7, "Part of the examples that each member sees.")
     seed: int = asked(0, "The root seed.")
     budget: str | None = asked(None, "Time to spend, such as 60s or 5m; cuts members, never epochs.")

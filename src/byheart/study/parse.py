@@ -98,21 +98,25 @@ def _fields(cls: type[Spec], settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def levers(words: Sequence[str]) -> tuple[Lever, ...]:
-    """`weight-decay=0.001` words as levers; the value is the lever's one setting.
+    """`weight-decay=0.001` or `replay=0.5:size=100` words as levers; the value after the name is its first setting.
 
     Example:
-        >>> levers(["dropout=0.5"])
-        (Dropout(share=0.5),)
+        >>> levers(["dropout=0.5", "replay:share=1:sampling=balanced"])
+        (Dropout(share=0.5), Replay(share=1.0, size=200, sampling='balanced'))
     """
     made = []
     for word in words:
-        name, sign, text = word.partition("=")
+        head, *more = word.split(":")
+        name, sign, text = head.partition("=")
         if name not in names("lever"):
             raise unknown_name("lever", name, names("lever"))
-        field = next(iter(find("lever", name).model_fields))
-        if not sign:
+        known = find("lever", name).model_fields
+        field, fields = next(iter(known), ""), pairs(more, f"{name}:")
+        if sign:
+            fields = {field: _value(text), **fields}
+        if field and known[field].is_required() and field not in fields:
             raise UsageError(expected=f"a value: {name}=VALUE", came=repr(word), do=f"It sets {field}.")
-        made.append(spec("lever", name, {field: _value(text)}))
+        made.append(spec("lever", name, fields))
     return tuple(made)
 
 

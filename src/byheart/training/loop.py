@@ -121,12 +121,12 @@ def _joined_kept(parts: list[Kept]) -> Kept:
 def _fleets(learner: Trainable, data: Data, members: Members, levers: Sequence[Lever], way: str) -> list[np.ndarray]:
     """Places of the members of each fleet: one each, or all that take equally many steps an epoch, in every phase.
 
-    Levers that draw for hidden activations or batches draw as many numbers as a batch has examples: equal sizes alone.
+    Levers that draw for hidden activations draw as many numbers as a batch has examples: equal sizes alone.
     """
     if way == "each":
         return [np.array([j]) for j in range(len(members))]
     seen = np.stack([members.seen[:, course].sum(1) for course in data.courses], 1)  # (m, phases)
-    draws = any(lever.overrides("hidden", "batch") for lever in levers)
+    draws = any(lever.overrides("hidden") and not lever.idle for lever in levers)
     alike = [tuple(one) for one in (seen if draws else -(-seen // learner.batch)).tolist()]
     return [np.array([j for j, other in enumerate(alike) if other == one]) for one in dict.fromkeys(alike)]
 

@@ -52,6 +52,7 @@ class Stepper:
         self, learner: Trainable, data: Data, members: Members, levers: Sequence[Lever], way: str, device: str
     ) -> None:
         self.learner, self.device, self.m, self.output = learner, device, len(members), data.output
+        self.most, levers = learner.batch, [lever for lever in levers if not lever.idle]
         self.rows = [np.flatnonzero(seen) for seen in members.seen]
         self.phases = [[course[seen[course]] for seen in members.seen] for course in data.courses]
         self.inputs = partial(inputs_of, learner, data, self.rows)

@@ -1,0 +1,31 @@
+"""Every lever of ours keeps the promises of `byheart.levers.base`."""
+
+import pytest
+
+from byheart.levers.consolidation import Consolidation
+from byheart.levers.penalties import Dropout, LabelSmoothing, WeightDecay
+from byheart.levers.replay import Replay
+from byheart.levers.schedules import EarlyStop
+from byheart.testing.levers import LeverSuite
+
+LEVERS = {  # acting, and at strength 0
+    "weight-decay": (WeightDecay(strength=0.5), WeightDecay(strength=0)),
+    "dropout": (Dropout(share=0.3), Dropout(share=0)),
+    "label-smoothing": (LabelSmoothing(share=0.3), LabelSmoothing(share=0)),
+    "early-stop": (EarlyStop(epoch=1), EarlyStop(epoch=9)),
+    "replay": (Replay(share=0.5, size=20), Replay(share=0, size=20)),
+    "replay, balanced": (Replay(share=1, size=20, sampling="balanced"), Replay(share=0, sampling="balanced")),
+    "ewc": (Consolidation(strength=100, examples=10), Consolidation(strength=0)),
+    "ewc, exact": (Consolidation(strength=100, fisher="exact", examples=5), Consolidation(strength=0, fisher="exact")),
+}
+
+
+@pytest.mark.parametrize("name", LEVERS)
+class TestLevers(LeverSuite):
+    @pytest.fixture
+    def lever(self, name):
+        return LEVERS[name][0]
+
+    @pytest.fixture
+    def idle(self, name):
+        return LEVERS[name][1]
