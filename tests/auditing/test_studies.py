@@ -203,6 +203,17 @@ def test_the_page_shows_what_a_survey_read(deeper):
     assert "survey better" in page
 
 
+def test_a_large_grid_is_a_table_and_its_page_stays_small(deeper):
+    first, *others = deeper[0].subjects
+    failed = first.model_copy(update={"name": "f", "says": "the one that failed", "findings": {}, "failed": "it broke"})
+    many = [one.model_copy(update={"name": f"n{i}", "says": f"number {i}"}) for i in range(40) for one in others]
+    page = render_study(deeper[0].model_copy(update={"subjects": (failed, *many)}))
+    assert len(page.encode()) < 2_000_000
+    assert page.count('class="card') == len(deeper[0].surveys)
+    assert ">number 39<" in page
+    assert ">failed: it broke<" in page[page.index("the one that failed") :]
+
+
 def test_another_survey_of_the_same_subjects_runs_no_other_step(deeper, ran):
     more = {"peak": {"name": "peak", "quantity": f"{GAP}/test_accuracy", "by": "learner.max_depth"}}
     found = study("deeper", grid(survey=more), deeper[1])

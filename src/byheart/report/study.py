@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -15,10 +16,13 @@ from byheart.report.cards import About
 from byheart.report.cards.default import spaced
 from byheart.report.cards.reasons import why_unread, why_withheld
 from byheart.report.chapters import card, inapplicable
+from byheart.report.chart import Table
 from byheart.report.page import embedded, styled
 from byheart.report.prose import cleaned, sentence, slug
 from byheart.report.strip import WHO
 
+MOST_LETTERS = 80
+MOST_CARDS = 24  # subjects; the cards of more would not fit a page, and nobody reads them one by one
 TAGS = {"held": "passed", "not held": "issue", "withheld": "withheld"}
 RULE = (
     "Held: the whole 95 % interval lies on the expected side. Not held: none of it does. Withheld: the interval holds "
@@ -39,7 +43,8 @@ def render_study(found: Studied) -> str:
         found=_said(kept),
         outcomes=[_outcome(one, subjects_of(kept)) for one in kept.outcomes],
         surveys=[_survey(kept, name, finding) for name, finding in kept.surveys.items()],
-        subjects=[_subject(one) for one in kept.subjects],
+        subjects=[_subject(one) for one in kept.subjects] if len(kept.subjects) <= MOST_CARDS else [],
+        many=_rows(kept.subjects) if len(kept.subjects) > MOST_CARDS else None,
         data=Markup(data),
         digest=hashlib.sha256(data.encode()).hexdigest(),
     )
@@ -136,6 +141,23 @@ def _subject(one: StudiedSubject) -> dict[str, Any]:
         "cards": cards,
         "inapplicable": missing,
     }
+
+
+def _rows(subjects: Sequence[StudiedSubject]) -> Table:
+    """A row a subject: the number in large type of each of its cards, or why there is none."""
+    probes = list(dict.fromkeys(name for one in subjects for name in one.findings))
+    rows = tuple((one.says, *(_headline(one, probe) for probe in probes)) for one in subjects)
+    return Table(columns=("subject", *probes), rows=rows)
+
+
+def _headline(one: StudiedSubject, probe: str) -> str:
+    if probe not in one.findings:
+        return f"failed: {one.failed}"[:MOST_LETTERS]
+    answer = answer_from(one.findings[probe])
+    if not isinstance(answer, Finding) or answer.status == "withheld":
+        return answer.status
+    head = answer.quantities[answer.headline]
+    return f"{value_text(head)} {interval_text(head)}"
 
 
 def _word(name: str, value: str | int | float, noun: tuple[str, str]) -> str:
