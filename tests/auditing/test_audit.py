@@ -240,6 +240,22 @@ def test_a_module_of_the_users_in_our_loop(quick):
     assert subject["title"].endswith("make")
 
 
+class Both(torch.nn.Module):
+    """Reads three numbers as a sequence, from both ends."""
+
+    def __init__(self):
+        super().__init__()
+        self.cells, self.head = torch.nn.GRU(1, 2, batch_first=True, bidirectional=True), torch.nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.head(self.cells(x[..., None])[0][:, -1])
+
+
+def test_why_members_are_trained_one_after_another_is_said(quick):
+    document = quick(model=Both, settings={"epochs": 1}).to_dict()
+    assert document["provenance"]["way"] == "each (GRU reads both ways)"
+
+
 class Net(torch.nn.Module):
     """A module whose class is its factory."""
 

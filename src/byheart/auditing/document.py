@@ -223,7 +223,7 @@ def _provenance(
             "seen": round(subject.share * drawn.n),
             "checkpoints": [float(c) for c in subject.checkpoints()],
         },
-        way=trial.way if trial else "each",
+        way=trial.said if trial else "each",
         cpu_seconds={name: round(value, 1) for name, value in answers.cpu_seconds.items()},
         level=LEVEL,
         steps={step.about["probe"]["name"]: step.key for step in answers.plan.measure},

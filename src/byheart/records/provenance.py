@@ -35,7 +35,7 @@ class Provenance(Record):
         data: name, source, licence, sha256, n of the data, and what was planted.
         learner: the settings of the learner, in words and fields.
         members: how many, on what share, at which checkpoints outcomes were kept.
-        way: how fleets were trained (`stacked`, `functional`, `each`).
+        way: how fleets were trained (`stacked`, `functional`, `each`), and why not at once.
         cpu_seconds: spent on training and on measuring, when they ran.
         level: `bitwise`, `statistical` or `re-derivable`, and what that means here.
         steps: keys of the steps behind the findings.

@@ -32,11 +32,18 @@ class Trial:
     way: str
     chunk: int
     cpu_seconds_a_member: float | None
+    why_each: str = ""
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Trial:
         """What the document of a trial step says."""
-        return cls(document["way"], document["chunk"], document["cpu_seconds_a_member"])
+        seconds = document["cpu_seconds_a_member"]
+        return cls(document["way"], document["chunk"], seconds, document.get("why_each", ""))
+
+    @property
+    def said(self) -> str:
+        """The way, and why it is one after another where members cannot be batched."""
+        return f"{self.way} ({self.why_each})" if self.why_each else self.way
 
 
 @dataclass

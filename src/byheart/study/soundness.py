@@ -100,7 +100,7 @@ def _draw(step: Step, document: Mapping[str, Any], arrays: Any) -> None:
 
 def _trial(step: Step, document: Mapping[str, Any], arrays: Any) -> None:
     seconds = document["cpu_seconds_a_member"]
-    _must(isinstance(document["way"], str), "way")
+    _must(isinstance(document["way"], str) and isinstance(document.get("why_each", ""), str), "way")
     _must(isinstance(document["chunk"], int) and document["chunk"] > 0, "chunk")
     _must(seconds is None or isinstance(seconds, float), "cpu_seconds_a_member")
 
