@@ -5,6 +5,7 @@ import pytest
 from byheart.errors import UnknownName, UsageError
 from byheart.learners.estimator import Estimator
 from byheart.learners.mlp import Mlp
+from byheart.learners.transformer import Transformer
 from byheart.levers.penalties import Dropout, WeightDecay
 from byheart.study.settings import with_settings
 from byheart.tasks.digits import Digits
@@ -48,3 +49,12 @@ def test_a_parameter_of_an_estimator_is_a_setting_of_it():
     tree = Estimator(cls="DecisionTreeClassifier", params={"max_depth": 3, "min_samples_leaf": 2})
     made = with_settings(Digits(), tree, (), {"learner.max_depth": 5})
     assert made.learner.params == {**tree.params, "max_depth": 5}
+
+
+def test_settings_of_one_part_are_set_at_once_in_any_order():
+    """A lever has no usual strength, and heads must divide a width: neither may stand alone for a moment."""
+    made = with_settings(Digits(), Transformer(width=8, heads=2), (), {
+        "lever.ewc.fisher": "exact", "lever.ewc.strength": 10, "learner.heads": 3, "learner.width": 12,
+    })  # fmt: skip
+    assert (made.levers[0].strength, made.levers[0].fisher) == (10, "exact")
+    assert (made.learner.width, made.learner.heads) == (12, 3)

@@ -31,6 +31,7 @@ class Consolidation(Lever):
     """
 
     name: ClassVar[str] = "ewc"
+    costless: ClassVar[frozenset[str]] = frozenset({"strength"})
     strength: Annotated[float, Field(ge=0)]
     fisher: Literal["empirical", "exact"] = "empirical"
     examples: Annotated[int, Field(ge=1)] = 200

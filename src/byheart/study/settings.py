@@ -40,31 +40,40 @@ def with_settings(task: Task, learner: Learner, levers: Sequence[Lever], setting
         >>> made.learner.hidden, made.levers
         ((8,), (WeightDecay(strength=1.0),))
     """
-    made = {lever.name: lever for lever in levers}
+    made, asked = {lever.name: lever for lever in levers}, _by_part(settings)
+    for field, value in asked.pop("task", {}).items():
+        task = _deep(task, field, value)
+    if own := asked.pop("learner", {}):
+        learner = _learner(learner, own)
+    for name, fields in asked.items():
+        made[name] = _lever(made.get(name), name, fields)
+    return Settled(task, learner, tuple(made.values()))
+
+
+def _by_part(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The fields of `task`, of `learner` and of each lever by its name: those of one part are set at once."""
+    found: dict[str, dict[str, Any]] = {}
     for path, value in settings.items():
         part, *rest = path.split(".")
         if part not in PARTS:
             raise unknown_name("part of a subject", part, PARTS)
         if len(rest) != PARTS[part]:
             raise UsageError(expected="task.FIELD, learner.FIELD or lever.NAME.FIELD", came=repr(path), do=_EXAMPLE)
-        if part == "task":
-            task = _deep(task, rest[0], value)
-        elif part == "learner":
-            learner = _learner(learner, rest[0], value)
-        else:
-            made[rest[0]] = _lever(made.get(rest[0]), rest[0], rest[1], value)
-    return Settled(task, learner, tuple(made.values()))
+        found.setdefault(rest[0] if part == "lever" else part, {})[rest[-1]] = value
+    return found
 
 
 _EXAMPLE = "Such as learner.hidden or lever.weight-decay.strength."
 
 
-def _learner(learner: Learner, field: str, value: Any) -> Any:
-    """The learner with one field changed; of an estimator, a parameter."""
+def _learner(learner: Learner, fields: Mapping[str, Any]) -> Any:
+    """The learner with some fields changed; what an estimator has no field for is its parameter."""
     own = type(learner).model_fields
-    if field not in own and "params" in own:
-        return parse.changed(learner, {"params": {**learner.model_dump()["params"], field: value}})
-    return parse.changed(learner, {field: value})
+    params = {name: value for name, value in fields.items() if "params" in own and name not in own}
+    changed = {name: value for name, value in fields.items() if name not in params}
+    if params:
+        changed["params"] = {**learner.model_dump()["params"], **params}
+    return parse.changed(learner, changed)
 
 
 def _deep(task: Task, field: str, value: Any) -> Any:
@@ -74,9 +83,9 @@ def _deep(task: Task, field: str, value: Any) -> Any:
     return parse.changed(task, {field: value})
 
 
-def _lever(found: Spec | None, name: str, field: str, value: Any) -> Any:
+def _lever(found: Spec | None, name: str, fields: Mapping[str, Any]) -> Any:
     if found is not None:
-        return parse.changed(found, {field: value})
+        return parse.changed(found, fields)
     if name not in names("lever"):
         raise unknown_name("lever", name, names("lever"))
-    return parse.spec("lever", name, {field: value})
+    return parse.spec("lever", name, fields)
