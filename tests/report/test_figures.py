@@ -3,9 +3,12 @@
 from typing import get_args
 
 import pytest
+from pydantic import ValidationError
 
-from byheart.records.figures import amount, null_text
+from byheart.records.facts import FactTable
+from byheart.records.figures import amount, interval_text, null_text, value_text
 from byheart.records.quantity import Quantity, Unit, interval_by
+from byheart.report.cards.default import table_of
 
 UNITS = get_args(Unit)
 
@@ -52,3 +55,35 @@ def test_amounts_as_they_are_written(value, unit, told):
 ])  # fmt: skip
 def test_nulls_as_they_are_written(value, unit, interval, told):
     assert null_of(value, unit, interval) == told
+
+
+@pytest.mark.parametrize("unit, value, interval, told, ends, null", [
+    ("steps", 1200.0, (900.0, 1500.0), "1,200 steps", "[900, 1,500]", "0"),
+    ("seconds", 3.217, (3.1, 3.3), "3.217 s", "[3.100, 3.300]", "0 s"),
+    ("bits/byte", 1.8431, (1.7, 2.0), "1.84 bits per byte", "[1.70, 2.00]", "0 bits per byte"),
+    ("p-value", 0.0123, None, "p = 0.012", "", "0"),
+    ("p-value", 0.3, None, "p = 0.30", "", "0"),
+    ("p-value", 2e-7, None, "p < 0.0001", "", "0"),
+    ("nats", 0.6931, (0.5, 0.9), "0.69 nats", "[0.50, 0.90]", "0 nats"),
+])  # fmt: skip
+def test_units_as_they_are_written(unit, value, interval, told, ends, null):
+    found = Quantity(value=value, unit=unit, null=0.0, n=9, **interval_by("by hand", interval))
+    assert (value_text(found), interval_text(found), null_text(found)) == (told, ends, null)
+
+
+def test_an_unknown_unit_is_refused():
+    with pytest.raises(ValidationError, match="unit"):
+        Quantity(value=1.0, unit="parsecs", interval=None, why_no_interval="exact", null=None, n=1)
+    with pytest.raises(ValidationError, match="units"):
+        FactTable(values={"far": (1.0,)}, units={"far": "parsecs"})
+
+
+def test_a_matrix_is_a_table_whose_cells_have_a_unit():
+    made = FactTable.matrix("after phase", (1, 2), ("first", "second"), [[0.95, 0.1], [0.2, None]], "accuracy")
+    table = table_of(made)
+    assert table.columns == ("after phase", "first", "second")
+    assert table.rows == (("1", "95\u202f%", "10\u202f%"), ("2", "20\u202f%", "\u2013"))
+    with pytest.raises(ValidationError, match="numbers and gaps alone"):
+        FactTable(values={"label": ("cat",)}, units={"label": "share"})
+    with pytest.raises(ValidationError, match="no such column"):
+        FactTable(values={"label": (1,)}, units={"lable": "share"})

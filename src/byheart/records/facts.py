@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, FiniteFloat, model_validator
@@ -29,7 +30,7 @@ class Axis(Record):
     """What runs along an axis of a curve: its name and unit."""
 
     name: str
-    unit: Unit | Literal["steps", "seconds", ""] = ""
+    unit: Unit | Literal[""] = ""
 
 
 class Curve(Record):
@@ -67,16 +68,32 @@ class Curve(Record):
 
 
 class FactTable(Record):
-    """A small table of facts: columns of equal length by name, as tuples, lists or arrays."""
+    """A small table of facts: columns of equal length by name, as tuples, lists or arrays, some with `units`."""
 
     values: dict[str, Column]
+    units: dict[str, Unit] = {}
 
     @model_validator(mode="after")
     def _even(self) -> Self:
         lengths = {name: len(column) for name, column in self.values.items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"columns of a table are of one length, got {lengths}")
+        for name in self.units:
+            cells = self.values.get(name, (f"no such column: {name}",))
+            if any(isinstance(cell, str | bool) for cell in cells):
+                raise ValueError(f"a column with a unit holds numbers and gaps alone, got {cells}")
         return self
+
+    @classmethod
+    def matrix(cls, side: str, rows: Sequence[Scalar], columns: Sequence[str], cells: Any, unit: Unit) -> Self:
+        """Numbers of one unit by row and column, `side` the name of what stands before the rows.
+
+        Example:
+            >>> FactTable.matrix("after", ("phase 1",), ("first", "second"), [[0.9, 0.1]], "accuracy").rows()
+            [{'after': 'phase 1', 'first': 0.9, 'second': 0.1}]
+        """
+        values = dict(zip(columns, zip(*_plain(cells), strict=True), strict=True))
+        return cls(values={side: tuple(rows), **values}, units=dict.fromkeys(columns, unit))
 
     def rows(self) -> list[dict[str, Scalar]]:
         """A dict per row.

@@ -13,7 +13,10 @@ from byheart.records.quantity import Quantity
 
 MINUS, NARROW, DASH = "\u2212", "\u202f", "\u2013"
 _PER_CENT = {"share", "accuracy"}
-_COUNTED = {"examples", "pairs", "epochs", "members", "subjects"}
+_COUNTED = {"examples", "pairs", "epochs", "steps", "members", "subjects"}
+_SUFFIX = {"nats": " nats", "seconds": " s", "bits/byte": " bits per byte"}
+_SUFFIX_OF_VALUES = {**_SUFFIX, "bits/parameter": " bits a parameter", "bits/value": " bits"}
+_SMALLEST_P = 1e-4
 _WHY_NO_INTERVAL = {
     "exact": "it follows exactly from the data",
     "no spread": "nothing differs that could spread",
@@ -87,9 +90,15 @@ def value_text(quantity: Quantity) -> str:
         return f"{number(value, 0)} {unit}"
     if unit == "setting":
         return amount(value, unit)
+    if unit == "p-value":
+        return f"p = {_p_value(value)}" if value >= _SMALLEST_P else f"p < {_SMALLEST_P}"
     digits = decimals_for(quantity.interval[1] - quantity.interval[0]) if quantity.interval else 3
-    suffix = {"bits/parameter": " bits a parameter", "bits/value": " bits", "nats": " nats"}.get(unit, "")
-    return f"{number(value, max(2, min(digits, 3)))}{suffix}"
+    return f"{number(value, max(2, min(digits, 3)))}{_SUFFIX_OF_VALUES.get(unit, '')}"
+
+
+def _p_value(value: float) -> str:
+    """Two figures, and at least two digits after the point."""
+    return number(value, max(2, 1 - math.floor(math.log10(value))))
 
 
 def _of_a_point(quantity: Quantity) -> int:
@@ -169,7 +178,7 @@ def null_text(quantity: Quantity) -> str:
         return f"{number(null, _at_least(0, null))} bits"
     if quantity.unit == "bits":
         return f"{_few(null)} bits"
-    return _trimmed(number(null, _at_least(2, null)))
+    return _trimmed(number(null, _at_least(2, null))) + _SUFFIX.get(quantity.unit, "")
 
 
 def _zero(quantity: Quantity) -> str:
@@ -225,7 +234,7 @@ def amount(value: float, unit: str) -> str:
         return f"{_few(value)} bits"
     if unit in _COUNTED:
         return f"{number(value, _at_least(0, value))} {unit}"
-    return _trimmed(number(value, _at_least(2, value)))
+    return _trimmed(number(value, _at_least(2, value))) + _SUFFIX.get(unit, "")
 
 
 def _few(bits_: float) -> str:

@@ -80,10 +80,15 @@ def _line(
 
 
 def table_of(table: FactTable) -> Table:
-    """A table of facts, ready to read; what is absent is a dash."""
+    """A table of facts, ready to read: numbers in the unit of their column; what is absent is a dash."""
+
+    def cell(name: str, value: Scalar) -> str:
+        unit = table.units.get(name)
+        return written(value) if unit is None or not isinstance(value, int | float) else amount(value, unit)
+
     return Table(
         columns=tuple(spaced(name) for name in table.values),
-        rows=tuple(tuple(written(value) for value in row.values()) for row in table.rows()),
+        rows=tuple(tuple(cell(name, value) for name, value in row.items()) for row in table.rows()),
     )
 
 
