@@ -276,9 +276,9 @@ def test_a_variance_that_rests_on_few_values_is_withheld(make_bank, mask, rng, c
         finding = probe.measure(bank)[0]
         assert finding.status == "withheld"
         assert finding.withheld.code == "heavy tail"
-        assert finding.withheld.figures["effective"] == finding.quantities["effective_deviations"].value
+        assert finding.withheld.figures["effective"] == finding.quantities[f"{probe.quantity}_effective_deviations"].value
         assert "Below 30 a variance, and R2 with it" in card(bank, finding).how[0]
-        assert set(finding.quantities) <= {"effective_deviations", "held_out_loss", "best_epoch", "held_out_loss_rise"}
+        assert set(finding.quantities) <= {f"{probe.quantity}_effective_deviations", "held_out_loss", "best_epoch", "held_out_loss_rise"}
     y = rng.normal(size=120)
     assert Bits().measure(make_bank(y, np.tile(y.mean(), (16, 120, 1)), mask, kind="values"))[0].status == "measured"
 

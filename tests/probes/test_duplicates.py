@@ -46,7 +46,7 @@ def test_what_is_planted_is_found_exactly(planted, card):
 def test_accuracy_without_leaked_is_that_of_the_others(planted):
     q = Duplicates().measure(planted)[0].quantities
     right = planted[planted.subject.bank()].views["test"].correct[-1]
-    assert q["test_accuracy"].value == pytest.approx(right.mean())
+    assert q["test_accuracy_with_leaked"].value == pytest.approx(right.mean())
     clean = q["test_accuracy_without_leaked"]
     assert clean.value == pytest.approx(right[:, 5:].mean())
     assert clean.n == 75
@@ -107,7 +107,7 @@ def test_passages_are_judged_in_bits_a_token(card):
     finding = Duplicates().measure(bank)[0]
     assert finding.quantities["leaked_share"].value >= 5 / 20
     bits = bank[bank.subject.bank()].views["test"].loss_nats[-1] / np.log(2) / (test.y >= 0).sum(1)
-    assert finding.quantities["test_bits_a_token"].value == pytest.approx(bits.mean(), rel=1e-5)
+    assert finding.quantities["test_bits_a_token_with_leaked"].value == pytest.approx(bits.mean(), rel=1e-5)
     clean = finding.quantities["test_bits_a_token_without_leaked"]
     found = leaks(data.train.x, test.x, *bank.data.laid_out("test"), bank.data.copies).source >= 0
     assert clean.value == pytest.approx(bits[:, ~found].mean(), rel=1e-5)

@@ -81,14 +81,14 @@ def test_bits_per_value_are_differences_and_withheld_where_unbounded(make_bank, 
     for name in ("understood_bits_per_value", "memorised_bits_per_value"):
         assert found[0].quantities[name].value == pytest.approx(found[1].quantities[name].value, abs=0.05)
     q = found[1].quantities
-    assert q["memorised_bits"].value == pytest.approx(120 * q["memorised_bits_per_value"].value)
+    assert q["memorised_bits_of_values"].value == pytest.approx(120 * q["memorised_bits_per_value"].value)
     assert 0.8 < q["memorised_bits_per_value"].value < 1.4
     words = card_of(found[1], About(kind="values"))
-    assert words.says == f"per value, {value_text(q['memorised_bits'])} in all 120"
+    assert words.says == f"per value, {value_text(q['memorised_bits_of_values'])} in all 120"
     assert len(words.body) == 2
     lookup = ValueBits().measure(make_bank(y, np.where(mask, y, y.mean())[..., None], mask, kind="values"))[0]
     assert lookup.status == "withheld"
     assert lookup.withheld.code == "unbounded bits"
-    assert set(lookup.quantities) == {"understood_bits_per_value", "understood_bits"}
+    assert set(lookup.quantities) == {"understood_bits_per_value", "understood_bits_of_values"}
     words, each = card_of(lookup, About(kind="values")), lookup.quantities["understood_bits_per_value"]
     assert (words.says, words.body) == ("", (f"Understood: {value_text(each)} {interval_text(each)} per value.",))

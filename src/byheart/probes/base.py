@@ -85,6 +85,11 @@ class Probe(Spec):
         """The chapter of the report: the first part of the name."""
         return self.name.partition("/")[0]
 
+    @property
+    def quantity(self) -> str:
+        """What it measures: the second part of the name, as it stands in names of quantities."""
+        return self.name.partition("/")[2].replace("-", "_")
+
     @abstractmethod
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The runs that the answer needs, first the one that it rests on; or why the question does not apply."""

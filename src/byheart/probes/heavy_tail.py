@@ -35,7 +35,7 @@ def without_r2(
     code: ReasonCode = "heavy tail" if few.value < LIGHT * worth(bank.groups) else "few deviations"
     groups = len(np.unique(bank.groups))
     return probe.finding(
-        {"effective_deviations": few, **(rest or {})},
+        {f"{probe.quantity}_effective_deviations": few, **(rest or {})},
         status="withheld",
         question=question,
         details={"deviations_needed": float(FEWEST_DEVIATIONS)},

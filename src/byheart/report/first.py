@@ -72,7 +72,7 @@ def _bits(subject: dict, findings: dict[str, Answer]) -> dict | None:
 
 def _bits_per_value(subject: dict, findings: dict[str, Answer]) -> dict | None:
     """Bits that only members that saw a value save: a difference, which no rounding of the target moves."""
-    each, total = (quantity(findings, f"memorised_bits{part}") for part in ("_per_value", ""))
+    each, total = (quantity(findings, f"memorised_bits{part}") for part in ("_per_value", "_of_values"))
     if each is None or total is None:
         return _absent(subject, findings.get("complexity/value-bits"), "How many bits per value are held by heart?")
     says = f"per value are held by heart, {value_text(total)} in all: what a value costs less where it was seen."

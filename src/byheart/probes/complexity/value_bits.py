@@ -32,7 +32,7 @@ class ValueBits(Probe):
     """
 
     name: ClassVar[str] = "complexity/value-bits"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     outputs: ClassVar[tuple[str, ...]] = ("values",)
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "halves")
     question: ClassVar[str] = "How many bits per value are held by heart?"
@@ -66,7 +66,7 @@ class ValueBits(Probe):
 def _quantities(found: VarianceBits, n: int) -> dict[str, Quantity]:
     quantities = {}
     for name, of in found._asdict().items():
-        for key, unit, times in ((f"{name}_bits_per_value", "bits/value", 1), (f"{name}_bits", "bits", n)):
+        for key, unit, times in ((f"{name}_bits_per_value", "bits/value", 1), (f"{name}_bits_of_values", "bits", n)):
             if of is None:
                 continue
             interval = (of.low * times, of.high * times) if of.interval else None

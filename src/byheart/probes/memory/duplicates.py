@@ -46,7 +46,7 @@ class Duplicates(Probe):
     """
 
     name: ClassVar[str] = "memory/duplicates"
-    version: ClassVar[int] = 7
+    version: ClassVar[int] = 8
     assumes: ClassVar[tuple[Assumption, ...]] = ()
     question: ClassVar[str] = "Is an example there twice, in training or in the test?"
     reference: ClassVar[str] = (
@@ -227,7 +227,7 @@ def accuracies(bank: Bank, leaked: np.ndarray) -> dict[str, Quantity]:
     if not out.all() or (values and heavy_tail(bank)):
         return {}
     name, facts = _measure(bank)
-    for suffix, chosen in (("", np.ones(len(leaked), bool)), ("_without_leaked", ~leaked)):
+    for suffix, chosen in (("_with_leaked", np.ones(len(leaked), bool)), ("_without_leaked", ~leaked)):
         if chosen.sum() < 2 or (values and not test.y[chosen].var() > 0):
             continue
         outcome, groups = _outcome(bank, chosen), bank.data.new_copies[chosen]

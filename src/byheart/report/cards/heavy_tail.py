@@ -17,6 +17,11 @@ def card(finding: Finding) -> Card:
             "with it, depends on a handful of values.",
         ),
         notes=notes_of(
-            finding, {"effective_deviations": "effective number of squared deviations of the targets, copies together"}
+            finding,
+            {
+                name: "effective number of squared deviations of the targets, copies together"
+                for name in finding.quantities
+                if name.endswith("effective_deviations")
+            },
         ),
     )

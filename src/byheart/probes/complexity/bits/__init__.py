@@ -62,7 +62,7 @@ class Bits(Probe):
     """
 
     name: ClassVar[str] = "complexity/bits"
-    version: ClassVar[int] = 8
+    version: ClassVar[int] = 9
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "halves", "frequent labels")
     question: ClassVar[str] = "How many of the label bits are understood, memorised, left?"
     reference: ClassVar[str] = (

@@ -43,7 +43,7 @@ class Gap(Probe):
     """
 
     name: ClassVar[str] = "generalization/gap"
-    version: ClassVar[int] = 9
+    version: ClassVar[int] = 10
     question: ClassVar[str] = "How much worse is it on examples it has not seen?"
     reference: ClassVar[str] = (
         "Zhang et al. 2017, Understanding deep learning requires rethinking generalization, section 2; subset form: "

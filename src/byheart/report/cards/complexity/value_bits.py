@@ -13,7 +13,9 @@ MEMORISED = "1/2 log2 of the squared error where left out over that where seen, 
 
 def card(finding: Finding, about: About) -> Card:
     """Bits per value that are held by heart, where they have a bound, beside those understood."""
-    understood, total = (finding.quantities.get(name) for name in ("understood_bits_per_value", "memorised_bits"))
+    understood, total = (
+        finding.quantities.get(name) for name in ("understood_bits_per_value", "memorised_bits_of_values")
+    )
     says, body = "", (f"Understood: {value_text(understood)} {interval_text(understood)} per value.",)
     if finding.details["bounded"]:
         says = f"per value, {value_text(total)} in all {count(total.n)}"
@@ -36,9 +38,9 @@ def card(finding: Finding, about: About) -> Card:
             finding,
             {
                 "understood_bits_per_value": UNDERSTOOD,
-                "understood_bits": f"{UNDERSTOOD}; times the number of values",
+                "understood_bits_of_values": f"{UNDERSTOOD}; times the number of values",
                 "memorised_bits_per_value": MEMORISED,
-                "memorised_bits": f"{MEMORISED}; times the number of values",
+                "memorised_bits_of_values": f"{MEMORISED}; times the number of values",
             },
         ),
     )

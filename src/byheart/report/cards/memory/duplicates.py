@@ -70,7 +70,7 @@ def _leaked(finding: Finding, about: About) -> tuple[str, ...]:
     if leaked == n:
         return said, "Nothing new is left to measure accuracy on."
     for name, words in MEASURES.items():
-        whole, clean = (finding.quantities.get(f"test_{name}{part}") for part in ("", "_without_leaked"))
+        whole, clean = (finding.quantities.get(f"test_{name}{part}") for part in ("_with_leaked", "_without_leaked"))
         if whole and clean:
             return said, (
                 f"{words} on new {nouns} without these: {value_text(clean)} {interval_text(clean)}; with them "
@@ -175,7 +175,7 @@ def _how(finding: Finding, about: About) -> tuple[str, ...]:
 
 def _notes(finding: Finding, about: About) -> dict[str, str]:
     nouns, columns = about.nouns, finding.details["distance"] == "columns"
-    on = {"": f"all new {nouns}", "_without_leaked": f"new {nouns} without a copy in training"}
+    on = {"_with_leaked": f"all new {nouns}", "_without_leaked": f"new {nouns} without a copy in training"}
     measured = {f"test_{name}{part}": (what, NULLS[name]) for name in MEASURES for part, what in on.items()}
     said = {
         "duplicate_share": f"training {nouns} with an exact or near copy in training",

@@ -1,0 +1,50 @@
+"""Names of quantities: one probe has each, so that a gate, a claim or a verdict need not say whose it means."""
+
+from collections import defaultdict
+
+import pytest
+
+from byheart.learners.mlp import Mlp
+from byheart.learners.ngram import Ngram
+from byheart.records.finding import Finding
+from byheart.registry import find, names
+from byheart.tasks.canaries import Canaries
+from byheart.tasks.digits import Digits
+from byheart.tasks.flipped import Flipped
+from byheart.tasks.randomness import Randomness
+from byheart.testing.worlds import WORLDS
+from byheart.testing.worlds.base import Draw
+
+VALUES = [world for world in WORLDS if world.name in ("Gaussian values", "log-normal values")]
+SUBJECTS = [
+    Draw(Flipped(task=Digits(n=150), share=0.2, control=True), Mlp(hidden=(8,), epochs=5), {}, members=16),
+    Draw(Canaries(), Ngram(), {}, members=8),
+    Draw(Randomness(), Ngram(), {}, members=8),
+    *(world.at(0) for world in VALUES),
+]
+
+
+def owners(answers):
+    """Name of a quantity -> the probes that have one of that name."""
+    found = defaultdict(set)
+    for answer in answers:
+        for name in answer.quantities if isinstance(answer, Finding) else ():
+            found[name].add(answer.probe)
+    return found
+
+
+@pytest.fixture(scope="module")
+def answers():
+    return [draw.measure(find("probe", name)()) for draw in SUBJECTS for name in names("probe")]
+
+
+def test_no_two_probes_have_a_quantity_of_one_name(answers):
+    found = owners(answers)
+    assert {name: probes for name, probes in found.items() if len(probes) > 1} == {}
+    assert set().union(*found.values()) == set(names("probe"))  # each was measured somewhere
+
+
+def test_a_name_that_two_have_is_found(answers):
+    one = next(answer for answer in answers if isinstance(answer, Finding) and answer.quantities)
+    twin = one.model_copy(update={"probe": "weather/skill"})
+    assert any(len(probes) > 1 for probes in owners([*answers, twin]).values())
