@@ -11,6 +11,7 @@ from byheart.registry import find, names
 from byheart.tasks.canaries import Canaries
 from byheart.tasks.digits import Digits
 from byheart.tasks.flipped import Flipped
+from byheart.tasks.in_phases import InPhases
 from byheart.tasks.randomness import Randomness
 from byheart.testing.worlds import WORLDS
 from byheart.testing.worlds.base import Draw
@@ -18,6 +19,7 @@ from byheart.testing.worlds.base import Draw
 VALUES = [world for world in WORLDS if world.name in ("Gaussian values", "log-normal values")]
 SUBJECTS = [
     Draw(Flipped(task=Digits(n=150), share=0.2, control=True), Mlp(hidden=(8,), epochs=5), {}, members=16),
+    Draw(InPhases(task=Digits(n=150)), Mlp(hidden=(8,), epochs=4), {}, members=8),
     Draw(Canaries(), Ngram(), {}, members=8),
     Draw(Randomness(), Ngram(), {}, members=8),
     *(world.at(0) for world in VALUES),

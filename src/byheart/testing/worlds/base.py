@@ -76,7 +76,9 @@ class Draw:
     def bank(self) -> Bank:
         """The data, and the runs trained so far."""
         data = self.task.draw(self.seed)
-        subject = Subject(self.task, self.learner, (), self.seed, self.members, self.share, offers_of(data))
+        phases = max(1, len(data.phases))
+        offers = offers_of(data)
+        subject = Subject(self.task, self.learner, (), self.seed, self.members, self.share, offers, phases)
         return Bank(subject, data, self.runs)
 
     def run(self, need: Need) -> Run:
