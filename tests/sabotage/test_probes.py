@@ -291,6 +291,6 @@ GUARDS = [
 def test_the_suite_catches_a_base_without_its_guard(monkeypatch, guard, promise, why):
     bank = bank_of(Needy(), Flipped(task=Digits(n=150), share=0.2), Neighbours())
     getattr(Suite(), promise)(Needy(), bank)
-    monkeypatch.setattr(f"byheart.probes.base.{guard}", lambda *asked: None)
+    monkeypatch.setattr(f"byheart.probes.guards.{guard}", lambda *asked: None)
     with pytest.raises(AssertionError, match=why):
         getattr(Suite(), promise)(Needy(), bank)

@@ -12,24 +12,25 @@
 10. In every world whose truth is known (`byheart.testing.worlds`) its interval holds it, or the number is withheld;
     copies, a single class, an undefined interval and a single example do not break it.
 
-What every probe must refuse is refused here, once: `requires` and `measure` of a subclass are wrapped as it is defined.
+What every probe must refuse is refused once (`probes/guards.py`): `requires` and `measure` of a subclass are wrapped as it
+is defined.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
-from functools import wraps
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import PrivateAttr, ValidationError
+from pydantic import PrivateAttr
 
-from byheart.probes.applicability import Assumption, reason, unasked, unsound
+from byheart.probes.applicability import Assumption, reason
 from byheart.probes.bank import Bank, Need, Subject
+from byheart.probes.guards import Answered, asked, guarded
 from byheart.records.facts import Scalar
 from byheart.records.finding import Finding, NotApplicable
-from byheart.records.quantity import Quantity, undefined
+from byheart.records.quantity import Quantity
 from byheart.records.reason import Reason, ReasonCode
 from byheart.records.spec import Spec
 from byheart.seeds import stream
@@ -39,7 +40,6 @@ __all__ = ["Assumption", "Bank", "Cost", "Need", "Probe", "Subject", "reason"]
 # what an answer costs: it reads the runs of an audit; it trains a few models more, at most a quarter as much as the
 # members of a usual audit; or it trains more and is measured only where it is asked for (`--also`)
 Cost = Literal["reading", "few models", "on request"]
-Answered = tuple[Finding | NotApplicable, dict[str, np.ndarray]]
 WITHHELD = frozenset({"few groups", "large group", "uneven halves", "dependent groups", "rare labels", "undefined"})
 
 
@@ -69,7 +69,7 @@ class Probe(Spec):
 
     def __init_subclass__(cls, **settings: Any) -> None:
         super().__init_subclass__(**settings)
-        for name, guard in (("requires", _asked), ("measure", _guarded)):
+        for name, guard in (("requires", asked), ("measure", guarded)):
             if name in cls.__dict__:
                 setattr(cls, name, guard(cls.__dict__[name]))
 
@@ -122,41 +122,3 @@ class Probe(Spec):
         if why.code in WITHHELD:
             return self.finding({}, status="withheld", withheld=why)
         return NotApplicable(probe=self.name, question=self.question, reason=why)
-
-
-def _asked(requires: Callable) -> Callable:
-    """`requires`, after what the class declares was compared with what the subject offers."""
-
-    @wraps(requires)
-    def asked(self: Probe, subject: Subject) -> tuple[Need, ...] | NotApplicable:
-        if why := unasked(subject, self.outputs, self.needs):
-            return NotApplicable(probe=self.name, question=self.question, reason=why)
-        needs = requires(self, subject)
-        if self._waits and not isinstance(needs, NotApplicable):
-            return self.not_applicable("on request", probe=self.name)
-        return needs
-
-    return asked
-
-
-def _guarded(measure: Callable) -> Callable:
-    """`measure`, where subject, data and runs allow a number, and the numbers are defined."""
-
-    @wraps(measure)
-    def guarded(self: Probe, bank: Bank) -> Answered:
-        needs = self.requires(bank.subject)
-        if isinstance(needs, NotApplicable):
-            return needs, {}
-        # a point of a sweep that could not be trained is a gap: the answer rests on the others
-        rests = next((need for need in needs if need in bank or not need.vary), None)
-        if rests is not None and (why := unsound(bank, rests, self.assumes)):
-            return self.refusal(why), {}
-        try:
-            with np.errstate(divide="ignore", invalid="ignore"):  # what comes of it is judged, below
-                return measure(self, bank)
-        except ValidationError as error:
-            if not undefined(error):
-                raise
-            return self.withheld("undefined"), {}
-
-    return guarded

@@ -76,10 +76,8 @@ class Draw:
     def bank(self) -> Bank:
         """The data, and the runs trained so far."""
         data = self.task.draw(self.seed)
-        phases = max(1, len(data.phases))
-        offers = offers_of(data)
-        subject = Subject(self.task, self.learner, (), self.seed, self.members, self.share, offers, phases)
-        return Bank(subject, data, self.runs)
+        asked = self.task, self.learner, (), self.seed, self.members, self.share
+        return Bank(Subject(*asked, offers_of(data), len(data.courses)), data, self.runs)
 
     def run(self, need: Need) -> Run:
         """The run that `need` asks for, trained once."""
