@@ -12,8 +12,7 @@
 10. In every world whose truth is known (`byheart.testing.worlds`) its interval holds it, or the number is withheld;
     copies, a single class, an undefined interval and a single example do not break it.
 
-What every probe must refuse is refused once (`probes/guards.py`): `requires` and `measure` of a subclass are wrapped as it
-is defined.
+What every probe must refuse is refused once (`probes/guards.py`): `requires` and `measure` of a subclass are wrapped.
 """
 
 from __future__ import annotations
