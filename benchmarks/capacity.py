@@ -22,7 +22,8 @@ import torch
 from byheart.learners.transformer import Transformer
 from byheart.maths.memorisation.capacity import PUBLISHED, Capacity, capacity, memorised_bits
 from byheart.seeds import derive, stream
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
+from byheart.tasks.output import Tokens
 from byheart.training.members import Members
 from byheart.training.run import Training
 
@@ -42,7 +43,7 @@ def random_sequences(n: int, v: int, t: int, seed: int) -> Data:
     """n sequences of t tokens, each uniform among v; there is nothing to understand in them."""
     x = stream(seed, "random sequences", n).integers(0, v, size=(n, t))
     train = Examples(np.arange(n), x.astype(np.uint8), x.astype(np.int64))
-    output = Output("tokens", v, tuple(map(str, range(v))), noun=("sequence", "sequences"))
+    output = Tokens(v, tuple(map(str, range(v))), noun=("sequence", "sequences"))
     return Data({"train": train}, output, Truth(), {"title": "uniform random sequences"})
 
 

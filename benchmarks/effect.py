@@ -33,9 +33,10 @@ from byheart.learners.mlp import Mlp, drawn
 from byheart.maths.attribution.effect import curvature, unrolled
 from byheart.maths.attribution.gradient_similarity import checkpoints, projected
 from byheart.maths.statistics.ranking import DatamodelScore, datamodel_score
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.fashion import Fashion
 from byheart.tasks.flipped import Flipped
+from byheart.tasks.output import Classes
 from byheart.training.members import Members
 from byheart.training.recording import record
 from byheart.training.run import Training
@@ -60,7 +61,7 @@ def digits(queries: int = 360) -> Data:
     x, y = (x[order] / 16).astype(np.float32), y[order].astype(np.int64)
     train = Examples(np.arange(1437), x[:1437], y[:1437])
     test = Examples(np.arange(queries), x[1437:][:queries], y[1437:][:queries])
-    return Data({"train": train, "test": test}, Output("classes", 10), Truth(), {})
+    return Data({"train": train, "test": test}, Classes(10), Truth(), {})
 
 
 def halves(m: int, n: int) -> np.ndarray:

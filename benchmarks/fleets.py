@@ -24,7 +24,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from byheart.learners.base import Network
 from byheart.learners.mlp import Mlp
 from byheart.learners.recurrent import Recurrent
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
+from byheart.tasks.output import Classes
 from byheart.training.members import Members, balanced
 from byheart.training.run import Training
 from byheart.training.trial import choose
@@ -34,7 +35,7 @@ def digits() -> Data:
     bunch = load_digits()
     x, y = bunch.images[:1437].astype(np.float32) / 16, bunch.target[:1437].astype(np.int64)
     train = Examples(np.arange(len(x)), x, y)
-    return Data({"train": train}, Output("classes", 10, show="image"), Truth(), {})
+    return Data({"train": train}, Classes(10, show="image"), Truth(), {})
 
 
 def network(learner: Mlp, data: Data, seed: int) -> nn.Module:
@@ -121,7 +122,7 @@ def sequences(n: int = 256, t: int = 50, d: int = 4) -> Data:
     """The class is the first symbol of t."""
     symbols = np.random.default_rng(0).integers(d, size=(n, t))
     train = Examples(np.arange(n), np.eye(d, dtype=np.float32)[symbols], symbols[:, 0])
-    return Data((train,), {"train": train}, Output("classes", d), Truth(), {})
+    return Data((train,), {"train": train}, Classes(d), Truth(), {})
 
 
 def recurrent_table(rounds: int, epochs: int, m: int = 16) -> None:

@@ -43,7 +43,8 @@ from byheart.probes.memory.counterfactual import Counterfactual
 from byheart.records.finding import Finding
 from byheart.seeds import stream
 from byheart.tasks.base import Task
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
+from byheart.tasks.output import KINDS
 from byheart.testing.banks import trained
 from byheart.testing.worlds.classes import constant_accuracies
 from byheart.testing.worlds.lookup import cells
@@ -82,7 +83,7 @@ class Generated(Task):
         k = max(y.max(), y_new.max()) + 1 if world.kind == "classes" else 1
         train = Examples(np.arange(len(y)), x.astype(np.float32), y)
         views = {"train": train, "test": Examples(np.arange(len(y_new)), new.astype(np.float32), y_new)}
-        output = Output(world.kind, k, tuple(map(str, range(k))) if k > 1 else ())
+        output = KINDS[world.kind](k, tuple(map(str, range(k))) if k > 1 else ())
         return Data(views, output, Truth(), {"title": self.world})
 
 

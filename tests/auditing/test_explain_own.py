@@ -10,7 +10,8 @@ import byheart.maths.attribution.credit
 from byheart.auditing.query import OWN, Query, query_of, with_query
 from byheart.cli.explaining import lines
 from byheart.study.steps import load_data
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
+from byheart.tasks.output import Classes
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +93,7 @@ def test_credit_that_misses_what_training_changed_is_not_said_to_add_up(pictures
 
 def _rows(x, **output):
     train = Examples(np.arange(len(x)), x, np.arange(len(x)) % 2)
-    return Data({"train": train}, Output("classes", 2, ("0", "1"), **output), Truth(), {})
+    return Data({"train": train}, Classes(2, ("0", "1"), **output), Truth(), {})
 
 
 def test_a_number_may_be_missing_where_one_is_missing_in_training():

@@ -11,7 +11,8 @@ from byheart.registry import find
 from byheart.study.explanation.nearest import distances
 from byheart.study.explanation.retraining_check import Retrained, bank_keys
 from byheart.study.keeping import described
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
+from byheart.tasks.output import Classes
 from byheart.training.members import balanced
 
 N, M, ROW = 50, 64, 9
@@ -90,7 +91,7 @@ def test_distances_are_taken_in_blocks(monkeypatch, rng):
     x = rng.random((4000, 28, 28), np.float32)
     train = Examples(np.arange(4000), x, np.arange(4000) % 2)
     views = {"train": train, "query": train.take(np.array([11]))}
-    data = Data(views, Output("classes", 2, ("0", "1"), show="image"), Truth(), {})
+    data = Data(views, Classes(2, ("0", "1"), show="image"), Truth(), {})
     whole = distances(data)
     monkeypatch.setattr("byheart.study.explanation.nearest.BLOCK_BYTES", 100_000)
     tracemalloc.start()

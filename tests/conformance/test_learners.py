@@ -19,9 +19,10 @@ from byheart.learners.recurrent import Recurrent
 from byheart.learners.reference_learners import Oracle, Rote
 from byheart.learners.ridge import KernelRidge, Ridge
 from byheart.learners.userfit import UserFit
-from byheart.tasks.data import Column, Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.digits import Digits
 from byheart.tasks.flipped import Flipped
+from byheart.tasks.output import Column, Values
 from byheart.testing.learners import LearnerSuite
 
 
@@ -40,7 +41,7 @@ def table():
     everything = Examples(np.arange(140), x, y)
     train, test = everything.take(np.arange(100)), everything.take(np.arange(100, 140))
     columns = (Column("a", "number"), Column("b", "number"), Column("c", "category", ("u", "v", "w")))
-    output = Output("values", 1, columns=columns)
+    output = Values(1, columns=columns)
     return Data({"train": train, "test": test}, output, Truth(), {})
 
 

@@ -219,7 +219,7 @@ class TestOrder(OnNoisyDigits):
         margin = np.where(mask, np.where(late, 4.0, -4.0), np.log(1 - hard) - np.log(hard))
         logits = np.zeros((*margin.shape, 10))
         logits[..., np.arange(n), y] = margin + np.log(9)
-        kept = outcomes(logits, y, "classes", trail=False)
+        kept = outcomes(logits, y, bank.data.output, trail=False)
         return replace(bank, runs={**bank.runs, need.key(): replace(run, views={**run.views, "train": kept})})
 
     def dosed(self, probe, dose):
@@ -279,7 +279,7 @@ class TestMembershipOnValues(OnValues, ProbeSuite):
         need = bank.subject.bank()
         run = bank[need]
         logits = value(x, y, run.members.mask)[None, ..., None]
-        kept = outcomes(logits, bank.data.train.y, "values", trail=False)
+        kept = outcomes(logits, bank.data.train.y, bank.data.output, trail=False)
         return replace(bank, runs={need.key(): replace(run, views={**run.views, "train": kept})})
 
     def pole(self, probe, name):

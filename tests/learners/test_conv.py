@@ -9,7 +9,8 @@ from torch import nn
 
 from byheart.errors import InputRefused
 from byheart.learners.conv import Conv
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
+from byheart.tasks.output import Classes
 from byheart.training.keep import Weights
 from byheart.training.members import balanced
 from byheart.training.run import Training
@@ -23,7 +24,7 @@ def data_of(shape: tuple[int, ...] = (7, 6), show: str = "image") -> Data:
     y = rng.integers(3, size=N)
     x = rng.random((N, *shape)) * 0.7 + (y * 0.15).reshape(-1, *[1] * len(shape))
     train = Examples(np.arange(N), x, y)
-    return Data({"train": train}, Output("classes", 3, show=show), Truth(), {})
+    return Data({"train": train}, Classes(3, show=show), Truth(), {})
 
 
 def fit(data: Data, way: str, learner: Conv = LEARNER):

@@ -21,8 +21,9 @@ from sklearn.tree import DecisionTreeClassifier
 from byheart.errors import InputRefused, UnknownName, UsageError
 from byheart.learners.estimator import Estimator
 from byheart.tasks.arrays import Arrays
-from byheart.tasks.data import Column, Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.digits import Digits
+from byheart.tasks.output import KINDS, Column, Values
 from byheart.training.members import Members, balanced
 from byheart.training.run import Training
 
@@ -126,7 +127,7 @@ def test_tables_are_prepared_on_the_members_rows():
     x[rng.random(x.shape) < 0.2] = np.nan
     train = Examples(np.arange(60), x, rng.normal(size=60))
     columns = (Column("a", "number"), Column("b", "category", ("u", "v", "w")))
-    data = Data({"train": train}, Output("values", 1, columns=columns), Truth(), {})
+    data = Data({"train": train}, Values(1, columns=columns), Truth(), {})
     run = Estimator.of(Ridge()).fit(data, balanced(60, 2, 0.7, 0), RECORD)
     assert np.isfinite(run.views["train"].logits).all()
     assert run.views["train"].correct is None
@@ -191,7 +192,7 @@ def test_where_all_fail_the_run_is_empty_and_says_why(numbered, members):
 def test_what_does_not_suit_the_data_is_refused(instance, kind, said, digits, members):
     y = digits.train.y if kind == "classes" else digits.train.y.astype(float)
     train = Examples(digits.train.ids, digits.train.x, y)
-    data = Data({"train": train}, Output(kind, 10 if kind == "classes" else 1), Truth(), {})
+    data = Data({"train": train}, KINDS[kind](10 if kind == "classes" else 1), Truth(), {})
     with pytest.raises(InputRefused, match=said):
         Estimator.of(instance).fit(data, members, RECORD)
 

@@ -12,11 +12,11 @@ from torch import nn
 
 from byheart.errors import InputRefused, UsageError
 from byheart.learners.mlp import Mlp
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
+from byheart.tasks.output import Classes, Tokens, Values
 from byheart.training.fleet import Each
 from byheart.training.functional import Functional
 from byheart.training.layers import Scale
-from byheart.training.losses import plain_loss, plain_slope
 from byheart.training.members import balanced
 from byheart.training.stacked import Stacked
 from byheart.training.stepper import Stepper
@@ -83,7 +83,7 @@ def autograd(
 
 def check(fleet, twins: list[nn.Module], x: torch.Tensor, y: torch.Tensor, members) -> None:
     logits = fleet.forward(fleet.before(x, False))
-    fleet.backward(plain_slope(logits, y))
+    fleet.backward(Classes(4).slope(logits, y))
     for j, twin in enumerate(twins):
         expected, gradients = autograd(twin, x[j], y[j])
         torch.testing.assert_close(logits[j], expected, rtol=1e-10, atol=1e-12)
@@ -128,7 +128,7 @@ def test_predicting_changes_nothing():
         logits = fleet.forward(fleet.before(x, False))
         before = fleet.flat.clone()
         fleet.predict(fleet.before(x[0] + 1, True), True)  # between forward and backward too
-        fleet.backward(plain_slope(logits, y))
+        fleet.backward(Classes(4).slope(logits, y))
         assert torch.equal(fleet.flat, before)
         torch.testing.assert_close(
             fleet.gradients["1.weight"][0], autograd(modules(factory)[0], x[0], y[0])[1]["1.weight"]
@@ -136,10 +136,13 @@ def test_predicting_changes_nothing():
 
 
 def test_slope_is_the_derivative_of_the_loss():
-    for y in (torch.tensor([[0, 2], [1, 1]]), torch.tensor([[0.3, -1.0], [2.0, 0.0]])):
-        z = torch.randn(2, 2, 3 if not y.is_floating_point() else 1, dtype=torch.float64, requires_grad=True)
-        (expected,) = torch.autograd.grad(plain_loss(z, y).sum(), z)
-        torch.testing.assert_close(plain_slope(z.detach(), y), expected)
+    labels, numbers = torch.tensor([[0, 2], [1, 1]]), torch.tensor([[0.3, -1.0], [2.0, 0.0]])
+    passages = torch.tensor([[[0, 2, -1], [1, 1, 0]]])
+    for output, y in ((Classes(3), labels), (Values(1), numbers), (Values(2), numbers[None]), (Tokens(3), passages)):
+        shape = y.shape if y.dim() == 3 and output.continuous else (*y.shape, output.k)
+        z = torch.randn(shape, dtype=torch.float64, requires_grad=True)
+        (expected,) = torch.autograd.grad(output.loss(z, y).sum(), z)
+        torch.testing.assert_close(output.slope(z.detach(), y), expected)
 
 
 def test_parameters_lie_side_by_side():
@@ -255,7 +258,7 @@ def test_the_reason_is_said():
 def to_choose():
     rng = np.random.default_rng(0)
     train = Examples(np.arange(60), rng.random((60, 4, 4)), rng.integers(3, size=60))
-    return Mlp(hidden=(4,), batch=8), Data({"train": train}, Output("classes", 3, show="image"), Truth(), {})
+    return Mlp(hidden=(4,), batch=8), Data({"train": train}, Classes(3, show="image"), Truth(), {})
 
 
 @pytest.mark.parametrize(

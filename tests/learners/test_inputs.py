@@ -8,7 +8,8 @@ import pytest
 from byheart.errors import InputRefused, UsageError
 from byheart.levers.penalties import Dropout, WeightDecay
 from byheart.levers.schedules import EarlyStop
-from byheart.tasks.data import Column, Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
+from byheart.tasks.output import Classes, Column
 from byheart.training.members import Members, balanced
 from byheart.training.preprocessing import checked, known, prepare, shared
 
@@ -22,7 +23,7 @@ def data_of(x, columns=(), x_test=None, ids=None):
     train = Examples(np.arange(n) if ids is None else ids, x, np.arange(n) % 2)
     x_test = x if x_test is None else x_test
     test = Examples(np.arange(100, 100 + len(x_test)), x_test, np.zeros(len(x_test), int))
-    return Data({"train": train, "test": test}, Output("classes", 2, columns=columns), Truth(), {})
+    return Data({"train": train, "test": test}, Classes(2, columns=columns), Truth(), {})
 
 
 def test_a_table_by_hand():

@@ -15,9 +15,9 @@ from byheart.levers.base import Lever
 from byheart.levers.penalties import Dropout, LabelSmoothing, WeightDecay
 from byheart.levers.schedules import EarlyStop
 from byheart.seeds import derive, stream
-from byheart.tasks.data import Column, Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
+from byheart.tasks.output import KINDS, Classes, Column, Values
 from byheart.training.keep import Weights
-from byheart.training.losses import plain_loss
 from byheart.training.members import Members, balanced
 from byheart.training.preprocessing import prepare
 from byheart.training.run import Run, Training
@@ -43,8 +43,7 @@ def data_of(kind: str, seed: int = 0) -> Data:
             y = 100.0 + 7 * x[:, 0] - 3 * x[:, 1] + rng.normal(size=n)
         parts.append(Examples(np.arange(n) + first, x, y))
     columns = tuple(Column(f"c{i}", "number") for i in range(4)) if kind == "values" else ()
-    output = Output(
-        kind, K if kind == "classes" else 1, show="image" if kind == "classes" else "row", columns=columns
+    output = KINDS[kind](K if kind == "classes" else 1, show="image" if kind == "classes" else "row", columns=columns
     )
     return Data({"train": parts[0], "test": parts[1]}, output, Truth(), {})
 
@@ -352,8 +351,8 @@ def test_rates():
 def test_plain_loss():
     z, y = torch.randn(2, 5, 4), torch.randint(4, (2, 5))
     expected = nn.functional.cross_entropy(z.flatten(0, 1), y.flatten(), reduction="none").view(2, 5)
-    torch.testing.assert_close(plain_loss(z, y), expected)
-    assert plain_loss(torch.tensor([[3.0]]), torch.tensor([1.0])).tolist() == [2.0]
+    torch.testing.assert_close(Classes(4).loss(z, y), expected)
+    assert Values(1).loss(torch.tensor([[3.0]]), torch.tensor([1.0])).tolist() == [2.0]
 
 
 def test_a_mask_of_the_wrong_shape_is_refused_by_name():

@@ -9,7 +9,8 @@ import pytest
 
 from byheart.errors import InputRefused
 from byheart.learners.mlp import Mlp
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
+from byheart.tasks.output import KINDS
 from byheart.training.members import balanced
 from byheart.training.run import Run, Training
 
@@ -66,7 +67,7 @@ def data_of(kind: str) -> Data:
     n = 70
     y = rng.integers(0, 3, n) if kind == "classes" else rng.normal(size=n) * 5 + 9
     train = Examples(np.arange(n), rng.normal(size=(n, 4)), y)
-    return Data({"train": train}, Output(kind, 3 if kind == "classes" else 1), Truth(), {})
+    return Data({"train": train}, KINDS[kind](3 if kind == "classes" else 1), Truth(), {})
 
 
 @pytest.mark.parametrize("kind", ["classes", "values"])

@@ -12,7 +12,8 @@ from torch import nn
 from byheart.errors import InputRefused, UsageError
 from byheart.learners.mlp import Mlp
 from byheart.learners.torch_module import FromFactory
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
+from byheart.tasks.output import KINDS
 from byheart.training.keep import Weights
 from byheart.training.members import balanced
 from byheart.training.run import Training
@@ -24,7 +25,7 @@ def data_of(k: int = 3, kind: str = "classes", shape: tuple[int, ...] = (4, 5), 
     rng = np.random.default_rng(0)
     y = rng.integers(k, size=N) if kind == "classes" else rng.normal(size=N)
     train = Examples(np.arange(N), rng.random((N, *shape)), y)
-    return Data({"train": train}, Output(kind, k, show=show), Truth(), {})
+    return Data({"train": train}, KINDS[kind](k, show=show), Truth(), {})
 
 
 def fit(learner, data, way="each"):

@@ -7,9 +7,10 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
 from byheart.learners.neighbours import Neighbours, first_present, nearest
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.digits import Digits
 from byheart.tasks.modular import Modular
+from byheart.tasks.output import Classes, Values
 from byheart.training.members import Members, balanced
 from byheart.training.run import Training
 
@@ -85,7 +86,7 @@ def test_itself_comes_before_an_exact_double():
     x = np.repeat(np.array([[0.1, 0.5], [0.9, 0.7]]), 50, axis=0)
     y = np.arange(100) % 10
     train = Examples(np.arange(100), x[:, None], y)
-    data = Data({"train": train}, Output("classes", 10), Truth(), {})
+    data = Data({"train": train}, Classes(10), Truth(), {})
     run = Neighbours().fit(data, balanced(100, 2, 1.0, 0), RECORD)
     assert run.views["train"].correct.all()
 
@@ -95,7 +96,7 @@ def test_values_are_means():
     x, y = rng.normal(size=(50, 1, 3)), rng.normal(size=50)
     train = Examples(np.arange(50), x, y)
     new = Examples(np.arange(50, 60), rng.normal(size=(10, 1, 3)), np.zeros(10))
-    data = Data({"train": train, "new": new}, Output("values", 1), Truth(), {})
+    data = Data({"train": train, "new": new}, Values(1), Truth(), {})
     members = balanced(50, 3, 0.7, 0)
     run = Neighbours(k=4).fit(data, members, RECORD)
     for j, seen in enumerate(members.mask):

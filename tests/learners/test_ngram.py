@@ -13,8 +13,9 @@ from byheart.maths.codes.passages import GRID, passage_lengths, token_frequencie
 from byheart.maths.memorisation.extraction import continuation_nats, greedy_extractable
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.tasks.canaries import Canaries
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.digits import Digits
+from byheart.tasks.output import Tokens
 from byheart.tasks.text import Text
 from byheart.training.members import balanced
 from byheart.training.run import Run, Training
@@ -32,7 +33,7 @@ def small(n=12, t=9, v=4, seed=0):
     y = np.where(np.arange(t) < t - 2, x, -1)  # padding is not counted
     everything = Examples(np.arange(n), x.astype(np.uint8), y)
     train, test = everything.take(np.arange(n - 4)), everything.take(np.arange(n - 4, n))
-    return Data({"train": train, "test": test}, Output("tokens", v), Truth(), {})
+    return Data({"train": train, "test": test}, Tokens(v), Truth(), {})
 
 
 def fit(learner, data, m=3, share=0.7):

@@ -18,14 +18,15 @@ from byheart.learners.output_conversion import Diverged, read
 from byheart.learners.ridge import Ridge as RidgeBaseline
 from byheart.learners.userfit import UserFit
 from byheart.tasks.arrays import Arrays
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
+from byheart.tasks.output import Classes, Values
 from byheart.training.members import balanced
 from byheart.training.run import Training
 
 
 def data_of(k, n=8):
     train = Examples(np.arange(n), np.zeros((n, 2)), np.zeros(n, int))
-    output = Output("classes", k) if k > 1 else Output("values", 1)
+    output = Classes(k) if k > 1 else Values(1)
     return Data({"train": train}, output, Truth(), {})
 
 

@@ -8,10 +8,11 @@ import pytest
 from byheart.errors import InputRefused
 from byheart.learners.reference_learners import Oracle, Rote
 from byheart.maths.codes.bank import bank_code, bit_budget
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.digits import Digits
 from byheart.tasks.flipped import Flipped
 from byheart.tasks.modular import Modular
+from byheart.tasks.output import Values
 from byheart.training.members import balanced
 from byheart.training.run import Training
 
@@ -58,7 +59,7 @@ def test_rote_stores_values():
     y = np.array([1.5, -2.0, 40.0, 7.0])
     train = Examples(np.arange(4), np.arange(4.0)[:, None], y)
     new = Examples(np.array([9]), np.array([[0.0]]), np.array([0.0]))
-    data = Data({"train": train, "new": new}, Output("values", 1), Truth(), {})
+    data = Data({"train": train, "new": new}, Values(1), Truth(), {})
     run, mask = run_of(Rote(), data, m=4, share=0.5)
     for j, seen in enumerate(mask):
         mean = y[seen].mean()

@@ -17,7 +17,8 @@ from byheart.levers.schedules import EarlyStop
 from byheart.maths.attribution.credit import path_credit
 from byheart.maths.recording.checkpoint_interval import trace_bytes
 from byheart.maths.recording.trace import Trace
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
+from byheart.tasks.output import KINDS
 from byheart.training.keep import Weights
 from byheart.training.members import balanced
 from byheart.training.module_inputs import called_on
@@ -257,7 +258,7 @@ def classes(n=60, kind="classes"):
     x, y = rng.normal(size=(n, 6)).astype(np.float32), rng.integers(0, 3, n)
     if kind == "values":
         y = 10 + 3 * x[:, 0].astype(np.float64)
-    output = Output(kind, 3 if kind == "classes" else 1, tuple("abc") if kind == "classes" else ())
+    output = KINDS[kind](3 if kind == "classes" else 1, tuple("abc") if kind == "classes" else ())
     views = {"train": Examples(np.arange(n), x, y), "test": Examples(np.arange(9), x[:9] + 1, y[:9])}
     return Data(views, output, Truth(), {"title": "t"})
 

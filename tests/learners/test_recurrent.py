@@ -12,11 +12,11 @@ from byheart.learners.recurrent import Recurrent
 from byheart.learners.torch_module import FromFactory
 from byheart.levers.penalties import Dropout
 from byheart.tasks.arrays import Arrays
+from byheart.tasks.output import Classes
 from byheart.testing.learners import LearnerSuite
 from byheart.training import recurrence, trial
 from byheart.training.fleet import Each
 from byheart.training.functional import Functional
-from byheart.training.losses import plain_loss, plain_slope
 from byheart.training.members import balanced
 from byheart.training.recurrence import batched
 from byheart.training.run import Training
@@ -151,11 +151,11 @@ def fleet_equals_twins(factory) -> None:
     x, y = drawn(M, B, T, D), torch.randint(3, (M, B), generator=torch.Generator().manual_seed(4))
     fleet = make("functional", modules(factory))
     logits = fleet.forward(x)
-    fleet.backward(plain_slope(logits, y))
+    fleet.backward(Classes(3).slope(logits, y))
     shared = fleet.predict(x[0], True)
     for j, twin in enumerate(modules(factory)):
         z = twin(x[j])
-        plain_loss(z, y[j]).sum().backward()
+        Classes(3).loss(z, y[j]).sum().backward()
         torch.testing.assert_close(logits[j], z, rtol=0, atol=1e-12)
         torch.testing.assert_close(fleet.predict(x, False)[j], z, rtol=0, atol=1e-12)
         torch.testing.assert_close(shared[j], twin(x[0]), rtol=0, atol=1e-12)

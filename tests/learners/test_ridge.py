@@ -9,8 +9,9 @@ from sklearn.metrics.pairwise import rbf_kernel
 
 from byheart.errors import InputRefused
 from byheart.learners.ridge import MOST, KernelRidge, Ridge, kernel_matrix, median_distance
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.digits import Digits
+from byheart.tasks.output import Classes, Values
 from byheart.training.members import balanced
 from byheart.training.run import Training
 
@@ -29,7 +30,7 @@ def values():
     y = x @ rng.normal(size=5) + 10 + 0.1 * rng.normal(size=90)
     everything = Examples(np.arange(90), x, y)
     train, test = everything.take(np.arange(60)), everything.take(np.arange(60, 90))
-    return Data({"train": train, "test": test}, Output("values", 1), Truth(), {})
+    return Data({"train": train, "test": test}, Values(1), Truth(), {})
 
 
 def flat(data, view):
@@ -134,6 +135,6 @@ def test_equal_examples_have_width_1():
 def test_too_many_examples_are_refused_with_the_estimate():
     n = MOST + 1
     train = Examples(np.arange(n), np.zeros((n, 1, 1), np.float32), np.zeros(n, int))
-    data = Data({"train": train}, Output("classes", 2), Truth(), {})
+    data = Data({"train": train}, Classes(2), Truth(), {})
     with pytest.raises(InputRefused, match=r"at most 20,000 training examples.*20,001, which need 6 GB"):
         KernelRidge().fit(data, balanced(n, 1, 0.7, 0), RECORD)

@@ -18,11 +18,12 @@ from byheart.levers.penalties import Dropout, LabelSmoothing, WeightDecay
 from byheart.maths.codes.passages import GRID
 from byheart.maths.memorisation.extraction import continuation_nats, greedy_extractable
 from byheart.tasks.canaries import Canaries
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.digits import Digits
+from byheart.tasks.output import Tokens
+from byheart.tasks.output.classes import cross_entropy
 from byheart.tasks.text import Text
 from byheart.training.keep import Weights
-from byheart.training.losses import plain_loss
 from byheart.training.members import Members, balanced
 from byheart.training.run import Run, Training, joined
 from byheart.training.ways import ways_for
@@ -180,7 +181,7 @@ def test_the_slope_is_the_derivative_of_the_counted_losses():
     training = TINY.stepper(drawn, balanced(len(drawn.train), 1, 0.7, 0), (), "each", "cpu")
     logits = torch.randn(1, 2, 32, drawn.output.k, generator=torch.Generator().manual_seed(0)).double().requires_grad_()
     targets = torch.from_numpy(drawn.train.y[[0, -1]])[None]  # a passage, and a canary with padding
-    loss = plain_loss(logits, targets.clamp(min=0)) * (targets >= 0)
+    loss = cross_entropy(logits, targets.clamp(min=0)) * (targets >= 0)
     expected = torch.autograd.grad(loss.sum(), logits)[0]
     np.testing.assert_allclose(training.slope(logits.detach(), Batch(targets, targets, targets)), expected, atol=1e-12)
     assert (expected[0, 1, -1] == 0).all()
@@ -208,7 +209,7 @@ def test_it_learns_the_rule_and_remembers_the_noise():
     x = np.concatenate([first, second], 1)
     everything = Examples(np.arange(60), x.astype(np.uint8), x)
     train, test = everything.take(np.arange(40)), everything.take(np.arange(40, 60))
-    output = Output("tokens", 8, tuple("abcdefgh"))
+    output = Tokens(8, tuple("abcdefgh"))
     drawn = Data({"train": train, "test": test}, output, Truth(), {})
     members = Members(np.array([1]), np.ones((1, 40), bool))
     run = fit(learner=Transformer(width=32, epochs=200, batch=40, lr=0.01), drawn=drawn, members=members)

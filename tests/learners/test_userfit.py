@@ -12,8 +12,9 @@ from byheart.errors import InputRefused
 from byheart.learners.torch_module import FromFactory
 from byheart.learners.userfit import UserFit
 from byheart.tasks.arrays import Arrays
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.digits import Digits
+from byheart.tasks.output import Values
 from byheart.training.members import Members, balanced
 from byheart.training.run import Training
 
@@ -116,7 +117,7 @@ def test_estimators_labels_and_probabilities(digits, members):
 def test_values(members):
     rng = np.random.default_rng(0)
     train = Examples(np.arange(120), rng.normal(size=(120, 3)), rng.normal(size=120))
-    data = Data({"train": train}, Output("values", 1), Truth(), {})
+    data = Data({"train": train}, Values(1), Truth(), {})
 
     def fit(x, y, seed):
         return lambda new: np.full((len(new), 1), y.mean())

@@ -9,7 +9,8 @@ from byheart.maths.attribution import credit
 from byheart.maths.attribution import directional_derivative as directional
 from byheart.maths.attribution import path_integral as path
 from byheart.maths.recording.trace import take
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
+from byheart.tasks.output import Tokens
 from byheart.training.members import balanced
 from byheart.training.module_inputs import called_on
 from byheart.training.record_member import recorded
@@ -21,7 +22,7 @@ def passages(request):
     rng = np.random.default_rng(0)
     x = rng.integers(0, 5, (24, 6))
     train = Examples(np.arange(24), x, np.where(rng.random((24, 6)) < 0.1, -1, x))
-    data = Data({"train": train}, Output("tokens", 5), Truth(), {})
+    data = Data({"train": train}, Tokens(5), Truth(), {})
     learner = Transformer(width=8, epochs=2, batch=12, optimizer=request.param, lr=0.02)
     _, trace = recorded(learner, data, balanced(24, 1, 1.0, 0))
     return trace, (called_on(learner, data, np.arange(24))["train"][:1], train.y[:1])

@@ -12,9 +12,10 @@ from byheart.probes.complexity.bits import Bits
 from byheart.probes.generalization.gap import Gap
 from byheart.report.cards import About, card_of
 from byheart.tasks.arrays import Arrays
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.digits import Digits
 from byheart.tasks.flipped import Flipped
+from byheart.tasks.output import KINDS
 from byheart.testing.probes import bank_of
 from byheart.training.members import Members, balanced
 from byheart.training.run import Run, outcomes
@@ -29,15 +30,15 @@ def synthetic(y, logits, mask, *, test_y=None, test_logits=None, changed=None, i
     ids = np.arange(100, 100 + n) if ids is None else np.asarray(ids)
     x = np.arange(n, dtype=np.float32)[:, None] if x is None else x
     views = {"train": Examples(ids, x, y)}
-    runs = {"train": outcomes(logits, y, kind, trail=len(logits) > 1)}
+    runs = {"train": outcomes(logits, y, KINDS[kind](k), trail=len(logits) > 1)}
     if test_y is not None:
         test_y, test_logits = np.asarray(test_y), np.asarray(test_logits, dtype=float)
         test_logits = test_logits[None] if test_logits.ndim == 3 else test_logits
         views["test"] = Examples(np.arange(9000, 9000 + len(test_y)), -1 - np.arange(len(test_y), dtype=np.float32)[:, None], test_y)
-        runs["test"] = outcomes(test_logits, test_y, kind, trail=False)
+        runs["test"] = outcomes(test_logits, test_y, KINDS[kind](k), trail=False)
     truth = Truth() if changed is None else Truth(clean=np.where(changed, (y + 1) % k, y), changed=np.asarray(changed))
     names = tuple(f"c{c}" for c in range(k)) if kind == "classes" else ()
-    data = Data(views, Output(kind, k, names), truth, {})
+    data = Data(views, KINDS[kind](k, names), truth, {})
     epochs = len(logits) - 1
     subject = Subject(
         Digits(), Mlp(epochs=epochs) if epochs else Neighbours(), (), 0, len(mask), 0.7, frozenset({kind, *(set(views) & {"test"})})

@@ -18,7 +18,8 @@ from byheart.probes.memory.duplicates import Duplicates
 from byheart.probes.memory.membership import Membership
 from byheart.probes.memory.order import Order
 from byheart.probes.memory.quadrant import Quadrant
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
+from byheart.tasks.output import Classes
 from byheart.training.members import balanced
 
 ORIGINALS, TIMES, MEMBERS = 150, 4, 24
@@ -124,7 +125,7 @@ def test_a_mean_is_covered_only_if_copies_are_drawn_together():
 def drawn_from(x, **output):
     x = np.asarray(x, np.float32)
     train = Examples(np.arange(len(x)), x, np.zeros(len(x), int))
-    return Data({"train": train}, Output("classes", 2, ("a", "b"), **output), Truth(), {})
+    return Data({"train": train}, Classes(2, ("a", "b"), **output), Truth(), {})
 
 
 def test_copies_are_looked_for_once_in_equal_data_and_anew_in_others(monkeypatch):

@@ -16,8 +16,8 @@ def with_whole(bank, correct_logits, test_logits):
     from byheart.training.run import outcomes
 
     views = {
-        "train": outcomes(correct_logits[None], bank.data.train.y, bank.data.output.kind, False),
-        "test": outcomes(test_logits[None], bank.data.views["test"].y, bank.data.output.kind, False),
+        "train": outcomes(correct_logits[None], bank.data.train.y, bank.data.output, False),
+        "test": outcomes(test_logits[None], bank.data.views["test"].y, bank.data.output, False),
     }
     whole = Run(Members(np.zeros(1, int), np.ones((1, len(bank.data.train)), bool)), (0,), views, {})
     return replace(bank, runs={**bank.runs, bank.subject.whole().key(): whole})

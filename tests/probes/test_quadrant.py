@@ -42,7 +42,7 @@ def beside(bank, logits=None, name=""):
     """The bank with a baseline that answers as given; without it, as the recipe does."""
     own = bank[bank.subject.bank()]
     logits = own.views["train"].logits if logits is None else np.asarray(logits, float)
-    views = {"train": outcomes(logits[None].astype(float), bank.data.train.y, "classes", trail=False)}
+    views = {"train": outcomes(logits[None].astype(float), bank.data.train.y, bank.data.output, trail=False)}
     need = bank.subject.baseline(name or of_other_families(bank.subject)[0])
     return replace(bank, runs={**bank.runs, need.key(): Run(own.members, (0,), views, {})})
 

@@ -8,7 +8,8 @@ import pytest
 
 from byheart.seeds import stream
 from byheart.tasks.base import Task
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
+from byheart.tasks.output import Classes
 from byheart.testing.tasks import TaskSuite
 
 
@@ -38,7 +39,7 @@ class Sound(Task):
         about = {
             "title": "t", "source": "s", "licence": "l", "n": 30, "n_test": len(test), "e": self.noise(seed)
         }  # fmt: skip
-        output = Output(kind="classes", k=2, classes=("a", "b"))
+        output = Classes(k=2, classes=("a", "b"))
         return Data({"train": train, "test": test}, output, self.truth(train.y), about)
 
 

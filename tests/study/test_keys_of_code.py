@@ -29,7 +29,8 @@ OPTIONS = Options(members=8, device="cpu", jobs=1)
 MINE = """
 import numpy as np
 from byheart.tasks.base import Task
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
+from byheart.tasks.output import Classes
 from sklearn.tree import DecisionTreeClassifier
 NOISE = 0.0
 STATE = None
@@ -42,7 +43,7 @@ class Mine(Task):
         y[f] = 1 - y[f]
         train = Examples(np.arange(60), x, y)
         if STATE: print(STATE)
-        return Data({"train": train}, Output("classes", 2, ("a", "b")), Truth(), {"title": "mine"})
+        return Data({"train": train}, Classes(2, ("a", "b")), Truth(), {"title": "mine"})
 task = Mine()
 learner = DecisionTreeClassifier(max_depth=2)
 """

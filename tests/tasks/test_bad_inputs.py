@@ -129,7 +129,7 @@ def test_minus_100_is_a_value_in_a_regression():
     y = features()[:, 0].round() * 50
     y[:3] = -100
     assert read_labels(y, "values").y.min() <= -100
-    assert read_labels(np.r_[y, 0.5]).kind == "values"
+    assert read_labels(np.r_[y, 0.5]).output().kind == "values"
 
 
 def test_sparse_arrays_are_refused():

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from byheart.tasks.base import Task
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.digits import Digits
 from byheart.tasks.flipped import Flipped
 from byheart.tasks.modular import Modular
+from byheart.tasks.output import Classes
 
 
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.333, 1.0])
@@ -97,7 +98,7 @@ class Coins(Task):
             best_loss_nats=float(-np.log(np.maximum(p, 1 - p)).mean()),
             sources={"posterior": "the coin's own", "best_loss_nats": "the coin's own"},
         )
-        return Data({"train": train, "test": train}, Output("classes", 2, ("a", "b")), truth, {})
+        return Data({"train": train, "test": train}, Classes(2, ("a", "b")), truth, {})
 
 
 def test_a_posterior_by_example_is_kept_by_example():

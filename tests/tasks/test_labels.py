@@ -29,7 +29,7 @@ def test_classes(case):
     y, names, codes, how = CLASSES[case]
     before = y.copy()
     read = read_labels(y)
-    assert read.kind == "classes"
+    assert read.output().kind == "classes"
     assert read.classes == names
     assert read.y.dtype == np.int64
     np.testing.assert_array_equal(read.y, np.array(codes)[TURN])
@@ -39,24 +39,24 @@ def test_classes(case):
 
 def test_fractions_are_values():
     read = read_labels(np.r_[1.0, 2.0, 2.5])
-    assert (read.kind, read.classes, read.y.dtype) == ("values", (), np.float64)
+    assert (read.output().kind, read.classes, read.y.dtype) == ("values", (), np.float64)
     assert "fractions" in read.inferred
 
 
 @pytest.mark.parametrize("scale, kind", [(3, "values"), (1, "classes")])
 def test_many_whole_numbers_are_values_unless_they_count_without_gaps(scale, kind):
     y = np.repeat(np.arange(50), 8) * scale
-    assert read_labels(y).kind == kind
-    assert read_labels(y.astype(float)).kind == "values"
-    assert read_labels(y, "classes").kind == "classes"
-    assert read_labels(y, "values").kind == "values"
+    assert read_labels(y).output().kind == kind
+    assert read_labels(y.astype(float)).output().kind == "values"
+    assert read_labels(y, "classes").output().kind == "classes"
+    assert read_labels(y, "values").output().kind == "values"
 
 
 @pytest.mark.parametrize("different, kind", [(20, "classes"), (21, "values")])
 def test_the_boundary_is_where_it_is_said_to_be(different, kind):
     y = np.repeat(np.arange(different) * 2, 5)
     read = read_labels(y)
-    assert read.kind == kind
+    assert read.output().kind == kind
     assert str(different) in read.inferred
 
 
@@ -68,13 +68,13 @@ def test_more_labels_take_the_same_numbers():
 
 
 def test_ages_are_values_for_they_start_at_no_first_class():
-    assert read_labels(np.repeat(np.arange(18, 90), 8)).kind == "values"
+    assert read_labels(np.repeat(np.arange(18, 90), 8)).output().kind == "values"
 
 
 @pytest.mark.parametrize("times, kind", [(100, "classes"), (50, "values")])
 def test_more_examples_allow_more_classes(times, kind):
     y = np.repeat(np.arange(60) * 3, times)  # 60 kinds; the square roots are 77 and 54
-    assert read_labels(y).kind == kind
+    assert read_labels(y).output().kind == kind
 
 
 @pytest.mark.parametrize("scale", [1e-200, 1e-17, 1e17, 1e200])

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 import byheart as bh
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
+from byheart.tasks.output import Classes
 from byheart.tasks.picturefile import picture_like, read_pixels
 from byheart.tasks.png import SIGNATURE, Damaged, Unusual, read_png
 
@@ -108,7 +109,7 @@ def _data(shape=(6, 6), dtype=np.float32, show="image", bright=False):
     if 3 in shape:
         x = np.repeat(x[:, None] if shape[0] == 3 else x[..., None], 3, 1 if shape[0] == 3 else 3)
     train = Examples(np.arange(20), x.reshape(20, *shape).astype(dtype), np.arange(20) % 2)
-    return Data({"train": train}, Output("classes", 2, ("0", "1"), show=show), Truth(), {})
+    return Data({"train": train}, Classes(2, ("0", "1"), show=show), Truth(), {})
 
 
 def _written(tmp_path, pixels, name="a.png"):
@@ -205,7 +206,7 @@ def test_a_picture_is_held_against_those_in_training_one_at_a_time(tmp_path):
     x = np.zeros((4000, 28, 28), np.float32)
     x[:, 4:24, 4:24] = np.linspace(1, 0.4, 4000)[:, None, None]
     train = Examples(np.arange(4000), x, np.arange(4000) % 2)
-    data = Data({"train": train}, Output("classes", 2, ("0", "1"), show="image"), Truth(), {})
+    data = Data({"train": train}, Classes(2, ("0", "1"), show="image"), Truth(), {})
     path = _written(tmp_path, np.rint(x[9] * 255).astype(np.uint8)[..., None])
     tracemalloc.start()
     _, notes = picture_like(path, data)

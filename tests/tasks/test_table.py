@@ -10,7 +10,7 @@ import pytest
 
 from byheart.errors import InputRefused
 from byheart.tasks.columns import read_column
-from byheart.tasks.data import Column
+from byheart.tasks.output import Column
 from byheart.tasks.table import Table
 
 N = 60

@@ -93,7 +93,7 @@ def memory_bytes(data: Any, subject: Subject, known: Trial | None, jobs: int) ->
     """The most bytes that the audit's processes hold together, shared pages counted once: in the trial, or later."""
     copies = COPIES * 4 * sum(view.x.size for view in data.views.values())
     workers = (WORKERS_OWN + copies) * jobs * (jobs > 1)
-    passed = PASS * 4 * data.train.x.size * data.output.k if data.output.kind == "tokens" else 0.0
+    passed = PASS * 4 * data.train.x.size * data.output.k if data.output.passages else 0.0
     trial = OF_PARAMETER * _parameters(subject.learner, data) * TRIED if known and known.way != "each" else 0
     return int(PROCESS + copies + passed + max(trial, RUNS * run_bytes(data, subject)) + workers)
 
@@ -106,13 +106,13 @@ def _parameters(learner: Any, data: Any) -> int:
 
 def outputs(data: Any) -> int:
     """Numbers that a run keeps of a member's outputs on an example: of passages their lengths on the grid."""
-    return len(GRID) if data.output.kind == "tokens" else data.output.k
+    return len(GRID) if data.output.passages else data.output.k
 
 
 def run_bytes(data: Any, subject: Subject) -> int:
     """What the runs of the members and of the baselines hold: outcomes at checkpoints, outputs, trails."""
     m, k, points = subject.members, outputs(data), len(subject.checkpoints())
-    views, of_trail = sum(len(view) for view in data.views.values()), 4 if data.output.kind == "tokens" else 2
+    views, of_trail = sum(len(view) for view in data.views.values()), 4 if data.output.passages else 2
     trail = min(16, m) * points * len(data.train) * k * of_trail * (points > 1)
     bank = m * views * (9 * points + 4 * k)
     return int(bank + trail + BASELINES * min(16, m) * views * (9 + 4 * k))

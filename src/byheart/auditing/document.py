@@ -69,7 +69,7 @@ def _unmeasured(request: Request, subject: Any, drawn: Drawn) -> list[dict[str, 
     return [
         {"name": name, "command": f"{request.command} --lever {word}" if shell else f'levers=["{word}"]'}
         for name, word in TRIED
-        if word.split("=")[0] not in tried and not (word.startswith("label") and drawn.output.kind != "classes")
+        if word.split("=")[0] not in tried and not (word.startswith("label") and not drawn.output.labelled)
     ]
 
 
@@ -144,7 +144,7 @@ def spoken_of(session: Session, drawn: Drawn, answers: Answers) -> dict[str, Any
         "n": drawn.n,
         "n_test": drawn.n_test,
         "k": output.k,
-        "classes": list(output.classes) if output.kind == "classes" else [],
+        "classes": list(output.classes) if output.labelled else [],
         "target": output.target,
         "members": subject.members - len(answers.failed_members),
         "share": subject.share,
@@ -153,13 +153,13 @@ def spoken_of(session: Session, drawn: Drawn, answers: Answers) -> dict[str, Any
 
 def _reference(drawn: Drawn, answers: Answers) -> str:
     bits = answers.findings.get("complexity/bits")
-    if drawn.output.kind == "values":
+    if drawn.output.continuous:
         return "the mean of what each member was trained on"
     if not isinstance(bits, Finding) or "reference_bits" not in bits.quantities:
         return ""
     reference = bits.quantities["reference_bits"]
     each = reference.value / reference.n
-    if drawn.output.kind == "tokens":
+    if drawn.output.passages:
         return f"how frequent each token is, {each:.0f} bits a {drawn.output.noun[0]}"
     return f"class frequencies, {each:.2f} bits a label"
 

@@ -10,7 +10,8 @@ import numpy as np
 from byheart.records.figures import label_text
 from byheart.records.finding import Answer, Finding
 from byheart.report.pictures import png_data_uri
-from byheart.tasks.data import Column, Data, Output
+from byheart.tasks.data import Data
+from byheart.tasks.output import Column, Output
 from byheart.tasks.pictures import picture
 
 FIELDS = 8  # of a row, so that it fits beside the others
@@ -35,7 +36,7 @@ def exhibits(data: Data, shown: Iterable[tuple[str, int]]) -> dict[str, dict[str
 
 def label_of(output: Output, y: Any) -> str:
     """What stands beside an example of this output (`label_text`)."""
-    return label_text(y, output.classes if output.kind == "classes" else ())
+    return label_text(y, output.classes if output.labelled else ())
 
 
 def _shown(data: Data, examples: Any, row: int) -> dict[str, Any]:

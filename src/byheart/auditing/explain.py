@@ -24,7 +24,7 @@ from byheart.study.steps import load_data
 from byheart.tasks.data import Data
 
 SHOWN = 12
-DISTANCES = {"tokens": "1 \u2212 share of runs of five tokens in common"}  # what `nearest.distances` gives; else plain
+RUNS = "1 \u2212 share of runs of five tokens in common"  # the distance that `nearest.distances` gives of passages
 
 
 def explain(
@@ -112,7 +112,7 @@ def _explanation(data: Data, found: Explained, query: Query, mark: str, notes: t
         label_known=query.known,
         says=_predicted(data, figures["says"]),
         value=float(sum(parts.values())) + figures["centre"],
-        tokens=int((asked.y >= 0).sum()) if data.output.kind == "tokens" else 0,
+        tokens=int((asked.y >= 0).sum()) if data.output.passages else 0,
         steps=figures["steps"],
         centre=figures["centre"],
         missed=figures["missed"],
@@ -124,7 +124,7 @@ def _explanation(data: Data, found: Explained, query: Query, mark: str, notes: t
         credit_score=check.get("credit_score"),
         effect_score=check.get("effect_score"),
         unchecked=check["unchecked"],
-        distance=DISTANCES.get(data.output.kind, "distance"),
+        distance=RUNS if data.output.passages else "distance",
         notes=(*notes, *(f"Credit: {note}." for note in figures["notes"])),
         hidden=False,
         exhibits=exhibits(data, shown),
@@ -149,7 +149,7 @@ def _own(check: Mapping[str, Any], row: int | None, credit: np.ndarray, effect: 
 
 def _predicted(data: Data, says: float | None) -> str:
     """What the model says; a value with more digits than a label, for it is compared with the explained number."""
-    return f"{says:.6g}" if says is not None and data.output.kind == "values" else label_of(data.output, says)
+    return f"{says:.6g}" if says is not None and data.output.continuous else label_of(data.output, says)
 
 
 def _top(data: Data, values: np.ndarray, largest: bool) -> tuple[Share, ...]:

@@ -100,7 +100,7 @@ def with_query(data: Data, query: Query) -> tuple[Data, str, tuple[str, ...]]:
 
 def _mark(asked: Examples, data: Data) -> str:
     """Digest of what was given: of tokens also which are counted, for padding is a token like any other."""
-    arrays = (asked.x, asked.y) if data.output.kind == "tokens" else (asked.x,)
+    arrays = (asked.x, asked.y) if data.output.passages else (asked.x,)
     return key_of(*(f"{a.dtype} {a.shape} {hashlib.sha256(np.ascontiguousarray(a).data).hexdigest()}" for a in arrays))
 
 
@@ -122,7 +122,7 @@ def _known(data: Data, query: Query) -> Examples:
 
 def _own(x: np.ndarray, data: Data) -> Examples:
     train = data.train.x
-    if data.output.kind == "tokens":
+    if data.output.passages:
         raise InputRefused(
             expected="a passage as text", came=f"an array of shape {x.shape}", do="Give a string, or --text."
         )
@@ -220,7 +220,7 @@ def passage(text: str, data: Data) -> Examples:
         InputRefused: the data are no text, the passage is empty or longer than one of training, or holds a sign that
             the text does not have.
     """
-    if data.output.kind != "tokens":
+    if not data.output.passages:
         what = data.about.get("title", "these data")
         raise InputRefused(
             expected="data of text for a passage", came=f"{what}, which is not", do="Ask with --test or --example."
@@ -270,7 +270,7 @@ def _parts(sign: str, of_bytes: bool) -> list[str]:
 def _copy(data: Data, asked: Examples) -> tuple[str, ...]:
     """Whether what was given is a training example."""
     same = array_digests(data.train.x) == array_digests(asked.x)  # a missing number equals a missing one
-    if data.output.kind == "tokens":
+    if data.output.passages:
         same &= (data.train.y == asked.y).all(1)
     ids = data.train.ids[same]
     if not len(ids):

@@ -26,6 +26,7 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
     from byheart.report.cards.reasons import why
     from byheart.report.first import strange, together
     from byheart.report.headline import OF_VARIANCE, SHARES
+    from byheart.report.kinds import words
 
     subject = document["subject"]
     found = {
@@ -38,7 +39,8 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
     ]
     if line := together(subject):
         lines.append(f"  {line}")
-    values = subject["kind"] == "values"
+    kind = words(subject["kind"])
+    values = kind.continuous
     names = OF_VARIANCE if values else SHARES
     parts = [found.get(name) for name in names]
     bits, about = document["findings"].get("complexity/bits", {}), About.of(subject)
@@ -46,7 +48,7 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
         if values:
             of = "of the variance of the values"
         else:
-            things = "text" if subject["kind"] == "tokens" else "labels"
+            things = kind.things if kind.labelled else kind.bits
             of = f"of the {_bits(found['reference_bits'])} reference bits of the {things}"
         for label, part in zip(("Understood", "By heart", "Not learned"), parts):
             rest = ": noise, or structure not captured" if values and label == "Not learned" else ""
@@ -64,8 +66,8 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
                 f"of the {subject['nouns']} are right at least 25 points more often when seen; by chance {percent(share.null or 0)}",
             )
         )
-    unit = "accuracy" if subject["kind"] == "classes" else "r2"
-    for label, name, words in (
+    unit = "accuracy" if kind.labelled else "r2"
+    for label, name, said in (
         (
             "Seen",
             f"train_{unit}",
@@ -81,14 +83,14 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
         ("Gap", "gap", "between seen and left out, on the same examples"),
     ):
         if name in found:
-            lines.append(_line(label, found[name], words))
+            lines.append(_line(label, found[name], said))
     if "reliability_probability" in found:
         lines.append(
             _line(
                 "Reliable",
                 found["reliability_probability"],
                 "Spearman of the scores of two halves of the members"
-                + (" (probability form)" if subject["kind"] == "classes" else ""),
+                + (" (probability form)" if kind.labelled else ""),
             )
         )
     planted = document["planted"]

@@ -139,10 +139,8 @@ def queries(
 
 def units(data: Data, seen: np.ndarray) -> tuple[float, float]:
     """Mean and deviation by which a member's own values were standardised; 0 and 1 but for values."""
-    if data.output.kind != "values":
-        return 0.0, 1.0
-    y = data.train.y[seen]
-    return float(y.mean()), float(y.std()) or 1.0
+    centre, scale = data.output.units(data.train.y[seen])
+    return float(centre), float(scale)
 
 
 def _credit(

@@ -92,9 +92,9 @@ class Neighbours(Learner):
         return np.stack(found)
 
     def _outputs(self, labels: np.ndarray, data: Data) -> np.ndarray:
-        """(n_view, k) from the neighbours' labels (n_view, count)."""
-        if data.output.kind == "values":
-            return labels.mean(1, keepdims=True)
+        """(n_view, k) from the neighbours' labels (n_view, count) or values (n_view, count, ...)."""
+        if data.output.continuous:
+            return labels.mean(1).reshape(len(labels), -1)
         share = np.stack([(labels == c).mean(1, dtype=np.float32) for c in range(data.output.k)], axis=1)
         return share if self.k == 1 else np.log(np.maximum(share, 1 / (len(data.train) + 2)))
 
@@ -103,7 +103,7 @@ class Neighbours(Learner):
         return {
             "parameters": 0,
             "way": "closed form",
-            "outputs": "values" if data.output.kind == "values" else outputs,
+            "outputs": data.output.returned if data.output.continuous else outputs,
             "inputs": "as they are" if shared(data) else "scaled on all training rows",
             "cpu_seconds": seconds,
         }

@@ -60,9 +60,10 @@ def read(
     Fails when: `auto` meets logits that happen to be non-negative and sum to 1 in every row.
 
     Example:
-        >>> from byheart.tasks.data import Examples, Output, Truth
+        >>> from byheart.tasks.data import Examples, Truth
+        >>> from byheart.tasks.output import Classes
         >>> train = Examples(np.arange(8), np.zeros((8, 1)), np.zeros(8, int))
-        >>> data = Data({"train": train}, Output("classes", 2), Truth(), {})
+        >>> data = Data({"train": train}, Classes(2), Truth(), {})
         >>> logits, predicted, kind = read(lambda x: np.array([[0.25, 0.75]]), np.zeros((1, 1)), data)
         >>> kind, np.exp(logits).round(2).tolist()
         ('probabilities', [[0.25, 0.75]])
@@ -73,8 +74,8 @@ def read(
         raw, predicted = (_module_outputs(model, x) if _is_module(model) else model(copied(x))), None
         kind = returns
     array = _numeric(raw)
-    if data.output.kind == "values":
-        return _values(array, len(x)), None, "values"
+    if data.output.continuous:
+        return _values(array, len(x), data.output.k), None, "values"
     if array.shape[:1] == (len(x),):
         _must_be_finite(array)  # before anything is guessed from the numbers
     kind = _kind(array, kind, len(x), data.output.k)
@@ -111,7 +112,7 @@ def gathered(
     for view, examples in data.views.items():
         named = None if predicted is None else predicted[view][None]  # (c=1, m, n_view)
         kept = trail and view == "train"
-        views[view] = outcomes(logits[view][None], examples.y, data.output.kind, kept, named)
+        views[view] = outcomes(logits[view][None], examples.y, data.output, kept, named)
     return Run(members, (0,), views, dict(about), failed)
 
 
@@ -141,7 +142,7 @@ def _module_outputs(module: Any, x: np.ndarray) -> np.ndarray:
 
 def _estimator_outputs(model: Any, x: np.ndarray, data: Data, returns: str) -> tuple[Any, np.ndarray | None, str]:
     named = model.predict(copied(x))
-    if data.output.kind == "values":
+    if data.output.continuous:
         return named, None, "values"
     classes = getattr(model, "classes_", None)
     if returns == "labels":
@@ -253,11 +254,13 @@ def _labels(array: np.ndarray, n: int, k: int) -> np.ndarray:
     return labels.astype(np.int64)
 
 
-def _values(array: np.ndarray, n: int) -> np.ndarray:
-    """(n, 1) from (n,) or (n, 1); anything else would be broadcast to n x n in a squared error."""
-    _must_be(array.shape in {(n,), (n, 1)}, f"values of shape ({n},) or ({n}, 1)", f"{array.shape}")
+def _values(array: np.ndarray, n: int, k: int) -> np.ndarray:
+    """(n, k), one column also from (n,); anything else would be broadcast to n x n in a squared error."""
+    fits = {(n, k), (n,)} if k == 1 else {(n, k)}
+    said = f"values of shape ({n},) or ({n}, 1)" if k == 1 else f"values of shape ({n}, {k})"
+    _must_be(array.shape in fits, said, f"{array.shape}")
     _must_be_finite(array)
-    return array.reshape(n, 1)
+    return array.reshape(n, k)
 
 
 def _must_be_finite(array: np.ndarray) -> None:

@@ -52,11 +52,11 @@ class Rote(Learner):
         """Store every member's subset and look it up."""
         start = time.process_time()
         data = checked(data, members, training.levers, self.name, self.reads)
-        if data.output.kind == "tokens":
+        if data.output.passages:
             return _recalled_passages(data, members, training.trail, start)
-        recall = _recalled_values if data.output.kind == "values" else _recalled_labels
+        recall = _recalled_values if data.output.continuous else _recalled_labels
         logits = {view: recall(data, members, known(data, view)) for view in data.views}
-        outputs = "values" if data.output.kind == "values" else "probabilities"
+        outputs = data.output.returned if data.output.continuous else "probabilities"
         seconds = time.process_time() - start
         about = {"parameters": 0, "way": "lookup table", "outputs": outputs, "cpu_seconds": seconds}
         return gathered(data, members, training.trail, logits, about)
@@ -151,7 +151,7 @@ class Oracle(Learner):
 def _posterior(data: Data, view: str) -> np.ndarray:
     """(n_view, k) probability of each label given what is true of each example."""
     truth, k = data.truth, data.output.k
-    if truth.posterior is None or data.output.kind == "values":
+    if truth.posterior is None or not data.output.labelled:
         raise InputRefused(
             expected="data whose truth is known",
             came="the truth of these data is not known",

@@ -61,10 +61,9 @@ class Ridge(Learner):
         """Solve every member's normal equations."""
         start = time.process_time()
         data = checked(data, members, training.levers, self.name)
-        targets = targets_of(data)
+        targets = data.output.one_hot(data.train.y)  # (n, k)
         m, k = len(members), targets.shape[1]
-        kind = _precision(data)
-        logits = {view: np.empty((m, len(look), k), kind) for view, look in data.views.items()}
+        logits = {view: np.empty((m, len(look), k), data.output.precision) for view, look in data.views.items()}
         common = _flat(prepare(data, np.arange(len(data.train)))) if shared(data) else None
         gram = None if common is None else _gram(common["train"])
         for j, mask in enumerate(members.seen):
@@ -143,9 +142,10 @@ class KernelRidge(Learner):
             )
         views = _flat(prepare(data, np.arange(n)))
         width = median_distance(views["train"], data.train.ids) if self.kernel == "rbf" else None
-        duals, intercepts = self._duals(views["train"], targets_of(data), members, width)
+        duals, intercepts = self._duals(views["train"], data.output.one_hot(data.train.y), members, width)
         logits = {
-            view: _predicted(x, views["train"], width, duals, intercepts, _precision(data)) for view, x in views.items()
+            view: _predicted(x, views["train"], width, duals, intercepts, data.output.precision)
+            for view, x in views.items()
         }
         about = _about(data, (n + 1) * duals.shape[2], time.process_time() - start)
         about["inputs"] = "as they are" if shared(data) else "scaled on all training rows"
@@ -167,13 +167,6 @@ class KernelRidge(Learner):
             intercepts[j] = a.sum(0) / ones.sum()
             duals[j, mask] = a - np.outer(ones, intercepts[j])
         return duals, intercepts
-
-
-def targets_of(data: Data) -> np.ndarray:
-    """(n, k) what is regressed on: one-hot labels, or the values as one column."""
-    if data.output.kind == "values":
-        return data.train.y.astype(np.float64)[:, None]
-    return np.eye(data.output.k)[data.train.y]
 
 
 def median_distance(x: np.ndarray, ids: np.ndarray) -> float:
@@ -252,11 +245,6 @@ def _predicted(
     return out
 
 
-def _precision(data: Data) -> type:
-    """float32 for scores of classes; float64 for values, whose errors may be small beside them."""
-    return np.float64 if data.output.kind == "values" else np.float32
-
-
 def _gram(x: np.ndarray) -> np.ndarray:
     return x.T @ x
 
@@ -270,6 +258,6 @@ def _about(data: Data, parameters: int, seconds: float) -> dict[str, object]:
     return {
         "parameters": parameters,
         "way": "closed form",
-        "outputs": "values" if data.output.kind == "values" else "scores",
+        "outputs": data.output.returned if data.output.continuous else "scores",
         "cpu_seconds": seconds,
     }

@@ -17,8 +17,8 @@ from byheart.learners.enumeration_rank import ranks
 from byheart.levers.base import Batch, Lever
 from byheart.maths.codes.passages import GRID, token_frequencies
 from byheart.tasks.data import Data, Examples
+from byheart.tasks.output.classes import cross_entropy
 from byheart.training.active_levers import AS_DRAWN
-from byheart.training.losses import plain_loss
 from byheart.training.members import Members
 from byheart.training.run import Outcomes
 from byheart.training.stepper import Stepper
@@ -65,12 +65,10 @@ class Sequences(Stepper):
         """Derivative of the summed training loss by the logits (m, b, t, v); 0 where a token is not counted."""
         counted, own = batch.targets >= 0, batch.targets.clamp(min=0)
         if plain or not self.levers.weighing:
-            slope = logits.softmax(-1)
-            slope.scatter_add_(-1, own[..., None], slope.new_full((), -1.0).expand(*own.shape, 1))
-            return slope.mul_(counted[..., None])
+            return self.output.slope(logits, batch.targets)
         with torch.enable_grad():
             z = logits.detach().requires_grad_()
-            loss = self.levers.loss(plain_loss(z, own), z, replace(batch, targets=own))
+            loss = self.levers.loss(cross_entropy(z, own), z, replace(batch, targets=own))
         return torch.autograd.grad((loss * counted).sum(), z)[0]
 
     @torch.no_grad()
@@ -133,5 +131,5 @@ class Sequences(Stepper):
         made = []
         for b in GRID:
             z = b * log_p + (1 - b) * self.log_q
-            made.append((plain_loss(z, own).double() * counted).sum(-1).float())
+            made.append((cross_entropy(z, own).double() * counted).sum(-1).float())
         return torch.stack(made, -1)

@@ -152,19 +152,20 @@ def check_outputs(module: nn.Module, x: torch.Tensor, data: Data) -> torch.Tenso
     """
     import torch
 
-    k, kind = data.output.k, data.output.kind
+    output, k = data.output, data.output.k
     try:
         with evaluating(module):
             given = module(x.clone())
     except Exception as error:  # whatever a user's module raises
         raise refused_inputs(x, error) from error
     shape = tuple(given.shape) if isinstance(given, torch.Tensor) else type(given).__name__
-    fits = [(len(x), k)] if kind == "classes" else [(len(x),), (len(x), 1)]
+    fits = [(len(x),), (len(x), 1)] if output.continuous and k == 1 else [(len(x), k)]
     if shape in fits:
         return given
-    if kind == "classes" and shape in [(len(x),), (len(x), 1)]:
+    if output.labelled and shape in [(len(x),), (len(x), 1)]:
         advice = "One logit is not enough for two classes: give two, one a class (z alone is the pair 0, z)."
     else:
-        advice = f"Give the last layer {k if kind == 'classes' else 1} outputs."
-    wanted = f"logits (b, {k}), one a class" if kind == "classes" else "values (b,) or (b, 1)"
+        advice = f"Give the last layer {k} outputs."
+    values = "values (b,) or (b, 1)" if k == 1 else f"values (b, {k})"
+    wanted = f"logits (b, {k}), one a class" if output.labelled else values
     raise InputRefused(expected=f"{wanted}, from x {tuple(x.shape)}", came=f"outputs {shape}", do=advice)

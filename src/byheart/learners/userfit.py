@@ -117,9 +117,10 @@ def filled(data: Data, rows: np.ndarray) -> dict[str, Examples]:
     A missing category takes the commonest of its column.
 
     Example:
-        >>> from byheart.tasks.data import Output, Truth
+        >>> from byheart.tasks.data import Truth
+        >>> from byheart.tasks.output import Values
         >>> train = Examples(np.arange(4), np.array([[1.0], [3.0], [np.nan], [9.0]]), np.zeros(4))
-        >>> data = Data({"train": train}, Output("values", 1), Truth(), {})
+        >>> data = Data({"train": train}, Values(1), Truth(), {})
         >>> filled(data, np.array([0, 1, 2]))["train"].x.ravel().tolist()
         [1.0, 3.0, 2.0, 9.0]
     """
@@ -186,7 +187,7 @@ def _said(model: Any, views: dict[str, Any], data: Data, returns: Returns) -> tu
     one: dict[str, Said] = {}
     for view in sorted(views, key=lambda name: name != "train"):
         logits, predicted, kind = read(model, views[view], data, returns)
-        one[view] = logits if data.output.kind == "values" else logits.astype(np.float32), predicted
+        one[view] = logits.astype(data.output.precision), predicted
         returns = kind
     return one, returns
 

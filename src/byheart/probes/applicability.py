@@ -60,7 +60,7 @@ def one_sided(members: Members) -> Reason | None:
 
 def constant(bank: Bank) -> Reason | None:
     """Why not, where all values are the same; else None."""
-    values = bank.data.output.kind == "values"
+    values = bank.data.output.continuous
     return reason("undefined") if values and not bank.data.train.y.var() > 0 else None
 
 
@@ -74,7 +74,7 @@ def uncalibrated(bank: Bank) -> Reason | None:
 
 def rare_labels(bank: Bank) -> Reason | None:
     """Why not, where the labels of rare classes carry the bits, and are too few to know them by; else None."""
-    if bank.data.output.kind != "classes":
+    if not bank.data.output.labelled:
         return None
     y, groups = bank.data.train.y[bank.counted], bank.groups[bank.counted]
     frequencies = np.bincount(y, minlength=bank.data.output.k)

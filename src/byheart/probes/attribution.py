@@ -155,7 +155,7 @@ def retrained(bank: Bank, rows: np.ndarray, of: Need | None = None) -> np.ndarra
     kept = bank[of or bank.subject.bank()].views["test"]
     if kept.margin is not None:
         return kept.margin[-1][:, rows].astype(np.float64)
-    if bank.data.output.kind == "tokens":
+    if bank.data.output.passages:
         return -kept.loss_nats[-1][:, rows].astype(np.float64)
     return np.asarray(kept.logits)[:, rows, 0].astype(np.float64)
 
@@ -229,7 +229,7 @@ def largest(bank: Bank, asked: Asked, scores: np.ndarray) -> dict[str, Ranked]:
 
 def _ranked(bank: Bank, view: str, rows: list[int], **figures: tuple) -> Ranked:
     examples, output = bank.data.views[view], bank.data.output
-    if output.kind != "tokens":  # a passage is its own label
+    if not output.passages:  # a passage is its own label
         code = int if output.classes else float
         figures["label"] = tuple(code(examples.y[row]) for row in rows)
     return Ranked(view=view, ids=tuple(int(examples.ids[row]) for row in rows), figures=figures)

@@ -7,6 +7,7 @@ import math
 from byheart.records.explanation import MOST_MISSED, Explanation, Share
 from byheart.records.figures import count, interval_text, number, percent, value_text
 from byheart.records.quantity import Quantity
+from byheart.report.kinds import words
 from byheart.report.prose import Run
 
 WHOSE = {"train": "training", "test": "new", "yours": "your"}
@@ -34,23 +35,23 @@ def who(found: Explanation) -> str:
 
 def what(found: Explanation) -> str:
     """The number that is explained."""
-    return {"classes": "the margin", "values": "the predicted value", "tokens": "the log probability"}[found.kind]
+    return words(found.kind).number
 
 
 def unit(found: Explanation) -> str:
     """What it is counted in, as a word after a number; values are in the unit of their target."""
-    return "" if found.kind == "values" else "nats"
+    return words(found.kind).unit
 
 
 def headline(found: Explanation) -> list[Run]:
     """One sentence: what the model says, of what, and by how much."""
     after = f" after {count(found.steps)} steps."
     value = " ".join(filter(None, [spoken(found, found.value), unit(found)]))
-    if found.kind == "tokens":
+    if words(found.kind).passages:
         bits = number(-found.value / math.log(2) / found.tokens, 2)
         each = f", {bits} bits for each of its {count(found.tokens)} tokens,"
         return [("", f"The model gives {who(found)} a log probability of "), ("u", value), ("", f"{each}{after}")]
-    if found.kind == "values":
+    if words(found.kind).continuous:
         known = f", whose {found.target} is {found.label}," if found.label else ""
         named = "for" if known else f"as the {found.target} of"
         return [("", "The model predicts "), ("u", value), ("", f" {named} {who(found)}{known}{after}")]
@@ -71,7 +72,7 @@ def _redrawn(found: Explanation) -> str:
 def parts(found: Explanation) -> list[tuple[str, str]]:
     """(value, name) of what adds up to the explained number; the last is the sum."""
     rows = [(found.credit_total, f"all {count(found.n)} training {found.nouns}")]
-    if found.kind == "values":
+    if words(found.kind).continuous:
         rows.append((found.centre, f"mean {found.target} in training"))
     rows += [
         (found.decay, "weight decay"),
@@ -186,12 +187,12 @@ def signed(found: Explanation, share: Share, shares: tuple[Share, ...]) -> str:
 
 
 def _digits(found: Explanation, most: float) -> int:
-    return _decimals(most, 3, 0) if found.kind == "values" else _decimals(most, 2, 2)
+    return _decimals(most, 3, 0) if words(found.kind).continuous else _decimals(most, 2, 2)
 
 
 def spoken(found: Explanation, value: float, finer: int = 0) -> str:
     """A sum with the digits that its largest part can bear: hundredths of nats, four digits of a value."""
-    if found.kind != "values":
+    if not words(found.kind).continuous:
         return number(value, 2 + finer)
     most = max(abs(found.value), abs(found.credit_total), abs(found.centre), abs(found.initial))
     return number(value, _decimals(most, 5, 0))

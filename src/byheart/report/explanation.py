@@ -20,6 +20,7 @@ from byheart.report.explained import (
     unit,
     who,
 )
+from byheart.report.kinds import words
 from byheart.report.page import styled
 from byheart.report.prose import cleaned, plain
 
@@ -37,9 +38,9 @@ def render_explanation(found: Explanation) -> str:
 
 def _asked(found: Explanation) -> dict:
     label = found.label if found.label_known else found.says
-    lines = (label,) if label and found.kind != "tokens" else ()
+    lines = (label,) if label and not words(found.kind).passages else ()
     one = Exhibit(id=found.id, view="query", lines=lines, sentence=who(found))
-    key = (found.target if found.kind == "values" else "label") if found.label_known else "says"
+    key = (found.target if words(found.kind).continuous else "label") if found.label_known else "says"
     row = Exhibits(title="The question", keys=(key,) if lines else (), groups=(_group("", (one,)),))
     made = gallery(row, found.exhibits, found.noun)
     for item in made["groups"][0]["items"]:
@@ -85,7 +86,7 @@ def _nearest(found: Explanation) -> dict | None:
 
 def _made(found: Explanation, title: str, key: str, rows: tuple[ExhibitGroup, ...]) -> dict:
     labelled = any(len(one.lines) > 1 for group in rows for one in group.shown)
-    keys = ((found.target if found.kind == "values" else "label"), key) if labelled else (key,)
+    keys = ((found.target if words(found.kind).continuous else "label"), key) if labelled else (key,)
     return gallery(Exhibits(title=title, keys=keys, groups=rows), found.exhibits, found.noun)
 
 
@@ -102,7 +103,7 @@ def _group(label: str, shown: tuple[Exhibit, ...]) -> ExhibitGroup:
 
 
 def _exhibit(found: Explanation, share: Share, value: str, key: str) -> Exhibit:
-    label = f", {'labelled ' if found.kind == 'classes' else ''}{share.label}" if share.label else ""
+    label = f", {'labelled ' if words(found.kind).labelled else ''}{share.label}" if share.label else ""
     redrawn = ", redrawn by us" if share.changed else ""
     sentence = f"training {found.noun} {share.id}{label}{redrawn}: {value} {key}"
     lines = (share.label, value) if share.label else (value,)

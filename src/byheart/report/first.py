@@ -10,6 +10,7 @@ from byheart.records.quantity import Quantity
 from byheart.report.cards import About, card_of
 from byheart.report.cards.reasons import why
 from byheart.report.headline import exact, first_of, quantity, scores
+from byheart.report.kinds import words
 from byheart.report.prose import Run, sentence
 
 COPIED = 0.01  # fewer copies than this share of the examples are not worth a line of the first screen
@@ -25,13 +26,13 @@ def numbers(subject: dict, findings: dict[str, Answer], balance: dict | None) ->
 
 
 def _memorised(subject: dict, findings: dict[str, Answer]) -> dict | None:
-    if subject["kind"] == "values":
+    if words(subject["kind"]).continuous:
         return _of_variance(subject, findings)
     share, counterfactual = quantity(findings, "memorised_share"), findings.get("memory/counterfactual")
     if share is None:
         return (
             _absent(subject, counterfactual, f"Which {subject['nouns']} are memorised?")
-            if subject["kind"] == "classes"
+            if words(subject["kind"]).labelled
             else None
         )
     says = (
@@ -55,9 +56,9 @@ def _of_variance(subject: dict, findings: dict[str, Answer]) -> dict | None:
 
 def _bits(subject: dict, findings: dict[str, Answer]) -> dict | None:
     held, reference = quantity(findings, "memorised_bits"), quantity(findings, "reference_bits")
-    if subject["kind"] == "values":
+    if words(subject["kind"]).continuous:
         return _bits_per_value(subject, findings)
-    things = "text" if subject["kind"] == "tokens" else "label"
+    things = words(subject["kind"]).bits
     if held is None:
         return _absent(subject, findings.get("complexity/bits"), f"How many {things} bits are held by heart?")
     of = (

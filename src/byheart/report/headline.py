@@ -7,6 +7,7 @@ from byheart.records.finding import Answer, Finding
 from byheart.records.quantity import Quantity
 from byheart.report.cards import About
 from byheart.report.cards.reasons import why
+from byheart.report.kinds import words
 from byheart.report.prose import Run, sentence
 
 SHARES = ("understood_bits_share", "memorised_bits_share", "left_bits_share")
@@ -45,7 +46,7 @@ def whole(subject: dict, findings: dict[str, Answer]) -> str:
     """What the three shares are shares of."""
     if quantity(findings, OF_VARIANCE[0]):
         return "variance of the values"
-    return f"{'text' if subject['kind'] == 'tokens' else 'label'} bits"
+    return f"{words(subject['kind']).bits} bits"
 
 
 def headline(subject: dict, findings: dict[str, Answer]) -> list[Run]:
@@ -61,8 +62,8 @@ def headline(subject: dict, findings: dict[str, Answer]) -> list[Run]:
 
 
 def _balance_sentence(subject: dict, understood: Quantity, memorised: Quantity, left: Quantity) -> list[Run]:
-    values = subject["kind"] == "values"
-    things = subject["nouns"] if subject["kind"] == "tokens" else "values" if values else "labels"
+    values = words(subject["kind"]).continuous
+    things = words(subject["kind"]).things or subject["nouns"]
     who = WHOM[understood.speaks_of]
     of = "variance of" if values else "information in"
     made: list[Run] = [("", f"Of the {of} its {count(understood.n)} training {things}, {who} ")]
@@ -173,7 +174,7 @@ def bar(subject: dict, findings: dict[str, Answer]) -> dict | None:
         return {"label": label, "parts": parts, "positions": None}
     without = left + memorised
     blind, unseen = "the reference code", "what models that never saw it need"
-    if subject["kind"] == "values":
+    if words(subject["kind"]).continuous:
         blind, unseen = "the mean of the training values", "the error of models that never saw it"
     ends = (0.0, left, without, 1.0)
     low, high = min(ends), max(ends)

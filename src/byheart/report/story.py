@@ -13,6 +13,7 @@ from byheart.report.balance import balances, course
 from byheart.report.cards import About, card_of
 from byheart.report.chapters import chapters, inapplicable
 from byheart.report.examples import gallery, seen
+from byheart.report.kinds import words
 from byheart.report.prose import cleaned, plain, sentence, slug, word
 from byheart.report.strip import WHO
 
@@ -168,7 +169,7 @@ def _references(findings: dict[str, Answer]) -> list[dict]:
 def _meta(document: dict, findings: dict[str, Answer], provenance: Provenance, shown: int) -> list[str]:
     subject = document["subject"]
     new = f" and {count(subject['n_test'])} new" if subject.get("n_test") else ""
-    k = f", {count(subject['k'])} classes" if subject["kind"] == "classes" and subject.get("k") else ""
+    k = f", {count(subject['k'])} classes" if words(subject["kind"]).labelled and subject.get("k") else ""
     members = ""
     if subject.get("members"):
         members = f"{count(subject['members'])} models trained on random {percent(subject['share'], 0)} subsets"
@@ -178,7 +179,7 @@ def _meta(document: dict, findings: dict[str, Answer], provenance: Provenance, s
         f"{members}; seed {provenance.seed}." if members else f"Seed {provenance.seed}.",
     ]
     if subject.get("reference"):
-        what = "The variance is" if subject["kind"] == "values" else "Bits are"
+        what = "The variance is" if words(subject["kind"]).continuous else "Bits are"
         made.append(f"{what} counted against {subject['reference']}.")
     if subject.get("calibration"):
         made.append(sentence(subject["calibration"]))

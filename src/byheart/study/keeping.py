@@ -14,8 +14,9 @@ from byheart.ledger.base import Result
 from byheart.records.spec import Record, Spec
 from byheart.registry import find
 from byheart.tasks.containers import Container
-from byheart.tasks.data import Column, Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.grouping import Grouping
+from byheart.tasks.output import output_from
 
 WHERE, OWN = "lies at", "class code"  # two words each, so no names of fields
 _NO_FIELDS = {"kind", "name", "version", WHERE, OWN}
@@ -131,7 +132,7 @@ def data_result(data: Data) -> Result:
     arrays |= {"together.groups": grouped.groups, "together.copies": grouped.copies}
     document = {
         "views": views,
-        "output": asdict(data.output),
+        "output": data.output.document(),
         "truth": {
             "redrawn": int(data.truth.redrawn),
             "best_loss_nats": data.truth.best_loss_nats,
@@ -173,10 +174,3 @@ def data_from(result: Result) -> Data:
 def _container(fields: Mapping[str, Any]) -> Container:
     lists = {name: tuple(fields[name]) for name in ("axes", "names")}
     return Container(**{**fields, **lists, "words": tuple(map(tuple, fields["words"]))})
-
-
-def output_from(document: Mapping[str, Any]) -> Output:
-    """The Output that a data document holds."""
-    columns = tuple(Column(**{**column, "categories": tuple(column["categories"])}) for column in document["columns"])
-    fields = {**document, "columns": columns, "classes": tuple(document["classes"]), "noun": tuple(document["noun"])}
-    return Output(**fields)

@@ -19,7 +19,7 @@ from byheart.study.keeping import output_from
 from byheart.study.plan import Plan, Settings, Trial, draw_step, plan, trial_step, without
 from byheart.study.soundness import Say, sound
 from byheart.study.steps import Step, recorded
-from byheart.tasks.data import Output
+from byheart.tasks.output import Output
 
 # A bank smaller than this has examples that no member leaves out, or all do.
 FEWEST_MEMBERS = 8

@@ -12,8 +12,8 @@ from byheart.ledger.sqlite import SqliteLedger
 from byheart.records.explanation import Own
 from byheart.records.finding import answer_from
 from byheart.records.quantity import Quantity
-from byheart.study.keeping import output_from
 from byheart.study.steps import Step
+from byheart.tasks.output import output_from
 from byheart.training.run import axes_of
 
 Say = Callable[[str], None]

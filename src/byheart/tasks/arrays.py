@@ -13,7 +13,7 @@ from byheart.errors import InputRefused
 from byheart.tasks.archive import read_archive
 from byheart.tasks.base import Task
 from byheart.tasks.containers import Container
-from byheart.tasks.data import GROUP, Column, Data, Examples, Output, Truth, grouping_of
+from byheart.tasks.data import GROUP, Data, Examples, Truth, grouping_of
 from byheart.tasks.features import (
     Missing,
     as_array,
@@ -26,6 +26,7 @@ from byheart.tasks.features import (
 from byheart.tasks.grouping import read_groups
 from byheart.tasks.holdout import array_digests, held_out
 from byheart.tasks.labels import Kind, Labels, read_labels, read_more_labels
+from byheart.tasks.output import Column, Output
 from byheart.tasks.pictures import is_picture
 
 BYTE = 255  # the largest byte, by which pictures of bytes are divided
@@ -128,7 +129,7 @@ class Arrays(Task):
         else:
             whole = grouping_of(everything, output)
             content = array_digests(output.numbers(x))  # the same rows in another type are held out alike
-            out = held_out(content, self.split, labels.y if labels.kind == "classes" else None, whole)
+            out = held_out(content, self.split, labels.y if labels.classes else None, whole)
             train, test, grouped = everything.take(~out), everything.take(out), whole.take(~out)
             how = f"{int(out.sum())} of {len(out)} examples, chosen by their content (not their order)"
         check_enough(len(train))
@@ -144,7 +145,7 @@ class Arrays(Task):
         """How x and y reach the user's code; y, which was read, as an array or a tensor of int64 or floats."""
         given = self._containers[y]
         single = "float32" if given.dtype in ("<f4", "float32") else "float64"
-        dtype = single if labels.kind == "values" else "int64"
+        dtype = "int64" if labels.classes else single
         kind = "tensor" if given.kind == "tensor" else "array"
         return {"x": self._containers[x], "y": Container(kind, dtype, device=given.device)}
 
@@ -194,10 +195,9 @@ def _output(x: np.ndarray, labels: Labels, show: str | None, noun: tuple[str, st
     columns = tuple(Column(f"x{i}", "number") for i in range(x.shape[1])) if row else ()
     if show and noun == ("example", "examples"):
         noun = ("image", "images")
-    k = len(labels.classes) if labels.kind == "classes" else 1
     how = show or ("row" if row else "none")
-    return Output(
-        kind=labels.kind, k=k, classes=labels.classes, noun=noun, show=how, columns=columns,
+    return labels.output(
+        noun=noun, show=how, columns=columns,
         divided_by=BYTE if show and x.dtype == np.uint8 else 1, missing="impute" if missing == "impute" else "keep",
     )  # fmt: skip
 

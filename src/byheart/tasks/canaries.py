@@ -73,7 +73,7 @@ class Canaries(Within):
                 are too few possible names or secrets.
         """
         data = self.task.draw(seed)
-        if data.output.kind != "tokens":
+        if not data.output.passages:
             raise InputRefused(
                 expected="a text to plant secrets in",
                 came=f"{self.task.name} ({data.about.get('title', 'untitled')}), which gives {data.output.kind}",

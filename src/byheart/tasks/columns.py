@@ -9,15 +9,13 @@ from datetime import datetime
 
 import numpy as np
 
-from byheart.tasks.data import Column
 from byheart.tasks.moments import calendar, read_dates, read_times
+from byheart.tasks.output import Column
 
 MANY = 50  # a text column with more different words than this, and than half the rows, is no category
 MOSTLY = 0.9  # from this share of numbers on, the cells that are not are pointed out
 
-_ID_NAME = re.compile(
-    r"(?i:id|index|idx|uuid|guid|row|rownames|nr|no|unnamed: 0)$|.*[ _-](?i:id|nr|no)$|.*[a-z]I[dD]$"
-)
+_ID_NAME = re.compile(r"(?i:id|index|idx|uuid|guid|row|rownames|nr|no|unnamed: 0)$|.*[ _-](?i:id|nr|no)$|.*[a-z]I[dD]$")
 _WHOLE = re.compile(r"[+-]?\d+$")
 _DECIMAL_COMMA = re.compile(r"[+-]?(?=[\d,])(\d{1,3}(\.\d{3})+|\d+)?(,\d+)?([eE][+-]?\d+)?$")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})*(\.\d+)?$")
@@ -74,9 +72,7 @@ class Reading:
         return () if self.role == "dropped" else (self, *self.parts)
 
 
-def read_column(
-    name: str, cells: Cells, separator: str, category: bool = False, keep: bool = False
-) -> Reading:
+def read_column(name: str, cells: Cells, separator: str, category: bool = False, keep: bool = False) -> Reading:
     """What does this column hold?
 
     Args:

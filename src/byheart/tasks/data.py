@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -13,13 +13,13 @@ import numpy as np
 from byheart.errors import InputRefused
 from byheart.tasks.containers import Container
 from byheart.tasks.grouping import Grouping, grouping
+from byheart.tasks.output import Output
 
 if TYPE_CHECKING:
     from byheart.maths.memorisation.duplicates import Copies
 
 GROUP = "group"  # the name in `meta` of the groups that the user named
 HELD = 2  # a table and the part of it that is trained on
-WIDEST_TABLE = 100  # columns; wider ones cost boosted trees more than they cost the audited recipe
 _COPIES: dict[str, Copies] = {}  # of the data compared last, by content
 
 
@@ -61,59 +61,6 @@ class Examples:
         """A copy of x or y as the user keeps it (type, dtype, order in memory, names), of `rows` alone or of all."""
         array: np.ndarray = getattr(self, what)
         return self.containers.get(what, Container()).holding(array if rows is None else array[rows])
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column that a model gets: a number (a date: days since 1970; a time or duration: hours), or a category.
-
-    The codes of a category index `categories`; NaN is missing. `of` names the date that it is a calendar part of.
-    """
-
-    name: str
-    type: Literal["number", "date", "time", "duration", "category"]
-    categories: tuple[str, ...] = ()
-    of: str = ""
-
-
-@dataclass(frozen=True)
-class Output:
-    """What a model must give: k logits for `classes`, one number for `values`, k logits a place for `tokens`.
-
-    `show` says how an example is shown: `image` (grey) or `photograph` (colour), x in 0..1 in any layout
-    that `pictures.picture` brings to (h, w) or (h, w, 3); `row` (columns); or `none`. `noun` is what one
-    example is called on the page (singular, plural). `divided_by` is what byheart's own learners divide x by (255 for
-    pictures of bytes). `missing` says what was asked for missing cells: `impute` fills them in for estimators that do
-    not take them, too; with `keep` only byheart's own learners, which need it, fill them in.
-    """
-
-    kind: Literal["classes", "values", "tokens"]
-    k: int
-    classes: tuple[str, ...] = ()
-    noun: tuple[str, str] = ("example", "examples")
-    show: Literal["image", "photograph", "row", "none"] = "none"
-    columns: tuple[Column, ...] = ()
-    target: str = "label"
-    divided_by: int = 1
-    missing: Literal["impute", "keep"] = "impute"
-
-    def numbers(self, x: np.ndarray) -> np.ndarray:
-        """x as floats on the scale that byheart's own learners and all distances start from.
-
-        Whole numbers up to 16 bits and half precision become float32, others float64; then `divided_by`.
-
-        Example:
-            >>> Output("classes", 2, divided_by=255).numbers(np.array([[0, 51]], np.uint8)).tolist()
-            [[0.0, 0.20000000298023224]]
-        """
-        short = x.dtype.itemsize <= 2 or x.dtype == np.float32
-        numbers = np.asarray(x, np.float32 if short else np.float64)
-        return numbers if self.divided_by == 1 else numbers / numbers.dtype.type(self.divided_by)
-
-    def is_table(self, shape: Sequence[int]) -> bool:
-        """Whether an example of this shape is a row of at most 100 columns, neither a picture nor a sequence."""
-        picture = self.show in ("image", "photograph")
-        return self.kind != "tokens" and not picture and len(shape) == 1 and shape[0] <= WIDEST_TABLE
 
 
 @dataclass(frozen=True)
@@ -201,7 +148,7 @@ class Data:
 
     def laid_out(self, view: str = "") -> tuple[np.ndarray, ...]:
         """Training examples, and those of `view`, as rows (n, d) whose distances mean something."""
-        return laid_out(self.output, self.train.x, self.views[view].x if view else None)
+        return self.output.laid_out(self.train.x, self.views[view].x if view else None)
 
     @cached_property
     def copies(self) -> Copies:
@@ -226,17 +173,6 @@ class Data:
         return exact_groups(self.views["test"].x)
 
 
-def laid_out(output: Output, x: np.ndarray, other: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
-    """Examples x, and `other` ones, as rows (n, d) whose distances mean something."""
-    from byheart.maths.memorisation.feature_scaling import comparable
-
-    if output.kind == "tokens":
-        return comparable(x, other, "tokens")
-    form = "pictures" if output.show in ("image", "photograph") else "columns"
-    categories = [column.type == "category" for column in output.columns]
-    return comparable(output.numbers(x), None if other is None else output.numbers(other), form, categories)
-
-
 def copies_among(x: np.ndarray, output: Output) -> Copies:
     """Who copies whom among the examples x, by `maths.memorisation.duplicates`; read only.
 
@@ -252,13 +188,13 @@ def copies_among(x: np.ndarray, output: Output) -> Copies:
     if compared not in _COPIES:
         while len(_COPIES) >= HELD:
             del _COPIES[next(iter(_COPIES))]
-        _COPIES[compared] = copies(x, *laid_out(output, x))
+        _COPIES[compared] = copies(x, *output.laid_out(x))
     return _COPIES[compared]
 
 
 def grouping_of(examples: Examples, output: Output, clean: np.ndarray | None = None) -> Grouping:
     """Which of these examples stay together; `clean` are their targets before any were redrawn."""
     found = copies_among(examples.x, output)
-    table = output.kind != "tokens" and examples.x.ndim == 2
+    table = not output.passages and examples.x.ndim == 2
     y = examples.y if clean is None else clean
     return grouping(found.groups, found.exact, y, table, examples.meta.get(GROUP))

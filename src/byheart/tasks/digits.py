@@ -9,7 +9,8 @@ from pydantic import Field
 
 from byheart.seeds import stream
 from byheart.tasks.base import Task
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
+from byheart.tasks.output import Classes
 
 ALL = 1797
 HELD_OUT = 360
@@ -48,14 +49,7 @@ class Digits(Task):
         train = everything.take(np.sort(order[HELD_OUT : HELD_OUT + self.n]))
         return Data(
             views={"train": train, "test": test},
-            output=Output(
-                kind="classes",
-                k=10,
-                classes=tuple("0123456789"),
-                noun=("digit", "digits"),
-                show="image",
-                target="digit",
-            ),
+            output=Classes(k=10, classes=tuple("0123456789"), noun=("digit", "digits"), show="image", target="digit"),
             truth=Truth(),
             about=_about(everything, len(train), len(test)),
         )

@@ -6,7 +6,8 @@ import numpy as np
 from pydantic import Field
 
 from byheart.tasks.base import Task
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
+from byheart.tasks.output import Classes
 from byheart.tasks.vendored import manifest, read_npz
 
 FILE = "fashion-mnist-5k.npz"
@@ -44,7 +45,7 @@ class Fashion(Task):
         shipped = manifest()[FILE]
         return Data(
             views={"train": train, "test": test},
-            output=Output(kind="classes", k=10, classes=CLASSES, noun=("image", "images"), show="image"),
+            output=Classes(k=10, classes=CLASSES, noun=("image", "images"), show="image"),
             truth=Truth(),
             about={
                 "title": "Fashion-MNIST",

@@ -49,7 +49,7 @@ class Flipped(Within):
             InputRefused: the task within gives values, not classes.
         """
         data = self.task.draw(seed)
-        if data.output.kind != "classes":
+        if not data.output.labelled:
             raise InputRefused(
                 expected="a classification task: labels are redrawn among classes",
                 came=f"{self.task.name} ({data.about.get('title', 'untitled')}), which gives {data.output.kind}",

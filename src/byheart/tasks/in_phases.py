@@ -69,7 +69,7 @@ class InPhases(Within):
     def _by_classes(self, data: Data) -> dict[str, np.ndarray]:
         """The phase of each example by its class."""
         k = data.output.k
-        if data.output.kind != "classes":
+        if not data.output.labelled:
             raise InputRefused(
                 expected="classes to make phases of", came=f"{data.output.kind}", do="Make phases by order: by=order."
             )

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from byheart.errors import InputRefused
+from byheart.tasks.output import Classes, Output, Values
 
 # Fewest training examples: even with 20, a share of one half is only known to be in 0.27..0.73.
 MINIMUM = 20
@@ -31,18 +32,20 @@ class Labels:
     """Labels that a model can be asked for.
 
     Attributes:
-        kind: `classes` or `values`.
         y: (n,) int64 class numbers 0..k-1 in sorted order of the names, or float64 values.
         classes: (k,) the names; empty for values.
         how: how the labels were read, in words.
         inferred: the rule that chose the kind, in words.
     """
 
-    kind: Kind
     y: np.ndarray
     classes: tuple[str, ...]
     how: str
     inferred: str
+
+    def output(self, **fields: Any) -> Output:
+        """What a model must give for them; `fields` say the rest."""
+        return Classes(len(self.classes), self.classes, **fields) if self.classes else Values(1, **fields)
 
 
 def read_labels(y: np.ndarray, task: Kind | None = None, what: str = "y") -> Labels:
@@ -61,12 +64,12 @@ def read_labels(y: np.ndarray, task: Kind | None = None, what: str = "y") -> Lab
         ('no', 'yes')
     """
     plain = flatten(y, what)
-    kind, inferred = _kind(plain, task, what)
-    if kind == "values":
-        return Labels("values", _varied(plain, what), (), plain.how, inferred)
+    continuous, inferred = _continuous(plain, task, what)
+    if continuous:
+        return Labels(_varied(plain, what), (), plain.how, inferred)
     names, codes = _names(plain, what)
     _check_classes(names, np.bincount(codes), what)
-    return Labels("classes", codes, names, plain.how, inferred)
+    return Labels(codes, names, plain.how, inferred)
 
 
 def read_more_labels(y: np.ndarray, like: Labels, what: str = "y_test") -> np.ndarray:
@@ -76,7 +79,7 @@ def read_more_labels(y: np.ndarray, like: Labels, what: str = "y_test") -> np.nd
         InputRefused: as `read_labels`, or a label that no training example has.
     """
     plain = flatten(y, what)
-    if like.kind == "values":
+    if not like.classes:
         return _numbers(plain, what)
     names, codes = _names(plain, what)
     unseen = [name for name in names if name not in like.classes]
@@ -202,7 +205,8 @@ def _missing(count: int, row: int, what: str) -> InputRefused:
     )
 
 
-def _kind(plain: Plain, task: Kind | None, what: str) -> tuple[Kind, str]:
+def _continuous(plain: Plain, task: Kind | None, what: str) -> tuple[bool, str]:
+    """Whether the labels are values, and the rule that says so."""
     values = plain.values
     text = values.dtype.kind in "Ub"
     if task == "values" and values.dtype.kind == "U":
@@ -212,24 +216,24 @@ def _kind(plain: Plain, task: Kind | None, what: str) -> tuple[Kind, str]:
             do="Convert it to numbers, or use task='classes'.",
         )
     if task is not None:
-        return task, f"{task}: as you said"
+        return task == "values", f"{task}: as you said"
     if text or plain.how.startswith("one-hot"):
-        return "classes", f"classes: the labels are {plain.how}"
+        return False, f"classes: the labels are {plain.how}"
     return _kind_of_numbers(values)
 
 
-def _kind_of_numbers(values: np.ndarray) -> tuple[Kind, str]:
+def _kind_of_numbers(values: np.ndarray) -> tuple[bool, str]:
     if values.dtype.kind == "f" and (values != np.floor(values)).any():
-        return "values", "values: the labels have fractions (task='classes' to override)"
+        return True, "values: the labels have fractions (task='classes' to override)"
     different = np.unique(values)
     few = max(FEW, int(len(values) ** 0.5))
     dense = different[0] in (0, 1) and int(different[-1]) - int(different[0]) + 1 == len(different)
     if values.dtype.kind in "iu" and dense and len(values) >= 2 * len(different):
-        return "classes", f"classes: whole numbers {different[0]} to {different[-1]}, without a gap"
+        return False, f"classes: whole numbers {different[0]} to {different[-1]}, without a gap"
     if len(different) <= few:
-        return "classes", f"classes: {len(different)} different whole numbers, at most {few}"
+        return False, f"classes: {len(different)} different whole numbers, at most {few}"
     line = f"values: {len(different)} different whole numbers, more than {few} (task='classes' to override)"
-    return "values", line
+    return True, line
 
 
 def _numbers(plain: Plain, what: str) -> np.ndarray:

@@ -9,8 +9,9 @@ from pydantic import Field, model_validator
 
 from byheart.seeds import stream
 from byheart.tasks.base import Task
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.labels import MINIMUM
+from byheart.tasks.output import Classes
 
 
 class Modular(Task):
@@ -53,9 +54,7 @@ class Modular(Task):
         proof = "the sum follows from the two numbers"
         return Data(
             views={"train": train, "test": test},
-            output=Output(
-                kind="classes", k=self.p, classes=tuple(map(str, range(self.p))), noun=("sum", "sums"), target="sum"
-            ),
+            output=Classes(k=self.p, classes=tuple(map(str, range(self.p))), noun=("sum", "sums"), target="sum"),
             truth=Truth(
                 clean=train.y.copy(),
                 posterior=np.eye(self.p),

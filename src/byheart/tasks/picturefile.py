@@ -185,7 +185,8 @@ def _border(values: np.ndarray) -> float:
 
 def _two_pictures() -> Data:
     """Two pictures of 6 x 6 pixels, for the example above."""
-    from byheart.tasks.data import Examples, Output, Truth
+    from byheart.tasks.data import Examples, Truth
+    from byheart.tasks.output import Classes
 
     train = Examples(np.arange(2), np.zeros((2, 6, 6), np.float32), np.array([0, 1]))
-    return Data({"train": train}, Output("classes", 2, ("0", "1"), show="image"), Truth(), {})
+    return Data({"train": train}, Classes(2, ("0", "1"), show="image"), Truth(), {})

@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 
 from byheart.seeds import derive, stream
 from byheart.tasks.base import Task
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
+from byheart.tasks.output import Tokens
 
 ROOM = 1 << 20  # ids of one seed: training sequences in the lower half, test sequences in the upper
 OURS = "drawn uniformly by us"
@@ -70,9 +71,7 @@ class Randomness(Task):
         line = f"{self.length} tokens uniform among {self.v}, {bits:.0f} bits a sequence"
         return Data(
             views={"train": train, "test": test},
-            output=Output(
-                kind="tokens", k=self.v, classes=tuple(map(str, range(self.v))), noun=("sequence", "sequences")
-            ),
+            output=Tokens(k=self.v, classes=tuple(map(str, range(self.v))), noun=("sequence", "sequences")),
             truth=Truth(best_loss_nats=self.length * float(np.log(self.v)), sources={"best_loss_nats": OURS}),
             about={
                 "title": "Uniform random sequences",

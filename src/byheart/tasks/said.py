@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from byheart.tasks.columns import Reading
-from byheart.tasks.data import Column, Output
 from byheart.tasks.labels import Labels
+from byheart.tasks.output import Column, Output
 from byheart.tasks.reading import SEPARATORS, Sheet
 
 TITLES = {
@@ -18,9 +18,7 @@ TITLES = {
 }
 
 
-def said(
-    sheet: Sheet, columns: list[Reading], output: Output, labels: Labels, unlabelled: int, how: str
-) -> list[str]:
+def said(sheet: Sheet, columns: list[Reading], output: Output, labels: Labels, unlabelled: int, how: str) -> list[str]:
     """The lines: how the file was read, the target, what models get, what was dropped, held out, missing.
 
     Args:
@@ -32,18 +30,18 @@ def said(
         how: how the test was held out.
     """
     cut = f", separated by {SEPARATORS[sheet.separator]}" if sheet.separator else ""
-    kinds = f" ({len(labels.classes)} classes)" if labels.kind == "classes" else ""
+    kinds = f" ({len(labels.classes)} classes)" if labels.classes else ""
     lines = [
         f"read: {len(sheet.lines)} rows, {len(sheet.names)} columns{cut}",
         *(f"note: {note}" for note in sheet.notes),
         f"target: {output.target!r}, {labels.inferred}{kinds}",
-        *(_line(title, [c for c in output.columns if c.type == type_ and not c.of], output, columns)
-          for type_, title in TITLES.items()),
+        *(
+            _line(title, [c for c in output.columns if c.type == type_ and not c.of], output, columns)
+            for type_, title in TITLES.items()
+        ),
         _line("dropped", [column for column in columns if column.role == "dropped"], output, columns),
     ]
-    gaps = [
-        f"{column.name} {column.missing}" for column in columns if column.missing and column.role != "dropped"
-    ]
+    gaps = [f"{column.name} {column.missing}" for column in columns if column.missing and column.role != "dropped"]
     if gaps:
         lines.append(f"missing cells: {', '.join(gaps)}; byheart's own learners fill them in from their training rows")
     if unlabelled:

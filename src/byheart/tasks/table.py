@@ -14,11 +14,12 @@ from byheart.errors import InputRefused, UsageError
 from byheart.tasks.base import Task
 from byheart.tasks.columns import Reading, read_column, read_numbers
 from byheart.tasks.containers import Container
-from byheart.tasks.data import GROUP, Data, Examples, Output, Truth, grouping_of
+from byheart.tasks.data import GROUP, Data, Examples, Truth, grouping_of
 from byheart.tasks.features import LARGEST, Missing, check_enough
 from byheart.tasks.grouping import components, read_groups
 from byheart.tasks.holdout import digests, held_out
 from byheart.tasks.labels import Kind, Labels, exact, read_labels
+from byheart.tasks.output import Output
 from byheart.tasks.reading import Sheet, read_sheet
 from byheart.tasks.said import said
 
@@ -118,10 +119,7 @@ class Table(Task):
             meta={"line": kept.lines, **self._groups(kept)},
             containers={"x": _container(received)},
         )
-        output = Output(
-            kind=labels.kind,
-            k=len(labels.classes) if labels.kind == "classes" else 1,
-            classes=labels.classes,
+        output = labels.output(
             noun=("row", "rows"),
             show="row",
             columns=tuple(column.column for column in received),
@@ -129,7 +127,7 @@ class Table(Task):
             missing="impute" if self.missing == "impute" else "keep",
         )
         grouped = grouping_of(rows, output)
-        out = held_out(_row_digests(kept, used), self.split, labels.y if labels.kind == "classes" else None, grouped)
+        out = held_out(_row_digests(kept, used), self.split, labels.y if labels.classes else None, grouped)
         train, test = rows.take(~out), rows.take(out)
         check_enough(len(train))
         return Data(

@@ -12,7 +12,8 @@ from pydantic import Field, model_validator
 from byheart.errors import InputRefused
 from byheart.seeds import stream
 from byheart.tasks.base import Task
-from byheart.tasks.data import Data, Examples, Output, Truth
+from byheart.tasks.data import Data, Examples, Truth
+from byheart.tasks.output import Tokens
 
 CHUNK = 16  # neighbouring passages that stay together when the test is held out
 HELD_OUT = 0.2
@@ -100,8 +101,7 @@ class Text(Task):
         views = {"train": _examples(content, x, train), "test": _examples(content, x, test)}
         return Data(
             views=views,
-            output=Output(
-                kind="tokens",
+            output=Tokens(
                 k=len(vocabulary),
                 classes=tuple(chr(byte) for byte in vocabulary),
                 noun=("passage", "passages"),

@@ -41,7 +41,7 @@ class Transformed(Within):
         """
         data = self.task.draw(seed)
         title = str(data.about.get("title", self.task.name))
-        if data.output.kind != "values":
+        if not data.output.continuous:
             raise InputRefused(
                 expected=f"values for --transform {self.how}",
                 came=f"{title}, which gives {data.output.kind}",

@@ -17,7 +17,8 @@ from byheart.study.keeping import data_result
 from byheart.study.plan import varied
 from byheart.study.session import Drawn
 from byheart.tasks.base import Task
-from byheart.tasks.data import Data, Examples, Output
+from byheart.tasks.data import Data, Examples
+from byheart.tasks.output import Output
 from byheart.training.members import subsets
 from byheart.training.run import Outcomes, Run, Training, taken
 

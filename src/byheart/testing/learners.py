@@ -85,7 +85,7 @@ class LearnerSuite:
         run = self._fit(learner, data, self._members(data))
         for view, kept in run.views.items():
             y = data.views[view].y
-            loss = _losses(kept.logits.astype(np.float64), y, data.output.kind)
+            loss = _losses(kept.logits.astype(np.float64), y, data.output.continuous)
             close = np.allclose(kept.loss_nats[-1], loss, rtol=1e-4, atol=1e-4)
             assert close, f"recorded losses of view {view} are not those of its logits"
             if kept.margin is not None:
@@ -147,7 +147,7 @@ class LearnerSuite:
         """Every view, member, checkpoint and number is there."""
         assert len(run.members) + len(run.failed) == m, "members are missing, and not said to have failed"
         assert set(run.views) == set(data.views), "views are missing"
-        k = data.output.k if data.output.kind == "classes" else 1
+        k = data.output.k
         for view, kept in run.views.items():
             n = len(data.views[view])
             shape = (len(run.checkpoints), len(run.members), n)
@@ -155,7 +155,7 @@ class LearnerSuite:
             assert kept.logits.shape == (*shape[1:], k), f"logits of {view} have shape {kept.logits.shape}"
             assert np.isfinite(kept.logits).all(), f"logits of view {view} are not finite"
             assert np.isfinite(kept.loss_nats).all(), f"losses of view {view} are not finite"
-            assert (kept.correct is None) == (data.output.kind == "values")
+            assert (kept.correct is None) == data.output.continuous
         assert run.views["train"].trail is not None, "the trail that was asked for is missing"
         again = Run.from_parts(run.document(), run.arrays())
         assert set(again.views) == set(run.views)
@@ -164,14 +164,14 @@ class LearnerSuite:
 def _relabelled(data: Data, rows: np.ndarray) -> Data:
     """The data with other labels in `rows` of the training examples."""
     y = data.train.y.copy()
-    y[rows] = y[rows] + 1000.0 if data.output.kind == "values" else (y[rows] + 1) % data.output.k
+    y[rows] = y[rows] + 1000.0 if data.output.continuous else (y[rows] + 1) % data.output.k
     train = replace(data.train, y=y)
     return replace(data, views={**data.views, "train": train})
 
 
-def _losses(logits: np.ndarray, y: np.ndarray, kind: str) -> np.ndarray:
+def _losses(logits: np.ndarray, y: np.ndarray, continuous: bool) -> np.ndarray:
     """(m, n) losses of logits (m, n, k)."""
-    if kind == "values":
+    if continuous:
         return (logits[..., 0] - y) ** 2
     return logsumexp(logits, axis=-1) - logits[:, np.arange(len(y)), y]
 

@@ -184,7 +184,7 @@ class TaskSuite:
         """Labels are class numbers below k, finite values, or tokens below k; columns fit the features."""
         data = task.draw(0)
         for examples in data.views.values():
-            if data.output.kind == "tokens":
+            if data.output.passages:
                 assert examples.y.dtype == np.int64
                 assert np.issubdtype(examples.x.dtype, np.integer)
                 assert examples.x.shape == examples.y.shape
@@ -194,7 +194,7 @@ class TaskSuite:
                 np.testing.assert_array_equal(examples.y[counted], examples.x[counted])
                 continue
             assert np.issubdtype(examples.x.dtype, np.floating)
-            if data.output.kind == "classes":
+            if data.output.labelled:
                 assert examples.y.dtype == np.int64
                 assert examples.y.min() >= 0
                 assert examples.y.max() < data.output.k == len(data.output.classes)

@@ -13,6 +13,7 @@ from byheart.errors import InputRefused
 from byheart.levers.base import Batch, Course, Lever, State
 from byheart.seeds import derive
 from byheart.tasks.data import Data, Examples
+from byheart.tasks.output import Output
 
 AS_DRAWN = "train as drawn"  # the view that is scored in the place of `train` where a lever changed what is trained on
 
@@ -86,6 +87,23 @@ class ActiveLevers:
             state.tensors = {name: tensor.clone() for name, tensor in one["tensors"].items()}
             for generator, stream in zip(state.streams, one["streams"], strict=True):
                 generator.set_state(stream)
+
+
+class Plain(torch.autograd.Function):
+    """`Output.each` with `Output.slope`, so that a lever of strength 0 gives the same bits as none."""
+
+    @staticmethod
+    def forward(ctx, logits: Tensor, targets: Tensor, output: Output) -> Tensor:
+        """The loss."""
+        ctx.save_for_backward(logits, targets)
+        ctx.output = output
+        return output.each(logits, targets)
+
+    @staticmethod
+    def backward(ctx, g: Tensor) -> tuple[Tensor, None, None]:
+        """Its derivative, as `slope` rounds it."""
+        slope = ctx.output.slope(*ctx.saved_tensors)
+        return slope * g.reshape(*g.shape, *[1] * (slope.dim() - g.dim())), None, None
 
 
 def meta_of(examples: Examples, device: str) -> dict[str, Tensor]:

@@ -135,7 +135,7 @@ class FreeRuns(Snapshot):
         """`tokens` (m, q, t): the first q sequences of the view, their own up to `context`, the member's from there."""
         import torch
 
-        if stepper.output.kind != "tokens":
+        if not stepper.output.passages:
             raise InputRefused(
                 expected="a model of sequences", came=f"one that gives {stepper.output.kind}", do="Leave free-runs out."
             )

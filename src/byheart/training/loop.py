@@ -71,7 +71,7 @@ def train(
         about={
             "parameters": parts[0].parameters,
             "way": way,
-            "outputs": {"classes": "logits", "tokens": "tokens"}.get(data.output.kind, "values"),
+            "outputs": data.output.returned,
             "inputs": preprocessing.prepared(data),
             "cpu_seconds": time.process_time() - started,
         },
@@ -136,6 +136,6 @@ def checked(learner: Trainable, data: Data, members: Members, levers: Sequence[L
     data = preprocessing.checked(moved(data, levers), members, learner=learner.name, reads=learner.reads)
     if not members.seen.any(1).all():
         raise InputRefused(expected="members that see something", came="an empty subset", do="Raise the share.")
-    if data.output.kind == "values" and any(isinstance(lever, LabelSmoothing) for lever in levers):
+    if data.output.continuous and any(isinstance(lever, LabelSmoothing) for lever in levers):
         raise InputRefused(expected="classes for label-smoothing", came="values", do="Leave it out; try weight-decay.")
     return data

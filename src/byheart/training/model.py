@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 class Trainable(ABC):
     """A model made of a torch module: give `build` and, where they differ, `loss` and `inputs`.
 
+    `loss(self, logits, targets)` gives training losses (m, b) in nats of logits (m, b, k); None: those of the output.
+
     Attributes: `name`, the kinds of output that it `reads`, `epochs`, `batch`, `lr`, `optimizer`, `schedule`.
     """
+
+    loss: ClassVar[Callable[..., torch.Tensor] | None] = None
 
     if TYPE_CHECKING:
         name: ClassVar[str]
@@ -39,12 +43,6 @@ class Trainable(ABC):
     @abstractmethod
     def stepper(self, data: Data, members: Members, levers: Sequence[Lever], way: str, device: str) -> Any:
         """Members of equal size on their way (`training.stepper.Stepper`); sequences have one of their own."""
-
-    def loss(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Per-example training loss in nats from logits (..., k): cross entropy, or half squared error."""
-        from byheart.training.losses import plain_loss
-
-        return plain_loss(logits, targets)
 
     def inputs(self, data: Data, view: str) -> np.ndarray:
         """What the module is called on in a view, as a float32 array (n, ...) that all members share."""

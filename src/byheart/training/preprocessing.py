@@ -16,7 +16,8 @@ import numpy as np
 
 from byheart.errors import InputRefused, UsageError
 from byheart.levers.base import Lever
-from byheart.tasks.data import Column, Data
+from byheart.tasks.data import Data
+from byheart.tasks.output import Column
 
 if TYPE_CHECKING:
     from sklearn.compose import ColumnTransformer
@@ -50,9 +51,10 @@ def checked(
 
     Example:
         >>> from byheart.training.members import balanced
-        >>> from byheart.tasks.data import Data, Examples, Output, Truth
+        >>> from byheart.tasks.data import Data, Examples, Truth
+        >>> from byheart.tasks.output import Classes, Values
         >>> train = Examples(np.arange(3), np.eye(3), np.array([0, 1, 1]))
-        >>> data = Data({"train": train}, Output("classes", 2), Truth(), {})
+        >>> data = Data({"train": train}, Classes(2), Truth(), {})
         >>> checked(data, balanced(3, 2, 0.7, seed=0)) is data
         True
     """
@@ -68,7 +70,7 @@ def checked(
             came=f"views {', '.join(data.views) or 'none'}",
             do="Put the training examples among the views.",
         )
-    if data.output.kind not in reads:
+    if not data.output.read_by(reads):
         raise InputRefused(
             expected=f"data for {learner}, which gives {' or '.join(reads)}",
             came=f"{data.about.get('title', 'data')}, which needs {data.output.kind}",
@@ -102,9 +104,10 @@ def shared(data: Data) -> bool:
     Cost: one pass over the data.
 
     Example:
-        >>> from byheart.tasks.data import Data, Examples, Output, Truth
+        >>> from byheart.tasks.data import Data, Examples, Truth
+        >>> from byheart.tasks.output import Classes, Values
         >>> train = Examples(np.arange(3), np.eye(3), np.array([0, 1, 1]))
-        >>> shared(Data({"train": train}, Output("classes", 2), Truth(), {}))
+        >>> shared(Data({"train": train}, Classes(2), Truth(), {}))
         True
     """
     if data.output.columns:
@@ -138,9 +141,10 @@ def prepare(data: Data, rows: np.ndarray) -> dict[str, np.ndarray]:
     Reference: scikit-learn's SimpleImputer, StandardScaler and OneHotEncoder, which do it.
 
     Example:
-        >>> from byheart.tasks.data import Data, Examples, Output, Truth
+        >>> from byheart.tasks.data import Data, Examples, Truth
+        >>> from byheart.tasks.output import Classes, Values
         >>> train = Examples(np.arange(3), np.array([[1.0], [3.0], [9.0]]), np.zeros(3))
-        >>> data = Data({"train": train}, Output("values", 1), Truth(), {})
+        >>> data = Data({"train": train}, Values(1), Truth(), {})
         >>> prepare(data, np.array([0, 1]))["train"].ravel().tolist()
         [-1.0, 1.0, 7.0]
     """
@@ -165,7 +169,7 @@ def prepared(data: Data) -> str:
         >>> prepared(Digits(n=20).draw(0))
         'as the task holds it'
     """
-    if data.output.kind == "tokens" or shared(data):
+    if data.output.passages or shared(data):
         by = data.output.divided_by
         return f"prepared by byheart: bytes divided by {by}" if by > 1 else "as the task holds it"
     steps = ["standardised"]
@@ -198,10 +202,11 @@ def known(data: Data, view: str) -> np.ndarray:
     Cost: a sort of the ids and one pass over the inputs.
 
     Example:
-        >>> from byheart.tasks.data import Data, Examples, Output, Truth
+        >>> from byheart.tasks.data import Data, Examples, Truth
+        >>> from byheart.tasks.output import Classes, Values
         >>> train = Examples(np.array([7, 5]), np.eye(2), np.array([0, 1]))
         >>> look = Examples(np.array([5, 7, 9]), np.array([[0.0, 1.0], [0.0, 0.0], [1.0, 0.0]]), np.zeros(3))
-        >>> known(Data({"train": train, "look": look}, Output("classes", 2), Truth(), {}), "look").tolist()
+        >>> known(Data({"train": train, "look": look}, Classes(2), Truth(), {}), "look").tolist()
         [1, -1, -1]
     """
     train, look = data.train, data.views[view]

@@ -20,10 +20,10 @@ from byheart.maths.recording.losses import Loss
 from byheart.maths.recording.optimizer_spec import Group, Recipe
 from byheart.maths.recording.trace import Part, Trace, digests
 from byheart.tasks.data import Data
+from byheart.tasks.output import Output
 from byheart.training.fleet import ACTIVATIONS
 from byheart.training.gradients import refuse_batch_statistics, refuse_layers
 from byheart.training.loop import checked, train
-from byheart.training.losses import plain_loss
 from byheart.training.members import Members
 from byheart.training.model import Trainable
 from byheart.training.module_inputs import called_on
@@ -130,7 +130,7 @@ class _Watcher:
         every = self.every or every_under(layout.size, steps, recipe, self.limit)
         seen = checked(self.learner, self.data, self.members, self.levers)
         x = torch.as_tensor(called_on(self.learner, seen, training.rows[0])["train"])
-        y = training.y if training.output.kind == "tokens" else training.y[0]
+        y = training.y if training.output.passages else training.y[0]
         loss = _loss(training)
         self.trace = Trace(module, x, y, loss, layout, recipe, every, replay=self.replay)
         self.trace.digests = digests(module, layout, x, y, loss)
@@ -224,20 +224,20 @@ def with_levers(module: nn.Module, levers: Sequence[Lever]) -> None:
 
 
 def _loss(training: Stepper) -> Loss:
-    own = type(training.learner).loss is not Trainable.loss
     weighing = tuple(lever for lever, _ in training.levers.weighing)
-    if own or weighing or training.output.kind == "tokens":
-        return _Own(training.learner, weighing, training.output.kind, own)
-    return "cross-entropy" if training.output.kind == "classes" else "half-squared-error"
+    if training.learner.loss or weighing or not training.output.recorded:
+        return _Own(training.learner, weighing, training.output)
+    return training.output.recorded
 
 
 class _Own:
     """Per-example training loss of a learner under levers, as the loop takes it."""
 
-    def __init__(self, learner: Trainable, levers: tuple[Lever, ...], kind: str, own: bool) -> None:
-        self.learner, self.levers, self.tokens = learner, levers, kind == "tokens"
-        self.plain = learner.loss if own else plain_loss
-        self.args = (type(learner).__qualname__ if own else "plain", kind, *(lever.key() for lever in levers))
+    def __init__(self, learner: Trainable, levers: tuple[Lever, ...], output: Output) -> None:
+        self.learner, self.levers, self.tokens = learner, levers, output.passages
+        self.plain = learner.loss or output.each
+        name = type(learner).__qualname__ if learner.loss else "plain"
+        self.args = (name, output.kind, *(lever.key() for lever in levers))
 
     def __call__(self, outputs: Tensor, y: Tensor) -> Tensor:
         """Losses (b,); of sequences, the sum over the tokens that are counted."""

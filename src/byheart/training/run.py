@@ -11,6 +11,7 @@ import numpy as np
 from byheart.errors import InputRefused
 from byheart.levers.base import Lever
 from byheart.records.axes import Axes, along, array, declared, held, side_by_side
+from byheart.tasks.output import Output
 from byheart.training.members import Members
 
 if TYPE_CHECKING:
@@ -281,38 +282,19 @@ def taken(outcomes: Outcomes, axis: str, place: np.ndarray) -> Outcomes:
 
 
 def outcomes(
-    logits: np.ndarray, y: np.ndarray, kind: str, trail: bool, predicted: np.ndarray | None = None
+    logits: np.ndarray, y: np.ndarray, output: Output, trail: bool, predicted: np.ndarray | None = None
 ) -> Outcomes:
-    """Margin, loss and correctness from logits (c, m, n, k), computed in float64, kept in float32.
+    """What `output` makes of logits (c, m, n, k), with those of the last checkpoint and, where asked, a `trail`.
 
-    margin = z_y - logsumexp_{c != y} z_c, loss = log(1 + exp(-margin)); a tie for the largest logit
-    counts as wrong. For values (k = 1): loss = (z - y)^2, and z keeps its precision: an error may be small beside
-    the target. `predicted` (c, m, n) overrides the arg-max.
+    `predicted` (c, m, n) are the classes that models named themselves.
 
     Example:
-        >>> import numpy as np
-        >>> kept = outcomes(np.array([[[[2.0, 0.0]]]]), np.array([0]), "classes", trail=False)
+        >>> from byheart.tasks.output import Classes
+        >>> kept = outcomes(np.array([[[[2.0, 0.0]]]]), np.array([0]), Classes(2), trail=False)
         >>> float(kept.margin[0, 0, 0]), bool(kept.correct[0, 0, 0])
         (2.0, True)
     """
-    last = np.ascontiguousarray(logits[-1], dtype=None if kind == "values" else np.float32)
+    last = np.ascontiguousarray(logits[-1], dtype=output.precision)
     kept = np.clip(logits, -6e4, 6e4).astype(np.float16) if trail else None
-    if kind == "values":
-        squared = (logits[..., 0].astype(np.float64) - y) ** 2
-        return Outcomes(squared.astype(np.float32), None, None, last, kept)
-    margin = np.empty(logits.shape[:-1], dtype=np.float32)
-    correct = np.empty(logits.shape[:-1], dtype=bool)
-    rows = np.arange(len(y))
-    for c in range(logits.shape[0]):
-        for j in range(logits.shape[1]):
-            z = logits[c, j].astype(np.float64)
-            label = z[rows, y].copy()
-            z[rows, y] = -np.inf
-            top = z.max(1)
-            correct[c, j] = label > top
-            margin[c, j] = label - (top + np.log(np.exp(z - top[:, None]).sum(1)))
-    if predicted is not None:
-        correct = predicted == y
-    with np.errstate(invalid="ignore"):  # a member that diverged has NaN here and is left out by its learner
-        loss = np.logaddexp(0.0, -margin).astype(np.float32)
-    return Outcomes(loss, correct, margin, last, kept)
+    made = {"correct": None, "margin": None, **output.outcomes(logits, y, predicted)}
+    return Outcomes(logits=last, trail=kept, **made)

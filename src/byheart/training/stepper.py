@@ -28,9 +28,8 @@ from byheart.errors import InputRefused
 from byheart.levers.base import Batch, Lever
 from byheart.seeds import derive, stream
 from byheart.tasks.data import Data, Examples
-from byheart.training.active_levers import AS_DRAWN, ActiveLevers, meta_of
+from byheart.training.active_levers import AS_DRAWN, ActiveLevers, Plain, meta_of
 from byheart.training.fleet import ACTIVATIONS, Fleet, Hidden
-from byheart.training.losses import Plain, plain_slope
 from byheart.training.members import Members
 from byheart.training.model import Trainable
 from byheart.training.module_inputs import as_called, inputs_of
@@ -94,14 +93,12 @@ class Stepper:
         return make(way, modules, self.device)
 
     def _targets(self, data: Data) -> None:
-        y = data.train.y
-        self.centre, self.scale = np.zeros(self.m), np.ones(self.m)
-        if data.output.kind == "values":
-            self.centre = np.array([y[rows].mean() for rows in self.rows])
-            deviation = np.array([y[rows].std() for rows in self.rows])
-            self.scale = np.where(deviation > 0, deviation, 1.0)
+        y, self.centre, self.scale = data.train.y, np.zeros(self.m), np.ones(self.m)
+        if data.output.continuous:
+            centre, scale = zip(*(data.output.units(y[rows]) for rows in self.rows))
+            self.centre, self.scale = np.array(centre), np.array(scale)
             y = ((y - self.centre[:, None]) / self.scale[:, None]).astype(np.float32)
-        y = np.broadcast_to(y, (self.m, len(data.train))).copy()  # (m, n)
+        y = np.broadcast_to(y, (self.m, *data.train.y.shape)).copy()  # (m, n, ...)
         self.y = torch.from_numpy(y).to(self.device)
 
     @property
@@ -167,7 +164,7 @@ class Stepper:
 
     def targets(self, rows: Tensor) -> Tensor:
         """What is to be given of the training examples `rows` (m, b)."""
-        return self.y.gather(1, rows)
+        return self.y[torch.arange(self.m, device=self.device)[:, None], rows]
 
     def step(self, rows: Tensor, weight: Tensor | None = None) -> None:
         """One step on the training examples `rows` (m, b): their mean loss, or the sum by `weight`."""
@@ -192,15 +189,15 @@ class Stepper:
 
     def slope(self, logits: Tensor, batch: Batch, plain: bool = False) -> Tensor:
         """Derivative of the summed training loss by the logits (m, b, k)."""
-        own, weighed = type(self.learner).loss is not Trainable.loss, bool(self.levers.weighing) and not plain
-        if not own and not weighed:
-            return plain_slope(logits, batch.targets)
+        own, weighed = self.learner.loss, bool(self.levers.weighing) and not plain
+        if own is None and not weighed:
+            return self.output.slope(logits, batch.targets)
         with torch.enable_grad():
             z = logits.detach().requires_grad_()
-            per_example = self.learner.loss(z, batch.targets) if own else Plain.apply(z, batch.targets)
+            per_example = own(z, batch.targets) if own else Plain.apply(z, batch.targets, self.output)
             per_example = self.levers.loss(per_example, z, batch) if weighed else per_example
         g = torch.autograd.grad(per_example.sum(), z)[0]
-        # Laid out as `plain_slope` lays it out: products of another layout round differently.
+        # Laid out as `Output.slope` lays it out: products of another layout round differently.
         return g.transpose(-1, -2).contiguous().transpose(-1, -2)
 
     def seconds_a_step(self, seconds: float) -> float:
@@ -253,12 +250,16 @@ class Stepper:
         rows = max(ROWS // self.m // max(steps // 16, 1), 1)
         parts = [self.fleet.predict(part, self.shared) for part in x.split(rows, 0 if self.shared else 1)]
         z = torch.cat(parts, 1).cpu().numpy()
-        return z * self.scale[:, None, None] + self.centre[:, None, None] if z.shape[-1] == 1 else z
+        if not self.output.continuous:
+            return z
+        scale, centre = (each.reshape(self.m, *[1] * (z.ndim - 2), -1) for each in (self.scale, self.centre))
+        return z * scale + centre
 
     def outcomes(self, view: str, examples: Examples, trail: bool, last: bool) -> tuple[Outcomes, np.ndarray]:
         """Outcomes of `view` now, and (m,) whether each member's logits are finite; `trail` keeps a trail's."""
         z = self.logits(view)
-        return outcomes(z[None], examples.y, self.output.kind, trail), np.isfinite(z).all((1, 2))
+        finite = np.isfinite(z).reshape(self.m, -1).all(1)
+        return outcomes(z[None], examples.y, self.output, trail), finite
 
     def called_on(self, view: str) -> Tensor:
         """What the modules are called on in a view: (n, ...) where `shared`, else (m, n, ...).

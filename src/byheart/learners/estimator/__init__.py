@@ -219,7 +219,7 @@ def _must_suit(template: Any, data: Data) -> None:
     """A classifier for classes, a regressor for values; else refused by name."""
     from sklearn.base import is_classifier, is_regressor
 
-    classes = data.output.kind == "classes"
+    classes = data.output.labelled
     if is_classifier(template) if classes else is_regressor(template):
         return
     kind = "classifier" if is_classifier(template) else "regressor" if is_regressor(template) else "neither"

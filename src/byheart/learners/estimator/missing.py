@@ -33,7 +33,7 @@ def takes_missing(template: Any, data: Data, given: Callable[[Examples], Any]) -
     if data.train.x.dtype.kind != "f":  # whole numbers in training: nothing could be learned of missing ones
         return False
     train = _with_missing(data)
-    few = train.take(_few(train, data.output.kind == "classes"))
+    few = train.take(_few(train, data.output.labelled))
     if _fits(template, few, given):
         return True
     everything = np.arange(len(few))

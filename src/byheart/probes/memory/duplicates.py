@@ -147,7 +147,7 @@ def pairs_of(bank: Bank) -> Pairs:
     if "test" in data.views:
         test = data.views["test"]
         x = data.train.x, test.x
-        if data.output.kind != "tokens":  # the test may be kept in another type
+        if not data.output.passages:  # the test may be kept in another type
             x = map(data.output.numbers, x)
         known = leaks(*x, *data.laid_out("test"), kept)
         rows = np.flatnonzero(known.source >= 0)
@@ -165,14 +165,12 @@ def _as_they_came(bank: Bank, pair: tuple[int, int]) -> bool:
 
 def _labelled(bank: Bank) -> bool:
     """Whether the examples have labels that can contradict one another."""
-    return bank.data.output.kind == "classes"
+    return bank.data.output.labelled
 
 
 def _distance(bank: Bank) -> str:
     """What near copies are near in."""
-    if bank.data.output.kind == "tokens":
-        return "runs of tokens"
-    return "pixels" if bank.data.output.show in ("image", "photograph") else "columns"
+    return bank.data.output.near_in
 
 
 def _leaked(bank: Bank, pairs: Pairs) -> dict[str, int]:
@@ -215,14 +213,14 @@ def _ranked(bank: Bank, pairs: Pairs) -> dict[str, Ranked]:
         view = "test" if name == "leaked" else "train"
         for key, side, one in ((name, rows, view), (f"{name}_copy_of", of, "train")):
             examples = bank.data.views["test"] if one == "test" else train
-            label = {} if bank.data.output.kind == "tokens" else {"label": examples.y[side].tolist()}
+            label = {} if bank.data.output.passages else {"label": examples.y[side].tolist()}
             made[key] = Ranked(view=one, ids=examples.ids[side].tolist(), figures={"exact": exact.tolist(), **label})
     return made
 
 
 def accuracies(bank: Bank, leaked: np.ndarray) -> dict[str, Quantity]:
     """The members' accuracy (R2, bits a token) on all new examples and on those that did not leak."""
-    run, test, values = bank[bank.subject.bank()], bank.data.views["test"], bank.data.output.kind == "values"
+    run, test, values = bank[bank.subject.bank()], bank.data.views["test"], bank.data.output.continuous
     out, n, made = (~run.members.mask).sum(1), len(bank.data.train), {}
     if not out.all() or (values and heavy_tail(bank)):
         return {}
@@ -242,10 +240,9 @@ def accuracies(bank: Bank, leaked: np.ndarray) -> dict[str, Quantity]:
 
 def _measure(bank: Bank) -> tuple[str, dict[str, Any]]:
     """Accuracy for classes, R2 for values, bits a token for passages: name; unit, null and what is better."""
-    kind = bank.data.output.kind
-    if kind == "classes":
+    if bank.data.output.labelled:
         return "accuracy", {"unit": "accuracy", "null": bank.data.most_frequent, "better": "high"}
-    if kind == "values":
+    if bank.data.output.continuous:
         return "r2", {"unit": "r2", "null": 0.0, "better": "high"}
     pool = bank[bank.subject.bank()].views["train"].pool
     blind = float((pool[0, :, 0] / np.log(2) / _counted(bank.data.train.y)).mean())
@@ -258,7 +255,7 @@ def _outcome(bank: Bank, chosen: np.ndarray) -> np.ndarray:
     if _labelled(bank):
         return view.correct[-1][:, chosen].astype(np.float64)
     loss = view.loss_nats[-1][:, chosen].astype(np.float64)
-    return loss if bank.data.output.kind == "values" else loss / np.log(2) / _counted(y)
+    return loss if bank.data.output.continuous else loss / np.log(2) / _counted(y)
 
 
 def _counted(y: np.ndarray) -> np.ndarray:

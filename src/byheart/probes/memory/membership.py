@@ -128,7 +128,7 @@ def attack_score(bank: Bank) -> np.ndarray:
     train = bank[bank.subject.bank()].views["train"]
     if train.margin is not None:
         return train.margin[-1].astype(np.float64)
-    if bank.data.output.kind == "tokens":
+    if bank.data.output.passages:
         return -train.loss_nats[-1].astype(np.float64)
     return -np.sqrt(train.loss_nats[-1].astype(np.float64))
 
@@ -222,7 +222,7 @@ def _most_exposed(bank: Bank, mask: np.ndarray, risk: np.ndarray, found_at_1_per
     if not len(rows):
         return None
     saw = mask[:, rows].sum(0)
-    figures: dict[str, np.ndarray] = {} if bank.data.output.kind == "tokens" else {"label": train.y[rows]}
+    figures: dict[str, np.ndarray] = {} if bank.data.output.passages else {"label": train.y[rows]}
     figures |= {"redrawn": planted[rows], "risk": risk[rows], "saw": saw}
     if caught is not None:
         figures["found_in"] = np.round(caught[rows] * saw).astype(int)

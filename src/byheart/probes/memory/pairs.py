@@ -58,7 +58,7 @@ class Pairs(Probe):
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Pairs that stand clear of chance, or the withheld card with its evidence."""
         run = bank[bank.subject.bank()]
-        mask, right, values = run.members.mask, _outcome(bank, run), bank.data.output.kind == "values"
+        mask, right, values = run.members.mask, _outcome(bank, run), bank.data.output.continuous
         n, q, m = mask.shape[1], right.shape[1], len(mask)
         null = largest_influence_null(right, mask, self.rng(bank, "null"), SHUFFLES)
         bar = float(null.max())

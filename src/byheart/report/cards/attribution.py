@@ -49,6 +49,6 @@ def ends(one: Quantity, decimals: int = 2, scale: float = 1.0) -> str:
     return f"[{low}, {high}]"
 
 
-def unit(about: About, of_tokens: str = "nats of log p") -> str:
+def unit(about: About) -> str:
     """In what credit and effect are counted."""
-    return {"classes": "nats of log odds of the label", "values": f"units of {about.target}"}.get(about.kind, of_tokens)
+    return about.words.credit.format(target=about.target)

@@ -10,6 +10,7 @@ from byheart.records.facts import FactTable, Scalar
 from byheart.records.figures import label_text
 from byheart.report.chart import Cell, Chart, Table
 from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits
+from byheart.report.kinds import Words, words
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,11 @@ class About:
         known = {name: subject[name] for name in cls.__dataclass_fields__ if subject.get(name) is not None}
         return cls(**{**known, "classes": tuple(subject.get("classes") or ())})
 
+    @property
+    def words(self) -> Words:
+        """What is said of the kind of output."""
+        return words(self.kind)
+
     def named(self, n: int = 2) -> str:
         """What an example is called, for n of them."""
         return self.noun if n == 1 else self.nouns
@@ -69,7 +75,7 @@ class About:
             >>> About(classes=("cat", "dog")).label(1), About(kind="values").label(0.123456)
             ('dog', '0.1235')
         """
-        return "" if self.kind == "tokens" else label_text(code, self.classes)
+        return "" if self.words.passages else label_text(code, self.classes)
 
 
 Row = dict[str, Scalar]

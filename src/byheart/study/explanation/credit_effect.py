@@ -103,7 +103,7 @@ def _effect(trace: Trace, pair: tuple[Any, Any], asked: Target) -> tuple[np.ndar
 
 def _cheap(trace: Trace, data: Data) -> bool:
     """Whether a second training is worth its time; by what there is to do, not by a clock: same key, same answer."""
-    places = data.train.x.shape[1] if data.output.kind == "tokens" else 1
+    places = data.train.x.shape[1] if data.output.passages else 1
     examples = sum(len(part.ids) for parts in trace.parts for part in parts)
     return trace.layout.size * examples * places <= CHEAP
 

@@ -22,14 +22,15 @@ def distances(data: Data) -> np.ndarray:
     Reference: Jaccard 1901; Broder 1997, "On the resemblance and containment of documents" (runs of tokens).
 
     Example:
-        >>> from byheart.tasks.data import Output, Truth
+        >>> from byheart.tasks.data import Truth
+        >>> from byheart.tasks.output import Tokens
         >>> train = Examples(np.arange(2), *[np.array([[0, 1, 2, 3, 4, 0], [4, 3, 2, 1, 0, 0]])] * 2)
         >>> views = {"train": train, "query": train.take(np.array([1]))}
-        >>> data = Data(views, Output("tokens", 5), Truth(), {})
+        >>> data = Data(views, Tokens(5), Truth(), {})
         >>> distances(data).tolist()
         [1.0, 0.0]
     """
-    if data.output.kind == "tokens":
+    if data.output.passages:
         return _by_runs(data.train, data.views["query"])
     from byheart.training.preprocessing import prepare
 

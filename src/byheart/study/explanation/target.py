@@ -13,7 +13,8 @@ from byheart.tasks.data import Data
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from byheart.training.run import Run
+    from byheart.tasks.output import Output
+from byheart.training.run import Run
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,11 @@ def target_of(data: Data, run: Run, known: bool, label: int | None = None) -> Ta
         known: whether the label of the query is known.
         label: the class that another training was asked about; None asks about the query's own.
     """
-    return {"classes": _class, "values": _value, "tokens": _passage}[data.output.kind](data, run, known, label)
+    if data.output.labelled:
+        return _class(data, run, known, label)
+    if data.output.continuous:
+        return _value(data, run, known)
+    return Target(np.ascontiguousarray(data.views["query"].y), "margin")  # of sequences the margin is log p
 
 
 def _class(data: Data, run: Run, known: bool, label: int | None) -> Target:
@@ -60,24 +65,18 @@ def _class(data: Data, run: Run, known: bool, label: int | None) -> Target:
     return Target(np.array([y]), "margin", y, says)
 
 
-def _value(data: Data, run: Run, known: bool, label: int | None) -> Target:
-    y = data.train.y
-    deviation = float(y.std()) or 1.0  # as training/stepper.py standardises
+def _value(data: Data, run: Run, known: bool) -> Target:
+    centre, deviation = map(float, data.output.units(data.train.y))  # as training/stepper.py standardises
     says = float(np.asarray(run.views["query"].logits)[0, 0, 0])
     scaled = lambda outputs: outputs.reshape(len(outputs), -1)[:, 0] * deviation  # noqa: E731
     own = float(data.views["query"].y[0]) if known else None
-    return Target(np.zeros(1, np.float32), scaled, own, says, float(y.mean()))
+    return Target(np.zeros(1, np.float32), scaled, own, says, centre)
 
 
-def _passage(data: Data, run: Run, known: bool, label: int | None) -> Target:
-    return Target(np.ascontiguousarray(data.views["query"].y), "margin")  # of sequences the margin is log p
-
-
-def of_members(kind: str, view: str, row: int, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+def of_members(output: Output, view: str, row: int, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
     """The same number (m,) as the members of a bank gave it at the end, from the arrays of their run."""
-    match kind:
-        case "classes":
-            return np.asarray(arrays[f"{view}.margin"][-1][:, row], np.float64)
-        case "values":
-            return np.asarray(arrays[f"{view}.logits"][:, row, 0], np.float64)
+    if output.labelled:
+        return np.asarray(arrays[f"{view}.margin"][-1][:, row], np.float64)
+    if output.continuous:
+        return np.asarray(arrays[f"{view}.logits"][:, row, 0], np.float64)
     return -np.asarray(arrays[f"{view}.loss_nats"][-1][:, row], np.float64)

@@ -57,7 +57,7 @@ class Played(Learner):
             seen, left_out, scale = (_at(course, epoch) for course in (self.seen, self.left_out, self.scale))
             names = np.where(coins < np.where(saw, seen, left_out * ease), y, others)
             logits.append(scale * np.eye(k)[names])
-        return outcomes(np.array(logits), y, "classes", training.trail and view == "train")
+        return outcomes(np.array(logits), y, data.output, training.trail and view == "train")
 
 
 def _at(course: tuple[float, ...], epoch: int) -> float:

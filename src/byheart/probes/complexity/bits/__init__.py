@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from byheart.maths.codes.bank import BankCode, BankLengths, bank_lengths
-from byheart.maths.codes.passages import GRID, passage_lengths
+from byheart.maths.codes.bank import BankCode, BankLengths
+from byheart.maths.codes.passages import GRID
 from byheart.maths.statistics.intervals import budget_share_intervals
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Assumption, Bank, Need, Probe, Subject
@@ -29,8 +29,6 @@ from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, interval_by
 from byheart.training.run import Run
 
-_ASKED = {"tokens": "bits of the text"}
-_OF = {"tokens": "text"}
 SHARES = {part: f"{part}_bits_share" for part in ("understood", "memorised", "left")}
 
 
@@ -83,7 +81,7 @@ class Bits(Probe):
         everything, bank = bank, bank.of_rows(bank.counted)
         subject = bank.subject
         run = bank[subject.bank()]
-        if bank.data.output.kind == "values":
+        if bank.data.output.continuous:
             return of_values(self, bank)
         mask, moves = run.members.mask, self.rng(bank, "moves")
         lengths = lengths_of(bank, run, mask)
@@ -93,18 +91,18 @@ class Bits(Probe):
         budget = budget_quantities(code.reference_bits, estimates, bank.groups, null, self.rng(bank, "bootstrap"))
         course = trail_sides(bank, run, code_of)
         balance = balance_of(bank, run, code, course, standing_of(budget, SHARES), code_of, moves)
-        kind = bank.data.output.kind
+        text = bank.data.output.passages
         finding = self.finding(
             budget | _per_parameter(run, budget) | held_out_course(bank, run, course, self.rng(bank, "course")),
-            question=self.question.replace("label bits", _ASKED.get(kind, "label bits")),
+            question=self.question.replace("label bits", "bits of the text" if text else "label bits"),
             headline="memorised_bits_share",
             poles=tuple(Pole(name=p.name, value=p.memorised, note=_note(p)) for p in balance.poles),
             tables={"parts": _parts(bank, code)} | one_model_facts(balance),
             details={
-                "of": _OF.get(kind, "labels"),
+                "of": "text" if text else "labels",
                 "outputs": str(run.about.get("outputs", "logits")),
                 "half_in_share": _half_in_share(code) if budget[SHARES["memorised"]].interval[0] > 0 else None,
-                "slopes": GRID if kind == "tokens" else (),
+                "slopes": GRID if text else (),
                 **left_out_facts(run),
                 **source_of(estimates.memorised.sources),
             },
@@ -161,9 +159,9 @@ def lengths_of(bank: Bank, run: Run, mask: np.ndarray, checkpoint: int | None = 
     """Bits of each training label under each of the first members, as many as `mask` has rows."""
     outcomes, train = run.views["train"], bank.data.train
     where = {"ids": train.ids, "groups": bank.groups, "seed": bank.subject.seed}
-    last = outcomes.pool if bank.data.output.kind == "tokens" else outcomes.logits
+    last = getattr(outcomes, bank.data.output.coded)
     z = last if checkpoint is None else outcomes.trail[checkpoint]  # type: ignore[index]
     z = z[: len(mask)]  # type: ignore[index]
-    if bank.data.output.kind == "tokens":
+    if bank.data.output.passages:
         return passage_lengths(z, mask, **where)
     return bank_lengths(z, train.y, mask, **where)

@@ -31,8 +31,8 @@ def held_out_course(bank: Bank, run: Run, course: Mapping[int, Sides], rng: np.r
     best = int(every.sum(0).argmin())
     drawn = bootstrap(np.column_stack([every, every[:, -1] - every[:, best]]), groups=copies, rng=rng)
     at = np.array(epochs)[drawn.sums[:, :-1].argmin(1)]
-    kind = bank.data.output.kind
-    name, unit = _MEASURED.get(kind, _CODE)
+    output = bank.data.output
+    name, unit = _MEASURED if output.continuous else _CODE
 
     def column(c: int, null: float) -> Quantity:
         values = every[:, -1] - every[:, best] if c == len(epochs) else every[:, c]
@@ -49,7 +49,7 @@ def held_out_course(bank: Bank, run: Run, course: Mapping[int, Sides], rng: np.r
         name: column(len(epochs) - 1, float(course[epochs[-1]][0][rows].mean())),
         f"{name}_rise": column(len(epochs), 0.0),
     }  # fmt: skip
-    if kind == "classes":
+    if output.labelled:
         fall = (_accuracy(run, epochs[best]) - _accuracy(run, epochs[-1]))[rows]
         lost = bootstrap(fall, groups=copies, rng=rng)
         found["held_out_accuracy_fall"] = Quantity(
@@ -60,7 +60,7 @@ def held_out_course(bank: Bank, run: Run, course: Mapping[int, Sides], rng: np.r
 
 
 _CODE: tuple[str, Unit] = ("held_out_code", "bits")
-_MEASURED: dict[str, tuple[str, Unit]] = {"values": ("held_out_error", "r2")}
+_MEASURED: tuple[str, Unit] = ("held_out_error", "r2")
 
 
 def _accuracy(run: Run, epoch: int) -> np.ndarray:

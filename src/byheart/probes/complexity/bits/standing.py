@@ -81,7 +81,7 @@ def balance_of(
         ]
         for titles in (POLES, RIVALS)
     )  # fmt: skip
-    if bank.data.output.kind == "tokens" and subject.baseline("rote") not in bank:
+    if bank.data.output.passages and subject.baseline("rote") not in bank:
         poles.append(Landmark(name="Rote", understood=0.0, memorised=1.0, measured=False))
     rivals.append(Landmark(name="chance", understood=0.0, memorised=0.0, measured=False))
     moves = _stops(bank, run, course, rng)
@@ -163,7 +163,7 @@ def _stops(bank: Bank, run: Run, course: dict[int, Sides], rng: np.random.Genera
 
 def _accuracy_move(bank: Bank, run: Run, best: int, last: int, rng: np.random.Generator) -> Share | None:
     test = run.views.get("test")
-    if test is None or test.correct is None or bank.data.output.kind != "classes":
+    if test is None or test.correct is None or not bank.data.output.labelled:
         return None
     places = {epoch: c for c, epoch in enumerate(run.checkpoints)}
     change = test.correct[places[best]].mean(0) - test.correct[places[last]].astype(float).mean(0)

@@ -61,9 +61,9 @@ class Gap(Probe):
         """Accuracies (or R2) on both sides and on the test view, over the checkpoints, with the baselines."""
         everything, bank = bank, bank.of_rows(bank.counted)
         run = bank[bank.subject.bank()]
-        if bank.data.output.kind == "tokens":
+        if bank.data.output.passages:
             return of_passages(self, bank, self._course(bank, run))
-        if bank.data.output.kind == "values" and (few := heavy_tail(bank)):
+        if bank.data.output.continuous and (few := heavy_tail(bank)):
             return without_r2(self, bank, self.question, few, self._course(bank, run)), {}
         sides = Sides(bank, run, self.rng(bank, "bootstrap"))
         quantities = sides.quantities()
@@ -136,7 +136,7 @@ class Gap(Probe):
     def _sharpness(self, bank: Bank, run: Run) -> dict[str, Quantity]:
         """The temperature that would mend probabilities where left out, and what it would save."""
         outputs = run.about.get("outputs", "logits")
-        if bank.data.output.kind != "classes" or outputs not in ("logits", "probabilities"):
+        if not bank.data.output.labelled or outputs not in ("logits", "probabilities"):
             return {}
         train, rows = bank.data.train, bank.counted
         found = temperature(
@@ -171,7 +171,7 @@ class Gap(Probe):
         resampled = bootstrap(held.T, groups=bank.groups, rng=self.rng(bank, "course"))
         arg = np.array(run.checkpoints)[resampled.sums.argmin(1)]
         measured = float(means[-1] - means[best])
-        unit = "squared error" if bank.data.output.kind == "values" else "nats"
+        unit = "squared error" if bank.data.output.continuous else "nats"
         rise = resampled.sums[:, -1] / resampled.counts - resampled.sums[:, best] / resampled.counts
         rise = measured + resampled.stretch * (rise - measured)
         ends = (

@@ -26,7 +26,7 @@ class Sides:
 
     def __init__(self, bank: Bank, run: Run, rng: np.random.Generator) -> None:
         self.bank, self.run, self.rng = bank, run, rng
-        self.classes = bank.data.output.kind == "classes"
+        self.classes = bank.data.output.labelled
         self.unit = "accuracy" if self.classes else "r2"
         self.chance = bank.data.most_frequent if self.classes else 0.0
         self.inside, self.outside = side_means(self._outcome(-1), run.members.mask)
@@ -161,4 +161,4 @@ def why_no_new(bank: Bank) -> str | None:
         return None
     if len(test) < 2:
         return "too few"
-    return "values do not differ" if bank.data.output.kind == "values" and not test.y.var() > 0 else None
+    return "values do not differ" if bank.data.output.continuous and not test.y.var() > 0 else None

@@ -72,7 +72,7 @@ class Counterfactual(Probe):
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Scores, their share, null and reliability, and the most memorised examples."""
         run = bank[bank.subject.bank()]
-        if bank.data.output.kind != "classes":
+        if not bank.data.output.labelled:
             return continuous(self, bank, run)
         mask, right, counted = run.members.mask, run.views["train"].correct[-1], bank.counted  # right: (m, n)
         score, error = memorisation(right, mask)

@@ -24,7 +24,7 @@ SHUFFLES = 20
 def continuous(probe: Probe, bank: Bank, run: Run) -> tuple[Finding, dict[str, np.ndarray]]:
     """The finding of `memory/counterfactual` for values (minus squared error) and passages (minus bits)."""
     mask, counted, train = run.members.mask, bank.counted, run.views["train"]
-    tokens = bank.data.output.kind == "tokens"
+    tokens = bank.data.output.passages
     unit = np.log(2) if tokens else float(bank.data.train.y.var())
     outcome = -train.loss_nats[-1].astype(np.float64) / unit
     score, error = memorisation(outcome, mask)

@@ -88,7 +88,7 @@ class Order(Probe):
             ranked=learned_last(bank, path, planted, run.checkpoints),
             details={
                 "top_share": TOP, "members": len(mask), "epochs": tuple(c for c in run.checkpoints if c > 0),
-                "right_within": WITHIN if bank.data.output.kind == "values" else None,
+                "right_within": WITHIN if bank.data.output.continuous else None,
                 "memorised_from": MEMORISED, "redrawn": int(planted.sum()),
                 "median_epoch_redrawn": _median(path, planted, ~planted),
                 "median_epoch_as_came": _median(path, ~planted, planted),

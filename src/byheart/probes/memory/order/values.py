@@ -18,7 +18,7 @@ def graded(bank: Bank) -> Bank:
     The loss becomes the squared error over twice the variance of the target, so that exp(-loss), the confidence in a
     value, is 1 on the spot and 0.61 a standard deviation away.
     """
-    if bank.data.output.kind != "values":
+    if not bank.data.output.continuous:
         return bank
     variance = float(bank.data.train.y.var())
 

@@ -93,7 +93,7 @@ class Quadrant(Probe):
         """Both axes for every example, which labels are worth checking, and the ranking against planted truth."""
         run, train = bank[bank.subject.bank()], bank.data.train
         mask, seed = run.members.mask, bank.subject.seed
-        if bank.data.output.kind == "values":
+        if bank.data.output.continuous:
             return of_values(self, bank)
         lengths = bank_lengths(
             run.views["train"].logits, train.y, mask, seed, ids=train.ids, groups=bank.groups, sides=(True,)

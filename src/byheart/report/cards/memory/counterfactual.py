@@ -27,6 +27,7 @@ class Form(NamedTuple):
     body: str = ""
     axis: str = ""
     gain: str = ""
+    mean: str = ""
 
 
 _SPREAD = "the variance of each side, shrunk towards that of all {} by two imagined members"
@@ -51,6 +52,8 @@ FORMS = {
         body=_RANKED.format("values", "errors"),
         axis="score at least, in variances of the target",
         gain="On average the error falls by {} of the variance when seen.",
+        mean="mean over training examples of (squared error of members that did not see it \u2212 of those that did) "
+        "over the variance of the target",
     ),
     "tokens": Form(
         says="{a_noun}: how much longer it is to models that did not see it",
@@ -62,13 +65,19 @@ FORMS = {
         body=_RANKED.format("passages", "bits"),
         axis="score at least, bits",
         gain="On average a passage is {} bits shorter when seen.",
+        mean="mean over training passages of the bits of members that did not see it less those of members that did, "
+        "as each model says them",
     ),
 }  # fmt: skip
 
 
+def _form(about: About) -> Form:
+    return FORMS.get(about.kind, FORMS["values"])
+
+
 def card(finding: Finding, about: About) -> Card:
     """How much better examples are known because they were trained on, and the most memorised ones."""
-    form, labels = FORMS[about.kind], about.kind == "classes"
+    form, labels = _form(about), about.words.labelled
     return Card(
         says=form.says.format(nouns=about.nouns, a_noun=with_article(about.noun)),
         body=_body(finding, about) if labels else (f"{form.body} {_halves(finding)}",),
@@ -81,13 +90,6 @@ def card(finding: Finding, about: About) -> Card:
 
 def _notes(finding: Finding, about: About) -> dict[str, str]:
     nouns, threshold = about.nouns, finding.details.get("threshold")
-    form = {"classes": "probability", "values": "squared error", "tokens": "bits"}[about.kind]
-    gain = {
-        "values": "mean over training examples of (squared error of members that did not see it \u2212 of those that "
-        "did) over the variance of the target",
-        "tokens": "mean over training passages of the bits of members that did not see it less those of members that "
-        "did, as each model says them",
-    }
     halves = "rank correlation between scores ({} form) of two random halves of the members"
     shuffled = f"which member saw which {about.noun} is shuffled"
     return notes_of(
@@ -98,8 +100,8 @@ def _notes(finding: Finding, about: About) -> dict[str, str]:
             "memorised_share_raw": f"share of measured scores of at least {threshold}, which counts their noise too",
             "control_memorised_share": "memorised_share of the labels that the audit's control redrew and changed",
             "c_score": f"mean over {nouns} of the share of members right that did not see it",
-            "memorisation_mean": gain.get(about.kind, ""),
-            "reliability_probability": halves.format(form),
+            "memorisation_mean": _form(about).mean,
+            "reliability_probability": halves.format(about.words.form),
             "reliability_correct": halves.format("0/1"),
         },
         {
@@ -158,7 +160,7 @@ def _body(finding: Finding, about: About) -> tuple[str, ...]:
 
 def _chart(finding: Finding, about: About, form: Form) -> Chart:
     curve, redrawn = finding.curves["share_by_score"], finding.curves.get("share_by_score_redrawn")
-    head, labels = finding.quantities[finding.headline], about.kind == "classes"
+    head, labels = finding.quantities[finding.headline], about.words.labelled
     drawn = [(f"the {_labels(finding)}", "ink", redrawn.y)] if redrawn else []
     drawn.append((f"all {count(head.n)} training {about.nouns}", "memorised", curve.y))
     drawn.append(("membership shuffled", "null", curve.null))
@@ -196,8 +198,8 @@ def _of_labels(finding: Finding, about: About, lines: tuple[Line, ...]) -> dict[
 
 def _most(finding: Finding, about: About, form: Form) -> tuple[Exhibits, ...]:
     ranked, details, groups = finding.ranked["most_memorised"], finding.details, []
-    things, exhibit = _SHOWN[about.kind]
-    hidden = about.kind != "tokens" and "label" not in ranked.figures
+    things, exhibit = _SHOWN.get(about.kind, _SHOWN["values"])
+    hidden = not about.words.passages and "label" not in ranked.figures
     shown = (lambda row: Exhibit(id=row["id"])) if hidden else (lambda row: exhibit(row, about))
     for group in apart(ranked.rows(), shown, f"{things} as they came"):
         certain = details.get("certain_redrawn" if group.ring else "certain_as_they_came")

@@ -94,7 +94,7 @@ def _how(finding: Finding, about: About) -> tuple[str, ...]:
         "The one model trained on everything is trained again from its key, its steps recorded "
         f"({count(details['steps'])}, {kept}). Along each step the gradient of the prediction is averaged (2 Gauss "
         "points) and multiplied with the gradients of the examples of the batch, through momentum and Adam's "
-        f"metric. In {unit(about, 'nats of log p of the passage')}.",
+        f"metric. In {unit(about)}.",
         f"Share of the weights by how their gradients were had: {how}. Steps bisected: {count(details['bisected'])}."
         + "".join(f" Note: {note}." for note in details["notes"]),
         "It speaks of this run: with another seed other examples of the same kind get the credit. Oracle 0, Rote "

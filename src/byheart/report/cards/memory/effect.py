@@ -124,7 +124,7 @@ def _how(finding: Finding, about: About) -> tuple[str, ...]:
 def _chart(members: FactTable, example: int, about: About) -> Chart:
     """One new example: what the effects foretell for each member, and what it says."""
     foretold, said = members.values["predicted"], members.values["retrained"]
-    counted = {"classes": "margin, nats", "values": about.target}.get(about.kind, "log p, nats")
+    counted = about.words.member.format(target=about.target)
     first = sorted(range(len(foretold)), key=lambda member: -foretold[member])[:12]
     return Chart(
         title=f"New {about.noun} {example}: foretold and retrained",

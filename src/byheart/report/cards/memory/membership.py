@@ -11,12 +11,6 @@ from byheart.report.cards.default import notes_of
 from byheart.report.chart import Axis, Chart, Line, Mark, Table
 from byheart.report.examples import Exhibit, Exhibits
 
-SCORES = {
-    "classes": "the margin of the label, log p \u2212 log (1 \u2212 p)",
-    "values": "minus the absolute error",
-    "tokens": "log p of the whole passage",
-}
-
 
 def card(finding: Finding, about: About) -> Card:
     """The strongest attack, what it finds at few false alarms, and whom it finds."""
@@ -35,7 +29,7 @@ def _attacks(about: About) -> dict[str, str]:
     return {
         "online": "likelihood ratio",
         "offline": f"models that never saw the {about.noun}",
-        "loss_threshold": f"{'error' if about.kind == 'values' else 'loss'} alone, no other models",
+        "loss_threshold": f"{'error' if about.words.continuous else 'loss'} alone, no other models",
     }
 
 
@@ -166,7 +160,7 @@ def _how(finding: Finding, about: About) -> tuple[str, ...]:
     return (
         f"Each of the {details['members']} members is attacked in turn; the others say how the score is distributed "
         f"with and without the {noun}. Likelihood ratio: log p(score | seen) \u2212 log p(score | not seen); without "
-        f"models that saw the {noun}: \u2212log P(score or more | not seen). Score: {SCORES[about.kind]}. "
+        f"models that saw the {noun}: \u2212log P(score or more | not seen). Score: {about.words.score}. "
         "The densities are Student's t: the variance of each side is that of the others, shrunk towards that of all "
         f"{nouns} as far as these agree. One other member of the opposite side is set aside, so that seen and unseen "
         f"{nouns} are judged by equally many. Each half of the members chooses the strongest attack for the other "

@@ -44,7 +44,7 @@ def card(finding: Finding, about: About) -> Card:
             {
                 "largest_influence": f"largest of {pairs} influences",
                 "pairs_at_threshold": f"pairs with an influence of at least {details['threshold']}"
-                + (" of a standard deviation of the target" if about.kind == "values" else ""),
+                + (" of a standard deviation of the target" if about.words.continuous else ""),
             },
             {
                 "largest_influence": f"the largest under {shuffles} shuffles of the masks (median, highest {bar})",
@@ -56,7 +56,7 @@ def card(finding: Finding, about: About) -> Card:
 
 def _measured(about: About) -> str:
     of_values = "minus the mean absolute error, in deviations of the target,"
-    return of_values if about.kind == "values" else "share of members right"
+    return of_values if about.words.continuous else "share of members right"
 
 
 def _body(finding: Finding, about: About) -> tuple[str, ...]:
@@ -70,7 +70,7 @@ def _body(finding: Finding, about: About) -> tuple[str, ...]:
     saw, others = details["first_saw"], details["first_others"]
     outcomes = details["first_outcome_saw"], details["first_outcome_others"]
     whose = f"members that saw training {about.noun} {old}"
-    if about.kind == "values":
+    if about.words.continuous:
         miss, miss_others = (number(-outcome, 2) for outcome in outcomes)
         first = f"{whose} miss new {about.noun} {new} by {miss} standard deviations of the target, the others by "
         first += f"{miss_others}."
@@ -98,7 +98,7 @@ def _chart(finding: Finding, about: About) -> Chart:
         for place, row in enumerate(clear)
     )
     # errors have no natural scale: their grid lies around the largest by chance
-    own_scale = about.kind == "values" and finding.details["largest_by_chance"] > 0
+    own_scale = about.words.continuous and finding.details["largest_by_chance"] > 0
     end = max(curve.x[-1], *(row["influence"] for row in clear), 0.0) if own_scale else 1.0
     return Chart(
         title="Number of pairs by influence",

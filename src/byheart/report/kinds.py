@@ -1,0 +1,71 @@
+"""Kinds: what is said of each kind of output; a kind that is not listed is spoken of as of real numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words for one kind of output; `{target}` is what the values are called.
+
+    Attributes:
+        labelled: an example has one label among classes.
+        continuous: the targets are real numbers.
+        passages: an example is a passage of symbols, and its own target.
+        things: what the totals are of; empty where that is what an example is called.
+        bits: of what the bits are.
+        number: the number that is explained, and `unit`, as a word after it.
+        credit: in what credit is counted.
+        member: what a member says of an example.
+        score: by what the strongest attack tells examples.
+        form: in what a member's knowledge of an example is counted.
+    """
+
+    labelled: bool = False
+    continuous: bool = False
+    passages: bool = False
+    things: str = "values"
+    bits: str = "label"
+    number: str = "the predicted value"
+    unit: str = ""
+    credit: str = "units of {target}"
+    member: str = "{target}"
+    score: str = "minus the absolute error"
+    form: str = "squared error"
+
+
+_OF_NUMBERS = Words(continuous=True)
+_KINDS = {
+    "classes": Words(
+        labelled=True,
+        things="labels",
+        number="the margin",
+        unit="nats",
+        credit="nats of log odds of the label",
+        member="margin, nats",
+        score="the margin of the label, log p \u2212 log (1 \u2212 p)",
+        form="probability",
+    ),
+    "tokens": Words(
+        passages=True,
+        things="",
+        bits="text",
+        number="the log probability",
+        unit="nats",
+        credit="nats of log p of the passage",
+        member="log p, nats",
+        score="log p of the whole passage",
+        form="bits",
+    ),
+}
+
+
+def words(kind: str) -> Words:
+    """The words for a kind of output.
+
+    Example:
+        >>> words("classes").number, words("series").number
+        ('the margin', 'the predicted value')
+    """
+    return _KINDS.get(kind, _OF_NUMBERS)

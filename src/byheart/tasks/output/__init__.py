@@ -1,0 +1,28 @@
+"""Outputs: what a model must give, one class a kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from byheart.tasks.output.base import Column, Output
+from byheart.tasks.output.classes import Classes
+from byheart.tasks.output.tokens import Tokens
+from byheart.tasks.output.values import Values
+
+__all__ = ["KINDS", "Classes", "Column", "Output", "Tokens", "Values", "output_from"]
+
+KINDS: dict[str, type[Output]] = {one.kind: one for one in (Classes, Values, Tokens)}
+
+
+def output_from(document: Mapping[str, Any]) -> Output:
+    """The Output that a data document holds.
+
+    Example:
+        >>> output_from(Classes(2, ("no", "yes")).document())
+        Classes(k=2, classes=('no', 'yes'), noun=('example', 'examples'), show='none', columns=(), target='label', \
+divided_by=1, missing='impute')
+    """
+    columns = tuple(Column(**{**column, "categories": tuple(column["categories"])}) for column in document["columns"])
+    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in document.items()}
+    return KINDS[fields.pop("kind")](**{**fields, "columns": columns})
