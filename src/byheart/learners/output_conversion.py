@@ -199,11 +199,11 @@ def _numeric(raw: Any) -> np.ndarray:
         raise refused from None
 
 
-def _kind(array: np.ndarray, kind: str, n: int, k: int) -> str:
-    if kind == "values":
+def _kind(array: np.ndarray, returns: str, n: int, k: int) -> str:
+    if returns == "values":
         raise InputRefused("outputs for classes", "values", "Return logits, probabilities or labels.")
-    if kind != "auto":
-        return kind
+    if returns != "auto":
+        return returns
     if array.size == n and array.ndim <= 2 and k > 1:  # one number an example
         if np.array_equal(array, np.round(array)):
             return "labels"
