@@ -113,7 +113,7 @@ def test_order_of_members_survives_fleets_of_several_lengths():
 def test_arrays_of_a_run_are_read_when_they_are_asked_for_and_once():
     rng = np.random.default_rng(0)
     train = Examples(np.arange(40), rng.random((40, 6)), rng.integers(3, size=40))
-    learner, data = Mlp(hidden=(4,), batch=8, epochs=2), Data({"train": train}, Output("classes", 3), Truth(), {})
+    learner, data = Mlp(hidden=(4,), batch=8, epochs=2), Data({"train": train}, Classes(3), Truth(), {})
     run = learner.fit(data, balanced(40, 4, 0.7, 0), Training((0, 2)))
 
     class Asked(dict):
