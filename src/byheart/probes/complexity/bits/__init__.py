@@ -162,6 +162,4 @@ def lengths_of(bank: Bank, run: Run, mask: np.ndarray, checkpoint: int | None = 
     last = getattr(outcomes, bank.data.output.coded)
     z = last if checkpoint is None else outcomes.trail[checkpoint]  # type: ignore[index]
     z = z[: len(mask)]  # type: ignore[index]
-    if bank.data.output.passages:
-        return passage_lengths(z, mask, **where)
-    return bank_lengths(z, train.y, mask, **where)
+    return bank.data.output.lengths(z, train.y, mask, **where)
