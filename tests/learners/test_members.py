@@ -10,7 +10,7 @@ import pytest
 from byheart.errors import InputRefused
 from byheart.learners.mlp import Mlp
 from byheart.tasks.data import Data, Examples, Truth
-from byheart.tasks.output import Classes, KINDS
+from byheart.tasks.output import KINDS, Classes
 from byheart.training.members import balanced
 from byheart.training.run import Run, Training
 

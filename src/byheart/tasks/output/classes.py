@@ -74,4 +74,4 @@ class Classes(Output):
         """Bits of each label under each member, from its logits (m, n, k)."""
         from byheart.maths.codes.bank import bank_lengths
 
-        return bank_lengths(outputs.astype(np.float32), y, mask, **where)
+        return bank_lengths(outputs, y, mask, **where)
