@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -40,7 +39,9 @@ def attempt(work: Callable[[str], str], key: str) -> Done:
     """Run `work(key)`; whatever it raises, except an interrupt, is kept instead of raised; so is what it prints."""
     with captured() as printed:
         done = _attempt(work, key)
-    with contextlib.suppress(OSError, AttributeError, TypeError):  # a C library without it
+    with contextlib.suppress(ImportError, OSError, AttributeError, TypeError):  # a C library without it
+        import ctypes
+
         ctypes.CDLL(None).malloc_trim(0)  # what a step let go is the system's again, for the steps beside it
     return replace(done, printed=printed.text, printing=printed.parts)
 
