@@ -151,7 +151,7 @@ def retrained(data: Data, query: Mapping[str, Any], bank: Sequence[Mapping[str, 
     if not whole:
         return Retrained(why=GONE, own=own)
     masks = np.concatenate([members_in(arrays).mask for arrays in whole])
-    outputs = np.concatenate([of_members(data.output.kind, view, row, arrays) for arrays in whole])
+    outputs = np.concatenate([of_members(data.output, view, row, arrays) for arrays in whole])
     return _usable(Retrained(masks, outputs, own=own))
 
 
