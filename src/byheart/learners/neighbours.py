@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from byheart.learners.base import Learner
+from byheart.learners.closed_form import ClosedForm
 from byheart.learners.output_conversion import gathered
 from byheart.tasks.data import Data
 from byheart.training.members import Members
-from byheart.training.preprocessing import checked, known, prepare, shared
-from byheart.training.run import Run, Training
+from byheart.training.preprocessing import known, prepare, shared
+from byheart.training.run import Run
 
 LIST = 32  # neighbours kept an example; at share 0.7 all of them are absent once in 10^16
 CHUNK = 256  # queries a block
 
 
-class Neighbours(Learner):
+class Neighbours(ClosedForm):
     """What do the labels of the nearest training examples say?
 
     Euclidean distance. An example of the subset has itself as its nearest neighbour, so 1-nearest
@@ -59,10 +58,8 @@ class Neighbours(Learner):
         """Neighbours."""
         return "neighbours"
 
-    def fit(self, data: Data, members: Members, training: Training) -> Run:
+    def solved(self, data: Data, members: Members, trail: bool) -> Run:
         """Look the neighbours of every view up for every member."""
-        start = time.process_time()
-        data = checked(data, members, training.levers, self.name)
         scaled = prepare(data, np.arange(len(data.train)))
         order = np.argsort(data.train.ids, kind="stable")  # ties go to the least id, in any order of examples
         base = scaled["train"].reshape(len(order), -1)[order]
@@ -72,7 +69,12 @@ class Neighbours(Learner):
             own = known(data, view)
             own = np.where(own >= 0, np.argsort(order)[own], -1)
             logits[view] = self._of_view(x.reshape(len(x), -1), base, own, masks, data, order)
-        return gathered(data, members, training.trail, logits, self._about(data, time.process_time() - start))
+        said = "labels" if self.k == 1 else "probabilities"
+        about = {
+            "outputs": data.output.returned if data.output.continuous else said,
+            "inputs": "as they are" if shared(data) else "scaled on all training rows",
+        }
+        return gathered(data, members, trail, logits, about)
 
     def _of_view(
         self, x: np.ndarray, base: np.ndarray, own: np.ndarray, masks: np.ndarray, data: Data, order: np.ndarray
@@ -97,16 +99,6 @@ class Neighbours(Learner):
             return labels.mean(1).reshape(len(labels), -1)
         share = np.stack([(labels == c).mean(1, dtype=np.float32) for c in range(data.output.k)], axis=1)
         return share if self.k == 1 else np.log(np.maximum(share, 1 / (len(data.train) + 2)))
-
-    def _about(self, data: Data, seconds: float) -> dict[str, object]:
-        outputs = "labels" if self.k == 1 else "probabilities"
-        return {
-            "parameters": 0,
-            "way": "closed form",
-            "outputs": data.output.returned if data.output.continuous else outputs,
-            "inputs": "as they are" if shared(data) else "scaled on all training rows",
-            "cpu_seconds": seconds,
-        }
 
 
 def nearest(x: np.ndarray, base: np.ndarray, own: np.ndarray, count: int) -> np.ndarray:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 
 from byheart.errors import InputRefused
-from byheart.learners.base import Learner
+from byheart.learners.closed_form import ClosedForm
 from byheart.learners.output_conversion import gathered
 from byheart.learners.sequence_outcomes import Tables, spoken
 from byheart.maths.codes.passages import token_frequencies
 from byheart.tasks.data import Data
 from byheart.training.members import Members
-from byheart.training.preprocessing import checked, known
-from byheart.training.run import Run, Training
+from byheart.training.preprocessing import known
+from byheart.training.run import Run
 
 FLOOR = 1e-9  # least probability a pole gives; a thousandth of a bit in total at a million examples
 
 
-class Rote(Learner):
+class Rote(ClosedForm):
     """What would a lookup table score?
 
     On an example that a member was trained on (same id and exactly the same input) it gives
@@ -48,18 +46,14 @@ class Rote(Learner):
     name: ClassVar[str] = "rote"
     reads: ClassVar[tuple[str, ...]] = ("classes", "values", "tokens")
 
-    def fit(self, data: Data, members: Members, training: Training) -> Run:
+    def solved(self, data: Data, members: Members, trail: bool) -> Run:
         """Store every member's subset and look it up."""
-        start = time.process_time()
-        data = checked(data, members, training.levers, self.name, self.reads)
         if data.output.passages:
-            return _recalled_passages(data, members, training.trail, start)
+            return _recalled_passages(data, members, trail)
         recall = _recalled_values if data.output.continuous else _recalled_labels
         logits = {view: recall(data, members, known(data, view)) for view in data.views}
         outputs = data.output.returned if data.output.continuous else "probabilities"
-        seconds = time.process_time() - start
-        about = {"parameters": 0, "way": "lookup table", "outputs": outputs, "cpu_seconds": seconds}
-        return gathered(data, members, training.trail, logits, about)
+        return gathered(data, members, trail, logits, {"way": "lookup table", "outputs": outputs})
 
 
 def _recalled_labels(data: Data, members: Members, rows: np.ndarray) -> np.ndarray:
@@ -83,7 +77,7 @@ def _recalled_values(data: Data, members: Members, rows: np.ndarray) -> np.ndarr
     return np.stack(values)[..., None]
 
 
-def _recalled_passages(data: Data, members: Members, trail: bool, start: float) -> Run:
+def _recalled_passages(data: Data, members: Members, trail: bool) -> Run:
     """Tables of v + 1 states: state u gives token u, the last gives the frequencies of the member's subset."""
     v, y = data.output.k, data.train.y
     rows = {view: known(data, view) for view in data.views}
@@ -96,11 +90,10 @@ def _recalled_passages(data: Data, members: Members, trail: bool, start: float) 
         seen = (at >= 0) & mask[at]
         return Tables(np.where(seen[:, None], x.astype(np.int64), v), sure)
 
-    run = spoken(data, members, trail, says, {"parameters": 0, "way": "lookup table"})
-    return replace(run, about={**run.about, "cpu_seconds": time.process_time() - start})
+    return spoken(data, members, trail, says, {"way": "lookup table"})
 
 
-class Oracle(Learner):
+class Oracle(ClosedForm):
     """What would the task's own truth score?
 
     Logits are log p(label | the example's clean label), from `truth.posterior`: (k, k) rows by clean
@@ -135,17 +128,13 @@ class Oracle(Learner):
             return False
         return True
 
-    def fit(self, data: Data, members: Members, training: Training) -> Run:
+    def solved(self, data: Data, members: Members, trail: bool) -> Run:
         """Read the truth; nothing is trained."""
-        start = time.process_time()
-        data = checked(data, members, training.levers, self.name)
         logits = {}
         for view in data.views:
             one = np.log(np.maximum(_posterior(data, view), FLOOR))  # (n_view, k)
             logits[view] = np.broadcast_to(one, (len(members), *one.shape))
-        seconds = time.process_time() - start
-        about = {"parameters": 0, "way": "truth", "outputs": "probabilities", "cpu_seconds": seconds}
-        return gathered(data, members, training.trail, logits, about)
+        return gathered(data, members, trail, logits, {"way": "truth", "outputs": "probabilities"})
 
 
 def _posterior(data: Data, view: str) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -11,19 +10,19 @@ from scipy import linalg
 from scipy.spatial.distance import pdist
 
 from byheart.errors import InputRefused
-from byheart.learners.base import Learner
+from byheart.learners.closed_form import ClosedForm
 from byheart.learners.output_conversion import gathered
 from byheart.seeds import stream
 from byheart.tasks.data import Data
 from byheart.training.members import Members
-from byheart.training.preprocessing import checked, prepare, shared
-from byheart.training.run import Run, Training
+from byheart.training.preprocessing import prepare, shared
+from byheart.training.run import Run
 
 MOST = 20_000  # training examples of a kernel matrix: about 16 n^2 bytes, 6.4 GB
 CHUNK = 1024
 
 
-class Ridge(Learner):
+class Ridge(ClosedForm):
     """What does the best linear map of the inputs say?
 
     Minimises sum_i |t_i - W x_i - b|^2 + strength |W|^2 over the subset; t is one-hot for classes
@@ -57,10 +56,8 @@ class Ridge(Learner):
         """Linear."""
         return "linear"
 
-    def fit(self, data: Data, members: Members, training: Training) -> Run:
+    def solved(self, data: Data, members: Members, trail: bool) -> Run:
         """Solve every member's normal equations."""
-        start = time.process_time()
-        data = checked(data, members, training.levers, self.name)
         targets = data.output.one_hot(data.train.y)  # (n, k)
         m, k = len(members), targets.shape[1]
         logits = {view: np.empty((m, len(look), k), data.output.precision) for view, look in data.views.items()}
@@ -71,8 +68,7 @@ class Ridge(Learner):
             weights, intercept = self._solve(views["train"], targets, mask, gram)
             for view, x in views.items():
                 logits[view][j] = x @ weights + intercept  # (n_view, k)
-        about = _about(data, (views["train"].shape[1] + 1) * k, time.process_time() - start)
-        return gathered(data, members, training.trail, logits, about)
+        return gathered(data, members, trail, logits, _about(data, (views["train"].shape[1] + 1) * k))
 
     def _solve(
         self, x: np.ndarray, targets: np.ndarray, mask: np.ndarray, gram: np.ndarray | None
@@ -94,7 +90,7 @@ class Ridge(Learner):
         return weights, mean - centre @ weights
 
 
-class KernelRidge(Learner):
+class KernelRidge(ClosedForm):
     """What does the smoothest function through the examples say?
 
     f(x) = sum_i a_i K(x, x_i) + b over the subset, (K + strength I) a = t - b, sum_i a_i = 0;
@@ -129,10 +125,8 @@ class KernelRidge(Learner):
     strength: Annotated[float, Field(gt=0)] = 0.01
     kernel: Literal["rbf", "linear"] = "rbf"
 
-    def fit(self, data: Data, members: Members, training: Training) -> Run:
+    def solved(self, data: Data, members: Members, trail: bool) -> Run:
         """Solve every member's dual equations."""
-        start = time.process_time()
-        data = checked(data, members, training.levers, self.name)
         n = len(data.train)
         if n > MOST:
             raise InputRefused(
@@ -147,9 +141,9 @@ class KernelRidge(Learner):
             view: _predicted(x, views["train"], width, duals, intercepts, data.output.precision)
             for view, x in views.items()
         }
-        about = _about(data, (n + 1) * duals.shape[2], time.process_time() - start)
+        about = _about(data, (n + 1) * duals.shape[2])
         about["inputs"] = "as they are" if shared(data) else "scaled on all training rows"
-        return gathered(data, members, training.trail, logits, about | {"width": width})
+        return gathered(data, members, trail, logits, about | {"width": width})
 
     def _duals(
         self, x: np.ndarray, targets: np.ndarray, members: Members, width: float | None
@@ -254,10 +248,5 @@ def _flat(views: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {view: x.reshape(len(x), -1).astype(np.float64) for view, x in views.items()}
 
 
-def _about(data: Data, parameters: int, seconds: float) -> dict[str, object]:
-    return {
-        "parameters": parameters,
-        "way": "closed form",
-        "outputs": data.output.returned if data.output.continuous else "scores",
-        "cpu_seconds": seconds,
-    }
+def _about(data: Data, parameters: int) -> dict[str, object]:
+    return {"parameters": parameters, "outputs": data.output.returned if data.output.continuous else "scores"}
