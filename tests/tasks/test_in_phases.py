@@ -32,7 +32,7 @@ def test_redrawn_labels_stay_in_the_phase_of_the_label_they_came_with():
 
 
 def test_by_order_any_data_have_phases():
-    data = InPhases(task=Arrays.of(np.eye(40), np.arange(40.0), task="values"), phases=3, by="order").draw(0)
+    data = InPhases(task=Arrays.of(np.eye(40), np.arange(40.0), task="values"), phases=3).draw(0)
     n = len(data.train)
     assert np.array_equal(np.concatenate(data.phases), np.arange(n))
     assert "phase" not in data.views["test"].meta  # nobody knows

@@ -15,7 +15,15 @@ from typing import Any
 from byheart.arguments import may_be, must_be
 from byheart.auditing.budget import cut
 from byheart.auditing.document import document, is_document, run_id, shown_settings, without_examples
-from byheart.auditing.request import Request, arrays_from, learner_from, resolved_device, with_flips, with_transform
+from byheart.auditing.request import (
+    Request,
+    arrays_from,
+    learner_from,
+    resolved_device,
+    with_flips,
+    with_phases,
+    with_transform,
+)
 from byheart.auditing.result import Audit, must_be_writable
 from byheart.engines.base import Engine
 from byheart.engines.choice import engine_for
@@ -51,6 +59,7 @@ def audit(
     members: int | None = None,
     share: float = 0.7,
     flip: float | None = None,
+    phases: int | None = None,
     seed: int = 0,
     task: str | None = None,
     missing: str = "refuse",
@@ -81,6 +90,7 @@ def audit(
         levers: such as `"weight-decay=0.001"`.
         members: how many models (64; fewer for text); more make intervals narrower.
         share: part of the examples that each member sees.
+        phases: train in so many phases of classes, one after another.
         flip: share of the training labels to redraw, as a positive control whose truth is known.
         seed: the root seed.
         task: `classes` or `values`, where it should not be inferred.
@@ -120,7 +130,7 @@ def audit(
         True
     """
     must_be("a whole number", seed=seed, jobs=jobs)
-    may_be("a whole number", members=members)
+    may_be("a whole number", members=members, phases=phases)
     must_be("a number", share=share)
     may_be("a number", flip=flip)
     must_be("a word", missing=missing, returns=returns, device=device)
@@ -137,7 +147,7 @@ def audit(
     moved = (levers,) if isinstance(levers, str) else tuple(levers)
     asked = Options(
         levers=moved, members=members, share=share, flip=flip, seed=seed, device=device, jobs=jobs, budget=budget,
-        settings=settings or {}, also=words,
+        settings=settings or {}, also=words, phases=phases,
     )  # fmt: skip
     request = make_request(chosen, learner, asked, "byheart.audit(...)")
     folder = Path(out) if out is not None else None
@@ -172,7 +182,14 @@ def make_request(task: Any, learner: Any, options: Options, command: str, notes:
     if learner is not None and options.settings:
         learner = parse.changed(learner, options.settings)
     return Request(
-        subject=Subject(with_flips(task, options.flip), learner, levers, options.seed, members, options.share),
+        subject=Subject(
+            with_flips(with_phases(task, options.phases), options.flip),
+            learner,
+            levers,
+            options.seed,
+            members,
+            options.share,
+        ),
         command=command,
         device=resolved_device(options.device),
         jobs=int(options.jobs),

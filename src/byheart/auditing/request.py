@@ -63,6 +63,21 @@ def with_flips(task: Any, share: float | None, control: bool = False) -> Any:
     return find("task", "flipped")(task=task, share=share, control=control)
 
 
+def with_phases(task: Any, phases: int | None) -> Any:
+    """The task trained in so many phases, one after another; None leaves it as it is.
+
+    Raises:
+        UsageError: fewer than two.
+    """
+    if phases is None:
+        return task
+    if phases < 2:
+        raise UsageError(expected="at least two phases", came=f"{phases}", do="Leave it out for ordinary training.")
+    if task.name == "in-phases":
+        return task.model_copy(update={"phases": phases})
+    return find("task", "in-phases")(task=task, phases=phases)
+
+
 def with_transform(task: Any, how: str | None) -> Any:
     """The task with its target transformed (`log`, `rank`); None leaves it as it is.
 

@@ -35,6 +35,9 @@ class Options:
     missing: str | None = asked(None, "refuse or impute missing features.", data="file")
     split: float | None = asked(None, "Share held out by hash of the row (0.2).", data="file")
     transform: str | None = asked(None, "log or rank of a target of values; all numbers then speak of it.")
+    phases: int | None = asked(
+        None, "Train in so many phases, one after another: of classes where there are any, else by order."
+    )
     flip: float | None = asked(None, "Share of training labels to redraw: label noise of the data, with known truth.")
     no_control: bool = asked(False, "Do not redraw the labels that the audit of the embedded images redraws.")
     learner: str | None = asked(

@@ -22,7 +22,7 @@ class InPhases(Within):
         task: a task, or the name of one.
         phases: how many, trained one after another.
         by: `classes`: each phase holds the next classes, as many as any other (class-incremental learning); `order`:
-            each holds the next examples in the order of the training view.
+            each holds the next examples in the order of the training view; `auto`: by classes where there are any.
 
     Examples, labels and views stay as they are. `meta["phase"]` numbers the phase of each example from 0, in every view
     where it is known: by classes in all of them, by order in the training view. Labels that were redrawn go with the
@@ -39,7 +39,7 @@ class InPhases(Within):
     name = "in-phases"
     task: InstanceOf[Task] = Field(default="digits", validate_default=True)  # type: ignore[assignment]
     phases: int = Field(default=2, ge=2)
-    by: Literal["classes", "order"] = "classes"
+    by: Literal["auto", "classes", "order"] = "auto"
 
     def draw(self, seed: int) -> Data:
         """The data of the task within, its training view cut into phases.
@@ -53,7 +53,7 @@ class InPhases(Within):
             raise InputRefused(
                 expected="data in one phase", came=f"{len(data.phases)} phases", do="Cut them into phases once."
             )
-        found = self._by_classes(data) if self.by == "classes" else self._by_order(data)
+        found = self._by_classes(data) if self._classes(data) else self._by_order(data)
         views = {
             name: replace(view, meta={**view.meta, PHASE: found[name]}) if name in found else view
             for name, view in data.views.items()
@@ -65,6 +65,9 @@ class InPhases(Within):
         about = {**data.about, "title": f"{title} in {self.phases} phases", "phases": said}
         about["inferred"] = [*data.about.get("inferred", ()), f"trained one after another: {said}"]
         return replace(data, views=views, about=about, phases=phases)
+
+    def _classes(self, data: Data) -> bool:
+        return self.by == "classes" or (self.by == "auto" and data.output.kind == "classes")
 
     def _by_classes(self, data: Data) -> dict[str, np.ndarray]:
         """The phase of each example by its class."""
@@ -92,12 +95,12 @@ class InPhases(Within):
 
     def _too_many(self, data: Data, n: int) -> InputRefused:
         return InputRefused(
-            expected=f"at least one of the {self.by if self.by == 'classes' else 'examples'} for each phase",
+            expected=f"at least one of the {'classes' if self._classes(data) else 'examples'} for each phase",
             came=f"{n} for {self.phases} phases",
             do="Ask for fewer phases.",
         )
 
     def _said(self, data: Data) -> str:
-        if self.by == "order":
+        if not self._classes(data):
             return f"{self.phases} parts of the training {data.output.noun[1]} in their order"
         return "; then ".join(", ".join(data.output.classes[c] for c in part) for part in self._parts(data.output.k))
