@@ -67,7 +67,7 @@ class InPhases(Within):
         return replace(data, views=views, about=about, phases=phases)
 
     def _classes(self, data: Data) -> bool:
-        return self.by == "classes" or (self.by == "auto" and data.output.kind == "classes")
+        return self.by == "classes" or (self.by == "auto" and data.output.labelled)
 
     def _by_classes(self, data: Data) -> dict[str, np.ndarray]:
         """The phase of each example by its class."""
