@@ -79,6 +79,12 @@ def with_query(data: Data, query: Query) -> tuple[Data, str, tuple[str, ...]]:
         UsageError: no such view or id.
         InputRefused: x, text or picture do not fit the training examples.
     """
+    if data.output.continuous and data.train.y.ndim > 1:
+        raise InputRefused(
+            expected="one value an example to explain",
+            came=f"{data.output.k} of them",
+            do="Audit one of the columns alone.",
+        )
     notes: tuple[str, ...] = ()
     if query.known:
         asked = _known(data, query)

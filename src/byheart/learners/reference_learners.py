@@ -71,10 +71,10 @@ def _recalled_labels(data: Data, members: Members, rows: np.ndarray) -> np.ndarr
 
 
 def _recalled_values(data: Data, members: Members, rows: np.ndarray) -> np.ndarray:
-    """(m, n_view, 1): the stored value, or the subset's mean."""
-    y = data.train.y
-    values = [np.where((rows >= 0) & mask[rows], y[rows], y[mask].mean()) for mask in members.seen]
-    return np.stack(values)[..., None]
+    """(m, n_view, k): the stored values, or the subset's means."""
+    y = data.train.y.reshape(len(data.train), -1)
+    known_to = [((rows >= 0) & mask[rows])[:, None] for mask in members.seen]
+    return np.stack([np.where(own, y[rows], y[mask].mean(0)) for own, mask in zip(known_to, members.seen)])
 
 
 def _recalled_passages(data: Data, members: Members, trail: bool) -> Run:

@@ -20,7 +20,7 @@ from byheart.training.members import Members
 Assumption = Literal["both sides", "varying values", "halves", "frequent labels", "draws"]
 CHECKPOINTS = 4  # fewer show no order of learning
 FEWEST_EXAMPLES = 2
-KINDS = frozenset({"classes", "values", "tokens", "series", "embedding", "rewards"})
+KINDS = frozenset({"classes", "values", "columns", "tokens", "series", "embedding", "rewards"})
 _LACKING: dict[str, ReasonCode] = {
     "test": "no test set", "canaries": "no secrets", "oracle": "best loss unknown", "epochs": "no epochs",
     "phases": "one phase", "table": "no table",
@@ -61,7 +61,7 @@ def one_sided(members: Members) -> Reason | None:
 def constant(bank: Bank) -> Reason | None:
     """Why not, where all values are the same; else None."""
     values = bank.data.output.continuous
-    return reason("undefined") if values and not bank.data.train.y.var() > 0 else None
+    return reason("undefined") if values and not (bank.data.train.y.var(0) > 0).all() else None
 
 
 def uncalibrated(bank: Bank) -> Reason | None:

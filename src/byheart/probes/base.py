@@ -50,7 +50,8 @@ class Probe(Spec):
         reference: author, year, title, equation.
         poles: the learners at the two ends of its scale, low pole first.
         cost: what its answer costs; an audit leaves out what is on request unless it is asked for.
-        outputs: kinds of output that it is asked of (`classes`, `values`, `tokens`, ...); all where empty.
+        outputs: kinds of output that it is asked of (`classes`, `values`, `tokens`; only where they are named also
+            `columns`, `series`, `embedding`, `rewards`).
         needs: what the subject must offer: `test`, `table`, `canaries`, `oracle`, `phases` (several), `epochs`.
         assumes: what its number rests on; where data or runs do not allow it, the answer says so.
     """
@@ -61,7 +62,7 @@ class Probe(Spec):
     reference: ClassVar[str]
     poles: ClassVar[tuple[str, str]] = ("oracle", "rote")
     cost: ClassVar[Cost] = "reading"
-    outputs: ClassVar[tuple[str, ...]] = ()
+    outputs: ClassVar[tuple[str, ...]] = ("classes", "values", "tokens")
     needs: ClassVar[tuple[str, ...]] = ()
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides",)
     _waits: bool = PrivateAttr(False)

@@ -19,13 +19,18 @@ LIGHT = 0.2  # squared deviations per draw, in effect, 1 / kurtosis: a third whe
 
 def heavy_tail(bank: Bank) -> Quantity | None:
     """On how few squared deviations the variance of the targets rests; None where on enough."""
-    effective = 0.0 if constant(bank) else effective_number(bank.data.train.y, bank.groups)
+    effective = 0.0 if constant(bank) else effective_number(targets_in_units(bank), bank.groups)
     if effective >= FEWEST_DEVIATIONS:
         return None
     return Quantity(
         value=effective, unit="examples", interval=None, null=None, n=len(bank.groups), better="high",
         why_no_interval="description",
     )  # fmt: skip
+
+
+def targets_in_units(bank: Bank, view: str = "train") -> np.ndarray:
+    """The targets of a view in the units in which errors are taken: (n,), or (n, c) of which errors are means."""
+    return bank.data.output.in_units(bank.data.views[view].y)
 
 
 def without_r2(

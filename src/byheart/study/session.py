@@ -56,7 +56,7 @@ class Drawn:
         """What the data offer to probes."""
         views = self.document["views"]
         there = {
-            self.output.kind: True,
+            self.output.offer: True,
             "test": self.n_test > 0,
             "table": self.output.is_table(views["train"].get("shape", ())),
             "canaries": "canaries" in views,

@@ -197,4 +197,6 @@ def grouping_of(examples: Examples, output: Output, clean: np.ndarray | None = N
     found = copies_among(examples.x, output)
     table = not output.passages and examples.x.ndim == 2
     y = examples.y if clean is None else clean
+    if table and y.ndim > 1:  # cells of a design differ in their targets as a whole
+        y = np.unique(y, axis=0, return_inverse=True)[1].reshape(len(y))
     return grouping(found.groups, found.exact, y, table, examples.meta.get(GROUP))

@@ -32,7 +32,7 @@ class Labels:
     """Labels that a model can be asked for.
 
     Attributes:
-        y: (n,) int64 class numbers 0..k-1 in sorted order of the names, or float64 values.
+        y: (n,) int64 class numbers 0..k-1 in sorted order of the names, or float64 values, (n, c) of several columns.
         classes: (k,) the names; empty for values.
         how: how the labels were read, in words.
         inferred: the rule that chose the kind, in words.
@@ -45,14 +45,19 @@ class Labels:
 
     def output(self, **fields: Any) -> Output:
         """What a model must give for them; `fields` say the rest."""
-        return Classes(len(self.classes), self.classes, **fields) if self.classes else Values(1, **fields)
+        if self.classes:
+            return Classes(len(self.classes), self.classes, **fields)
+        if self.y.ndim == 1:
+            return Values(1, **fields)
+        return Values(self.y.shape[1], spread=tuple(self.y.std(0).tolist()), **fields)
 
 
 def read_labels(y: np.ndarray, task: Kind | None = None, what: str = "y") -> Labels:
     """What do these labels ask for?
 
     Args:
-        y: (n,), (n, 1) or one-hot (n, k) array of text, bytes, bool, whole numbers or floats.
+        y: (n,), (n, 1) or one-hot (n, k) array of text, bytes, bool, whole numbers or floats; (n, c) of numbers for
+            several values an example.
         task: `classes` or `values` where the user says so; None to infer it.
         what: what the labels are called in messages.
 
@@ -63,6 +68,10 @@ def read_labels(y: np.ndarray, task: Kind | None = None, what: str = "y") -> Lab
         >>> read_labels(np.array(["no", "yes", "no", "yes"])).classes
         ('no', 'yes')
     """
+    if _several(y) and task in (None, "values"):
+        columns = [_varied(flatten(column, name), name) for name, column in _columns(y, what)]
+        how = f"numbers, {y.shape[1]} columns"
+        return Labels(np.stack(columns, 1), (), how, f"values: {y.shape[1]} columns of numbers")
     plain = flatten(y, what)
     continuous, inferred = _continuous(plain, task, what)
     if continuous:
@@ -78,6 +87,14 @@ def read_more_labels(y: np.ndarray, like: Labels, what: str = "y_test") -> np.nd
     Raises:
         InputRefused: as `read_labels`, or a label that no training example has.
     """
+    if like.y.ndim == 2:
+        if y.shape[1:] != like.y.shape[1:]:
+            raise InputRefused(
+                expected=f"{what} of {like.y.shape[1]} columns, as in training",
+                came=f"shape {y.shape}",
+                do="Give the same targets.",
+            )
+        return np.stack([_numbers(flatten(column, name), name) for name, column in _columns(y, what)], 1)
     plain = flatten(y, what)
     if not like.classes:
         return _numbers(plain, what)
@@ -108,11 +125,20 @@ def flatten(y: np.ndarray, what: str = "y") -> Plain:
         raise InputRefused(
             expected=f"one label an example: {what} of shape (n,), (n, 1), or one-hot (n, k)",
             came=f"shape {y.shape}",
-            do="Give one target at a time; several targets at once cannot be measured.",
+            do="Several targets at once are numbers, (n, c).",
         )
     values, kind = _flat(y, what)
     _complete(values, what)
     return Plain(values, f"{how}{kind}")
+
+
+def _several(y: np.ndarray) -> bool:
+    """Whether there are several values an example."""
+    return y.ndim == 2 and y.shape[1] > 1 and y.dtype.kind in "iuf" and not _one_hot(y)
+
+
+def _columns(y: np.ndarray, what: str) -> list[tuple[str, np.ndarray]]:
+    return [(f"{what}, column {c}", y[:, c]) for c in range(y.shape[1])]
 
 
 def _one_hot(y: np.ndarray) -> bool:

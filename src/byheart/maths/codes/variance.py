@@ -9,12 +9,7 @@ import numpy as np
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array, members_mask, same_shape
 from byheart.maths.shapes import Bool, Float, Given, Shaped
-from byheart.maths.statistics.effective_sample_size import (
-    Estimate,
-    complement,
-    effective_size,
-    on_log_scale,
-)
+from byheart.maths.statistics.effective_sample_size import Estimate, complement, effective_size, on_log_scale
 from byheart.maths.statistics.intervals import budget_share_intervals
 from byheart.maths.statistics.seen_unseen import side_means
 
@@ -52,9 +47,7 @@ class SideErrors(NamedTuple):
     unseen: np.ndarray
 
 
-def variance_budget(
-    y: Given[Any, " n"], predictions: Given[Any, "m n"], mask: Given[Any, "m n"]
-) -> VarianceBudget:
+def variance_budget(y: Given[Any, " n"], predictions: Given[Any, "m n"], mask: Given[Any, "m n"]) -> VarianceBudget:
     r"""Which shares of the variance of the targets are understood, memorised, and not learned?
 
     understood = 1 - MSE_out/Var_out, memorised = MSE_out/Var_out - MSE_in/Var_in, left = MSE_in/Var_in. MSE_out is
@@ -112,10 +105,10 @@ def mean_of_known(values: Shaped[np.ndarray, " n"]) -> float:
     return float(values[there].mean()) if there.any() else float("nan")
 
 
-def deviations(y: Shaped[np.ndarray, " n"], mask: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m n"]:
+def deviations(y: Shaped[np.ndarray, "n ..."], mask: Bool[np.ndarray, "m n"]) -> Float[np.ndarray, "m n"]:
     """How far is each target from the mean of what each member saw, squared?
 
-    (m, n) squared distance of each target from the mean of what each member saw.
+    (m, n) squared distance of each target from the mean of what each member saw; of several columns (n, c) the mean.
 
     Raises:
         InputRefused: targets that do not vary.
@@ -126,6 +119,8 @@ def deviations(y: Shaped[np.ndarray, " n"], mask: Bool[np.ndarray, "m n"]) -> Fl
             came=f"{len(y)} of one value",
             do="A constant target has no variance to explain; choose one that varies.",
         )
+    if y.ndim > 1:
+        return np.mean([deviations(column, mask) for column in y.reshape(len(y), -1).T], axis=0)
     means = (mask @ y) / mask.sum(1)
     return (y - means[:, None]) ** 2
 
@@ -161,14 +156,14 @@ def side_errors(
     return SideErrors(reference, seen / mean_of_known(spread_seen), unseen / mean_of_known(spread_unseen))
 
 
-def effective_number(y: Given[Any, " n"], groups: Given[Any, " n"] | None = None) -> float:
+def effective_number(y: Given[Any, "n ..."], groups: Given[Any, " n"] | None = None) -> float:
     r"""On how many squared deviations does the variance of these targets rest?
 
     (sum_g d_g)^2 / sum_g d_g^2, d_g the squared distances of the targets of group g from the mean, summed. From 1 (one
     target carries everything) to the number of groups; n/3 for a normal distribution. The poles have no part in it.
 
     Args:
-        y: (n,) targets.
+        y: (n,) targets, or (n, c): the mean over columns.
         groups: (n,) names of groups (copies of one another) that are drawn together.
 
     Returns:
@@ -184,7 +179,8 @@ def effective_number(y: Given[Any, " n"], groups: Given[Any, " n"] | None = None
     >>> round(effective_number([0.0, 1.0] * 10), 9), round(effective_number([0.0] * 99 + [1.0]), 2)
     (20.0, 1.02)
     """
-    y = array(y, "y", "n").astype(np.float64)
+    y = np.asarray(y)
+    y = array(y.reshape(len(y), -1), "y", "nc").astype(np.float64)
     return effective_size(deviations(y, np.ones((1, len(y)), bool))[0], groups)
 
 

@@ -30,10 +30,7 @@ from byheart.maths.statistics.training_variance import (
 
 
 def new_examples_interval(
-    outcome: Given[Any, "m q"],
-    n: int,
-    n_left_out: int | Given[Any, " m"],
-    groups: Given[Any, " q"] | None = None,
+    outcome: Given[Any, "m q"], n: int, n_left_out: int | Given[Any, " m"], groups: Given[Any, " q"] | None = None
 ) -> Estimate:
     r"""Between which values would the mean over members on new examples lie over fresh draws of the task?
 
@@ -101,7 +98,7 @@ def _moved(of_members: np.ndarray, jackknife: float, drawn: float, noise: float)
 
 def new_r2_interval(
     squared: Given[Any, "m q"],
-    targets: Given[Any, " q"],
+    targets: Given[Any, "q ..."],
     n: int,
     n_left_out: int | Given[Any, " m"] | None = None,
     groups: Given[Any, " q"] | None = None,
@@ -118,7 +115,7 @@ def new_r2_interval(
 
     Args:
         squared: (m, q) squared errors of each member.
-        targets: (q,) what was to be predicted.
+        targets: (q,) what was to be predicted, or (q, c) in the units in which errors are means over columns.
         n: number of training examples.
         n_left_out: how many of them a member does not see; (m,) where members differ. None: the members are one model.
         groups: (q,) names of groups of new examples (copies of one another) that are drawn together.
@@ -140,9 +137,9 @@ def new_r2_interval(
     True
     """
     errors = array(squared, "squared", "mq").astype(np.float64)
-    y = array(targets, "targets", "q").astype(np.float64)
-    same_shape(y, "targets", errors.shape[1:])
-    deviations = (y - y.mean()) ** 2
+    y = array(np.asarray(targets).reshape(len(targets), -1), "targets", "qc").astype(np.float64)
+    same_shape(y[:, 0], "targets", errors.shape[1:])
+    deviations = ((y - y.mean(0)) ** 2).mean(1)
     whole, q = float(deviations.mean()), len(y)
     if not whole:
         raise InputRefused(expected="targets that differ", came=f"{q} of one value", do="R2 needs a variance.")

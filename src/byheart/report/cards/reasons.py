@@ -117,7 +117,7 @@ def _instead(figures: Mapping[str, Any]) -> str:
     }[figures["instead"]]
 
 
-_KINDS = {"tokens": "text", "embedding": "embeddings"}
+_KINDS = {"tokens": "text", "columns": "several values an example", "embedding": "embeddings"}
 _TOGETHER = "Copies and groups are seen or left out together: of {examples:0} {nouns}, "
 _COUNT = "they count as {effective:1} squared deviations, and R2 needs {needed:0}"
 
@@ -184,9 +184,7 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
     "too few points": ("{points} of the settings could be trained; {needed} are needed.", ""),
     "another output": (_another_output, ""),
     "no table": ("Its examples are not rows of a table.", ""),
-    "one phase": (
-        "The training data come in one phase.", "`byheart audit in-phases` has two phases of digits.",
-    ),
+    "one phase": ("The training data come in one phase.", "`byheart audit in-phases` has two phases of digits."),
     "best loss unknown": ("The best possible loss on these data is not known.", ""),
     "no runs": ("None of the {members} models that it reads could be trained.", ""),
     "few examples": ("It takes {needed} examples, there are {examples}.", "Give more examples."),

@@ -101,6 +101,15 @@ class Output(ABC):
             do="Ask for the budget of their variance.",
         )
 
+    @property
+    def offer(self) -> str:
+        """What probes are told of it: those that do not name it are not asked."""
+        return self.kind
+
+    def in_units(self, y: np.ndarray) -> np.ndarray:
+        """Targets (n,) or (n, c) in the units in which errors are taken: an error is the mean square over columns."""
+        return y
+
     def units(self, y: np.ndarray) -> tuple[Any, Any]:
         """Mean and deviation by which the targets of one member's training examples are standardised."""
         return 0.0, 1.0

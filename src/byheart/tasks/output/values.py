@@ -43,6 +43,15 @@ class Values(Output):
         """z - y, over the number of columns."""
         return (outputs - targets.reshape(outputs.shape)) / outputs.shape[-1]
 
+    @property
+    def offer(self) -> str:
+        """`values`, or `columns` where there are several."""
+        return "columns" if self.spread else self.kind
+
+    def in_units(self, y: np.ndarray) -> np.ndarray:
+        """One column as it is; several in units of their deviations."""
+        return y / np.array(self.spread) if self.spread else y
+
     def squared(self, said: np.ndarray, y: np.ndarray) -> np.ndarray:
         """(..., n) squared error of what is said (..., n) or (..., n, k)."""
         if not self.spread:

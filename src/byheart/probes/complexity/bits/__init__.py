@@ -68,12 +68,14 @@ class Bits(Probe):
         "of the reference model; Grünwald 2007, The Minimum Description Length Principle"
     )
 
+    outputs: ClassVar[tuple[str, ...]] = (*Probe.outputs, "columns")
+
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The bank, the one model on everything, the poles and the simplest baselines."""
         simplest = "ngram" if "tokens" in subject.offers else "neighbours"
         known = "oracle" in subject.offers and "tokens" not in subject.offers  # the oracle speaks of labels alone
         beside = ["rote", simplest] + (["oracle"] if known else [])
-        beside += ["ridge"] if "values" in subject.offers else []
+        beside += ["ridge"] if {"values", "columns"} & subject.offers else []
         return (subject.bank(), subject.whole(), *(subject.baseline(name) for name in beside))
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:

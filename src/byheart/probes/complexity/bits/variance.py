@@ -6,13 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from byheart.maths.codes.variance import (
-    SideErrors,
-    VarianceShares,
-    deviations,
-    side_errors,
-    variance_share_intervals,
-)
+from byheart.maths.codes.variance import SideErrors, VarianceShares, deviations, side_errors, variance_share_intervals
 from byheart.probes.base import Bank
 from byheart.probes.complexity.bits.budget import BETTER
 from byheart.probes.complexity.bits.held_out_course import held_out_course
@@ -26,7 +20,7 @@ from byheart.probes.complexity.bits.standing import (
     standing_of,
     trail_sides,
 )
-from byheart.probes.heavy_tail import heavy_tail, without_r2
+from byheart.probes.heavy_tail import heavy_tail, targets_in_units, without_r2
 from byheart.probes.interval_sources import source_of
 from byheart.probes.intervals import estimate
 from byheart.records.facts import FactTable
@@ -48,7 +42,7 @@ def of_values(probe: Probe, bank: Bank) -> tuple[Finding, dict[str, np.ndarray]]
         return without_r2(probe, bank, QUESTION, few), {}
     sides = sides_of(bank, run)
     mask = run.members.mask
-    estimates = variance_share_intervals(_errors(run), deviations(bank.data.train.y, mask), mask, bank.groups)
+    estimates = variance_share_intervals(_errors(run), deviations(targets_in_units(bank), mask), mask, bank.groups)
     quantities = _quantities(bank, estimates, shuffled_share(probe, bank, run, sides_of))
     course = trail_sides(bank, run, sides_of)
     balance = balance_of(bank, run, sides, course, standing_of(quantities, NAMES), sides_of, probe.rng(bank, "moves"))
@@ -69,7 +63,7 @@ def sides_of(
 ) -> SideErrors:
     """The errors of both sides under the first `members` of a run (all of them: 0), as `mask` parts them."""
     mask = run.members.mask[: members or len(run.members)] if mask is None else mask
-    spread = deviations(bank.data.train.y, run.members.mask[: len(mask)])
+    spread = deviations(targets_in_units(bank), run.members.mask[: len(mask)])
     return side_errors(_errors(run, checkpoint)[: len(mask)], spread, mask)
 
 

@@ -16,7 +16,7 @@ from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.generalization.gap.baselines import leads, members_of_baselines
 from byheart.probes.generalization.gap.passages import of_passages
 from byheart.probes.generalization.gap.sides import Sides, why_no_new
-from byheart.probes.heavy_tail import heavy_tail, without_r2
+from byheart.probes.heavy_tail import heavy_tail, targets_in_units, without_r2
 from byheart.probes.interval_sources import source_of
 from byheart.probes.intervals import BOOTSTRAP
 from byheart.records.finding import Finding, NotApplicable, Pole
@@ -50,11 +50,14 @@ class Gap(Probe):
         "Feldman and Zhang 2020, section 3"
     )
 
+    outputs: ClassVar[tuple[str, ...]] = (*Probe.outputs, "columns", "series")
+
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The bank, the one model on everything, and the simplest baselines."""
         if "tokens" in subject.offers:
             return (subject.bank(), subject.whole(), subject.baseline("ngram"))
-        linear = ["ridge"] if "values" in subject.offers else ["linear"] if "table" in subject.offers else []
+        offers = subject.offers
+        linear = ["ridge"] if offers & {"values", "columns"} else ["linear"] if "table" in offers else []
         return (subject.bank(), subject.whole(), *(subject.baseline(name) for name in ("rote", "neighbours", *linear)))
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
@@ -105,7 +108,7 @@ class Gap(Probe):
             outcomes = bank[need].views.get(view)
             if outcomes is None or (view == "test" and why_no_new(bank)):
                 continue
-            y, copies = bank.data.views[view].y, bank.groups if view == "train" else bank.data.new_copies
+            y, copies = targets_in_units(bank, view), bank.groups if view == "train" else bank.data.new_copies
             if outcomes.correct is not None:
                 right = outcomes.correct[-1, 0]
                 value, draws = float(right.mean()), worth(copies)

@@ -15,6 +15,7 @@ from byheart.maths.statistics.intervals import BudgetShares, budget_share_interv
 from byheart.maths.statistics.new_examples import new_examples_interval, new_r2_interval
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank
+from byheart.probes.heavy_tail import targets_in_units
 from byheart.probes.intervals import FRESH_DRAWS
 from byheart.records.facts import Axis, Curve
 from byheart.records.quantity import Quantity, interval_by
@@ -41,7 +42,7 @@ class Sides:
 
     def _spread(self) -> np.ndarray:
         """(m, n) squared deviation of each value from the mean of what the member was trained on."""
-        return deviations(self.bank.data.train.y, self.run.members.mask)
+        return deviations(targets_in_units(self.bank), self.run.members.mask)
 
     def errors(self) -> np.ndarray:
         """(m, n) at the end: 1 where wrong, or the squared error over the mean squared deviation of its side."""
@@ -80,7 +81,7 @@ class Sides:
         copies = self.bank.data.new_copies
         if self.classes:
             return new_examples_interval(test, n, left_out, copies)
-        return new_r2_interval(test, self.bank.data.views["test"].y, n, left_out, copies)
+        return new_r2_interval(test, targets_in_units(self.bank, "test"), n, left_out, copies)
 
     def _bounded(self, gap: Estimate) -> tuple[float, float] | None:
         """The interval of the gap; two accuracies differ by at most 1."""
@@ -119,7 +120,7 @@ class Sides:
         if test is not None and self.classes:
             made["new"] = self._curve([right.mean(0) for right in test.correct], self.bank.data.new_copies)
         elif test is not None:
-            spread = self.bank.data.views["test"].y.var()
+            spread = targets_in_units(self.bank, "test").var(0).mean()
             made["new"] = self._curve([loss.mean(0) / spread for loss in test.loss_nats], self.bank.data.new_copies)
         if planted.any() and self.classes:
             made["redrawn_seen"] = self._curve([seen[planted] for seen, _ in sides], copies[planted])
@@ -161,4 +162,4 @@ def why_no_new(bank: Bank) -> str | None:
         return None
     if len(test) < 2:
         return "too few"
-    return "values do not differ" if bank.data.output.continuous and not test.y.var() > 0 else None
+    return "values do not differ" if bank.data.output.continuous and not (test.y.var(0) > 0).all() else None

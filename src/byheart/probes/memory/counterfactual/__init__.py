@@ -63,6 +63,8 @@ class Counterfactual(Probe):
         "2021, Characterizing structural regularities of labeled data, section 2"
     )
 
+    outputs: ClassVar[tuple[str, ...]] = (*Probe.outputs, "columns")
+
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The bank, and the pole that stands at the upper end."""
         if "tokens" in subject.offers:

@@ -10,6 +10,7 @@ from byheart.maths.memorisation.counterfactual import Reliability, memorisation,
 from byheart.maths.statistics.intervals import budget_share_intervals
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank, Probe
+from byheart.probes.heavy_tail import targets_in_units
 from byheart.probes.intervals import FRESH_DRAWS
 from byheart.records.facts import Axis, Curve, Ranked, Scalar
 from byheart.records.finding import Finding, Pole
@@ -25,7 +26,7 @@ def continuous(probe: Probe, bank: Bank, run: Run) -> tuple[Finding, dict[str, n
     """The finding of `memory/counterfactual` for values (minus squared error) and passages (minus bits)."""
     mask, counted, train = run.members.mask, bank.counted, run.views["train"]
     tokens = bank.data.output.passages
-    unit = np.log(2) if tokens else float(bank.data.train.y.var())
+    unit = np.log(2) if tokens else float(targets_in_units(bank).var(0).mean())
     outcome = -train.loss_nats[-1].astype(np.float64) / unit
     score, error = memorisation(outcome, mask)
     of_all, n = (outcome[:, counted], mask[:, counted]), int(counted.sum())
@@ -65,6 +66,8 @@ def _curve(score: np.ndarray, by_chance: np.ndarray) -> Curve:
 def _values(bank: Bank, run: Run, order: np.ndarray, score: np.ndarray) -> Ranked:
     """Twelve values, and the mean of what members that did not see them say."""
     rows, y, out, said = order[:12], bank.data.train.y, ~run.members.mask, run.views["train"].logits
+    if y.ndim > 1:
+        return Ranked(ids=bank.data.train.ids[rows], figures={"score": score[rows]})
     others = [float(said[out[:, i], i, 0].mean()) for i in rows]  # type: ignore[index]
     return Ranked(ids=bank.data.train.ids[rows], figures={"label": y[rows], "predicted": others, "score": score[rows]})
 
