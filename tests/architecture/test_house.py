@@ -76,6 +76,15 @@ def test_every_listed_name_is_the_class_that_says_so(kind):
         assert (found.kind, found.name) == (kind, name)
 
 
+def test_questions_are_listed_as_the_probes_ask_them():
+    """A question stands in the docstring of its probe; the list, which imports nothing, is held to it."""
+    for name, (_, line) in registry.BUILT_IN["probe"].items():
+        probe = registry.find("probe", name)
+        assert line.removesuffix(" (on request)") == probe.question == probe.__doc__.partition("\n")[0].strip()
+        assert line.endswith(" (on request)") is (probe.cost == "on request")
+        assert len(probe.reference) > 20
+
+
 def _public_functions(path):
     tree = ast.parse(path.read_text())
     for node in tree.body:

@@ -17,8 +17,10 @@ What every probe must refuse is refused once (`probes/guards.py`): `requires` an
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Mapping
+from inspect import cleandoc
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -43,11 +45,11 @@ WITHHELD = frozenset({"few groups", "large group", "uneven halves", "dependent g
 
 
 class Probe(Spec):
-    """Subclass with `question`, `requires`, `measure`; list it in the registry.
+    """Subclass with a docstring that asks and cites, `requires`, `measure`; list it in the registry.
 
     Attributes:
-        question: one sentence a newcomer understands.
-        reference: author, year, title, equation.
+        question: one sentence a newcomer understands: the first line of the docstring, where that asks one.
+        reference: author, year, title, equation: what the docstring says after `Reference:`, last in its paragraph.
         poles: the learners at the two ends of its scale, low pole first.
         cost: what its answer costs; an audit leaves out what is on request unless it is asked for.
         outputs: kinds of output that it is asked of (`classes`, `values`, `tokens`; only where they are named also
@@ -69,6 +71,9 @@ class Probe(Spec):
 
     def __init_subclass__(cls, **settings: Any) -> None:
         super().__init_subclass__(**settings)
+        for name, text in _told(cls.__dict__.get("__doc__") or "").items():
+            if name not in cls.__dict__:
+                setattr(cls, name, text)
         for name, guard in (("requires", asked), ("measure", guarded)):
             if name in cls.__dict__:
                 setattr(cls, name, guard(cls.__dict__[name]))
@@ -122,3 +127,11 @@ class Probe(Spec):
         if why.code in WITHHELD:
             return self.finding({}, status="withheld", withheld=why)
         return NotApplicable(probe=self.name, question=self.question, reason=why)
+
+
+def _told(docstring: str) -> dict[str, str]:
+    """The question and the reference, which stand once, in the docstring."""
+    text = cleandoc(docstring)
+    first, cited = text.partition("\n")[0], re.search(r"\bReference:\s+(.+?)(?:\n\n|\Z)", text, re.S)
+    found = {"question": first} if first.endswith("?") else {}
+    return found | ({"reference": " ".join(cited[1].split()).removesuffix(".")} if cited else {})

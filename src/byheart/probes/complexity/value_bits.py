@@ -23,8 +23,8 @@ class ValueBits(Probe):
     own, so there is no share of a whole. Totals are per value times n.
 
     Oracle: memorised 0. Rote: unbounded, and withheld, as for whoever passes through its points. Cost: no training of
-    its own. Fails when: errors are far from Gaussian. Reference: Cover and Thomas 2006, Elements of information theory,
-    eq. 8.48 (differential entropy of a Gaussian).
+    its own. Fails when: errors are far from Gaussian. Reference: Cover and Thomas 2006, Elements of Information Theory,
+    eq. 8.48.
 
     Example:
         >>> ValueBits().chapter
@@ -35,8 +35,6 @@ class ValueBits(Probe):
     version: ClassVar[int] = 5
     outputs: ClassVar[tuple[str, ...]] = ("values",)
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "halves")
-    question: ClassVar[str] = "How many bits per value are held by heart?"
-    reference: ClassVar[str] = "Cover and Thomas 2006, Elements of Information Theory, eq. 8.48"
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The bank."""

@@ -23,7 +23,7 @@ WEIGHTS = Weights()
 
 
 class Width(Probe):
-    r"""Does a wider network do better on new examples, and how large do its weights become?
+    r"""Does a wider network do better on new examples?
 
     The same recipe with hidden layers of other widths w, on the same subsets. held_out(w) = mean over examples of
     the accuracy of members that did not see it, train(w) of those that did [accuracy; of values 1 - squared error /
@@ -32,7 +32,7 @@ class Width(Probe):
 
     Rote, whatever its width: 0. Oracle: 0. Cost: `members` models a width. Fails when: the widest is not trained to its
     end in as many epochs; a width that cannot be trained is a gap in the curves. Reference: Belkin et al. 2019,
-    Reconciling modern machine-learning practice and the classical bias-variance trade-off, figure 4.
+    Reconciling modern machine-learning practice and the classical bias-variance trade-off, PNAS 116, figure 4.
 
     Example:
         >>> Width().chapter, Width().all_widths(128)
@@ -43,11 +43,6 @@ class Width(Probe):
     cost: ClassVar[Cost] = "on request"
     outputs: ClassVar[tuple[str, ...]] = ("classes", "values")
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "varying values", "draws")
-    question: ClassVar[str] = "Does a wider network do better on new examples?"
-    reference: ClassVar[str] = (
-        "Belkin et al. 2019, Reconciling modern machine-learning practice and the classical bias-variance trade-off, "
-        "PNAS 116, figure 4"
-    )
     members: Annotated[int, Field(ge=4)] = 8
     widths: tuple[Annotated[int, Field(ge=1)], ...] = ()
 

@@ -26,9 +26,10 @@ class Capacity(Probe):
     models trained on everything. Whether it has reached its plateau takes subjects of growing n (`byheart study
     capacity`); one subject gives a lower bound of the capacity.
 
-    Oracle, who knows that they are random: 0 % held. Rote: 100 %. Cost: four models trained on everything. Fails
-    when: training is too short for so many sequences: a lower bound. Departs: Morris et al. train 10^6 steps on models
-    of 100,000 parameters and more. Reference: Morris et al. 2025, How much do language models memorize?, section 3.
+    Oracle, who knows that they are random: 0 % held. Rote: 100 %. Cost: four models trained on everything. Fails when:
+    training is too short for so many sequences: a lower bound. Departs: Morris et al. train 10^6 steps on models of
+    100,000 parameters and more. Reference: Morris et al. 2025, How much do language models memorize?, arXiv 2505.24832,
+    section 3.
 
     Example:
         >>> Capacity().chapter
@@ -41,8 +42,6 @@ class Capacity(Probe):
     outputs: ClassVar[tuple[str, ...]] = ("tokens",)
     needs: ClassVar[tuple[str, ...]] = ("oracle", "test")
     assumes: ClassVar[tuple[Assumption, ...]] = ()
-    question: ClassVar[str] = "How many bits of random sequences does the model hold, and how many a parameter?"
-    reference: ClassVar[str] = "Morris et al. 2025, How much do language models memorize?, arXiv 2505.24832, section 3"
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """Models trained on everything."""

@@ -40,7 +40,7 @@ class Credit(Probe):
     Rote: 1, each prediction is made of its own example. Oracle: 0, nothing was learned. Cost: one training, and about
     as much again a prediction. Fails when: examples act on one another inside a batch (batch statistics: refused).
     Reference: Bell et al. 2023, An exact kernel equivalence for finite classification models, theorem 4; Domingos 2020,
-    Every model learned by gradient descent is approximately a kernel machine.
+    Every model learned by gradient descent is approximately a kernel machine, theorem 1 and equation 8.
 
     Example:
         >>> Credit().chapter
@@ -48,11 +48,6 @@ class Credit(Probe):
     """
 
     name: ClassVar[str] = "memory/credit"
-    question: ClassVar[str] = "Which training examples is a prediction made of?"
-    reference: ClassVar[str] = (
-        "Bell et al. 2023, An exact kernel equivalence for finite classification models, theorem 4; Domingos 2020, "
-        "Every model learned by gradient descent is approximately a kernel machine, theorem 1 and equation 8"
-    )
     version: ClassVar[int] = 6
     cost: ClassVar[Cost] = "on request"
     needs: ClassVar[tuple[str, ...]] = ("test",)

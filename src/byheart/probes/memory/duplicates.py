@@ -37,8 +37,9 @@ class Duplicates(Probe):
 
     It asks the data and no model, so Rote and Oracle give the same answer: its ends are data all different (0) and all
     copies (1). Cost: O(n^2 d) products, capped; no training. Fails when: copies are shifted or turned, or more than
-    nine near copies stand together. Reference: Barz and Denzler 2020, Do we train on test data?, section 3; dimension:
-    Levina and Bickel 2004, eq. 8.
+    nine near copies stand together. Reference: Barz and Denzler 2020, Do we train on test data? Purging CIFAR of
+    near-duplicates, section 3; dimension: Levina and Bickel 2004, Maximum likelihood estimation of intrinsic dimension,
+    eq. 8.
 
     Example:
         >>> Duplicates().chapter
@@ -48,11 +49,6 @@ class Duplicates(Probe):
     name: ClassVar[str] = "memory/duplicates"
     version: ClassVar[int] = 8
     assumes: ClassVar[tuple[Assumption, ...]] = ()
-    question: ClassVar[str] = "Is an example there twice, in training or in the test?"
-    reference: ClassVar[str] = (
-        "Barz and Denzler 2020, Do we train on test data? Purging CIFAR of near-duplicates, section 3; dimension: "
-        "Levina and Bickel 2004, Maximum likelihood estimation of intrinsic dimension, eq. 8"
-    )
     poles: ClassVar[tuple[str, str]] = ("all different", "all copies")
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:

@@ -35,9 +35,10 @@ class Effect(Probe):
     training example self_effect_share = |effect_i(x_i)| / sum_j |effect_j(x_i)| [0 to 1].
 
     Rote: 1, an example moves itself alone. Oracle: 0, nothing moves. Cost: one training, and about twice as much again
-    a prediction (unrolled). Fails when: training is rough (large steps, Adam late in training): the printed
-    correlation then falls. Reference: Hara, Nitanda and Maehara 2019, Data cleansing for models trained with SGD,
-    section 3.2; Ilyas and Engstrom 2025, MAGIC, arXiv 2504.16430; the check: Park et al. 2023, TRAK, definition 2.3.
+    a prediction (unrolled). Fails when: training is rough (large steps, Adam late in training): the printed correlation
+    then falls. Reference: Hara, Nitanda and Maehara 2019, Data cleansing for models trained with SGD, section 3.2;
+    Ilyas and Engstrom 2025, MAGIC, arXiv 2504.16430; linear datamodeling score: Park et al. 2023, TRAK: attributing
+    model behavior at scale, definition 2.3.
 
     Example:
         >>> Effect(method="retrain").question
@@ -45,12 +46,6 @@ class Effect(Probe):
     """
 
     name: ClassVar[str] = "memory/effect"
-    question: ClassVar[str] = "Whose removal would change a prediction?"
-    reference: ClassVar[str] = (
-        "Hara, Nitanda and Maehara 2019, Data cleansing for models trained with SGD, section 3.2; Ilyas and Engstrom "
-        "2025, MAGIC, arXiv 2504.16430; linear datamodeling score: Park et al. 2023, TRAK: attributing model behavior "
-        "at scale, definition 2.3"
-    )
     version: ClassVar[int] = 6
     cost: ClassVar[Cost] = "on request"
     needs: ClassVar[tuple[str, ...]] = ("test",)

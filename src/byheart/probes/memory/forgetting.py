@@ -27,7 +27,7 @@ class Forgetting(Probe):
 
     Nothing lost (Rote and Oracle, who have no phases): 0. All lost: what had been learned. Cost: no training of its
     own. Fails when: a phase is trained so briefly that nothing of it was learned. Reference: Lopez-Paz and Ranzato
-    2017, Gradient episodic memory, eq. 3; Chaudhry et al. 2018, Riemannian walk, eq. 3.
+    2017, Gradient episodic memory for continual learning, eq. 3 (there with the other sign).
 
     Example:
         >>> Forgetting().chapter
@@ -35,10 +35,6 @@ class Forgetting(Probe):
     """
 
     name: ClassVar[str] = "memory/forgetting"
-    question: ClassVar[str] = "How much of an earlier phase does training on later ones undo?"
-    reference: ClassVar[str] = (
-        "Lopez-Paz and Ranzato 2017, Gradient episodic memory for continual learning, eq. 3 (there with the other sign)"
-    )
     poles: ClassVar[tuple[str, str]] = ("nothing lost", "all lost")
     outputs: ClassVar[tuple[str, ...]] = ("classes",)
     needs: ClassVar[tuple[str, ...]] = ("phases", "epochs")

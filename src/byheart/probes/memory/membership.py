@@ -43,10 +43,11 @@ class Membership(Probe):
     everything has no non-members, so it cannot be attacked. Per example: risk, the share of non-members it stands out
     from; the mean of the risks is the AUC.
 
-    Oracle: 0.5. Rote: 1. Cost: no training of its own. Fails when: members are few (the attack is then weaker than
-    the one a patient attacker would mount: a lower bound). Reference: Carlini et al. 2022, Membership inference
-    attacks from first principles, algorithm 1; variance: Brannvall 2026, arXiv 2603.11799; the score alone: Yeom et
-    al. 2018, Privacy risk in machine learning.
+    Oracle: 0.5. Rote: 1. Cost: no training of its own. Fails when: members are few (the attack is then weaker than the
+    one a patient attacker would mount: a lower bound). Reference: Carlini et al. 2022, Membership inference attacks
+    from first principles, algorithm 1; Bayesian variance: Brannvall 2026, Exponential-family membership inference,
+    arXiv 2603.11799; two-way bootstrap: Owen 2007, The pigeonhole bootstrap; the score alone: Yeom et al. 2018, Privacy
+    risk in machine learning.
 
     Example:
         >>> Membership().chapter
@@ -56,12 +57,6 @@ class Membership(Probe):
     name: ClassVar[str] = "memory/membership"
     version: ClassVar[int] = 7
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "draws")
-    question: ClassVar[str] = "Can somebody who holds the model tell who was in the training set?"
-    reference: ClassVar[str] = (
-        "Carlini et al. 2022, Membership inference attacks from first principles, algorithm 1; Bayesian variance: "
-        "Brannvall 2026, Exponential-family membership inference, arXiv 2603.11799; two-way bootstrap: Owen 2007, The "
-        "pigeonhole bootstrap"
-    )
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The bank."""

@@ -32,8 +32,9 @@ class Pairs(Probe):
     do. For values the outcome is minus the absolute error, in standard deviations of the target.
 
     Rote: no pair but exact copies. Oracle: none. Cost: no training of its own; 200 products of (n, m) by (m, q). Fails
-    when: members are few, since the largest of millions of pairs is large by chance. Reference: Feldman and Zhang
-    2020, What neural networks memorize and why, eq. 2; maximum statistic: Westfall and Young 1993, section 2.3.
+    when: members are few, since the largest of millions of pairs is large by chance. Reference: Feldman and Zhang 2020,
+    What neural networks memorize and why, eq. 2; Westfall and Young 1993, Resampling-Based Multiple Testing, section
+    2.3.
 
     Example:
         >>> Pairs().chapter
@@ -45,11 +46,6 @@ class Pairs(Probe):
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "varying values")
     outputs: ClassVar[tuple[str, ...]] = ("classes", "values")
     needs: ClassVar[tuple[str, ...]] = ("test",)
-    question: ClassVar[str] = "Which training example helps which new example?"
-    reference: ClassVar[str] = (
-        "Feldman and Zhang 2020, What neural networks memorize and why, eq. 2; Westfall and Young 1993, "
-        "Resampling-Based Multiple Testing, section 2.3"
-    )
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The bank."""

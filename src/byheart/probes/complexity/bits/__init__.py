@@ -49,10 +49,10 @@ class Bits(Probe):
     understood = R2 where left out, memorised = R2 where seen less that, left = the rest (`maths.codes.variance`).
 
     Cost: no training of its own; about 3 CPU seconds at 64 members and 5,000 examples, a quarter of that for each
-    checkpoint of the trail (first 16 members). Fails when: near-duplicates stand in for one another, or the two
-    halves of the calibration are tiny; it does not apply where copies leave no two halves (`calibration.lacking`).
-    Reference: Morris et al. 2025, How much do language models memorize?, section 2, with left-out members as the
-    reference model; Grünwald 2007, The minimum description length principle.
+    checkpoint of the trail (first 16 members). Fails when: near-duplicates stand in for one another, or the two halves
+    of the calibration are tiny; it does not apply where copies leave no two halves (`calibration.lacking`). Reference:
+    Morris et al. 2025, How much do language models memorize?, section 2, with left-out members in the place of the
+    reference model; Grünwald 2007, The Minimum Description Length Principle.
 
     Example:
         >>> Bits().chapter
@@ -62,11 +62,6 @@ class Bits(Probe):
     name: ClassVar[str] = "complexity/bits"
     version: ClassVar[int] = 9
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "halves", "frequent labels")
-    question: ClassVar[str] = "How many of the label bits are understood, memorised, left?"
-    reference: ClassVar[str] = (
-        "Morris et al. 2025, How much do language models memorize?, section 2, with left-out members in the place "
-        "of the reference model; Grünwald 2007, The Minimum Description Length Principle"
-    )
 
     outputs: ClassVar[tuple[str, ...]] = (*Probe.outputs, "columns")
 

@@ -33,9 +33,9 @@ class Gap(Probe):
     labels under the members that did not; gap = train - held out [points]. The clean test view stands apart, since
     its labels may be cleaner. For values R2 takes the place of accuracy, for passages bits a token.
 
-    Oracle: gap 0. Rote: 1 minus the share of its guess. Cost: no training of its own. Fails when: near-duplicates of
-    an example stand in for it. Reference: Feldman and Zhang 2020, section 3 (subset form); Zhang et al. 2017,
-    Understanding deep learning requires rethinking generalization, section 2.
+    Oracle: gap 0. Rote: 1 minus the share of its guess. Cost: no training of its own. Fails when: near-duplicates of an
+    example stand in for it. Reference: Zhang et al. 2017, Understanding deep learning requires rethinking
+    generalization, section 2; subset form: Feldman and Zhang 2020, section 3.
 
     Example:
         >>> Gap().chapter
@@ -44,11 +44,6 @@ class Gap(Probe):
 
     name: ClassVar[str] = "generalization/gap"
     version: ClassVar[int] = 10
-    question: ClassVar[str] = "How much worse is it on examples it has not seen?"
-    reference: ClassVar[str] = (
-        "Zhang et al. 2017, Understanding deep learning requires rethinking generalization, section 2; subset form: "
-        "Feldman and Zhang 2020, section 3"
-    )
 
     outputs: ClassVar[tuple[str, ...]] = (*Probe.outputs, "columns", "series")
 

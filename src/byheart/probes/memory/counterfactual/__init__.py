@@ -47,7 +47,7 @@ class Counterfactual(Probe):
     Rote: 1 on every example its guess would miss. Oracle: 0. Cost: no training of its own. Fails when: an example is
     left out by too few members, or near-duplicates stand in for one another. Reference: Feldman and Zhang 2020, What
     neural networks memorize and why, eq. 1 and section 3; C-score: Jiang et al. 2021, Characterizing structural
-    regularities, section 2.
+    regularities of labeled data, section 2.
 
     Example:
         >>> Counterfactual().question
@@ -57,11 +57,6 @@ class Counterfactual(Probe):
     name: ClassVar[str] = "memory/counterfactual"
     version: ClassVar[int] = 8
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "varying values")
-    question: ClassVar[str] = "Which examples are right only because they were trained on?"
-    reference: ClassVar[str] = (
-        "Feldman and Zhang 2020, What neural networks memorize and why, eq. 1 and section 3; C-score: Jiang et al. "
-        "2021, Characterizing structural regularities of labeled data, section 2"
-    )
 
     outputs: ClassVar[tuple[str, ...]] = (*Probe.outputs, "columns")
 

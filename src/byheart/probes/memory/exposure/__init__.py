@@ -46,12 +46,13 @@ class Exposure(Probe):
         samples: within how many samples a text must come at even odds to count as discoverable.
 
     Rote: log2 |R|. Oracle, who knows how secrets are made and none of them: 1/ln 2. Cost: four models trained on
-    everything (the first is the one that other cards read), a pass over the references, and a reading of at most
-    (|R| - 1)/(a - 1) beginnings a secret and model, a letters (0.1 CPU s of 456,976). Fails when: the references are
-    not made like the secrets; held-out secrets off their null withhold the card; a group of one secret has no interval.
-    Reference: Carlini et al. 2019, The Secret Sharer, definitions 2 and 3 and section 4; extraction: Carlini et al.
-    2023, definition 3.1; Hayes et al. 2024, arXiv 2410.19482, section 3. Departs: each secret has a name of its own in
-    its context; the sampled form ranks it among secrets with other names.
+    everything (the first is the one that other cards read), a pass over the references, and a reading of at most (|R| -
+    1)/(a - 1) beginnings a secret and model, a letters (0.1 CPU s of 456,976). Fails when: the references are not made
+    like the secrets; held-out secrets off their null withhold the card; a group of one secret has no interval. Departs:
+    each secret has a name of its own in its context; the sampled form ranks it among secrets with other names.
+    Reference: Carlini, Liu, Erlingsson, Kos and Song 2019, The Secret Sharer, definitions 2 and 3, section 4; Carlini
+    et al. 2023, Quantifying memorization across neural language models, definition 3.1; Hayes et al. 2024, Measuring
+    memorization through probabilistic discoverable extraction, section 3.
 
     Example:
         >>> Exposure(temperature=0.7, top_k=40).chapter
@@ -63,12 +64,6 @@ class Exposure(Probe):
     cost: ClassVar[Cost] = "few models"
     needs: ClassVar[tuple[str, ...]] = ("canaries",)
     assumes: ClassVar[tuple[Assumption, ...]] = ()
-    question: ClassVar[str] = "Can planted secrets be read back from the model, and how often must it have seen them?"
-    reference: ClassVar[str] = (
-        "Carlini, Liu, Erlingsson, Kos and Song 2019, The Secret Sharer, definitions 2 and 3, section 4; Carlini et "
-        "al. 2023, Quantifying memorization across neural language models, definition 3.1; Hayes et al. 2024, "
-        "Measuring memorization through probabilistic discoverable extraction, section 3"
-    )
     method: Literal["auto"] | Form = "auto"
     temperature: Annotated[float, Field(gt=0)] = 1.0
     top_k: Annotated[int, Field(ge=1)] | None = None

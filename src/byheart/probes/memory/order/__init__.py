@@ -40,7 +40,8 @@ class Order(Probe):
     Its ends are an order that has nothing to do with memory (0) and one in which what is learned by heart comes last
     (1); Rote and Oracle learn at once and have no order: not applicable. Cost: no training of its own. Fails when:
     checkpoints are coarse: transitions between them are not seen. Reference: Toneva et al. 2019, An empirical study of
-    example forgetting, section 2; Swayamdipta et al. 2020, Dataset cartography, eqs. 1 and 2.
+    example forgetting during deep neural network learning, section 2; Swayamdipta et al. 2020, Dataset cartography,
+    eqs. 1 and 2; cheap signs: Jiang et al. 2021, section 5.
 
     Example:
         >>> Order().chapter
@@ -52,11 +53,6 @@ class Order(Probe):
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "varying values")
     outputs: ClassVar[tuple[str, ...]] = ("classes", "values")
     needs: ClassVar[tuple[str, ...]] = ("epochs",)
-    question: ClassVar[str] = "In what order is it learned, and which cheap sign of it stands in for memorisation?"
-    reference: ClassVar[str] = (
-        "Toneva et al. 2019, An empirical study of example forgetting during deep neural network learning, section 2; "
-        "Swayamdipta et al. 2020, Dataset cartography, eqs. 1 and 2; cheap signs: Jiang et al. 2021, section 5"
-    )
     poles: ClassVar[tuple[str, str]] = ("no order", "by heart last")
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:

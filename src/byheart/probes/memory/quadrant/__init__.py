@@ -63,12 +63,11 @@ class Quadrant(Probe):
     label. The baseline is that with the shortest held-out code. Labels that were planted, as a control or as noise,
     are counted apart.
 
-    Rote knows nothing of unseen labels but how frequent they are: AUC 0.5 where classes are equally
-    frequent. Oracle: 1 where the truth is in the input. Cost: the baselines, 16 members each: none of their own for
-    pictures, at most 5 CPU s for the tables tried. Fails when: many examples of a class are mislabelled alike, for
-    then the others agree with the error; where two recipes err alike; or so many labels are random that no model can
-    bet half a bit against one.
-    Reference: Northcutt, Jiang and Chuang 2021, Confident learning, section 3 (held-out predictions).
+    Rote knows nothing of unseen labels but how frequent they are: AUC 0.5 where classes are equally frequent. Oracle: 1
+    where the truth is in the input. Cost: the baselines, 16 members each: none of their own for pictures, at most 5 CPU
+    s for the tables tried. Fails when: many examples of a class are mislabelled alike, for then the others agree with
+    the error; where two recipes err alike; or so many labels are random that no model can bet half a bit against one.
+    Reference: Northcutt, Jiang and Chuang 2021, Confident learning, section 3, for the use of held-out predictions.
 
     Example:
         >>> Quadrant().poles
@@ -79,10 +78,6 @@ class Quadrant(Probe):
     version: ClassVar[int] = 8
     outputs: ClassVar[tuple[str, ...]] = ("classes", "values")
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "halves")
-    question: ClassVar[str] = "Which labels are worth checking, and are they memorised?"
-    reference: ClassVar[str] = (
-        "Northcutt, Jiang and Chuang 2021, Confident learning, section 3, for the use of held-out predictions"
-    )
     poles: ClassVar[tuple[str, str]] = ("rote", "oracle")
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
