@@ -314,6 +314,7 @@ def test_long_sequences_are_trained_by_fewer_at_once(monkeypatch):
     given = Reads("lstm")  # the same cells, by hand: 4 blocks, u and its derivative, c
     assert recurrence.held(module, T, 16) == 4 * 16 * T * (4 * 8 + 2 * (D + 2 * 8))
     assert recurrence.held(Reads("lstm in two levels"), T, 16) == 2 * recurrence.held(given, T, 16)
+    assert recurrence.held(Reads("plain"), T, 16) == 4 * 16 * T * (H + 2 * (D + 2 * H))
     monkeypatch.setattr(trial, "KEPT", 3 * recurrence.held(module, T, 16))
     assert choose(learner, data, members_at_once=32, seconds=0.05).members in (1, 3)
     monkeypatch.setattr(trial, "KEPT", 1)
