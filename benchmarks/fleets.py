@@ -122,7 +122,7 @@ def sequences(n: int = 256, t: int = 50, d: int = 4) -> Data:
     """The class is the first symbol of t."""
     symbols = np.random.default_rng(0).integers(d, size=(n, t))
     train = Examples(np.arange(n), np.eye(d, dtype=np.float32)[symbols], symbols[:, 0])
-    return Data((train,), {"train": train}, Classes(d), Truth(), {})
+    return Data({"train": train}, Classes(d), Truth(), {})
 
 
 def recurrent_table(rounds: int, epochs: int, m: int = 16) -> None:
