@@ -253,3 +253,28 @@ def test_every_module_imports():
         parts = path.relative_to(SOURCE.parent).with_suffix("").parts
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
         importlib.import_module(name)
+
+
+def _complements(source):
+    """Lines where a mask of what was seen is turned over: what is in a gap would count as unseen."""
+    named = {"mask", "seen", "saw"}
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not (isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Invert)):
+            continue
+        of = node.operand
+        while isinstance(of, ast.Subscript):
+            of = of.value
+        name = of.id if isinstance(of, ast.Name) else of.attr if isinstance(of, ast.Attribute) else ""
+        if name in named:
+            found.append(node.lineno)
+    return sorted(found)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_unseen_is_never_what_is_not_seen(path):
+    assert not _complements(path.read_text())
+
+
+def test_a_turned_mask_is_found():
+    assert _complements("x = (~run.members.mask).sum(1)\ny = ~seen[0]\nz = ~np.isnan(seen)") == [1, 2]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused, UsageError
+from byheart.maths.memorisation.counterfactual import memorisation
 from byheart.training.members import balanced, subsets
 
 
@@ -75,3 +76,15 @@ def test_what_cannot_be_drawn_is_named():
         subsets("blocks", 10, 2, 0.5, 0, gap=9)
     with pytest.raises(UsageError, match="at least one example a member"):
         subsets("prefixes", 10, 11, 1.0, 0)
+
+
+def test_what_is_in_a_gap_counts_for_neither_side():
+    made = subsets("blocks", 30, 12, 0.7, 0, gap=2)
+    outcome = np.random.default_rng(1).random((12, 30))
+    found = memorisation(outcome, made.sides).score
+    for i in range(30):
+        seen, unseen = outcome[made.seen[:, i], i], outcome[made.unseen[:, i], i]
+        assert len(seen) + len(unseen) < 12 or not made.gap[:, i].any()
+        expected = seen.mean() - unseen.mean() if len(seen) and len(unseen) else np.nan
+        np.testing.assert_allclose(found[i], expected, rtol=1e-12)
+    assert not np.allclose(found, memorisation(outcome, made.seen).score, equal_nan=True)

@@ -74,7 +74,7 @@ class Ridge(ClosedForm):
         self, x: np.ndarray, targets: np.ndarray, mask: np.ndarray, gram: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Weights (d, k) and intercept (k,) on the examples of `mask`."""
-        few = ~mask if gram is not None and 2 * mask.sum() > len(mask) else mask
+        few = np.logical_not(mask) if gram is not None and 2 * mask.sum() > len(mask) else mask
         product = _gram(x[few])  # (d, d)
         if few is not mask:
             product = gram - product
@@ -218,7 +218,7 @@ def _on_subset(inverse: np.ndarray, right: np.ndarray, mask: np.ndarray) -> np.n
     """(M_ss)^-1 right_s from the inverse of M on all examples."""
     padded = np.where(mask[:, None], right, 0.0)
     whole = inverse @ padded  # A_ss t and A_os t at once
-    out = np.flatnonzero(~mask)
+    out = np.flatnonzero(np.logical_not(mask))
     if not len(out):
         return whole
     among = linalg.solve(inverse[np.ix_(out, out)], whole[out], assume_a="pos")

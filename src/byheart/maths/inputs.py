@@ -50,16 +50,18 @@ def array(value: Any, name: str, axes: str, *, finite: bool = True) -> np.ndarra
     return result
 
 
-def members_mask(value: Any, shape: tuple[int, int]) -> np.ndarray:
+def members_mask(value: Any, shape: tuple[int, int], gaps: bool = False) -> np.ndarray:
     """Which member saw which example?
 
-    A boolean mask (m, n), True where member m saw example n.
+    A boolean mask (m, n), True where member m saw example n; with `gaps` also int8, -1 where it counts for neither.
 
     Raises:
         InputRefused: another shape, or values beside 0 and 1.
     """
     result = array(value, "mask", "mn")
     same_shape(result, "mask", shape)
+    if gaps and result.dtype != bool and (result == -1).any() and np.isin(result, (-1, 0, 1)).all():
+        return result.astype(np.int8)
     if result.dtype != bool and not np.isin(result, (0, 1)).all():
         raise InputRefused(
             expected="mask of True and False",

@@ -28,7 +28,7 @@ def first_of(order: np.ndarray, redrawn: np.ndarray) -> np.ndarray:
 
 def held_out_votes(run: Run, rows: np.ndarray) -> dict[str, np.ndarray]:
     """(r,) each: what most members that did not see an example predict at the end of training, and how many of them."""
-    logits, mask = run.views["train"].logits, run.members.mask
-    votes = [np.bincount(logits[~mask[:, i], i].argmax(1), minlength=logits.shape[2]) for i in rows]
+    logits, unseen = run.views["train"].logits, run.members.unseen
+    votes = [np.bincount(logits[unseen[:, i], i].argmax(1), minlength=logits.shape[2]) for i in rows]
     each = np.array(votes, int).reshape(-1, logits.shape[2])
     return {"predicted": each.argmax(1), "votes": each.max(1), "voters": each.sum(1)}

@@ -68,7 +68,7 @@ class LearnerSuite:
         """Promise 3: what a member does not see, it does not know."""
         seen = self._members(data).mask[:1]
         members = Members(np.arange(2), np.repeat(seen, 2, axis=0))
-        other = _relabelled(data, ~seen[0])
+        other = _relabelled(data, np.logical_not(seen[0]))
         a, b = self._fit(learner, data, members), self._fit(learner, other, members)
         self._equal(a, b, "labels of left-out examples change the logits")
 

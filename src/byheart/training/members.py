@@ -36,6 +36,11 @@ class Members:
         return np.logical_not(self.seen if self.gap is None else self.seen | self.gap)
 
     @property
+    def sides(self) -> np.ndarray:
+        """(m, n) int8: 1 seen, 0 unseen, -1 neither, as `maths.statistics.seen_unseen.sides` reads it."""
+        return self.seen.astype(np.int8) if self.gap is None else np.where(self.gap, -1, self.seen).astype(np.int8)
+
+    @property
     def mask(self) -> np.ndarray:
         """(m, n) `seen`, for readers to whom all else is unseen.
 

@@ -10,7 +10,7 @@ from scipy.optimize import minimize_scalar
 from byheart.maths.codes.calibration import halves
 from byheart.maths.inputs import array, class_labels, members_mask
 from byheart.maths.shapes import Given
-from byheart.maths.statistics.seen_unseen import side_means
+from byheart.maths.statistics.seen_unseen import side_means, sides
 
 # beyond a factor of 100 either way a temperature says that the scores are no probabilities at all
 WIDEST = float(np.log(100.0))
@@ -68,15 +68,15 @@ def temperature(
     logits = array(logits, "logits", "mnk")
     m, n, k = logits.shape
     labels, mask = class_labels(labels, n, k), members_mask(mask, (m, n))
-    first = halves(n, seed, ids, groups)
+    first, unseen = halves(n, seed, ids, groups), sides(mask)[1]
     raw, tempered = np.zeros((m, n)), np.zeros((m, n))
     for here in (first, ~first):
-        place, other = np.nonzero(~mask & here), np.nonzero(~mask & ~here)
+        place, other = np.nonzero(unseen & here), np.nonzero(unseen & ~here)
         if len(place[0]):
             z, y = _rows(logits, place), labels[place[1]]
             raw[place] = _nats(z, y, 1.0)
             tempered[place] = _nats(z, y, _fitted(_rows(logits, other), labels[other[1]]))
-    everywhere = np.nonzero(~mask)
+    everywhere = np.nonzero(unseen)
     best = _fitted(_rows(logits, everywhere), labels[everywhere[1]])
     return Tempered(best, *(side_means(nats / np.log(2), mask)[1] for nats in (raw, tempered)))
 

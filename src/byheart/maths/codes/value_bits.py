@@ -12,7 +12,7 @@ from byheart.maths.inputs import array, members_mask, same_shape
 from byheart.maths.shapes import Given
 from byheart.maths.statistics.effective_sample_size import Estimate, Sources, estimate, worth
 from byheart.maths.statistics.intervals import budget_share_intervals
-from byheart.maths.statistics.seen_unseen import side_means
+from byheart.maths.statistics.seen_unseen import side_means, sides
 
 # seen variance, as a part of the targets', below which a learner passes through its points
 EXACT = 1e-6
@@ -80,7 +80,7 @@ def variance_bits(
     signal = predictions - y + target
     first = halves(len(y), seed, ids, groups)
     errors = spread.copy()
-    for side in (mask, ~mask):
+    for side in sides(mask):
         weight = side / np.maximum(side.sum(0), 1)
         for here in (first, ~first):
             other = weight * ~here
@@ -88,13 +88,13 @@ def variance_bits(
             w = max(0.0, float((other * signal * target).sum()) / size) if size else 0.0
             own = side & here
             errors[own] = (target[own] - w * signal[own]) ** 2
-    sides = side_errors(errors, spread, mask)
-    unseen, seen = mean_of_known(sides.unseen), mean_of_known(sides.seen)
+    by_side = side_errors(errors, spread, mask)
+    unseen, seen = mean_of_known(by_side.unseen), mean_of_known(by_side.seen)
     bounded = min(seen, mean_of_known(side_errors((predictions - y) ** 2, spread, mask).seen)) >= EXACT
     means = [mean_of_known(side) for side in side_means(spread, mask)]
     # the logarithm of each ratio, linearised pair by pair as in `variance_share_intervals`
     linear = np.ones(errors.shape)
-    for side, ratio, whole in ((mask, max(seen, EXACT), means[0]), (~mask, unseen, means[1])):
+    for side, ratio, whole in zip(sides(mask), (max(seen, EXACT), unseen), means):
         linear[side] += (errors[side] / ratio - spread[side]) / whole
     outer = budget_share_intervals(np.ones(len(y)), linear, mask, groups, bound=0.0).understood
     inner = budget_share_intervals(np.ones(len(y)), linear, mask, groups, bound=0.0).memorised

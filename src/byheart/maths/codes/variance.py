@@ -11,7 +11,7 @@ from byheart.maths.inputs import array, members_mask, same_shape
 from byheart.maths.shapes import Bool, Float, Given, Shaped
 from byheart.maths.statistics.effective_sample_size import Estimate, complement, effective_size, on_log_scale
 from byheart.maths.statistics.intervals import budget_share_intervals
-from byheart.maths.statistics.seen_unseen import side_means
+from byheart.maths.statistics.seen_unseen import side_means, sides
 
 # fewest squared deviations, in effect, that a variance can rest on
 FEWEST_DEVIATIONS = 30.0
@@ -230,7 +230,7 @@ def variance_share_intervals(
     budget = budget_of_sides(side_errors(errors, spread, mask))
     means = [mean_of_known(side) for side in side_means(spread, mask)]
     linear = np.empty(errors.shape)
-    for side, ratio, whole in ((mask, budget.left, means[0]), (~mask, 1 - budget.understood, means[1])):
+    for side, ratio, whole in zip(sides(mask), (budget.left, 1 - budget.understood), means):
         linear[side] = ratio + (errors[side] - ratio * spread[side]) / whole
     parts = budget_share_intervals(np.ones(errors.shape[1]), linear, mask, groups, bound=0.0)
     left = on_log_scale(parts.left._replace(value=budget.left))

@@ -17,6 +17,7 @@ from byheart.maths.memorisation.influence import influence_counts, largest_influ
 from byheart.maths.memorisation.mean_difference import Side, centred, contrast, spread
 from byheart.maths.shapes import Bool, Given
 from byheart.maths.statistics.ranks import spearman
+from byheart.maths.statistics.seen_unseen import sides
 
 __all__ = [
     "Reliability", "Scores", "influence", "influence_counts", "largest_influence_null", "members_needed",
@@ -65,7 +66,7 @@ def memorisation(outcome: Given[Any, "m n"], mask: Given[Any, "m n"]) -> Scores:
 
     Args:
         outcome: (m, n) outcome of each member on each training example.
-        mask: (m, n) True where the member saw the example.
+        mask: (m, n) True where the member saw the example, False where not; -1 where it counts for neither.
 
     Returns:
         `score` (n,) and `standard_error` (n,), in the unit of the outcome; NaN where no member saw the
@@ -86,16 +87,16 @@ def memorisation(outcome: Given[Any, "m n"], mask: Given[Any, "m n"]) -> Scores:
     array([1., 0., 0.])
     """
     outcome = array(outcome, "outcome", "mn")
-    mask = members_mask(mask, outcome.shape)
+    mask = members_mask(mask, outcome.shape, gaps=True)
     values = centred(outcome)
-    sides = []
-    for side in (mask, ~mask):
+    both = []
+    for side in sides(mask):
         chosen = np.where(side, values, 0.0)
-        sides.append(Side(side.sum(0), chosen.sum(0), (chosen**2).sum(0)))
+        both.append(Side(side.sum(0), chosen.sum(0), (chosen**2).sum(0)))
     pooled = None
     if not is_binary(outcome):
-        pooled = tuple(spread(side.count, float(side.deviations().sum()), 1, outcome) for side in sides)
-    return Scores(*contrast(*sides, pooled))
+        pooled = tuple(spread(side.count, float(side.deviations().sum()), 1, outcome) for side in both)
+    return Scores(*contrast(*both, pooled))
 
 
 def influence(outcome: Given[Any, "m q"], mask: Given[Any, "m n"]) -> Scores:

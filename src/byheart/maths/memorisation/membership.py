@@ -98,7 +98,7 @@ def likelihood_ratio(
     >>> rng = np.random.default_rng(0)
     >>> mask = rng.random((20, 50)) < 0.5
     >>> ratio = likelihood_ratio(rng.normal(size=(20, 50)) + 3 * mask, mask)
-    >>> bool(ratio[mask].mean() > 2 and ratio[~mask].mean() < -2)
+    >>> bool(ratio[mask].mean() > 2 and ratio[mask == 0].mean() < -2)
     True
     """
     raw = array(score, "score", "mn").astype(np.float64)

@@ -11,6 +11,7 @@ from byheart.maths.inputs import array, is_binary, members_mask, same_shape
 from byheart.maths.shapes import Float, Given
 from byheart.maths.statistics.effective_sample_size import Sources
 from byheart.maths.statistics.intervals import memorised_share_interval
+from byheart.maths.statistics.seen_unseen import both_sides, sides
 
 STEP, ROUNDS, TIE = 0.05, 300, 1e-9
 STEPS = np.arange(21)
@@ -172,8 +173,8 @@ class _Cells:
     """The distinct counts, their likelihoods (d, 21) at each p and q, and which of them each example has."""
 
     def __init__(self, correct: np.ndarray, mask: np.ndarray, counted: np.ndarray) -> None:
-        counts = [part.sum(0) for part in (correct & mask, mask, correct & ~mask, ~mask)]
-        self.both_sides = mask.any(0) & ~mask.all(0)
+        counts = [part.sum(0) for side in sides(mask) for part in (correct & side, side)]
+        self.both_sides = both_sides(mask)
         distinct, self.cell = np.unique(np.stack(counts, 1), axis=0, return_inverse=True)
         self.cell = self.cell.ravel()
         self.seen, self.left_out = _likelihood(*distinct.T[:2]), _likelihood(*distinct.T[2:])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from byheart.maths.shapes import Float, Given
+from byheart.maths.statistics.seen_unseen import sides
 
 
 def strongest(
@@ -61,7 +62,7 @@ def strongest(
 
 def _below(score: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Which share of the non-members scores below each judgement, ties half? NaN stays NaN."""
-    others = np.sort(score[~mask & ~np.isnan(score)])
+    others = np.sort(score[sides(mask)[1] & ~np.isnan(score)])
     below = (np.searchsorted(others, score, "left") + np.searchsorted(others, score, "right")) / 2
     return np.where(np.isnan(score), np.nan, below / max(len(others), 1))
 
@@ -70,7 +71,7 @@ def _by_member(score: np.ndarray, mask: np.ndarray, levels: Sequence[float]) -> 
     """(1 + levels, members) what each gives away, by AUC and at each level; NaN where it lacks a kind."""
     below = _below(score, mask)
     measures = [below, *(np.where(np.isnan(below), np.nan, below > 1 - level) for level in levels)]
-    kinds = [kind & ~np.isnan(below) for kind in (mask, ~mask)]
+    kinds = [kind & ~np.isnan(below) for kind in sides(mask)]
     with np.errstate(invalid="ignore"):
         seen, unseen = ([np.where(kind, each, 0).sum(1) / kind.sum(1) for each in measures] for kind in kinds)
     return np.array(seen) - np.array(unseen)

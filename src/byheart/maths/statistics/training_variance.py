@@ -10,7 +10,7 @@ from byheart.errors import InputRefused
 from byheart.maths.inputs import array, members_mask, same_shape
 from byheart.maths.shapes import Given
 from byheart.maths.statistics.effective_sample_size import Sources
-from byheart.maths.statistics.seen_unseen import side_means
+from byheart.maths.statistics.seen_unseen import both_sides, side_means, sides
 
 # part of the variance between members (sampling removed) due to examples acting one by one; the rest, seeds and joint
 # effects, averages out over members. Few members cannot tell the two apart, so it was measured over fresh training sets
@@ -136,7 +136,7 @@ class Bank:
 
     def __init__(self, values: np.ndarray, mask: Any) -> None:
         mask = members_mask(mask, values.shape)
-        self.kept = mask.any(0) & ~mask.all(0)
+        self.kept = both_sides(mask)
         if len(values) < 4 or not self.kept.any():
             raise InputRefused(
                 expected="mask of at least 4 members with seen and unseen examples",
@@ -146,7 +146,7 @@ class Bank:
         values, self.mask = values[:, self.kept], mask[:, self.kept]
         self.inside, self.outside = side_means(values, self.mask)
         # against the other members of the side: the plain mean holds the member and hides 1/t of its effect
-        count = np.where(self.mask, self.mask.sum(0), (~self.mask).sum(0))
+        count = np.where(self.mask, self.mask.sum(0), len(self.mask) - self.mask.sum(0))
         others = np.where(count > 1, count / np.maximum(count - 1, 1), 0.0)
         self.residual = (values - np.where(self.mask, self.inside, self.outside)) * others
 
@@ -158,7 +158,7 @@ class Bank:
         if n < 2:  # one example has no spread, and so no interval (`clusters.known`)
             return MemberVariance(0.0, 0.0, 0.0)
         means, noise = np.zeros((2, m)), np.zeros(m)
-        for mean, side, weight in zip(means, (self.mask, ~self.mask), (in_weight, out_weight)):
+        for mean, side, weight in zip(means, sides(self.mask), (in_weight, out_weight)):
             chosen, count = np.where(side, self.residual, 0.0), np.maximum(side.sum(1), 1)
             mean[:] = chosen.sum(1) / count
             noise += weight**2 * ((chosen**2).sum(1) / count - mean**2) / count
@@ -166,7 +166,7 @@ class Bank:
         if in_weight and out_weight and (spread := means.std(1).prod()):
             # a subset that is fitted closely is worse elsewhere: that is no effect of its examples one by one
             one_by_one *= 1 + float(((means[0] - means[0].mean()) * (means[1] - means[1].mean())).mean() / spread)
-        left_out = np.clip((~self.mask).sum(1), 1.0, n - 1.0)
+        left_out = np.clip(n - self.mask.sum(1), 1.0, n - 1.0)
         ratio = (n - left_out) / left_out
         away = effects - np.average(effects, weights=ratio)
         between, drawn = ratio @ away**2 / (m - 1), ratio @ noise / m

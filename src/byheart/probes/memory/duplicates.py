@@ -217,7 +217,7 @@ def _ranked(bank: Bank, pairs: Pairs) -> dict[str, Ranked]:
 def accuracies(bank: Bank, leaked: np.ndarray) -> dict[str, Quantity]:
     """The members' accuracy (R2, bits a token) on all new examples and on those that did not leak."""
     run, test, values = bank[bank.subject.bank()], bank.data.views["test"], bank.data.output.continuous
-    out, n, made = (~run.members.mask).sum(1), len(bank.data.train), {}
+    out, n, made = run.members.unseen.sum(1), len(bank.data.train), {}
     if not out.all() or (values and heavy_tail(bank)):
         return {}
     name, facts = _measure(bank)

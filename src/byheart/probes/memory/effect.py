@@ -11,6 +11,7 @@ from byheart.learners.attribution_run import Questions
 from byheart.maths.memorisation.counterfactual import influence
 from byheart.maths.statistics.ranking import DatamodelScore, auc, auc_interval
 from byheart.maths.statistics.resampling import Interval
+from byheart.maths.statistics.seen_unseen import both_sides
 from byheart.probes import attribution
 from byheart.probes.applicability import one_sided
 from byheart.probes.attribution import FEWEST_MEMBERS, FEWEST_QUERIES, Asked
@@ -175,4 +176,4 @@ def _halves(m: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _one_sided(mask: np.ndarray) -> bool:
     """Whether an example was seen by all of these members, or by none."""
-    return bool((mask.all(0) | ~mask.any(0)).any())
+    return not both_sides(mask).all()

@@ -16,6 +16,7 @@ from byheart.maths.statistics.detection import (
     example_risk,
     operating_points,
 )
+from byheart.maths.statistics.seen_unseen import sides
 from byheart.probes.base import Assumption, Bank, Need, Probe, Subject
 from byheart.probes.intervals import line
 from byheart.probes.ranking import first_of
@@ -77,7 +78,7 @@ class Membership(Probe):
         def points_of(score: np.ndarray, *names: str, levels=LEVELS, draws=FEWER_DRAWS) -> Points:
             return operating_points(score, seen, self.rng(bank, *names), levels, groups, draws)
 
-        grid = _grid(int((~seen & ~np.isnan(among["online"])).sum()))
+        grid = _grid(int((sides(seen)[1] & ~np.isnan(among["online"])).sum()))
         pairs = strongest(among, seen, LEVELS)  # by AUC, then at each level
         scores = {pair: cross_scored(attacks, mask, pair) for pair in pairs}
         best = points_of(scores[pairs[0]][:, counted], *pairs[0], levels=(*LEVELS, *grid), draws=DRAWS)
@@ -107,7 +108,8 @@ class Membership(Probe):
 
     def _too_few(self, bank: Bank, ratio: np.ndarray, mask: np.ndarray) -> NotApplicable | None:
         judged = ~np.isnan(ratio)
-        if (judged & mask).any(0).all() and (judged & ~mask).any():
+        saw, unseen = sides(mask)
+        if (judged & saw).any(0).all() and (judged & unseen).any():
             return None
         m = len(mask)
         needed = int(np.ceil(2 / (1 - bank.subject.share))) + 1
@@ -134,13 +136,14 @@ def attack_scores(score: np.ndarray, mask: np.ndarray, counted: np.ndarray) -> d
     for part in (counted, ~counted):
         for name in ("online", "offline"):
             attacks[name][:, part] = likelihood_ratio(score[:, part], mask[:, part], online=name == "online")
-    return {name: np.where(~mask & ~counted, np.nan, values) for name, values in attacks.items()}
+    return {name: np.where(sides(mask)[1] & ~counted, np.nan, values) for name, values in attacks.items()}
 
 
 def caught_share(score: np.ndarray, mask: np.ndarray, false_alarms: int) -> np.ndarray:
     """(n,) of the members that saw each example, the share found at the price of so many false alarms."""
-    bar = np.sort(score[~mask & ~np.isnan(score)])[::-1][false_alarms]
-    judged = mask & ~np.isnan(score)
+    seen, unseen = sides(mask)
+    bar = np.sort(score[unseen & ~np.isnan(score)])[::-1][false_alarms]
+    judged = seen & ~np.isnan(score)
     with np.errstate(invalid="ignore"):  # nobody judged: NaN
         return np.where(judged, score > bar, False).sum(0) / judged.sum(0)
 

@@ -127,10 +127,10 @@ def _curve(grid: tuple[float, ...], counts: Counts) -> Curve:
 
 def _first(run: Run, right: np.ndarray, i: int, j: int) -> dict[str, Scalar]:
     """Outcomes of the new example of the first pair among the members that saw its training example, and others."""
-    saw = run.members.mask[:, i]
+    saw, others = run.members.seen[:, i], run.members.unseen[:, i]
     return {
         "first_saw": int(saw.sum()), "first_outcome_saw": float(right[saw, j].mean()),
-        "first_others": int((~saw).sum()), "first_outcome_others": float(right[~saw, j].mean()),
+        "first_others": int(others.sum()), "first_outcome_others": float(right[others, j].mean()),
     }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from scipy.stats import ttest_ind
 from byheart.ledger.base import Ledger, Result
 from byheart.maths.statistics.ranking import datamodel_score
 from byheart.maths.statistics.ranks import one_query_interval
+from byheart.maths.statistics.seen_unseen import sides
 from byheart.probes.base import Subject
 from byheart.records.explanation import Own
 from byheart.records.quantity import Quantity, interval_by
@@ -92,7 +93,7 @@ class Retrained:
         if self.masks is None or self.outputs is None:
             return []
         saw = np.ones(len(self.masks), bool) if self.own is None else self.masks[:, self.own] > 0
-        rows = [np.flatnonzero(group) for group in (saw, ~saw)]
+        rows = [np.flatnonzero(group) for group in sides(saw)]
         return [one for one in rows if len(one) >= GROUP and np.ptp(self.outputs[one]) > 0]
 
     def own_part(self, credit: np.ndarray, effect: np.ndarray) -> Own | None:
@@ -106,7 +107,7 @@ class Retrained:
         if self.masks is None or self.outputs is None:
             return own
         saw = self.masks[:, self.own] > 0
-        with_it, without = self.outputs[saw], self.outputs[~saw]
+        with_it, without = (self.outputs[side] for side in sides(saw))
         if min(len(with_it), len(without)) < 2 or not (np.ptp(with_it) or np.ptp(without)):
             return own
         ends = ttest_ind(with_it, without, equal_var=False).confidence_interval(0.95)

@@ -8,6 +8,7 @@ from scipy.stats import hypergeom
 from byheart.learners.estimator import Estimator
 from byheart.learners.neighbours import Neighbours
 from byheart.learners.reference_learners import Rote
+from byheart.maths.statistics.seen_unseen import sides
 from byheart.seeds import stream
 from byheart.tasks.arrays import Arrays
 from byheart.testing.worlds.base import Bounds, Draw, near
@@ -211,4 +212,4 @@ def _stumps(rng: np.random.Generator, x: np.ndarray, y: np.ndarray, s: int) -> t
         ones = (side & seen & (y == 1)).sum(1) > (side & seen & (y == 0)).sum(1)
         said = np.where(side, ones[:, None], said)
     hit = said == y
-    return (hit & seen).sum(0) / seen.sum(0), (hit & ~seen).sum(0) / (~seen).sum(0)
+    return tuple((hit & side).sum(0) / side.sum(0) for side in sides(seen))

@@ -104,7 +104,7 @@ def one_model_facts(balance: Balance) -> dict[str, FactTable]:
 
 def left_out_facts(run: Run) -> dict[str, Any]:
     """How many members there are, and how many of them left each example out: fewest and most."""
-    out = (~run.members.mask).sum(0)
+    out = run.members.unseen.sum(0)
     return {"members": len(run.members), "left_out": (int(out.min()), int(out.max()))}
 
 

@@ -66,7 +66,7 @@ def _sides(bank: Bank, run: Run, blind: float) -> dict[str, Quantity]:
     }
     if "test" in run.views and not why_no_new(bank):
         new = _bits(bank, "test", run)[-1]
-        mean = new_examples_interval(new, n, (~mask).sum(1), bank.data.new_copies)
+        mean = new_examples_interval(new, n, n - mask.sum(1), bank.data.new_copies)
         quantities["test_bits_a_token"] = estimate(mean, **more | {"n": new.shape[1]})
     return quantities
 

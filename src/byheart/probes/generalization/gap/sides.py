@@ -73,7 +73,7 @@ class Sides:
             ),
         }  # fmt: skip
         if (test := self._test_outcome()) is not None:
-            found[f"test_{self.unit}"] = self._score(self._new(test, n, (~mask).sum(1)), test.shape[1])
+            found[f"test_{self.unit}"] = self._score(self._new(test, n, n - mask.sum(1)), test.shape[1])
         return found
 
     def _new(self, test: np.ndarray, n: int, left_out: np.ndarray) -> Estimate:

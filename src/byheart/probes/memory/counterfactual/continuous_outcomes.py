@@ -65,7 +65,7 @@ def _curve(score: np.ndarray, by_chance: np.ndarray) -> Curve:
 
 def _values(bank: Bank, run: Run, order: np.ndarray, score: np.ndarray) -> Ranked:
     """Twelve values, and the mean of what members that did not see them say."""
-    rows, y, out, said = order[:12], bank.data.train.y, ~run.members.mask, run.views["train"].logits
+    rows, y, out, said = order[:12], bank.data.train.y, run.members.unseen, run.views["train"].logits
     if y.ndim > 1:
         return Ranked(ids=bank.data.train.ids[rows], figures={"score": score[rows]})
     others = [float(said[out[:, i], i, 0].mean()) for i in rows]  # type: ignore[index]
@@ -84,7 +84,7 @@ def _passages(bank: Bank, run: Run, order: np.ndarray, score: np.ndarray) -> Ran
 
 def left_out(bank: Bank, mask: np.ndarray) -> dict[str, Scalar]:
     """How many members there are, how many left an example out, and whether copies were left out together."""
-    out = (~mask).sum(0)
+    out = len(mask) - mask.sum(0)
     copies = len(np.unique(bank.groups)) < len(bank.groups)
     least, most = int(out.min()), int(out.max())
     return {"members": len(mask), "left_out_least": least, "left_out_most": most, "copies_together": copies}

@@ -9,6 +9,7 @@ import numpy as np
 from byheart.maths.statistics.bounded_mean import ALIKE, BoundedMean, bounded_mean, stratified_mean
 from byheart.maths.statistics.ranks import spearman, wilson
 from byheart.maths.statistics.resampling import around
+from byheart.maths.statistics.seen_unseen import sides
 from byheart.probes.memory.exposure.scores import Continuations, Form, Scores
 from byheart.records.quantity import Quantity, WhyNoInterval, interval_by
 
@@ -68,7 +69,7 @@ def share(values: np.ndarray, seen: np.ndarray) -> Quantity:
     n, value = int(seen.sum()), float(values[seen].mean())
     low, high = wilson(min(n, max(0.0, n * value)), n)
     made = interval_by("Wilson", (min(low, value), max(high, value)))
-    return Quantity(value=value, unit="share", null=float(values[~seen].mean()), n=n, better="low", **made)
+    return Quantity(value=value, unit="share", null=float(values[sides(seen)[1]].mean()), n=n, better="low", **made)
 
 
 def _doses(found: Scores, ids: np.ndarray, rng: np.random.Generator) -> dict[str, Quantity]:
