@@ -56,16 +56,19 @@ class Mlp(Network):
         return f"MLP {'-'.join(map(str, widths))}"
 
 
-def drawn(kind: type[nn.Module], generator: torch.Generator, *sizes: int, **more: int) -> nn.Module:
+def drawn(
+    kind: type[nn.Module], generator: torch.Generator, *sizes: int, fan_in: int | None = None, **more: int
+) -> nn.Module:
     """A layer with weights and bias uniform in +- 1 / sqrt(inputs a unit), torch's default, from `generator`.
 
-    The layer is made without storage first: torch's own constructor would draw from the global stream.
+    Of recurrent layers the inputs count as the units (`fan_in`). The layer is made without storage first: torch's own
+    constructor would draw from the global stream.
     """
     import torch
 
     layer = kind(*sizes, **more, device="meta").to_empty(device="cpu")
+    bound = 1 / math.sqrt(fan_in or layer.weight[0].numel())
     with torch.no_grad():
-        bound = 1 / math.sqrt(layer.weight[0].numel())
-        layer.weight.uniform_(-bound, bound, generator=generator)
-        layer.bias.uniform_(-bound, bound, generator=generator)
+        for weight in layer.parameters():
+            weight.uniform_(-bound, bound, generator=generator)
     return layer

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
@@ -20,12 +18,7 @@ class RecurrentNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.every = every
-        # made without storage first: torch's own constructor would draw from the global stream
-        self.cells = CELLS[cell](d, hidden, layers, batch_first=True, device="meta").to_empty(device="cpu")
-        bound = 1 / math.sqrt(hidden)  # torch's default
-        with torch.no_grad():
-            for weight in self.cells.parameters():
-                weight.uniform_(-bound, bound, generator=generator)
+        self.cells = drawn(CELLS[cell], generator, d, hidden, layers, fan_in=hidden, batch_first=True)
         self.head = drawn(nn.Linear, generator, hidden, k)
 
     def forward(self, x: Tensor) -> Tensor:
