@@ -2,7 +2,7 @@
 
 from byheart.cli.summary import summary
 from byheart.records.quantity import Quantity
-from byheart.report.first import strange, together
+from byheart.report.summary import strange, together
 
 
 def document_of(bits):

@@ -13,7 +13,7 @@ from byheart.records.figures import number
 from byheart.report.axes import scale
 from byheart.report.chart import Axis, Bar, Chart, Line, Mark, Rule, Segment
 from byheart.report.charts import pictures
-from byheart.report.labels import along, shorten
+from byheart.report.label_placement import along, shorten
 
 BIG = 2.0**53
 
@@ -53,7 +53,7 @@ DRAWN = [*range(24), *(pytest.param(seed, marks=pytest.mark.slow) for seed in ra
 @pytest.mark.parametrize("seed", DRAWN)
 def test_a_chart_of_wild_floats_is_drawn_on_its_page(seed, monkeypatch):
     boxes = []
-    monkeypatch.setattr("byheart.report.naming.along", lambda *given: boxes.extend(made := along(*given)) or made)
+    monkeypatch.setattr("byheart.report.line_labels.along", lambda *given: boxes.extend(made := along(*given)) or made)
     for svg, total in zip(pictures(chart(seed)), (620, 328)):
         ElementTree.fromstring(svg)
         assert len(svg) < 200_000

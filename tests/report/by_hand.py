@@ -10,9 +10,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from byheart.records.finding import Finding
-from byheart.report import cards, chapters, first, page, story
+from byheart.report import cards, chapters, page, story, summary
 from byheart.report.cards import About, Card
-from byheart.report.prose import cleaned
+from byheart.report.rich_text import cleaned
 
 _CARD = TypeAdapter(Card)
 
@@ -43,7 +43,7 @@ def cards_by_hand() -> Iterator[None]:
             current.clear()
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (chapters, first, story):
+        for module in (chapters, story, summary):
             patch.setattr(module, "card_of", card_of)
         patch.setattr(page, "story", told)
         yield

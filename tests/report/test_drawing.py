@@ -20,7 +20,7 @@ from byheart.report.axes import scale
 from byheart.report.balance import balances
 from byheart.report.chart import Axis, Bar, Chart, Line, Mark, Segment
 from byheart.report.charts import pictures
-from byheart.report.labels import Label, dodge, place, width
+from byheart.report.label_placement import Label, dodge, place, width
 from byheart.report.pictures import png_data_uri
 
 

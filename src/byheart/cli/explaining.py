@@ -92,8 +92,8 @@ def _query(example: int | None, test: int | None, text: str | None, image: Path 
 def lines(found: Explanation) -> list[str]:
     """The explanation in words."""
     from byheart.records.figures import number
-    from byheart.report import explained as words
-    from byheart.report.prose import plain
+    from byheart.report import explanation_text as words
+    from byheart.report.rich_text import plain
 
     *rows, total = words.parts(found)
     unit = words.unit(found)
@@ -115,7 +115,7 @@ def lines(found: Explanation) -> list[str]:
 
 
 def _credited(found: Explanation) -> list[str]:
-    from byheart.report import explained as words
+    from byheart.report import explanation_text as words
 
     if not found.adds_up:
         return [f"  {words.missed(found)}"]
@@ -130,7 +130,7 @@ def _named(share: Share) -> str:
 
 
 def _rows(found: Explanation, title: str, shares: tuple[Share, ...]) -> list[str]:
-    from byheart.report.explained import signed
+    from byheart.report.explanation_text import signed
 
     return [_listed(title, [f"{_named(share)} {signed(found, share, shares)}" for share in shares[:LISTED]])]
 

@@ -24,9 +24,9 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
     from byheart.records.quantity import Quantity
     from byheart.report.cards import About
     from byheart.report.cards.reasons import why
-    from byheart.report.first import strange, together
     from byheart.report.headline import OF_VARIANCE, SHARES
     from byheart.report.kinds import words
+    from byheart.report.summary import strange, together
 
     subject = document["subject"]
     found = {

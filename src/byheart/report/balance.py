@@ -8,7 +8,7 @@ from byheart.records.figures import number, percent
 from byheart.report.axes import Scale, scale
 from byheart.report.chart import Axis
 from byheart.report.drawing import draw, layer, pixels
-from byheart.report.labels import Label, Placed, along, place, width, words
+from byheart.report.label_placement import Label, Placed, along, place, width, words
 
 WIDE, NARROW = 600, 328
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from byheart.report.axes import Scale, opened, scale
 from byheart.report.chart import Bar, Chart
 from byheart.report.drawing import draw, layer, pixels
-from byheart.report.labels import Placed, shorten, width, words
+from byheart.report.label_placement import Placed, shorten, width, words
 
 _BAR, _BACK = 26, 7  # heights of a segment, and of one that runs backwards
 

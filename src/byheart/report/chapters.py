@@ -12,8 +12,8 @@ from byheart.report.cards.reasons import advice, why
 from byheart.report.chart import Chart, Role
 from byheart.report.charts import pictures
 from byheart.report.examples import gallery
-from byheart.report.prose import slug
-from byheart.report.strip import WHO, strips
+from byheart.report.rich_text import slug
+from byheart.report.scale_chart import WHO, strips
 
 CHAPTERS = {
     "memory": "What is held by heart, and which examples is it?",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from byheart.report.axes import Scale, scale
 from byheart.report.bars import bars
 from byheart.report.chart import Axis, Chart
+from byheart.report.chart_layers import bounded, cell_layers, line_layers, mark_layers, rule_layers, values
 from byheart.report.drawing import draw, layer
-from byheart.report.labels import Placed, shorten, width, words
-from byheart.report.marks import bounded, cell_layers, line_layers, mark_layers, rule_layers, values
-from byheart.report.naming import beside_plot, end_labels, inside_plot
+from byheart.report.label_placement import Placed, shorten, width, words
+from byheart.report.line_labels import beside_plot, end_labels, inside_plot
 
 WIDE, NARROW = 620, 328
 

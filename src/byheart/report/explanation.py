@@ -5,7 +5,7 @@ from __future__ import annotations
 from byheart.records.explanation import Explanation, Share
 from byheart.records.figures import number
 from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits, gallery, seen
-from byheart.report.explained import (
+from byheart.report.explanation_text import (
     NEAREST,
     check,
     credit_words,
@@ -22,7 +22,7 @@ from byheart.report.explained import (
 )
 from byheart.report.kinds import words
 from byheart.report.page import styled
-from byheart.report.prose import cleaned, plain
+from byheart.report.rich_text import cleaned, plain
 
 SIDE = 6  # pictures a side, so that each has room for its words
 

@@ -8,7 +8,7 @@ from byheart.records.quantity import Quantity
 from byheart.report.cards import About
 from byheart.report.cards.reasons import why
 from byheart.report.kinds import words
-from byheart.report.prose import Run, sentence
+from byheart.report.rich_text import Run, sentence
 
 SHARES = ("understood_bits_share", "memorised_bits_share", "left_bits_share")
 OF_VARIANCE = ("understood_share", "memorised_share_of_variance", "left_share")

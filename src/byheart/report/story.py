@@ -8,14 +8,14 @@ from byheart.records.finding import Answer, Finding, answer_from
 from byheart.records.judgement import Judgement
 from byheart.records.provenance import SCHEMA, Provenance
 from byheart.registry import BUILT_IN
-from byheart.report import first, headline
+from byheart.report import headline, summary
 from byheart.report.balance import balances, course
 from byheart.report.cards import About, card_of
 from byheart.report.chapters import chapters, inapplicable
 from byheart.report.examples import gallery, seen
 from byheart.report.kinds import words
-from byheart.report.prose import cleaned, plain, sentence, slug, word
-from byheart.report.strip import WHO
+from byheart.report.rich_text import cleaned, plain, sentence, slug, word
+from byheart.report.scale_chart import WHO
 
 _LEVERS = (
     ("weight decay", "weight-decay=0.001"),
@@ -45,17 +45,17 @@ def story(document: dict) -> dict:
     provenance = Provenance.model_validate(document["provenance"])
     exhibits = document.get("exhibits") or {}
     said = headline.headline(subject, findings)
-    strange = first.strange(subject, headline.quantities(findings), document.get("planted"))
+    strange = summary.strange(subject, headline.quantities(findings), document.get("planted"))
     made = {
         "subject": subject,
         "title": f"byheart: {subject['title']}",
         "headline": said,
         "description": plain(said),
         "bar": headline.bar(subject, findings),
-        "together": " ".join(filter(None, (first.together(subject), strange))),
+        "together": " ".join(filter(None, (summary.together(subject), strange))),
         "balance": _balance(document, findings),
-        "numbers": first.numbers(subject, findings, document.get("balance")),
-        "planted": first.planted(subject, document, findings),
+        "numbers": summary.numbers(subject, findings, document.get("balance")),
+        "planted": summary.planted(subject, document, findings),
         "most": _most(subject, findings, exhibits),
         "verdicts": _verdicts(document, findings),
         "levers": [_lever(lever) for lever in document.get("levers") or []],
@@ -183,7 +183,7 @@ def _meta(document: dict, findings: dict[str, Answer], provenance: Provenance, s
         made.append(f"{what} counted against {subject['reference']}.")
     if subject.get("calibration"):
         made.append(sentence(subject["calibration"]))
-    counts = first.names_of_statuses(findings)
+    counts = summary.names_of_statuses(findings)
     odd = [
         f"{word(counts[status])} {status}" for status in ("withheld", "not applicable", "failed") if counts.get(status)
     ]

@@ -18,8 +18,8 @@ from byheart.report.cards.reasons import why_unread, why_withheld
 from byheart.report.chapters import card, inapplicable
 from byheart.report.chart import Table
 from byheart.report.page import embedded, styled
-from byheart.report.prose import cleaned, sentence, slug
-from byheart.report.strip import WHO
+from byheart.report.rich_text import cleaned, sentence, slug
+from byheart.report.scale_chart import WHO
 
 MOST_LETTERS = 80
 MOST_CARDS = 24  # subjects; the cards of more would not fit a page, and nobody reads them one by one

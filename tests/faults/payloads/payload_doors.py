@@ -14,7 +14,7 @@ from pages import Outline
 from payload_texts import FAMILIES, FAMILY
 
 from byheart.cli.summary import print_json
-from byheart.report.prose import clean
+from byheart.report.rich_text import clean
 from byheart.terminal import put
 
 # Words of ours; payloads in their place are tested apart.

@@ -20,7 +20,7 @@ from byheart.records.explanation import Explanation
 from byheart.records.studied import Studied
 from byheart.report.explanation import render_explanation
 from byheart.report.page import render
-from byheart.report.prose import clean
+from byheart.report.rich_text import clean
 from byheart.report.study import render_study
 from byheart.terminal import printable
 

@@ -1,4 +1,4 @@
-"""The rest of the first screen in words: three numbers, and the planted truth that was found."""
+"""The summary of the first screen in words: three numbers, and the planted truth that was found."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from byheart.report.cards import About, card_of
 from byheart.report.cards.reasons import why
 from byheart.report.headline import exact, first_of, quantity, scores
 from byheart.report.kinds import words
-from byheart.report.prose import Run, sentence
+from byheart.report.rich_text import Run, sentence
 
 COPIED = 0.01  # fewer copies than this share of the examples are not worth a line of the first screen
 

@@ -6,7 +6,7 @@ from byheart.records.figures import amount, value_text
 from byheart.records.finding import Pole
 from byheart.records.quantity import Quantity
 from byheart.report.drawing import draw, layer, pixels
-from byheart.report.labels import Placed, shorten, width, words
+from byheart.report.label_placement import Placed, shorten, width, words
 
 WIDE, NARROW = 400, 328
 _LINE, _TOP, _BOTTOM = 33, 12, 57

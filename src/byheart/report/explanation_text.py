@@ -8,7 +8,7 @@ from byheart.records.explanation import MOST_MISSED, Explanation, Share
 from byheart.records.figures import count, interval_text, number, percent, value_text
 from byheart.records.quantity import Quantity
 from byheart.report.kinds import words
-from byheart.report.prose import Run
+from byheart.report.rich_text import Run
 
 WHOSE = {"train": "training", "test": "new", "yours": "your"}
 CREDIT = (

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 from byheart.report.axes import Scale
 from byheart.report.chart import Chart, Line
-from byheart.report.labels import LINE, Box, Label, Placed, along, dodge, place, wrap
-from byheart.report.marks import BOLD
+from byheart.report.chart_layers import BOLD
+from byheart.report.label_placement import LINE, Box, Label, Placed, along, dodge, place, wrap
 
 MOST_LABELS = 24  # marks beyond have their words on hover and in the table
 
