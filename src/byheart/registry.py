@@ -158,10 +158,10 @@ def find(kind: str, name: str) -> Any:
     Raises:
         UnknownName: no such kind or name.
     """
-    known = names(kind)
-    if name in BUILT_IN[kind]:
+    if name in BUILT_IN.get(kind, {}):
         module, _, attribute = BUILT_IN[kind][name][0].partition(":")
         return getattr(importlib.import_module(module), attribute)
+    known = names(kind)  # looks through all that is installed
     if name in known:
         return plugins(kind)[name].load()
     raise unknown_name(kind, name, known)
