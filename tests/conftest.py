@@ -1,6 +1,7 @@
 """One torch thread, no network, and the global random state watched, in every test; the command line called here."""
 
 import io
+import os
 import random
 import signal
 import socket
@@ -14,8 +15,21 @@ import shape_check  # noqa: F401  before the mathematics is imported
 import torch
 
 from byheart.cli.main import main
+from byheart.ledger import index
 
 torch.set_num_threads(1)
+
+# A disk takes milliseconds to say that it has written, a hundred times an audit, and only a power cut tells the
+# difference. What calls it is seen all the same: tests of the ledger and of failing disks put their own in its place.
+_waits, _sync = index.SYNC, os.fsync
+index.SYNC, os.fsync = "OFF", lambda number: None
+
+
+@pytest.fixture
+def waiting_for_the_disk(monkeypatch):
+    """As for users."""
+    monkeypatch.setattr(index, "SYNC", _waits)
+    monkeypatch.setattr(os, "fsync", _sync)
 
 
 def _closed(*args, **kwargs):

@@ -389,9 +389,9 @@ def test_what_was_not_measured_says_so(quick, monkeypatch):
         audit.bits  # noqa: B018
 
 
-def test_probes_on_request_are_asked_by_name_and_only_then():
+def test_probes_on_request_are_asked_by_name_and_only_then(tmp_path):
     x, y = np.random.default_rng(0).normal(size=(80, 3)), np.arange(80) % 2
-    given = {"model": _small, "members": 16, "settings": {"epochs": 2}, "say": lambda line: None}
+    given = {"model": _small, "members": 16, "settings": {"epochs": 2}, "say": lambda line: None, "out": tmp_path}
     before = bh.audit((x, y), **given)
     asked = bh.audit((x, y), also=["memory/credit:test=9:train=8", "memory/effect:test=8:train=8"], **given)
     for name in ("memory/credit", "memory/effect"):

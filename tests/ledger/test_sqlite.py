@@ -183,6 +183,7 @@ def test_a_later_or_foreign_index_is_refused_and_left_alone(ledger, folder, stat
     assert (folder / "index.db").read_bytes() == before
 
 
+@pytest.mark.usefixtures("waiting_for_the_disk")
 def test_journals_by_what_the_file_system_can_do(tmp_path, monkeypatch):
     modes = {}
     for kind in ("ext4", "nfs4"):

@@ -21,6 +21,7 @@ from byheart.ledger.blobs import set_aside
 NAME = "index.db"
 APPLICATION = 0x62796874  # "byht"
 SCHEMA = 1
+SYNC = "FULL"  # what is told as kept survives a power cut
 _TABLES = """
 CREATE TABLE entry (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, digest TEXT NOT NULL,
@@ -157,7 +158,6 @@ class Index:
         connection = _connect(self.path)
         try:
             _set_journal(connection, self.path)
-            connection.execute("PRAGMA synchronous = FULL")
             connection.execute("BEGIN IMMEDIATE")
             if not _check(connection, self.path):  # else another process was faster
                 for statement in _TABLES.split(";"):
@@ -192,7 +192,7 @@ def _tried(address: str) -> sqlite3.Connection:
     connection = sqlite3.connect(address, uri=True, timeout=30.0, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA busy_timeout = 30000")
-        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA synchronous = {SYNC}")
         connection.execute("PRAGMA user_version").fetchone()  # the first real look at the file
     except BaseException:
         connection.close()
