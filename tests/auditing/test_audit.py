@@ -19,8 +19,8 @@ from byheart.records.finding import Finding
 from byheart.report.cards import About
 from byheart.report.cards.reasons import advice
 
-# nothing was planted in a text; no sequences at random; no learning in epochs; two on request; one of values
-ELSEWHERE = {f"memory/{name}" for name in ("exposure", "capacity", "order", "credit", "effect")} | {
+# nothing planted in a text; no sequences at random; no learning in epochs; two on request; one phase; one of values
+ELSEWHERE = {f"memory/{name}" for name in ("exposure", "capacity", "order", "credit", "effect", "forgetting")} | {
     "complexity/value-bits"
 }
 
