@@ -21,7 +21,7 @@ from byheart.report.cards.reasons import advice
 
 # nothing planted in a text; no sequences at random; no learning in epochs; two on request; one phase; one of values
 ELSEWHERE = {f"memory/{name}" for name in ("exposure", "capacity", "order", "credit", "effect", "forgetting")} | {
-    "complexity/value-bits"
+    "complexity/value-bits", "generalization/width",
 }
 
 
