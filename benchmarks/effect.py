@@ -35,7 +35,7 @@ from byheart.maths.attribution.gradient_similarity import checkpoints, projected
 from byheart.maths.statistics.ranking import DatamodelScore, datamodel_score
 from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.fashion import Fashion
-from byheart.tasks.flipped import Flipped
+from byheart.tasks.label_noise import Flipped
 from byheart.tasks.output import Classes
 from byheart.training.members import Members
 from byheart.training.recording import record

@@ -14,7 +14,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "fashion": ("byheart.tasks.fashion:Fashion", "Fashion-MNIST, 5,000 training and 2,000 test images"),
         "digits": ("byheart.tasks.digits:Digits", "scikit-learn's handwritten digits, 1,437 and 360 images"),
         "modular": ("byheart.tasks.modular:Modular", "a + b mod p, a part of the table for training"),
-        "flipped": ("byheart.tasks.flipped:Flipped", "any of these with a share of the labels redrawn (--flip)"),
+        "flipped": ("byheart.tasks.label_noise:Flipped", "any of these with a share of the labels redrawn (--flip)"),
         "in-phases": ("byheart.tasks.in_phases:InPhases", "any of these in phases, one after another: two of digits"),
         "transformed": ("byheart.tasks.transformed:Transformed", "any regression on the log or rank of its target"),
         "arrays": ("byheart.tasks.arrays:Arrays", "your own arrays: bh.audit((x, y)) or data.npz"),

@@ -10,7 +10,7 @@ from byheart.probes.base import Subject
 from byheart.registry import find
 from byheart.study.explanation.nearest import distances
 from byheart.study.explanation.retraining_check import Retrained, bank_keys
-from byheart.study.keeping import described
+from byheart.study.serialization import described
 from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.output import Classes
 from byheart.training.members import balanced

@@ -8,9 +8,9 @@ import byheart.study.steps as steps
 from byheart.auditing.studies import page_of, study
 from byheart.engines.inline import Inline, attempt
 from byheart.errors import InputRefused, UnknownName, UsageError
+from byheart.records.claim_result import Studied
 from byheart.records.claim_table import claim_from
 from byheart.records.finding import answer_from
-from byheart.records.studied import Studied
 from byheart.report.cards import About
 from byheart.report.study import render_study
 

@@ -10,7 +10,7 @@ from byheart.probes.base import reason
 from byheart.probes.memory.credit import Credit
 from byheart.probes.memory.effect import Effect
 from byheart.tasks.digits import Digits
-from byheart.tasks.flipped import Flipped
+from byheart.tasks.label_noise import Flipped
 from byheart.testing.probes import ProbeSuite, bank_of
 
 MEMBERS = 24

@@ -21,7 +21,7 @@ from byheart.learners.ridge import KernelRidge, Ridge
 from byheart.learners.userfit import UserFit
 from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.digits import Digits
-from byheart.tasks.flipped import Flipped
+from byheart.tasks.label_noise import Flipped
 from byheart.tasks.output import Column, Values
 from byheart.testing.learners import LearnerSuite
 

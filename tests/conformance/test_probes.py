@@ -25,8 +25,8 @@ from byheart.registry import find
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.data import Truth
 from byheart.tasks.digits import Digits
-from byheart.tasks.flipped import Flipped
 from byheart.tasks.in_phases import InPhases
+from byheart.tasks.label_noise import Flipped
 from byheart.testing.probes import Merged, ProbeSuite, bank_of
 from byheart.training.run import outcomes
 

@@ -10,8 +10,8 @@ from byheart.records.finding import Finding
 from byheart.registry import find, names
 from byheart.tasks.canaries import Canaries
 from byheart.tasks.digits import Digits
-from byheart.tasks.flipped import Flipped
 from byheart.tasks.in_phases import InPhases
+from byheart.tasks.label_noise import Flipped
 from byheart.tasks.randomness import Randomness
 from byheart.testing.worlds import WORLDS
 from byheart.testing.worlds.base import Draw

@@ -6,8 +6,8 @@ import pytest
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.digits import Digits
 from byheart.tasks.fashion import Fashion
-from byheart.tasks.flipped import Flipped
 from byheart.tasks.in_phases import InPhases
+from byheart.tasks.label_noise import Flipped
 from byheart.tasks.modular import Modular
 from byheart.tasks.randomness import Randomness
 from byheart.tasks.table import Table

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from byheart.records.figures import number
+from byheart.records.formatting import number
 from byheart.report.axes import scale
 from byheart.report.chart import Axis, Bar, Chart, Line, Mark, Rule, Segment
 from byheart.report.charts import pictures

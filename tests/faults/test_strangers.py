@@ -32,7 +32,7 @@ from byheart.ledger.base import Result
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.maths.recording.optimizer_spec import Recipe
 from byheart.records.spec import key_of
-from byheart.study.keeping import OWN, data_result, described, revive
+from byheart.study.serialization import OWN, data_result, described, revive
 from byheart.tasks.arrays import Arrays
 
 SOURCE = Path(byheart.__file__).parent
@@ -44,7 +44,7 @@ STATED = {
     ("report/cards/__init__.py", "import_module"): "names of files in our own folder",
     ("registry.py", "plugins(kind)[name].load"): "entry points of installed packages",
     ("registry.py", "metadata.entry_points"): "names them",
-    ("integrations/listening.py", "import_module"): "a name that the caller of `library` writes: tested below",
+    ("integrations/framework_recorder.py", "import_module"): "a name that the caller of `library` writes: tested below",
     ("engines/pool.py", "pickle.dumps"): "to our own worker",
     ("engines/worker.py", "pickle.loads"): "from our own parent, over its pipe",
     ("engines/inline.py", "ctypes.CDLL"): "the C library of this process",

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from byheart.errors import InputRefused, UsageError
 from byheart.integrations import lightning as ours
-from byheart.integrations.listening import Noted, note
+from byheart.integrations.framework_recorder import Noted, note
 from byheart.maths.attribution.credit import path_credit
 
 

@@ -7,7 +7,7 @@ import transformers
 
 from byheart.errors import InputRefused, UsageError
 from byheart.integrations import transformers as hf
-from byheart.integrations.listening import library
+from byheart.integrations.framework_recorder import library
 from byheart.maths.attribution.credit import path_credit
 
 

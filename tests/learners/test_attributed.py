@@ -12,7 +12,7 @@ from byheart.learners.recurrent import Recurrent
 from byheart.learners.transformer import Transformer
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.digits import Digits
-from byheart.tasks.flipped import Flipped
+from byheart.tasks.label_noise import Flipped
 from byheart.tasks.text import Text
 from byheart.training.members import balanced
 from byheart.training.run import Run, Training

@@ -17,7 +17,7 @@ from byheart.learners.torch_module import FromFactory
 from byheart.learners.userfit import UserFit
 from byheart.ledger.base import Result
 from byheart.ledger.sqlite import SqliteLedger
-from byheart.study.keeping import data_from, data_result
+from byheart.study.serialization import data_from, data_result
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.containers import NamedColumns
 from byheart.tasks.table import Table

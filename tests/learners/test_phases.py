@@ -12,7 +12,7 @@ from byheart.learners.ridge import Ridge
 from byheart.levers.base import Lever
 from byheart.levers.schedules import EarlyStop
 from byheart.seeds import derive, stream
-from byheart.study.keeping import data_from, data_result
+from byheart.study.serialization import data_from, data_result
 from byheart.tasks.data import Data
 from byheart.tasks.digits import Digits
 from byheart.tasks.in_phases import InPhases

@@ -10,7 +10,7 @@ from byheart.learners.reference_learners import Oracle, Rote
 from byheart.maths.codes.bank import bank_code, bit_budget
 from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.digits import Digits
-from byheart.tasks.flipped import Flipped
+from byheart.tasks.label_noise import Flipped
 from byheart.tasks.modular import Modular
 from byheart.tasks.output import Values
 from byheart.training.members import balanced

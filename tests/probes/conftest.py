@@ -14,7 +14,7 @@ from byheart.report.cards import About, card_of
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.digits import Digits
-from byheart.tasks.flipped import Flipped
+from byheart.tasks.label_noise import Flipped
 from byheart.tasks.output import KINDS
 from byheart.testing.probes import bank_of
 from byheart.training.members import Members, balanced

@@ -15,7 +15,7 @@ from byheart.probes.memory.effect import Effect, by_halves
 from byheart.records.finding import Finding
 from byheart.report.cards import About, card_of
 from byheart.tasks.digits import Digits
-from byheart.tasks.flipped import Flipped
+from byheart.tasks.label_noise import Flipped
 from byheart.testing.probes import bank_of
 
 CREDIT, EFFECT = Credit(test=8, train=16), Effect(test=8, train=16)
@@ -317,8 +317,8 @@ def test_numbers_that_give_no_interval_are_refused_by_name(probe, field):
 
 def test_a_new_version_of_the_questions_is_another_training(monkeypatch):
     from byheart.learners.attribution_run import Questions
-    from byheart.study.keeping import described, revive
     from byheart.study.plan import Settings, draw_step, train_steps
+    from byheart.study.serialization import described, revive
 
     subject = made(CREDIT, members=8, epochs=1).subject
     asked = CREDIT._recorded(subject)

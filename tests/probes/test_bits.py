@@ -13,12 +13,12 @@ from byheart.probes.base import Bank, Subject, reason
 from byheart.probes.complexity.bits import Bits, lengths_of
 from byheart.probes.complexity.bits.standing import shares
 from byheart.probes.generalization.gap import Gap
-from byheart.records.figures import percent
+from byheart.records.formatting import percent
 from byheart.report.balance import course
 from byheart.report.story import _lever
 from byheart.tasks.base import Task
 from byheart.tasks.digits import Digits
-from byheart.tasks.flipped import Flipped
+from byheart.tasks.label_noise import Flipped
 from byheart.testing.probes import bank_of
 from byheart.training.members import Members, balanced
 

@@ -11,8 +11,8 @@ from byheart.probes.base import Subject
 from byheart.probes.memory.forgetting import Forgetting
 from byheart.records.finding import NotApplicable
 from byheart.tasks.digits import Digits
-from byheart.tasks.flipped import Flipped
 from byheart.tasks.in_phases import InPhases
+from byheart.tasks.label_noise import Flipped
 from byheart.testing.banks import bank_of
 
 

@@ -14,7 +14,7 @@ from byheart.probes.memory.order import Order
 from byheart.probes.memory.order.signs import half_of
 from byheart.records.finding import NotApplicable, answer_from
 from byheart.tasks.digits import Digits
-from byheart.tasks.flipped import Flipped
+from byheart.tasks.label_noise import Flipped
 from byheart.testing.probes import bank_of
 from byheart.training.members import balanced
 

@@ -20,7 +20,7 @@ from byheart.records.finding import answer_from
 from byheart.report.cards import About, card_of
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.digits import Digits
-from byheart.tasks.flipped import Flipped
+from byheart.tasks.label_noise import Flipped
 from byheart.testing.probes import bank_of
 from byheart.training.run import Run, outcomes
 

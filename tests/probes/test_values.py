@@ -7,7 +7,7 @@ from byheart.probes.complexity.value_bits import ValueBits
 from byheart.probes.memory.order import Order
 from byheart.probes.memory.pairs import Pairs
 from byheart.probes.memory.quadrant import Quadrant
-from byheart.records.figures import interval_text, value_text
+from byheart.records.formatting import interval_text, value_text
 from byheart.report.cards import About, card_of
 from byheart.training.members import balanced
 

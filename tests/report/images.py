@@ -11,12 +11,12 @@ from typing import Any
 
 from by_hand import dumped
 
-from byheart.records.figures import count, number, percent
 from byheart.records.finding import Finding, NotApplicable, Pole
-from byheart.records.judgement import Judgement
+from byheart.records.formatting import count, number, percent
 from byheart.records.provenance import SCHEMA, Provenance
 from byheart.records.quantity import Quantity, interval_by
 from byheart.records.reason import Reason
+from byheart.records.verdict_result import Judgement
 from byheart.report.cards import Card
 from byheart.report.chart import Axis, Bar, Chart, Line, Mark, Rule, Segment, Table
 from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pages import Outline
 
-from byheart.cli.explaining import lines
+from byheart.cli.explain import lines
 from byheart.records.explanation import Explanation, Own, Share
 from byheart.records.quantity import Quantity
 from byheart.report.explanation import render_explanation

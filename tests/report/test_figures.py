@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from byheart.records.facts import FactTable
-from byheart.records.figures import amount, interval_text, null_text, value_text
+from byheart.records.formatting import amount, interval_text, null_text, value_text
 from byheart.records.quantity import Quantity, Unit, interval_by
 from byheart.report.cards.default import table_of
 

@@ -14,7 +14,7 @@ import pytest
 from pages import Outline, data, page
 
 from byheart.errors import InputRefused
-from byheart.records.figures import NARROW, number
+from byheart.records.formatting import NARROW, number
 from byheart.report.page import render
 
 NAMES = list(documents.ALL)

@@ -9,9 +9,9 @@ import pytest
 import byheart
 from byheart.errors import InputRefused
 from byheart.probes.base import reason
+from byheart.records.claim_result import Outcome, Reading
 from byheart.records.quantity import Quantity
 from byheart.records.reason import FIGURES, Reason, ReasonCode
-from byheart.records.studied import Outcome, Reading
 from byheart.report.cards import About
 from byheart.report.cards.reasons import WORDS, advice, why, why_unread, why_withheld
 

@@ -12,7 +12,7 @@ from byheart.records.facts import Ranked
 from byheart.records.finding import Finding, Pole
 from byheart.records.quantity import Quantity, interval_by
 from byheart.tasks.digits import Digits
-from byheart.tasks.flipped import Flipped
+from byheart.tasks.label_noise import Flipped
 from byheart.testing.probes import ProbeSuite, bank_of
 from byheart.testing.worlds import WORLDS
 

@@ -8,7 +8,7 @@ from byheart.levers.penalties import Dropout, WeightDecay
 from byheart.probes.base import Subject
 from byheart.study.plan import Settings, draw_step, trial_step
 from byheart.study.steps import perform
-from byheart.tasks.flipped import Flipped
+from byheart.tasks.label_noise import Flipped
 from byheart.tasks.modular import Modular
 from byheart.training import trial
 

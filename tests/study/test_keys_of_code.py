@@ -20,8 +20,8 @@ from byheart.learners.estimator import Estimator
 from byheart.learners.userfit import UserFit
 from byheart.probes.base import Subject
 from byheart.records.options import Options
-from byheart.study.keeping import described, material, revive
 from byheart.study.plan import Settings, draw_step, plan
+from byheart.study.serialization import described, material, revive
 from byheart.tasks.table import Table
 
 OPTIONS = Options(members=8, device="cpu", jobs=1)
@@ -113,7 +113,7 @@ def test_a_learner_of_the_users_own(tmp_path):
 def test_descriptions_of_our_own_hold_nothing_more():
     from byheart.learners.mlp import Mlp
     from byheart.tasks.digits import Digits
-    from byheart.tasks.flipped import Flipped
+    from byheart.tasks.label_noise import Flipped
 
     for spec in (Mlp(), Flipped(task=Digits()), Estimator.of(KNeighborsClassifier())):
         whole = json.loads(json.dumps(spec.describe()))

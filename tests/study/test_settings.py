@@ -9,7 +9,7 @@ from byheart.learners.transformer import Transformer
 from byheart.levers.penalties import Dropout, WeightDecay
 from byheart.study.settings import with_settings
 from byheart.tasks.digits import Digits
-from byheart.tasks.flipped import Flipped
+from byheart.tasks.label_noise import Flipped
 
 
 def test_each_path_changes_its_part_alone():

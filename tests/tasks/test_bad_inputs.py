@@ -8,7 +8,7 @@ from scipy import sparse
 
 from byheart.errors import InputRefused, UsageError
 from byheart.tasks.arrays import Arrays
-from byheart.tasks.flipped import Flipped
+from byheart.tasks.label_noise import Flipped
 from byheart.tasks.labels import read_labels
 from byheart.tasks.modular import Modular
 from byheart.tasks.table import Table

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused, UsageError
-from byheart.study.keeping import data_from, data_result, described, revive
+from byheart.study.serialization import data_from, data_result, described, revive
 from byheart.tasks.canaries import Canaries
 from byheart.tasks.digits import Digits
 from byheart.tasks.randomness import Randomness

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused
-from byheart.study.keeping import data_from, data_result
+from byheart.study.serialization import data_from, data_result
 from byheart.tasks.arrays import Arrays
-from byheart.tasks.flipped import Flipped
 from byheart.tasks.grouping import Grouping
 from byheart.tasks.holdout import held_out
+from byheart.tasks.label_noise import Flipped
 from byheart.tasks.table import Table
 
 RNG = np.random.default_rng(0)

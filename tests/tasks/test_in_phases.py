@@ -6,8 +6,8 @@ import pytest
 from byheart.errors import InputRefused
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.digits import Digits
-from byheart.tasks.flipped import Flipped
 from byheart.tasks.in_phases import InPhases
+from byheart.tasks.label_noise import Flipped
 
 
 def test_every_example_is_in_the_phase_of_its_class_in_every_view():

@@ -7,8 +7,8 @@ import pytest
 
 from byheart.auditing.example_previews import exhibits
 from byheart.tasks.columns import read_column
+from byheart.tasks.inference_notes import TITLES
 from byheart.tasks.moments import calendar
-from byheart.tasks.said import TITLES
 from byheart.tasks.table import Table
 from byheart.training.preprocessing import prepare, width
 

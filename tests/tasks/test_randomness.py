@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from byheart.errors import UsageError
-from byheart.study.keeping import data_from, data_result
+from byheart.study.serialization import data_from, data_result
 from byheart.tasks.randomness import Randomness
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from byheart.errors import InputRefused
 from byheart.study import parse
-from byheart.study.keeping import data_from, data_result, described, revive
+from byheart.study.serialization import data_from, data_result, described, revive
 from byheart.tasks.text import CHUNK, Text, embedded, shown
 from byheart.testing.tasks import TaskSuite
 

@@ -38,8 +38,8 @@ from byheart.records.spec import key_of
 from byheart.registry import find, names
 from byheart.study import parse
 from byheart.study.execute import Progress
-from byheart.study.keeping import can_move
 from byheart.study.plan import Plan, Settings
+from byheart.study.serialization import can_move
 from byheart.study.session import FEWEST_MEMBERS, Answers, Session
 from byheart.study.soundness import mend
 from byheart.terminal import put

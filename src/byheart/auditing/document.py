@@ -9,8 +9,8 @@ from typing import Any
 from byheart.auditing.example_previews import exhibits, wanted
 from byheart.auditing.request import Request
 from byheart.records.facts import OF_EXAMPLES
-from byheart.records.figures import with_article
 from byheart.records.finding import Answer, Finding
+from byheart.records.formatting import with_article
 from byheart.records.provenance import SCHEMA, Provenance, versions
 from byheart.registry import find, names
 from byheart.study.plan import Trial

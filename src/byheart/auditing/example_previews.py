@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from byheart.records.figures import label_text
 from byheart.records.finding import Answer, Finding
+from byheart.records.formatting import label_text
 from byheart.report.pictures import png_data_uri
 from byheart.tasks.data import Data
 from byheart.tasks.output import Column, Output

@@ -17,8 +17,8 @@ from byheart.auditing.request import Request
 from byheart.engines.inline import Inline
 from byheart.ledger.base import Result
 from byheart.probes.base import Subject
-from byheart.study.keeping import data_from, data_result
 from byheart.study.plan import Plan, Settings, Trial, plan
+from byheart.study.serialization import data_from, data_result
 from byheart.study.session import Drawn, Session
 from byheart.study.soundness import sound
 from byheart.study.steps import TRIAL_SECONDS, trial_of
@@ -140,7 +140,7 @@ def _drawn(session: Session) -> Result:
 
 def lines(found: Mapping[str, Any]) -> list[str]:
     """The forecast in words."""
-    from byheart.records.figures import count, number
+    from byheart.records.formatting import count, number
 
     minutes = found["seconds"]
     narrow, broad = found["half_width_memorised_bits_share"]

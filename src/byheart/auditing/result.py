@@ -23,10 +23,10 @@ from byheart.files import write_whole
 from byheart.ledger.base import Ledger, Result
 from byheart.processes import sweep
 from byheart.records.explanation import Explanation
-from byheart.records.figures import interval_text, label_text, value_text
 from byheart.records.finding import Answer, Failed, Finding
-from byheart.records.judgement import Judgement
+from byheart.records.formatting import interval_text, label_text, value_text
 from byheart.records.quantity import Quantity
+from byheart.records.verdict_result import Judgement
 from byheart.report.cards import About
 from byheart.report.cards.reasons import why
 from byheart.study.plan import Plan

@@ -20,10 +20,10 @@ from byheart.fingerprint.trust import reading
 from byheart.ledger.base import Result
 from byheart.probes.base import Probe
 from byheart.records.claim import Claim, ClaimSubject
+from byheart.records.claim_result import Studied, StudiedSubject
 from byheart.records.finding import Answer, Finding
 from byheart.records.options import Options
 from byheart.records.provenance import versions
-from byheart.records.studied import Studied, StudiedSubject
 from byheart.report.study import render_study
 from byheart.study import parse
 from byheart.study.execute import Progress
@@ -32,7 +32,7 @@ from byheart.study.session import Answers, Drawn, Session
 from byheart.study.settings import with_settings
 from byheart.study.soundness import mend
 from byheart.study.steps import Step, load_data
-from byheart.verdicts.expectations import judge
+from byheart.verdicts.claim_checks import judge
 
 
 def study(

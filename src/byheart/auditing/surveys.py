@@ -11,8 +11,8 @@ from byheart.engines.inline import Inline
 from byheart.errors import unknown_name
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.records.claim import SURVEY, Claim, probe_of
+from byheart.records.claim_result import StudiedSubject
 from byheart.records.finding import Answer, Failed, Finding, answer_from
-from byheart.records.studied import StudiedSubject
 from byheart.study import parse
 from byheart.study.execute import execute
 from byheart.study.plan import survey_step

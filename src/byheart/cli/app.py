@@ -5,9 +5,9 @@ from __future__ import annotations
 import typer
 
 from byheart.cli.audits import audit, plan
-from byheart.cli.explaining import explain
+from byheart.cli.explain import explain
+from byheart.cli.list_show import list_words, report, show
 from byheart.cli.options import with_options
-from byheart.cli.reading import list_words, report, show
 from byheart.cli.studies import study
 
 app = typer.Typer(

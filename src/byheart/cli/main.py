@@ -38,7 +38,7 @@ def main() -> None:
 
             return put(f"byheart {version('byheart')}")
         if sys.argv[1:2] == ["list"] and "--help" not in sys.argv and "-h" not in sys.argv:
-            from byheart.cli.reading import list_names
+            from byheart.cli.list_show import list_names
 
             return list_names(sys.argv[2:])
         if sys.argv[1:] in (["study"], ["study", "--json"]):

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from byheart.cli.audits import Device, Jobs, Quiet, writable
-from byheart.cli.explaining import Trust
+from byheart.cli.explain import Trust
 from byheart.exits import apart
 
 if TYPE_CHECKING:
-    from byheart.records.studied import Outcome, Reading, Studied
+    from byheart.records.claim_result import Outcome, Reading, Studied
     from byheart.report.cards import About
 
 Name = Annotated[str, typer.Argument(metavar="[NAME]", help="A claim, or a claim file (.toml). Nothing: lists them.")]
@@ -98,7 +98,7 @@ def told(outcome: Outcome, subjects: Mapping[str, About]) -> str:
 
     The null and n stand once where they are the same for all readings.
     """
-    from byheart.records.figures import interval_text, value_text
+    from byheart.records.formatting import interval_text, value_text
     from byheart.report.cards.reasons import why_withheld
 
     ends = [_behind(one) for one in outcome.readings if one.quantity]
@@ -126,7 +126,7 @@ def _named(outcome: Outcome) -> list[str]:
 
 def _behind(reading: Reading) -> str:
     """The null and n of a reading."""
-    from byheart.records.figures import count, null_text
+    from byheart.records.formatting import count, null_text
 
     if reading.quantity is None:
         return ""

@@ -20,7 +20,7 @@ def print_lines(text: str) -> None:
 
 def summary(document: dict[str, Any], page: str, data: str) -> str:
     """About ten lines: the headline, what is memorised, the gap, planted against found, verdicts, where to look."""
-    from byheart.records.figures import count, percent
+    from byheart.records.formatting import count, percent
     from byheart.records.quantity import Quantity
     from byheart.report.cards import About
     from byheart.report.cards.reasons import why
@@ -131,13 +131,13 @@ def _withheld(written: dict[str, Any], about: Any) -> str:
 
 
 def _text(quantity: Any) -> str:
-    from byheart.records.figures import interval_text, value_text
+    from byheart.records.formatting import interval_text, value_text
 
     return f"{value_text(quantity)} {interval_text(quantity)}".strip()
 
 
 def _line(label: str, quantity: Any, words: str) -> str:
-    from byheart.records.figures import no_interval_text
+    from byheart.records.formatting import no_interval_text
 
     if reason := no_interval_text(quantity):
         words += f"; {reason}"
@@ -145,6 +145,6 @@ def _line(label: str, quantity: Any, words: str) -> str:
 
 
 def _bits(quantity: Any) -> str:
-    from byheart.records.figures import bits
+    from byheart.records.formatting import bits
 
     return bits(quantity.value, quantity.interval)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from byheart.errors import InputRefused, UsageError
-from byheart.integrations.listening import Listening, Noted, library, note, rows
+from byheart.integrations.framework_recorder import Listening, Noted, library, note, rows
 from byheart.maths.recording.trace import count
 from byheart.training.recording import LIMIT_BYTES, recording
 

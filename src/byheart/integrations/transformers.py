@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from byheart.errors import InputRefused
-from byheart.integrations.listening import Listening, library, note, rows
+from byheart.integrations.framework_recorder import Listening, library, note, rows
 from byheart.training.recording import LIMIT_BYTES, recording
 from byheart.training.recording.live import Hook
 

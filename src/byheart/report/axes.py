@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from byheart.records.figures import NARROW, number, percent
+from byheart.records.formatting import NARROW, number, percent
 from byheart.report.chart import Axis
 
 FEWEST = 20  # values, of which the outer ones may be outliers

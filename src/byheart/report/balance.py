@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from byheart.records.figures import number, percent
+from byheart.records.formatting import number, percent
 from byheart.report.axes import Scale, scale
 from byheart.report.chart import Axis
 from byheart.report.drawing import draw, layer, pixels

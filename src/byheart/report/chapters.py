@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from byheart.records.figures import amount, count, interval_text, number, value_text
 from byheart.records.finding import Answer, Failed, Finding, NotApplicable
+from byheart.records.formatting import amount, count, interval_text, number, value_text
 from byheart.report.cards import About, Card, card_of
 from byheart.report.cards.default import note_of
 from byheart.report.cards.reasons import advice, why

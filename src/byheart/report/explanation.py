@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from byheart.records.explanation import Explanation, Share
-from byheart.records.figures import number
+from byheart.records.formatting import number
 from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits, gallery, seen
 from byheart.report.explanation_text import (
     NEAREST,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from byheart.records.explanation import MOST_MISSED, Explanation, Share
-from byheart.records.figures import count, interval_text, number, percent, value_text
+from byheart.records.formatting import count, interval_text, number, percent, value_text
 from byheart.records.quantity import Quantity
 from byheart.report.kinds import words
 from byheart.report.rich_text import Run

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from byheart.records.figures import count, interval_text, number, percent, value_text
 from byheart.records.finding import Answer, Finding
+from byheart.records.formatting import count, interval_text, number, percent, value_text
 from byheart.records.quantity import Quantity
 from byheart.report.cards import About
 from byheart.report.cards.reasons import why

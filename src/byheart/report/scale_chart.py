@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from byheart.records.figures import amount, value_text
 from byheart.records.finding import Pole
+from byheart.records.formatting import amount, value_text
 from byheart.records.quantity import Quantity
 from byheart.report.drawing import draw, layer, pixels
 from byheart.report.label_placement import Placed, shorten, width, words

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from byheart.errors import InputRefused
-from byheart.records.figures import count, number, percent
 from byheart.records.finding import Answer, Finding, answer_from
-from byheart.records.judgement import Judgement
+from byheart.records.formatting import count, number, percent
 from byheart.records.provenance import SCHEMA, Provenance
+from byheart.records.verdict_result import Judgement
 from byheart.registry import BUILT_IN
 from byheart.report import headline, summary
 from byheart.report.balance import balances, course

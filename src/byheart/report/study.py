@@ -8,10 +8,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from byheart.records.claim_result import Outcome, Reading, Studied, StudiedSubject
 from byheart.records.facts import Curve
-from byheart.records.figures import count, interval_text, null_text, value_text
 from byheart.records.finding import Finding, NotApplicable, answer_from
-from byheart.records.studied import Outcome, Reading, Studied, StudiedSubject
+from byheart.records.formatting import count, interval_text, null_text, value_text
 from byheart.report.cards import About
 from byheart.report.cards.default import spaced
 from byheart.report.cards.reasons import why_unread, why_withheld

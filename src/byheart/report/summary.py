@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from byheart.records.figures import amount, count, interval_text, null_text, number, percent, value_text
 from byheart.records.finding import Answer, Finding, NotApplicable
+from byheart.records.formatting import amount, count, interval_text, null_text, number, percent, value_text
 from byheart.records.quantity import Quantity
 from byheart.report.cards import About, card_of
 from byheart.report.cards.reasons import why

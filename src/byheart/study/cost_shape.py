@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from byheart.records.spec import Spec, key_of
-from byheart.study.keeping import described, material
+from byheart.study.serialization import described, material
 
 
 def cost_shape(

@@ -11,7 +11,7 @@ from byheart.ledger.base import Ledger
 from byheart.probes.base import Need, Probe, Subject
 from byheart.records.finding import NotApplicable
 from byheart.registry import find
-from byheart.study.keeping import described
+from byheart.study.serialization import described
 from byheart.study.settings import with_settings
 from byheart.study.steps import Step
 from byheart.surveys.base import Survey

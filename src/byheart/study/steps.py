@@ -16,7 +16,7 @@ from byheart.ledger.sqlite import SqliteLedger
 from byheart.records.finding import answer_from
 from byheart.records.spec import key_of
 from byheart.study.cost_shape import cost_shape
-from byheart.study.keeping import can_move, data_from, data_result, material, revive
+from byheart.study.serialization import can_move, data_from, data_result, material, revive
 
 AT_ONCE = 32  # the most members that a chunk holds: more do not help the cache, and less is lost when stopped
 TRIAL_SECONDS = 1.5

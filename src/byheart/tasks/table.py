@@ -18,10 +18,10 @@ from byheart.tasks.data import GROUP, Data, Examples, Truth, grouping_of
 from byheart.tasks.features import LARGEST, Missing, check_enough
 from byheart.tasks.grouping import components, read_groups
 from byheart.tasks.holdout import digests, held_out
+from byheart.tasks.inference_notes import said
 from byheart.tasks.labels import Kind, Labels, exact, read_labels
 from byheart.tasks.output import Output
-from byheart.tasks.reading import Sheet, read_sheet
-from byheart.tasks.said import said
+from byheart.tasks.table_reader import Sheet, read_sheet
 
 GAP = "\x1f"  # between the cells of a row where their content is hashed
 

@@ -13,8 +13,8 @@ from byheart.records.finding import NotApplicable
 from byheart.registry import find
 from byheart.report.cards import About
 from byheart.report.cards.reasons import why
-from byheart.study.keeping import data_result
 from byheart.study.plan import varied
+from byheart.study.serialization import data_result
 from byheart.study.session import Drawn
 from byheart.tasks.base import Task
 from byheart.tasks.data import Data, Examples

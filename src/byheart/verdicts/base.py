@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from byheart.records.finding import Answer, Finding
-from byheart.records.judgement import Judgement
 from byheart.records.quantity import Quantity
 from byheart.records.spec import Spec
+from byheart.records.verdict_result import Judgement
 
 Outcome = Literal["issue", "tip", "passed", "withheld", "not applicable"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from byheart.records.figures import interval_text, number, percent, value_text
 from byheart.records.finding import Answer
-from byheart.records.judgement import Judgement
+from byheart.records.formatting import interval_text, number, percent, value_text
 from byheart.records.quantity import Quantity
+from byheart.records.verdict_result import Judgement
 from byheart.verdicts.base import Verdict, quantity
 
 BASELINES = (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from byheart.records.figures import interval_text, percent, value_text
 from byheart.records.finding import Answer
-from byheart.records.judgement import Judgement
+from byheart.records.formatting import interval_text, percent, value_text
+from byheart.records.verdict_result import Judgement
 from byheart.verdicts.base import Verdict, quantity
 
 # Measured with this very code: 16 members, Friedman's first function, 1,000 rows.

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from byheart.cli import explaining, studies
+from byheart.cli import explain, studies
 from byheart.cli.main import main
 from byheart.cli.summary import summary
+from byheart.records.claim_result import Studied
 from byheart.records.explanation import Explanation
-from byheart.records.studied import Studied
 from byheart.report.explanation import render_explanation
 from byheart.report.page import render
 from byheart.report.study import render_study
@@ -142,6 +142,6 @@ def doors(audited, studied):
     return [
         Door("audit", render, lines, documents.table),
         Door("audit of text", render, lines, documents.text),
-        Door("explain", stored(Explanation, render_explanation), stored(Explanation, explaining.lines), lambda: explanation),
+        Door("explain", stored(Explanation, render_explanation), stored(Explanation, explain.lines), lambda: explanation),
         Door("study", stored(Studied, render_study), stored(Studied, studies.lines), lambda: study),
     ]

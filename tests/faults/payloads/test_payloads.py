@@ -16,8 +16,8 @@ from payload_texts import ALL, FAMILIES
 
 from byheart.cli.progress import Progress
 from byheart.errors import ByheartError
+from byheart.records.claim_result import Studied
 from byheart.records.explanation import Explanation
-from byheart.records.studied import Studied
 from byheart.report.explanation import render_explanation
 from byheart.report.page import render
 from byheart.report.rich_text import clean

@@ -14,8 +14,8 @@ from byheart.probes.base import Assumption, Bank, Need, Probe, Subject
 from byheart.probes.heavy_tail import heavy_tail
 from byheart.probes.intervals import estimate, share
 from byheart.records.facts import Axis, Curve, Ranked
-from byheart.records.figures import with_article
 from byheart.records.finding import Finding, NotApplicable, Pole
+from byheart.records.formatting import with_article
 from byheart.records.quantity import Quantity
 
 SHUFFLES = 20  # of the null; fewer where they would cost more than so many products

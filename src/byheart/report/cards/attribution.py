@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from byheart.records.facts import Ranked
-from byheart.records.figures import DASH, number
+from byheart.records.formatting import DASH, number
 from byheart.records.quantity import Quantity
 from byheart.report.cards.base import About, Row
 from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from byheart.records.facts import FactTable, Scalar
-from byheart.records.figures import label_text
+from byheart.records.formatting import label_text
 from byheart.report.chart import Cell, Chart, Table
 from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits
 from byheart.report.kinds import Words, words

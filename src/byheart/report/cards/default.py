@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from byheart.records.facts import OF_EXAMPLES, Curve, FactTable, NumbersAndGaps, Ranked, Scalar
 from byheart.records.facts import Axis as Along
-from byheart.records.figures import amount, no_interval_text, number
 from byheart.records.finding import Finding
+from byheart.records.formatting import amount, no_interval_text, number
 from byheart.records.quantity import Quantity
 from byheart.report.cards.base import About, Card, Row, apart
 from byheart.report.chart import Axis, Chart, Line, Role, Table

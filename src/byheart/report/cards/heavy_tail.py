@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from byheart.records.figures import number
 from byheart.records.finding import Finding
+from byheart.records.formatting import number
 from byheart.report.cards.base import Card
 from byheart.report.cards.default import notes_of
 

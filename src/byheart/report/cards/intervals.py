@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from byheart.records.figures import count, number, percent
+from byheart.records.formatting import count, number, percent
 from byheart.report.cards.base import About
 
 TOO_FEW = "There is no interval: copies of one another count as one, and fewer than 5 draws are left."

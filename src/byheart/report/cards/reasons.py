@@ -8,9 +8,9 @@ from typing import Any
 
 from byheart.errors import InputRefused
 from byheart.records.claim import probe_of
-from byheart.records.figures import number, percent
+from byheart.records.claim_result import Outcome, Reading
+from byheart.records.formatting import number, percent
 from byheart.records.reason import Reason, ReasonCode
-from byheart.records.studied import Outcome, Reading
 from byheart.report.cards.base import About
 
 # a text with figures in braces (`:1` with one decimal, `:%1` as a share with one), or a choice of one by the figures

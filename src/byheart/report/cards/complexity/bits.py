@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from byheart.records.facts import FactTable
-from byheart.records.figures import bits, count, interval_text, number, percent
 from byheart.records.finding import Finding
+from byheart.records.formatting import bits, count, interval_text, number, percent
 from byheart.report.cards.base import About, Card, Row
 from byheart.report.cards.default import notes_of
 from byheart.report.cards.intervals import largest_source

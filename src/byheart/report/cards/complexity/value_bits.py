@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from byheart.records.figures import count, interval_text, value_text
 from byheart.records.finding import Finding
+from byheart.records.formatting import count, interval_text, value_text
 from byheart.report.cards.base import About, Card
 from byheart.report.cards.default import notes_of
 

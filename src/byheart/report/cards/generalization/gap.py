@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from byheart.records.facts import Curve
-from byheart.records.figures import count, interval_text, number, percent, value_text
 from byheart.records.finding import Finding
+from byheart.records.formatting import count, interval_text, number, percent, value_text
 from byheart.records.quantity import Quantity
 from byheart.report.cards.base import About, Card
 from byheart.report.cards.default import notes_of

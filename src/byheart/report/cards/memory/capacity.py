@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from byheart.records.facts import Curve
-from byheart.records.figures import bits, count, number, percent
 from byheart.records.finding import Finding
+from byheart.records.formatting import bits, count, number, percent
 from byheart.report.cards.base import About, Card
 from byheart.report.cards.default import notes_of
 from byheart.report.chart import Axis, Chart, Line, Rule, Table

@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Any, NamedTuple
 
-from byheart.records.figures import count, number, percent, with_article
 from byheart.records.finding import Finding
+from byheart.records.formatting import count, number, percent, with_article
 from byheart.report.cards.base import About, Card, Row, apart
 from byheart.report.cards.default import notes_of
 from byheart.report.cards.intervals import TOO_FEW, largest_source

@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 
 from byheart.records.facts import Curve
-from byheart.records.figures import count, interval_text, number, percent, value_text, with_article
 from byheart.records.finding import Finding
+from byheart.records.formatting import count, interval_text, number, percent, value_text, with_article
 from byheart.report.cards.base import About, Card, Row
 from byheart.report.cards.default import notes_of
 from byheart.report.chart import Axis, Chart, Line, Rule, Table

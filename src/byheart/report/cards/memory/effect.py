@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from byheart.records.facts import FactTable
-from byheart.records.figures import count, number, percent
 from byheart.records.finding import Finding
+from byheart.records.formatting import count, number, percent
 from byheart.report.cards.attribution import LDS, ends, rows_of, unit
 from byheart.report.cards.base import About, Card
 from byheart.report.cards.default import notes_of

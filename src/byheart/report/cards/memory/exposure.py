@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 
 from byheart.records.facts import Curve, FactTable
-from byheart.records.figures import count, number, percent
 from byheart.records.finding import Finding
+from byheart.records.formatting import count, number, percent
 from byheart.report.cards.base import About, Card, Row
 from byheart.report.cards.default import notes_of
 from byheart.report.chart import Axis, Chart, Line, Role, Rule, Table

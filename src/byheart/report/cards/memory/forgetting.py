@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from byheart.records.figures import count, percent
 from byheart.records.finding import Finding
+from byheart.records.formatting import count, percent
 from byheart.report.cards.base import About, Card
 from byheart.report.cards.default import notes_of, spaced, table_of
 from byheart.report.chart import Axis, Chart, Line, Rule

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from byheart.records.figures import count, number, percent, with_article
 from byheart.records.finding import Finding
+from byheart.records.formatting import count, number, percent, with_article
 from byheart.report.cards.base import About, Card, Row, apart
 from byheart.report.cards.default import notes_of
 from byheart.report.chart import Axis, Chart, Line, Mark, Table

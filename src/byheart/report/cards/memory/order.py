@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from byheart.records.figures import DASH, count, number, percent, with_article
 from byheart.records.finding import Finding
+from byheart.records.formatting import DASH, count, number, percent, with_article
 from byheart.records.quantity import Quantity
 from byheart.report.cards.base import About, Card, Row, apart, cells
 from byheart.report.cards.default import notes_of

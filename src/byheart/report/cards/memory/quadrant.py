@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from byheart.records.figures import DASH, count, number, percent
 from byheart.records.finding import Finding
+from byheart.records.formatting import DASH, count, number, percent
 from byheart.report.cards.base import About, Card, Row, apart, cells
 from byheart.report.cards.default import notes_of
 from byheart.report.cards.memory import quadrant_values

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from byheart.records.figures import count, number, percent
 from byheart.records.finding import Finding
+from byheart.records.formatting import count, number, percent
 from byheart.report.cards.base import About, Card, Row
 from byheart.report.cards.default import notes_of
 from byheart.report.chart import Axis, Chart, Mark, Rule, Table

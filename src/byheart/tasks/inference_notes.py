@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from byheart.tasks.columns import Reading
 from byheart.tasks.labels import Labels
 from byheart.tasks.output import Column, Output
-from byheart.tasks.reading import SEPARATORS, Sheet
+from byheart.tasks.table_reader import SEPARATORS, Sheet
 
 TITLES = {
     "number": "numbers",

@@ -12,11 +12,11 @@ from byheart.learners.estimator import Estimator
 from byheart.ledger.base import Result
 from byheart.probes.base import Subject
 from byheart.registry import BUILT_IN, find
-from byheart.study.keeping import data_from, data_result, described, revive
+from byheart.study.serialization import data_from, data_result, described, revive
 from byheart.study.steps import revive_subject
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.digits import Digits
-from byheart.tasks.flipped import Flipped
+from byheart.tasks.label_noise import Flipped
 from byheart.tasks.modular import Modular
 from byheart.tasks.table import Table
 

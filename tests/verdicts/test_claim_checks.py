@@ -8,7 +8,7 @@ from byheart.records.finding import Failed, Finding, NotApplicable
 from byheart.records.quantity import Quantity
 from byheart.records.reason import Reason
 from byheart.report.study import RULE
-from byheart.verdicts.expectations import difference, judge
+from byheart.verdicts.claim_checks import difference, judge
 
 PROBE = "memory/membership"
 

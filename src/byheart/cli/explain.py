@@ -91,7 +91,7 @@ def _query(example: int | None, test: int | None, text: str | None, image: Path 
 
 def lines(found: Explanation) -> list[str]:
     """The explanation in words."""
-    from byheart.records.figures import number
+    from byheart.records.formatting import number
     from byheart.report import explanation_text as words
     from byheart.report.rich_text import plain
 

@@ -14,11 +14,11 @@ import difflib
 from collections.abc import Mapping
 
 from byheart.records.claim import NULL, Claim, Expectation, probe_of
-from byheart.records.figures import amount
+from byheart.records.claim_result import Outcome, Reading, Result
 from byheart.records.finding import Answer, Failed, Finding
+from byheart.records.formatting import amount
 from byheart.records.quantity import Quantity, Unit
 from byheart.records.reason import Reason
-from byheart.records.studied import Outcome, Reading, Result
 
 Interval = tuple[float, float]
 _IN_POINTS = {"share", "accuracy"}

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from byheart.errors import OutputRefused
-from byheart.ledger import claims
+from byheart.ledger import locks
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.processes import Holder, host, is_alive, started, sweep, temporary_name, this_process
 from byheart.testing.ledgers import key_of, sample
@@ -53,7 +53,7 @@ ELSEWHERE = Holder(17, "elsewhere pid:[1]", "0")
 
 
 def test_a_holder_elsewhere_is_waited_for_while_it_renews_its_claim(ledger):
-    plant(ledger, ELSEWHERE, silent_seconds=claims.LEASE_SECONDS - 10)
+    plant(ledger, ELSEWHERE, silent_seconds=locks.LEASE_SECONDS - 10)
     with pytest.raises(OutputRefused, match="process 17 on elsewhere holding it"):
         ledger.claim(key_of(1), patience_seconds=0.1).__enter__()
 
@@ -73,7 +73,7 @@ def test_a_holder_elsewhere_that_fell_silent_or_never_was_is_replaced(ledger, ha
 
 def test_a_holder_with_a_wrong_clock_is_watched_instead(ledger, monkeypatch):
     plant(ledger, ELSEWHERE, silent_seconds=-3600)
-    monkeypatch.setattr(claims, "LEASE_SECONDS", 0.3)
+    monkeypatch.setattr(locks, "LEASE_SECONDS", 0.3)
     with ledger.claim(key_of(1), patience_seconds=60.0) as mine:
         assert mine
 
@@ -87,7 +87,7 @@ def test_a_claim_renewed_while_it_was_looked_at_stays(ledger):
 
 
 def test_a_claim_is_renewed_while_it_is_held(ledger, monkeypatch):
-    monkeypatch.setattr(claims, "_RENEW_SECONDS", 0.02)
+    monkeypatch.setattr(locks, "_RENEW_SECONDS", 0.02)
     with ledger.claim(key_of(1)), ledger.claim(key_of(2)):
         before = ledger._index.rows("SELECT key, since FROM claim ORDER BY key")
         for _ in range(3000):
@@ -101,7 +101,7 @@ def test_a_claim_is_renewed_while_it_is_held(ledger, monkeypatch):
 
 
 def test_who_waits_is_told_once_for_whom_and_how_to_go_on(ledger, monkeypatch):
-    monkeypatch.setattr(claims, "_SILENT_SECONDS", 0.1)
+    monkeypatch.setattr(locks, "_SILENT_SECONDS", 0.1)
     plant(ledger, ELSEWHERE)
     said = []
     for _ in range(2):

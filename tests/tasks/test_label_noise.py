@@ -6,7 +6,7 @@ import pytest
 from byheart.tasks.base import Task
 from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.digits import Digits
-from byheart.tasks.flipped import Flipped
+from byheart.tasks.label_noise import Flipped
 from byheart.tasks.modular import Modular
 from byheart.tasks.output import Classes
 
