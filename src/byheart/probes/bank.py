@@ -15,6 +15,7 @@ from byheart.levers.base import Lever
 from byheart.records.spec import Spec
 from byheart.tasks.base import Task
 from byheart.tasks.data import Data
+from byheart.training.keep import Keep
 from byheart.training.run import Run
 
 
@@ -47,7 +48,7 @@ class Need(Spec):
     subsets: Literal["balanced", "blocks", "prefixes", "all"] = "balanced"
     gap: Annotated[int, Field(ge=0)] = 0
     vary: dict[str, Any] = Field(default_factory=dict)
-    keep: tuple[InstanceOf[Spec], ...] = ()
+    keep: tuple[InstanceOf[Keep], ...] = ()
 
     @property
     def questions(self) -> Questions | None:

@@ -15,6 +15,7 @@ from byheart.study.serialization import described
 from byheart.study.settings import with_settings
 from byheart.study.steps import Step
 from byheart.surveys.base import Survey
+from byheart.training.keep import Keep
 
 
 @dataclass(frozen=True)
@@ -103,9 +104,10 @@ def plan(subject: Subject, probes: Sequence[Probe], settings: Settings, trial: T
     draws: dict[str, Step] = {}
     train: dict[str, Step] = {}
     for probe, found in asked.items():
-        lacking = found if isinstance(found, NotApplicable) else _cannot_keep(probe, found, subject)
-        if isinstance(found, NotApplicable) or lacking is not None:
-            made.not_applicable.append(lacking)
+        if not isinstance(found, NotApplicable):
+            found = _cannot_keep(probe, found, subject) or found
+        if isinstance(found, NotApplicable):
+            made.not_applicable.append(found)
             continue
         runs: dict[str, list[str]] = {}
         drawn: dict[str, str] = {}
@@ -135,7 +137,7 @@ def _with_all_kept(need: Need, needs: Sequence[Need]) -> Need:
     if need.questions is not None:
         return need  # a recorded training keeps nothing else
     alike = [one for one in needs if one.questions is None and one.model_copy(update={"keep": need.keep}) == need]
-    kept = {keep.label: keep for one in alike for keep in one.keep}
+    kept: dict[str, Keep] = {keep.label: keep for one in alike for keep in one.keep}
     return need.model_copy(update={"keep": tuple(kept[label] for label in sorted(kept))})
 
 
