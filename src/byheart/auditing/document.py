@@ -32,7 +32,7 @@ def document(request: Request, session: Session, drawn: Drawn, answers: Answers,
     return {
         "schema": SCHEMA,
         "subject": _subject(session, drawn, answers, data, run),
-        "findings": {name: _plain(answer) for name, answer in findings.items()},
+        "findings": {name: evidence(answer) for name, answer in findings.items()},
         "verdicts": [judge(findings).model_dump(mode="json") for judge in _verdicts()],
         "planted": _planted(data, findings),
         "balance": None if balance is None else _balance(balance),
@@ -89,7 +89,8 @@ def _scores(figures: Mapping[str, Any]) -> dict[str, Any]:
     return {name: one for name, one in figures.items() if name not in OF_EXAMPLES}
 
 
-def _plain(answer: Answer) -> dict[str, Any]:
+def evidence(answer: Answer) -> dict[str, Any]:
+    """An answer without the balance: quantities, curves and tables."""
     dumped = answer.model_dump(mode="json")
     dumped.pop("balance", None)
     return dumped

@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from byheart.auditing.audit import Say, announced, make_request
-from byheart.auditing.document import LEVEL, plain, shown_settings, spoken_of, unlabelled
+from byheart.auditing.document import LEVEL, evidence, plain, shown_settings, spoken_of, unlabelled
 from byheart.auditing.request import Request, resolved_device
 from byheart.auditing.result import write_text
 from byheart.auditing.surveys import check_quantities, check_surveys, surveyed
@@ -21,7 +20,7 @@ from byheart.ledger.base import Result
 from byheart.probes.base import Probe
 from byheart.records.claim import Claim, ClaimSubject
 from byheart.records.claim_result import Studied, StudiedSubject
-from byheart.records.finding import Answer, Finding
+from byheart.records.finding import Answer
 from byheart.records.options import Options
 from byheart.records.provenance import versions
 from byheart.report.study import render_study
@@ -216,7 +215,7 @@ def _studied(key: str, words: ClaimSubject, session: Session, tell: Say) -> tupl
         noun=drawn.output.noun,
         subject=spoken_of(session, drawn, answers),
         steps={step.about["probe"]["name"]: step.key for step in answers.plan.measure},
-        findings={name: _plain(answer) for name, answer in answers.findings.items()},
+        findings={name: unlabelled(evidence(answer)) for name, answer in answers.findings.items()},
     )
     return subject, answers.findings
 
@@ -252,10 +251,3 @@ def _parameters(session: Session, answers: Answers) -> int | None:
         if isinstance(found, Result) and found.document["about"].get("parameters") is not None:
             return int(found.document["about"]["parameters"])
     return None
-
-
-def _plain(answer: Answer) -> dict[str, Any]:
-    """An answer without examples and the balance: quantities, curves and tables are the evidence."""
-    if isinstance(answer, Finding):
-        answer = answer.model_copy(update={"balance": None})
-    return unlabelled(answer.model_dump(mode="json"))

@@ -75,15 +75,12 @@ class SqliteLedger(Ledger):
         return f"SqliteLedger({str(self.folder)!r})"
 
     def write(self, key: str, outcome: Result | Failure, about: Mapping[str, Any]) -> str:
-        """Write the blobs of one outcome durably and return the digest of its entry.
+        """Write the blobs of one outcome durably and return the digest of its entry, to `record`.
 
         Args:
             key: 64 hexadecimal digits.
             outcome: a result (its document holds only what JSON can say) or a failure.
             about: what the step was; `about["kind"]` is what `keys(kind)` asks for.
-
-        Returns:
-            The digest to `record`.
 
         Raises:
             InputRefused: a value that cannot be kept truly; its path is named.
@@ -133,10 +130,9 @@ class SqliteLedger(Ledger):
             LedgerDamaged: a blob is missing or not what its name says. `forget(key)` then makes room for
                 computing it again. Damage inside an array file is raised when an array is first read.
         """
-        rows = self._index.rows("SELECT digest, state FROM entry WHERE key = ?", (_check_key(key),))
-        if not rows:
+        digest, state, _ = self._row(key)
+        if digest is None:
             return None
-        digest, state = rows[0]
         entry = self._entry(digest, key)
         if entry.key != key:
             raise damaged(digest, ".json", key, f"is an entry of key {entry.key}")
@@ -152,16 +148,16 @@ class SqliteLedger(Ledger):
 
     def state(self, key: str) -> State:
         """`done`, `failed` or `absent`, without reading any blob."""
-        rows = self._index.rows("SELECT state FROM entry WHERE key = ?", (_check_key(key),))
-        if rows and rows[0][0] not in ("done", "failed"):
-            raise LedgerDamaged("done or failed", f"{rows[0][0]!r} in the index for key {key}", "Rebuild it.")
-        return rows[0][0] if rows else "absent"
+        state = self._row(key)[1] or "absent"
+        if state not in ("done", "failed", "absent"):
+            raise LedgerDamaged("done or failed", f"{state!r} in the index for key {key}", "Rebuild it.")
+        return state
 
     def about(self, key: str) -> dict[str, Any] | None:
         """What the step was, or None."""
-        rows = self._index.rows("SELECT about FROM entry WHERE key = ?", (_check_key(key),))
+        about = self._row(key)[2]
         try:
-            return json.loads(rows[0][0]) if rows else None
+            return None if about is None else json.loads(about)
         except ValueError as error:
             raise LedgerDamaged("JSON", f"{error} in the index for key {key}", "Rebuild it.") from error
 
@@ -187,12 +183,12 @@ class SqliteLedger(Ledger):
     def keys(self, kind: str = "") -> Iterator[str]:
         """Recorded keys in the order of recording; with `kind`, those whose `about["kind"]` is it."""
         where, values = (" WHERE kind = ?", (kind,)) if kind else ("", ())
-        for (key,) in self._index.rows(f"SELECT key FROM entry{where} ORDER BY seq", values):
-            yield key
+        rows = self._index.rows(f"SELECT key FROM entry{where} ORDER BY seq", values)
+        return (key for (key,) in rows)
 
     def forget(self, key: str, damaged: bool = False) -> None:
         """Remove what `key` stands for; of a damaged entry the blobs are set aside, for whoever wants to look."""
-        digest = self._digest(key)
+        digest = self._row(key)[0]
         if digest is None:
             return
         if damaged:
@@ -227,18 +223,14 @@ class SqliteLedger(Ledger):
 
     def disagreements(self) -> list[Disagreement]:
         """Every time a different outcome came for a recorded key, oldest first."""
-        return [
-            Disagreement(*row) for row in self._index.rows("SELECT key, kept, refused, since FROM event ORDER BY seq")
-        ]
+        rows = self._index.rows("SELECT key, kept, refused, since FROM event ORDER BY seq")
+        return [Disagreement(*row) for row in rows]
 
     def rebuild(self) -> int:
-        """Make the index anew from the blobs.
+        """Make the index anew from the blobs; the number of entries found.
 
         What the index says is kept where its blobs are sound. Else, of several entries of a key, a result
         goes before a failure, and then the one written first. A damaged index is moved aside.
-
-        Returns:
-            The number of entries found.
 
         Raises:
             OutputRefused: the folder cannot be written.
@@ -264,9 +256,10 @@ class SqliteLedger(Ledger):
         """Let go of the files; the next use opens them again."""
         self._index.close()
 
-    def _digest(self, key: str) -> str | None:
-        rows = self._index.rows("SELECT digest FROM entry WHERE key = ?", (_check_key(key),))
-        return rows[0][0] if rows else None
+    def _row(self, key: str) -> tuple[Any, Any, Any]:
+        """Digest, state and `about` as the index has them; three None where it has no such key."""
+        rows = self._index.rows("SELECT digest, state, about FROM entry WHERE key = ?", (_check_key(key),))
+        return rows[0] if rows else (None, None, None)
 
     def _entry(self, digest: str, key: str) -> Entry:
         return read_entry(self._blobs.read(digest, ".json", key), f"{digest}.json")
