@@ -95,10 +95,11 @@ def main() -> None:
     )
     print(f"report.html {page / 1e3:.0f} kB, ledger {ledger / 1e6:.0f} MB")
     for probe, name in (
-        ("complexity/bits", "understood_bits_share"), ("complexity/bits", "memorised_bits_share"),
-        ("complexity/bits", "left_bits_share"),
+        ("complexity/description-length", "understood_bits_share"),
+        ("complexity/description-length", "memorised_bits_share"),
+        ("complexity/description-length", "left_bits_share"),
         ("memory/counterfactual", "memorised_share"), ("memory/counterfactual", "reliability_probability"),
-        ("memory/quadrant", "planted_auc"), ("generalization/gap", "train_accuracy"),
+        ("memory/label-noise", "planted_auc"), ("generalization/gap", "train_accuracy"),
         ("generalization/gap", "test_accuracy"),
         ("generalization/gap", "gap"),
     ):  # fmt: skip

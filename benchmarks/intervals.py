@@ -37,7 +37,7 @@ from byheart.maths.codes.bank import bank_code
 from byheart.maths.statistics.ranks import wilson
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank, Need, Subject
-from byheart.probes.complexity.bits import Bits
+from byheart.probes.complexity.description_length import Bits
 from byheart.probes.generalization.gap import Gap
 from byheart.probes.memory.counterfactual import Counterfactual
 from byheart.records.finding import Finding

@@ -19,7 +19,7 @@ def main(members: int = 24) -> bh.Audit:
     x, y = load_diabetes(return_X_y=True)
     audit = bh.audit((x, y), fit=fit, members=members)
     print(audit)
-    by_heart = audit.findings["complexity/bits"].quantities["memorised_share_of_variance"]
+    by_heart = audit.findings["complexity/description-length"].quantities["memorised_share_of_variance"]
     print(f"  by heart {100 * by_heart.value:.0f} % of the variance, where chance gives {100 * by_heart.null:.0f} %")
     return audit
 

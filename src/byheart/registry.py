@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -63,9 +65,12 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
             "byheart.probes.memory.counterfactual:Counterfactual",
             "Which examples are right only because they were trained on?",
         ),
-        "memory/pairs": ("byheart.probes.memory.pairs:Pairs", "Which training example helps which new example?"),
-        "memory/quadrant": (
-            "byheart.probes.memory.quadrant:Quadrant",
+        "memory/influence": (
+            "byheart.probes.memory.influence:Pairs",
+            "Which training example helps which new example?",
+        ),
+        "memory/label-noise": (
+            "byheart.probes.memory.label_noise:Quadrant",
             "Which labels are worth checking, and are they memorised?",
         ),
         "memory/membership": (
@@ -80,8 +85,8 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
             "byheart.probes.memory.forgetting:Forgetting",
             "How much of an earlier phase does training on later ones undo?",
         ),
-        "memory/order": (
-            "byheart.probes.memory.order:Order",
+        "memory/learning-order": (
+            "byheart.probes.memory.learning_order:Order",
             "In what order is it learned, and which cheap sign of it stands in for memorisation?",
         ),
         "memory/credit": (
@@ -108,8 +113,8 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
             "byheart.probes.generalization.width:Width",
             "Does a wider network do better on new examples? (on request)",
         ),
-        "complexity/bits": (
-            "byheart.probes.complexity.bits:Bits",
+        "complexity/description-length": (
+            "byheart.probes.complexity.description_length:Bits",
             "How many of the label bits are understood, memorised, left?",
         ),
         "complexity/value-bits": (
@@ -132,6 +137,35 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "BH106": ("byheart.verdicts.training:Overconfident", "probabilities that are too sharp"),
     },
 }
+
+
+# old name -> new name: for one version an old word still works, and the new one is said
+RENAMED: dict[str, dict[str, str]] = {
+    "probe": {
+        "memory/quadrant": "memory/label-noise",
+        "memory/order": "memory/learning-order",
+        "memory/pairs": "memory/influence",
+        "complexity/bits": "complexity/description-length",
+    },
+}
+
+
+def renamed(kind: str, name: str) -> str:
+    """The name that a thing has today; of an old one it is said, once, on standard error.
+
+    Example:
+        >>> renamed("probe", "memory/membership")
+        'memory/membership'
+    """
+    if name not in RENAMED.get(kind, {}):
+        return name
+    _say(kind, name)
+    return RENAMED[kind][name]
+
+
+@cache
+def _say(kind: str, name: str) -> None:
+    print(f"byheart: the {kind} {name} is called {RENAMED[kind][name]} now.", file=sys.stderr)
 
 
 def plugins(kind: str) -> dict[str, metadata.EntryPoint]:
@@ -158,6 +192,7 @@ def find(kind: str, name: str) -> Any:
     Raises:
         UnknownName: no such kind or name.
     """
+    name = renamed(kind, name)
     if name in BUILT_IN.get(kind, {}):
         module, _, attribute = BUILT_IN[kind][name][0].partition(":")
         return getattr(importlib.import_module(module), attribute)

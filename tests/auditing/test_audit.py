@@ -20,7 +20,7 @@ from byheart.report.cards import About
 from byheart.report.cards.reasons import advice
 
 # nothing planted in a text; no sequences at random; no learning in epochs; two on request; one phase; one of values
-ELSEWHERE = {f"memory/{name}" for name in ("exposure", "capacity", "order", "credit", "effect", "forgetting")} | {
+ELSEWHERE = {f"memory/{name}" for name in ("exposure", "capacity", "learning-order", "credit", "effect", "forgetting")} | {
     "complexity/value-bits", "generalization/width",
 }
 
@@ -103,7 +103,7 @@ def test_the_same_call_gives_the_same_numbers(quick):
         document["provenance"].pop("cpu_seconds")
     assert one == two
     other = quick(seed=1).to_dict()
-    assert other["findings"]["complexity/bits"]["quantities"] != one["findings"]["complexity/bits"]["quantities"]
+    assert other["findings"]["complexity/description-length"]["quantities"] != one["findings"]["complexity/description-length"]["quantities"]
 
 
 def test_the_global_random_state_and_the_arrays_are_left_alone(quick, xy, untouched):
@@ -213,18 +213,18 @@ def test_values_end_to_end(model, quick, values):
     assert document["subject"]["kind"] == "values"
     assert audit.findings["memory/counterfactual"].headline == "memorisation_mean"
     assert "train_r2" in audit.findings["generalization/gap"].quantities
-    shares = audit.findings["complexity/bits"].quantities
+    shares = audit.findings["complexity/description-length"].quantities
     names = ("understood_share", "memorised_share_of_variance", "left_share")
     assert sum(shares[name].value for name in names) == pytest.approx(1.0, abs=1e-9)
     scores = [one.score for one in audit.memorised(100)]
     assert scores == sorted(scores, reverse=True)
     assert float(audit.memorised(1)[0].label) == pytest.approx(y[audit.memorised(1)[0].id], rel=1e-4)
-    assert "memory/quadrant" not in {name for name, answer in audit.findings.items() if answer.status == "failed"}
+    assert "memory/label-noise" not in {name for name, answer in audit.findings.items() if answer.status == "failed"}
 
 
 def test_a_tree_on_values_memorises_more_than_a_line(quick, values):
     tree, line = (quick(values, model=model) for model in (DecisionTreeRegressor(), Ridge()))
-    by_heart = [one.findings["complexity/bits"].quantities["memorised_share_of_variance"].interval for one in (tree, line)]
+    by_heart = [one.findings["complexity/description-length"].quantities["memorised_share_of_variance"].interval for one in (tree, line)]
     assert by_heart[0][0] > by_heart[1][1]
     assert tree.findings["generalization/gap"].quantities["train_r2"].value == pytest.approx(1.0)
 
@@ -378,7 +378,7 @@ def _fit(x, y, seed):
 
 
 def test_what_was_not_measured_says_so(quick, monkeypatch):
-    from byheart.probes.complexity.bits import Bits
+    from byheart.probes.complexity.description_length import Bits
 
     def broken(*given):
         raise RuntimeError("broken")
@@ -433,7 +433,7 @@ def test_a_training_that_cannot_be_recorded_fails_its_card_alone():
     given = {"members": 16, "settings": {"epochs": 2}, "say": lambda line: None}
     found = bh.audit((x, y), model=made, also=["memory/credit"], **given)
     assert found.findings["memory/credit"].status == "failed"
-    assert found.findings["complexity/bits"].status == "measured"
+    assert found.findings["complexity/description-length"].status == "measured"
 
 
 def _small():

@@ -262,7 +262,7 @@ def test_a_quantity_that_a_survey_does_not_have_is_a_wrong_word(tmp_path):
 
 def test_the_page_shows_every_card_without_its_examples(tmp_path):
     small = {"learner": "mlp", "learner_settings": {"hidden": 4, "epochs": 2}, "task_settings": {"n": 80}, "members": 12}
-    probes = ["memory/credit:test=8:train=8", "memory/effect:test=8:train=8", "memory/pairs", "memory/quadrant"]
+    probes = ["memory/credit:test=8:train=8", "memory/effect:test=8:train=8", "memory/influence", "memory/label-noise"]
     expect = [{"says": "s", "quantity": "memory/credit/remainder_share", "of": "one", "above": 0}]
     found = study("cards", claim({"one": {**small, "probes": probes}}, expect), tmp_path)
     assert {one["status"] for one in found.subjects[0].findings.values()} <= {"measured", "withheld"}

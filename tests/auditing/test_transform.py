@@ -22,7 +22,7 @@ def audited(**options):
 
 def test_the_advice_is_given_and_works():
     plain = audited()
-    for name in ("complexity/bits", "generalization/gap", "complexity/value-bits"):
+    for name in ("complexity/description-length", "generalization/gap", "complexity/value-bits"):
         assert plain.findings[name].status == "withheld", name
         assert "--transform log" in advice(plain.findings[name].withheld, About())
     assert not any("r2" in name for name in plain.findings["generalization/gap"].quantities)
@@ -30,7 +30,7 @@ def test_the_advice_is_given_and_works():
     with pytest.raises(ByheartError, match="withheld: the largest of the 120 values"):
         _ = plain.bits
     found = audited(transform="log")
-    q = found.findings["complexity/bits"].quantities
+    q = found.findings["complexity/description-length"].quantities
     assert q["understood_share"].interval[0] < 1 - 1 / (1 + 1.5**2) < q["understood_share"].interval[1]
     with pytest.raises(ByheartError, match="shares of their variance"):
         _ = found.bits

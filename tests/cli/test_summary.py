@@ -8,7 +8,7 @@ from byheart.report.summary import strange, together
 def document_of(bits):
     return {
         "subject": {"title": "x", "n": 400, "nouns": "rows", "members": 16, "run": "0", "kind": "classes", "n_test": 0},
-        "findings": {"complexity/bits": bits}, "planted": None, "verdicts": [], "provenance": {"notes": []},
+        "findings": {"complexity/description-length": bits}, "planted": None, "verdicts": [], "provenance": {"notes": []},
     }  # fmt: skip
 
 
@@ -34,7 +34,7 @@ def test_values_are_said_in_variance():
     assert "noise, or structure not captured" in lines[3]
     held = {"status": "withheld", "quantities": {}, "withheld": None}
     held["withheld"] = {"code": "other", "figures": {"why": "few values.", "advice": "Try --transform log"}}
-    document["findings"]["complexity/bits"] = held
+    document["findings"]["complexity/description-length"] = held
     assert "withheld: few values; try --transform log" in summary(document, "page", "data")
 
 

@@ -11,16 +11,16 @@ import pytest
 
 from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
-from byheart.probes.complexity.bits import Bits
+from byheart.probes.complexity.description_length import Bits
 from byheart.probes.complexity.value_bits import ValueBits
 from byheart.probes.generalization.gap import Gap
 from byheart.probes.memory.counterfactual import Counterfactual
 from byheart.probes.memory.duplicates import Duplicates
 from byheart.probes.memory.forgetting import Forgetting
+from byheart.probes.memory.influence import Pairs
+from byheart.probes.memory.label_noise import Quadrant
+from byheart.probes.memory.learning_order import Order
 from byheart.probes.memory.membership import Membership
-from byheart.probes.memory.order import Order
-from byheart.probes.memory.pairs import Pairs
-from byheart.probes.memory.quadrant import Quadrant
 from byheart.registry import find
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.data import Truth

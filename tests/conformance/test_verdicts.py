@@ -37,7 +37,7 @@ def by_hand(value, interval, null=0.0):
 class TestLabelsToCheck(VerdictSuite):
     """The tip; the issue rests on copies that contradict, which `worlds` hold."""
 
-    probe, quantity, threshold, scale = "memory/quadrant", "worth_checking_share", LISTED, 0.1
+    probe, quantity, threshold, scale = "memory/label-noise", "worth_checking_share", LISTED, 0.1
 
     @pytest.fixture
     def verdict(self):
@@ -49,7 +49,7 @@ class TestLabelsToCheck(VerdictSuite):
 
 
 class TestMuchMemorised(VerdictSuite):
-    probe, quantity, threshold = "complexity/bits", "memorised_bits_share", MEMORISED
+    probe, quantity, threshold = "complexity/description-length", "memorised_bits_share", MEMORISED
 
     @pytest.fixture
     def verdict(self):
@@ -57,7 +57,7 @@ class TestMuchMemorised(VerdictSuite):
 
 
 class TestMuchMemorisedOfValues(VerdictSuite):
-    probe, quantity, threshold = "complexity/bits", "memorised_share_of_variance", variance.MEMORISED
+    probe, quantity, threshold = "complexity/description-length", "memorised_share_of_variance", variance.MEMORISED
 
     @pytest.fixture
     def verdict(self):
@@ -67,7 +67,7 @@ class TestMuchMemorisedOfValues(VerdictSuite):
 class TestPower(VerdictSuite):
     """It judges the half width of an interval, which has no interval of its own, and withholds nothing."""
 
-    probe, quantity, threshold, scale = "complexity/bits", "memorised_bits_share", HALF_WIDTH, HALF_WIDTH
+    probe, quantity, threshold, scale = "complexity/description-length", "memorised_bits_share", HALF_WIDTH, HALF_WIDTH
     above = frozenset({"tip"})
     test_3_withheld_exactly_when_the_interval_contains_it = None
 
@@ -85,7 +85,7 @@ class TestPower(VerdictSuite):
 class TestOverfitting(VerdictSuite):
     """By the code: accuracy was higher before, beyond doubt, and of 2 bits 1 was understood."""
 
-    probe, quantity, threshold, unit = "complexity/bits", "held_out_code_rise", MATTERS, "bits"
+    probe, quantity, threshold, unit = "complexity/description-length", "held_out_code_rise", MATTERS, "bits"
     fall: ClassVar[tuple[float, float]] = (0.05, 0.10)
 
     @pytest.fixture

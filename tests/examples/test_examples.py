@@ -15,8 +15,8 @@ def test_there_are_examples():
 @pytest.mark.parametrize("path", EXAMPLES[:3], ids=lambda path: path.stem)
 def test_example_runs(path, capsys):
     audit = runpy.run_path(str(path))["main"](12)
-    assert "complexity/bits" in audit.findings
-    assert audit.findings["complexity/bits"].status == "measured"
+    assert "complexity/description-length" in audit.findings
+    assert audit.findings["complexity/description-length"].status == "measured"
     assert "Audit of" in capsys.readouterr().out
 
 

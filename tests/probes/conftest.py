@@ -8,7 +8,7 @@ import pytest
 from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
 from byheart.probes.base import Bank, Subject
-from byheart.probes.complexity.bits import Bits
+from byheart.probes.complexity.description_length import Bits
 from byheart.probes.generalization.gap import Gap
 from byheart.report.cards import About, card_of
 from byheart.tasks.arrays import Arrays

@@ -10,8 +10,8 @@ from byheart.learners.reference_learners import Oracle, Rote
 from byheart.maths.codes.bank import variance_budget
 from byheart.maths.statistics.intervals import budget_share_intervals
 from byheart.probes.base import Bank, Subject, reason
-from byheart.probes.complexity.bits import Bits, lengths_of
-from byheart.probes.complexity.bits.standing import shares
+from byheart.probes.complexity.description_length import Bits, lengths_of
+from byheart.probes.complexity.description_length.standing import shares
 from byheart.probes.generalization.gap import Gap
 from byheart.records.formatting import percent
 from byheart.report.balance import course
@@ -303,7 +303,7 @@ def test_all_labels_changed_draws_one_bar(noisy, measured, card):
 
 def test_shares_skip_examples_without_both_sides(make_bank, mask, rng):
     bank = make_bank(rng.integers(0, 3, 120), rng.normal(size=(16, 120, 3)), mask)
-    from byheart.probes.complexity.bits import code_of
+    from byheart.probes.complexity.description_length import code_of
 
     one_sided = mask.copy()
     one_sided[:, 0] = True

@@ -134,5 +134,5 @@ def test_an_audit_of_sequences_at_random_measures_all_that_it_asks(byheart):
     assert said.code == 0, said.err
     findings = json.loads(said.out)["findings"]
     assert {one["status"] for one in findings.values()} == {"measured", "not applicable"}
-    low, _ = findings["complexity/bits"]["quantities"]["understood_bits_share"]["interval"]
+    low, _ = findings["complexity/description-length"]["quantities"]["understood_bits_share"]["interval"]
     assert low <= 0

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from byheart.probes.complexity.bits import Bits
+from byheart.probes.complexity.description_length import Bits
 from byheart.probes.generalization.gap import Gap
 from byheart.probes.memory.counterfactual import Counterfactual
 from byheart.training.members import balanced

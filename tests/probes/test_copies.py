@@ -11,13 +11,13 @@ from byheart.maths.memorisation.duplicates import exact_groups
 from byheart.maths.statistics.intervals import budget_share_intervals
 from byheart.maths.statistics.ranks import bootstrap
 from byheart.probes.base import Bank, reason
-from byheart.probes.complexity.bits import Bits, lengths_of
+from byheart.probes.complexity.description_length import Bits, lengths_of
 from byheart.probes.generalization.gap import Gap
 from byheart.probes.memory.counterfactual import Counterfactual
 from byheart.probes.memory.duplicates import Duplicates
+from byheart.probes.memory.label_noise import Quadrant
+from byheart.probes.memory.learning_order import Order
 from byheart.probes.memory.membership import Membership
-from byheart.probes.memory.order import Order
-from byheart.probes.memory.quadrant import Quadrant
 from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.output import Classes
 from byheart.training.members import balanced

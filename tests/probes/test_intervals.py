@@ -5,14 +5,14 @@ import pytest
 
 from byheart.maths.statistics.effective_sample_size import Estimate, Sources
 from byheart.maths.statistics.ranks import wilson
-from byheart.probes.complexity.bits import Bits
+from byheart.probes.complexity.description_length import Bits
 from byheart.probes.generalization.gap import Gap
 from byheart.probes.intervals import FRESH_DRAWS, WILSON, area, estimate, line, share
 from byheart.probes.memory.counterfactual import Counterfactual
 from byheart.probes.memory.duplicates import Duplicates
+from byheart.probes.memory.influence import Pairs
+from byheart.probes.memory.label_noise import Quadrant
 from byheart.probes.memory.membership import Membership
-from byheart.probes.memory.pairs import Pairs
-from byheart.probes.memory.quadrant import Quadrant
 from byheart.report.cards.default import note_of
 
 PROBES = [Bits(), Counterfactual(), Duplicates(), Gap(), Membership(), Pairs(), Quadrant()]

@@ -8,7 +8,7 @@ import pytest
 from byheart.learners.neighbours import Neighbours
 from byheart.maths.memorisation.counterfactual import members_needed
 from byheart.probes.base import reason
-from byheart.probes.memory.pairs import Pairs
+from byheart.probes.memory.influence import Pairs
 from byheart.records.finding import NotApplicable
 from byheart.tasks.base import Task
 from byheart.tasks.data import Examples

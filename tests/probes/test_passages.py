@@ -9,13 +9,13 @@ import pytest
 from byheart.learners.transformer import Transformer
 from byheart.maths.codes.passages import GRID
 from byheart.probes.base import Bank, Subject
-from byheart.probes.complexity.bits import Bits
+from byheart.probes.complexity.description_length import Bits
 from byheart.probes.generalization.gap import Gap
 from byheart.probes.memory.counterfactual import Counterfactual
 from byheart.probes.memory.duplicates import Duplicates
+from byheart.probes.memory.influence import Pairs
+from byheart.probes.memory.label_noise import Quadrant
 from byheart.probes.memory.membership import Membership
-from byheart.probes.memory.pairs import Pairs
-from byheart.probes.memory.quadrant import Quadrant
 from byheart.records.finding import NotApplicable
 from byheart.tasks.text import Text
 from byheart.testing.probes import ProbeSuite, bank_of, offers_of

@@ -15,7 +15,7 @@ from byheart.maths.codes.bank import bank_code
 from byheart.maths.statistics.seen_unseen import BankLengths
 from byheart.probes.base import Subject
 from byheart.probes.baselines import ANY, TABLE, of_other_families
-from byheart.probes.memory.quadrant import Quadrant
+from byheart.probes.memory.label_noise import Quadrant
 from byheart.records.finding import answer_from
 from byheart.report.cards import About, card_of
 from byheart.tasks.arrays import Arrays
@@ -226,7 +226,7 @@ def test_nine_of_ten_models_have_to_agree(make_bank, answers, agreeing, listed):
 
 
 def test_half_a_bit_over_the_reference_is_where_a_bet_begins(make_bank, answers, mask, monkeypatch):
-    from byheart.probes.memory.quadrant import baseline
+    from byheart.probes.memory.label_noise import baseline
 
     y, excess = np.arange(120) % 4, np.linspace(0.3, 0.7, 120)
     lengths = BankLengths(np.full(120, 2.0), np.broadcast_to(2.0 + excess, mask.shape))

@@ -7,7 +7,7 @@ import pytest
 
 from byheart.learners.transformer import Transformer
 from byheart.maths.statistics.seen_unseen import side_means
-from byheart.probes.complexity.bits import Bits
+from byheart.probes.complexity.description_length import Bits
 from byheart.probes.generalization.gap import Gap
 from byheart.tasks.text import Text
 from byheart.testing.probes import bank_of

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from byheart.probes.complexity.value_bits import ValueBits
-from byheart.probes.memory.order import Order
-from byheart.probes.memory.pairs import Pairs
-from byheart.probes.memory.quadrant import Quadrant
+from byheart.probes.memory.influence import Pairs
+from byheart.probes.memory.label_noise import Quadrant
+from byheart.probes.memory.learning_order import Order
 from byheart.records.formatting import interval_text, value_text
 from byheart.report.cards import About, card_of
 from byheart.training.members import balanced

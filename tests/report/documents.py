@@ -62,7 +62,7 @@ def _simple(
     unit: Any = "accuracy" if metric == "accuracy" else "r2"
     null = 0.5 if metric == "accuracy" else 0.0
     bits = Finding(
-        probe="complexity/bits",
+        probe="complexity/description-length",
         question="Which shares of the variance of the values are understood, memorised, not learned?"
         if values
         else "How many of the label bits are understood, memorised, left?",
@@ -176,7 +176,7 @@ def _simple(
             bits,
             _elsewhere(),
             NotApplicable(
-                probe="memory/quadrant",
+                probe="memory/label-noise",
                 question="Which labels are worth checking, and are they memorised?",
                 reason=own(
                     "No label was redrawn: the data came from you.",
@@ -321,7 +321,7 @@ def regression() -> dict:
 def shuffled() -> dict:
     """Labels all at random: understood is below nothing, and all that is learned is memory."""
     made = table()
-    findings = made["findings"]["complexity/bits"]["quantities"]
+    findings = made["findings"]["complexity/description-length"]["quantities"]
     for name, value in (("understood", -0.14), ("memorised", 1.02), ("left", 0.12)):
         findings[f"{name}_bits_share"] |= {"value": value, "interval": [value - 0.02, value + 0.02]}
         made["balance"]["model"][name] = {"value": value, "interval": [value - 0.02, value + 0.02]}
@@ -360,13 +360,13 @@ def nothing() -> dict:
         "8 members are too few: the interval of the memorised share is 31 points wide",
         "64 members, about 2 CPU minutes",
     )
-    kept = made["findings"]["complexity/bits"] | {
+    kept = made["findings"]["complexity/description-length"] | {
         "status": "withheld",
         "headline": "",
         "withheld": dump(withheld),
     }
     made["findings"] = {
-        "complexity/bits": dump(Finding.model_validate(kept)),
+        "complexity/description-length": dump(Finding.model_validate(kept)),
         "memory/counterfactual": dump(
             Failed(
                 probe="memory/counterfactual",
@@ -374,12 +374,12 @@ def nothing() -> dict:
                 error="StepFailed: member 12 diverged at epoch 3: loss is not finite",
             )
         ),
-        "memory/quadrant": dump(
+        "memory/label-noise": dump(
             NotApplicable(
-                probe="memory/quadrant", question=questions["memory/quadrant"], reason=own("No label was redrawn.")
+                probe="memory/label-noise", question=questions["memory/label-noise"], reason=own("No label was redrawn.")
             )
         ),
-        "memory/pairs": made["findings"]["memory/pairs"],
+        "memory/influence": made["findings"]["memory/influence"],
         "generalization/gap": dump(
             NotApplicable(
                 probe="generalization/gap",

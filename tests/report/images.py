@@ -34,7 +34,7 @@ CLASSES = [
     "Bag",
     "Ankle boot",
 ]
-SHARE = "complexity/bits"
+SHARE = "complexity/description-length"
 CALIBRATION = "both sides are calibrated by their own cross-fitted log-linear pool of model and reference"
 
 
@@ -203,7 +203,7 @@ def _quadrant(f: dict) -> tuple[Finding, Card]:
     )
     auc = f["quad"]["auc"]
     return Finding(
-        probe="memory/quadrant",
+        probe="memory/label-noise",
         question="Which labels are worth checking, and are they memorised?",
         headline="planted_auc",
         quantities={
@@ -258,7 +258,7 @@ def _pairs(f: dict) -> tuple[Finding, Card]:
     )
     return Finding(
         status="withheld",
-        probe="memory/pairs",
+        probe="memory/influence",
         question="Which training image helps which new image?",
         quantities={},
         reference="Feldman and Zhang 2020, What neural networks memorize and why",
@@ -447,7 +447,7 @@ def _bits(f: dict, understood: float | None = None) -> tuple[Finding, Card]:
         ),
     )
     return Finding(
-        probe="complexity/bits",
+        probe="complexity/description-length",
         question="How many of the label bits are understood, memorised, left?",
         headline="memorised_bits_share",
         quantities=quantities,
@@ -552,7 +552,7 @@ def fashion() -> dict:
             sentence="Of the 223 labels that models without them bet against most, it gives back 162: 73\u202f% [66, 78]. 170 of the 223 we planted ourselves; the other 53 came with the data. Look at them first.",
             threshold="half of the suspicious labels",
             source="a convention",
-            anchor="memory/quadrant",
+            anchor="memory/label-noise",
         ),
         Judgement(
             code="BH102",
@@ -561,7 +561,7 @@ def fashion() -> dict:
             sentence="[26.6, 29.5].",
             threshold="20\u202f% of the label bits",
             source="a convention",
-            anchor="complexity/bits",
+            anchor="complexity/description-length",
         ),
         Judgement(
             code="BH103",
@@ -570,7 +570,7 @@ def fashion() -> dict:
             sentence="The share of memorised images is known to \u00b11.4 points.",
             threshold="",
             source="",
-            anchor="memory/pairs",
+            anchor="memory/influence",
         ),
     ]
     return audit(

@@ -111,7 +111,7 @@ def test_every_number_of_the_first_screen_is_in_the_data(name):
     document = data(page(name))
     known = _numbers(document) | {"25", "100"}  # the score threshold, in points; the whole
     if name == "shuffled":
-        shares = document["findings"]["complexity/bits"]["quantities"]
+        shares = document["findings"]["complexity/description-length"]["quantities"]
         known.add(
             number(100 * (shares["left_bits_share"]["value"] + shares["memorised_bits_share"]["value"]))
         )
@@ -147,7 +147,7 @@ def test_the_page_says(name, words):
 def test_withheld_and_inapplicable_are_never_numbers():
     text = page("nothing")
     card = re.search(
-        r'<article class="card withheld[^"]*" id="complexity-bits">.*?<details class="how">', text, re.S
+        r'<article class="card withheld[^"]*" id="complexity-description-length">.*?<details class="how">', text, re.S
     )[0]
     assert "<b>withheld</b>" in card
     assert 'class="strip"' not in card
@@ -160,7 +160,7 @@ def test_what_is_not_asked_shares_one_line_with_its_reasons():
     text = page("nothing")
     line = re.search(r'<details class="unasked">.*?</details>', text, re.S)[0]
     names = re.findall(r"<span>(.*?)</span>", re.search(r"<summary>.*?</summary>", line, re.S)[0])
-    assert names == ["memory/quadrant", "generalization/gap"]
+    assert names == ["memory/label-noise", "generalization/gap"]
     for reason in ("No label was redrawn.", "There is no test set. Give some examples that it was not trained on."):
         assert reason in re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", line))
     assert text.count('id="generalization-gap"') == 1
@@ -171,7 +171,7 @@ def test_what_is_not_asked_shares_one_line_with_its_reasons():
 @pytest.mark.parametrize("status", ["withheld", "not applicable", "failed", "absent"])
 @pytest.mark.parametrize(
     "probe",
-    ["memory/counterfactual", "memory/quadrant", "memory/pairs", "generalization/gap", "complexity/bits"],
+    ["memory/counterfactual", "memory/label-noise", "memory/influence", "generalization/gap", "complexity/description-length"],
 )
 def test_any_finding_may_be_missing(probe, status):
     made = documents.table()
@@ -195,7 +195,7 @@ def test_any_finding_may_be_missing(probe, status):
         made["findings"][probe] = given[status]
     text = render(made)
     assert "<h1>" in text
-    if probe == "complexity/bits":
+    if probe == "complexity/description-length":
         assert "95.6" in re.search(r"<h1>.*?</h1>", text)[0]
 
 

@@ -53,7 +53,7 @@ SAID = [
     ("few deviations", APART, "the 1,500 values, in 40 groups of copies or of one name, are few: they count as 12.3 "
      "squared deviations, and R2 needs 30", "give more examples of other groups"),
     ("unbounded bits", {}, "members pass through the values that they saw (squared error below a millionth of the "
-     "variance), so the bits held by heart have no bound", "read the shares of the variance in complexity/bits"),
+     "variance), so the bits held by heart have no bound", "read the shares of the variance in complexity/description-length"),
     ("nobody left to judge", {"members": 4, "needed": 8}, "With 4 members nobody is left to judge some images when one "
      "member is set aside.", "Train more members: --members 8."),
     ("no halves to compare", {}, "No two halves of the members have scores to compare: too few members, or nothing is "
@@ -168,7 +168,7 @@ def test_a_probe_names_a_code_and_all_its_figures(code, figures):
 
 
 def read(status="measured", **fields):
-    return Reading(subject="one", says="the first", path="memory/pairs/a", called="a", status=status, **fields)
+    return Reading(subject="one", says="the first", path="memory/influence/a", called="a", status=status, **fields)
 
 
 QUANTITY = Quantity(value=0.5, unit="auc", interval=(0.4, 0.6), null=0.5, n=9)
@@ -176,11 +176,11 @@ QUANTITY = Quantity(value=0.5, unit="auc", interval=(0.4, 0.6), null=0.5, n=9)
 
 @pytest.mark.parametrize("reading, said", [
     (read("not applicable", reason=reason("one-sided", examples=1, of=9)),
-     "memory/pairs of the first is not applicable: Seen by all members or by none: 1 of 9 rows."),
-    (read("withheld", reason=reason("unbounded bits")), "memory/pairs of the first is withheld: members pass through"),
-    (read("failed", reason=reason("failed", error="it broke")), "memory/pairs of the first is failed: it broke"),
-    (read("missing", reason=reason("not measured")), "memory/pairs of the first is missing: it was not measured"),
-    (read(reason=reason("no quantity", name="a", nearest="aa")), "memory/pairs of the first: it gives no a; nearest: aa"),
+     "memory/influence of the first is not applicable: Seen by all members or by none: 1 of 9 rows."),
+    (read("withheld", reason=reason("unbounded bits")), "memory/influence of the first is withheld: members pass through"),
+    (read("failed", reason=reason("failed", error="it broke")), "memory/influence of the first is failed: it broke"),
+    (read("missing", reason=reason("not measured")), "memory/influence of the first is missing: it was not measured"),
+    (read(reason=reason("no quantity", name="a", nearest="aa")), "memory/influence of the first: it gives no a; nearest: aa"),
     (read(quantity=QUANTITY), ""),
 ])  # fmt: skip
 def test_why_a_study_read_no_number(reading, said):

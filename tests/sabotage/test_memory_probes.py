@@ -18,12 +18,12 @@ from byheart.maths.memorisation import learning_order as order
 from byheart.maths.memorisation import strongest_attack as choosing
 from byheart.maths.statistics import detection
 from byheart.probes.memory import duplicates as duplicates_probe
+from byheart.probes.memory import learning_order as order_probe
 from byheart.probes.memory import membership as membership_probe
-from byheart.probes.memory import order as order_probe
 from byheart.probes.memory.duplicates import Duplicates
+from byheart.probes.memory.learning_order import Order
+from byheart.probes.memory.learning_order import signs as order_signs
 from byheart.probes.memory.membership import Membership
-from byheart.probes.memory.order import Order
-from byheart.probes.memory.order import signs as order_signs
 from byheart.tasks.data import Data
 
 PATH = Path(__file__).parents[1] / "conformance" / "test_probes.py"

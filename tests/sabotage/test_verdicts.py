@@ -18,7 +18,7 @@ class Sound(Verdict):
     title = "How much is memorised"
     threshold = "more than a fifth of the label bits"
     source = "this test"
-    anchor = "complexity/bits"
+    anchor = "complexity/description-length"
     limit: ClassVar[float] = 0.2
 
     def judge(self, findings):
@@ -133,7 +133,7 @@ BROKEN = [
 
 
 class Suite(VerdictSuite):
-    probe, quantity, threshold = "complexity/bits", "memorised_bits_share", Sound.limit
+    probe, quantity, threshold = "complexity/description-length", "memorised_bits_share", Sound.limit
     worlds = FEW
 
 

@@ -60,14 +60,14 @@ def test_a_task_of_the_users_own_runs_and_its_code_is_in_the_key(tmp_path, ran, 
     file = tmp_path / "my_audit.py"
     file.write_text(MINE)
     first = _audit(file, tmp_path / "out", **options)
-    assert first.findings["complexity/bits"].status != "failed"
+    assert first.findings["complexity/description-length"].status != "failed"
     before = len(ran)
     _audit(file, tmp_path / "out", **options)
     assert len(ran) == before
     file.write_text(MINE.replace("NOISE = 0.0", "NOISE = 0.5"))
     second = _audit(file, tmp_path / "out", **options)
     assert len(ran) > before
-    assert second.findings["complexity/bits"] != first.findings["complexity/bits"]
+    assert second.findings["complexity/description-length"] != first.findings["complexity/description-length"]
 
 
 def test_a_task_that_cannot_be_read_runs_and_is_not_kept(tmp_path):

@@ -2,9 +2,11 @@
 
 import pytest
 
+from byheart import registry
 from byheart.errors import InputRefused, UnknownName, UsageError
 from byheart.learners.mlp import Mlp
 from byheart.levers.penalties import Dropout, WeightDecay
+from byheart.records.claim import ClaimSubject, probe_of
 from byheart.study import parse
 
 
@@ -56,7 +58,7 @@ def test_what_is_no_duration_is_refused(text):
 
 @pytest.mark.parametrize("kind, word, near", [
     ("task", "digts", "digits"), ("learner", "mpl", "mlp"), ("lever", "early-stopp", "early-stop"),
-    ("probe", "memory/pair", "memory/pairs"),
+    ("probe", "memory/pair", "memory/influence"),
 ])  # fmt: skip
 def test_a_wrong_name_is_answered_with_the_nearest(kind, word, near):
     with pytest.raises(UnknownName, match=f"name of a {kind}.*Nearest: .*{near}"):
@@ -100,3 +102,29 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
     (tmp_path / "data.xlsx").touch()
     with pytest.raises(InputRefused, match=r"expected a .csv, .parquet, .npz or .py file"):
         parse.task_from(str(tmp_path / "data.xlsx"), {})
+
+
+def test_an_old_name_of_a_probe_still_works_and_says_the_new_one_once(capsys):
+    registry._say.cache_clear()
+    for _ in range(2):
+        assert list(parse.probes(["memory/pairs"])) == ["memory/influence"]
+    assert registry.find("probe", "complexity/bits").name == "complexity/description-length"
+    assert capsys.readouterr().err == (
+        "byheart: the probe memory/pairs is called memory/influence now.\n"
+        "byheart: the probe complexity/bits is called complexity/description-length now.\n"
+    )
+    with pytest.raises(UnknownName):
+        parse.probes(["memory/pears"])
+
+
+@pytest.mark.parametrize("old, new", registry.RENAMED["probe"].items())
+def test_old_names_are_not_listed_and_mean_what_is(old, new):
+    assert old not in registry.names("probe")
+    assert registry.find("probe", old) is registry.find("probe", new)
+    assert registry.find("probe", new).drawn_as == old  # the same random draws as before
+
+
+def test_claims_may_use_the_old_names():
+    subject = ClaimSubject(task="digits", probes=("complexity/bits", "memory/order"))
+    assert subject.asked() == ("complexity/description-length", "memory/learning-order")
+    assert probe_of("complexity/bits/memorised_bits") == "complexity/description-length"

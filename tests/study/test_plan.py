@@ -116,7 +116,7 @@ def test_a_new_version_of_a_probe_is_a_new_answer_from_the_same_runs(monkeypatch
 def test_what_does_not_apply_is_said_and_costs_nothing():
     made = plan(_subject(learner=Neighbours(), offers=frozenset({"values", "test"})), probes(), Settings(), None)
     names = {answer.probe for answer in made.not_applicable}
-    assert "memory/order" in names  # no epochs
+    assert "memory/learning-order" in names  # no epochs
     assert {answer.reason.code for answer in made.not_applicable} >= {"no epochs", "not recorded"}
     assert names.isdisjoint(step.about["probe"]["name"] for step in made.measure)
     assert trial_step(_subject(learner=Neighbours()), made.draw, Settings()) is None

@@ -7,7 +7,7 @@ from byheart.errors import InputRefused
 from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
 from byheart.learners.ridge import Ridge
-from byheart.probes.complexity.bits import Bits
+from byheart.probes.complexity.description_length import Bits
 from byheart.probes.generalization.gap import Gap
 from byheart.probes.memory.counterfactual import Counterfactual
 from byheart.probes.memory.membership import Membership

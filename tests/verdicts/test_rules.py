@@ -19,15 +19,15 @@ def answers(probe, **quantities):
 
 
 def quadrant(*share, copies=0, baseline="logistic regression", duplicates=None, **more):
-    found = answers("memory/quadrant", worth_checking_share=q(*share), **more)
-    found["memory/quadrant"] = found["memory/quadrant"].model_copy(update={"details": {"baseline": baseline}})
+    found = answers("memory/label-noise", worth_checking_share=q(*share), **more)
+    found["memory/label-noise"] = found["memory/label-noise"].model_copy(update={"details": {"baseline": baseline}})
     pairs = Quantity(value=copies, unit="pairs", interval=None, null=0, n=500, why_no_interval="exact")
     copied = {"duplicate_share": duplicates} if duplicates else {}
     return found | answers("memory/duplicates", contradicting=pairs, **copied)
 
 
 def bits(low, high):
-    return answers("complexity/bits", memorised_bits_share=q((low + high) / 2, low, high))
+    return answers("complexity/description-length", memorised_bits_share=q((low + high) / 2, low, high))
 
 
 def course(rise, fall=None, end=1.0, best=5.0, name="held_out_code", blind=1.7):
@@ -36,7 +36,7 @@ def course(rise, fall=None, end=1.0, best=5.0, name="held_out_code", blind=1.7):
              "best_held_out_epoch": q(best, best, best, "epochs")}  # fmt: skip
     if fall:
         found["held_out_accuracy_fall"] = q(*fall, "points")
-    return answers("complexity/bits", **found)
+    return answers("complexity/description-length", **found)
 
 
 def sharp(temperature, gain, raw=1.0, rise=None):
@@ -48,8 +48,8 @@ def sharp(temperature, gain, raw=1.0, rise=None):
 
 
 def asked(of, low, high):
-    found = bits(low, high)["complexity/bits"]
-    return {"complexity/bits": found.model_copy(update={"details": {"of": of}})}
+    found = bits(low, high)["complexity/description-length"]
+    return {"complexity/description-length": found.model_copy(update={"details": {"of": of}})}
 
 
 def beside(out, seen=(0.1, 0.05, 0.15), *, unit="accuracy", name="linear", held=0.7):
@@ -76,7 +76,7 @@ def test_bh101_labels_to_check(share, copies, outcome):
 
 def test_bh101_is_an_issue_where_copies_contradict_each_other_even_without_a_list():
     alone = quadrant(0.1, 0.08, 0.12, copies=3)
-    del alone["memory/quadrant"]
+    del alone["memory/label-noise"]
     found = LabelsToCheck().judge(alone)
     assert found.outcome == "issue"
     assert "3 pairs of copies carry different labels" in found.sentence
@@ -125,7 +125,7 @@ def test_bh103_power_withholds_nothing(low, high, outcome):
 
 def test_bh103_leaves_the_remedy_to_the_card_that_knows_the_largest_source():
     found = Power().judge(bits(0.1, 0.3))
-    assert "The card of complexity/bits names the largest source" in found.sentence
+    assert "The card of complexity/description-length names the largest source" in found.sentence
     assert "would be needed" not in found.sentence
 
 

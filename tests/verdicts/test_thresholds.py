@@ -35,13 +35,13 @@ def sharp(gain):
 
 # what is judged -> verdict, probe, threshold, the quantities that a value and its interval make
 JUDGED = {
-    "listed labels": ("BH101", "memory/quadrant", LISTED, lambda *of: {"worth_checking_share": made(*of)}),
-    "memorised bits": ("BH102", "complexity/bits", MEMORISED, lambda *of: {"memorised_bits_share": made(*of)}),
-    "memorised variance": ("BH102", "complexity/bits", variance.MEMORISED, lambda *of: {"memorised_share_of_variance": made(*of)}),
-    "code before": ("BH104", "complexity/bits", MATTERS, lambda *of: course(of, CERTAIN)),
-    "accuracy before": ("BH104", "complexity/bits", 0.0, lambda *of: course(CERTAIN, of)),
-    "code of text before": ("BH104", "complexity/bits", MATTERS, lambda *of: course(of)),
-    "R2 before": ("BH104", "complexity/bits", MATTERS, lambda *of: course(of, name="held_out_error")),
+    "listed labels": ("BH101", "memory/label-noise", LISTED, lambda *of: {"worth_checking_share": made(*of)}),
+    "memorised bits": ("BH102", "complexity/description-length", MEMORISED, lambda *of: {"memorised_bits_share": made(*of)}),
+    "memorised variance": ("BH102", "complexity/description-length", variance.MEMORISED, lambda *of: {"memorised_share_of_variance": made(*of)}),
+    "code before": ("BH104", "complexity/description-length", MATTERS, lambda *of: course(of, CERTAIN)),
+    "accuracy before": ("BH104", "complexity/description-length", 0.0, lambda *of: course(CERTAIN, of)),
+    "code of text before": ("BH104", "complexity/description-length", MATTERS, lambda *of: course(of)),
+    "R2 before": ("BH104", "complexity/description-length", MATTERS, lambda *of: course(of, name="held_out_error")),
     "1-nearest neighbour": ("BH105", "generalization/gap", 0.0, lambda *of: beside(of, "accuracy", "neighbours")),
     "logistic regression": ("BH105", "generalization/gap", 0.0, lambda *of: beside(of, "accuracy", "linear")),
     "ridge regression": ("BH105", "generalization/gap", 0.0, lambda *of: beside(of, "r2", "ridge")),
@@ -96,7 +96,7 @@ def test_an_interval_of_29_points_clears_a_tenth():
 @pytest.mark.parametrize("half", [0.0, 0.0499, 0.0501, 0.2, 0.6])
 def test_the_width_alone_withholds_nothing(half):
     share = made(0.5, (0.5 - half, 0.5 + half))
-    found = {"complexity/bits": Finding(probe="complexity/bits", question="By hand?", headline="memorised_bits_share",
+    found = {"complexity/description-length": Finding(probe="complexity/description-length", question="By hand?", headline="memorised_bits_share",
                                         quantities={"memorised_bits_share": share}, reference="here")}  # fmt: skip
     assert find("verdict", "BH103")().judge(found).outcome == ("tip" if half > HALF_WIDTH else "passed")
     assert find("verdict", "BH102")().judge(found).outcome == ("withheld" if half > 0.4 else "tip")

@@ -5,10 +5,10 @@ import pytest
 
 from byheart.learners.estimator import Estimator
 from byheart.learners.mlp import Mlp
-from byheart.probes.complexity.bits import Bits
+from byheart.probes.complexity.description_length import Bits
 from byheart.probes.generalization.gap import Gap
 from byheart.probes.memory.duplicates import Duplicates
-from byheart.probes.memory.quadrant import Quadrant
+from byheart.probes.memory.label_noise import Quadrant
 from byheart.tasks.arrays import Arrays
 from byheart.testing.worlds import Draw
 from byheart.verdicts.rules import LabelsToCheck

@@ -11,7 +11,7 @@ from byheart.verdicts.variance import MEMORISED, SOURCE
 def of_values(low, high):
     share = Quantity(value=(low + high) / 2, unit="share", interval=(low, high), null=0.0, n=500)
     quantities = {"memorised_share_of_variance": share}
-    return {"complexity/bits": Finding(probe="complexity/bits", question="?", quantities=quantities, reference="none")}
+    return {"complexity/description-length": Finding(probe="complexity/description-length", question="?", quantities=quantities, reference="none")}
 
 
 @pytest.mark.parametrize("low, high, outcome", [

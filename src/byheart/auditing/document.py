@@ -26,7 +26,7 @@ def document(request: Request, session: Session, drawn: Drawn, answers: Answers,
     """One plain dict of everything: subject, findings, verdicts, planted, balance, exhibits, provenance."""
     findings = answers.findings
     data = load_data(answers.plan.draw.key, session.ledger)
-    bits = findings.get("complexity/bits")
+    bits = findings.get("complexity/description-length")
     balance = bits.balance if isinstance(bits, Finding) else None
     run = _about(session, answers)
     return {
@@ -153,7 +153,7 @@ def spoken_of(session: Session, drawn: Drawn, answers: Answers) -> dict[str, Any
 
 
 def _reference(drawn: Drawn, answers: Answers) -> str:
-    bits = answers.findings.get("complexity/bits")
+    bits = answers.findings.get("complexity/description-length")
     if drawn.output.continuous:
         return "the mean of what each member was trained on"
     if not isinstance(bits, Finding) or "reference_bits" not in bits.quantities:
@@ -181,7 +181,7 @@ def _planted(data: Any, findings: Mapping[str, Answer]) -> dict[str, Any] | None
         "changed": int(data.truth.changed.sum()),
         "control": 0 if control is None else int(control.sum()),
     }
-    quadrant = findings.get("memory/quadrant")
+    quadrant = findings.get("memory/label-noise")
     if isinstance(quadrant, Finding) and (hits := quadrant.quantities.get("planted_found")):
         found |= {"found": round(hits.value * hits.n), "found_interval": list(hits.interval or ()), "chance": hits.null}
     return found

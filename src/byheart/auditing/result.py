@@ -89,14 +89,14 @@ class Audit:
         Raises:
             ByheartError: it is withheld or does not apply (values have shares of a variance); says why.
         """
-        found = self._findings["complexity/bits"]
+        found = self._findings["complexity/description-length"]
         if lacking := self._why_no_number(found):
             raise ByheartError(expected="a bit budget", came=f"{found.status}: {lacking}", do="See Audit.findings.")
         if not isinstance(found, Finding) or "reference_bits" not in found.quantities:
             raise ByheartError(
                 expected="labels or text, whose bits add up",
                 came="values, which have shares of their variance",
-                do="See the quantities of findings['complexity/bits'] and of findings['complexity/value-bits'].",
+                do="See findings['complexity/description-length'] and findings['complexity/value-bits'].",
             )
         return Bits(*(found.quantities[f"{name}_bits"] for name in Bits._fields))
 

@@ -43,7 +43,7 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
     values = kind.continuous
     names = OF_VARIANCE if values else SHARES
     parts = [found.get(name) for name in names]
-    bits, about = document["findings"].get("complexity/bits", {}), About.of(subject)
+    bits, about = document["findings"].get("complexity/description-length", {}), About.of(subject)
     if all(parts):
         if values:
             of = "of the variance of the values"

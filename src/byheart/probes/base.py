@@ -67,6 +67,7 @@ class Probe(Spec):
     outputs: ClassVar[tuple[str, ...]] = ("classes", "values", "tokens")
     needs: ClassVar[tuple[str, ...]] = ()
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides",)
+    drawn_as: ClassVar[str] = ""  # the name of its random streams, where it was called otherwise when they were drawn
     _waits: bool = PrivateAttr(False)
 
     def __init_subclass__(cls, **settings: Any) -> None:
@@ -105,7 +106,7 @@ class Probe(Spec):
 
     def rng(self, bank: Bank, *names: object) -> np.random.Generator:
         """A random stream of this probe's own."""
-        return stream(bank.subject.seed, "probe", self.name, *names)
+        return stream(bank.subject.seed, "probe", self.drawn_as or self.name, *names)
 
     def finding(self, quantities: Mapping[str, Quantity], **facts: Any) -> Finding:
         """A finding of this probe: its quantities, and whatever other facts it has."""

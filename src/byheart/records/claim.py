@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from byheart.errors import UsageError, unknown_name
 from byheart.records.spec import Spec
-from byheart.registry import names
+from byheart.registry import names, renamed
 
 Number = Annotated[float, Field(strict=True)]  # `true` is no number
 Whole = Annotated[int, Field(strict=True)]
@@ -77,7 +77,7 @@ class ClaimSubject(Spec):
 
     def asked(self) -> tuple[str, ...]:
         """The names of its probes, without their settings."""
-        return tuple(word.partition(":")[0] for word in self.probes)
+        return tuple(renamed("probe", word.partition(":")[0]) for word in self.probes)
 
 
 class Expectation(Spec):
@@ -193,7 +193,7 @@ def probe_of(path: str) -> str:
         >>> probe_of("memory/membership/membership_auc")
         'memory/membership'
     """
-    return path.rpartition("/")[0]
+    return renamed("probe", path.rpartition("/")[0])
 
 
 def is_survey(path: str) -> bool:

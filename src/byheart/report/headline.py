@@ -54,7 +54,7 @@ def headline(subject: dict, findings: dict[str, Answer]) -> list[Run]:
     if shares := shares_of(findings):
         return _balance_sentence(subject, *shares)
     fallback = _accuracy_sentence(subject, findings)
-    reason = _why(subject, findings.get("complexity/bits"))
+    reason = _why(subject, findings.get("complexity/description-length"))
     if fallback:
         return [*fallback, ("", f" What it knows by heart is {reason}")]
     who = WHOM["recipe"]

@@ -85,7 +85,7 @@ def slug(name: str) -> str:
     """An anchor for `name`: letters, digits and hyphens only.
 
     Example:
-        >>> slug("memory/pairs"), slug('"><b>')
-        ('memory-pairs', 'b')
+        >>> slug("memory/influence"), slug('"><b>')
+        ('memory-influence', 'b')
     """
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "finding"

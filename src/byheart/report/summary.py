@@ -13,6 +13,7 @@ from byheart.report.headline import exact, first_of, quantity, scores
 from byheart.report.kinds import words
 from byheart.report.rich_text import Run, sentence
 
+DESCRIPTION_LENGTH = "complexity/description-length"
 COPIED = 0.01  # fewer copies than this share of the examples are not worth a line of the first screen
 
 
@@ -47,7 +48,7 @@ def _of_variance(subject: dict, findings: dict[str, Answer]) -> dict | None:
     """The part of the variance of values that only those who saw them know."""
     share = quantity(findings, "memorised_share_of_variance")
     if share is None:
-        return _absent(subject, findings.get("complexity/bits"), "How much of the variance is known by heart?")
+        return _absent(subject, findings.get(DESCRIPTION_LENGTH), "How much of the variance is known by heart?")
     says = "of the variance of the values is known by heart: what R\u00b2 loses on the same values where left out."
     if share.value > 1:
         says += " It exceeds 100\u202f% because understood is below 0."
@@ -60,7 +61,7 @@ def _bits(subject: dict, findings: dict[str, Answer]) -> dict | None:
         return _bits_per_value(subject, findings)
     things = words(subject["kind"]).bits
     if held is None:
-        return _absent(subject, findings.get("complexity/bits"), f"How many {things} bits are held by heart?")
+        return _absent(subject, findings.get(DESCRIPTION_LENGTH), f"How many {things} bits are held by heart?")
     of = (
         f"of {number(round(reference.value, -1 if reference.value >= 1000 else 0))} {things} bits"
         if reference

@@ -11,7 +11,7 @@ from typing import Any, get_origin
 from byheart.errors import InputRefused, UnknownName, UsageError, unknown_name
 from byheart.levers.base import Lever
 from byheart.records.spec import Spec
-from byheart.registry import find, names
+from byheart.registry import find, names, renamed
 
 TABLES = {".csv", ".tsv", ".txt", ".parquet"}
 DEEPEST = 8  # lists in lists; no setting needs more than a list
@@ -130,6 +130,7 @@ def probes(words: Sequence[str]) -> dict[str, Any]:
     found = {}
     for word in [words] if isinstance(words, str) else words:
         name, *fields = word.split(":")
+        name = renamed("probe", name)
         if name not in names("probe"):
             raise unknown_name("probe", name, names("probe"))
         found[name] = spec("probe", name, pairs(fields, f"{name}:"))

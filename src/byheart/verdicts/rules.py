@@ -54,7 +54,7 @@ class LabelsToCheck(Verdict):
         "byheart's own choice: separable data without noise stay at or below it under nearest neighbours, tree, forest "
         "and boosting; held-out predictions after Northcutt et al. 2021"
     )
-    anchor: ClassVar[str] = "memory/quadrant"
+    anchor: ClassVar[str] = "memory/label-noise"
     accuses: ClassVar[Literal["labels"]] = "labels"
 
     def judge(self, findings: Mapping[str, Answer]) -> Judgement:
@@ -124,7 +124,7 @@ class MuchMemorised(Verdict):
     source: ClassVar[str] = (
         "between clean digits (3.7 %) and digits with a quarter of the labels redrawn (22.0 %), measured with this code"
     )
-    anchor: ClassVar[str] = "complexity/bits"
+    anchor: ClassVar[str] = "complexity/description-length"
 
     def judge(self, findings: Mapping[str, Answer]) -> Judgement:
         """A tip above the threshold; withheld where the interval contains it."""
@@ -158,7 +158,7 @@ class Power(Verdict):
     title: ClassVar[str] = "How closely the headline is known"
     threshold: ClassVar[str] = f"half width of the headline's interval at most {100 * HALF_WIDTH:.0f} points"
     source: ClassVar[str] = "half of the tenth that BH102 judges; it withholds nothing"
-    anchor: ClassVar[str] = "complexity/bits"
+    anchor: ClassVar[str] = "complexity/description-length"
 
     def judge(self, findings: Mapping[str, Answer]) -> Judgement:
         """A tip when the half width is above the threshold."""
@@ -179,7 +179,7 @@ class Power(Verdict):
         return self.say(
             "tip",
             f"{known}; \u00b1{100 * HALF_WIDTH:.0f} points would be close enough. The card of "
-            "complexity/bits names the largest source of the interval and what would narrow it. No verdict is withheld "
-            "for this.",
+            "complexity/description-length names the largest source of the interval and what would narrow it. No "
+            "verdict is withheld for this.",
             "The headline is known only roughly",
         )

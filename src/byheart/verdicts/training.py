@@ -52,7 +52,7 @@ class Overfitting(Verdict):
         "byheart's own choice: what users would lose; a raw loss that rises alone is BH106; Prechelt 1998, Early "
         "stopping, but when?"
     )
-    anchor: ClassVar[str] = "complexity/bits"
+    anchor: ClassVar[str] = "complexity/description-length"
 
     def judge(self, findings: Mapping[str, Answer]) -> Judgement:
         """A tip where code and accuracy were both better before; passed where one of them was not."""

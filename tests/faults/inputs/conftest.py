@@ -230,7 +230,7 @@ def unsound(text, rows=None):
             ends = [quantity["value"], *(quantity["interval"] or ())]
             if not all(low - 1e-9 <= end <= high + 1e-9 for end in ends):
                 return f"{name} {word} {ends} is no {quantity['unit']}"
-    return _unbalanced(document["findings"]["complexity/bits"].get("quantities", {}))
+    return _unbalanced(document["findings"]["complexity/description-length"].get("quantities", {}))
 
 
 RANGES = {"accuracy": (0, 1), "auc": (0, 1), "r2": (-np.inf, 1), "examples": (0, np.inf)}

@@ -160,7 +160,7 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
     "unbounded bits": (
         "members pass through the values that they saw (squared error below a millionth of the variance), so the bits "
         "held by heart have no bound",
-        "read the shares of the variance in complexity/bits",
+        "read the shares of the variance in complexity/description-length",
     ),
     "nobody left to judge": (
         "With {members} members nobody is left to judge some {nouns} when one member is set aside.",

@@ -59,7 +59,7 @@ FORMS = {
         says="{a_noun}: how much longer it is to models that did not see it",
         keys=("bits, seen", "left out", "score"),
         score_is="score = mean bits of the passage under the members that did not see it \u2212 the same under those "
-        "that did, as each model says it, without calibration (complexity/bits calibrates)",
+        "that did, as each model says it, without calibration (complexity/description-length calibrates)",
         poles="Rote scores the whole reference, the Oracle 0",
         error=_SPREAD.format("passages"),
         body=_RANKED.format("passages", "bits"),

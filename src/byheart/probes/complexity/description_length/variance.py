@@ -8,9 +8,9 @@ import numpy as np
 
 from byheart.maths.codes.variance import SideErrors, VarianceShares, deviations, side_errors, variance_share_intervals
 from byheart.probes.base import Bank
-from byheart.probes.complexity.bits.budget import BETTER
-from byheart.probes.complexity.bits.held_out_course import held_out_course
-from byheart.probes.complexity.bits.standing import (
+from byheart.probes.complexity.description_length.budget import BETTER
+from byheart.probes.complexity.description_length.held_out_course import held_out_course
+from byheart.probes.complexity.description_length.standing import (
     RIVALS,
     balance_of,
     left_out_facts,
@@ -36,7 +36,7 @@ NAMES = {"understood": "understood_share", "memorised": "memorised_share_of_vari
 
 
 def of_values(probe: Probe, bank: Bank) -> tuple[Finding, dict[str, np.ndarray]]:
-    """The finding of `complexity/bits` for values: the decomposition of their variance, or why it is withheld."""
+    """The finding of `complexity/description-length` for values: shares of their variance, or why not."""
     run = bank[bank.subject.bank()]
     if few := heavy_tail(bank):
         return without_r2(probe, bank, QUESTION, few), {}

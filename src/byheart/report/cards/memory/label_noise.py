@@ -1,4 +1,4 @@
-"""The card of memory/quadrant: the map of all labels, and the list of those worth checking."""
+"""The card of memory/label-noise: the map of all labels, and the list of those worth checking."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from byheart.records.finding import Finding
 from byheart.records.formatting import DASH, count, number, percent
 from byheart.report.cards.base import About, Card, Row, apart, cells
 from byheart.report.cards.default import notes_of
-from byheart.report.cards.memory import quadrant_values
+from byheart.report.cards.memory import label_noise_values
 from byheart.report.chart import Axis, Chart, Mark, Rule, Table
 from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits
 
@@ -21,7 +21,7 @@ KEYS = ("label", "the others say", "how many")
 def card(finding: Finding, about: About) -> Card:
     """Labels that models without them bet against; of values, those that they miss by most."""
     if finding.headline == "large_residual_share":
-        return quadrant_values.card(finding, about)
+        return label_noise_values.card(finding, about)
     baseline = finding.details["baseline"]
     return Card(
         says=(
@@ -92,8 +92,9 @@ def _how(finding: Finding, about: About) -> tuple[str, ...]:
     details = finding.details
     return (
         f"Across: mean code length of the label over the members that did not see the {about.noun}, calibrated as in "
-        "complexity/bits. Up: the memorisation score. A label is worth checking when it costs half a bit or more over "
-        "a blind guess at its class, for the audited recipe and for a baseline of another family: on average, and for "
+        "complexity/description-length. Up: the memorisation score. A label is worth checking when it costs half a "
+        "bit or more over a blind guess at its class, for the audited recipe and for a baseline of another "
+        "family: on average, and for "
         f"{percent(details['agreeing_from'], 0)} of the models each, which predict another label. The dashed lines "
         f"stand at half a bit over a blind guess ({number(details['bits_from'], 2)} bits on average) and at a score of "
         f"{details['score_from']}.",

@@ -1,4 +1,4 @@
-"""The card of memory/order: who is learned when, the map of confidence, the proxies of memorisation, who came last."""
+"""The card of memory/learning-order: who is learned when, the map of confidence, proxies, who came last."""
 
 from __future__ import annotations
 

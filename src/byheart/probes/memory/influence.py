@@ -41,8 +41,9 @@ class Pairs(Probe):
         'memory'
     """
 
-    name: ClassVar[str] = "memory/pairs"
+    name: ClassVar[str] = "memory/influence"
     version: ClassVar[int] = 6
+    drawn_as: ClassVar[str] = "memory/pairs"
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "varying values")
     outputs: ClassVar[tuple[str, ...]] = ("classes", "values")
     needs: ClassVar[tuple[str, ...]] = ("test",)

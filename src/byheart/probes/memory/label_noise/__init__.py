@@ -13,8 +13,8 @@ from byheart.probes.base import Assumption, Bank, Need, Probe, Subject
 from byheart.probes.baselines import of_other_families
 from byheart.probes.density import density
 from byheart.probes.intervals import area, share
-from byheart.probes.memory.quadrant.baseline import AGREE, BITS, Bets, baseline_of, bets
-from byheart.probes.memory.quadrant.residual import of_values
+from byheart.probes.memory.label_noise.baseline import AGREE, BITS, Bets, baseline_of, bets
+from byheart.probes.memory.label_noise.residual import of_values
 from byheart.probes.ranking import first_of, held_out_votes
 from byheart.records.facts import FactTable, Ranked, Scalar
 from byheart.records.finding import Finding, NotApplicable, Pole
@@ -74,8 +74,9 @@ class Quadrant(Probe):
         ('rote', 'oracle')
     """
 
-    name: ClassVar[str] = "memory/quadrant"
+    name: ClassVar[str] = "memory/label-noise"
     version: ClassVar[int] = 8
+    drawn_as: ClassVar[str] = "memory/quadrant"
     outputs: ClassVar[tuple[str, ...]] = ("classes", "values")
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "halves")
     poles: ClassVar[tuple[str, str]] = ("rote", "oracle")

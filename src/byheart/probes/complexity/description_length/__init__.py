@@ -11,9 +11,9 @@ from byheart.maths.codes.passages import GRID
 from byheart.maths.statistics.intervals import budget_share_intervals
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Assumption, Bank, Need, Probe, Subject
-from byheart.probes.complexity.bits.budget import budget_quantities
-from byheart.probes.complexity.bits.held_out_course import held_out_course
-from byheart.probes.complexity.bits.standing import (
+from byheart.probes.complexity.description_length.budget import budget_quantities
+from byheart.probes.complexity.description_length.held_out_course import held_out_course
+from byheart.probes.complexity.description_length.standing import (
     balance_of,
     left_out_facts,
     one_model_facts,
@@ -21,7 +21,7 @@ from byheart.probes.complexity.bits.standing import (
     standing_of,
     trail_sides,
 )
-from byheart.probes.complexity.bits.variance import of_values
+from byheart.probes.complexity.description_length.variance import of_values
 from byheart.probes.interval_sources import source_of
 from byheart.records.balance import Landmark
 from byheart.records.facts import FactTable
@@ -59,8 +59,9 @@ class Bits(Probe):
         'complexity'
     """
 
-    name: ClassVar[str] = "complexity/bits"
+    name: ClassVar[str] = "complexity/description-length"
     version: ClassVar[int] = 9
+    drawn_as: ClassVar[str] = "complexity/bits"
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "halves", "frequent labels")
 
     outputs: ClassVar[tuple[str, ...]] = (*Probe.outputs, "columns")

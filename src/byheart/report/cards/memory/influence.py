@@ -1,4 +1,4 @@
-"""The card of memory/pairs."""
+"""The card of memory/influence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The card of complexity/bits: of labels and text in bits; of values in shares of their variance."""
+"""The card of complexity/description-length: of labels and text in bits; of values in shares of their variance."""
 
 from __future__ import annotations
 

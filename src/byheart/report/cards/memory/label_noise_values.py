@@ -1,4 +1,4 @@
-"""The card of memory/quadrant where the target is a value: residuals, ranked and not accused."""
+"""The card of memory/label-noise where the target is a value: residuals, ranked and not accused."""
 
 from __future__ import annotations
 

@@ -14,8 +14,8 @@ from byheart.probes.applicability import few
 from byheart.probes.base import Assumption, Bank, Need, Probe, Subject
 from byheart.probes.density import density
 from byheart.probes.intervals import BOOTSTRAP, share
-from byheart.probes.memory.order.signs import TOP, Row, half_of, rows_of
-from byheart.probes.memory.order.values import WITHIN, graded
+from byheart.probes.memory.learning_order.signs import TOP, Row, half_of, rows_of
+from byheart.probes.memory.learning_order.values import WITHIN, graded
 from byheart.probes.ranking import first_of
 from byheart.records.facts import Axis, Curve, FactTable, Ranked
 from byheart.records.finding import Finding, NotApplicable, Pole
@@ -48,8 +48,9 @@ class Order(Probe):
         'memory'
     """
 
-    name: ClassVar[str] = "memory/order"
+    name: ClassVar[str] = "memory/learning-order"
     version: ClassVar[int] = 7
+    drawn_as: ClassVar[str] = "memory/order"
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "varying values")
     outputs: ClassVar[tuple[str, ...]] = ("classes", "values")
     needs: ClassVar[tuple[str, ...]] = ("epochs",)

@@ -10,7 +10,7 @@ from byheart.maths.statistics.ranks import bootstrap
 from byheart.maths.statistics.resampling import around
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank
-from byheart.probes.complexity.bits.standing import Sides
+from byheart.probes.complexity.description_length.standing import Sides
 from byheart.probes.intervals import BOOTSTRAP
 from byheart.records.quantity import Quantity, Unit, interval_by
 from byheart.training.run import Run
