@@ -10,6 +10,8 @@ import numpy as np
 
 from byheart.errors import InputRefused
 from byheart.exits import as_failures
+from byheart.tasks.data import Data, Examples
+from byheart.tasks.parts import Parts
 
 if TYPE_CHECKING:
     import torch
@@ -24,6 +26,36 @@ def tensor_of(x: Any) -> torch.Tensor:
         return x
     array = np.asarray(x)
     return torch.as_tensor(array.astype(array.dtype.newbyteorder("=")))
+
+
+def called_with(examples: Examples, rows: np.ndarray | None = None) -> torch.Tensor:
+    """What a user's module is called on: x as it was given; of a dictionary its columns, which `of_parts` takes."""
+    if isinstance(examples.containers.get("x"), Parts):
+        return tensor_of(examples.x if rows is None else examples.x[rows])
+    return tensor_of(examples.given("x", rows))
+
+
+def of_parts(module: nn.Module, data: Data) -> nn.Module:
+    """A module that takes a dictionary of tensors, as one of its columns; any other module itself.
+
+    Parts of whole numbers come as int64, floats in the type that the module is called in.
+    """
+    layout = data.train.containers.get("x")
+    if not isinstance(layout, Parts):
+        return module
+    from torch import nn
+
+    class OfParts(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.module = module
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            kinds = {name: np.dtype(dtype).kind for name, _, dtype in layout.parts}
+            parts = layout.split(x).items()
+            return self.module({name: part.long() if kinds[name] in "iu" else part for name, part in parts})
+
+    return OfParts()
 
 
 @contextmanager

@@ -73,16 +73,16 @@ def read(
     else:
         raw, predicted = (_module_outputs(model, x) if _is_module(model) else model(copied(x))), None
         kind = returns
-    array = _numeric(raw)
+    array, n = _numeric(raw), len(next(iter(x.values())) if isinstance(x, dict) else x)
     if data.output.continuous:
-        return _values(array, len(x), data.output.k), None, "values"
-    if array.shape[:1] == (len(x),):
+        return _values(array, n, data.output.k), None, "values"
+    if array.shape[:1] == (n,):
         _must_be_finite(array)  # before anything is guessed from the numbers
-    kind = _kind(array, kind, len(x), data.output.k)
+    kind = _kind(array, kind, n, data.output.k)
     if kind == "labels":
-        labels = _labels(array, len(x), data.output.k)
+        labels = _labels(array, n, data.output.k)
         return np.eye(data.output.k)[labels], labels, kind
-    scores = _matrix(array, kind, len(x), data.output.k)
+    scores = _matrix(array, kind, n, data.output.k)
     if kind == "probabilities":
         scores = np.log(np.maximum(scores, 1 / (len(data.train) + 2)))
     return scores, predicted, kind
@@ -124,6 +124,10 @@ def _is_module(model: Any) -> bool:
 def _module_outputs(module: Any, x: np.ndarray) -> np.ndarray:
     """Outputs in evaluation mode; every submodule's own mode is put back."""
 
+    if isinstance(x, dict):
+        raise InputRefused(
+            expected="a function of the dictionary x from fit=", came="a torch module", do="Return lambda x: ... of it."
+        )
     first = next(iter(module.parameters()), None)
     inputs = tensor_of(x).to("cpu" if first is None else first.device)
     inputs = inputs.to(taken_dtype(module, inputs))

@@ -14,7 +14,7 @@ from byheart.errors import InputRefused
 from byheart.fingerprint.code import contained
 from byheart.learners.base import Network
 from byheart.learners.fresh import must_be_fresh
-from byheart.learners.module_inputs import evaluating, refused_inputs, taken_dtype, tensor_of
+from byheart.learners.module_inputs import called_with, evaluating, of_parts, refused_inputs, taken_dtype
 from byheart.learners.userfit import as_given, has_missing
 from byheart.learners.users_code import UsersCode
 
@@ -76,7 +76,7 @@ class FromFactory(UsersCode, Network):
         Raises:
             InputRefused: the module fails on it, or turns missing cells into outputs that are not finite.
         """
-        return tensor_of(data.views[view].given("x")).to(self.dtype(data))
+        return called_with(data.views[view]).to(self.dtype(data))
 
     def dtype(self, data: Data) -> torch.dtype:
         """The type in which the factory's modules are called on x; a module is made and tried once.
@@ -88,8 +88,8 @@ class FromFactory(UsersCode, Network):
         asked = x.dtype.str, x.shape[1:], missing, data.train.containers.get("x")
         if asked not in self._dtypes:
             gone = np.isnan(x).reshape(len(x), -1).any(1) if missing else np.zeros(len(x), bool)
-            few = tensor_of(data.train.given("x", np.argsort(~gone, kind="stable")[:3]))
-            module = self._made(0)
+            few = called_with(data.train, np.argsort(~gone, kind="stable")[:3])
+            module = of_parts(self._made(0), data)
             self._dtypes[asked] = taken_dtype(module, few)
             outputs = check_outputs(module, few.to(self._dtypes[asked]), data)
             if missing and not bool(outputs.isfinite().all()):
@@ -115,9 +115,9 @@ class FromFactory(UsersCode, Network):
                 its outputs are not logits (b, k) or values (b,) or (b, 1) for these data.
         """
         dtype, seed = self.dtype(data), generator.initial_seed()
-        module = self._made(seed, generator)
+        module = of_parts(self._made(seed, generator), data)
         with contained(seed):
-            check_outputs(module, tensor_of(data.train.given("x", np.arange(min(3, len(data.train))))).to(dtype), data)
+            check_outputs(module, called_with(data.train, np.arange(min(3, len(data.train)))).to(dtype), data)
         return module
 
     def _made(self, seed: int, generator: torch.Generator | None = None) -> nn.Module:

@@ -17,6 +17,7 @@ from byheart.tasks.containers import Container
 from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.grouping import Grouping
 from byheart.tasks.output import output_from
+from byheart.tasks.parts import Parts
 
 WHERE, OWN = "lies at", "class code"  # two words each, so no names of fields
 _NO_FIELDS = {"kind", "name", "version", WHERE, OWN}
@@ -173,4 +174,7 @@ def data_from(result: Result) -> Data:
 
 def _container(fields: Mapping[str, Any]) -> Container:
     lists = {name: tuple(fields[name]) for name in ("axes", "names")}
+    if "parts" in fields:
+        parts = tuple((name, tuple(shape), dtype) for name, shape, dtype in fields["parts"])
+        return Parts(**{**fields, **lists, "words": (), "parts": parts})
     return Container(**{**fields, **lists, "words": tuple(map(tuple, fields["words"]))})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -27,6 +28,7 @@ from byheart.tasks.grouping import read_groups
 from byheart.tasks.holdout import array_digests, held_out
 from byheart.tasks.labels import Kind, Labels, read_labels, read_more_labels
 from byheart.tasks.output import Column, Output
+from byheart.tasks.parts import Parts, side_by_side
 from byheart.tasks.pictures import is_picture
 
 BYTE = 255  # the largest byte, by which pictures of bytes are divided
@@ -64,7 +66,7 @@ class Arrays(Task):
         """The task of these arrays; everything is checked now, not at the first draw.
 
         Args:
-            x: (n, d) or (n, ...) features; an array, nested list or tensor. Never changed.
+            x: (n, d) or (n, ...) features; an array, nested list or tensor, or a dictionary of them. Never changed.
             y: (n,) labels: text, bytes, bool, whole numbers, floats, (n, 1) or one-hot (n, k).
             x_test: examples that are not trained on; without them a share is held out by content.
             y_test: their labels.
@@ -87,8 +89,14 @@ class Arrays(Task):
                 expected="x_test and y_test together", came="only one of them", do="Give both, or neither."
             )
         named = {"x": x, "y": y, "x_test": x_test, "y_test": y_test, "groups": groups}
-        given = {name: as_array(value, name) for name, value in named.items() if value is not None}
-        containers = {name: Container.of(named[name], array) for name, array in given.items()}
+        given, containers = {}, {}
+        for name, value in named.items():
+            if isinstance(value, Mapping):
+                parts = {part: as_array(one, f"{name}[{part!r}]") for part, one in value.items()}
+                given[name], containers[name] = side_by_side(parts, name), Parts.of_arrays(parts)
+            elif value is not None:
+                given[name] = as_array(value, name)
+                containers[name] = Container.of(value, given[name])
         task = cls(**{name: _digest(array, containers[name]) for name, array in given.items()}, **options)
         task._given.update(given)
         task._containers.update(containers)
@@ -211,4 +219,5 @@ def _digest(array: np.ndarray, container: Container) -> str:
     content = repr(array.tolist()).encode() if array.dtype.hasobject else np.ascontiguousarray(array).tobytes()
     shape = "x".join(map(str, array.shape))
     kept = f"{container.kind} {container.dtype} {container.axes} {container.depth}"  # one that code may look at
+    kept += f" {container.parts}" if isinstance(container, Parts) else ""
     return f"{array.dtype.str} {shape} {hashlib.sha256(content).hexdigest()} {kept}"

@@ -14,6 +14,7 @@ from byheart.errors import InputRefused
 from byheart.tasks.containers import Container
 from byheart.tasks.grouping import Grouping, grouping
 from byheart.tasks.output import Output
+from byheart.tasks.parts import Parts, side_by_side
 
 if TYPE_CHECKING:
     from byheart.maths.memorisation.duplicates import Copies
@@ -32,7 +33,7 @@ class Examples:
     padding). `meta` holds one array (n,) a name;
     where it holds `shown` (n,) text, an example is shown by that text, without its label. `x` is what the task or the
     user gave; `Output.numbers` makes of it what byheart's own learners start from. `containers` say how the user
-    keeps x and y.
+    keeps x and y. A dictionary of arrays given as x becomes columns side by side, and a dictionary again in `given`.
     """
 
     ids: np.ndarray
@@ -42,6 +43,10 @@ class Examples:
     containers: Mapping[str, Container] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if isinstance(self.x, Mapping):
+            kept = {**self.containers, "x": Parts.of_arrays(self.x)}
+            object.__setattr__(self, "containers", kept)
+            object.__setattr__(self, "x", side_by_side(self.x))
         if not len(self.ids) == len(self.x) == len(self.y):
             raise InputRefused(
                 expected="ids, x and y of one length",

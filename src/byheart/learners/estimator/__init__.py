@@ -210,6 +210,12 @@ class Estimator(Learner):
 def _given(examples: Examples, rows: np.ndarray | None = None) -> Any:
     """x as the user keeps it, of `rows` or all; (n, d) where an example has more axes."""
     x = examples.given("x", rows)
+    if isinstance(x, dict):
+        raise InputRefused(
+            expected="one array x for a scikit-learn estimator",
+            came=f"a dictionary of {', '.join(x)}",
+            do="Give fit= or model=, which get the dictionary, or put the parts side by side.",
+        )
     if examples.x.ndim <= 2:
         return x
     return (np.asarray(x) if isinstance(x, list) else x).reshape(len(x), -1)
