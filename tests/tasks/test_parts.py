@@ -8,7 +8,7 @@ from sklearn.tree import DecisionTreeClassifier
 import byheart
 from byheart.errors import InputRefused
 from byheart.learners.torch_module import FromFactory
-from byheart.study.keeping import data_from, data_result
+from byheart.study.serialization import data_from, data_result
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.data import Examples
 from byheart.tasks.parts import Parts, side_by_side
