@@ -25,7 +25,7 @@ from byheart.seeds import derive, stream
 from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.output import Tokens
 from byheart.training.members import Members
-from byheart.training.run import Training
+from byheart.training.training import Training
 
 SIZES = (50, 100, 200, 400, 800)
 

@@ -39,8 +39,8 @@ from byheart.tasks.label_noise import Flipped
 from byheart.tasks.output import Classes
 from byheart.training.members import Members
 from byheart.training.recording import record
-from byheart.training.run import Training
 from byheart.training.schedule import rate
+from byheart.training.training import Training
 
 BASE = Mlp(optimizer="sgd", lr=0.2, epochs=30, schedule="constant")
 

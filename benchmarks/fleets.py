@@ -27,7 +27,7 @@ from byheart.learners.recurrent import Recurrent
 from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.output import Classes
 from byheart.training.members import Members, balanced
-from byheart.training.run import Training
+from byheart.training.training import Training
 from byheart.training.trial import choose
 
 

@@ -50,7 +50,7 @@ from byheart.testing.worlds.classes import constant_accuracies
 from byheart.testing.worlds.lookup import cells
 from byheart.testing.worlds.values import least_squares_r2, shares
 from byheart.training.members import Members
-from byheart.training.run import Training
+from byheart.training.training import Training
 
 DRAWS, MANY, MORE, FAST = 40, 500, 2000, 0.002
 COVERED = (0.90, 0.99)

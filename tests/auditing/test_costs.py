@@ -12,7 +12,7 @@ from byheart.records.options import Options
 from byheart.study.plan import Trial
 from byheart.tasks.digits import Digits
 from byheart.training.members import balanced
-from byheart.training.run import Training
+from byheart.training.training import Training
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from byheart.study.steps import load_data
 from byheart.training.members import balanced
 from byheart.training.module_inputs import called_on
 from byheart.training.record_member import recorded
-from byheart.training.run import Training
+from byheart.training.training import Training
 
 MEMBERS = 24
 

@@ -7,7 +7,7 @@ import byheart as bh
 from byheart.study.steps import load_data
 from byheart.tasks.text import Text
 from byheart.training.members import balanced
-from byheart.training.run import Training
+from byheart.training.training import Training
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from byheart.learners.torch_module import FromFactory
 from byheart.learners.userfit import UserFit
 from byheart.tasks.arrays import Arrays
 from byheart.training.members import balanced
-from byheart.training.run import Training
+from byheart.training.training import Training
 
 N, M = 60, 3
 RECORD = Training((0,))

@@ -15,7 +15,8 @@ from byheart.tasks.digits import Digits
 from byheart.tasks.label_noise import Flipped
 from byheart.tasks.text import Text
 from byheart.training.members import balanced
-from byheart.training.run import Run, Training
+from byheart.training.run import Run
+from byheart.training.training import Training
 
 ALL = Questions(credit=True, effect="unrolled", test=3, train=4)
 

@@ -13,7 +13,7 @@ from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.output import Classes
 from byheart.training.keep import Weights
 from byheart.training.members import balanced
-from byheart.training.run import Training
+from byheart.training.training import Training
 
 N = 30
 LEARNER = Conv(channels=(3, 4), epochs=2, batch=8)

@@ -22,7 +22,7 @@ from byheart.tasks.arrays import Arrays
 from byheart.tasks.containers import NamedColumns
 from byheart.tasks.table import Table
 from byheart.training.members import balanced
-from byheart.training.run import Training
+from byheart.training.training import Training
 
 N = 60
 Y = np.arange(N) % 2

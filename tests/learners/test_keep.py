@@ -16,7 +16,8 @@ from byheart.tasks.digits import Digits
 from byheart.tasks.text import Text
 from byheart.training.keep import Embeddings, FreeRuns, Weights
 from byheart.training.members import balanced
-from byheart.training.run import Run, Training, joined
+from byheart.training.run import Run, joined
+from byheart.training.training import Training
 
 MLP = Mlp(hidden=(8,), epochs=3, batch=16)
 TEXT = Transformer(width=8, heads=2, epochs=1, batch=16)

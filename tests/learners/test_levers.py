@@ -20,8 +20,8 @@ from byheart.tasks.digits import Digits
 from byheart.tasks.in_phases import InPhases
 from byheart.training.members import balanced
 from byheart.training.record_member import recorded
-from byheart.training.run import Training
 from byheart.training.stepper import Stepper
+from byheart.training.training import Training
 
 LEARNER = Mlp(hidden=(16,), epochs=3, batch=16, lr=0.01)
 DATA = InPhases(task=Digits(n=200), phases=3).draw(0)

@@ -20,8 +20,9 @@ from byheart.tasks.output import KINDS, Classes, Column, Values
 from byheart.training.keep import Weights
 from byheart.training.members import Members, balanced
 from byheart.training.preprocessing import prepare
-from byheart.training.run import Run, Training
+from byheart.training.run import Run
 from byheart.training.schedule import rate
+from byheart.training.training import Training
 
 N, TEST, K = 50, 20, 3
 LEARNER = Mlp(hidden=(12,), epochs=4, batch=8, lr=0.02)

@@ -12,7 +12,8 @@ from byheart.learners.mlp import Mlp
 from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.output import KINDS, Classes
 from byheart.training.members import balanced
-from byheart.training.run import Run, Training
+from byheart.training.run import Run
+from byheart.training.training import Training
 
 
 def grouped(seed: int, groups: int, mean: float) -> np.ndarray:

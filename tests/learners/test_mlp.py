@@ -16,7 +16,7 @@ from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.output import KINDS
 from byheart.training.keep import Weights
 from byheart.training.members import balanced
-from byheart.training.run import Training
+from byheart.training.training import Training
 
 N = 40
 

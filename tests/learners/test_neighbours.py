@@ -12,7 +12,7 @@ from byheart.tasks.digits import Digits
 from byheart.tasks.modular import Modular
 from byheart.tasks.output import Classes, Values
 from byheart.training.members import Members, balanced
-from byheart.training.run import Training
+from byheart.training.training import Training
 
 RECORD = Training((0,))
 

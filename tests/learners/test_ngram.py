@@ -18,7 +18,8 @@ from byheart.tasks.digits import Digits
 from byheart.tasks.output import Tokens
 from byheart.tasks.text import Text
 from byheart.training.members import balanced
-from byheart.training.run import Run, Training
+from byheart.training.run import Run
+from byheart.training.training import Training
 
 
 @functools.cache

@@ -21,7 +21,7 @@ from byheart.tasks.arrays import Arrays
 from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.output import Classes, Values
 from byheart.training.members import balanced
-from byheart.training.run import Training
+from byheart.training.training import Training
 
 
 def data_of(k, n=8):

@@ -14,7 +14,7 @@ from byheart.tasks.label_noise import Flipped
 from byheart.tasks.modular import Modular
 from byheart.tasks.output import Values
 from byheart.training.members import balanced
-from byheart.training.run import Training
+from byheart.training.training import Training
 
 RECORD = Training((0,))
 

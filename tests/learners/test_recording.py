@@ -23,7 +23,7 @@ from byheart.training.keep import Weights
 from byheart.training.members import balanced
 from byheart.training.module_inputs import called_on
 from byheart.training.recording import record, recorded
-from byheart.training.run import Training
+from byheart.training.training import Training
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from byheart.training.fleet import Each
 from byheart.training.functional import Functional
 from byheart.training.members import balanced
 from byheart.training.recurrence import batched
-from byheart.training.run import Training
+from byheart.training.training import Training
 from byheart.training.trial import choose
 from byheart.training.ways import make, ways_for
 

@@ -13,7 +13,7 @@ from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.digits import Digits
 from byheart.tasks.output import Classes, Values
 from byheart.training.members import balanced
-from byheart.training.run import Training
+from byheart.training.training import Training
 
 RECORD = Training((0,))
 

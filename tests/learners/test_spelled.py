@@ -13,7 +13,8 @@ from byheart.learners.transformer import Transformer
 from byheart.tasks.canaries import Canaries
 from byheart.tasks.text import Text
 from byheart.training.members import balanced
-from byheart.training.run import Training, joined
+from byheart.training.run import joined
+from byheart.training.training import Training
 
 ALPHABET = torch.tensor([1, 3, 4, 7, 11])
 

@@ -25,7 +25,8 @@ from byheart.tasks.output.classes import cross_entropy
 from byheart.tasks.text import Text
 from byheart.training.keep import Weights
 from byheart.training.members import Members, balanced
-from byheart.training.run import Run, Training, joined
+from byheart.training.run import Run, joined
+from byheart.training.training import Training
 from byheart.training.ways import ways_for
 
 TINY = Transformer(width=8, heads=2, epochs=2, batch=16)

@@ -186,7 +186,7 @@ def test_few_members_on_many_examples_leave_no_gap_in_trail_and_null():
     data = Digits(n=60).draw(0)
     learner, share = Mlp(hidden=(4,), epochs=3), 0.95
     subject = Subject(Digits(n=60), learner, (), 0, 40, share, frozenset({"classes", "test"}))
-    from byheart.training.run import Training
+    from byheart.training.training import Training
 
     run = learner.fit(data, balanced(60, 40, share, 0), Training(subject.checkpoints(), way="stacked"))
     assert run.members.mask[:16].all(0).any()

@@ -17,7 +17,7 @@ from byheart.tasks.labels import read_labels, read_more_labels
 from byheart.tasks.output import Values, output_from
 from byheart.testing.banks import bank_of
 from byheart.training.members import balanced
-from byheart.training.run import Training
+from byheart.training.training import Training
 
 N = 120
 RNG = np.random.default_rng(3)

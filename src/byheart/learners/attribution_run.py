@@ -14,7 +14,8 @@ from pydantic import Field
 
 from byheart.fingerprint.sources import unchanged
 from byheart.seeds import stream
-from byheart.training.keep import ATTRIBUTION, Keep
+from byheart.training.keep import Keep
+from byheart.training.run import ATTRIBUTION
 
 if TYPE_CHECKING:
     import torch

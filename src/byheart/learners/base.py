@@ -25,7 +25,8 @@ from byheart.training.model import Trainable
 
 if TYPE_CHECKING:
     from byheart.training.members import Members
-    from byheart.training.run import Run, Training
+    from byheart.training.run import Run
+    from byheart.training.training import Training
 
 
 class Learner(Spec):

@@ -14,7 +14,8 @@ from byheart.learners.userfit import each
 from byheart.tasks.data import Data
 from byheart.training.members import Members
 from byheart.training.preprocessing import checked, prepare
-from byheart.training.run import Run, Training
+from byheart.training.run import Run
+from byheart.training.training import Training
 
 
 class TenNeighbours(Neighbours):

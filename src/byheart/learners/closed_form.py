@@ -10,7 +10,8 @@ from byheart.learners.base import Learner
 from byheart.tasks.data import Data
 from byheart.training.members import Members
 from byheart.training.preprocessing import checked
-from byheart.training.run import Run, Training
+from byheart.training.run import Run
+from byheart.training.training import Training
 
 
 class ClosedForm(Learner):

@@ -19,7 +19,8 @@ from byheart.tasks.containers import Container
 from byheart.tasks.data import Data, Examples
 from byheart.training.members import Members
 from byheart.training.preprocessing import checked
-from byheart.training.run import Run, Training
+from byheart.training.run import Run
+from byheart.training.training import Training
 
 FILLED = "; missing cells at the median (categories: the commonest) of the member's own examples"
 Train = Callable[[np.ndarray, int], tuple[Any, dict[str, Any]]]  # (rows, seed) -> model, view -> x

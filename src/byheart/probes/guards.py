@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
@@ -14,9 +14,6 @@ from byheart.probes.bank import Bank, Need, Subject
 from byheart.records.finding import Finding, NotApplicable
 from byheart.records.quantity import undefined
 
-if TYPE_CHECKING:
-    from byheart.probes.base import Probe
-
 Answered = tuple[Finding | NotApplicable, dict[str, np.ndarray]]
 
 
@@ -24,12 +21,12 @@ def asked(requires: Callable) -> Callable:
     """`requires`, after what the class declares was compared with what the subject offers."""
 
     @wraps(requires)
-    def checked(self: Probe, subject: Subject) -> tuple[Need, ...] | NotApplicable:
-        if why := unasked(subject, self.outputs, self.needs):
-            return NotApplicable(probe=self.name, question=self.question, reason=why)
-        needs = requires(self, subject)
-        if self._waits and not isinstance(needs, NotApplicable):
-            return self.not_applicable("on request", probe=self.name)
+    def checked(probe: Any, subject: Subject) -> tuple[Need, ...] | NotApplicable:
+        if why := unasked(subject, probe.outputs, probe.needs):
+            return NotApplicable(probe=probe.name, question=probe.question, reason=why)
+        needs = requires(probe, subject)
+        if probe._waits and not isinstance(needs, NotApplicable):
+            return probe.not_applicable("on request", probe=probe.name)
         return needs
 
     return checked
@@ -39,20 +36,20 @@ def guarded(measure: Callable) -> Callable:
     """`measure`, where subject, data and runs allow a number, and the numbers are defined."""
 
     @wraps(measure)
-    def checked(self: Probe, bank: Bank) -> Answered:
-        needs = self.requires(bank.subject)
+    def checked(probe: Any, bank: Bank) -> Answered:
+        needs = probe.requires(bank.subject)
         if isinstance(needs, NotApplicable):
             return needs, {}
         # a point of a sweep that could not be trained is a gap: the answer rests on the others
         rests = next((need for need in needs if need in bank or not need.vary), None)
-        if rests is not None and (why := unsound(bank, rests, self.assumes)):
-            return self.refusal(why), {}
+        if rests is not None and (why := unsound(bank, rests, probe.assumes)):
+            return probe.refusal(why), {}
         try:
             with np.errstate(divide="ignore", invalid="ignore"):  # what comes of it is judged, below
-                return measure(self, bank)
+                return measure(probe, bank)
         except ValidationError as error:
             if not undefined(error):
                 raise
-            return self.withheld("undefined"), {}
+            return probe.withheld("undefined"), {}
 
     return checked

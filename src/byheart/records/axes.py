@@ -6,10 +6,10 @@ where the members stand.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import field, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -68,3 +68,24 @@ def side_by_side(axis: str, parts: Sequence[Mapping[str, np.ndarray]], axes: Map
         many = len(found) > 1 and axis in axes[name]
         made[name] = np.concatenate(found, axes[name].index(axis)) if many else found[-1]
     return made
+
+
+@dataclass(frozen=True)
+class Kept(Mapping[str, np.ndarray]):
+    """What a run was asked to keep beside outcomes: named arrays and the axes of each."""
+
+    arrays: Mapping[str, np.ndarray]
+    axes: Mapping[str, Axes]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.arrays[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.arrays)
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+    def along(self, axis: str, place: np.ndarray) -> Self:
+        """With those in `place` alone, or in that order, along `axis`."""
+        return replace(self, arrays=along(axis, place, self.arrays, self.axes))

@@ -84,6 +84,11 @@ def material(about: Any) -> Any:
     return [material(item) for item in about] if isinstance(about, list | tuple) else about
 
 
+def recorded(about: Mapping[str, Any]) -> bool:
+    """Whether a training step records its steps to answer questions of credit and effect."""
+    return "questions" in about or any(keep["name"] == "attribution" for keep in about.get("keep", ()))
+
+
 def specs_within(spec: Any) -> list[Spec]:
     """A spec and those within its fields."""
     if isinstance(spec, Spec):

@@ -16,9 +16,9 @@ from byheart.records.finding import Answer, Failed, answer_from
 from byheart.study.default_learner import default_learner
 from byheart.study.execute import Executed, Progress, execute
 from byheart.study.plan import Plan, Settings, Trial, draw_step, plan, trial_step, without
-from byheart.study.serialization import output_from
+from byheart.study.serialization import output_from, recorded
 from byheart.study.soundness import Say, sound
-from byheart.study.steps import Step, recorded
+from byheart.study.steps import Step
 from byheart.tasks.output import Output
 
 # A bank smaller than this has examples that no member leaves out, or all do.

@@ -176,7 +176,7 @@ def _each(learner: Any, seconds_a_step: float | None, share: float, n: int) -> f
 
 def _train(step: Step, ledger: Ledger) -> Result:
     from byheart.learners.attribution_run import Questions, attributed
-    from byheart.training.run import Training
+    from byheart.training.training import Training
 
     about = step.about
     data = load_data(about["draw"], ledger)
@@ -196,11 +196,6 @@ def _train(step: Step, ledger: Ledger) -> Result:
     document["failed"] = [[about["start"] + member, why] for member, why in document["failed"]]
     document["about"]["cpu_seconds"] = time.process_time() - started
     return Result(document, run.arrays())
-
-
-def recorded(about: Mapping[str, Any]) -> bool:
-    """Whether a training step records its steps to answer questions of credit and effect."""
-    return "questions" in about or any(keep["name"] == "attribution" for keep in about.get("keep", ()))
 
 
 def members_of(about: Mapping[str, Any], data: Any) -> Any:

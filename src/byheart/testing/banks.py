@@ -20,7 +20,8 @@ from byheart.tasks.base import Task
 from byheart.tasks.data import Data, Examples
 from byheart.tasks.output import Output
 from byheart.training.members import subsets
-from byheart.training.run import Outcomes, Run, Training, taken
+from byheart.training.run import Outcomes, Run, taken
+from byheart.training.training import Training
 
 
 class Merged(Task):

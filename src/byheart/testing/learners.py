@@ -26,7 +26,8 @@ from byheart.errors import InputRefused
 from byheart.learners.base import Learner
 from byheart.tasks.data import Data, Examples
 from byheart.training.members import Members, balanced
-from byheart.training.run import Run, Training, joined
+from byheart.training.run import Run, joined
+from byheart.training.training import Training
 
 
 class LearnerSuite:

@@ -27,8 +27,9 @@ from byheart.registry import find
 from byheart.tasks.data import Data
 from byheart.training.loop import checked
 from byheart.training.members import Members
-from byheart.training.run import Run, Training
+from byheart.training.run import Run
 from byheart.training.stepper import Stepper
+from byheart.training.training import Training
 from byheart.training.ways import WAYS
 
 

@@ -17,20 +17,13 @@ import numpy as np
 from pydantic import Field
 
 from byheart.errors import InputRefused
-from byheart.records.axes import Axes
+from byheart.records.axes import Axes, Kept
 from byheart.records.spec import Spec
-from byheart.training.run import Kept
 
 if TYPE_CHECKING:
     from byheart.training.stepper import Stepper
 
 Found = dict[str, tuple[np.ndarray, Axes]]  # arrays (m, ...) of one moment, and their axes
-# What `learners.attribution_run` leaves: q queries, n training examples.
-ATTRIBUTION: dict[str, Axes] = {
-    "test_ids": ("test queries",), "train_ids": ("train queries",),
-    **dict.fromkeys(("credit", "kernel", "effect"), ("queries", "examples")),
-    **dict.fromkeys(("initial", "decay", "remainder", "output", "continuous"), ("queries",)),
-}  # fmt: skip
 
 
 class Keep(Spec):

@@ -12,7 +12,7 @@ from byheart.errors import InputRefused
 from byheart.fingerprint.sources import contained, unchanged
 from byheart.levers.base import Lever
 from byheart.levers.penalties import LabelSmoothing
-from byheart.records.axes import side_by_side
+from byheart.records.axes import Kept, side_by_side
 from byheart.seeds import derive
 from byheart.tasks.data import Data
 from byheart.training import preprocessing
@@ -20,9 +20,10 @@ from byheart.training.active_levers import moved
 from byheart.training.keep import Keeping
 from byheart.training.members import Members
 from byheart.training.model import Trainable
-from byheart.training.run import Kept, Outcomes, Run, Training, joined_outcomes, taken
+from byheart.training.run import Outcomes, Run, joined_outcomes, taken
 from byheart.training.schedule import last_epoch
 from byheart.training.stepper import Stepper
+from byheart.training.training import Training
 
 
 def train(

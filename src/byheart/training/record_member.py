@@ -27,9 +27,10 @@ from byheart.training.loop import checked, train
 from byheart.training.members import Members
 from byheart.training.model import Trainable
 from byheart.training.module_inputs import called_on
-from byheart.training.run import Run, Training
+from byheart.training.run import Run
 from byheart.training.schedule import rate
 from byheart.training.stepper import Stepper
+from byheart.training.training import Training
 
 
 def recorded(

@@ -4,39 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
 from byheart.errors import InputRefused
-from byheart.levers.base import Lever
-from byheart.records.axes import Axes, along, array, declared, held, side_by_side
+from byheart.records.axes import Axes, Kept, along, array, declared, held, side_by_side
 from byheart.tasks.output import Output
 from byheart.training.members import Members
 
-if TYPE_CHECKING:
-    from byheart.training.keep import Snapshot
-
-
-@dataclass(frozen=True)
-class Training:
-    """How members are trained, and what their training keeps.
-
-    Attributes:
-        checkpoints: epochs at which outcomes are kept, ascending; the last is the end of training.
-        trail: keep the training view's logits at every checkpoint (half precision), not at the last alone.
-        keep: what else to keep (`training.keep`): weights, embeddings, free runs.
-        levers: what moves the balance.
-        way: how a fleet is trained: `stacked`, `functional` or `each`.
-        device: `cpu`, `cuda` or `mps`.
-    """
-
-    checkpoints: tuple[int, ...]
-    trail: bool = True
-    keep: Sequence[Snapshot] = ()
-    levers: Sequence[Lever] = ()
-    way: str = "each"
-    device: str = "cpu"
+# What `learners.attribution_run` leaves: q queries, n training examples.
+ATTRIBUTION: dict[str, Axes] = {
+    "test_ids": ("test queries",), "train_ids": ("train queries",),
+    **dict.fromkeys(("credit", "kernel", "effect"), ("queries", "examples")),
+    **dict.fromkeys(("initial", "decay", "remainder", "output", "continuous"), ("queries",)),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -81,27 +63,6 @@ class LateOutcomes(Outcomes):
         if name in declared(Outcomes) and name not in self.__dict__:
             self.__dict__[name] = self.read(name)
         return super().__getattribute__(name)
-
-
-@dataclass(frozen=True)
-class Kept(Mapping[str, np.ndarray]):
-    """What a run was asked to keep beside outcomes: named arrays and the axes of each."""
-
-    arrays: Mapping[str, np.ndarray]
-    axes: Mapping[str, Axes]
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        return self.arrays[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.arrays)
-
-    def __len__(self) -> int:
-        return len(self.arrays)
-
-    def along(self, axis: str, place: np.ndarray) -> Self:
-        """With those in `place` alone, or in that order, along `axis`."""
-        return replace(self, arrays=along(axis, place, self.arrays, self.axes))
 
 
 @dataclass(frozen=True)
@@ -207,8 +168,6 @@ def _of_view(prefix: str, names: Iterable[str], axes: Mapping[str, Axes], view: 
 
 def _formerly(arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, Axes]]:
     """What runs kept before they said so: attribution, of the one member."""
-    from byheart.training.keep import ATTRIBUTION
-
     found = {name: axes for name, axes in ATTRIBUTION.items() if f"attribution.{name}" in arrays}
     return {"attribution": found} if found else {}
 

@@ -28,7 +28,8 @@ from byheart.seeds import derive
 from byheart.tasks.data import Data, Examples
 from byheart.training.members import Members
 from byheart.training.preprocessing import checked
-from byheart.training.run import Run, Training
+from byheart.training.run import Run
+from byheart.training.training import Training
 
 FAMILIES = {
     "neighbors": "neighbours", "linear_model": "linear", "discriminant_analysis": "linear", "LinearSV": "linear",

@@ -20,7 +20,7 @@ from byheart.records.facts import FactTable
 from byheart.records.finding import Finding, NotApplicable
 from byheart.records.quantity import Quantity, interval_by
 from byheart.records.reason import Reason
-from byheart.training.keep import ATTRIBUTION
+from byheart.training.run import ATTRIBUTION
 
 
 class Effect(Probe):

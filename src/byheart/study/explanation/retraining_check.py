@@ -21,8 +21,7 @@ from byheart.probes.base import Subject
 from byheart.records.explanation import Own
 from byheart.records.quantity import Quantity, interval_by
 from byheart.study.explanation.target import of_members
-from byheart.study.serialization import described, material
-from byheart.study.steps import recorded
+from byheart.study.serialization import described, material, recorded
 from byheart.tasks.data import Data
 from byheart.training.run import members_in
 

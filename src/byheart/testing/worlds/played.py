@@ -14,7 +14,8 @@ from byheart.testing.worlds.base import Bounds, Draw, near
 from byheart.testing.worlds.lookup import entropy
 from byheart.training.members import Members
 from byheart.training.preprocessing import checked, known
-from byheart.training.run import Outcomes, Run, Training, outcomes
+from byheart.training.run import Outcomes, Run, outcomes
+from byheart.training.training import Training
 
 LAST = 13  # epochs; outcomes are kept at 0, 1, 2, 3, 5, 8, 13
 PASSED, TIP = frozenset({"passed"}), frozenset({"tip"})
