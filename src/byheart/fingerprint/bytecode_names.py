@@ -13,10 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from byheart.fingerprint.sources import (
-    is_foreign,
-    version_of,
-)
+from byheart.fingerprint.sources import is_foreign, version_of
 
 # values whose repr says all there is to them, when they are of exactly these types
 EXACT = (int, float, complex, str, bytes, bool, type(None))

@@ -1,8 +1,8 @@
 """Lightning: a callback that records the training as a trace.
 
-    callback = recording_callback(examples=(x, y))
-    Trainer(callbacks=[callback], ...).fit(module, callback.loader(loader))
-    path_credit(callback.trace, (x_test, y_test))
+callback = recording_callback(examples=(x, y))
+Trainer(callbacks=[callback], ...).fit(module, callback.loader(loader))
+path_credit(callback.trace, (x_test, y_test))
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Hugging Face: a `Trainer` callback that records the training as a trace.
 
-    callback = recording_callback(examples=({"input_ids": ids, "attention_mask": mask}, labels))
-    Trainer(model, args, train_dataset=dataset, callbacks=[callback]).train()
-    path_credit(callback.trace, (x_test, y_test))
+callback = recording_callback(examples=({"input_ids": ids, "attention_mask": mask}, labels))
+Trainer(model, args, train_dataset=dataset, callbacks=[callback]).train()
+path_credit(callback.trace, (x_test, y_test))
 """
 
 from __future__ import annotations

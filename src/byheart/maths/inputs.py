@@ -28,15 +28,11 @@ def array(value: Any, name: str, axes: str, *, finite: bool = True) -> np.ndarra
     shape = "(" + ", ".join(axes) + ("," if len(axes) == 1 else "") + ")"
     if result.ndim != len(axes):
         raise InputRefused(
-            expected=f"{name} of shape {shape}",
-            came=f"shape {result.shape}",
-            do=f"Give {name} with {len(axes)} axes.",
+            expected=f"{name} of shape {shape}", came=f"shape {result.shape}", do=f"Give {name} with {len(axes)} axes."
         )
     if result.dtype.kind not in "biuf":
         raise InputRefused(
-            expected=f"{name} of numbers, shape {shape}",
-            came=f"dtype {result.dtype}",
-            do=f"Convert {name} to numbers.",
+            expected=f"{name} of numbers, shape {shape}", came=f"dtype {result.dtype}", do=f"Convert {name} to numbers."
         )
     if result.dtype == np.float16:
         result = result.astype(np.float32)
@@ -64,9 +60,7 @@ def members_mask(value: Any, shape: tuple[int, int], gaps: bool = False) -> np.n
         return result.astype(np.int8)
     if result.dtype != bool and not np.isin(result, (0, 1)).all():
         raise InputRefused(
-            expected="mask of True and False",
-            came=f"dtype {result.dtype} with other values",
-            do="Pass mask != 0.",
+            expected="mask of True and False", came=f"dtype {result.dtype} with other values", do="Pass mask != 0."
         )
     return result.astype(bool)
 

@@ -135,11 +135,7 @@ class MuchMemorised(Verdict):
             return self.absent("the bit budget")
         figures = f"{_shown(share)} of the {BITS[_of(findings, self.anchor)]} are memorised"
         if share.interval[0] > MEMORISED:
-            return self.say(
-                "tip",
-                "To see what moves it, run byheart audit --lever ... and compare.",
-                figures,
-            )
+            return self.say("tip", "To see what moves it, run byheart audit --lever ... and compare.", figures)
         if share.interval[1] < MEMORISED:
             return self.say("passed", f"{figures}.", "Little is memorised")
         return self.say("withheld", f"{figures}; the interval contains {percent(MEMORISED, 0)}.")

@@ -154,9 +154,10 @@ def chunk_of(trace: Trace, q: int, gauss: int, limit_bytes: int) -> int:
     if any(len(shape) > 2 for shape in trace.layout.shapes) or not copies:
         copies += 1
     each = item * p * copies + 8 * trace.n * 2
-    fixed = item * p * (2 + 2 * trace.every * (trace.every > 1)) + item * p * max(
-        sum(len(part.ids) for part in parts) for parts in trace.parts
-    ) * trace.recipe.carries
+    fixed = (
+        item * p * (2 + 2 * trace.every * (trace.every > 1))
+        + item * p * max(sum(len(part.ids) for part in parts) for parts in trace.parts) * trace.recipe.carries
+    )
     fit = int((limit_bytes - fixed) // each)
     if fit < 1:
         raise InputRefused(

@@ -44,10 +44,7 @@ def gradients_of(trace: Trace) -> Examplewise:
 
 
 def losses_at(
-    examplewise: Examplewise,
-    trace: Trace,
-    ids: Int[Tensor, " b"],
-    weights: Float[Tensor, " p"] | None = None,
+    examplewise: Examplewise, trace: Trace, ids: Int[Tensor, " b"], weights: Float[Tensor, " p"] | None = None
 ) -> Gradients:
     """What are the gradients of the training losses of the examples `ids`?
 

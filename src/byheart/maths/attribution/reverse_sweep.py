@@ -23,9 +23,7 @@ from byheart.maths.recording.trace import Step, Trace
 from byheart.maths.shapes import Float
 
 
-def metric(
-    trace: Trace, step: Step, group: Group, rate: float, second: Float[Tensor, " p"] | None
-) -> float | Tensor:
+def metric(trace: Trace, step: Step, group: Group, rate: float, second: Float[Tensor, " p"] | None) -> float | Tensor:
     """By what does a step of the optimiser multiply a gradient?
 
     x_t / fbar_t: the learning rate, under Adam times (1 - b1) and over the root of the second moments (size,).

@@ -61,9 +61,7 @@ def memorised_bits(reference_bits: Given[Any, " n"], code_bits: Given[Any, " n"]
     return float(np.maximum(0.0, reference.astype(np.float64) - code).sum())
 
 
-def capacity(
-    sizes: Given[Any, " s"], bits: Given[Any, "s r"], parameters: int, bits_a_sequence: float
-) -> Capacity:
+def capacity(sizes: Given[Any, " s"], bits: Given[Any, "s r"], parameters: int, bits_a_sequence: float) -> Capacity:
     r"""At how many bits a parameter does memory stop growing with the data?
 
     Totals at growing data sizes rise with slope near 1 (all is held), then level off. The plateau is the last sizes

@@ -150,9 +150,7 @@ def _two_sides(seen: np.ndarray, values: np.ndarray, squared: np.ndarray | None)
     count, total = seen.sum(1)[:, None], seen @ values
     squares = total if squared is None else seen @ squared
     everything = values.sum(0), (values if squared is None else squared).sum(0)
-    return Side(count, total, squares), Side(
-        len(values) - count, everything[0] - total, everything[1] - squares
-    )
+    return Side(count, total, squares), Side(len(values) - count, everything[0] - total, everything[1] - squares)
 
 
 def shuffled(mask: Given[Any, "m n"], rng: np.random.Generator) -> Bool[np.ndarray, "m n"]:
@@ -183,9 +181,7 @@ def shuffled(mask: Given[Any, "m n"], rng: np.random.Generator) -> Bool[np.ndarr
     return members_mask(mask, mask.shape)[rng.permutation(len(mask))]
 
 
-def raw_memorised_share(
-    outcome: Given[Any, "m n"], mask: Given[Any, "m n"], threshold: float = 0.25
-) -> float:
+def raw_memorised_share(outcome: Given[Any, "m n"], mask: Given[Any, "m n"], threshold: float = 0.25) -> float:
     r"""Which share of the measured scores reaches the threshold, noise included?
 
     share = #{i: score_i >= threshold} / #{i: score_i exists}, score of `memorisation`; a tie with the
@@ -257,15 +253,11 @@ def split_half_reliability(
     mask = members_mask(mask, outcome.shape)
     m = len(outcome)
     if m < 4:
-        raise InputRefused(
-            expected="at least 4 members to cut in halves", came=f"{m}", do="Train more members."
-        )
+        raise InputRefused(expected="at least 4 members to cut in halves", came=f"{m}", do="Train more members.")
     found = []
     for _ in range(halves):
         order = rng.permutation(m)
-        first, second = (
-            memorisation(outcome[part], mask[part]).score for part in (order[: m // 2], order[m // 2 :])
-        )
+        first, second = (memorisation(outcome[part], mask[part]).score for part in (order[: m // 2], order[m // 2 :]))
         both = ~(np.isnan(first) | np.isnan(second))
         # scores that are tied but for rounding must rank as tied
         scores = [np.round(x[both], 12) for x in (first, second)]

@@ -13,10 +13,7 @@ from byheart.maths.shapes import Bool, Float, Given
 
 
 def continuation_nats(
-    logits: Given[Any, "n t v"],
-    tokens: Given[Any, "n t"],
-    temperature: float = 1.0,
-    top_k: int | None = None,
+    logits: Given[Any, "n t v"], tokens: Given[Any, "n t"], temperature: float = 1.0, top_k: int | None = None
 ) -> Float[np.ndarray, " n"]:
     r"""How unlikely is it that a sampler says just these tokens?
 

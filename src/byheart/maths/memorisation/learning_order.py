@@ -43,10 +43,7 @@ class StandIn(NamedTuple):
 
 
 def course(
-    correct: Given[Any, "c m n"],
-    loss_nats: Given[Any, "c m n"],
-    mask: Given[Any, "m n"],
-    checkpoints: Sequence[int],
+    correct: Given[Any, "c m n"], loss_nats: Given[Any, "c m n"], mask: Given[Any, "m n"], checkpoints: Sequence[int]
 ) -> Course:
     r"""When was each example learned, did it stay so, and how sure was the model on the way?
 

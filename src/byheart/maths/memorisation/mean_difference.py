@@ -44,9 +44,7 @@ def spread(count: np.ndarray, deviations: float, rows: int, outcome: np.ndarray)
     return pooled if pooled > rounding else (float(np.ptp(outcome)) or 1.0) ** 2 / (outcome.size + 2)
 
 
-def contrast(
-    inside: Side, outside: Side, pooled: tuple[float, float] | None
-) -> tuple[np.ndarray, np.ndarray]:
+def contrast(inside: Side, outside: Side, pooled: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray]:
     """How far apart are the means inside and outside, and how surely?
 
     Mean inside less mean outside, and its standard error; `pooled` variances of both, None for 0/1.

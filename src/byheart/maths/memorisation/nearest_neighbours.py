@@ -194,6 +194,7 @@ def dimension_of(distance: Shaped[np.ndarray, "a k"]) -> float:
     middle = float(np.median(logs)) if len(logs) else 0.0
     return expected / middle if middle > 0 else float("inf")
 
+
 def _steps(distance: np.ndarray) -> np.ndarray:
     """(a, k - 1) j log(r_{j+1}/r_j): independent and of mean 1/D where D does not change around the example."""
     inner, outer = distance[:, :-1], distance[:, 1:]

@@ -126,7 +126,13 @@ class Trace:
             second = [None] * (last - first) if second is None else second
         return [
             Step(
-                t, self.parts[t], self.rates[t], self.clips[t], weights[j], weights[j + 1], second[j],
+                t,
+                self.parts[t],
+                self.rates[t],
+                self.clips[t],
+                weights[j],
+                weights[j + 1],
+                second[j],
                 torch.cat([self.coefficients(part) for part in self.parts[t]]),
             )
             for j, t in enumerate(range(first, last))

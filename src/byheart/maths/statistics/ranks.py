@@ -14,11 +14,7 @@ from scipy.stats import rankdata
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array, same_shape
 from byheart.maths.shapes import Given
-from byheart.maths.statistics.intervals import (
-    Estimate,
-    budget_share_intervals,
-    memorised_share_interval,
-)
+from byheart.maths.statistics.intervals import Estimate, budget_share_intervals, memorised_share_interval
 from byheart.maths.statistics.new_examples import new_examples_interval, new_r2_interval
 from byheart.maths.statistics.ranking import auc, auc_interval
 from byheart.maths.statistics.resampling import Interval, Resampled, bootstrap
@@ -60,9 +56,7 @@ def wilson(successes: Any, n: Any, confidence: float = 0.95) -> Interval:
     successes, n = np.asarray(successes, np.float64), np.asarray(n, np.float64)
     if not (np.all(n >= 1) and np.all(successes >= 0) and np.all(successes <= n)):
         raise InputRefused(
-            expected="0 <= successes <= n and n >= 1",
-            came=f"successes {successes}, n {n}",
-            do="Check the counts.",
+            expected="0 <= successes <= n and n >= 1", came=f"successes {successes}, n {n}", do="Check the counts."
         )
     z = _quantile(confidence)
     p = successes / n

@@ -42,9 +42,7 @@ class Resampled(NamedTuple):
         """The resampled mean of a column, or the ratio of the sums of two columns: (draws,)."""
         whole = self.n if denominator is None else self.total[denominator]
         with np.errstate(divide="ignore", invalid="ignore"):
-            drawn = self.sums[:, numerator] / (
-                self.counts if denominator is None else self.sums[:, denominator]
-            )
+            drawn = self.sums[:, numerator] / (self.counts if denominator is None else self.sums[:, denominator])
             return self._stretched(drawn, self.total[numerator] / whole)
 
     def _stretched(self, drawn: np.ndarray, measured: float) -> np.ndarray:
@@ -83,11 +81,7 @@ def around(value: float, draws: Shaped[np.ndarray, " r"]) -> Interval:
 
 
 def bootstrap(
-    values: Given[Any, "n ..."],
-    *,
-    groups: Given[Any, " n"] | None = None,
-    rng: np.random.Generator,
-    draws: int = 1000,
+    values: Given[Any, "n ..."], *, groups: Given[Any, " n"] | None = None, rng: np.random.Generator, draws: int = 1000
 ) -> Resampled:
     r"""How far would sums, means and ratios move with other examples of the same kind?
 
@@ -122,9 +116,7 @@ def bootstrap(
     values = array(values, "values", "nc"[: max(1, min(len(shape), 2))]).astype(np.float64)
     values = values[:, None] if values.ndim == 1 else values
     if not len(values):
-        raise InputRefused(
-            expected="values (n, c), n >= 1", came=f"shape {values.shape}", do="Give some examples."
-        )
+        raise InputRefused(expected="values (n, c), n >= 1", came=f"shape {values.shape}", do="Give some examples.")
     sizes = np.ones(len(values))
     blocks, stretch = values, 1.0
     if groups is not None:

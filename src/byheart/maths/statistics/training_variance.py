@@ -32,9 +32,7 @@ class MemberVariance(NamedTuple):
     uncertainty: float
 
 
-def deleted_jackknife_variance(
-    values_by_member: Given[Any, " m"], n: int, n_left_out: int | Given[Any, " m"]
-) -> float:
+def deleted_jackknife_variance(values_by_member: Given[Any, " m"], n: int, n_left_out: int | Given[Any, " m"]) -> float:
     r"""How much would a quantity vary over draws of the training set?
 
     v = sum_j r_j (t_j - t)^2 / (m - 1), t_j the quantity of member j, r_j = (n - d_j)/d_j for the d_j examples it
