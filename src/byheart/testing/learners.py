@@ -14,8 +14,6 @@ Promise 2 is checked as the study resumes: chunks of members joined equal all me
 
 from __future__ import annotations
 
-import random
-import sys
 from dataclasses import replace
 from typing import Any
 
@@ -24,7 +22,8 @@ from scipy.special import logsumexp
 
 from byheart.errors import InputRefused
 from byheart.learners.base import Learner
-from byheart.tasks.data import Data, Examples
+from byheart.tasks.data import Data
+from byheart.testing.unchanged import fingerprint, random_state
 from byheart.training.members import Members, balanced
 from byheart.training.run import Run, joined
 from byheart.training.training import Training
@@ -76,10 +75,10 @@ class LearnerSuite:
     def test_4_nothing_else_changes(self, learner: Learner, data: Data) -> None:
         """Promise 4: data, members and the global random state are as they were."""
         members = self._members(data)
-        before = _bytes(data, members), _random_state()
+        before = _state(data, members), random_state()
         self._fit(learner, data, members)
-        assert _bytes(data, members) == before[0], "training changed its data"
-        assert _random_state() == before[1], "training moved a global random state"
+        assert _state(data, members) == before[0], "training changed its data"
+        assert random_state() == before[1], "training moved a global random state"
 
     def test_5_losses_equal_recomputed(self, learner: Learner, data: Data) -> None:
         """Promise 5: loss and margin follow from the logits."""
@@ -183,15 +182,5 @@ def _alone_at_top(logits: np.ndarray, y: np.ndarray) -> np.ndarray:
     return (logits >= own[..., None]).sum(-1) == 1
 
 
-def _bytes(data: Data, members: Members) -> tuple[bytes, ...]:
-    def of(examples: Examples) -> tuple[bytes, ...]:
-        return examples.ids.tobytes(), examples.x.tobytes(), examples.y.tobytes()
-
-    parts = [part for examples in data.views.values() for part in of(examples)]
-    return (*parts, members.seeds.tobytes(), members.seen.tobytes())
-
-
-def _random_state() -> tuple[Any, ...]:
-    torch = sys.modules.get("torch")
-    own = torch.random.get_rng_state().numpy().tobytes() if torch else b""
-    return random.getstate(), np.random.get_state()[1].tobytes(), own
+def _state(data: Data, members: Members) -> tuple[Any, ...]:
+    return fingerprint(data), members.seeds.tobytes(), members.seen.tobytes()

@@ -14,7 +14,7 @@ Members are trained on digits in two phases, each on a random part of its own si
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import ClassVar
 
@@ -25,6 +25,7 @@ from byheart.learners.base import Network
 from byheart.levers.base import Lever
 from byheart.registry import find
 from byheart.tasks.data import Data
+from byheart.testing.unchanged import fingerprint
 from byheart.training.loop import checked
 from byheart.training.members import Members
 from byheart.training.run import Run
@@ -95,7 +96,7 @@ class LeverSuite:
 
     def test_4_what_is_scored_stays_as_drawn(self, lever: Lever) -> None:
         """Promise 4: outcomes are those of the final weights on the data as drawn, and the data are left alone."""
-        before = _bytes(self.data())
+        before = fingerprint(self.data())
         for way in self.ways:
             moved, plain = self._stepper(way, lever), self._stepper(way)
             for _ in range(moved.last * len(moved.phases)):
@@ -105,7 +106,7 @@ class LeverSuite:
                 (scored, _), (asked, _) = (one.outcomes(view, examples, False, True) for one in (moved, plain))
                 same = np.array_equal(scored.loss_nats, asked.loss_nats)
                 assert same, f"{way}: what is scored in view {view} is not what was drawn"
-        assert _bytes(self.data()) == before, "the lever writes into the data"
+        assert fingerprint(self.data()) == before, "the lever writes into the data"
 
     def _states(self, way: str, lever: Lever) -> tuple[list[dict], dict[str, torch.Tensor]]:
         """Where training stood before each epoch, and the weights at its end."""
@@ -142,11 +143,3 @@ def _members(n: int) -> Members:
 def _same(a: Run, b: Run) -> bool:
     left, right = a.arrays(), b.arrays()
     return left.keys() == right.keys() and all(np.array_equal(left[name], right[name]) for name in left)
-
-
-def _bytes(data: Data) -> list[bytes]:
-    def of() -> Iterator[bytes]:
-        for examples in data.views.values():
-            yield from (examples.x.tobytes(), examples.y.tobytes())
-
-    return [*of(), *(rows.tobytes() for rows in data.phases)]

@@ -14,10 +14,9 @@ those in which there is none. Override them where a line over the setting `size`
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -27,6 +26,7 @@ from byheart.report.cards import About
 from byheart.report.cards.reasons import why
 from byheart.surveys.base import Findings, Grid, Survey
 from byheart.testing.probes import truthful
+from byheart.testing.unchanged import random_state
 
 QUANTITY, OTHER = "made/up/first", "made/up/second"
 HALF = 0.05  # of every interval; a deviation is that over 1.96
@@ -79,10 +79,10 @@ class SurveySuite:
     def test_1_reading_is_pure_and_deterministic(self, survey: Survey) -> None:
         """Promise 1."""
         findings, grid = self.planted(self.doses[-1])
-        state, before = _random_state(), _written(findings)
+        state, before = random_state(), _written(findings)
         first = survey.read(findings, grid).model_dump_json()
         assert survey.read(findings, grid).model_dump_json() == first, "two readings of the same findings differ"
-        assert _random_state() == state, "reading moved a global random state"
+        assert random_state() == state, "reading moved a global random state"
         assert _written(findings) == before, "reading changed a finding"
 
     def test_2_the_order_of_subjects_changes_nothing(self, survey: Survey) -> None:
@@ -144,10 +144,6 @@ class SurveySuite:
         assert not found.quantities, "withheld, and yet there are numbers"
         assert found.withheld is not None
         assert why(found.withheld, About()).strip(), "withheld, and does not say why"
-
-
-def _random_state() -> tuple[Any, ...]:
-    return random.getstate(), np.random.get_state()[1].tobytes()
 
 
 def _written(findings: Findings) -> list[str]:

@@ -9,22 +9,20 @@ Use it so, in a test file of your own:
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import os
 import pickle
-import random
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from byheart.records.spec import canonical
 from byheart.tasks.base import Task
-from byheart.tasks.data import Data, Examples
+from byheart.tasks.data import Examples
+from byheart.testing.unchanged import fingerprint, random_state
 
 # The child finds the classes by their files: a test module need not be importable by name.
 _CHILD = """
@@ -37,37 +35,9 @@ for name, file in files:
         spec = importlib.util.spec_from_file_location(name, file)
         sys.modules[name] = module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-from byheart.testing.tasks import fingerprint
+from byheart.testing.unchanged import fingerprint
 print(fingerprint(pickle.loads(blob).draw(seed)))
 """
-
-
-def fingerprint(data: Data) -> str:
-    """SHA-256 of every bit of the data: arrays with their types, output, truth and what is said about it."""
-    content = hashlib.sha256()
-    for label, value in _parts(data):
-        content.update(label.encode())
-        if isinstance(value, np.ndarray):
-            content.update(f"{value.dtype.str}{value.shape}".encode())
-            content.update(np.ascontiguousarray(value).tobytes())
-        else:
-            content.update(repr(value).encode())
-    return content.hexdigest()
-
-
-def _parts(data: Data) -> Iterator[tuple[str, Any]]:
-    yield from ((f"phase {i}", positions) for i, positions in enumerate(data.phases))
-    for label, examples in sorted(data.views.items()):
-        yield f"{label} ids", examples.ids
-        yield f"{label} x", examples.x
-        yield f"{label} y", examples.y
-        for name in sorted(examples.meta):
-            yield f"{label} {name}", examples.meta[name]
-    truth = data.truth
-    yield from ((name, getattr(truth, name)) for name in ("clean", "changed", "posterior", "repeats"))
-    yield "truth", (truth.redrawn, truth.best_loss_nats, sorted(truth.sources.items()))
-    yield "output", data.output
-    yield "about", canonical(dict(data.about))
 
 
 def _rows(examples: Examples) -> list[bytes]:
@@ -133,7 +103,7 @@ class TaskSuite:
         data = task.draw(0)
         truth, n, k = data.truth, len(data.train), data.output.k
         names = ("clean", "changed", "posterior", "repeats", "best_loss_nats")
-        known = {name for name in names if _filled(truth, name)}
+        known = {name for name in names if getattr(truth, name) is not None}
         known |= {"redrawn"} if truth.redrawn else set()
         assert known <= set(truth.sources), f"without a source: {sorted(known - set(truth.sources))}"
         assert all(truth.sources.values())
@@ -165,9 +135,9 @@ class TaskSuite:
 
     def test_6_global_random_state_is_untouched(self, task: Task) -> None:
         """Promise 6, for `random`, numpy, and torch where it is loaded."""
-        before = _global_state()
+        before = random_state()
         task.draw(3)
-        assert before == _global_state(), "a draw moved a global random state"
+        assert before == random_state(), "a draw moved a global random state"
 
     def test_7_no_network(self, task: Task, monkeypatch: Any) -> None:
         """Promise 7: it draws where no socket can be opened."""
@@ -203,14 +173,3 @@ class TaskSuite:
                 assert np.isfinite(examples.y).all()
             if data.output.columns:
                 assert examples.x.shape[1:] == (len(data.output.columns),)
-
-
-def _filled(truth: object, name: str) -> bool:
-    return getattr(truth, name) is not None
-
-
-def _global_state() -> tuple[object, ...]:
-    legacy = np.random.get_state()
-    torch = sys.modules.get("torch")
-    drawn = torch.get_rng_state().tolist() if torch else None
-    return random.getstate(), legacy[0], legacy[1].tolist(), legacy[2:], drawn

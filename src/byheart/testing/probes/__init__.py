@@ -18,9 +18,7 @@ Promise 9 is not timed here: what is measured is what a probe asks to be trained
 
 from __future__ import annotations
 
-import hashlib
 import math
-import random
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, ClassVar, get_args
@@ -38,6 +36,7 @@ from byheart.tasks.base import Task
 from byheart.tasks.data import Data
 from byheart.testing.banks import Merged, bank_of, offers_of, renamed, reordered
 from byheart.testing.degenerate import degenerate
+from byheart.testing.unchanged import digest_of, fingerprint, random_state
 from byheart.testing.worlds import WORLDS, Draw, World, always_wrong
 from byheart.training.members import Members
 
@@ -83,12 +82,12 @@ class ProbeSuite:
     def test_1_requires_is_pure_and_instant(self, probe: Probe, bank: Bank) -> None:
         """Promise 1: the same answer a hundred times, without drawing data, and nothing moved."""
         subject = replace(bank.subject, task=_Undrawn())
-        before, state = probe.describe(), _random_state()
+        before, state = probe.describe(), random_state()
         first = probe.requires(subject)
         for _ in range(100):
             assert probe.requires(subject) == first, "`requires` gives another answer when asked again"
         assert probe.describe() == before, "`requires` changed a field"
-        assert _random_state() == state, "`requires` moved a global random state"
+        assert random_state() == state, "`requires` moved a global random state"
 
     def test_2_measure_is_deterministic(self, probe: Probe, bank: Bank) -> None:
         """Promise 2."""
@@ -100,9 +99,9 @@ class ProbeSuite:
 
     def test_3_runs_are_left_unchanged(self, probe: Probe, bank: Bank) -> None:
         """Promise 3: every bit of runs and data."""
-        before = _fingerprint(bank)
+        before = _state(bank)
         probe.measure(bank)
-        assert _fingerprint(bank) == before, "measuring changed a run or the data"
+        assert _state(bank) == before, "measuring changed a run or the data"
 
     def test_4_every_number_is_a_quantity(self, probe: Probe, bank: Bank) -> None:
         """Promise 4: finite, with unit, interval, null, n and how; a column holds one number an example."""
@@ -275,20 +274,7 @@ def _shown(finding: Finding) -> list[tuple[str, int]]:
     return [(ranked.view, one) for ranked in finding.ranked.values() for one in ranked.ids]
 
 
-def _fingerprint(bank: Bank) -> str:
-    content = hashlib.sha256()
-    for key in sorted(bank.runs):
-        for name, array in sorted(bank.runs[key].arrays().items()):
-            content.update(f"{key} {name} {array.dtype} {array.shape}".encode())
-            content.update(np.ascontiguousarray(array).tobytes())
-    for view, examples in sorted(bank.data.views.items()):
-        for array in (examples.ids, examples.x, examples.y):
-            content.update(view.encode() + np.ascontiguousarray(array).tobytes())
-    truth = bank.data.truth
-    for array in (truth.clean, truth.changed, truth.posterior):
-        content.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
-    return content.hexdigest()
-
-
-def _random_state() -> tuple[Any, ...]:
-    return random.getstate(), np.random.get_state()[1].tobytes()
+def _state(bank: Bank) -> tuple[str, str]:
+    runs = ((key, run.arrays()) for key, run in sorted(bank.runs.items()))
+    arrays = ((f"{key} {name}", array) for key, held in runs for name, array in sorted(held.items()))
+    return fingerprint(bank.data), digest_of(arrays)
