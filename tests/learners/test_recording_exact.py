@@ -267,8 +267,10 @@ def test_labels_of_minus_100_count_in_no_mean(loops):
     _, trace = loops.train(mlp, x, flat)
     step = next(trace.steps())
     leaf = step.before.clone().requires_grad_()
-    assert torch.allclose(trace.losses(leaf, step.parts[0]) @ step.coefficients, trace.batch_loss(leaf, step.parts[0]))
-    assert (trace.losses(leaf, step.parts[0])[flat[step.ids] == -100] == 0).all()
+    part = step.parts[0]
+    losses = trace.losses(leaf, part)
+    assert torch.allclose(losses @ trace.coefficients(part), trace.batch_loss(leaf, part))
+    assert (losses[flat[step.ids] == -100] == 0).all()
     kernel = path_credit(trace, (x[:2], y[:2]), kernel=True)
     assert np.allclose(kernel.examples, path_credit(trace, (x[:2], y[:2])).examples)
     assert np.isfinite(continuous_error(trace, (x[:2], y[:2])))

@@ -59,7 +59,7 @@ def test_losses_and_batch_gradient_are_those_of_training(runs):
     leaf = step.before.clone().requires_grad_()
     losses = trace.losses(leaf, step.parts[0])
     assert torch.allclose(losses.mean(), trace.batch_loss(leaf, step.parts[0]))
-    gradient = torch.autograd.grad(losses @ step.coefficients, leaf)[0]
+    gradient = torch.autograd.grad(losses @ trace.coefficients(step.parts[0]), leaf)[0]
     decay = trace.spread([group.decay for group in trace.recipe.groups])
     moved = step.before - trace.spread(step.rates) * (trace.spread(step.clips) * gradient + decay * step.before)
     assert torch.allclose(moved, step.after, atol=1e-14)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -30,21 +32,15 @@ class LateArrays(Mapping[str, np.ndarray]):
         if not self._checked:
             self._blobs.check(self._digest, ".safetensors", self._key)
             self._checked = True
-        try:
-            with safe_open(self._path(), framework="numpy") as file:
-                return file.get_tensor(name)
-        except (SafetensorError, OSError) as error:
-            raise self._broken(error) from error
+        with self._file() as file:
+            return file.get_tensor(name)
 
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of an array, from the header alone; nothing is checked but that there is one."""
         if name not in self._list():
             raise KeyError(name)
-        try:
-            with safe_open(self._path(), framework="numpy") as file:
-                return tuple(file.get_slice(name).get_shape())
-        except (SafetensorError, OSError) as error:
-            raise self._broken(error) from error
+        with self._file() as file:
+            return tuple(file.get_slice(name).get_shape())
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._list())
@@ -60,17 +56,15 @@ class LateArrays(Mapping[str, np.ndarray]):
 
     def _list(self) -> tuple[str, ...]:
         if self._names is None:
-            try:
-                with safe_open(self._path(), framework="numpy") as file:
-                    self._names = tuple(sorted(file.keys()))
-            except (SafetensorError, OSError) as error:
-                raise self._broken(error) from error
+            with self._file() as file:
+                self._names = tuple(sorted(file.keys()))
         return self._names
 
-    def _path(self) -> str:
-        return str(self._blobs.path(self._digest, ".safetensors"))
-
-    def _broken(self, error: Exception) -> Exception:
-        missing = isinstance(error, FileNotFoundError)
-        why = "is missing" if missing else f"cannot be read ({error})"
-        return damaged(self._digest, ".safetensors", self._key, why)
+    @contextmanager
+    def _file(self) -> Iterator[Any]:
+        try:
+            with safe_open(str(self._blobs.path(self._digest, ".safetensors")), framework="numpy") as file:
+                yield file
+        except (SafetensorError, OSError) as error:
+            why = "is missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
+            raise damaged(self._digest, ".safetensors", self._key, why) from error

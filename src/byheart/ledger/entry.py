@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -53,7 +53,6 @@ def entry_bytes(entry: Entry) -> bytes:
     Raises:
         InputRefused: something JSON cannot say; its path is named.
     """
-    failure = entry.failure
     text = {
         "format": FORMAT,
         "key": entry.key,
@@ -61,9 +60,7 @@ def entry_bytes(entry: Entry) -> bytes:
         "about": _plain(entry.about, "about"),
         "document": None if entry.document is None else _plain(entry.document, "document"),
         "arrays": entry.arrays,
-        "failure": None
-        if failure is None
-        else {"kind": failure.kind, "message": failure.message, "traceback": failure.traceback},
+        "failure": entry.failure and asdict(entry.failure),
     }
     return json.dumps(text, allow_nan=False, separators=(",", ":")).encode()
 
@@ -79,15 +76,8 @@ def read_entry(content: bytes, name: str) -> Entry:
         if text["format"] != FORMAT:
             raise LedgerDamaged(f"an entry of format {FORMAT}", f"format {text['format']!r} in {name}",
                                 "Upgrade byheart.")  # fmt: skip
-        failure = text["failure"]
-        entry = Entry(
-            key=text["key"],
-            state=text["state"],
-            about=text["about"],
-            document=text["document"],
-            arrays=text["arrays"],
-            failure=None if failure is None else Failure(**failure),
-        )
+        fields = {name: text[name] for name in ("key", "state", "about", "document", "arrays")}
+        entry = Entry(**fields, failure=None if text["failure"] is None else Failure(**text["failure"]))
         if why := _odd(entry):
             raise ValueError(why)
         return entry

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
+from torch import nn
 
 from byheart.errors import InputRefused, unknown_name
+from byheart.maths.attribution.curvature import fit
+from byheart.maths.attribution.targets import Target, query_tensors
+from byheart.maths.attribution.unrolled import Sweep, moments_of, queries_at_once
+from byheart.maths.recording.trace import Trace, count, take
 from byheart.maths.shapes import Float
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from byheart.maths.attribution.targets import Target
-    from byheart.maths.recording.trace import Trace
 
 LIMIT_BYTES = 1_000_000_000
 
@@ -98,10 +98,6 @@ def unrolled(
     >>> [bool(e > 0) for e in effects[0]]  # itself; the two of the other class pull it down, through the bias
     [True, False, False]
     """
-    from byheart.maths.attribution.targets import query_tensors
-    from byheart.maths.attribution.unrolled import Sweep, moments_of, queries_at_once
-    from byheart.maths.recording.trace import count, take
-
     if hessian not in ("exact", "gauss-newton"):
         raise unknown_name("hessian", hessian, ("exact", "gauss-newton"))
     traces = _traces(trace)
@@ -113,18 +109,10 @@ def unrolled(
         states = int(recipe.carries) + int(recipe.adaptive)
         item = one.weights(0).element_size()
         rows = queries_at_once(one.layout.size, q, one.n, states, item, limit_bytes)
-        found = []
-        for start in range(0, q, rows):
-            ids = _range(start, min(start + rows, q))
-            found.append(Sweep(one, take(x, ids), y[ids], target, looks, hessian == "exact").run())
+        chunks = torch.arange(q).split(rows)
+        found = [Sweep(one, take(x, ids), y[ids], target, looks, hessian == "exact").run() for ids in chunks]
         total = total + np.concatenate(found) / len(traces)
     return total
-
-
-def _range(start: int, stop: int) -> Any:
-    import torch
-
-    return torch.arange(start, stop)
 
 
 def _traces(trace: Any) -> list[Any]:
@@ -220,8 +208,6 @@ def curvature(
     >>> round(float(effects[0, 2] / (1 - leverage)), 6)  # fit 17 / 14 * 3 with it, 3 without
     0.642857
     """
-    from byheart.maths.attribution.curvature import fit
-
     fitted = fit(model, examples, damping, loss=loss, decay=decay, method=method, samples=samples, seed=seed)
     if fitted.skipped:
         warnings.warn(f"byheart: {fitted.said}", stacklevel=2)

@@ -7,20 +7,20 @@ Their scores rank training examples; their units mean nothing. What they are wor
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
+from torch import nn
 
 from byheart.errors import InputRefused
+from byheart.maths.attribution.curvature import still
+from byheart.maths.attribution.kronecker_fisher import gradients_of, in_chunks, losses_at
+from byheart.maths.attribution.per_example_gradients import Examplewise
+from byheart.maths.attribution.targets import Target, function, margin, query_tensors
+from byheart.maths.attribution.unrolled import checked_labels
+from byheart.maths.recording.trace import Trace, count, take
 from byheart.maths.shapes import Float
-
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
-
-    from byheart.maths.attribution.per_example_gradients import Examplewise
-    from byheart.maths.attribution.targets import Target
-    from byheart.maths.recording.trace import Trace
 
 
 def projected(
@@ -66,13 +66,6 @@ def projected(
     >>> scores.shape
     (1, 4)
     """
-    import torch
-
-    from byheart.maths.attribution.curvature import still
-    from byheart.maths.attribution.kronecker_fisher import gradients_of
-    from byheart.maths.attribution.targets import margin, query_tensors
-    from byheart.maths.attribution.unrolled import checked_labels
-
     each = [models] if hasattr(models, "parameters") else list(models)
     scores: Any = 0.0
     doubt: Any = 0.0
@@ -105,8 +98,6 @@ def projected(
 
 def _directions(trace: Trace, dimension: int, seed: int) -> dict[str, torch.Tensor]:
     """The projection, (size, dimension) a tensor."""
-    import torch
-
     generator, dtype = torch.Generator().manual_seed(seed), trace.weights(0).dtype
     sizes = {name: where.stop - where.start for name, where in trace.layout.slices.items()}
     draw = lambda size: torch.randn(size, dimension, generator=generator, dtype=dtype)  # noqa: E731
@@ -115,12 +106,6 @@ def _directions(trace: Trace, dimension: int, seed: int) -> dict[str, torch.Tens
 
 def _features(examplewise: Examplewise, x: Any, y: torch.Tensor, directions: dict[str, torch.Tensor]) -> torch.Tensor:
     """Projected gradients of the margins (b, dimension), in float64."""
-    import torch
-
-    from byheart.maths.attribution.kronecker_fisher import in_chunks
-    from byheart.maths.attribution.targets import margin
-    from byheart.maths.recording.trace import count, take
-
     weights = examplewise.trace.weights(0)
     rows = []
     for ids in in_chunks(count(x), len(weights), weights.element_size()):
@@ -169,11 +154,6 @@ def checkpoints(
     >>> [bool(score > 0) for score in checkpoints(trace, (x[:1], y[:1]), steps=[0])[0]]
     [True, False, False]
     """
-
-    from byheart.maths.attribution.kronecker_fisher import gradients_of, in_chunks, losses_at
-    from byheart.maths.attribution.targets import function, query_tensors
-    from byheart.maths.attribution.unrolled import checked_labels
-
     trace.verify()
     x, y = query_tensors(trace, query)
     last = len(trace)

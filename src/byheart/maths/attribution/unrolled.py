@@ -10,7 +10,7 @@ the other optimisers are derived here from their steps as recording/optimizer_sp
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,11 +23,8 @@ from byheart.maths.attribution.reverse_sweep import adam, momentum
 from byheart.maths.attribution.targets import Target, function
 from byheart.maths.recording.gradient_sketch import Departure, refuse_step
 from byheart.maths.recording.losses import per_example
-from byheart.maths.recording.trace import count, take
+from byheart.maths.recording.trace import Part, Step, Trace, count, take
 from byheart.maths.shapes import Float, Shaped
-
-if TYPE_CHECKING:
-    from byheart.maths.recording.trace import Part, Step, Trace
 
 TAIL = 2 / 3  # of the steps, over which several moments are spread
 CACHE = 2_000_000  # bytes of adjoint a group of queries: one that stays in the cache is up to twice as fast

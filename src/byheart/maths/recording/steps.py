@@ -31,7 +31,6 @@ class Step:
         before: weights (p,) before the step.
         after: weights (p,) after it.
         second: Adam's second moments v (p,) after the step, not corrected for bias; None under SGD.
-        coefficients: (b,) float64; the batch gradient before clipping is the sum of coefficient times example gradient.
     """
 
     index: int
@@ -41,7 +40,6 @@ class Step:
     before: Tensor
     after: Tensor
     second: Tensor | None
-    coefficients: Tensor
 
     @property
     def ids(self) -> Tensor:

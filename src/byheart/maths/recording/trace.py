@@ -125,16 +125,7 @@ class Trace:
             weights, second = self._replayed(first, last)
             second = [None] * (last - first) if second is None else second
         return [
-            Step(
-                t,
-                self.parts[t],
-                self.rates[t],
-                self.clips[t],
-                weights[j],
-                weights[j + 1],
-                second[j],
-                torch.cat([self.coefficients(part) for part in self.parts[t]]),
-            )
+            Step(t, self.parts[t], self.rates[t], self.clips[t], weights[j], weights[j + 1], second[j])
             for j, t in enumerate(range(first, last))
         ]
 
