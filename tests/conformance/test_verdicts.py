@@ -12,8 +12,15 @@ from byheart.records.quantity import Quantity, interval_by
 from byheart.registry import find, names
 from byheart.testing.verdicts import VerdictSuite, findings_of
 from byheart.testing.worlds import WORLDS, always_wrong
-from byheart.verdicts import variance
-from byheart.verdicts.rules import HALF_WIDTH, LISTED, MEMORISED, LabelsToCheck, MuchMemorised, Power
+from byheart.verdicts.rules import (
+    HALF_WIDTH,
+    LISTED,
+    MEMORISED,
+    MEMORISED_OF_VALUES,
+    LabelsToCheck,
+    MuchMemorised,
+    Power,
+)
 from byheart.verdicts.training import MATTERS, Overconfident, Overfitting, Underfitting
 
 
@@ -57,7 +64,7 @@ class TestMuchMemorised(VerdictSuite):
 
 
 class TestMuchMemorisedOfValues(VerdictSuite):
-    probe, quantity, threshold = "complexity/description-length", "memorised_share_of_variance", variance.MEMORISED
+    probe, quantity, threshold = "complexity/description-length", "memorised_share_of_variance", MEMORISED_OF_VALUES
 
     @pytest.fixture
     def verdict(self):

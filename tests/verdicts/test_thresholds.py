@@ -6,8 +6,7 @@ import pytest
 from byheart.records.finding import Finding
 from byheart.records.quantity import Quantity, interval_by
 from byheart.registry import find, names
-from byheart.verdicts import variance
-from byheart.verdicts.rules import HALF_WIDTH, LISTED, MEMORISED
+from byheart.verdicts.rules import HALF_WIDTH, LISTED, MEMORISED, MEMORISED_OF_VALUES
 from byheart.verdicts.training import MATTERS
 
 DRAWS = 200
@@ -37,7 +36,7 @@ def sharp(gain):
 JUDGED = {
     "listed labels": ("BH101", "memory/label-noise", LISTED, lambda *of: {"worth_checking_share": made(*of)}),
     "memorised bits": ("BH102", "complexity/description-length", MEMORISED, lambda *of: {"memorised_bits_share": made(*of)}),
-    "memorised variance": ("BH102", "complexity/description-length", variance.MEMORISED, lambda *of: {"memorised_share_of_variance": made(*of)}),
+    "memorised variance": ("BH102", "complexity/description-length", MEMORISED_OF_VALUES, lambda *of: {"memorised_share_of_variance": made(*of)}),
     "code before": ("BH104", "complexity/description-length", MATTERS, lambda *of: course(of, CERTAIN)),
     "accuracy before": ("BH104", "complexity/description-length", 0.0, lambda *of: course(CERTAIN, of)),
     "code of text before": ("BH104", "complexity/description-length", MATTERS, lambda *of: course(of)),

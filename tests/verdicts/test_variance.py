@@ -4,8 +4,8 @@ import pytest
 
 from byheart.records.finding import Finding
 from byheart.records.quantity import Quantity
-from byheart.verdicts.rules import MuchMemorised
-from byheart.verdicts.variance import MEMORISED, SOURCE
+from byheart.verdicts.rules import MEMORISED_OF_VALUES as MEMORISED
+from byheart.verdicts.rules import OF_VALUES, MuchMemorised
 
 
 def of_values(low, high):
@@ -22,5 +22,5 @@ def test_it_says_which_side_of_its_threshold_the_interval_stands_on(low, high, o
     found = MuchMemorised().judge(of_values(low, high))
     assert found.outcome == outcome
     assert "variance" in found.threshold
-    assert found.source == SOURCE
+    assert found.source == OF_VALUES["source"]
     assert "variance of the values" in found.title + found.sentence

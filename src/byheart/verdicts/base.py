@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from byheart.records.finding import Answer, Finding
+from byheart.records.formatting import interval_text, value_text
 from byheart.records.quantity import Quantity
 from byheart.records.spec import Spec
 from byheart.records.verdict_result import Judgement
@@ -60,3 +61,8 @@ def quantity(findings: Mapping[str, Answer], probe: str, name: str) -> Quantity 
     """The quantity `name` of `probe`, or None."""
     found = findings.get(probe)
     return found.quantities.get(name) if isinstance(found, Finding) else None
+
+
+def shown(found: Quantity) -> str:
+    """A quantity with its interval."""
+    return f"{value_text(found)} {interval_text(found)}".strip()

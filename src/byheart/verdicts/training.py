@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from byheart.records.finding import Answer
-from byheart.records.formatting import interval_text, number, percent, value_text
+from byheart.records.formatting import number, percent, value_text
 from byheart.records.quantity import Quantity
 from byheart.records.verdict_result import Judgement
-from byheart.verdicts.base import Verdict, quantity
+from byheart.verdicts.base import Verdict, quantity, shown
 
 BASELINES = (
     ("neighbours", "1-nearest neighbour"), ("linear", "logistic regression"), ("ridge", "ridge regression"),
@@ -19,10 +19,6 @@ BASELINES = (
 MATTERS = 0.02
 HELD_OUT = {"accuracy": "Held-out accuracy", "r2": "Held-out R2", "bits_a_token": "Per held-out token"}
 SAME = "on the subsets that both were trained on"
-
-
-def _shown(found: Quantity) -> str:
-    return f"{value_text(found)} {interval_text(found)}".strip()
 
 
 def _positive(fall: Quantity) -> Quantity:
@@ -71,9 +67,9 @@ class Overfitting(Verdict):
         least = MATTERS * max(0.0, understood)
         epoch = number(best.value, 0)
         each = "" if values else " per label" if fall else " per passage"
-        line = f"From epoch {epoch} to the end the {what} {'falls' if values else 'grows'} by {_shown(rise)}{each}"
+        line = f"From epoch {epoch} to the end the {what} {'falls' if values else 'grows'} by {shown(rise)}{each}"
         if fall is not None and fall.interval is not None:
-            line += f" and held-out accuracy {'rises' if fall.value < 0 else 'falls'} by {_shown(_positive(fall))}"
+            line += f" and held-out accuracy {'rises' if fall.value < 0 else 'falls'} by {shown(_positive(fall))}"
         low, high = fall.interval if fall is not None and fall.interval else rise.interval
         if rise.interval[1] < least:
             line += f": less than {percent(MATTERS, 0)} of what it had understood."
@@ -120,7 +116,7 @@ class Underfitting(Verdict):
                     for what in (f"held_out_{unit}", "held_out_lead", "train_lead")
                 )
                 if held and theirs and lead and seen and lead.interval and seen.interval:
-                    line = f"{HELD_OUT[unit]} {_shown(held)}; {title}: {_shown(theirs)}"
+                    line = f"{HELD_OUT[unit]} {shown(held)}; {title}: {shown(theirs)}"
                     compared.append((lead, seen, title, line))
         if not compared:
             return self.absent("a baseline on the same data")
@@ -130,14 +126,14 @@ class Underfitting(Verdict):
             if seen.interval[0] > 0:
                 advice = "It is better where seen too. Try longer training, another learning rate or another model."
                 return self.say(
-                    "issue", f"{line}, better by {_shown(lead)} {SAME}. {advice}", f"Underfitting: worse than {title}"
+                    "issue", f"{line}, better by {shown(lead)} {SAME}. {advice}", f"Underfitting: worse than {title}"
                 )
         for lead, _, title, line in better:
-            return self.say("tip", f"{line}, better by {_shown(lead)} {SAME}.", f"A simpler model does better: {title}")
+            return self.say("tip", f"{line}, better by {shown(lead)} {SAME}.", f"A simpler model does better: {title}")
         for lead, _, _, line in compared:
             if lead.interval[1] >= 0:
                 return self.say(
-                    "withheld", f"{line}; the interval of the difference {SAME}, {_shown(lead)}, contains 0."
+                    "withheld", f"{line}; the interval of the difference {SAME}, {shown(lead)}, contains 0."
                 )
         return self.say("passed", f"{compared[0][3]}.", "No simpler model does better")
 
@@ -168,7 +164,7 @@ class Overconfident(Verdict):
             return self.absent("probabilities for classes")
         least = MATTERS * raw.value
         would = f"A temperature of {number(temperature.value, 2)} would save"
-        line = f"{would} {_shown(gain)} of {value_text(raw)} per held-out label"
+        line = f"{would} {shown(gain)} of {value_text(raw)} per held-out label"
         if temperature.value <= 1 or gain.interval[1] < least:
             return self.say("passed", f"{line}.", "Its probabilities are not too sharp")
         if gain.interval[0] <= least:
