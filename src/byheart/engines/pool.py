@@ -228,9 +228,7 @@ def _pickled(work: object) -> bytes:
     try:
         return pickle.dumps(work)
     except Exception as error:  # pickle raises what the object raises
-        raise UsageError(
-            expected="work that can be pickled", came=f"{type(error).__name__}: {error}", do=_TOP
-        ) from error
+        raise UsageError("work that can be pickled", f"{type(error).__name__}: {error}", _TOP) from error
 
 
 def _refuse_inside_a_start() -> None:

@@ -113,9 +113,7 @@ def load_module(path: str | Path, digest: str = "") -> types.ModuleType:
             return _module_at(Path(path).resolve())
     except Exception as error:
         raise InputRefused(
-            expected=f"{Path(path).name} to be importable",
-            came=own_lines(error, path),
-            do="Correct it and run it again.",
+            f"{Path(path).name} to be importable", own_lines(error, path), "Correct it and run it again."
         ) from None
 
 

@@ -119,7 +119,5 @@ def library(name: str, extra: str) -> ModuleType:
         return import_module(name)
     except ImportError as error:
         raise UsageError(
-            expected=f"{name.partition('.')[0]} to be installed",
-            came=str(error),
-            do=f'Install it with: pip install "byheart[{extra}]".',
+            f"{name.partition('.')[0]} to be installed", str(error), f'Install it with: pip install "byheart[{extra}]".'
         ) from error

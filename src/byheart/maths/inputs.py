@@ -27,13 +27,9 @@ def array(value: Any, name: str, axes: str, *, finite: bool = True) -> np.ndarra
     result = np.asarray(value)
     shape = "(" + ", ".join(axes) + ("," if len(axes) == 1 else "") + ")"
     if result.ndim != len(axes):
-        raise InputRefused(
-            expected=f"{name} of shape {shape}", came=f"shape {result.shape}", do=f"Give {name} with {len(axes)} axes."
-        )
+        raise InputRefused(f"{name} of shape {shape}", f"shape {result.shape}", f"Give {name} with {len(axes)} axes.")
     if result.dtype.kind not in "biuf":
-        raise InputRefused(
-            expected=f"{name} of numbers, shape {shape}", came=f"dtype {result.dtype}", do=f"Convert {name} to numbers."
-        )
+        raise InputRefused(f"{name} of numbers, shape {shape}", f"dtype {result.dtype}", f"Convert {name} to numbers.")
     if result.dtype == np.float16:
         result = result.astype(np.float32)
     if finite and result.dtype.kind == "f" and not np.isfinite(result).all():
@@ -59,9 +55,7 @@ def members_mask(value: Any, shape: tuple[int, int], gaps: bool = False) -> np.n
     if gaps and result.dtype != bool and (result == -1).any() and np.isin(result, (-1, 0, 1)).all():
         return result.astype(np.int8)
     if result.dtype != bool and not np.isin(result, (0, 1)).all():
-        raise InputRefused(
-            expected="mask of True and False", came=f"dtype {result.dtype} with other values", do="Pass mask != 0."
-        )
+        raise InputRefused("mask of True and False", f"dtype {result.dtype} with other values", "Pass mask != 0.")
     return result.astype(bool)
 
 

@@ -66,9 +66,7 @@ def still(model: nn.Module, examples: tuple[Any, Any], loss: Any = None, double:
     x, y = (_floats(part, dtype) for part in examples)
     y = torch.as_tensor(y) if not isinstance(y, Mapping) else y
     if count(x) != count(y) or not count(x):
-        raise InputRefused(
-            expected="x and y with one row an example", came=f"{count(x)} and {count(y)} rows", do="Give one y an x."
-        )
+        raise InputRefused("x and y with one row an example", f"{count(x)} and {count(y)} rows", "Give one y an x.")
     if loss is None:
         loss = "half-squared-error" if isinstance(y, Tensor) and y.is_floating_point() else "cross-entropy"
     layout = Layout(tuple(trained), tuple(tuple(p.shape) for p in trained.values()))
@@ -82,9 +80,7 @@ def _floats(values: Any, dtype: torch.dtype) -> Any:
     tensor = values if isinstance(values, Tensor) else torch.from_numpy(np.ascontiguousarray(values))
     if tensor.is_floating_point() and not tensor.isfinite().all():
         bad = int((~tensor.reshape(len(tensor), -1).isfinite().all(1)).nonzero()[0])
-        raise InputRefused(
-            expected="examples without NaN or infinity", came=f"some in example {bad}", do="Leave it out or repair it."
-        )
+        raise InputRefused("examples without NaN or infinity", f"some in example {bad}", "Leave it out or repair it.")
     return tensor.to(dtype) if tensor.is_floating_point() else tensor.long()
 
 

@@ -119,15 +119,9 @@ def _traces(trace: Any) -> list[Any]:
     traces = list(trace) if isinstance(trace, list | tuple) else [trace]
     for one in traces:
         if not hasattr(one, "backwards"):
-            raise InputRefused(
-                expected="a Trace, or a list of them",
-                came=type(one).__name__,
-                do="Record training with byheart.record.",
-            )
+            raise InputRefused("a Trace, or a list of them", type(one).__name__, "Record training with byheart.record.")
         if not len(one):
-            raise InputRefused(
-                expected="a trace of at least one step", came="none", do=one.note or "Record a training first."
-            )
+            raise InputRefused("a trace of at least one step", "none", one.note or "Record a training first.")
         if one.note:
             warnings.warn(
                 f"byheart: this trace ends early ({one.note}); the effect is on the model after {len(one)} steps",

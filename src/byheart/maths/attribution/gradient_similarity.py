@@ -159,9 +159,7 @@ def checkpoints(
     last = len(trace)
     marks = [round(last * (c + 1) / steps) for c in range(steps)] if isinstance(steps, int) else list(steps)
     if not marks or min(marks) < 0 or max(marks) > last:
-        raise InputRefused(
-            expected=f"checkpoints between 0 and {last}, the steps of the trace", came=str(marks), do="Choose others."
-        )
+        raise InputRefused(f"checkpoints between 0 and {last}, the steps of the trace", str(marks), "Choose others.")
     checked_labels(trace, trace.weights(last), x, y, target)
     value, examplewise, total = function(target), gradients_of(trace), np.zeros((len(y), trace.n))
     # products of layers hold no gradients: rows as many as the products (q, rows) allow

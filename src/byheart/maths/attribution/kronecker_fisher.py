@@ -64,9 +64,7 @@ def losses_at(
     found = examplewise.at(weights, take(trace.x, ids), value)
     if not seen[0].isfinite().all():
         bad = int(ids[(~seen[0].isfinite()).nonzero()[0, 0]])
-        raise InputRefused(
-            expected="finite losses of all examples", came=f"one that is not, of example {bad}", do="Leave it out."
-        )
+        raise InputRefused("finite losses of all examples", f"one that is not, of example {bad}", "Leave it out.")
     return found
 
 

@@ -101,9 +101,7 @@ def query_tensors(trace: Trace, query: tuple[Any, Any]) -> tuple[Any, Shaped[Ten
         x = _like(x, trace.x, "x")
     y = torch.as_tensor(np.asarray(y) if not isinstance(y, Tensor) else y)
     if y.dim() == 0 or len(y) != count(x):
-        raise InputRefused(
-            expected=f"one target a query, ({count(x)},)", came=f"shape {tuple(y.shape)}", do="Give y as (q,)."
-        )
+        raise InputRefused(f"one target a query, ({count(x)},)", f"shape {tuple(y.shape)}", "Give y as (q,).")
     return x, y.to(torch.int64) if not y.dtype.is_floating_point else y
 
 

@@ -65,9 +65,7 @@ def bit_budget(reference_bits: Given[Any, " n"], in_bits: Given[Any, " n"], out_
         same_shape(value, name, bits["reference_bits"].shape)
         if np.isinf(value).any():
             raise InputRefused(
-                expected=f"{name} finite or NaN",
-                came="infinity",
-                do="Mix the code with the reference, as bank_code does.",
+                f"{name} finite or NaN", "infinity", "Mix the code with the reference, as bank_code does."
             )
     reference, inside, outside = bits.values()
     return Budget(reference - outside, outside - inside, inside.copy())

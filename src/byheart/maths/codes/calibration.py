@@ -66,9 +66,7 @@ def halves(
     names = tuple(str(name.item() if hasattr(name, "item") else name) for name in names)
     if len(names) != n:
         what = "groups" if groups is not None else "ids"
-        raise InputRefused(
-            expected=f"{what} of shape ({n},)", came=f"{len(names)} of them", do=f"Give one of the {what} per example."
-        )
+        raise InputRefused(f"{what} of shape ({n},)", f"{len(names)} of them", f"Give one of the {what} per example.")
     return _first_half(names, seed).copy()
 
 

@@ -95,9 +95,7 @@ def enumerated(space_bits: Given[Any, " s"], secrets: Given[Any, " c"]) -> Float
     space, places = array(space_bits, "space_bits", "s"), array(secrets, "secrets", "c")
     _some(space)
     if len(places) and (places.dtype.kind not in "iu" or places.min() < 0 or places.max() >= len(space)):
-        raise InputRefused(
-            expected=f"secrets as positions from 0 to {len(space) - 1}", came=f"{places}", do="Number the space."
-        )
+        raise InputRefused(f"secrets as positions from 0 to {len(space) - 1}", f"{places}", "Number the space.")
     rank = np.searchsorted(np.sort(space), space[places.astype(np.int64)], side="right")
     return from_ranks(rank, len(space))
 

@@ -86,9 +86,7 @@ def discoverable(nats: Given[Any, " n"], p: float = 0.5) -> Float[np.ndarray, " 
     """
     nats = array(nats, "nats", "n", finite=False).astype(np.float64)
     if np.isnan(nats).any() or (nats < -1e-9).any() or not 0 < p < 1:
-        raise InputRefused(
-            expected="nats of at least 0 and p between 0 and 1", came=f"nats {nats}, p {p}", do="Give -log q."
-        )
+        raise InputRefused("nats of at least 0 and p between 0 and 1", f"nats {nats}, p {p}", "Give -log q.")
     nats = np.maximum(nats, 0.0)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         # log(1 - q), exact for tiny and for large q alike

@@ -111,9 +111,7 @@ def resolved(loss: Any) -> Loss:
         return loss
     if not callable(loss):
         raise InputRefused(
-            expected="loss= as a name or a function of (outputs, y)",
-            came=type(loss).__name__,
-            do=f"Names: {', '.join(NAMED)}.",
+            "loss= as a name or a function of (outputs, y)", type(loss).__name__, f"Names: {', '.join(NAMED)}."
         )
     return loss
 

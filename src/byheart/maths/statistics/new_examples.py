@@ -65,9 +65,7 @@ def new_examples_interval(
     outcome = array(outcome, "outcome", "mq")
     values = outcome.astype(np.float64)
     if values.shape[1] < 2:
-        raise InputRefused(
-            expected="outcome (m, q) with q >= 2", came=f"shape {values.shape}", do="Give more new examples."
-        )
+        raise InputRefused("outcome (m, q) with q >= 2", f"shape {values.shape}", "Give more new examples.")
     of_members, of_examples = values.mean(1), values.mean(0)
     jackknife = deleted_jackknife_variance(of_members, n, n_left_out)
     mean, q = float(of_members.mean()), values.shape[1]

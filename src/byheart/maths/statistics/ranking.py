@@ -170,9 +170,7 @@ def datamodel_score(
     each = outputs[:, None] if outputs.ndim == 2 else outputs
     same_shape(outputs, "outputs", (len(masks), *outputs.shape[1:-1], len(scores)))
     if len(masks) < 3 or each.shape[1] < 1:
-        raise InputRefused(
-            expected="at least 3 members, with a seed each", came=str(each.shape[:2]), do="Train more subsets."
-        )
+        raise InputRefused("at least 3 members, with a seed each", str(each.shape[:2]), "Train more subsets.")
     predicted = scores.astype(np.float64) @ masks.T.astype(np.float64)  # (q, m)
     # sums in another order differ in their last digits: members with the same examples must tie
     grain = np.abs(scores).sum(1, keepdims=True) * 1e-12
@@ -180,9 +178,7 @@ def datamodel_score(
     measured = each.astype(np.float64).mean(1).T
     varied = np.ptp(measured, axis=1) > 0
     if not varied.any():
-        raise InputRefused(
-            expected="outputs that differ between members", came="constant ones", do="Use the margin as the output."
-        )
+        raise InputRefused("outputs that differ between members", "constant ones", "Use the margin as the output.")
     predicted, measured = predicted[varied], measured[varied]
     value = float(_spearman(predicted, measured).mean())
     low, high = _mean_interval(*_left_out(predicted, measured))
@@ -265,14 +261,10 @@ def seed_ceiling(outputs: Given[Any, "m r q"], seeds: int = 1) -> tuple[float, I
     """
     each = array(outputs, "outputs", "mrq").astype(np.float64)
     if len(each) < 3 or each.shape[1] < 2:
-        raise InputRefused(
-            expected="at least 3 members from at least 2 seeds each", came=str(each.shape[:2]), do="Train more."
-        )
+        raise InputRefused("at least 3 members from at least 2 seeds each", str(each.shape[:2]), "Train more.")
     each = each[:, :, (np.ptp(each, axis=0) > 0).all(0)]
     if not each.shape[2]:
-        raise InputRefused(
-            expected="outputs that differ between members", came="constant ones", do="Use the margin as the output."
-        )
+        raise InputRefused("outputs that differ between members", "constant ones", "Use the margin as the output.")
     pairs = [_left_out(each[:, s].T, each[:, t].T) for s in range(each.shape[1]) for t in range(s)]
     ends = _mean_interval(*(np.mean(parts, axis=0) for parts in zip(*pairs)))
     value, (low, high) = _ceiling(each, seeds), (float(_spearman_brown(max(end, 0.0), seeds)) for end in ends)

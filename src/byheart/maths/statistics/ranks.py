@@ -55,9 +55,7 @@ def wilson(successes: Any, n: Any, confidence: float = 0.95) -> Interval:
     """
     successes, n = np.asarray(successes, np.float64), np.asarray(n, np.float64)
     if not (np.all(n >= 1) and np.all(successes >= 0) and np.all(successes <= n)):
-        raise InputRefused(
-            expected="0 <= successes <= n and n >= 1", came=f"successes {successes}, n {n}", do="Check the counts."
-        )
+        raise InputRefused("0 <= successes <= n and n >= 1", f"successes {successes}, n {n}", "Check the counts.")
     z = _quantile(confidence)
     p = successes / n
     middle = (p + z * z / (2 * n)) / (1 + z * z / n)
@@ -134,9 +132,7 @@ def one_query_interval(correlation: float, m: int) -> Interval:
     """
     if m < 4 or not -1 <= correlation <= 1:
         raise InputRefused(
-            expected="a correlation from -1 to 1 over at least 4 members",
-            came=f"{correlation:g} over {m}",
-            do="Train more members.",
+            "a correlation from -1 to 1 over at least 4 members", f"{correlation:g} over {m}", "Train more members."
         )
     if abs(correlation) == 1:
         return Interval(float(correlation), float(correlation))
