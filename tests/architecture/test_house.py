@@ -1,6 +1,7 @@
 """The house: floors, file lengths, public surface, docstrings, no drawers, the README's commands."""
 
 import ast
+import graphlib
 import importlib
 import re
 import subprocess
@@ -278,3 +279,31 @@ def test_unseen_is_never_what_is_not_seen(path):
 
 def test_a_turned_mask_is_found():
     assert _complements("x = (~run.members.mask).sum(1)\ny = ~seen[0]\nz = ~np.isnan(seen)") == [1, 2]
+
+
+def _imports(sources):
+    """File -> the files of ours that it imports, at its top, late, or for types alone."""
+    found = {}
+    for name, text in sources.items():
+        named = set()
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                named |= {f"{node.module}.{one.name}" for one in node.names} | {node.module}
+            elif isinstance(node, ast.Import):
+                named |= {one.name for one in node.names}
+        exact = {one for one in named if one in sources}
+        # `from a.b import c` imports the file a.b.c where there is one, else a.b
+        found[name] = {one for one in exact if not any(other.startswith(f"{one}.") for other in exact)} - {name}
+    return found
+
+
+def test_there_is_no_circle_of_files():
+    names = {path: ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__") for path in MODULES}
+    sources = {name: path.read_text() for path, name in names.items() if path.name != "__init__.py" or len(path.read_text()) > 400}
+    tuple(graphlib.TopologicalSorter(_imports(sources)).static_order())  # raises CycleError, and says which
+
+
+def test_a_circle_of_files_is_found():
+    sources = {"p.a": "from p.b import x", "p.b": "def f():\n    from p import a", "p.c": "import p.a"}
+    with pytest.raises(graphlib.CycleError):
+        tuple(graphlib.TopologicalSorter(_imports(sources)).static_order())
