@@ -214,3 +214,24 @@ def test_several_settings_are_read():
 def test_wrong_settings_are_named(word, said):
     with pytest.raises((UsageError, InputRefused, ValueError), match=said):
         parse.levers([word])
+
+
+@pytest.mark.parametrize("way", ["stacked", "each"])
+def test_who_saw_nothing_of_a_phase_remembers_nothing_of_it(way):
+    """And is trained on nothing else in its place: beside others, and alone."""
+    seen = MEMBERS.seen[:2].copy()
+    seen[0, DATA.phases[0]] = False
+    members = type(MEMBERS)(np.arange(2), seen)
+    if way == "each":
+        run = LEARNER.fit(DATA, members, Training((0, 3, 9), levers=[Replay(share=1, size=20)], way=way))
+        losses = run.views["test"].loss_nats[:, 0]
+        assert np.array_equal(losses[0], losses[1])  # a phase without examples takes no step
+        return
+    course = stepper(Replay(share=1, size=20), members=members)
+    for _ in range(3):
+        course.epoch()
+    course._begin(1)
+    rows = torch.stack([torch.as_tensor(DATA.phases[1][mask[DATA.phases[1]]][:8]) for mask in seen])
+    batch = course.levers.batch(course.examples(rows))
+    assert batch.weight[0].tolist() == [1 / 8] * 8 + [0] * 8
+    assert batch.weight[1].tolist() == [1 / 16] * 16

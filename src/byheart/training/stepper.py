@@ -140,7 +140,7 @@ class Stepper:
         longest = lengths.max()
         drawn = [rng.permutation(rows) for rng, rows in zip(self.orders, self.seen, strict=True)]
         filled = [one if len(one) else rows[:1] for one, rows in zip(drawn, self.rows, strict=True)]
-        order = np.stack([np.append(one, np.repeat(one[:1], longest - len(one)))[:longest] for one in filled])
+        order = np.stack([np.append(one, np.repeat(one[:1], max(longest - len(one), 0)))[:longest] for one in filled])
         counted = np.arange(longest) < lengths[:, None]
         return torch.from_numpy(order).to(self.device), (
             None if counted.all() else torch.from_numpy(counted).to(self.device)
