@@ -20,6 +20,7 @@ from byheart.report.explanation_text import (
     unit,
     who,
 )
+from byheart.report.glossary import used_by
 from byheart.report.kinds import words
 from byheart.report.page import styled
 from byheart.report.rich_text import cleaned, plain
@@ -33,7 +34,21 @@ def render_explanation(found: Explanation) -> str:
     shown = seen([asked, *(section["gallery"] for section in sections if section["gallery"])])
     said = cleaned({"title": f"byheart: {who(found)}", "parts": parts(found), "notes": footnotes(found, shown)})
     sentence = [(kind, plain(cleaned(part))) for kind, part in headline(found)]
-    return styled("explanation.html", found=said, headline=sentence, sections=cleaned(sections), asked=cleaned(asked))
+    return styled(
+        "explanation.html",
+        found=said,
+        headline=sentence,
+        sections=cleaned(sections),
+        asked=cleaned(asked),
+        own=_own(found),
+    )
+
+
+def _own(found: Explanation) -> frozenset[str]:
+    """The words of the glossary that are names of the user's here."""
+    shares = (*found.credit_for, *found.credit_against, *found.effect_for, *found.effect_against, *found.neighbours)
+    names = (found.label, found.clean, found.says, found.target, found.noun, found.nouns)
+    return used_by(*names, *(share.label for share in shares))
 
 
 def _asked(found: Explanation) -> dict:

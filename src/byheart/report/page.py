@@ -11,6 +11,7 @@ from importlib.resources import files
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from byheart.report.glossary import GLOSSARY, with_tooltips
 from byheart.report.rich_text import runs
 from byheart.report.story import story
 
@@ -48,6 +49,8 @@ def _templates() -> Environment:
     )
     made.filters["runs"] = runs
     made.filters["drawing"] = Markup
+    made.filters["with_tooltips"] = with_tooltips
+    made.globals["glossary"] = GLOSSARY
     return made
 
 

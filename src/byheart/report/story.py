@@ -13,6 +13,7 @@ from byheart.report.balance import balances, course
 from byheart.report.cards import About, card_of
 from byheart.report.chapters import chapters, inapplicable
 from byheart.report.examples import gallery, seen
+from byheart.report.glossary import used_by
 from byheart.report.kinds import words
 from byheart.report.rich_text import cleaned, plain, sentence, slug, word
 from byheart.report.scale_chart import WHO
@@ -49,6 +50,7 @@ def story(document: dict) -> dict:
     made = {
         "subject": subject,
         "title": f"byheart: {subject['title']}",
+        "own": used_by(subject, provenance.data, provenance.learner),
         "headline": said,
         "description": plain(said),
         "bar": headline.bar(subject, findings),

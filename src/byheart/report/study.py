@@ -17,6 +17,7 @@ from byheart.report.cards.default import spaced
 from byheart.report.cards.reasons import why_unread, why_withheld
 from byheart.report.chapters import card, inapplicable
 from byheart.report.chart import Table
+from byheart.report.glossary import used_by
 from byheart.report.page import embedded, styled
 from byheart.report.rich_text import cleaned, sentence, slug
 from byheart.report.scale_chart import WHO
@@ -139,6 +140,7 @@ def _subject(one: StudiedSubject) -> dict[str, Any]:
         "about": "; ".join(about),
         "failed": one.failed,
         "cards": cards,
+        "own": used_by(subject, one.about, one.says),
         "inapplicable": missing,
     }
 

@@ -1,0 +1,67 @@
+"""The few words of our own: what each means, and its tooltip at the first use in a section of a page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Any
+
+from markupsafe import Markup, escape
+
+GLOSSARY = {
+    "bank": "the models trained on random subsets of the training set, from which every number is read",
+    "member": "one model of the bank",
+    "pole": "an end of a scale: Rote only remembers, Oracle only understands",
+    "lever": "a setting of the training that moves the balance between memorised and understood",
+    "credit": "what each training example contributed to a prediction in one recorded run",
+    "effect": "how a prediction would change if a training example were left out and the model trained again",
+    "recipe": "data, model and training settings together; any model trained this way is a draw of it",
+}
+_WORD = re.compile(rf"(?<![\w/.-])({'|'.join(GLOSSARY)})s?(?![\w/-])", re.IGNORECASE)
+_OURS = {"reference", "calibration"}  # sentences of ours in what is said of a subject
+# tags, and what has no tooltip: code, drawings, headings, links, citations, tables and pictures of examples
+_APART = re.compile(
+    r"<(svg|script|style|code|pre|table|bdi|cite|h[123]|a|dfn)\b.*?</\1>|<figure class=\"pic\".*?</figure>|<[^>]*>",
+    re.DOTALL,
+)
+
+
+def with_tooltips(section: str, left_out: Collection[str] = ()) -> Markup:
+    """The HTML of a section, where the first use of each word of the glossary shows its meaning without a script.
+
+    Example:
+        >>> print(with_tooltips("<p>64 members, <code>member</code></p>"))
+        <p>64 <dfn title="one model of the bank">members</dfn>, <code>member</code></p>
+    """
+    section, missing = str(section), set(GLOSSARY).difference(left_out)
+
+    def explained(match: re.Match[str]) -> str:
+        term = match[1].lower()
+        if term not in missing:
+            return match[0]
+        missing.remove(term)
+        return f'<dfn title="{escape(GLOSSARY[term])}">{match[0]}</dfn>'
+
+    pieces, at = [], 0
+    for apart in _APART.finditer(section):
+        pieces += [_WORD.sub(explained, section[at : apart.start()]), apart[0]]
+        at = apart.end()
+    return Markup("".join([*pieces, _WORD.sub(explained, section[at:])]))
+
+
+def used_by(*texts: Any) -> frozenset[str]:
+    """The words of the glossary in texts of users, where they may mean something else: a class called "bank".
+
+    Example:
+        >>> sorted(used_by({"classes": ["Bank", "shore"]}, "two members"))
+        ['bank', 'member']
+    """
+    found: set[str] = set()
+    for text in texts:
+        if isinstance(text, str):
+            found.update(match[1].lower() for match in _WORD.finditer(text))
+        elif isinstance(text, dict):
+            found |= used_by(*(value for key, value in text.items() if key not in _OURS))
+        elif isinstance(text, list | tuple):
+            found |= used_by(*text)
+    return frozenset(found)
