@@ -15,6 +15,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
     "task": {
         "fashion": ("byheart.tasks.fashion:Fashion", "Fashion-MNIST, 5,000 training and 2,000 test images"),
         "digits": ("byheart.tasks.digits:Digits", "scikit-learn's handwritten digits, 1,437 and 360 images"),
+        "autoregression": ("byheart.tasks.autoregression:Autoregression", "series: two steps foretell the next"),
         "modular": ("byheart.tasks.modular:Modular", "a + b mod p, a part of the table for training"),
         "flipped": ("byheart.tasks.label_noise:Flipped", "any of these with a share of the labels redrawn (--flip)"),
         "in-phases": ("byheart.tasks.in_phases:InPhases", "any of these in phases, one after another: two of digits"),
@@ -28,6 +29,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
     "learner": {
         "mlp": ("byheart.learners.mlp:Mlp", "multilayer perceptron, trained in fleets"),
         "transformer": ("byheart.learners.transformer:Transformer", "small decoder for text, byte by byte"),
+        "lagged": ("byheart.learners.lagged:Lagged", "best linear map of the last steps of a series"),
         "recurrent": ("byheart.learners.recurrent:Recurrent", "LSTM, GRU or plain recurrent network for sequences"),
         "conv": ("byheart.learners.conv:Conv", "small convolutional network for images"),
         "neighbours": ("byheart.learners.neighbours:Neighbours", "k nearest neighbours in closed form"),

@@ -111,7 +111,7 @@ class Session:
     def complete(self, drawn: Drawn, settings: Mapping[str, Any]) -> None:
         """Give the subject what its data offer, and where it has no learner the default one with these `settings`."""
         subject = self.subject
-        learner = subject.learner or default_learner(drawn.n, subject.share, settings, drawn.output.passages)
+        learner = subject.learner or default_learner(drawn.n, subject.share, settings, drawn.output)
         self.subject = replace(subject, offers=drawn.offers, learner=learner, phases=drawn.phases)
 
     def trial(self) -> Trial | None:

@@ -97,7 +97,8 @@ class Stepper:
         if data.output.continuous:
             centre, scale = zip(*(data.output.units(y[rows]) for rows in self.rows))
             self.centre, self.scale = np.array(centre), np.array(scale)
-            y = ((y - self.centre[:, None]) / self.scale[:, None]).astype(np.float32)
+            by_member = (self.m, *[1] * (y.ndim - self.centre.ndim + 1), *self.centre.shape[1:])
+            y = ((y - self.centre.reshape(by_member)) / self.scale.reshape(by_member)).astype(np.float32)
         y = np.broadcast_to(y, (self.m, *data.train.y.shape)).copy()  # (m, n, ...)
         self.y = torch.from_numpy(y).to(self.device)
 

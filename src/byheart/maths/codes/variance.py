@@ -119,10 +119,12 @@ def deviations(y: Shaped[np.ndarray, "n ..."], mask: Bool[np.ndarray, "m n"]) ->
             came=f"{len(y)} of one value",
             do="A constant target has no variance to explain; choose one that varies.",
         )
-    if y.ndim > 1:
-        return np.mean([deviations(column, mask) for column in y.reshape(len(y), -1).T], axis=0)
-    means = (mask @ y) / mask.sum(1)
-    return (y - means[:, None]) ** 2
+    columns = y.reshape(len(y), -1).T
+    total = np.zeros(mask.shape)
+    for column in columns:
+        means = (mask @ column) / mask.sum(1)
+        total += (column - means[:, None]) ** 2
+    return total / len(columns)
 
 
 def side_errors(

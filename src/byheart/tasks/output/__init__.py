@@ -7,12 +7,17 @@ from typing import Any
 
 from byheart.tasks.output.base import Column, Output
 from byheart.tasks.output.classes import Classes
+from byheart.tasks.output.embedding import Embedding
+from byheart.tasks.output.rewards import Rewards
+from byheart.tasks.output.series import Series
 from byheart.tasks.output.tokens import Tokens
 from byheart.tasks.output.values import Values
 
-__all__ = ["KINDS", "Classes", "Column", "Output", "Tokens", "Values", "output_from"]
+__all__ = [
+    "KINDS", "Classes", "Column", "Embedding", "Output", "Rewards", "Series", "Tokens", "Values", "output_from",
+]  # fmt: skip
 
-KINDS: dict[str, type[Output]] = {one.kind: one for one in (Classes, Values, Tokens)}
+KINDS: dict[str, type[Output]] = {one.kind: one for one in (Classes, Values, Tokens, Series, Embedding, Rewards)}
 
 
 def output_from(document: Mapping[str, Any]) -> Output:

@@ -52,7 +52,7 @@ class Output(ABC):
 
     Of a class: `returned` is what byheart's own networks return, `recorded` the name of its loss in recorded trainings
     ("" where it has none), `precision` that of the outputs that are kept, `coded` the array of Outcomes that label bits
-    are counted from ("" where bits are not counted).
+    are counted from ("" where bits are not counted), `learner` the one that is trained where none was given.
     """
 
     kind: ClassVar[str]
@@ -63,6 +63,7 @@ class Output(ABC):
     recorded: ClassVar[str] = ""
     precision: ClassVar[type[np.floating]] = np.float32
     coded: ClassVar[str] = ""
+    learner: ClassVar[str] = "mlp"
 
     k: int
     classes: tuple[str, ...] = ()
@@ -109,6 +110,12 @@ class Output(ABC):
     def in_units(self, y: np.ndarray) -> np.ndarray:
         """Targets (n,) or (n, c) in the units in which errors are taken: an error is the mean square over columns."""
         return y
+
+    def deviations(self, y: np.ndarray, mask: np.ndarray) -> np.ndarray:
+        """(m, n) squared distance of each target from the mean of what each member saw, in these units."""
+        from byheart.maths.codes.variance import deviations
+
+        return deviations(self.in_units(y), mask)
 
     def units(self, y: np.ndarray) -> tuple[Any, Any]:
         """Mean and deviation by which the targets of one member's training examples are standardised."""

@@ -32,6 +32,7 @@ class Tokens(Output):
     passages: ClassVar[bool] = True
     returned: ClassVar[str] = "tokens"
     coded: ClassVar[str] = "pool"
+    learner: ClassVar[str] = "transformer"
 
     def each(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """-log softmax(logits) of each token."""

@@ -23,7 +23,7 @@ from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, interval_by
 from byheart.training.run import Run
 
-BASELINES = ("neighbours", "linear", "ridge")
+BASELINES = ("neighbours", "linear", "ridge", "lagged")
 
 
 class Gap(Probe):
@@ -51,6 +51,8 @@ class Gap(Probe):
         """The bank, the one model on everything, and the simplest baselines."""
         if "tokens" in subject.offers:
             return (subject.bank(), subject.whole(), subject.baseline("ngram"))
+        if "series" in subject.offers:
+            return (subject.bank(), subject.whole(), subject.baseline("lagged"))
         offers = subject.offers
         linear = ["ridge"] if offers & {"values", "columns"} else ["linear"] if "table" in offers else []
         return (subject.bank(), subject.whole(), *(subject.baseline(name) for name in ("rote", "neighbours", *linear)))

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from byheart.maths.codes.variance import VarianceShares, deviations, variance_share_intervals
+from byheart.maths.codes.variance import VarianceShares, variance_share_intervals
 from byheart.maths.statistics.effective_sample_size import Estimate, complement, error_of_mean
 from byheart.maths.statistics.intervals import BudgetShares, budget_share_intervals
 from byheart.maths.statistics.new_examples import new_examples_interval, new_r2_interval
@@ -42,7 +42,7 @@ class Sides:
 
     def _spread(self) -> np.ndarray:
         """(m, n) squared deviation of each value from the mean of what the member was trained on."""
-        return deviations(targets_in_units(self.bank), self.run.members.mask)
+        return self.bank.data.output.deviations(self.bank.data.train.y, self.run.members.mask)
 
     def errors(self) -> np.ndarray:
         """(m, n) at the end: 1 where wrong, or the squared error over the mean squared deviation of its side."""
@@ -162,4 +162,8 @@ def why_no_new(bank: Bank) -> str | None:
         return None
     if len(test) < 2:
         return "too few"
-    return "values do not differ" if bank.data.output.continuous and not (test.y.var(0) > 0).all() else None
+    return (
+        "values do not differ"
+        if bank.data.output.continuous and not targets_in_units(bank, "test").var(0).any()
+        else None
+    )

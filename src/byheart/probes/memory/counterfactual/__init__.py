@@ -58,11 +58,11 @@ class Counterfactual(Probe):
     version: ClassVar[int] = 8
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "varying values")
 
-    outputs: ClassVar[tuple[str, ...]] = (*Probe.outputs, "columns")
+    outputs: ClassVar[tuple[str, ...]] = (*Probe.outputs, "columns", "series")
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The bank, and the pole that stands at the upper end."""
-        if "tokens" in subject.offers:
+        if subject.offers & {"tokens", "series"}:
             return (subject.bank(),)
         return (subject.bank(), subject.baseline("rote"))
 
