@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from byheart.tasks.arrays import Arrays
+from byheart.tasks.autoregression import Autoregression
 from byheart.tasks.digits import Digits
 from byheart.tasks.fashion import Fashion
 from byheart.tasks.in_phases import InPhases
@@ -32,6 +33,12 @@ class TestModular(TaskSuite):
     @pytest.fixture
     def task(self):
         return Modular(p=13)
+
+
+class TestAutoregression(TaskSuite):
+    @pytest.fixture
+    def task(self):
+        return Autoregression(n=40, n_test=20)
 
 
 class TestRandomness(TaskSuite):

@@ -120,11 +120,7 @@ def deviations(y: Shaped[np.ndarray, "n ..."], mask: Bool[np.ndarray, "m n"]) ->
             do="A constant target has no variance to explain; choose one that varies.",
         )
     columns = y.reshape(len(y), -1).T
-    total = np.zeros(mask.shape)
-    for column in columns:
-        means = (mask @ column) / mask.sum(1)
-        total += (column - means[:, None]) ** 2
-    return total / len(columns)
+    return np.mean([(column - ((mask @ column) / mask.sum(1))[:, None]) ** 2 for column in columns], axis=0)
 
 
 def side_errors(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from byheart.tasks.output.base import Column, Output
+from byheart.tasks.output.base import Output
 from byheart.tasks.output.classes import Classes
+from byheart.tasks.output.column import Column
 from byheart.tasks.output.embedding import Embedding
 from byheart.tasks.output.rewards import Rewards
 from byheart.tasks.output.series import Series

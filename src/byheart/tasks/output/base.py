@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from byheart.errors import InputRefused
+from byheart.tasks.output.column import Column
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,19 +26,6 @@ if TYPE_CHECKING:
 
 WIDEST_TABLE = 100  # columns; wider ones cost boosted trees more than they cost the audited recipe
 PICTURES = ("image", "photograph")
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column that a model gets: a number (a date: days since 1970; a time or duration: hours), or a category.
-
-    The codes of a category index `categories`; NaN is missing. `of` names the date that it is a calendar part of.
-    """
-
-    name: str
-    type: Literal["number", "date", "time", "duration", "category"]
-    categories: tuple[str, ...] = ()
-    of: str = ""
 
 
 @dataclass(frozen=True)
