@@ -7,12 +7,13 @@ from typing import Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from byheart.seeds import stream
+from byheart.seeds import derive, stream
 from byheart.tasks.base import Task
 from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.labels import MINIMUM
 from byheart.tasks.output import Series
 
+ROOM = 2**20  # ids of one draw
 SETTLING = 500  # steps before the first that is kept: what the start leaves behind is gone
 SOURCE = (
     "Box, Jenkins 1976, Time series analysis, section 5.1: the error of a step ahead is the shock, of variance noise^2"
@@ -59,9 +60,10 @@ class Autoregression(Task):
 
     def draw(self, seed: int) -> Data:
         """Series from the stream `autoregression` of `seed`."""
-        sizes = {"train": (self.n, 0), "test": (self.n_test, self.n)}
+        start = (derive(seed, "autoregression", self.length, self.first, self.second, self.noise) >> 24) * ROOM
+        sizes = {"train": (self.n, start), "test": (self.n_test, start + ROOM // 2)}
         return Data(
-            views={view: self._series(seed, view, n, first) for view, (n, first) in sizes.items()},
+            views={view: self._series(seed, view, n, start) for view, (n, start) in sizes.items()},
             output=Series(1, noun=("series", "series"), target="next step"),
             truth=Truth(best_loss_nats=self.noise**2, sources={"best_loss_nats": SOURCE}),
             about={
@@ -74,7 +76,7 @@ class Autoregression(Task):
             },
         )
 
-    def _series(self, seed: int, view: str, n: int, first_id: int) -> Examples:
+    def _series(self, seed: int, view: str, n: int, start: int) -> Examples:
         shocks = stream(seed, "autoregression", view).normal(0, self.noise, (n, SETTLING + self.length + 1))
         values = np.zeros_like(shocks)
         for s in range(2, values.shape[1]):
@@ -82,4 +84,4 @@ class Autoregression(Task):
         kept = values[:, SETTLING:, None]
         y = kept[:, 1:].copy()
         y[:, 0] = np.nan
-        return Examples(np.arange(first_id, first_id + n), kept[:, :-1].copy(), y)
+        return Examples(np.arange(start, start + n, dtype=np.int64), kept[:, :-1].copy(), y)
