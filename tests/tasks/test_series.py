@@ -13,7 +13,7 @@ from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.output import Embedding, Rewards, Series, output_from
 from byheart.testing.banks import bank_of
 from byheart.training.members import balanced
-from byheart.training.run import Training
+from byheart.training.training import Training
 
 RNG = np.random.default_rng(5)
 

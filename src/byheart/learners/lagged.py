@@ -13,7 +13,8 @@ from byheart.learners.output_conversion import gathered
 from byheart.tasks.data import Data
 from byheart.training.members import Members
 from byheart.training.preprocessing import checked
-from byheart.training.run import Run, Training
+from byheart.training.run import Run
+from byheart.training.training import Training
 
 
 class Lagged(Learner):
