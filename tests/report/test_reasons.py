@@ -109,6 +109,10 @@ SAID = [
     ("several units", {"units": "auc and bits"}, "they are counted in auc and bits", ""),
     ("recipe and run", {}, "one speaks of this run, the other of the recipe", ""),
     ("no null", {}, "it has no null", ""),
+    ("nothing kept", {"learner": "ridge", "keep": "weights"}, "It reads weights of the models, which are seen only where "
+     "our own loop trains them (ridge).", "Give the model itself: bh.audit(..., model=make_model)."),
+    ("no setting", {"learner": "ridge", "setting": "hidden"}, "It varies the setting hidden, which ridge does not have.", ""),
+    ("too few points", {"points": 1, "needed": 2}, "1 of the settings could be trained; 2 are needed.", ""),
     ("small grid", {"measured": 2, "needed": 3}, "measured at 2 points of the grid, and it takes 3", "a grid of more values"),
     ("undecided", {}, "the interval allows both", ""),
     ("other", {"why": "Tides {are} not asked."}, "Tides {are} not asked.", ""),
