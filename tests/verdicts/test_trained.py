@@ -8,8 +8,10 @@ from byheart.learners.mlp import Mlp
 from byheart.probes.complexity.description_length import Bits
 from byheart.probes.generalization.gap import Gap
 from byheart.probes.memory.duplicates import Duplicates
+from byheart.probes.memory.forgetting import Forgetting
 from byheart.probes.memory.label_noise import Quadrant
 from byheart.tasks.arrays import Arrays
+from byheart.tasks.in_phases import InPhases
 from byheart.testing.worlds import Draw
 from byheart.verdicts.rules import LabelsToCheck
 from byheart.verdicts.training import Overconfident, Overfitting, Underfitting
@@ -82,3 +84,14 @@ def test_copies_that_contradict_are_an_issue_and_those_that_agree_are_not(contra
     if contradicts:
         pairs = found["memory/duplicates"].quantities["contradicting"].value
         assert f"{pairs:.0f} pairs of copies carry different labels" in judged.sentence
+
+
+def test_what_was_forgotten_is_neither_underfitting_nor_overfitting():
+    found = measured(InPhases(task="digits"), Mlp(hidden=(32,), epochs=10), Bits(), Gap(), Forgetting(), members=8)
+    assert found["memory/forgetting"].quantities["forgetting"].interval[0] > 0.5
+    overfitting, underfitting = Overfitting().judge(found), Underfitting().judge(found)
+    assert overfitting.outcome in {"not applicable", "passed"}
+    assert underfitting.title == "Forgotten: worse than 1-nearest neighbour trained on all phases at once"
+    assert "--lever replay" in underfitting.sentence
+    del found["memory/forgetting"]  # what would be said without it
+    assert Underfitting().judge(found).title.startswith("Underfitting")

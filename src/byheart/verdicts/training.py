@@ -29,6 +29,12 @@ def _positive(fall: Quantity) -> Quantity:
     return fall.model_copy(update={"value": -fall.value, "interval": (-high, -low)})
 
 
+def forgotten(findings: Mapping[str, Answer]) -> Quantity | None:
+    """What was lost of earlier phases of training, where there were phases and its interval is above 0."""
+    lost = quantity(findings, "memory/forgetting", "forgetting")
+    return lost if lost is not None and lost.interval is not None and lost.interval[0] > 0 else None
+
+
 class Overfitting(Verdict):
     """Was it better on examples it has not seen before the end of training?
 
@@ -38,7 +44,7 @@ class Overfitting(Verdict):
     """
 
     name: ClassVar[str] = "BH104"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     title: ClassVar[str] = "Whether it was trained past its best"
     threshold: ClassVar[str] = (
         f"before the end the recipe understood at least {percent(MATTERS, 0)} more (calibrated held-out code; for "
@@ -71,6 +77,11 @@ class Overfitting(Verdict):
         if fall is not None and fall.interval is not None:
             line += f" and held-out accuracy {'rises' if fall.value < 0 else 'falls'} by {shown(_positive(fall))}"
         low, high = fall.interval if fall is not None and fall.interval else rise.interval
+        if lost := forgotten(findings):
+            why = f"{shown(lost)} of the earlier phases of training were forgotten (memory/forgetting)"
+            return self.say(
+                "not applicable", f"{line}, but {why}: whether it was trained for too long is hidden by that."
+            )
         if rise.interval[1] < least:
             line += f": less than {percent(MATTERS, 0)} of what it had understood."
             return self.say("passed", line, "Not trained past its best")
@@ -96,7 +107,7 @@ class Underfitting(Verdict):
     """
 
     name: ClassVar[str] = "BH105"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     title: ClassVar[str] = "Whether a simpler model does better"
     threshold: ClassVar[str] = (
         "a baseline (nearest neighbours, logistic or ridge regression, for text a 3-gram) better where left out, "
@@ -122,6 +133,11 @@ class Underfitting(Verdict):
             return self.absent("a baseline on the same data")
         compared.sort(key=lambda one: -one[0].value)
         better = [one for one in compared if one[0].interval[0] > 0]
+        if better and (lost := forgotten(findings)):
+            lead, _, title, line = better[0]
+            why = f"{shown(lost)} of the earlier phases were forgotten. Try --lever replay=0.5 or --lever ewc=10."
+            line = f"{line}, better by {shown(lead)} {SAME}, all phases at once. {why}"
+            return self.say("issue", line, f"Forgotten: worse than {title} trained on all phases at once")
         for lead, seen, title, line in better:
             if seen.interval[0] > 0:
                 advice = "It is better where seen too. Try longer training, another learning rate or another model."
