@@ -12,7 +12,8 @@ from byheart.learners.recurrent import Recurrent
 from byheart.learners.torch_module import FromFactory
 from byheart.levers.penalties import Dropout
 from byheart.tasks.arrays import Arrays
-from byheart.tasks.output import Classes
+from byheart.tasks.data import Data, Examples, Truth
+from byheart.tasks.output import Classes, Series
 from byheart.testing.learners import LearnerSuite
 from byheart.training import recurrence, trial
 from byheart.training.fleet import Each
@@ -391,3 +392,43 @@ def test_values_too(kind):
         data, balanced(len(data.train), 2, 0.7, 0), Training((2,), way="functional" if kind is Functional else "each")
     )
     assert run.views["test"].logits.shape == (2, len(data.views["test"]), 1)
+
+
+def series_data() -> Data:
+    """Each number is the one two steps before it: the next one is not known from the last alone."""
+    first = np.random.default_rng(0).choice([-1.0, 1.0], size=(160, 1, 2))
+    x = np.tile(first, (1, 5, 1)).reshape(160, 10, 1)
+    y = np.concatenate([x[:, 1:], np.full((160, 1, 1), np.nan)], 1)
+    y[:, 0] = np.nan  # the second number is anybody's guess
+    everything = Examples(np.arange(160), x, y)
+    train, test = everything.take(np.arange(120)), everything.take(np.arange(120, 160))
+    return Data({"train": train, "test": test}, Series(1), Truth(), {})
+
+
+@pytest.mark.parametrize("way", ["functional", "each"])
+def test_a_series_is_read_at_every_step(way):
+    data, learner = series_data(), Recurrent(cell="gru", hidden=8, epochs=20, batch=16)
+    run = learner.fit(data, balanced(120, 2, 0.9, seed=0), Training((0, learner.epochs), way=way))
+    test = run.views["test"]
+    assert test.logits.shape == (2, 40, 10, 1)
+    assert (test.loss_nats[0].mean(-1) > 0.5).all()  # untrained: about the variance of +-1
+    assert (test.loss_nats[-1] < 0.1).all()
+    # nothing looks ahead: another last step changes no output before it
+    network = learner.build(data, torch.Generator().manual_seed(0))
+    x = torch.as_tensor(data.train.x, dtype=torch.float32)
+    other = torch.cat([x[:, :-1], x[:, -1:] + 1], 1)
+    assert torch.equal(network(x)[:, :-1], network(other)[:, :-1])
+
+
+class TestOnSeries(LearnerSuite):
+    """The eight promises, of a number at every step."""
+
+    way = "functional"
+
+    @pytest.fixture
+    def learner(self):
+        return Recurrent(hidden=8, epochs=2, batch=16)
+
+    @pytest.fixture
+    def data(self):
+        return series_data()

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from byheart.learners.base import Learner
+from byheart.learners.closed_form import ClosedForm
 from byheart.learners.output_conversion import gathered
 from byheart.tasks.data import Data
 from byheart.training.members import Members
-from byheart.training.preprocessing import checked
 from byheart.training.run import Run
-from byheart.training.training import Training
 
 
-class Lagged(Learner):
+class Lagged(ClosedForm):
     """What does the best linear map of the last `lags` steps say of the next?
 
     z_s = b + sum_l W_l x_{s-l}, l = 0..lags - 1, by least squares over the counted steps of the subset; steps before
@@ -47,10 +44,8 @@ class Lagged(Learner):
         """Linear."""
         return "linear"
 
-    def fit(self, data: Data, members: Members, training: Training) -> Run:
+    def solved(self, data: Data, members: Members, trail: bool) -> Run:
         """Solve every member's least squares."""
-        start = time.process_time()
-        data = checked(data, members, training.levers, self.name, self.reads)
         views = {view: self._looked_at(data.output.numbers(look.x)) for view, look in data.views.items()}
         shapes = {view: (len(members), *look.y.shape) for view, look in data.views.items()}
         said = {view: np.empty(shape) for view, shape in shapes.items()}
@@ -60,14 +55,8 @@ class Lagged(Learner):
             weights = np.linalg.lstsq(views["train"][seen][counted], y[seen][counted], rcond=None)[0]
             for view, steps in views.items():
                 said[view][j] = steps @ weights
-        about = {
-            "parameters": int(weights.size),
-            "way": "closed form",
-            "outputs": data.output.returned,
-            "inputs": "as they are",
-            "cpu_seconds": time.process_time() - start,
-        }
-        return gathered(data, members, training.trail, said, about)
+        about = {"parameters": int(weights.size), "outputs": data.output.returned, "inputs": "as they are"}
+        return gathered(data, members, trail, said, about)
 
     def _looked_at(self, x: np.ndarray) -> np.ndarray:
         """(n, t, 1 + lags d): one, and the last steps at each step."""

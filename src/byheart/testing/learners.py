@@ -59,7 +59,7 @@ class LearnerSuite:
         n = len(data.train)
         mask = np.zeros((3, n), dtype=bool)
         mask[0, : n // 2] = True
-        mask[1] = data.train.y != data.train.y[0]
+        mask[1] = (data.train.y != data.train.y[0]).reshape(n, -1).any(1)
         mask[2] = True
         run = self._fit(learner, data, Members(np.arange(3), mask))
         self._complete(run, data, 3)
@@ -152,7 +152,8 @@ class LearnerSuite:
             n = len(data.views[view])
             shape = (len(run.checkpoints), len(run.members), n)
             assert kept.loss_nats.shape == shape, f"losses of {view} have shape {kept.loss_nats.shape}"
-            assert kept.logits.shape == (*shape[1:], k), f"logits of {view} have shape {kept.logits.shape}"
+            places = data.views[view].y.shape[1:-1]  # of a series its steps
+            assert kept.logits.shape == (*shape[1:], *places, k), f"logits of {view} have shape {kept.logits.shape}"
             assert np.isfinite(kept.logits).all(), f"logits of view {view} are not finite"
             assert np.isfinite(kept.loss_nats).all(), f"losses of view {view} are not finite"
             assert (kept.correct is None) == data.output.continuous
@@ -170,9 +171,10 @@ def _relabelled(data: Data, rows: np.ndarray) -> Data:
 
 
 def _losses(logits: np.ndarray, y: np.ndarray, continuous: bool) -> np.ndarray:
-    """(m, n) losses of logits (m, n, k)."""
+    """(m, n) losses of logits (m, n, ..., k): log loss, or the mean squared error of what is counted."""
     if continuous:
-        return (logits[..., 0] - y) ** 2
+        errors = (logits.reshape(len(logits), *y.shape) - y) ** 2
+        return np.nanmean(errors.reshape(*errors.shape[:2], -1), -1)
     return logsumexp(logits, axis=-1) - logits[:, np.arange(len(y)), y]
 
 
