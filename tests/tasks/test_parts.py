@@ -13,7 +13,7 @@ from byheart.tasks.arrays import Arrays
 from byheart.tasks.data import Examples
 from byheart.tasks.parts import Parts, side_by_side
 from byheart.training.members import balanced
-from byheart.training.run import Training
+from byheart.training.training import Training
 
 RNG = np.random.default_rng(0)
 N = 120
