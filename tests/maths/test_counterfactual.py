@@ -8,14 +8,12 @@ import pytest
 from byheart.errors import InputRefused
 from byheart.maths.memorisation.counterfactual import (
     influence,
-    influence_counts,
-    largest_influence_null,
-    members_needed,
     memorisation,
     raw_memorised_share,
     shuffled,
     split_half_reliability,
 )
+from byheart.maths.memorisation.influence import influence_counts, largest_influence_null, members_needed
 from byheart.maths.memorisation.mean_difference import spread
 
 

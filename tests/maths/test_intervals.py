@@ -10,7 +10,8 @@ from byheart.maths.statistics.intervals import (
     memorised_share_interval,
 )
 from byheart.maths.statistics.new_examples import new_examples_interval
-from byheart.maths.statistics.ranks import bootstrap, wilson
+from byheart.maths.statistics.ranks import wilson
+from byheart.maths.statistics.resampling import bootstrap
 from byheart.maths.statistics.training_variance import deleted_jackknife_variance, training_set_variance
 from byheart.training.members import balanced
 

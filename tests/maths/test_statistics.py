@@ -6,7 +6,9 @@ import pytest
 from scipy.stats import spearmanr
 
 from byheart.errors import InputRefused
-from byheart.maths.statistics.ranks import auc, auc_interval, bootstrap, r2, spearman, wilson
+from byheart.maths.statistics.ranking import auc, auc_interval
+from byheart.maths.statistics.ranks import r2, spearman, wilson
+from byheart.maths.statistics.resampling import bootstrap
 
 
 def test_wilson_closed_form_and_symmetry():

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused
-from byheart.maths.codes.bank import variance_budget
 from byheart.maths.codes.value_bits import variance_bits
 from byheart.maths.codes.variance import (
     deviations,
     effective_number,
     side_errors,
+    variance_budget,
     variance_share_intervals,
 )
 from byheart.training.members import balanced

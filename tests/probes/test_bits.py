@@ -7,7 +7,7 @@ import pytest
 
 from byheart.learners.mlp import Mlp
 from byheart.learners.reference_learners import Oracle, Rote
-from byheart.maths.codes.bank import variance_budget
+from byheart.maths.codes.variance import variance_budget
 from byheart.maths.statistics.intervals import budget_share_intervals
 from byheart.probes.base import Bank, Subject, reason
 from byheart.probes.complexity.description_length import Bits, lengths_of

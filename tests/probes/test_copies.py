@@ -9,7 +9,7 @@ import pytest
 from byheart.maths.memorisation import duplicates
 from byheart.maths.memorisation.duplicates import exact_groups
 from byheart.maths.statistics.intervals import budget_share_intervals
-from byheart.maths.statistics.ranks import bootstrap
+from byheart.maths.statistics.resampling import bootstrap
 from byheart.probes.base import Bank, reason
 from byheart.probes.complexity.description_length import Bits, lengths_of
 from byheart.probes.generalization.gap import Gap

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from byheart.learners.neighbours import Neighbours
-from byheart.maths.memorisation.counterfactual import members_needed
+from byheart.maths.memorisation.influence import members_needed
 from byheart.probes.base import reason
 from byheart.probes.memory.influence import Pairs
 from byheart.records.finding import NotApplicable

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from byheart.maths.codes.bank import BankCode, bank_code
-from byheart.maths.statistics.seen_unseen import side_means
+from byheart.maths.codes.bank import bank_code
+from byheart.maths.statistics.seen_unseen import BankCode, side_means
 
 
 def log_softmax(u):

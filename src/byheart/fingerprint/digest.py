@@ -36,7 +36,7 @@ class Digest(ABC):
         for item in items:
             self.value(item, what)
 
-    def _fields(self, value: Any, what: str, without: frozenset[str] = frozenset()) -> None:
+    def _fields(self, value: Any, what: str) -> None:
         """Attributes that a value has of its own, in `__dict__` and in slots."""
         found = dict(getattr(value, "__dict__", {}))
         for cls in type(value).__mro__:
@@ -47,6 +47,5 @@ class Digest(ABC):
                     if name not in {"__dict__", "__weakref__"}:
                         found[name] = getattr(value, name)
         for name, part in found.items():
-            if name not in without:
-                self.put("field", name)
-                self.value(part, f"{what}.{name}")
+            self.put("field", name)
+            self.value(part, f"{what}.{name}")

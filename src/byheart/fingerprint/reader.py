@@ -127,9 +127,8 @@ class Reader(Program, Content):
             return self.put("compiled", foreign_name(value))
         if not local_class(kind) and callable(value) and installed(value):
             return self.put("compiled", foreign_name(value))
-        if not hasattr(value, "__dict__") and not local_class(kind):
-            raise Unkeyable(f"{what} is a {kind.__module__}.{kind.__qualname__}, which cannot be read")
-        if not (hasattr(value, "get_params") or local_class(kind) or kind is types.SimpleNamespace):
+        told = hasattr(value, "__dict__") and (hasattr(value, "get_params") or kind is types.SimpleNamespace)
+        if not (told or local_class(kind)):
             raise Unkeyable(f"{what} is a {kind.__module__}.{kind.__qualname__}, which cannot be read")
         self.value(kind, what)
         return self._fields(value, what)

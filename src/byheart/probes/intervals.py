@@ -8,7 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from byheart.maths.statistics.effective_sample_size import worth
-from byheart.maths.statistics.ranks import auc, auc_interval, wilson
+from byheart.maths.statistics.ranking import auc, auc_interval
+from byheart.maths.statistics.ranks import wilson
 from byheart.records.quantity import Quantity, interval_by
 
 # How intervals are made, as `Quantity.method` says it.

@@ -83,13 +83,10 @@ def reordered(bank: Bank, seed: int = 1) -> tuple[Bank, np.ndarray]:
     posterior = data.truth.posterior
     if posterior is not None and len(posterior) == len(first) != data.output.k:
         posterior = posterior[first]
-    truth = replace(
-        data.truth,
-        clean=None if data.truth.clean is None else data.truth.clean[first],
-        repeats=None if data.truth.repeats is None else data.truth.repeats[orders["canaries"]],
-        changed=None if data.truth.changed is None else data.truth.changed[first],
-        posterior=posterior,
-    )
+    known = {"clean": "train", "changed": "train", "repeats": "canaries"}  # of which view
+    found = {name: (getattr(data.truth, name), orders.get(view)) for name, view in known.items()}
+    columns = {name: values[order] for name, (values, order) in found.items() if values is not None}
+    truth = replace(data.truth, **columns, posterior=posterior)
     phases = tuple(np.argsort(first)[rows] for rows in data.phases)
     moved = replace(data, views=views, truth=truth, phases=phases)
 

@@ -116,7 +116,7 @@ class Curvature:
     def effect(self, query: tuple[Any, Any], target: Target = "margin") -> np.ndarray:
         """The effects (q, n), as `byheart.maths.attribution.effect.curvature`."""
         trace, weights, item = self.trace, self.trace.weights(0), self.trace.weights(0).element_size()
-        x, y = query_tensors(trace, (_queries(query, trace), query[1]) if _paired(query) else query)
+        x, y = query_tensors(trace, _as_arrays(query, trace))
         value, p = function(target), trace.layout.size
         solved = []
         for ids in in_chunks(count(x), p, item):
@@ -133,14 +133,11 @@ class Curvature:
         return -torch.cat(columns, 1).double().numpy() / trace.n
 
 
-def _paired(query: Any) -> bool:
-    return isinstance(query, tuple | list) and len(query) == 2
-
-
-def _queries(query: tuple[Any, Any], trace: Trace) -> Any:
-    """x of the query, arrays as tensors, so that lists are understood too."""
-    x = query[0]
-    return x if isinstance(x, Tensor | Mapping) else np.asarray(x, None if isinstance(trace.x, dict) else np.float64)
+def _as_arrays(query: Any, trace: Trace) -> Any:
+    """The query with x as an array, so that lists are understood too."""
+    if not isinstance(query, tuple | list) or len(query) != 2 or isinstance(query[0], Tensor | Mapping):
+        return query
+    return np.asarray(query[0], None if isinstance(trace.x, dict) else np.float64), query[1]
 
 
 def fit(

@@ -11,15 +11,9 @@ import numpy as np
 
 from byheart.errors import InputRefused
 from byheart.maths.codes.calibration import fit_pool, halves, lengths_nats
-from byheart.maths.codes.variance import VarianceBudget, variance_budget
 from byheart.maths.inputs import array, class_labels, members_mask, same_shape
 from byheart.maths.shapes import Float, Given
 from byheart.maths.statistics.seen_unseen import BankCode, BankLengths, side_means
-
-__all__ = [
-    "BankCode", "BankLengths", "Budget", "VarianceBudget", "bank_code", "bank_lengths", "bit_budget",
-    "logits_from_labels", "logits_from_probabilities", "variance_budget",
-]  # fmt: skip
 
 
 class Budget(NamedTuple):

@@ -9,8 +9,8 @@ import numpy as np
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array, members_mask, same_shape
 from byheart.maths.shapes import Bool, Float, Given, Shaped
-from byheart.maths.statistics.effective_sample_size import Estimate, complement, effective_size, on_log_scale
-from byheart.maths.statistics.intervals import budget_share_intervals
+from byheart.maths.statistics.effective_sample_size import complement, effective_size, on_log_scale
+from byheart.maths.statistics.intervals import BudgetShares, budget_share_intervals
 from byheart.maths.statistics.seen_unseen import side_means, sides
 
 # fewest squared deviations, in effect, that a variance can rest on
@@ -25,14 +25,6 @@ class VarianceBudget(NamedTuple):
     understood: float
     memorised: float
     left: float
-
-
-class VarianceShares(NamedTuple):
-    """The three shares with their 95 % intervals."""
-
-    understood: Estimate
-    memorised: Estimate
-    left: Estimate
 
 
 class SideErrors(NamedTuple):
@@ -88,12 +80,8 @@ def variance_budget(y: Given[Any, " n"], predictions: Given[Any, "m n"], mask: G
 
 def budget_of_sides(sides: SideErrors) -> VarianceBudget:
     """The three shares, from the errors of both sides."""
-    unseen, seen = (_rounded(mean_of_known(side)) for side in (sides.unseen, sides.seen))
+    unseen, seen = (float(np.round(mean_of_known(side) / GRAIN) * GRAIN) for side in (sides.unseen, sides.seen))
     return VarianceBudget(1.0 - unseen, unseen - seen, seen)
-
-
-def _rounded(ratio: float) -> float:
-    return float(np.round(ratio / GRAIN) * GRAIN)
 
 
 def mean_of_known(values: Shaped[np.ndarray, " n"]) -> float:
@@ -187,7 +175,7 @@ def variance_share_intervals(
     spread: Given[Any, "m n"],
     mask: Given[Any, "m n"],
     groups: Given[Any, " n"] | None = None,
-) -> VarianceShares:
+) -> BudgetShares:
     r"""Between which values would the three shares of the variance lie over fresh draws?
 
     Each share is a ratio of two means, both of them drawn: R = MSE/Var. It is linearised pair by pair, z_ji = R +
@@ -234,4 +222,4 @@ def variance_share_intervals(
     left = on_log_scale(parts.left._replace(value=budget.left))
     unseen = on_log_scale(complement(parts.understood)._replace(value=1 - budget.understood))
     memorised = parts.memorised._replace(value=budget.memorised)
-    return VarianceShares(complement(unseen), memorised, left)
+    return BudgetShares(complement(unseen), memorised, left)

@@ -13,16 +13,10 @@ import numpy as np
 
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array, is_binary, members_mask
-from byheart.maths.memorisation.influence import influence_counts, largest_influence_null, members_needed
 from byheart.maths.memorisation.mean_difference import Side, centred, contrast, spread
 from byheart.maths.shapes import Bool, Given
 from byheart.maths.statistics.ranks import spearman
 from byheart.maths.statistics.seen_unseen import sides
-
-__all__ = [
-    "Reliability", "Scores", "influence", "influence_counts", "largest_influence_null", "members_needed",
-    "memorisation", "raw_memorised_share", "shuffled", "split_half_reliability",
-]  # fmt: skip
 
 # scores are ratios of small counts: a score that equals the threshold must not fall below it by rounding
 TIE = 1e-9

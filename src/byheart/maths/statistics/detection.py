@@ -46,13 +46,9 @@ class _Sorted(NamedTuple):
     starts: np.ndarray
 
 
-def _judged(score: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
-    score = array(score, "score", "mn", finite=False).astype(np.float64)
-    return score, members_mask(mask, score.shape)
-
-
 def _sorted(score: Any, mask: Any) -> _Sorted:
-    score, mask = _judged(score, mask)
+    score = array(score, "score", "mn", finite=False).astype(np.float64)
+    mask = members_mask(mask, score.shape)
     there = np.flatnonzero(~np.isnan(score))
     values, positive = score.ravel()[there], mask.ravel()[there]
     if positive.all() or not positive.any():

@@ -30,7 +30,7 @@ NEAR = 0.25
 
 
 class BudgetShares(NamedTuple):
-    """Understood, memorised and left bits as shares of the reference bits."""
+    """Understood, memorised and left bits as shares of the reference bits, or of the variance of values."""
 
     understood: Estimate
     memorised: Estimate

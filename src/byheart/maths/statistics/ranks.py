@@ -1,33 +1,20 @@
-"""Intervals and ranks: Wilson, Spearman, R2; with `resampling` (bootstrap), `ranking` (AUC) and `intervals`.
-
-All of them can be imported from here.
-"""
+"""Intervals and ranks: Wilson, Spearman, R2; beside it `resampling` (bootstrap), `ranking` (AUC) and `intervals`."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtri
 from scipy.stats import rankdata
 
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array, same_shape
 from byheart.maths.shapes import Given
-from byheart.maths.statistics.intervals import Estimate, budget_share_intervals, memorised_share_interval
-from byheart.maths.statistics.new_examples import new_examples_interval, new_r2_interval
-from byheart.maths.statistics.ranking import auc, auc_interval
-from byheart.maths.statistics.resampling import Interval, Resampled, bootstrap
-from byheart.maths.statistics.training_variance import deleted_jackknife_variance, training_set_variance
-
-__all__ = [
-    "Estimate", "Interval", "Resampled", "auc", "auc_interval", "bootstrap", "budget_share_intervals",
-    "deleted_jackknife_variance", "memorised_share_interval", "new_examples_interval", "new_r2_interval", "r2",
-    "spearman", "training_set_variance", "wilson",
-]  # fmt: skip
+from byheart.maths.statistics.effective_sample_size import Z
+from byheart.maths.statistics.resampling import Interval
 
 
-def wilson(successes: Any, n: Any, confidence: float = 0.95) -> Interval:
+def wilson(successes: Any, n: Any) -> Interval:
     r"""Between which shares does the truth lie, given so many successes in n independent trials?
 
     (p + z^2/2n +- z sqrt(p(1 - p)/n + z^2/4n^2)) / (1 + z^2/n), p = successes/n, z the normal quantile. Range
@@ -36,7 +23,6 @@ def wilson(successes: Any, n: Any, confidence: float = 0.95) -> Interval:
     Args:
         successes: count, or array of counts.
         n: number of trials, broadcast against it.
-        confidence: coverage.
 
     Returns:
         `low`, `high`: floats for a single count, else arrays.
@@ -56,19 +42,12 @@ def wilson(successes: Any, n: Any, confidence: float = 0.95) -> Interval:
     successes, n = np.asarray(successes, np.float64), np.asarray(n, np.float64)
     if not (np.all(n >= 1) and np.all(successes >= 0) and np.all(successes <= n)):
         raise InputRefused("0 <= successes <= n and n >= 1", f"successes {successes}, n {n}", "Check the counts.")
-    z = _quantile(confidence)
     p = successes / n
-    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    middle = (p + Z * Z / (2 * n)) / (1 + Z * Z / n)
+    half = Z * np.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n)) / (1 + Z * Z / n)
     low = np.where(successes == 0, 0.0, np.maximum(middle - half, 0.0))
     high = np.where(successes == n, 1.0, np.minimum(middle + half, 1.0))
     return Interval(float(low), float(high)) if low.ndim == 0 else Interval(low, high)
-
-
-def _quantile(confidence: float) -> float:
-    if not 0 < confidence < 1:
-        raise InputRefused(expected="confidence between 0 and 1", came=str(confidence), do="Use 0.95.")
-    return float(ndtri(0.5 + confidence / 2))
 
 
 def spearman(a: Given[Any, " n"], b: Given[Any, " n"]) -> float:

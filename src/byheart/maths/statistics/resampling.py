@@ -48,35 +48,35 @@ class Resampled(NamedTuple):
     def _stretched(self, drawn: np.ndarray, measured: float) -> np.ndarray:
         return drawn if self.stretch == 1.0 else measured + self.stretch * (drawn - measured)
 
-    def mean(self, column: int, confidence: float = 0.95) -> Interval:
+    def mean(self, column: int) -> Interval:
         """Percentile interval of the mean of a column."""
-        return percentiles(self.draws(column), confidence)
+        return percentiles(self.draws(column))
 
-    def sum(self, column: int, confidence: float = 0.95) -> Interval:
+    def sum(self, column: int) -> Interval:
         """Percentile interval of the sum of a column."""
-        return percentiles(self._stretched(self.sums[:, column], self.total[column]), confidence)
+        return percentiles(self._stretched(self.sums[:, column], self.total[column]))
 
-    def ratio(self, numerator: int, denominator: int, confidence: float = 0.95) -> Interval:
+    def ratio(self, numerator: int, denominator: int) -> Interval:
         """Percentile interval of the ratio of the sums of two columns."""
-        return percentiles(self.draws(numerator, denominator), confidence)
+        return percentiles(self.draws(numerator, denominator))
 
     def variance(self, numerator: int, denominator: int | None = None) -> float:
         """Bootstrap variance of the mean of a column, or of the ratio of the sums of two columns."""
         return float(self.draws(numerator, denominator).var(ddof=1))
 
 
-def percentiles(draws: Shaped[np.ndarray, " r"], confidence: float) -> Interval:
-    """Between which values does the middle `confidence` of the finite draws lie?"""
+def percentiles(draws: Shaped[np.ndarray, " r"]) -> Interval:
+    """Between which values does the middle 95 % of the finite draws lie?"""
     draws = draws[np.isfinite(draws)]
     if not len(draws):
         return Interval(float("nan"), float("nan"))
-    low, high = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2])
+    low, high = np.quantile(draws, [(1 - 0.95) / 2, (1 + 0.95) / 2])
     return Interval(float(low), float(high))
 
 
 def around(value: float, draws: Shaped[np.ndarray, " r"]) -> Interval:
     """Between which values does the middle 95 % of the draws lie, stretched to hold the value itself?"""
-    low, high = percentiles(draws, 0.95)
+    low, high = percentiles(draws)
     return Interval(float(np.fmin(low, value)), float(np.fmax(high, value)))
 
 

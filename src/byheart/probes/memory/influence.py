@@ -6,8 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from byheart.maths.memorisation.counterfactual import influence_counts, largest_influence_null, members_needed
-from byheart.maths.memorisation.influence import Counts
+from byheart.maths.memorisation.influence import Counts, influence_counts, largest_influence_null, members_needed
 from byheart.probes.base import Assumption, Bank, Need, Probe, Subject, reason
 from byheart.records.facts import Axis, Curve, Ranked, Scalar
 from byheart.records.finding import Finding, NotApplicable

@@ -22,7 +22,7 @@ from byheart.tasks.output.column import Column
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from byheart.maths.codes.bank import BankLengths
+    from byheart.maths.statistics.seen_unseen import BankLengths
 
 WIDEST_TABLE = 100  # columns; wider ones cost boosted trees more than they cost the audited recipe
 PICTURES = ("image", "photograph")

@@ -12,7 +12,7 @@ from byheart.tasks.output.base import Output
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from byheart.maths.codes.bank import BankLengths
+    from byheart.maths.statistics.seen_unseen import BankLengths
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from byheart.maths.codes.bank import BankLengths
+    from byheart.maths.statistics.seen_unseen import BankLengths
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from byheart.maths.codes.bank import BankCode, BankLengths
 from byheart.maths.codes.passages import GRID
 from byheart.maths.statistics.intervals import budget_share_intervals
-from byheart.maths.statistics.seen_unseen import side_means
+from byheart.maths.statistics.seen_unseen import BankCode, BankLengths, side_means
 from byheart.probes.base import Assumption, Bank, Need, Probe, Subject
 from byheart.probes.complexity.description_length.budget import budget_quantities
 from byheart.probes.complexity.description_length.held_out_course import held_out_course

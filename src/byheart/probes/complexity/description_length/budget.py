@@ -6,7 +6,7 @@ import numpy as np
 
 from byheart.maths.statistics.effective_sample_size import quantile, worth
 from byheart.maths.statistics.intervals import BudgetShares
-from byheart.maths.statistics.ranks import bootstrap
+from byheart.maths.statistics.resampling import bootstrap
 from byheart.probes.intervals import BOOTSTRAP, FRESH_DRAWS
 from byheart.records.quantity import Quantity, interval_by
 

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from byheart.maths.statistics.ranks import bootstrap
-from byheart.maths.statistics.resampling import around
+from byheart.maths.statistics.resampling import around, bootstrap
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank
 from byheart.probes.complexity.description_length.standing import Sides

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from byheart.maths.codes.variance import SideErrors, VarianceShares, deviations, side_errors, variance_share_intervals
+from byheart.maths.codes.variance import SideErrors, deviations, side_errors, variance_share_intervals
+from byheart.maths.statistics.intervals import BudgetShares
 from byheart.probes.base import Bank
 from byheart.probes.complexity.description_length.budget import BETTER
 from byheart.probes.complexity.description_length.held_out_course import held_out_course
@@ -71,7 +72,7 @@ def _errors(run: Run, checkpoint: int = -1) -> np.ndarray:
     return run.views["train"].loss_nats[checkpoint].astype(np.float64)
 
 
-def _quantities(bank: Bank, estimates: VarianceShares, null: float) -> dict[str, Quantity]:
+def _quantities(bank: Bank, estimates: BudgetShares, null: float) -> dict[str, Quantity]:
     nulls = {"understood": 0.0, "memorised": null, "left": 1 - null}
     n = len(bank.groups)
     return {

@@ -9,8 +9,8 @@ import numpy as np
 from byheart.maths.codes.temperature import temperature
 from byheart.maths.statistics.effective_sample_size import worth
 from byheart.maths.statistics.new_examples import new_r2_interval
-from byheart.maths.statistics.ranks import bootstrap, wilson
-from byheart.maths.statistics.resampling import around, percentiles
+from byheart.maths.statistics.ranks import wilson
+from byheart.maths.statistics.resampling import around, bootstrap, percentiles
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.generalization.gap.baselines import leads, members_of_baselines
@@ -175,7 +175,7 @@ class Gap(Probe):
         rise = resampled.sums[:, -1] / resampled.counts - resampled.sums[:, best] / resampled.counts
         rise = measured + resampled.stretch * (rise - measured)
         ends = (
-            resampled.mean(len(means) - 1), around(float(run.checkpoints[best]), arg), percentiles(rise, 0.95)
+            resampled.mean(len(means) - 1), around(float(run.checkpoints[best]), arg), percentiles(rise)
         )  # fmt: skip
         last, at, rises = (interval_by(BOOTSTRAP, one if resampled.known else None) for one in ends)
         n = held.shape[1]

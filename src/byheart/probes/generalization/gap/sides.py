@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from byheart.maths.codes.variance import VarianceShares, variance_share_intervals
+from byheart.maths.codes.variance import variance_share_intervals
 from byheart.maths.statistics.effective_sample_size import Estimate, complement, error_of_mean
 from byheart.maths.statistics.intervals import BudgetShares, budget_share_intervals
 from byheart.maths.statistics.new_examples import new_examples_interval, new_r2_interval
@@ -50,7 +50,7 @@ class Sides:
         return 1 - outcome if self.classes else outcome
 
     @cached_property
-    def parts(self) -> BudgetShares | VarianceShares:
+    def parts(self) -> BudgetShares:
         """Understood: the score where left out; memorised: the gap; left: the error where seen."""
         mask, groups = self.run.members.mask, self.bank.groups
         if self.classes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from byheart.maths.statistics.effective_sample_size import known, worth
-from byheart.maths.statistics.ranks import bootstrap
+from byheart.maths.statistics.resampling import bootstrap
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank
 from byheart.probes.intervals import BOOTSTRAP, area, share

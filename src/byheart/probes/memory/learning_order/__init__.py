@@ -9,7 +9,7 @@ import numpy as np
 
 from byheart.maths.memorisation.counterfactual import memorisation
 from byheart.maths.memorisation.learning_order import Course, course, learned_by
-from byheart.maths.statistics.ranks import bootstrap
+from byheart.maths.statistics.resampling import bootstrap
 from byheart.probes.applicability import few
 from byheart.probes.base import Assumption, Bank, Need, Probe, Subject
 from byheart.probes.density import density

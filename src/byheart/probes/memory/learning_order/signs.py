@@ -9,7 +9,7 @@ import numpy as np
 
 from byheart.maths.memorisation.counterfactual import memorisation
 from byheart.maths.memorisation.learning_order import Course, StandIn, course, stand_in
-from byheart.maths.statistics.ranks import auc
+from byheart.maths.statistics.ranking import auc
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank
 from byheart.training.run import Run
