@@ -89,7 +89,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "memory/learning-order": (
             "byheart.probes.memory.learning_order:Order",
-            "In what order is it learned, and which cheap sign of it stands in for memorisation?",
+            "In what order are examples learned, and which cheap proxy predicts memorisation?",
         ),
         "memory/credit": (
             "byheart.probes.memory.credit:Credit",

@@ -95,7 +95,7 @@ def test_random_labels_are_memorised_and_not_understood(task, card):
     assert abs(share_of(finding, "understood_bits_share")) < 0.01
     assert share_of(finding, "memorised_bits_share") > 0.25
     assert course(finding.balance.model_dump()).startswith("Nothing was understood at any epoch")
-    assert not any("bet against" in sentence for sentence in card(bank, finding).body)
+    assert not any("predict other labels" in sentence for sentence in card(bank, finding).body)
 
 
 def test_rote_memorises_all_and_oracle_nothing():
@@ -125,7 +125,7 @@ def test_wrong_labels_are_bet_against(noisy, measured, card):
     right = understood[~changed]
     assert right.mean() - 4 * right.std(ddof=1) / np.sqrt(len(right)) > 0
     said = card(noisy, finding)
-    assert any("bet against them" in sentence for sentence in said.body)
+    assert any("predict other labels" in sentence for sentence in said.body)
     assert said.charts[0].bars[2].segments[2].label.startswith("worse than a blind guess")
     assert sum(finding.tables["parts"].values["n"][1:]) == len(changed)
     assert finding.tables["parts"].values["out_bits"][2] == pytest.approx(columns["out_bits"][changed].mean())
@@ -210,7 +210,7 @@ def test_one_model_is_named_as_one_draw(noisy, measured, card):
     ([(0.0, 0.0), (0.4, 0.1), (0.5, 0.2), (0.6, 0.3)], "was still growing at the last epoch, with 25"),
     ([(0.0, 0.0), (0.4, 0.1), (0.6, 0.2), (0.605, 0.3)], "no longer grew towards the last epoch, with 25"),
     ([(0.0, 0.0), (0.0, 0.1), (-0.1, 0.2), (0.005, 0.3)], "Nothing was understood at any epoch; 25"),
-    ([(0.0, 0.0), (0.4, 0.1)], "There is no trail"),
+    ([(0.0, 0.0), (0.4, 0.1)], "There are no checkpoints"),
 ])  # fmt: skip
 def test_the_way_is_told_of_the_members_whose_trail_it_is(points, said):
     """The last of the trail is the recipe; the sentence compares the end of the members that went there."""

@@ -53,7 +53,7 @@ def test_levels_without_enough_false_alarms_are_withheld_and_say_what_would_do(n
     finding = Membership().measure(noisy)[0]  # 16 members, 300 digits: about 1,440 judgements of non-members
     assert not {"tpr_at_fpr_1_percent", "tpr_at_fpr_0.1_percent"} & set(finding.quantities)
     body = card(noisy, finding).body
-    assert any("withheld, 14 false alarms in the place of 30; 34 members would do" in line for line in body)
+    assert any("withheld, 14 false alarms in the place of 30; 34 members would be needed" in line for line in body)
     assert any("At 0.1" in line and "withheld, 1 false alarm in" in line for line in body)
 
 

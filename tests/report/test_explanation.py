@@ -42,7 +42,7 @@ def words(found):
 
 
 def test_the_check_stands_in_words_on_the_page_and_in_the_terminal():
-    said = "Checked against 64 models trained on other subsets: rank correlation 0.53 [0.33, 0.69]; 0 means that the list foretells nothing"
+    said = "Checked against 64 models trained on other subsets: rank correlation 0.53 [0.33, 0.69]; 0 means that the list predicts nothing"
     assert said in words(made())
     assert said in "\n".join(lines(made()))
     assert "ceiling that seeds leave is unknown" in words(made())

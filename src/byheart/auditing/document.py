@@ -161,8 +161,8 @@ def _reference(drawn: Drawn, answers: Answers) -> str:
     reference = bits.quantities["reference_bits"]
     each = reference.value / reference.n
     if drawn.output.passages:
-        return f"how frequent each token is, {each:.0f} bits a {drawn.output.noun[0]}"
-    return f"class frequencies, {each:.2f} bits a label"
+        return f"how frequent each token is, {each:.0f} bits per {drawn.output.noun[0]}"
+    return f"class frequencies, {each:.2f} bits per label"
 
 
 def run_id(answers: Answers) -> str:

@@ -34,7 +34,7 @@ class Options:
     )
     missing: str | None = asked(None, "refuse or impute missing features.", data="file")
     split: float | None = asked(None, "Share held out by hash of the row (0.2).", data="file")
-    transform: str | None = asked(None, "log or rank of a target of values; all numbers then speak of it.")
+    transform: str | None = asked(None, "log or rank of a target of values; all numbers then describe it.")
     phases: int | None = asked(
         None, "Train in so many phases, one after another: of classes where there are any, else by order."
     )

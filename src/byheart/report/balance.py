@@ -26,7 +26,7 @@ def course(balance: dict) -> str:
     """How it went there, in one sentence: the end of the trail is that of the members whose trail it is."""
     trail, memorised = list(balance.get("trail") or []), balance["model"]["memorised"]["value"]
     if len(trail) < 3:
-        return "There is no trail: outcomes were kept at the end of training alone."
+        return "There are no checkpoints: outcomes were kept only at the end of training."
     trail[-1] = end = balance.get("end") or trail[-1]
     best = max(trail[1:], key=lambda point: point["understood"])
     if best["understood"] < NOTHING:

@@ -116,9 +116,9 @@ def _rows(subject: dict, finding: Finding, head, words: Card) -> list[tuple[str,
             "n": f"{count(head.n)} {subject['noun'] if head.n == 1 else subject['nouns']}",
         }
         facts = {**ours, **facts}
-        facts.setdefault("speaks of", WHO[head.speaks_of])
+        facts.setdefault("describes", WHO[head.speaks_of])
     if finding.withheld is not None:
-        facts.setdefault("would do", advice(finding.withheld, About.of(subject)))
+        facts.setdefault("what to do", advice(finding.withheld, About.of(subject)))
     return [(label, text) for label, text in facts.items() if text]
 
 

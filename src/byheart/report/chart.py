@@ -38,7 +38,7 @@ class Line(Record):
 
 
 class Mark(Record):
-    """One point: a labelled dot, ring (redrawn by us), square (a pole) or diamond (a rival)."""
+    """One point: a labelled dot, ring (redrawn by us), square (a pole) or diamond (a baseline)."""
 
     x: float
     y: float

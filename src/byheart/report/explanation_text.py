@@ -84,7 +84,7 @@ def parts(found: Explanation) -> list[tuple[str, str]]:
 
 
 def credit_words(found: Explanation) -> str:
-    """What credit is, and how far it foretells retraining, which it does not claim to."""
+    """What credit is, and how far it predicts retraining, which it does not claim to."""
     words = CREDIT.format(what=what(found))
     if not found.adds_up:
         return words
@@ -99,8 +99,8 @@ def effect_words(found: Explanation) -> str:
     exact = "exact" in found.method
     moments = next((part for part in found.method.split() if part.isdigit()), "1")
     how = f"at the mean of {moments} moments of the last two thirds of training"
-    told = EFFECT.format(how=how if exact else f"without the curvature of the network itself and {how}")
-    return f"{told} It comes {seeds(found)}."
+    text = EFFECT.format(how=how if exact else f"without the curvature of the network itself and {how}")
+    return f"{text} It comes {seeds(found)}."
 
 
 def seeds(found: Explanation) -> str:
@@ -143,7 +143,7 @@ def _amount(found: Explanation, value: float, digits: int) -> str:
 
 
 def check(found: Explanation) -> str:
-    """One sentence: how well the effects foretell models trained on other subsets, or why that was not checked."""
+    """One sentence: how well the effects predict models trained on other subsets, or why that was not checked."""
     scored = found.effect_score
     if scored is None:
         return f"Not checked: {found.unchecked}."
@@ -151,11 +151,11 @@ def check(found: Explanation) -> str:
     said = f"Checked against {models}: {score(scored)}"
     if found.foretells:
         return (
-            f"{said}; 0 means that the list foretells nothing. The ceiling that seeds leave is unknown: each subset "
+            f"{said}; 0 means that the list predicts nothing. The ceiling that seeds leave is unknown: each subset "
             f"was trained with one seed."
         )
     return (
-        f"{said}. The interval reaches 0: for this prediction the list of effects foretells nothing that can be "
+        f"{said}. The interval reaches 0: for this prediction the list of effects predicts nothing that can be "
         f"measured, so it is withheld; the numbers are in the JSON. More members narrow the interval."
     )
 

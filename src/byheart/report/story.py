@@ -83,7 +83,7 @@ def _balance(document: dict, findings: dict[str, Answer]) -> dict | None:
         return None
     who = WHO[shares[0].speaks_of]
     wide, narrow = balances(balance, who)
-    trail = f"; the trail is {who}, epoch by epoch" if balance.get("trail") else ""
+    trail = f"; the line is {who}, epoch by epoch" if balance.get("trail") else ""
     caption = [
         f"Shares of the {headline.whole(document['subject'], findings)}{trail}.",
         course(balance),
@@ -129,7 +129,7 @@ def _lever(move: dict) -> dict:
     """A stop that the trail was read off at, as a row of what moves the balance."""
     return {
         "name": f"stop at epoch {move['epoch']}",
-        "note": f"points against epoch {move['last']}, read off the trail of these members; "
+        "note": f"points against epoch {move['last']}, read off the checkpoints of these members; "
         "a schedule made to end there would differ",
         "hint": True,
         **{name: _change(move.get(name)) for name in ("memorised", "understood", "accuracy")},

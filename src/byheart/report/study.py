@@ -65,7 +65,7 @@ def _said(found: Studied) -> dict[str, Any]:
         "command": found.provenance["command"],
         "facts": [
             ("versions", versions),
-            ("machine", f"{found.provenance['device']}, {threads} thread{'s' if threads != 1 else ''} a worker"),
+            ("machine", f"{found.provenance['device']}, {threads} thread{'s' if threads != 1 else ''} per worker"),
             ("level", found.provenance["level"]),
         ],
     }

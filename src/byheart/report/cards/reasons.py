@@ -101,7 +101,7 @@ def _unchecked(figures: Mapping[str, Any]) -> str:
 
 def _clear_pair(figures: Mapping[str, Any]) -> str:
     if figures["members"] < figures["needed"]:
-        return "about {needed:0} members would do: --members {needed}"
+        return "about {needed:0} members would be needed: --members {needed}"
     return "nothing: {members:0} members are enough to show a pair of {threshold}, and none shows"
 
 
@@ -195,9 +195,9 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
         "With {members} members nothing can be checked against retraining.",
         "Train at least {needed}: --members 64.",
     ),
-    "unchecked": (_unchecked, "--members 64 would do"),
+    "unchecked": (_unchecked, "--members 64 would be enough"),
     "no prediction": (
-        "the effects do not foretell what retrained models say",
+        "the effects do not predict what retrained models say",
         "more members may show a weak one; or another method: --also memory/effect:method={other}",
     ),
     "remainder": (
@@ -221,7 +221,7 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
     "no quantity": (lambda figures: "it gives no {name}" + ("; nearest: {nearest}" if figures["nearest"] else ""), ""),
     "no interval": ("{name} has no interval: {why}", ""),
     "several units": ("they are counted in {units}", ""),
-    "recipe and run": ("one speaks of this run, the other of the recipe", ""),
+    "recipe and run": ("one describes this run, the other the recipe", ""),
     "no null": ("it has no null", ""),
     "undecided": ("the interval allows both", ""),
     "small grid": ("measured at {measured:0} points of the grid, and it takes {needed:0}", "a grid of more values"),

@@ -1,4 +1,4 @@
-"""In what order is it learned, and which cheap sign of it stands in for memorisation?"""
+"""In what order are examples learned, and which cheap proxy predicts memorisation?"""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RINGS = 300  # redrawn labels on the map
 
 
 class Order(Probe):
-    r"""In what order is it learned, and which cheap sign of it stands in for memorisation?
+    r"""In what order are examples learned, and which cheap proxy predicts memorisation?
 
     Per example, over the recorded checkpoints of the members that saw it: the epoch from which it is right to the end,
     forgetting events (right, then wrong at the next checkpoint), confidence and variability (mean and standard

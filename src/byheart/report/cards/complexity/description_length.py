@@ -10,7 +10,7 @@ from byheart.report.cards.default import notes_of
 from byheart.report.cards.intervals import largest_source
 from byheart.report.chart import Axis, Bar, Chart, Rule, Segment, Table
 
-# Below this many bits a label, changed labels are not bet against: who knows nothing is at 0.
+# Below this many bits per label, models do not predict another label; an uninformative model scores 0.
 AGAINST = 0.05
 NOT_LEARNED = "noise, or structure that it did not capture: R2 cannot tell these apart"
 SHUFFLED = "null: the masks of the first 16 members shuffled"
@@ -83,14 +83,14 @@ def _half(finding: Finding, about: About) -> tuple[str, ...]:
 
 
 def _changed(rows: list[Row]) -> tuple[str, ...]:
-    """What is understood of labels that were changed; those who know the task bet against them."""
+    """What is understood of labels that were changed; those who know the task predict others."""
     row = next((row for row in rows if row["group"] == "redrawn"), None)
     if row is None:
         return ()
     wrong = row["reference_bits"] - row["out_bits"]
-    against = ": models that did not see them bet against them, as anybody who knows the task must"
+    against = ": models trained without them predict other labels, as anybody who knows the task must"
     return (
-        f"Over the labels we changed ({count(row['n'])}), understood is {number(wrong, 2)} bits a label"
+        f"Over the labels we changed ({count(row['n'])}), understood is {number(wrong, 2)} bits per label"
         f"{against if wrong < -AGAINST else ''}.",
     )
 
@@ -127,7 +127,7 @@ def _left_out(finding: Finding, about: About) -> str:
 
 def _speaks_of(about: About, n: int) -> str:
     return (
-        f"It speaks of the recipe on {percent(about.share, 0)} of the {count(n)} {about.nouns}: the members saw that "
+        f"It describes the recipe on {percent(about.share, 0)} of the {count(n)} {about.nouns}: the members saw that "
         "much."
     )
 
@@ -161,8 +161,8 @@ def _parts(rows: list[Row], target: str) -> Chart:
         bars=tuple(bars),
         reading=f"Grey ends where models stand that saw the {target}, orange where those stand that did not, blue "
         f"where a blind guess stands. Where blue runs back to the left, models without the {target} do worse than a "
-        "blind guess: they bet against it, and only memory can pay the difference.",
-        table=Table(columns=(f"bits a {target}", "understood", "memorised", "left"), rows=tuple(lines)),
+        "blind guess: they predict another one, and only memory can pay the difference.",
+        table=Table(columns=(f"bits per {target}", "understood", "memorised", "left"), rows=tuple(lines)),
     )
 
 

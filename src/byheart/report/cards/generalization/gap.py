@@ -1,4 +1,4 @@
-"""The card of generalization/gap: accuracy or R2 where seen and where left out; of passages bits a token."""
+"""The card of generalization/gap: accuracy or R2 where seen and where left out; of passages bits per token."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def _chart_of_passages(finding: Finding, about: About) -> Chart:
         title="Bits a token over epochs",
         description="; ".join(line.label for line in lines),
         x=Axis(title="epoch", log=True, ticks=epochs[first:]),
-        y=Axis(title="bits a token"),
+        y=Axis(title="bits per token"),
         lines=lines,
         rules=(Rule(axis="y", at=blind, label=f"tokens by their frequency {number(blind, 2)}"),),
         reading=_reading("fall", "falls", "passages"),

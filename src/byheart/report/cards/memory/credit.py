@@ -97,7 +97,7 @@ def _how(finding: Finding, about: About) -> tuple[str, ...]:
         f"metric. In {unit(about)}.",
         f"Share of the weights by how their gradients were had: {how}. Steps bisected: {count(details['bisected'])}."
         + "".join(f" Note: {note}." for note in details["notes"]),
-        "It speaks of this run: with another seed other examples of the same kind get the credit. Oracle 0, Rote "
+        "It describes this run: with another seed other examples of the same kind get the credit. Oracle 0, Rote "
         "1. Fails when examples act on one another inside a batch. Cost: one training, and about as much again a "
         "prediction.",
     )

@@ -30,7 +30,7 @@ def card(finding: Finding, about: About) -> Card:
     """How many copies there are, in training and of new examples, and which."""
     return Card(
         says=f"of the training {about.nouns} have a copy among the training {about.nouns}",
-        rows=(("speaks of", "these data"),),
+        rows=(("describes", "these data"),),
         body=(*_within(finding, about), *_leaked(finding, about), *_examined(finding, about)),
         charts=(_chart(finding, about),) if finding.curves else (),
         exhibits=_exhibits(finding, about),

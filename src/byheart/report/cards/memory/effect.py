@@ -35,7 +35,7 @@ ORDER_ALONE = ("projected", "checkpoints")  # methods whose effects have no unit
 
 
 def card(finding: Finding, about: About) -> Card:
-    """Whose removal would change a prediction; where nothing is foretold nobody is named."""
+    """Whose removal would change a prediction; where nothing is predicted, no example is named."""
     details, members, ranked = finding.details, finding.tables.get("members"), finding.ranked
     return Card(
         says="rank correlation of the effects with real retrainings"
@@ -69,7 +69,7 @@ def _checked(finding: Finding, about: About) -> str:
         most = f"the most that seeds leave to any method is {number(top.value, 2)} {ends(top)}"
     return (
         f"rank correlation with {finding.details['members']} real retrainings {number(lds.value, 2)} {ends(lds)}; "
-        f"0 foretells nothing, {most}"
+        f"0 predicts nothing, {most}"
     )
 
 
@@ -122,21 +122,21 @@ def _how(finding: Finding, about: About) -> tuple[str, ...]:
 
 
 def _chart(members: FactTable, example: int, about: About) -> Chart:
-    """One new example: what the effects foretell for each member, and what it says."""
-    foretold, said = members.values["predicted"], members.values["retrained"]
+    """One new example: what the effects predict for each member, and what it says."""
+    predicted, said = members.values["predicted"], members.values["retrained"]
     counted = about.words.member.format(target=about.target)
-    first = sorted(range(len(foretold)), key=lambda member: -foretold[member])[:12]
+    first = sorted(range(len(predicted)), key=lambda member: -predicted[member])[:12]
     return Chart(
-        title=f"New {about.noun} {example}: foretold and retrained",
+        title=f"New {about.noun} {example}: predicted and retrained",
         description=f"{len(said)} members: what the effects of the examples each saw add up to, against what it says.",
-        x=Axis(title="foretold, against the average member"),
+        x=Axis(title="predicted, against the average member"),
         y=Axis(title=f"what the member says ({counted})"),
-        marks=tuple(Mark(x=float(a), y=float(b)) for a, b in zip(foretold, said)),
+        marks=tuple(Mark(x=float(a), y=float(b)) for a, b in zip(predicted, said)),
         reading=f"Each dot is a model trained on another subset, and what it says of new {about.noun} {example}. The "
-        "higher the dots to the right, the better the effects foretell retraining; a cloud without slope means they "
+        "higher the dots to the right, the better the effects predict retraining; a cloud without slope means they "
         "do not.",
         table=Table(
-            columns=("member", "foretold", "it says"),
-            rows=tuple((str(member), number(foretold[member], 3), number(said[member], 3)) for member in first),
+            columns=("member", "predicted", "it says"),
+            rows=tuple((str(member), number(predicted[member], 3), number(said[member], 3)) for member in first),
         ),
     )

@@ -211,7 +211,7 @@ def _by_copies(finding: Finding) -> Table:
     forms = [form for form in NAMES if form in columns.values]
     return Table(
         columns=(
-            "copies", *(NAMES[form] for form in forms), "bits a secret", "memorised", "said back",
+            "copies", *(NAMES[form] for form in forms), "bits per secret", "memorised", "said back",
             "samples for even odds",
         ),
         rows=tuple(

@@ -27,7 +27,7 @@ def card(finding: Finding, about: About) -> Card:
                 f"at {details['threshold']}",
                 f"{reach} pair{'' if at.value == 1 else 's'} reach it, by chance {count(round(at.null))}",
             ),
-            ("would do", f"about {needed} members for all pairs at {details['threshold']}"),
+            ("needed", f"about {needed} members for all pairs at {details['threshold']}"),
         ),
         body=_body(finding, about),
         charts=(chart,) if chart.lines else (),

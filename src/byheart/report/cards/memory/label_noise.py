@@ -19,7 +19,7 @@ KEYS = ("label", "the others say", "how many")
 
 
 def card(finding: Finding, about: About) -> Card:
-    """Labels that models without them bet against; of values, those that they miss by most."""
+    """Labels where models trained without them predict others; of values, those that they miss by most."""
     if finding.headline == "large_residual_share":
         return label_noise_values.card(finding, about)
     baseline = finding.details["baseline"]
@@ -27,7 +27,7 @@ def card(finding: Finding, about: About) -> Card:
         says=(
             "AUC of held-out loss for the redrawn labels"
             if finding.headline == "planted_auc"
-            else "of the labels: models trained without them, of this recipe and of a baseline, bet against them"
+            else "of the labels: models trained without them, of this recipe and of a baseline, predict another label"
         ),
         rows=(("baseline", baseline),) if baseline else (),
         body=_body(finding),
@@ -134,7 +134,7 @@ def _chart(finding: Finding, about: About) -> Chart:
             Rule(axis="y", at=details["score_from"]),
         ),
         reading=(
-            f"Right of the dashed line, models trained without the {about.noun} bet against its label; above the "
+            f"Right of the dashed line, models trained without the {about.noun} predict another label; above the "
             "other, seeing it made the difference. A baseline has to agree before a label is worth checking."
             + (" Rings are the labels we redrew." if details["planted"] else "")
             + (" Squares count the others (stronger is more, on a log scale)." if density else "")

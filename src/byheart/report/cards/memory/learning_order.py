@@ -12,7 +12,7 @@ from byheart.report.cards.default import notes_of
 from byheart.report.chart import Axis, Bar, Chart, Line, Mark, Rule, Segment, Table
 from byheart.report.examples import Exhibit, Exhibits
 
-SIGNS = {
+PROXIES = {
     "confidence": "1 \u2212 mean confidence",
     "variability": "variability",
     "first_learned": "epoch first learned",
@@ -31,7 +31,7 @@ BANDS = {
 
 
 def card(finding: Finding, about: About) -> Card:
-    """The order of learning, and what stands in for the memorisation score."""
+    """The order of learning, and what predicts the memorisation score."""
     top = percent(finding.details["top_share"], 0)
     return Card(
         says=f"rank correlation: how late {with_article(about.noun)} is learned, and how much it is memorised",
@@ -46,16 +46,16 @@ def card(finding: Finding, about: About) -> Card:
 
 def _notes(finding: Finding) -> dict[str, str]:
     top, said = percent(finding.details["top_share"], 0), {}
-    for sign, words in SIGNS.items():
+    for proxy, words in PROXIES.items():
         for suffix, source in (("", "half of the members"), ("_one_run", "the one model trained on everything")):
-            said[f"{sign}_spearman{suffix}"] = (
+            said[f"{proxy}_spearman{suffix}"] = (
                 f"rank correlation between {words}, from {source}, and the memorisation score (probability form) of "
                 "members it has not used, mean over both halves"
             )
-            said[f"{sign}_recall{suffix}"] = (
+            said[f"{proxy}_recall{suffix}"] = (
                 f"of the {top} largest memorisation scores, the share among the {top} largest of {words}, from {source}"
             )
-        said[f"{sign}_planted_auc"] = f"AUC of {words} for the labels we changed"
+        said[f"{proxy}_planted_auc"] = f"AUC of {words} for the labels we changed"
     return notes_of(
         finding,
         {
@@ -68,35 +68,35 @@ def _notes(finding: Finding) -> dict[str, str]:
     )
 
 
-def _spearman(finding: Finding, sign: str) -> tuple[Quantity | None, Quantity | None]:
-    """Rank correlations of a sign with the score: from one run, and from half of the members."""
+def _spearman(finding: Finding, proxy: str) -> tuple[Quantity | None, Quantity | None]:
+    """Rank correlations of a proxy with the score: from one run, and from half of the members."""
     found = finding.quantities
-    return found.get(f"{sign}_spearman_one_run"), found.get(f"{sign}_spearman")
+    return found.get(f"{proxy}_spearman_one_run"), found.get(f"{proxy}_spearman")
 
 
-def _recall(finding: Finding, sign: str) -> Quantity | None:
-    """The share of the top that a sign finds, from one run where there is one."""
-    return finding.quantities.get(f"{sign}_recall_one_run") or finding.quantities.get(f"{sign}_recall")
+def _recall(finding: Finding, proxy: str) -> Quantity | None:
+    """The share of the top that a proxy finds, from one run where there is one."""
+    return finding.quantities.get(f"{proxy}_recall_one_run") or finding.quantities.get(f"{proxy}_recall")
 
 
 def _ceiling(finding: Finding) -> float:
-    """Root of the agreement of two halves: what a sign without noise would reach against one of them."""
+    """Root of the agreement of two halves: what a proxy without noise would reach against one of them."""
     halves = finding.quantities.get("memorisation_spearman")
     return math.sqrt(max(halves.value, 0.0)) if halves else 0.0
 
 
 def _body(finding: Finding) -> tuple[str, ...]:
     details, sentences = finding.details, []
-    if single := [(one, sign) for sign in SIGNS if (one := _spearman(finding, sign)[0])]:
-        best, sign = max(single, key=lambda pair: pair[0].value)
+    if single := [(one, proxy) for proxy in PROXIES if (one := _spearman(finding, proxy)[0])]:
+        best, proxy = max(single, key=lambda pair: pair[0].value)
         sentences.append(
-            f"Best sign from one training: {SIGNS[sign]}, rank correlation {number(best.value, 2)} with the "
-            f"memorisation score, {percent(_recall(finding, sign).value, 0)} of the most memorised found."
+            f"Best proxy from one training: {PROXIES[proxy]}, rank correlation {number(best.value, 2)} with the "
+            f"memorisation score, {percent(_recall(finding, proxy).value, 0)} of the most memorised found."
         )
     if (top := _ceiling(finding)) > 0:
         sentences.append(
             f"Two halves of the members agree to {number(finding.quantities['memorisation_spearman'].value, 2)}, so "
-            f"that no sign could reach more than {number(top, 2)} against one."
+            f"that no proxy could reach more than {number(top, 2)} against one."
         )
     if details["median_epoch_redrawn"] is not None:
         late, usual = (_when(details[f"median_epoch_{side}"], details["epochs"]) for side in ("redrawn", "as_came"))
@@ -118,8 +118,8 @@ def _how(finding: Finding, about: About) -> tuple[str, ...]:
         "between is not seen, so this counts fewer than presentation by presentation. Never right counts all "
         "checkpoints. Confidence and variability: mean and standard deviation of p(label) over the checkpoints, which "
         "stand closer at the beginning.",
-        f"Signs: from the one model trained on everything, and from half of the {details['members']} members. The "
-        "score to stand in for is always that of members the sign has not used, so that they share no luck; both "
+        f"Proxies: from the one model trained on everything, and from half of the {details['members']} members. The "
+        "score to predict is always that of members the proxy has not used, so that they share no luck; both "
         f"halves are judged and averaged. Found: of the {percent(details['top_share'], 0)} largest scores.",
         "No order 0, by heart last 1. Fails when checkpoints are coarse, or most scores tie. Cost: no training of its "
         "own.",
@@ -127,15 +127,15 @@ def _how(finding: Finding, about: About) -> tuple[str, ...]:
 
 
 def _table(finding: Finding) -> Table:
-    """Every sign with its rank correlations, what it finds of the top, and its AUC for redrawn labels."""
-    planted = any(f"{sign}_planted_auc" in finding.quantities for sign in SIGNS)
+    """Every proxy with its rank correlations, what it finds of the top, and its AUC for redrawn labels."""
+    planted = any(f"{proxy}_planted_auc" in finding.quantities for proxy in PROXIES)
     rows = []
-    for sign, words in SIGNS.items():
-        one, many = _spearman(finding, sign)
-        found = [many, _recall(finding, sign), *([finding.quantities.get(f"{sign}_planted_auc")] if planted else [])]
+    for proxy, words in PROXIES.items():
+        one, many = _spearman(finding, proxy)
+        found = [many, _recall(finding, proxy), *([finding.quantities.get(f"{proxy}_planted_auc")] if planted else [])]
         rows.append((words, _written(one), *(number(figure.value, 2) if figure else DASH for figure in found)))
     last = ("AUC, flips",) if planted else ()
-    return Table(columns=("sign", "one run", "half the bank", "top found", *last), rows=tuple(rows))
+    return Table(columns=("proxy", "one run", "half the bank", "top found", *last), rows=tuple(rows))
 
 
 def _written(found: Quantity | None) -> str:
@@ -174,21 +174,21 @@ def _learned(finding: Finding, about: About) -> Chart:
 
 def _proxies(finding: Finding) -> Chart:
     bars = []
-    for sign, words in SIGNS.items():
-        one, many = _spearman(finding, sign)
+    for proxy, words in PROXIES.items():
+        one, many = _spearman(finding, proxy)
         if best := one or many:
             source, role = ("one run", "ink") if one else ("half the bank", "left")
             segment = Segment(start=0.0, stop=best.value, role=role, label=number(best.value, 2))
             bars.append(Bar(label=f"{words}, {source}: {_written(best)}", segments=(segment,)))
     bars.sort(key=lambda bar: -bar.segments[0].stop)
     return Chart(
-        title="How well each sign stands in for the memorisation score",
+        title="How well each proxy predicts the memorisation score",
         description="; ".join(bar.label for bar in bars[:3]),
         x=Axis(title="rank correlation with the memorisation score"),
         bars=tuple(bars),
         rules=(Rule(axis="x", at=top, label="most that can be reached"),) if (top := _ceiling(finding)) > 0 else (),
         reading="Dark bars need one run, grey ones the bank. The score itself is noisy, so that even a perfect "
-        "sign would end at the dashed line: the root of the agreement of two halves of the members.",
+        "proxy would end at the dashed line: the root of the agreement of two halves of the members.",
     )
 
 

@@ -81,7 +81,7 @@ def _at(finding: Finding, about: About, row: Row) -> str:
         alarms = f"{row['false_alarms']} false alarm{'' if row['false_alarms'] == 1 else 's'}"
         return (
             f"At {at} false alarms: withheld, {alarms} in the place of {finding.details['false_alarms_needed']}; "
-            f"{count(row['members_needed'])} members would do."
+            f"{count(row['members_needed'])} members would be needed."
         )
     pair, words = (row["first_half"], row["second_half"]), _attacks(about)
     there = " / ".join(dict.fromkeys(words[name] for name in pair))
