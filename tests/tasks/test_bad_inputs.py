@@ -63,7 +63,7 @@ MATRIX = {
     "empty label": (features(), with_label("", "U1"), ["1 missing", "row 5", "Drop those examples"]),
     "mixed labels": (features(), with_label(3.5), ["a mixture of float, str", "y.astype(str)"]),
     "complex labels": (features(), labels() + 1j, ["dtype complex128"]),
-    "many targets": (features(), features(d=2), ["(40, 2)", "one target at a time"]),
+    "targets of two axes": (features(), features(d=2)[:, None], ["(40, 1, 2)", "(n, c)"]),
     "constant values": (features(), np.full(N, 0.5), ["0.5 in every example", "check the target"]),
 }
 
