@@ -11,7 +11,7 @@ from byheart.maths.codes.variance import variance_budget
 from byheart.maths.statistics.intervals import budget_share_intervals
 from byheart.probes.base import Bank, Subject, reason
 from byheart.probes.complexity.description_length import Bits, lengths_of
-from byheart.probes.complexity.description_length.standing import shares
+from byheart.probes.complexity.description_length.baselines import shares
 from byheart.probes.generalization.gap import Gap
 from byheart.records.formatting import percent
 from byheart.report.balance import course

@@ -11,7 +11,7 @@ from byheart.learners.neighbours import Neighbours
 from byheart.maths.memorisation.learning_order import course
 from byheart.probes.base import Subject
 from byheart.probes.memory.learning_order import Order
-from byheart.probes.memory.learning_order.signs import half_of
+from byheart.probes.memory.learning_order.proxies import half_of
 from byheart.records.finding import NotApplicable, answer_from
 from byheart.tasks.digits import Digits
 from byheart.tasks.label_noise import Flipped

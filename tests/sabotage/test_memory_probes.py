@@ -22,7 +22,7 @@ from byheart.probes.memory import learning_order as order_probe
 from byheart.probes.memory import membership as membership_probe
 from byheart.probes.memory.duplicates import Duplicates
 from byheart.probes.memory.learning_order import Order
-from byheart.probes.memory.learning_order import signs as order_signs
+from byheart.probes.memory.learning_order import proxies as order_signs
 from byheart.probes.memory.membership import Membership
 from byheart.tasks.data import Data
 

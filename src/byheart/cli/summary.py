@@ -61,9 +61,9 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
         share = found["memorised_share"]
         lines.append(
             _line(
-                "Depend",
+                "Memorised",
                 share,
-                f"of the {subject['nouns']} are right at least 25 points more often when seen; by chance {percent(share.null or 0)}",
+                f"of the {subject['nouns']}: at least 25 points more accurate when trained on; {percent(share.null or 0)} under permutation",
             )
         )
     unit = "accuracy" if kind.labelled else "r2"

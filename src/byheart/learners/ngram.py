@@ -1,4 +1,4 @@
-"""Ngram: what follows the last few tokens, counted; the simplest rival of a model of text."""
+"""Ngram: what follows the last few tokens, counted; the simplest baseline of a model of text."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Waypoint(Record):
 
 
 class Landmark(Record):
-    """A pole or a rival on the same scale; `measured` on these data, or where it stands by definition."""
+    """A pole or a baseline on the same scale; `measured` on these data, or where it stands by definition."""
 
     name: str
     understood: float

@@ -1,4 +1,4 @@
-"""In what order are examples learned, and how well does a cheap sign of it stand in for a dear score?"""
+"""In what order are examples learned, and how well does a cheap proxy predict an expensive score?"""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Course(NamedTuple):
 
 
 class StandIn(NamedTuple):
-    """Rank correlation of a sign with a score, its 95 % interval, and the share of the top that it finds."""
+    """Rank correlation of a proxy with a score, its 95 % interval, and the share of the top that it finds."""
 
     spearman: float
     interval: Interval
@@ -163,9 +163,9 @@ def stand_in(
     groups: Given[Any, " n"] | None = None,
     draws: int = 1000,
 ) -> StandIn:
-    r"""How well does a cheap sign stand in for a score?
+    r"""How well does a cheap proxy predict a score?
 
-    Spearman's rho between sign and score, ties at their mean rank, and the share of the k largest scores that stand
+    Spearman's rho between proxy and score, ties at their mean rank, and the share of the k largest scores that stand
     among the k largest signs; a tie at the cut counts in part. Where several scores are given (one of each half of a
     bank, each with the sign that owes nothing to that half), both figures are means over them. Interval: bootstrap
     over examples, the ranks kept as they are; 95 % percentiles.
@@ -190,7 +190,7 @@ def stand_in(
     Cost: O(n log n + draws n). Fails when: most scores tie: read the recall as well.
 
     Reference: Spearman 1904; bootstrap of rank correlation: Davison and Hinkley 1997, section 3.4; for the comparison
-    of signs with scores: Jiang et al. 2021, "Characterizing structural regularities", section 5.
+    of proxies with scores: Jiang et al. 2021, "Characterizing structural regularities", section 5.
 
     >>> stand_in([[1.0, 2.0, 3.0]], [[1.0, 2.0, 9.0]], 1, np.random.default_rng(0)).spearman
     1.0

@@ -116,7 +116,7 @@ class DatamodelScore(NamedTuple):
 def datamodel_score(
     scores: Given[Any, "q n"], masks: Given[Any, "m n"], outputs: Given[Any, "m ... q"]
 ) -> DatamodelScore:
-    r"""How well do scores of training examples foretell what models retrained on subsets say?
+    r"""How well do scores of training examples predict what models retrained on subsets say?
 
     The linear datamodeling score: LDS = mean over queries j of Spearman over members k of (p_kj, F_kj), with
     p_kj = sum_{i in S_k} tau_ji the score of the examples that member k saw, and F_kj its output on query j, the

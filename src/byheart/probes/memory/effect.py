@@ -83,7 +83,7 @@ class Effect(Probe):
         quantities = self._quantities(bank, asked, lds)
         if not quantities:
             return self.not_applicable("too few to check", members=len(run.members), needed=2 * FEWEST_MEMBERS), {}
-        # where nothing moves nothing is named, and nothing foretold
+        # if all effects are zero, none is reported
         foretells = not asked.of_test("effect").any() or (lds is not None and lds.interval.low > 0)
         unchecked = self._unchecked(run.members.mask) if lds is None else None
         recorded = asked.run.about.get("attribution", {})

@@ -10,9 +10,7 @@ from byheart.maths.codes.passages import GRID
 from byheart.maths.statistics.intervals import budget_share_intervals
 from byheart.maths.statistics.seen_unseen import BankCode, BankLengths, side_means
 from byheart.probes.base import Assumption, Bank, Need, Probe, Subject
-from byheart.probes.complexity.description_length.budget import budget_quantities
-from byheart.probes.complexity.description_length.held_out_course import held_out_course
-from byheart.probes.complexity.description_length.standing import (
+from byheart.probes.complexity.description_length.baselines import (
     balance_of,
     left_out_facts,
     one_model_facts,
@@ -20,6 +18,8 @@ from byheart.probes.complexity.description_length.standing import (
     standing_of,
     trail_sides,
 )
+from byheart.probes.complexity.description_length.budget import budget_quantities
+from byheart.probes.complexity.description_length.held_out_course import held_out_course
 from byheart.probes.complexity.description_length.variance import of_values
 from byheart.probes.interval_sources import source_of
 from byheart.records.balance import Landmark

@@ -9,7 +9,7 @@ import numpy as np
 from byheart.maths.statistics.resampling import around, bootstrap
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank
-from byheart.probes.complexity.description_length.standing import Sides
+from byheart.probes.complexity.description_length.baselines import Sides
 from byheart.probes.intervals import BOOTSTRAP
 from byheart.records.quantity import Quantity, Unit, interval_by
 from byheart.training.run import Run

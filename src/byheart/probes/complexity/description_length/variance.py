@@ -9,9 +9,7 @@ import numpy as np
 from byheart.maths.codes.variance import SideErrors, deviations, side_errors, variance_share_intervals
 from byheart.maths.statistics.intervals import BudgetShares
 from byheart.probes.base import Bank
-from byheart.probes.complexity.description_length.budget import BETTER
-from byheart.probes.complexity.description_length.held_out_course import held_out_course
-from byheart.probes.complexity.description_length.standing import (
+from byheart.probes.complexity.description_length.baselines import (
     RIVALS,
     balance_of,
     left_out_facts,
@@ -21,6 +19,8 @@ from byheart.probes.complexity.description_length.standing import (
     standing_of,
     trail_sides,
 )
+from byheart.probes.complexity.description_length.budget import BETTER
+from byheart.probes.complexity.description_length.held_out_course import held_out_course
 from byheart.probes.heavy_tail import heavy_tail, targets_in_units, without_r2
 from byheart.probes.interval_sources import source_of
 from byheart.probes.intervals import estimate

@@ -15,7 +15,7 @@ from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.generalization.gap.baselines import leads, members_of_baselines
 from byheart.probes.generalization.gap.passages import of_passages
-from byheart.probes.generalization.gap.sides import Sides, why_no_new
+from byheart.probes.generalization.gap.seen_unseen import Sides, why_no_new
 from byheart.probes.heavy_tail import heavy_tail, targets_in_units, without_r2
 from byheart.probes.interval_sources import source_of
 from byheart.probes.intervals import BOOTSTRAP

@@ -11,7 +11,7 @@ from byheart.maths.statistics.intervals import budget_share_intervals
 from byheart.maths.statistics.new_examples import new_examples_interval
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.generalization.gap.baselines import leads, members_of_baselines
-from byheart.probes.generalization.gap.sides import course, why_no_new
+from byheart.probes.generalization.gap.seen_unseen import course, why_no_new
 from byheart.probes.intervals import estimate
 from byheart.records.facts import Curve
 from byheart.records.finding import Finding, Pole

@@ -1,4 +1,4 @@
-"""Which labels do models that did not see them bet against, of the audited recipe and of a baseline alike?"""
+"""Where do models trained without a label predict another, of the audited recipe and of a baseline alike?"""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AGREE = 0.9
 
 
 class Bets(NamedTuple):
-    """(n,) each: mean held-out bits, bits over the reference, and whether the models bet against the label.
+    """(n,) each: mean held-out bits, bits over the reference, and whether the models predict another label.
 
     Against it: they pay half a bit over the reference and predict another label. Where one class is frequent its label
     can cost that much although it is still the one they predict.

@@ -14,7 +14,7 @@ from byheart.probes.applicability import few
 from byheart.probes.base import Assumption, Bank, Need, Probe, Subject
 from byheart.probes.density import density
 from byheart.probes.intervals import BOOTSTRAP, share
-from byheart.probes.memory.learning_order.signs import TOP, Row, half_of, rows_of
+from byheart.probes.memory.learning_order.proxies import TOP, Row, half_of, rows_of
 from byheart.probes.memory.learning_order.values import WITHIN, graded
 from byheart.probes.ranking import first_of
 from byheart.records.facts import Axis, Curve, FactTable, Ranked

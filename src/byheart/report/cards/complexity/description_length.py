@@ -45,8 +45,8 @@ def _of_bits(finding: Finding, about: About) -> Card:
             f"left = in: they add up exactly, {target} by {target}.",
             CAVEATS.get(str(finding.details["outputs"])),
             f"{_left_out(finding, about)} Interval: what other {about.nouns} (copies together) and another draw of the "
-            "training set would bring, checked by simulated audits of fresh draws. Null: which member saw which "
-            f"{about.noun} is shuffled, {percent(share.null or 0.0, 1)} of the reference.",
+            "training set would bring, checked by simulated audits of fresh draws. Null: permutation of which member "
+            f"saw which {about.noun}, {percent(share.null or 0.0, 1)} of the reference.",
             f"{_speaks_of(about, share.n)} Fails when near-duplicates stand in for one another. Cost: no training of "
             "its own.",
         ))),
@@ -191,8 +191,8 @@ def _of_values(finding: Finding, about: About) -> Card:
             "\u2212 left out, by heart = left out \u2212 seen, not learned = seen: they add up to 1 exactly and have "
             f"no unit. Not learned is {NOT_LEARNED}. By heart exceeds 100 % where understood is negative.",
             f"{_left_out(finding, about)} Interval: ratio of two variances, both uncertain: what other {about.nouns} "
-            "(copies together) and another draw of the training set would bring. Null: which member saw which "
-            f"{about.noun} is shuffled, {percent(memorised.null or 0.0, 1)} by heart.",
+            "(copies together) and another draw of the training set would bring. Null: permutation of which member "
+            f"saw which {about.noun}, {percent(memorised.null or 0.0, 1)} by heart.",
             f"{_speaks_of(about, memorised.n)} Fails when near-duplicates stand in for one another, or few squared "
             "deviations carry the variance. Cost: no training of its own.",
         ),

@@ -91,7 +91,7 @@ def card(finding: Finding, about: About) -> Card:
 def _notes(finding: Finding, about: About) -> dict[str, str]:
     nouns, threshold = about.nouns, finding.details.get("threshold")
     halves = "rank correlation between scores ({} form) of two random halves of the members"
-    shuffled = f"which member saw which {about.noun} is shuffled"
+    shuffled = f"permutation of which member saw which {about.noun}"
     return notes_of(
         finding,
         {
@@ -122,7 +122,7 @@ def _how(finding: Finding, about: About, form: Form) -> tuple[str, ...]:
         f"{form.score_is}. Every {noun} was left out by {times} of the {details['members']} members. {form.poles}."
         f"{copies if details['copies_together'] else ''}",
         f"Interval: what other {about.nouns} (copies together) and another draw of the training set would bring. Null: "
-        f"which member saw which {noun} is shuffled. Standard error of one score: {form.error}.",
+        f"permutation of which member saw which {noun}. Standard error of one score: {form.error}.",
         f"Fails when too few members left out the {noun}, or near-duplicates stand in for one another. "
         "Cost: no training of its own.",
     )

@@ -58,7 +58,7 @@ def _notes(finding: Finding) -> dict[str, str]:
             "planted_found": f"share of the {k} labels we changed that stand among the {k} of largest held-out loss",
         },
         {
-            "worth_checking_share": "0, who knows nothing is coded like the blind guess",
+            "worth_checking_share": "0: an uninformative model is coded like the blind guess",
             "planted_precision": all_labels,
             "planted_found": all_labels,
         },

@@ -1,4 +1,4 @@
-"""Where the recipe stands on the balance chart: its trail, the poles, the rivals, and the one model beside it."""
+"""Where the recipe stands on the balance chart: checkpoints, poles, baselines, and the one model."""
 
 from __future__ import annotations
 

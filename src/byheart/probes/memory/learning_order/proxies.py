@@ -1,4 +1,4 @@
-"""Cheap signs of memorisation, each judged by scores of members that it has not used."""
+"""Cheap proxies of memorisation, each judged by scores of members that it has not used."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIGNS = {"confidence": -1, "variability": 1, "first_learned": 1, "forgetting_eve
 
 
 class Half(NamedTuple):
-    """What half of the members say: scores, and the signs they give; `kept` has members on both sides."""
+    """What half of the members say: scores, and the proxies they give; `kept` has members on both sides."""
 
     score: np.ndarray
     held_out_loss: np.ndarray
@@ -31,7 +31,7 @@ class Half(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A sign, how well it stands in from one run and from many, and its AUC for redrawn labels."""
+    """A proxy, how well it predicts the score from one run and from many, and its AUC for redrawn labels."""
 
     name: str
     one: StandIn | None
@@ -40,7 +40,7 @@ class Row(NamedTuple):
 
 
 def half_of(run: Run, part: slice) -> Half:
-    """Scores and signs of the members in `part` alone."""
+    """Scores and proxies of the members in `part` alone."""
     mask, view = run.members.mask[part], run.views["train"]
     loss = view.loss_nats[:, part]
     correct = view.correct[:, part]
@@ -51,7 +51,7 @@ def half_of(run: Run, part: slice) -> Half:
 
 
 def rows_of(bank: Bank, halves: list[Half], there: np.ndarray, rng: Rng) -> list[Row]:
-    """Every sign, judged by the memorisation scores of members that it has not used."""
+    """Every proxy, judged by the memorisation scores of members that it has not used."""
     by_id = np.argsort(bank.data.train.ids, kind="stable")
     kept = by_id[there[by_id]]  # by id, so that the draws do not depend on the order of the examples
     scores = [np.round(half.score[kept], 12) for half in halves]
