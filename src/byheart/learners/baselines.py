@@ -72,11 +72,7 @@ class Linear(_Classifier):
     """
 
     name: ClassVar[str] = "linear"
-
-    @property
-    def family(self) -> str:
-        """Linear."""
-        return "linear"
+    family: ClassVar[str] = "linear"
 
     def _model(self, seed: int) -> Any:
         from sklearn.linear_model import LogisticRegression
@@ -106,11 +102,7 @@ class BoostedTrees(_Classifier):
     """
 
     name: ClassVar[str] = "boosted-trees"
-
-    @property
-    def family(self) -> str:
-        """Trees."""
-        return "trees"
+    family: ClassVar[str] = "trees"
 
     def _model(self, seed: int) -> Any:
         from sklearn.ensemble import HistGradientBoostingClassifier

@@ -36,13 +36,9 @@ class Lagged(ClosedForm):
     """
 
     name: ClassVar[str] = "lagged"
+    family: ClassVar[str] = "linear"
     reads: ClassVar[tuple[str, ...]] = ("series",)
     lags: Annotated[int, Field(ge=1, le=100)] = 2
-
-    @property
-    def family(self) -> str:
-        """Linear."""
-        return "linear"
 
     def solved(self, data: Data, members: Members, trail: bool) -> Run:
         """Solve every member's least squares."""

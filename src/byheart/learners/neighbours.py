@@ -51,12 +51,8 @@ class Neighbours(ClosedForm):
     """
 
     name: ClassVar[str] = "neighbours"
+    family: ClassVar[str] = "neighbours"
     k: Annotated[int, Field(ge=1)] = 1
-
-    @property
-    def family(self) -> str:
-        """Neighbours."""
-        return "neighbours"
 
     def solved(self, data: Data, members: Members, trail: bool) -> Run:
         """Look the neighbours of every view up for every member."""

@@ -49,12 +49,8 @@ class Ridge(ClosedForm):
     """
 
     name: ClassVar[str] = "ridge"
+    family: ClassVar[str] = "linear"
     strength: Annotated[float, Field(ge=0)] = 1.0
-
-    @property
-    def family(self) -> str:
-        """Linear."""
-        return "linear"
 
     def solved(self, data: Data, members: Members, trail: bool) -> Run:
         """Solve every member's normal equations."""

@@ -96,9 +96,10 @@ class Probe(Spec):
         """What it measures: the second part of the name, as it stands in names of quantities."""
         return self.name.partition("/")[2].replace("-", "_")
 
-    @abstractmethod
+    @asked
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The runs that the answer needs, first the one that it rests on; or why the question does not apply."""
+        return (subject.bank(),)
 
     @abstractmethod
     def measure(self, bank: Bank) -> Answered:

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from byheart.maths.codes.value_bits import VarianceBits, variance_bits
-from byheart.probes.base import Assumption, Bank, Need, Probe, Subject, reason
+from byheart.probes.base import Assumption, Bank, Probe, reason
 from byheart.probes.heavy_tail import heavy_tail, without_r2
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, interval_by
@@ -35,10 +35,6 @@ class ValueBits(Probe):
     version: ClassVar[int] = 5
     outputs: ClassVar[tuple[str, ...]] = ("values",)
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "halves")
-
-    def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
-        """The bank."""
-        return (subject.bank(),)
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Bits per value and in total; memorised is withheld where it has no bound."""

@@ -10,7 +10,7 @@ import numpy as np
 from byheart.maths.memorisation.duplicates import Copies, Leaks, contradicting, copies, leaks
 from byheart.maths.memorisation.nearest_neighbours import NEIGHBOURS
 from byheart.maths.statistics.new_examples import new_examples_interval, new_r2_interval
-from byheart.probes.base import Assumption, Bank, Need, Probe, Subject
+from byheart.probes.base import Assumption, Bank, Probe
 from byheart.probes.heavy_tail import heavy_tail
 from byheart.probes.intervals import estimate, share
 from byheart.records.facts import Axis, Curve, Ranked
@@ -50,10 +50,6 @@ class Duplicates(Probe):
     version: ClassVar[int] = 8
     assumes: ClassVar[tuple[Assumption, ...]] = ()
     poles: ClassVar[tuple[str, str]] = ("all different", "all copies")
-
-    def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
-        """The bank, for the accuracy without what leaked."""
-        return (subject.bank(),)
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Shares of copies, contradicting labels, accuracy without leaked examples, and the pairs."""

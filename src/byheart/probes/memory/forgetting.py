@@ -8,7 +8,7 @@ import numpy as np
 
 from byheart.maths.statistics.effective_sample_size import Estimate, complement
 from byheart.maths.statistics.intervals import budget_share_intervals
-from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.probes.base import Bank, Probe
 from byheart.probes.intervals import estimate, line
 from byheart.records.facts import Axis, Curve, FactTable
 from byheart.records.finding import Finding, NotApplicable, Pole
@@ -38,10 +38,6 @@ class Forgetting(Probe):
     poles: ClassVar[tuple[str, str]] = ("nothing lost", "all lost")
     outputs: ClassVar[tuple[str, ...]] = ("classes",)
     needs: ClassVar[tuple[str, ...]] = ("phases", "epochs")
-
-    def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
-        """The bank with its checkpoints, which hold the end of every phase."""
-        return (subject.bank(),)
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """What was lost of the earlier phases, and the accuracy on each phase at every checkpoint."""

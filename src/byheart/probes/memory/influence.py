@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from byheart.maths.memorisation.influence import Counts, influence_counts, largest_influence_null, members_needed
-from byheart.probes.base import Assumption, Bank, Need, Probe, Subject, reason
+from byheart.probes.base import Assumption, Bank, Probe, reason
 from byheart.records.facts import Axis, Curve, Ranked, Scalar
 from byheart.records.finding import Finding, NotApplicable
 from byheart.records.quantity import Quantity
@@ -46,10 +46,6 @@ class Pairs(Probe):
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "varying values")
     outputs: ClassVar[tuple[str, ...]] = ("classes", "values")
     needs: ClassVar[tuple[str, ...]] = ("test",)
-
-    def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
-        """The bank."""
-        return (subject.bank(),)
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Pairs that stand clear of chance, or the withheld card with its evidence."""

@@ -17,7 +17,7 @@ from byheart.maths.statistics.detection import (
     operating_points,
 )
 from byheart.maths.statistics.seen_unseen import sides
-from byheart.probes.base import Assumption, Bank, Need, Probe, Subject
+from byheart.probes.base import Assumption, Bank, Probe
 from byheart.probes.intervals import line
 from byheart.probes.ranking import first_of
 from byheart.records.facts import Axis, Curve, FactTable, Ranked
@@ -58,10 +58,6 @@ class Membership(Probe):
     name: ClassVar[str] = "memory/membership"
     version: ClassVar[int] = 7
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "draws")
-
-    def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
-        """The bank."""
-        return (subject.bank(),)
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """The attack with and without models that saw the example, its baseline, and the risk of every example."""
