@@ -1,9 +1,9 @@
 """byheart: know what your model knows by heart, and what it has understood.
 
-    import byheart as bh
-    audit = bh.audit((x, y), test=(x_test, y_test), model=make_model)
-    audit.bits, audit.memorised(20)
-    audit.save("report.html")
+import byheart as bh
+audit = bh.audit((x, y), test=(x_test, y_test), model=make_model)
+audit.bits, audit.memorised(20)
+audit.save("report.html")
 """
 
 from __future__ import annotations

@@ -28,10 +28,7 @@ class ByheartError(Exception):
 
     def __init__(self, expected: str = "", came: str = "", do: str = "") -> None:
         self.expected, self.came, self.do = expected, came, do
-        parts = [
-            f"expected {expected}" if expected else "",
-            f"got {came}" if came and expected else came,
-        ]
+        parts = [f"expected {expected}" if expected else "", f"got {came}" if came and expected else came]
         sentence = ", ".join(part for part in parts if part)
         super().__init__(f"{sentence}. {do}".strip() if do else sentence)
 

@@ -148,7 +148,7 @@ RENAMED: dict[str, dict[str, str]] = {
         "memory/order": "memory/learning-order",
         "memory/pairs": "memory/influence",
         "complexity/bits": "complexity/description-length",
-    },
+    }
 }
 
 

@@ -66,6 +66,4 @@ def _parsed(text: str, name: str) -> dict[str, Any]:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # not TOML, or a number of thousands of digits
         came = "brackets too deep to be read" if isinstance(error, RecursionError) else str(error)
-        raise InputRefused(
-            expected=f"a claim in TOML in {name}", came=came, do="See byheart's own under claims/."
-        ) from None
+        raise InputRefused(f"a claim in TOML in {name}", came, "See byheart's own under claims/.") from None

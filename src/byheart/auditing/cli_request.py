@@ -41,9 +41,7 @@ def request_from_words(subject: str, options: Options) -> tuple[Request, dict[st
     _fits(subject, task, options, [*(of_table if task.name != "table" else ())], [*of_file])
     if named is not None:
         if learner is not None:
-            raise UsageError(
-                expected="one learner", came=f"--learner and the one of {subject}", do="Leave --learner out."
-            )
+            raise UsageError("one learner", f"--learner and the one of {subject}", "Leave --learner out.")
         learner, settings = named, {}
     task = with_transform(task, options.transform)
     asked = replace(options, settings=settings, jobs=jobs_from(options.jobs))

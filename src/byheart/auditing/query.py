@@ -81,9 +81,7 @@ def with_query(data: Data, query: Query) -> tuple[Data, str, tuple[str, ...]]:
     """
     if data.output.continuous and data.train.y.ndim > 1:
         raise InputRefused(
-            expected="one value an example to explain",
-            came=f"{data.output.k} of them",
-            do="Audit one of the columns alone.",
+            "one value an example to explain", f"{data.output.k} of them", "Audit one of the columns alone."
         )
     notes: tuple[str, ...] = ()
     if query.known:
@@ -112,9 +110,7 @@ def _mark(asked: Examples, data: Data) -> str:
 
 def _known(data: Data, query: Query) -> Examples:
     if query.view not in data.views:
-        raise UsageError(
-            expected=f"a view among {', '.join(data.views)}", came=query.view, do="Try --example with a training id."
-        )
+        raise UsageError(f"a view among {', '.join(data.views)}", query.view, "Try --example with a training id.")
     examples = data.views[query.view]
     rows = np.flatnonzero(examples.ids == query.id)
     if not len(rows):
@@ -129,9 +125,7 @@ def _known(data: Data, query: Query) -> Examples:
 def _own(x: np.ndarray, data: Data) -> Examples:
     train = data.train.x
     if data.output.passages:
-        raise InputRefused(
-            expected="a passage as text", came=f"an array of shape {x.shape}", do="Give a string, or --text."
-        )
+        raise InputRefused("a passage as text", f"an array of shape {x.shape}", "Give a string, or --text.")
     if x.shape != train.shape[1:]:
         raise InputRefused(
             expected=f"one example of shape {train.shape[1:]}", came=f"shape {x.shape}",
@@ -151,9 +145,7 @@ def _numbers(x: np.ndarray, data: Data) -> np.ndarray:
     except (TypeError, ValueError):
         numbers = None
     if numbers is None:
-        raise InputRefused(
-            expected=f"numbers ({data.train.x.dtype})", came=f"{x.dtype}", do="Give it as the training data are."
-        )
+        raise InputRefused(f"numbers ({data.train.x.dtype})", f"{x.dtype}", "Give it as the training data are.")
     if np.isinf(numbers).any():
         raise InputRefused(expected="finite numbers", came="an infinite one", do="Leave it out (NaN is missing).")
     top = data.output.divided_by
@@ -214,9 +206,7 @@ def _check_binary(x: np.ndarray, data: Data) -> None:
     if train.ndim > 2 or data.output.columns or ((x == 0) | (x == 1)).all():
         return
     if ((train == 0) | (train == 1)).all():
-        raise InputRefused(
-            expected="0 and 1 alone, as in training", came=f"{x.min():g} to {x.max():g}", do="Code it as those are."
-        )
+        raise InputRefused("0 and 1 alone, as in training", f"{x.min():g} to {x.max():g}", "Code it as those are.")
 
 
 def passage(text: str, data: Data) -> Examples:
@@ -228,9 +218,7 @@ def passage(text: str, data: Data) -> Examples:
     """
     if not data.output.passages:
         what = data.about.get("title", "these data")
-        raise InputRefused(
-            expected="data of text for a passage", came=f"{what}, which is not", do="Ask with --test or --example."
-        )
+        raise InputRefused("data of text for a passage", f"{what}, which is not", "Ask with --test or --example.")
     codes, signs = _tokens(text, data)
     window = data.train.x.shape[1]
     if not 0 < len(codes) <= window:

@@ -57,9 +57,7 @@ def with_flips(task: Any, share: float | None, control: bool = False) -> Any:
     if not share:
         return task
     if not 0 < share < 1:
-        raise UsageError(
-            expected="a share of labels to redraw, above 0 and below 1", came=f"{share}", do="Try --flip 0.05."
-        )
+        raise UsageError("a share of labels to redraw, above 0 and below 1", f"{share}", "Try --flip 0.05.")
     return find("task", "flipped")(task=task, share=share, control=control)
 
 

@@ -61,9 +61,7 @@ def listed_words(words: list[str]) -> tuple[str, Path, bool]:
         else:
             kinds.append(word.removesuffix("s"))
     if len(kinds) > 1 or any(kind.startswith("-") for kind in kinds):
-        raise UsageError(
-            expected="byheart list [KIND] [--out DIR] [--json]", came=" ".join(words), do="Try: byheart list task."
-        )
+        raise UsageError("byheart list [KIND] [--out DIR] [--json]", " ".join(words), "Try: byheart list task.")
     return (kinds[0] if kinds else ""), out, json
 
 

@@ -125,9 +125,7 @@ def _module_outputs(module: Any, x: np.ndarray) -> np.ndarray:
     """Outputs in evaluation mode; every submodule's own mode is put back."""
 
     if isinstance(x, dict):
-        raise InputRefused(
-            expected="a function of the dictionary x from fit=", came="a torch module", do="Return lambda x: ... of it."
-        )
+        raise InputRefused("a function of the dictionary x from fit=", "a torch module", "Return lambda x: ... of it.")
     first = next(iter(module.parameters()), None)
     inputs = tensor_of(x).to("cpu" if first is None else first.device)
     inputs = inputs.to(taken_dtype(module, inputs))

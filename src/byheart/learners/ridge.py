@@ -198,9 +198,7 @@ def _inverse(matrix: np.ndarray, strength: float) -> np.ndarray:
         inverse, info = linalg.lapack.dpotri(factor, lower=1, overwrite_c=1)
     if info != 0:
         raise InputRefused(
-            expected="a kernel matrix that can be inverted",
-            came=f"a singular one with strength {strength}",
-            do="Raise the strength.",
+            "a kernel matrix that can be inverted", f"a singular one with strength {strength}", "Raise the strength."
         )
     for start in range(0, len(inverse), CHUNK):  # the lower half onto the upper, without a copy of all
         stop = min(start + CHUNK, len(inverse))

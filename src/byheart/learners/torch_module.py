@@ -130,9 +130,7 @@ class FromFactory(UsersCode, Network):
         with contained(seed):
             module = make(**{name: given[name] for name in asked})
         if not isinstance(module, nn_module()):
-            raise InputRefused(
-                expected="a torch.nn.Module from model=", came=type(module).__name__, do="Return the module."
-            )
+            raise InputRefused("a torch.nn.Module from model=", type(module).__name__, "Return the module.")
         must_be_fresh(make, module)
         return module
 

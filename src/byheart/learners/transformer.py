@@ -60,9 +60,7 @@ class Transformer(Network):
     def build(self, data: Data, generator: torch.Generator) -> nn.Module:
         """The decoder for these tokens, its weights drawn from `generator` alone."""
         if self.width % self.heads:
-            raise UsageError(
-                expected=f"a width that {self.heads} heads divide", came=f"{self.width}", do="Try --set width=64."
-            )
+            raise UsageError(f"a width that {self.heads} heads divide", f"{self.width}", "Try --set width=64.")
         from byheart.learners.decoder import Decoder
 
         length = data.train.x.shape[1]

@@ -88,9 +88,7 @@ class Consolidation(Lever):
             return [(batch, torch.ones(course.m, device=course.device))]
         logits = course.differentiate(batch, plain=True)  # (m, 1, k)
         if batch.targets.dim() == 3:
-            raise InputRefused(
-                expected="fisher=empirical for text", came="exact", do="Every text would be asked for; take empirical."
-            )
+            raise InputRefused("fisher=empirical for text", "exact", "Every text would be asked for; take empirical.")
         if batch.targets.is_floating_point():  # of values with deviation 1 every derivative is that at a distance of 1
             return [(replace(batch, targets=logits[..., 0].detach() - 1), torch.ones(course.m, device=course.device))]
         p = logits.detach().softmax(-1)[:, 0]

@@ -200,9 +200,7 @@ def _complete(kind: str, name: str, settings: Mapping[str, Any]) -> None:
     fields = find(kind, name).model_fields
     missing = [field for field in fields if fields[field].is_required() and field not in settings]
     if missing or name in {"module", "user-fit"}:
-        raise UsageError(
-            expected=f"a {kind} that needs nothing more", came=repr(name), do=f"{name}: {names(kind)[name]}."
-        )
+        raise UsageError(f"a {kind} that needs nothing more", repr(name), f"{name}: {names(kind)[name]}.")
 
 
 def must_exist(path: Path) -> None:

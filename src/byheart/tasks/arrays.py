@@ -85,9 +85,7 @@ class Arrays(Task):
             (('high', 'low'), 40, 10)
         """
         if (x_test is None) != (y_test is None):
-            raise InputRefused(
-                expected="x_test and y_test together", came="only one of them", do="Give both, or neither."
-            )
+            raise InputRefused("x_test and y_test together", "only one of them", "Give both, or neither.")
         named = {"x": x, "y": y, "x_test": x_test, "y_test": y_test, "groups": groups}
         given, containers = {}, {}
         for name, value in named.items():
@@ -120,9 +118,7 @@ class Arrays(Task):
         """
         if not self._given:
             raise InputRefused(
-                expected="the arrays in this process",
-                came="only their digests",
-                do="Make the task again with Arrays.of(x, y).",
+                "the arrays in this process", "only their digests", "Make the task again with Arrays.of(x, y)."
             )
         given, show = self._given, is_picture(self._given["x"])
         x = np.array(checked_features(given["x"], self.missing, "x"))

@@ -135,9 +135,7 @@ class Canaries(Within):
         context = len(said[0]) + self.name_length + len(said[1])
         if context + self.length > window:
             raise InputRefused(
-                expected=f"passages of at least {context + self.length} tokens",
-                came=f"{window}",
-                do="Use a longer window.",
+                f"passages of at least {context + self.length} tokens", f"{window}", "Use a longer window."
             )
         for what, length, setting in (("secret", self.length, "length"), ("name", self.name_length, "name_length")):
             # names too: the name is the context that has one right answer

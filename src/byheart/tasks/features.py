@@ -38,9 +38,7 @@ def as_array(value: Any, what: str) -> np.ndarray:
     if hasattr(value, "detach") and hasattr(value, "cpu"):
         return _from_tensor(value, what)
     if hasattr(value, "toarray"):
-        raise InputRefused(
-            expected=f"a dense array for {what}", came=type(value).__name__, do=f"Give {what}.toarray()."
-        )
+        raise InputRefused(f"a dense array for {what}", type(value).__name__, f"Give {what}.toarray().")
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise InputRefused(
             expected=f"an array without a mask for {what}",
@@ -52,9 +50,7 @@ def as_array(value: Any, what: str) -> np.ndarray:
         return np.array(value, dtype=object) if _changed(value, array) else array
     except ValueError as error:
         raise InputRefused(
-            expected=f"rows of one length in {what}",
-            came=f"a ragged sequence ({error})",
-            do="Pad or cut the rows to one length.",
+            f"rows of one length in {what}", f"a ragged sequence ({error})", "Pad or cut the rows to one length."
         ) from None
 
 
@@ -105,22 +101,14 @@ def checked_features(x: np.ndarray, missing: Missing = "refuse", what: str = "x"
 def _check_shape(x: np.ndarray, what: str) -> None:
     if x.ndim == 1 and len(x):
         raise InputRefused(
-            expected=f"{what} of shape (n, features)",
-            came=f"shape {x.shape}",
-            do=f"For one feature an example: {what}.reshape(-1, 1).",
+            f"{what} of shape (n, features)", f"shape {x.shape}", f"For one feature an example: {what}.reshape(-1, 1)."
         )
     if x.ndim == 0:
-        raise InputRefused(
-            expected=f"{what} of shape (n, features)", came="a single number", do="Give one row an example."
-        )
+        raise InputRefused(f"{what} of shape (n, features)", "a single number", "Give one row an example.")
     if len(x) == 0:
         raise InputRefused(expected=f"examples in {what}", came="none", do="Check how the data were loaded.")
     if x[0].size == 0:
-        raise InputRefused(
-            expected=f"at least one feature in {what}",
-            came=f"shape {x.shape}",
-            do="Check how the data were loaded.",
-        )
+        raise InputRefused(f"at least one feature in {what}", f"shape {x.shape}", "Check how the data were loaded.")
 
 
 def _check_finite(x: np.ndarray, missing: Missing, what: str) -> None:
@@ -162,9 +150,7 @@ def check_lengths(x: np.ndarray, y: np.ndarray, names: tuple[str, str] = ("x", "
     """
     if y.ndim == 0 or len(x) != len(y):
         came = f"{len(x)} and {len(y) if y.ndim else 'a single label'}"
-        raise InputRefused(
-            expected=f"{names[0]} and {names[1]} of one length", came=came, do="Give one label an example."
-        )
+        raise InputRefused(f"{names[0]} and {names[1]} of one length", came, "Give one label an example.")
 
 
 def check_enough(n: int) -> None:
@@ -189,9 +175,7 @@ def check_same_shape(x: np.ndarray, x_test: np.ndarray) -> None:
     """
     if x.shape[1:] != x_test.shape[1:]:
         raise InputRefused(
-            expected=f"test examples of the training shape {x.shape[1:]}",
-            came=f"{x_test.shape[1:]}",
-            do="Prepare both in the same way.",
+            f"test examples of the training shape {x.shape[1:]}", f"{x_test.shape[1:]}", "Prepare both in the same way."
         )
 
 

@@ -49,9 +49,7 @@ class Grouping:
         }
 
 
-def grouping(
-    copies: np.ndarray, exact: np.ndarray, y: np.ndarray, table: bool = False, named: Any = None
-) -> Grouping:
+def grouping(copies: np.ndarray, exact: np.ndarray, y: np.ndarray, table: bool = False, named: Any = None) -> Grouping:
     """Which examples are seen or left out together? Connected components of copies and of the user's groups.
 
     Rows of a table whose distinct inputs are fewer than a tenth of the rows, and whose targets differ within most of

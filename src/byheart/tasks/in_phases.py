@@ -50,9 +50,7 @@ class InPhases(Within):
         """
         data = self.task.draw(seed)
         if data.phases:
-            raise InputRefused(
-                expected="data in one phase", came=f"{len(data.phases)} phases", do="Cut them into phases once."
-            )
+            raise InputRefused("data in one phase", f"{len(data.phases)} phases", "Cut them into phases once.")
         found = self._by_classes(data) if self._classes(data) else self._by_order(data)
         views = {
             name: replace(view, meta={**view.meta, PHASE: found[name]}) if name in found else view
@@ -73,9 +71,7 @@ class InPhases(Within):
         """The phase of each example by its class."""
         k = data.output.k
         if not data.output.labelled:
-            raise InputRefused(
-                expected="classes to make phases of", came=f"{data.output.kind}", do="Make phases by order: by=order."
-            )
+            raise InputRefused("classes to make phases of", f"{data.output.kind}", "Make phases by order: by=order.")
         if k < self.phases:
             raise self._too_many(data, k)
         of_class = np.concatenate([np.full(len(part), i) for i, part in enumerate(self._parts(k))])

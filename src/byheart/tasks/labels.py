@@ -90,9 +90,7 @@ def read_more_labels(y: np.ndarray, like: Labels, what: str = "y_test") -> np.nd
     if like.y.ndim == 2:
         if y.shape[1:] != like.y.shape[1:]:
             raise InputRefused(
-                expected=f"{what} of {like.y.shape[1]} columns, as in training",
-                came=f"shape {y.shape}",
-                do="Give the same targets.",
+                f"{what} of {like.y.shape[1]} columns, as in training", f"shape {y.shape}", "Give the same targets."
             )
         return np.stack([_numbers(flatten(column, name), name) for name, column in _columns(y, what)], 1)
     plain = flatten(y, what)
@@ -265,9 +263,7 @@ def _kind_of_numbers(values: np.ndarray) -> tuple[bool, str]:
 def _numbers(plain: Plain, what: str) -> np.ndarray:
     if plain.values.dtype.kind == "U":
         raise InputRefused(
-            expected=f"numbers in {what}, as in training",
-            came=f"text, such as {str(plain.values[0])!r}",
-            do="Convert it to numbers.",
+            f"numbers in {what}, as in training", f"text, such as {str(plain.values[0])!r}", "Convert it to numbers."
         )
     return plain.values.astype(np.float64)
 

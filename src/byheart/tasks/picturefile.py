@@ -80,16 +80,12 @@ def read_pixels(path: Path) -> np.ndarray:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise InputRefused(
-            expected=f"a picture file at {path}", came=error.strerror or "an error", do="Check the path."
-        ) from None
+        raise InputRefused(f"a picture file at {path}", error.strerror or "an error", "Check the path.") from None
     if content.startswith(SIGNATURE):
         try:
             return read_png(content)
         except Damaged as error:
-            raise InputRefused(
-                expected="a whole PNG file", came=f"{error} in {path.name}", do="Save it again."
-            ) from None
+            raise InputRefused("a whole PNG file", f"{error} in {path.name}", "Save it again.") from None
         except Unusual as error:
             return _by_pillow(content, path, f"a PNG of {error}")
     return _by_pillow(content, path, f"{path.name}, which is no PNG")
@@ -106,9 +102,7 @@ def _by_pillow(content: bytes, path: Path, what: str) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(content)) as opened:
             if opened.mode[:1] in {"I", "F"}:  # more than 8 bits: how they map to bytes is not known
-                raise InputRefused(
-                    expected="a picture of 8 bits", came=f"more of them in {path.name}", do="Save it with 8 bits."
-                )
+                raise InputRefused("a picture of 8 bits", f"more of them in {path.name}", "Save it with 8 bits.")
             alpha = "A" in opened.getbands() or "transparency" in opened.info
             grey = opened.mode in {"1", "L", "LA"}
             mode = ("LA" if alpha else "L") if grey else ("RGBA" if alpha else "RGB")

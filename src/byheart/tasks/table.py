@@ -104,9 +104,7 @@ class Table(Task):
         sheet = self._sheet()
         filled = np.array([text is not None for text in sheet.columns[sheet.names.index(self.target)]])
         if not filled.any():
-            raise InputRefused(
-                expected=f"labels in the column {self.target!r}", came="only empty cells", do="Check the target."
-            )
+            raise InputRefused(f"labels in the column {self.target!r}", "only empty cells", "Check the target.")
         kept, labels = _rows(sheet, filled), self._labels(sheet, filled)
         columns = self._columns(kept)
         used = [column for column in columns if column.role != "dropped"]
@@ -152,9 +150,7 @@ class Table(Task):
         content = _content(path)
         if hashlib.sha256(content).hexdigest() != self.sha256:
             raise InputRefused(
-                expected=f"{path.name} as it was when the audit began",
-                came="a changed file",
-                do="Run the command again.",
+                f"{path.name} as it was when the audit began", "a changed file", "Run the command again."
             )
         sheet = read_sheet(path, content, self.encoding)
         for name in (self.target, *self.categorical, *self.drop, *self.keep, *self.group):
@@ -240,9 +236,7 @@ def _content(path: Path) -> bytes:
     except FileNotFoundError:
         raise InputRefused(expected="a table file", came=f"no file {path}", do="Check the path.") from None
     except OSError as error:
-        raise InputRefused(
-            expected=f"a file at {path} that can be read", came=error.strerror or "an error", do="Check it."
-        ) from None
+        raise InputRefused(f"a file at {path} that can be read", error.strerror or "an error", "Check it.") from None
 
 
 def _no_column(name: str, names: tuple[str, ...], path: Path) -> UsageError:

@@ -48,11 +48,7 @@ def read_sheet(path: Path, content: bytes, encoding: str = "utf-8") -> Sheet:
         return _read_parquet(path, content)
     if path.suffix.lower() in TEXT_FILES:
         return _read_text(path, _decoded(path, content, encoding))
-    raise InputRefused(
-        expected="a table in a .csv, .tsv, .txt or .parquet file",
-        came=f"{path.name}",
-        do="Export it as .csv.",
-    )
+    raise InputRefused("a table in a .csv, .tsv, .txt or .parquet file", f"{path.name}", "Export it as .csv.")
 
 
 def cell(text: str) -> str | None:
@@ -71,11 +67,7 @@ def _decoded(path: Path, content: bytes, encoding: str) -> str:
         # the mark that Excel writes first is no part of the first name
         return content.decode(encoding).removeprefix("\ufeff")
     except LookupError:
-        raise UsageError(
-            expected="an encoding Python knows",
-            came=repr(encoding),
-            do="Try utf-8, cp1252, latin-1 or utf-16.",
-        ) from None
+        raise UsageError("an encoding Python knows", repr(encoding), "Try utf-8, cp1252, latin-1 or utf-16.") from None
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")
@@ -190,15 +182,12 @@ def _read_parquet(path: Path, content: bytes) -> Sheet:
     try:
         table = parquet.read_table(arrow.BufferReader(content))
     except (arrow.ArrowInvalid, OSError) as error:
-        raise InputRefused(
-            expected="a whole .parquet file", came=f"{path.name}: {error}", do="Write it again."
-        ) from None
+        raise InputRefused("a whole .parquet file", f"{path.name}: {error}", "Write it again.") from None
     if table.num_rows == 0:
         raise InputRefused(expected=f"rows in {path.name}", came="none", do="Check the export.")
     names, notes = _unique(list(table.column_names))
     columns = tuple(
-        [_as_text(value, name, path) for value in column.to_pylist()]
-        for name, column in zip(names, table.columns)
+        [_as_text(value, name, path) for value in column.to_pylist()] for name, column in zip(names, table.columns)
     )
     return Sheet(names, columns, np.arange(1, table.num_rows + 1), "", tuple(notes))
 

@@ -81,9 +81,7 @@ class Text(Task):
         content = _read(self.path)
         name = Path(self.path).name if self.path else "the embedded text"
         if hashlib.sha256(content).hexdigest() != self.sha256:
-            raise InputRefused(
-                expected=f"{name} as it was when the audit began", came="a changed text", do="Run the command again."
-            )
+            raise InputRefused(f"{name} as it was when the audit began", "a changed text", "Run the command again.")
         passages = len(content) // self.window
         if passages < FEWEST:
             raise InputRefused(
@@ -190,6 +188,4 @@ def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InputRefused(
-            expected=f"a text file at {path}", came=error.strerror or "an error", do="Check the path."
-        ) from None
+        raise InputRefused(f"a text file at {path}", error.strerror or "an error", "Check the path.") from None

@@ -63,9 +63,7 @@ class Fleet(ABC):
         named = [dict(module.named_parameters()) for module in modules]
         trained = {name: p for name, p in named[0].items() if p.requires_grad}
         if not trained:
-            raise InputRefused(
-                expected="a module with parameters to train", came="none", do="Add a layer with weights."
-            )
+            raise InputRefused("a module with parameters to train", "none", "Add a layer with weights.")
         size = sum(p.numel() for p in trained.values())
         self.flat = torch.empty(self.m * size, dtype=next(iter(trained.values())).dtype, device=device)
         self.gradient = torch.zeros_like(self.flat)

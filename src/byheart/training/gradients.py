@@ -92,9 +92,7 @@ def compare(trace: Trace, step: int, weights: Mapping[str, Tensor], parts: Seque
             "Are the indices those of this batch, are loss= and examples= those of training, is a penalty added, is "
             "the model that the loop calls the one given to record, in the mode of the first step?"
         )
-    raise InputRefused(
-        expected=f"step {step}: loss= over examples= to reproduce the gradient of the batch", came=came, do=advice
-    )
+    raise InputRefused(f"step {step}: loss= over examples= to reproduce the gradient of the batch", came, advice)
 
 
 def refuse_bad(

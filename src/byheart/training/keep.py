@@ -129,9 +129,7 @@ class FreeRuns(Snapshot):
         import torch
 
         if not stepper.output.passages:
-            raise InputRefused(
-                expected="a model of sequences", came=f"one that gives {stepper.output.kind}", do="Leave free-runs out."
-            )
+            raise InputRefused("a model of sequences", f"one that gives {stepper.output.kind}", "Leave free-runs out.")
         x = stepper.called_on(self.view)[: self.n].expand(stepper.m, -1, -1).clone()
         with torch.no_grad():
             for place in range(self.context, x.shape[-1]):

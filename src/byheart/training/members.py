@@ -184,9 +184,7 @@ def balanced(n: int, m: int, share: float, seed: int, groups: Any = None) -> Mem
     kept = round(share * n)
     if not 0 < share <= 1 or kept < 1:
         raise UsageError(
-            expected="a share of the examples above 0 and at most 1",
-            came=f"{share} of {n} examples",
-            do="Try --share 0.7.",
+            "a share of the examples above 0 and at most 1", f"{share} of {n} examples", "Try --share 0.7."
         )
     out = n - kept
     place = _by_appearance(np.arange(n) if groups is None else np.asarray(groups))

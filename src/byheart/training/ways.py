@@ -60,9 +60,7 @@ def make(way: str, modules: Sequence[nn.Module], device: str = "cpu") -> Fleet:
         raise unknown_name("way", way, WAYS)
     if way not in possible:
         reason = reason_against_functional(modules[0]) or "it is not a plain stack of standard layers"
-        raise InputRefused(
-            expected=f"a module that can be trained {way}", came=reason, do=f"Possible: {', '.join(possible)}."
-        )
+        raise InputRefused(f"a module that can be trained {way}", reason, f"Possible: {', '.join(possible)}.")
     if way == "each":
         return (Stacked if "stacked" in possible else Each)(modules, device)
     return (Stacked if way == "stacked" else Functional)(modules, device)

@@ -96,9 +96,7 @@ class Estimator(Learner):
         params = written_params(made, releases)
         asked = given.get("releases") or releases
         if asked != releases:
-            raise InputRefused(
-                expected=f"the versions of the key: {asked}", came=str(releases), do="Run the audit again."
-            )
+            raise InputRefused(f"the versions of the key: {asked}", str(releases), "Run the audit again.")
         settled = {"cls": name_of(type(made), {}), "params": params, "releases": releases}
         return {**given, **settled, "files": files_of(releases)}
 
@@ -112,9 +110,7 @@ class Estimator(Learner):
         if isinstance(instance, type) or not hasattr(instance, "get_params"):
             came = f"the class {instance.__name__}" if isinstance(instance, type) else type(instance).__name__
             raise InputRefused(
-                expected="a scikit-learn estimator, such as LogisticRegression()",
-                came=came,
-                do="Make an instance of it.",
+                "a scikit-learn estimator, such as LogisticRegression()", came, "Make an instance of it."
             )
         try:
             releases: dict[str, str] = {}

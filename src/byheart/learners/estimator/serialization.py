@@ -106,9 +106,7 @@ def build(name: str, params: Mapping[str, Any], files: Mapping[str, str]) -> Any
     try:
         return cls(**values)
     except (TypeError, ValueError) as error:
-        raise UsageError(
-            expected=f"parameters that {cls.__name__} takes", came=str(error), do="See its documentation."
-        ) from None
+        raise UsageError(f"parameters that {cls.__name__} takes", str(error), "See its documentation.") from None
 
 
 def _no_such(what: str, word: str, known: list[str]) -> UnknownName:

@@ -85,9 +85,7 @@ class Output(ABC):
             InputRefused: targets whose bits are not counted.
         """
         raise InputRefused(
-            expected="labels or tokens, whose bits can be counted",
-            came=self.kind,
-            do="Ask for the budget of their variance.",
+            "labels or tokens, whose bits can be counted", self.kind, "Ask for the budget of their variance."
         )
 
     @property

@@ -146,8 +146,6 @@ def checked_examples(examples: Sequence[Any]) -> tuple[Any, Any]:
     x, y = (v if isinstance(v, dict) else torch.as_tensor(v) for v in examples)
     if count(x) != count(y):
         raise InputRefused(
-            expected="x and y with one row an example",
-            came=f"{count(x)} and {count(y)} rows",
-            do="Give one target an example.",
+            "x and y with one row an example", f"{count(x)} and {count(y)} rows", "Give one target an example."
         )
     return x, y
