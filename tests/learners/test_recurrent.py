@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from byheart.errors import InputRefused
+from byheart.learners.lagged import Lagged
 from byheart.learners.recurrent import Recurrent
 from byheart.learners.torch_module import FromFactory
 from byheart.levers.penalties import Dropout
@@ -432,3 +435,26 @@ class TestOnSeries(LearnerSuite):
     @pytest.fixture
     def data(self):
         return series_data()
+
+
+@pytest.mark.parametrize("learner", [Recurrent(cell="gru", hidden=4, epochs=1), Lagged()], ids=lambda one: one.name)
+def test_views_of_another_length_are_read_to_their_end(learner):
+    from byheart.tasks.autoregression import Autoregression
+    from byheart.training.preprocessing import checked
+
+    short = Autoregression(n=40, n_test=20, length=12).draw(0)
+    data = Autoregression(n=40, n_test=20, length=12, length_test=48).draw(0)
+    members = balanced(40, 2, 0.7, 0)
+    way = "functional" if learner.fleet else "each"
+    run, plain = (learner.fit(one, members, Training((learner.steps(),), way=way)) for one in (data, short))
+    assert run.views["test"].logits.shape == (2, 20, 48, 1)
+    assert (run.views["train"].loss_nats == plain.views["train"].loss_nats).all()
+    # nothing looks ahead: what is said of the first steps does not depend on those that follow
+    cut = replace(data, views={**data.views, "test": replace(data.views["test"], x=data.views["test"].x[:, :12],
+                                                             y=data.views["test"].y[:, :12])})  # fmt: skip
+    again = learner.fit(cut, members, Training((learner.steps(),), way=way))
+    np.testing.assert_allclose(run.views["test"].logits[:, :, :12], again.views["test"].logits, atol=1e-6)
+    wide = replace(data, views={**data.views, "test": replace(data.views["test"], x=data.views["test"].x.repeat(2, -1))})
+    for other, learns in ((wide, True), (data, False)):  # other numbers a step; a learner of one length
+        with pytest.raises(InputRefused, match="in view test, as in training"):
+            checked(other, members, reads=("series",), any_length=learns)

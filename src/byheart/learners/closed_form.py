@@ -24,7 +24,7 @@ class ClosedForm(Learner):
     def fit(self, data: Data, members: Members, training: Training) -> Run:
         """Solve for every member (`Learner.fit`)."""
         start = time.process_time()
-        data = checked(data, members, training.levers, self.name, self.reads)
+        data = checked(data, members, training.levers, self.name, self.reads, self.any_length)
         run = self.solved(data, members, training.trail)
         about = {"parameters": 0, "way": "closed form", **run.about, "cpu_seconds": time.process_time() - start}
         return replace(run, about=about)

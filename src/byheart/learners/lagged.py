@@ -38,6 +38,7 @@ class Lagged(ClosedForm):
     name: ClassVar[str] = "lagged"
     family: ClassVar[str] = "linear"
     reads: ClassVar[tuple[str, ...]] = ("series",)
+    any_length: ClassVar[bool] = True
     lags: Annotated[int, Field(ge=1, le=100)] = 2
 
     def solved(self, data: Data, members: Members, trail: bool) -> Run:

@@ -42,6 +42,7 @@ class Recurrent(Network):
 
     name: ClassVar[str] = "recurrent"
     reads: ClassVar[tuple[str, ...]] = ("classes", "values", "series")
+    any_length: ClassVar[bool] = True
     lr: Annotated[float, Field(gt=0)] = 0.01
     cell: Literal["lstm", "gru", "plain"] = "lstm"
     hidden: Annotated[int, Field(ge=1)] = 32

@@ -29,6 +29,7 @@ class Autoregression(Task):
         n: training series.
         n_test: new series.
         length: steps of a series that are given, the last of them to be continued.
+        length_test: the same of new series; 0: as many.
         first: weight of the last step.
         second: weight of the one before it; stationary where |second| < 1 and |first| < 1 - second.
         noise: deviation of the shocks.
@@ -48,6 +49,7 @@ class Autoregression(Task):
     n: int = Field(default=200, ge=MINIMUM, le=100_000)
     n_test: int = Field(default=100, ge=2, le=100_000)
     length: int = Field(default=24, ge=4, le=10_000)
+    length_test: int = Field(default=0, ge=0, le=10_000)
     first: float = 1.2
     second: float = -0.6
     noise: float = Field(default=1.0, gt=0)
@@ -62,8 +64,9 @@ class Autoregression(Task):
         """Series from the stream `autoregression` of `seed`."""
         start = (derive(seed, "autoregression", self.length, self.first, self.second, self.noise) >> 24) * ROOM
         sizes = {"train": (self.n, start), "test": (self.n_test, start + ROOM // 2)}
+        length = {"train": self.length, "test": self.length_test or self.length}
         return Data(
-            views={view: self._series(seed, view, n, start) for view, (n, start) in sizes.items()},
+            views={view: self._series(seed, view, n, length[view], start) for view, (n, start) in sizes.items()},
             output=Series(1, noun=("series", "series"), target="next step"),
             truth=Truth(best_loss_nats=self.noise**2, sources={"best_loss_nats": SOURCE}),
             about={
@@ -76,8 +79,8 @@ class Autoregression(Task):
             },
         )
 
-    def _series(self, seed: int, view: str, n: int, start: int) -> Examples:
-        shocks = stream(seed, "autoregression", view).normal(0, self.noise, (n, SETTLING + self.length + 1))
+    def _series(self, seed: int, view: str, n: int, length: int, start: int) -> Examples:
+        shocks = stream(seed, "autoregression", view).normal(0, self.noise, (n, SETTLING + length + 1))
         values = np.zeros_like(shocks)
         for s in range(2, values.shape[1]):
             values[:, s] = self.first * values[:, s - 1] + self.second * values[:, s - 2] + shocks[:, s]

@@ -134,7 +134,9 @@ def _fleets(learner: Trainable, data: Data, members: Members, levers: Sequence[L
 
 def checked(learner: Trainable, data: Data, members: Members, levers: Sequence[Lever]) -> Data:
     """The data to train on, if data, members and levers fit each other."""
-    data = preprocessing.checked(moved(data, levers), members, learner=learner.name, reads=learner.reads)
+    data = preprocessing.checked(
+        moved(data, levers), members, learner=learner.name, reads=learner.reads, any_length=learner.any_length
+    )
     if not members.seen.any(1).all():
         raise InputRefused(expected="members that see something", came="an empty subset", do="Raise the share.")
     if data.output.continuous and any(isinstance(lever, LabelSmoothing) for lever in levers):

@@ -30,6 +30,7 @@ class Trainable(ABC):
     if TYPE_CHECKING:
         name: ClassVar[str]
         reads: ClassVar[tuple[str, ...]]
+        any_length: ClassVar[bool]
         epochs: int
         batch: int
         lr: float

@@ -32,6 +32,7 @@ def checked(
     levers: Sequence[Lever] = (),
     learner: str = "this learner",
     reads: Sequence[str] = ("classes", "values"),
+    any_length: bool = False,
 ) -> Data:
     """Do the views, masks and levers fit the training examples? The data to train on, if so.
 
@@ -43,6 +44,7 @@ def checked(
         levers: what moves the balance.
         learner: what the learner is called in messages.
         reads: the kinds of output that it can be trained for.
+        any_length: it reads sequences (t, d) of another number of steps than those it is trained on, too.
 
     Raises:
         InputRefused: another kind of output, no view `train`, or a view or mask whose shape differs from the training
@@ -76,9 +78,10 @@ def checked(
             came=f"{data.about.get('title', 'data')}, which needs {data.output.kind}",
             do="Text needs --learner transformer; images, tables and arrays another (byheart list learner).",
         )
+    first = 2 if any_length else 1  # the first axis of an example whose length is that of training
     shape = data.train.x.shape[1:]
     for view, examples in data.views.items():
-        if examples.x.shape[1:] != shape:
+        if examples.x.ndim != data.train.x.ndim or examples.x.shape[first:] != data.train.x.shape[first:]:
             raise InputRefused(
                 expected=f"examples of shape {shape} in view {view}, as in training",
                 came=str(examples.x.shape[1:]),
