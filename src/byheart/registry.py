@@ -49,7 +49,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "user-fit": ("byheart.learners.userfit:UserFit", "your own training: fit(x, y, seed) -> model"),
     },
     "lever": {
-        "weight-decay": ("byheart.levers.penalties:WeightDecay", "decoupled weight decay, strength a step"),
+        "weight-decay": ("byheart.levers.penalties:WeightDecay", "decoupled weight decay, strength per step"),
         "dropout": ("byheart.levers.penalties:Dropout", "share of hidden units switched off while training"),
         "label-smoothing": ("byheart.levers.penalties:LabelSmoothing", "share of the target spread over all classes"),
         "replay": ("byheart.levers.replay:Replay", "remembered examples of past phases again, share of the new ones"),
@@ -105,7 +105,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "memory/capacity": (
             "byheart.probes.memory.capacity:Capacity",
-            "How many bits of random sequences does the model hold, and how many a parameter?",
+            "How many bits of random sequences does the model hold, and how many per parameter?",
         ),
         "generalization/gap": (
             "byheart.probes.generalization.gap:Gap",

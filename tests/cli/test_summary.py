@@ -2,7 +2,7 @@
 
 from byheart.cli.summary import summary
 from byheart.records.quantity import Quantity
-from byheart.report.summary import strange, together
+from byheart.report.summary import doubts, together
 
 
 def document_of(bits):
@@ -44,7 +44,7 @@ def told(**found):
         name: Quantity(value=v, unit="accuracy", interval=(low, high), null=0, n=80)
         for name, (v, low, high) in found.items()
     }
-    return strange({"nouns": "rows"}, made, None)
+    return doubts({"nouns": "rows"}, made, None)
 
 
 def test_new_examples_that_are_copies_or_differ_from_those_left_out_are_said():
@@ -55,7 +55,7 @@ def test_new_examples_that_are_copies_or_differ_from_those_left_out_are_said():
     flipped = {"changed": 9, "control": 0}
     held = Quantity(value=0.5, unit="accuracy", interval=(0.4, 0.6), null=0, n=80)
     new = held.model_copy(update={"value": 0.9, "interval": (0.8, 1.0)})
-    assert strange({"nouns": "rows"}, {"test_accuracy": new, "held_out_accuracy": held}, flipped) == ""
+    assert doubts({"nouns": "rows"}, {"test_accuracy": new, "held_out_accuracy": held}, flipped) == ""
 
 
 def test_what_is_left_out_together_is_said_above_one_per_cent():

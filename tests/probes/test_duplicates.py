@@ -113,7 +113,7 @@ def test_passages_are_judged_in_bits_a_token(card):
     assert clean.value == pytest.approx(bits[:, ~found].mean(), rel=1e-5)
     assert clean.better == "low"
     assert 3 < clean.null < np.log2(data.output.k)  # tokens by their frequencies
-    assert any(line.startswith("Code length a token on new passages without these") for line in card(bank, finding).body)
+    assert any(line.startswith("Code length per token on new passages without these") for line in card(bank, finding).body)
 
 
 def test_no_r2_is_said_where_a_few_values_carry_the_variance():

@@ -26,7 +26,7 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
     from byheart.report.cards.reasons import why
     from byheart.report.headline import OF_VARIANCE, SHARES
     from byheart.report.kinds import words
-    from byheart.report.summary import strange, together
+    from byheart.report.summary import doubts, together
 
     subject = document["subject"]
     found = {
@@ -94,7 +94,7 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
             )
         )
     planted = document["planted"]
-    if line := strange(subject, found, planted):
+    if line := doubts(subject, found, planted):
         lines.append(f"  {line}")
     if planted and "found" in planted:
         auc = found.get("planted_auc")

@@ -1,6 +1,6 @@
 """Shapes of arrays in annotations: `Float[np.ndarray, "m n"]` is m members by n examples, checked when tests run.
 
-One letter an axis, in all of the mathematics: n examples, q queries, d features, k classes, t steps, p parameters,
+One letter per axis, in all of the mathematics: n examples, q queries, d features, k classes, t steps, p parameters,
 m members, v vocabulary, b a batch, r anything else that has rows. A single letter is written with a space before it
 (" n"), for linters read "n" as a name. `Given[Any, "m n"]` is what a caller may hand over: an array or a tensor of
 these axes, or nested lists.

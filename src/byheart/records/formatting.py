@@ -15,7 +15,7 @@ MINUS, NARROW, DASH = "\u2212", "\u202f", "\u2013"
 _PER_CENT = {"share", "accuracy"}
 _COUNTED = {"examples", "pairs", "epochs", "steps", "members", "subjects"}
 _SUFFIX = {"nats": " nats", "seconds": " s", "bits/byte": " bits per byte"}
-_SUFFIX_OF_VALUES = {**_SUFFIX, "bits/parameter": " bits a parameter", "bits/value": " bits"}
+_SUFFIX_OF_VALUES = {**_SUFFIX, "bits/parameter": " bits per parameter", "bits/value": " bits"}
 _SMALLEST_P = 1e-4
 _WHY_NO_INTERVAL = {
     "exact": "it follows exactly from the data",

@@ -46,7 +46,7 @@ def story(document: dict) -> dict:
     provenance = Provenance.model_validate(document["provenance"])
     exhibits = document.get("exhibits") or {}
     said = headline.headline(subject, findings)
-    strange = summary.strange(subject, headline.quantities(findings), document.get("planted"))
+    doubts = summary.doubts(subject, headline.quantities(findings), document.get("planted"))
     made = {
         "subject": subject,
         "title": f"byheart: {subject['title']}",
@@ -54,7 +54,7 @@ def story(document: dict) -> dict:
         "headline": said,
         "description": plain(said),
         "bar": headline.bar(subject, findings),
-        "together": " ".join(filter(None, (summary.together(subject), strange))),
+        "together": " ".join(filter(None, (summary.together(subject), doubts))),
         "balance": _balance(document, findings),
         "numbers": summary.numbers(subject, findings, document.get("balance")),
         "planted": summary.planted(subject, document, findings),

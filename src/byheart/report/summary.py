@@ -110,7 +110,7 @@ def _accuracy(subject: dict, findings: dict[str, Answer], balance: dict | None) 
 
 def _text(subject: dict, findings: dict[str, Answer], new: Quantity) -> dict:
     """What a token of new text costs, in the place of an accuracy."""
-    says = f"a token on {count(new.n)} new {subject['nouns']}"
+    says = f"per token on {count(new.n)} new {subject['nouns']}"
     seen, gap = quantity(findings, "train_bits_a_token"), quantity(findings, "gap_bits_a_token")
     if seen is not None and gap is not None:
         says += f", {value_text(seen)} on those it has seen and {value_text(gap)} more {interval_text(gap)} on the "
@@ -201,7 +201,7 @@ def together(subject: dict) -> str:
     return " ".join(said)
 
 
-def strange(subject: dict, found: Mapping[str, Quantity], planted: dict | None) -> str:
+def doubts(subject: dict, found: Mapping[str, Quantity], planted: dict | None) -> str:
     """What puts the new examples in doubt: copies in training, or scores that differ from those left out.
 
     Labels that the user redrew make training harder than new examples, and are no reason for doubt.

@@ -20,7 +20,7 @@ PUBLISHED = 3.6
 
 
 class Capacity(NamedTuple):
-    """Bits a parameter with a 95 % interval, whether a plateau was found, the data sizes on it, and why."""
+    """Bits per parameter with a 95 % interval, whether a plateau was found, the data sizes on it, and why."""
 
     bits_per_parameter: float
     low: float
@@ -62,7 +62,7 @@ def memorised_bits(reference_bits: Given[Any, " n"], code_bits: Given[Any, " n"]
 
 
 def capacity(sizes: Given[Any, " s"], bits: Given[Any, "s r"], parameters: int, bits_a_sequence: float) -> Capacity:
-    r"""At how many bits a parameter does memory stop growing with the data?
+    r"""At how many bits per parameter does memory stop growing with the data?
 
     Totals at growing data sizes rise with slope near 1 (all is held), then level off. The plateau is the last sizes
     between which less than a tenth of every further bit offered is taken up, the mean total over seeds never below
@@ -70,7 +70,7 @@ def capacity(sizes: Given[Any, " s"], bits: Given[Any, "s r"], parameters: int, 
     was too short for the large sizes and only the peak is given, as a lower bound; where they still rise there is no
     plateau and the largest total is a lower bound.
 
-    Range 0 to about the bits of a stored parameter, bits a parameter; published 3.6 (`PUBLISHED`). Rote has no
+    Range 0 to about the bits of a stored parameter, bits per parameter; published 3.6 (`PUBLISHED`). Rote has no
     plateau; Oracle: 0.
 
     Args:

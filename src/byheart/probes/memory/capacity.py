@@ -1,4 +1,4 @@
-"""How many bits of random sequences does the model hold, and how many a parameter?"""
+"""How many bits of random sequences does the model hold, and how many per parameter?"""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MODELS = 4
 
 
 class Capacity(Probe):
-    r"""How many bits of random sequences does the model hold, and how many a parameter?
+    r"""How many bits of random sequences does the model hold, and how many per parameter?
 
     held = sum_i max(0, reference - code_i) [bits] over the training sequences, code_i the bits that the model needs
     for sequence i, reference = length * log2(tokens): exact, for nobody can understand what is uniform. Means over

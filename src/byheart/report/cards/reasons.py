@@ -117,7 +117,7 @@ def _instead(figures: Mapping[str, Any]) -> str:
     }[figures["instead"]]
 
 
-_KINDS = {"tokens": "text", "columns": "several values an example", "series": "series", "embedding": "embeddings"}
+_KINDS = {"tokens": "text", "columns": "several values per example", "series": "series", "embedding": "embeddings"}
 _TOGETHER = "Copies and groups are seen or left out together: of {examples:0} {nouns}, "
 _COUNT = "they count as {effective:1} squared deviations, and R2 needs {needed:0}"
 

@@ -17,7 +17,7 @@ LAID = {
     "pixels": "pixels less their mean, over their norm, so that brightness and contrast do not count",
     "columns": "columns over their standard deviation; a category counts 1 where two differ, a missing cell too",
 }
-MEASURES = {"accuracy": "Accuracy", "r2": "R2", "bits_a_token": "Code length a token"}
+MEASURES = {"accuracy": "Accuracy", "r2": "R2", "bits_a_token": "Code length per token"}
 NULLS = {
     "accuracy": "the most frequent class",
     "r2": "the mean of the targets",
