@@ -128,7 +128,7 @@ def test_every_code_has_figures_words_and_an_example_here():
 def test_every_code_is_given_somewhere():
     source = Path(byheart.__file__).parent
     given = "".join(
-        path.read_text() for floor in ("probes", "surveys", "verdicts", "maths") for path in (source / floor).rglob("*.py")
+        path.read_text() for floor in ("probes", "surveys", "verdicts", "maths", "study") for path in (source / floor).rglob("*.py")
     )
     assert [code for code in CODES if f'"{code}"' not in given] == []
 
