@@ -181,15 +181,9 @@ def make_request(task: Any, learner: Any, options: Options, command: str, notes:
     levers = parse.levers(options.levers)
     if learner is not None and options.settings:
         learner = parse.changed(learner, options.settings)
+    task = with_flips(with_phases(task, options.phases), options.flip)
     return Request(
-        subject=Subject(
-            with_flips(with_phases(task, options.phases), options.flip),
-            learner,
-            levers,
-            options.seed,
-            members,
-            options.share,
-        ),
+        subject=Subject(task, learner, levers, options.seed, members, options.share),
         command=command,
         device=resolved_device(options.device),
         jobs=int(options.jobs),

@@ -16,10 +16,11 @@ from byheart.tasks.columns import Reading, read_column, read_numbers
 from byheart.tasks.containers import Container
 from byheart.tasks.data import GROUP, Data, Examples, Truth, grouping_of
 from byheart.tasks.features import LARGEST, Missing, check_enough
+from byheart.tasks.flat_labels import exact
 from byheart.tasks.grouping import components, read_groups
 from byheart.tasks.holdout import digests, held_out
 from byheart.tasks.inference_notes import said
-from byheart.tasks.labels import Kind, Labels, exact, read_labels
+from byheart.tasks.labels import Kind, Labels, read_labels
 from byheart.tasks.output import Output
 from byheart.tasks.table_reader import Sheet, read_sheet
 
