@@ -9,6 +9,7 @@ from importlib import metadata
 from typing import Any
 
 from byheart.errors import unknown_name
+from byheart.terminal import put
 
 # name -> (module:Class, one line). Only words: `byheart list` must not import torch.
 BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
@@ -167,7 +168,7 @@ def renamed(kind: str, name: str) -> str:
 
 @cache
 def _say(kind: str, name: str) -> None:
-    print(f"byheart: the {kind} {name} is called {RENAMED[kind][name]} now.", file=sys.stderr)
+    put(f"byheart: the {kind} {name} is called {RENAMED[kind][name]} now.", sys.stderr)
 
 
 def plugins(kind: str) -> dict[str, metadata.EntryPoint]:

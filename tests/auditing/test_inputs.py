@@ -43,7 +43,8 @@ REFUSED = {
     "a class with one example": (_x(), np.r_[np.zeros(N - 1, int), 1], ["1"]),
     "a NaN label": (_x(), _label(np.nan), ["missing", "row 5"]),
     "a label of -100": (_x(), np.r_[np.tile([0, 1], 33), [-100] * 4], ["-100"]),
-    "two targets": (_x(), np.random.default_rng(0).normal(size=(N, 2)), ["(70, 2)"]),
+    "two targets for a classifier": (_x(), np.random.default_rng(0).normal(size=(N, 2)), ["regressor"]),
+    "targets of two axes": (_x(), np.random.default_rng(0).normal(size=(N, 2, 2)), ["(70, 2, 2)"]),
     "unequal lengths": (_x(), _half(60), ["70 and 60"]),
     "too few": (_x(12), _half(12), ["at least 20"]),
 }

@@ -226,7 +226,9 @@ def unsound(text, rows=None):
         if finding["status"] == "failed":
             return f"{name} failed: {finding['error']}"
         for word, quantity in finding.get("quantities", {}).items():
-            low, high = RANGES.get(quantity["unit"], (-np.inf, np.inf))
+            # one R2 less another may be above 1: R2 itself has no lower end
+            difference = quantity["unit"] == "r2" and word.endswith("_lead")
+            low, high = RANGES.get("" if difference else quantity["unit"], (-np.inf, np.inf))
             ends = [quantity["value"], *(quantity["interval"] or ())]
             if not all(low - 1e-9 <= end <= high + 1e-9 for end in ends):
                 return f"{name} {word} {ends} is no {quantity['unit']}"

@@ -53,7 +53,7 @@ ARRAYS = {
 LEARN = ("--learner", "DecisionTreeClassifier")
 REFUSED = 3
 READ = {"nulls in cells": N + 1, "old line ends": N, "the same names": N, "no names": N, "odd names": N, "long names": N}
-ARRAYS_READ = dict.fromkeys(("bools", "tiny", "float16", "many axes", "constant x", "extreme y"), "Classifier") | {"classes of one": "Ridge"}
+ARRAYS_READ = dict.fromkeys(("bools", "tiny", "float16", "many axes", "constant x", "extreme y"), "Classifier") | {"classes of one": "Ridge", "two axes of y": "Ridge"}
 
 
 def _written(name, content, folder):
