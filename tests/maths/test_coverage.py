@@ -143,3 +143,14 @@ def test_a_subset_fitted_closely_is_no_effect_of_its_examples_one_by_one():
     assert apart < 0.01 * alike
     # both sides alike in direction: h is doubled
     assert alike == pytest.approx(2 * 0.5 * 7 / 3 * 4 * luck.var(ddof=1), rel=0.15)
+
+
+def test_an_interval_does_not_hang_on_the_rounding_of_a_side_that_says_the_same(rng):
+    """A pool without slope codes every left-out label as the reference does: what is left is rounding."""
+    mask = rng.random((8, 300)) < 0.7
+    seen = 2 - rng.random(8)[:, None] - 0.1 * rng.random((8, 300))
+    exact = budget_share_intervals(np.full(300, 3.0), np.where(mask, seen, 3.0), mask).memorised
+    for _ in range(5):
+        rounded = np.where(mask, seen, 3.0 + 1e-15 * rng.normal(size=mask.shape))
+        found = budget_share_intervals(np.full(300, 3.0), rounded, mask).memorised
+        assert found.interval == pytest.approx(exact.interval, rel=1e-9)

@@ -19,6 +19,7 @@ from byheart.maths.statistics.seen_unseen import both_sides, side_means, sides
 ONE_BY_ONE, ONE_BY_ONE_GAP, ONE_BY_ONE_NEW, ONE_BY_ONE_SCORES = 0.5, 0.3, 0.8, 0.6
 # the variance between members less its sampling part is noisy: at least so much of it is kept
 KEPT = 0.05
+ROUNDING = 1e-9  # of the values: members that differ by less say the same
 
 
 class MemberVariance(NamedTuple):
@@ -161,7 +162,10 @@ class Bank:
             mean[:] = chosen.sum(1) / count
             noise += weight**2 * ((chosen**2).sum(1) / count - mean**2) / count
         effects = np.array([in_weight, out_weight]) @ means
-        if in_weight and out_weight and (spread := means.std(1).prod()):
+        spreads, scale = means.std(1), max(np.abs(self.inside).max(), np.abs(self.outside).max())
+        # a side that says the same for all members (a pool without slope) differs by rounding, which correlates at will
+        if in_weight and out_weight and (spreads > ROUNDING * scale).all():
+            spread = spreads.prod()
             # a subset that is fitted closely is worse elsewhere: that is no effect of its examples one by one
             one_by_one *= 1 + float(((means[0] - means[0].mean()) * (means[1] - means[1].mean())).mean() / spread)
         left_out = np.clip(n - self.mask.sum(1), 1.0, n - 1.0)

@@ -59,7 +59,7 @@ class Bits(Probe):
     """
 
     name: ClassVar[str] = "complexity/description-length"
-    version: ClassVar[int] = 9
+    version: ClassVar[int] = 10
     drawn_as: ClassVar[str] = "complexity/bits"
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "halves", "frequent labels")
 
