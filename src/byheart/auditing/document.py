@@ -58,6 +58,7 @@ def is_document(kept: Mapping[str, Any], made: Mapping[str, Any]) -> bool:
 
 # settings worth trying first; an audit measures one at a time
 TRIED = (("weight decay", "weight-decay=0.001"), ("dropout", "dropout=0.2"), ("label smoothing", "label-smoothing=0.1"))
+AGAINST_FORGETTING = ("replay", "replay=0.5")
 
 
 def _unmeasured(request: Request, subject: Any, drawn: Drawn) -> list[dict[str, str]]:
@@ -68,7 +69,7 @@ def _unmeasured(request: Request, subject: Any, drawn: Drawn) -> list[dict[str, 
     shell = request.command.startswith("byheart audit")
     return [
         {"name": name, "command": f"{request.command} --lever {word}" if shell else f'levers=["{word}"]'}
-        for name, word in TRIED
+        for name, word in (*((AGAINST_FORGETTING,) if subject.phases > 1 else ()), *TRIED)
         if word.split("=")[0] not in tried and not (word.startswith("label") and not drawn.output.labelled)
     ]
 

@@ -84,6 +84,8 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
     ):
         if name in found:
             lines.append(_line(label, found[name], said))
+    if "forgetting" in found:
+        lines.append(_line("Forgotten", found["forgetting"], "of the earlier phases of training, lost by its end"))
     if "reliability_probability" in found:
         lines.append(
             _line(
