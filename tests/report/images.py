@@ -504,6 +504,7 @@ def audit(subject: dict, findings: list, **more: Any) -> dict:
         "balance": None,
         "one_model": None,
         "levers": [],
+        "unmeasured": [],
         "exhibits": {},
         "hidden": False,
         "provenance": provenance(),
@@ -650,5 +651,6 @@ def fashion() -> dict:
                 "accuracy": {"value": -0.011, "interval": [-0.02506, 0.003057]},
             }
         ],
+        unmeasured=[{"name": "weight decay", "command": "byheart audit --seed 0 --lever weight-decay=0.001"}],
         exhibits=exhibits,
     )

@@ -245,7 +245,7 @@ def test_all_words_stand_out_from_the_paper():
                 assert (high + 0.05) / (low + 0.05) >= 4.5, (name, ground)
 
 
-def test_levers_are_offered_to_networks_only():
+def test_levers_not_tried_are_offered():
     assert "weight-decay" in page("fashion")
     assert "weight-decay" not in page("table")
 

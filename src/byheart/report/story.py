@@ -18,12 +18,6 @@ from byheart.report.kinds import words
 from byheart.report.rich_text import cleaned, plain, sentence, slug, word
 from byheart.report.scale_chart import WHO
 
-_LEVERS = (
-    ("weight decay", "weight-decay=0.001"),
-    ("dropout", "dropout=0.2"),
-    ("label smoothing", "label-smoothing=0.1"),
-)
-
 
 def story(document: dict) -> dict:
     """All that the page says, from all that the audit found.
@@ -61,7 +55,7 @@ def story(document: dict) -> dict:
         "most": _most(subject, findings, exhibits),
         "verdicts": _verdicts(document, findings),
         "levers": [_lever(lever) for lever in document.get("levers") or []],
-        "unmeasured": _unmeasured(document, provenance),
+        "unmeasured": [dict(row) for row in document["unmeasured"]],
         "chapters": chapters(subject, findings, exhibits),
         "inapplicable": inapplicable(subject, findings.values()),
         "references": _references(findings),
@@ -144,20 +138,6 @@ def _change(given: dict | None) -> dict | None:
         "value": text if text[0] in "\u22120" and given["value"] <= 0 else f"+{text}",
         "interval": f"[{number(100 * low, 1)}, {number(100 * high, 1)}]",
     }
-
-
-def _unmeasured(document: dict, provenance: Provenance) -> list[dict]:
-    """The levers not tried yet, each with the command that would try it."""
-    if "unmeasured" in document:
-        return [dict(row) for row in document["unmeasured"]]
-    if document["subject"].get("parameters") is None:  # the levers are those of networks
-        return []
-    base = provenance.command if provenance.command.startswith("byheart audit") else "byheart audit"
-    return [
-        {"name": name, "command": f"{base} --lever {setting}"}
-        for name, setting in _LEVERS
-        if setting.split("=")[0] not in base
-    ]
 
 
 def _references(findings: dict[str, Answer]) -> list[dict]:
