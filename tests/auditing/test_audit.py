@@ -12,12 +12,13 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import byheart as bh
-from byheart.auditing import budget
-from byheart.auditing.audit import probes
 from byheart.errors import ByheartError, InputRefused, StepFailed
 from byheart.records.finding import Finding
 from byheart.report.cards import About
 from byheart.report.cards.reasons import advice
+from byheart.study import budget
+from byheart.study.costs import START
+from byheart.study.parse import every_probe
 
 # nothing planted in a text; no sequences at random; no learning in epochs; two on request; one phase; one of values
 ELSEWHERE = {f"memory/{name}" for name in ("exposure", "capacity", "learning-order", "credit", "effect", "forgetting")} | {
@@ -53,7 +54,7 @@ def test_the_most_memorised_come_first_and_are_the_wrong_labels(quick, xy):
 
 
 def test_findings_are_one_a_probe(audit):
-    assert list(audit.findings) == [probe.name for probe in probes()]
+    assert list(audit.findings) == [probe.name for probe in every_probe()]
     for name, answer in audit.findings.items():
         assert answer.probe == name
         assert isinstance(answer, bh.Finding) or name in ELSEWHERE
@@ -138,7 +139,7 @@ def test_planted_labels_are_counted(quick):
 def test_a_budget_cuts_members_and_says_so(quick, monkeypatch):
     monkeypatch.setattr(budget, "_first_chunk_seconds", lambda session, trial: 2.0)
     said = []
-    seconds = budget.START_SECONDS + 12 * 2.0 * budget.MEASURE_PART
+    seconds = START + 12 * 2.0 * budget.MEASURE_PART
     audit = quick(members=64, budget=f"{seconds}s", say=said.append)
     assert audit.to_dict()["subject"]["members"] == 12
     line = next(i for i, text in enumerate(said) if text.startswith(f"Budget {seconds:.0f} s: 12 of 64 members"))

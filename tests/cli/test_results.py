@@ -10,7 +10,6 @@ import pytest
 from sklearn.tree import DecisionTreeClassifier
 
 import byheart as bh
-from byheart.auditing import budget
 from byheart.auditing.audit import run
 from byheart.auditing.cli_request import request_from_words
 from byheart.cli.progress import Progress
@@ -18,6 +17,8 @@ from byheart.cli.summary import print_json, print_lines
 from byheart.probes.generalization.gap import Gap
 from byheart.records.facts import OF_EXAMPLES
 from byheart.records.options import Options
+from byheart.study import budget
+from byheart.study.costs import START
 from byheart.study.steps import Step
 
 TREE = ["--learner", "DecisionTreeClassifier", "--set", "max_depth=3"]
@@ -219,7 +220,7 @@ def test_hidden_rows_leave_no_fields(audited, tmp_path):
 @pytest.mark.usefixtures("quick_page")
 def test_a_budget_is_said_before_training(tree, monkeypatch):
     monkeypatch.setattr(budget, "_first_chunk_seconds", lambda session, trial: 0.1)
-    said = tree("--budget", f"{budget.START_SECONDS + 1.25}s", "--members", "64", "--json")
+    said = tree("--budget", f"{START + 1.25}s", "--members", "64", "--json")
     assert said.code == 0
     lines = said.err.splitlines()
     line = next(i for i, text in enumerate(lines) if text.startswith("Budget 9 s: "))

@@ -76,3 +76,12 @@ def test_a_trial_kept_before_shapes_is_a_hit_for_its_own_subject_alone(tmp_path,
     ledger.close()
     (own, other), timed = tried(BASE, _with(seed=3))
     assert (own, other["way"], timed) == (old, "stacked", 1)
+
+
+def test_a_damaged_trial_of_another_subject_does_not_fail_this_one(tried, tmp_path):
+    tried(BASE)
+    for blob in (tmp_path / "blobs").rglob("*.json"):
+        if '"cpu_seconds_a_step"' in blob.read_text():
+            blob.write_text("{")
+    (found,), timed = tried(_with(learner=Mlp(hidden=(4,), epochs=2, lr=0.1)))
+    assert (found["way"], timed) == ("stacked", 2)

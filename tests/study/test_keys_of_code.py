@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from byheart.auditing.audit import make_request, probes
+from byheart.auditing.audit import make_request
 from byheart.auditing.audit import run as carry_out
 from byheart.auditing.request import from_file
 from byheart.fingerprint.trust import load
@@ -20,6 +20,7 @@ from byheart.learners.estimator import Estimator
 from byheart.learners.userfit import UserFit
 from byheart.probes.base import Subject
 from byheart.records.options import Options
+from byheart.study.parse import every_probe
 from byheart.study.plan import Settings, draw_step, plan
 from byheart.study.serialization import described, material, revive
 from byheart.tasks.table import Table
@@ -101,7 +102,7 @@ def test_a_learner_of_the_users_own(tmp_path):
         assert learner.keyed
         request = make_request(Modular(p=7), learner, OPTIONS, "test")
         carry_out(request, tmp_path / "out")
-        own = [s for s in plan(request.subject, probes(), Settings(), None).train if s.live["learner"] is learner]
+        own = [s for s in plan(request.subject, every_probe(), Settings(), None).train if s.live["learner"] is learner]
         keys.append({step.key for step in own})
         calls = sys.modules[type(learner).__module__].CALLS
         assert calls
@@ -128,7 +129,7 @@ CLASS = "from sklearn.tree import DecisionTreeClassifier\nclass Mine(DecisionTre
 
 def _keys(task, learner):
     subject = Subject(task, learner, members=8, offers=frozenset({"classes", "test"}))
-    return {step.key for step in plan(subject, probes(), Settings(), None).steps}
+    return {step.key for step in plan(subject, every_probe(), Settings(), None).steps}
 
 
 @pytest.mark.parametrize("kind", ["fit", "module", "estimator", "table"])

@@ -2,13 +2,13 @@
 
 import pytest
 
-from byheart.auditing.audit import probes
 from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
 from byheart.levers.penalties import Dropout
 from byheart.probes.base import Subject
 from byheart.records.finding import NotApplicable
 from byheart.study import plan as planning
+from byheart.study.parse import every_probe
 from byheart.study.plan import Settings, Trial, plan, trial_step
 from byheart.tasks.modular import Modular
 
@@ -26,20 +26,20 @@ def _subject(**changed):
 
 
 def _keys(subject, settings=CPU, trial=TRIAL):
-    made = plan(subject, probes(), settings, trial)
+    made = plan(subject, every_probe(), settings, trial)
     return [step.key for step in made.train], [step.key for step in made.measure]
 
 
 def _own(subject, trial=TRIAL):
     """Keys of the subject's own members, in order."""
-    made = plan(subject, probes(), Settings(), trial)
+    made = plan(subject, every_probe(), Settings(), trial)
     return [s.key for s in made.train if s.about["learner"]["name"] == "mlp" and s.about["share"] < 1]
 
 
 def test_equal_needs_are_one_step():
     subject = _subject()
-    made = plan(subject, probes(), Settings(), TRIAL)
-    asked = [need for probe in probes() if not isinstance(probe.requires(subject), NotApplicable)
+    made = plan(subject, every_probe(), Settings(), TRIAL)
+    asked = [need for probe in every_probe() if not isinstance(probe.requires(subject), NotApplicable)
              for need in probe.requires(subject)]  # fmt: skip
     chunks = sum(-(-need.members // 8) if not need.learner else 1 for need in asked)
     keys = [step.key for step in made.train]
@@ -49,7 +49,7 @@ def test_equal_needs_are_one_step():
 
 
 def test_inputs_stand_before_those_that_read_them():
-    made = plan(_subject(), probes(), Settings(), TRIAL)
+    made = plan(_subject(), every_probe(), Settings(), TRIAL)
     place = {step.key: i for i, step in enumerate(made.steps)}
     assert place[made.draw.key] == 0
     for step in made.measure:
@@ -60,7 +60,7 @@ def test_inputs_stand_before_those_that_read_them():
 def test_keys_are_pinned(monkeypatch):
     """A change of these values means that every ledger is computed anew: raise a version instead."""
     monkeypatch.setattr(planning.metadata, "version", lambda package: "2.99.0")
-    made = plan(_subject(), probes(), Settings(), TRIAL)
+    made = plan(_subject(), every_probe(), Settings(), TRIAL)
     own = [s for s in made.train if s.about["learner"]["name"] == "mlp" and s.about["share"] < 1]
     assert made.draw.key[:12] == GOLDEN["draw"]
     assert trial_step(_subject(), made.draw, Settings()).key[:12] == GOLDEN["trial"]
@@ -92,7 +92,7 @@ def test_device_threads_and_way_are_part_of_the_keys():
 def test_rivals_do_not_depend_on_the_learner():
     """Another learner on the same data finds its rivals and poles in the ledger."""
     def rivals(subject):
-        made = plan(subject, probes(), Settings(), TRIAL)
+        made = plan(subject, every_probe(), Settings(), TRIAL)
         return {s.key for s in made.train if s.about["learner"]["name"] != subject.learner.name}
 
     assert rivals(_subject()) == rivals(_subject(learner=Mlp(hidden=(9,), epochs=7)))
@@ -106,7 +106,7 @@ def test_adding_members_keeps_the_first_chunks():
 
 def test_a_new_version_of_a_probe_is_a_new_answer_from_the_same_runs(monkeypatch):
     train, measure = _keys(_subject())
-    probe = probes()[0]
+    probe = every_probe()[0]
     monkeypatch.setattr(type(probe), "version", probe.version + 1)
     new_train, new_measure = _keys(_subject())
     assert new_train == train
@@ -114,7 +114,7 @@ def test_a_new_version_of_a_probe_is_a_new_answer_from_the_same_runs(monkeypatch
 
 
 def test_what_does_not_apply_is_said_and_costs_nothing():
-    made = plan(_subject(learner=Neighbours(), offers=frozenset({"values", "test"})), probes(), Settings(), None)
+    made = plan(_subject(learner=Neighbours(), offers=frozenset({"values", "test"})), every_probe(), Settings(), None)
     names = {answer.probe for answer in made.not_applicable}
     assert "memory/learning-order" in names  # no epochs
     assert {answer.reason.code for answer in made.not_applicable} >= {"no epochs", "not recorded"}

@@ -5,7 +5,6 @@ import shutil
 import pytest
 
 import byheart.study.steps as steps
-from byheart.auditing.audit import probes
 from byheart.auditing.audit import run as carry_out
 from byheart.engines.inline import Inline, attempt
 from byheart.errors import StepFailed
@@ -14,6 +13,7 @@ from byheart.learners.neighbours import Neighbours
 from byheart.ledger.base import Result
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.probes.generalization.gap import Gap
+from byheart.study.parse import every_probe
 from byheart.study.plan import Settings
 from byheart.study.session import Session
 
@@ -104,7 +104,7 @@ def test_more_members_train_only_what_is_new(network, ran, tmp_path, monkeypatch
 def test_pool_and_inline_leave_the_same_arrays(network, timeless, tmp_path):
     """Both start from one draw and one trial, for the way of training is chosen by time."""
     request = network()
-    session = Session(request.subject, probes(), tmp_path / "one" / "ledger", Inline(), Settings())
+    session = Session(request.subject, every_probe(), tmp_path / "one" / "ledger", Inline(), Settings())
     session.drawn()
     session.trial()
     session.ledger.close()

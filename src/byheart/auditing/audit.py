@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from byheart.arguments import may_be, must_be
-from byheart.auditing.budget import cut
 from byheart.auditing.document import document, is_document, run_id, shown_settings, without_examples
 from byheart.auditing.request import (
     Request,
@@ -27,9 +26,11 @@ from byheart.auditing.request import (
 from byheart.auditing.result import Audit, must_be_writable
 from byheart.engines.base import Engine
 from byheart.engines.choice import engine_for
+from byheart.engines.inline import Inline
 from byheart.errors import LedgerDamaged, UsageError
 from byheart.fingerprint.code import why_unkeyed
 from byheart.ledger.base import Result
+from byheart.ledger.locks import Say
 from byheart.probes.base import Subject
 from byheart.processes import sweep, temporary_name
 from byheart.records.options import Options
@@ -37,14 +38,14 @@ from byheart.records.provenance import SCHEMA
 from byheart.records.spec import key_of
 from byheart.registry import find, names
 from byheart.study import parse
+from byheart.study.budget import cut
 from byheart.study.execute import Progress
-from byheart.study.plan import Plan, Settings
+from byheart.study.forecast import forecast
+from byheart.study.plan import Settings
 from byheart.study.serialization import can_move
 from byheart.study.session import FEWEST_MEMBERS, Answers, Session
 from byheart.study.soundness import mend
 from byheart.terminal import put
-
-Say = Callable[[str], None]
 
 
 def audit(
@@ -193,16 +194,6 @@ def make_request(task: Any, learner: Any, options: Options, command: str, notes:
     )
 
 
-def probes(also: Sequence[str] = ()) -> list[Any]:
-    """Every known probe, in the order of the registry; those on request wait unless `also` names them.
-
-    Raises:
-        UsageError: an unknown probe, or a setting that it does not have.
-    """
-    wanted = parse.probes(also)
-    return [wanted.get(name) or find("probe", name).by_default() for name in names("probe")]
-
-
 def run(
     request: Request,
     folder: Path | None,
@@ -238,11 +229,22 @@ def run(
     return Audit(made, answers.findings, session.ledger, answers.plan, temporary)
 
 
+def planned(request: Request, folder: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What the audit that `request` asks for would do over the ledger in `folder`; nothing is trained or written."""
+    return forecast(_session(request, folder / "ledger", Inline()), settings, request.jobs)
+
+
+def _session(
+    request: Request, ledger: Path, engine: Engine, progress: Progress | None = None, say: Say | None = None
+) -> Session:
+    settled = Settings(request.device, request.threads)
+    return Session(request.subject, parse.every_probe(request.also), ledger, engine, settled, progress, say)
+
+
 def _carried_out(
     request: Request, ledger: Path, engine: Engine, settings: Mapping[str, Any], tell: Say, progress: Progress | None
 ) -> tuple[dict[str, Any], Answers, Session]:
-    settled = Settings(request.device, request.threads)
-    session = Session(request.subject, probes(request.also), ledger, engine, settled, progress, tell)
+    session = _session(request, ledger, engine, progress, tell)
     mend(session.ledger, tell)
     drawn = session.drawn(settings)
     for line in drawn.document["about"].get("inferred", ()) if isinstance(drawn.document["about"], dict) else ():
@@ -252,11 +254,11 @@ def _carried_out(
         tell("trained by our loop: " + ", ".join(f"{name} {value}" for name, value in told.items()))
     trial = session.trial()
     if request.budget_seconds is not None:
-        subject, line = cut(session, trial, request)
+        subject, line = cut(session, trial, request.budget_seconds, request.jobs)
         session.subject = subject
         tell(line)
         request = replace(request, notes=(*request.notes, line))
-    answers = session.answers(trial, lambda made, todo: tell(announced(made, todo)))
+    answers = session.answers(trial, lambda made, todo: tell(made.announced(todo)))
     # a failure may be gone the next time, and the document with it
     failed = [name for name, answer in answers.findings.items() if answer.status == "failed"]
     key = key_of("document", SCHEMA, run_id(answers), request.notes, failed, _told(request), rules())
@@ -285,13 +287,6 @@ def rules() -> list[Any]:
     """The verdicts as they stand: a changed threshold makes a new document."""
     found = [find("verdict", name)() for name in names("verdict")]
     return [[verdict.describe(), verdict.threshold, verdict.source] for verdict in found]
-
-
-def announced(made: Plan, todo: int) -> str:
-    """One line: how many steps, how many are to do."""
-    if not todo:
-        return f"{len(made.steps)} steps, all in the ledger"
-    return f"{len(made.steps)} steps, {len(made.steps) - todo} in the ledger, {todo} to do"
 
 
 __all__ = ["Audit", "audit", "learner_from", "make_request", "run", "without_examples"]

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from byheart.auditing.audit import Say, announced, make_request
+from byheart.auditing.audit import make_request
 from byheart.auditing.document import LEVEL, evidence, plain, shown_settings, spoken_of, unlabelled
 from byheart.auditing.request import Request, resolved_device
 from byheart.auditing.result import write_text
@@ -17,6 +17,7 @@ from byheart.engines.choice import engine_for
 from byheart.errors import ByheartError, InputRefused, StepFailed, UsageError
 from byheart.fingerprint.trust import reading
 from byheart.ledger.base import Result
+from byheart.ledger.locks import Say
 from byheart.probes.base import Probe
 from byheart.records.claim import Claim, ClaimSubject
 from byheart.records.claim_result import Studied, StudiedSubject
@@ -207,7 +208,7 @@ def _studied(key: str, words: ClaimSubject, session: Session, tell: Say) -> tupl
     """One subject drawn, trained and measured."""
     drawn = session.drawn(words.learner_settings)
     says = words.says or key
-    answers = session.answers(session.trial(), lambda made, todo: tell(f"{says}: {announced(made, todo)}"))
+    answers = session.answers(session.trial(), lambda made, todo: tell(f"{says}: {made.announced(todo)}"))
     subject = StudiedSubject(
         name=key,
         says=says,

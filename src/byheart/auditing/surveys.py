@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
-from byheart.auditing.audit import Say
 from byheart.engines.inline import Inline
 from byheart.errors import unknown_name
+from byheart.ledger.locks import Say
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.records.claim import SURVEY, Claim, probe_of
 from byheart.records.claim_result import StudiedSubject

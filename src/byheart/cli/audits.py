@@ -58,17 +58,17 @@ def audit(
 
 def plan(options: Options, subject: Subject = "", out: Out = Path("byheart-audit"), json: AsJson = False) -> None:
     """Say what an audit would do: steps, done, time, memory, power. Writes nothing."""
+    from byheart.auditing.audit import planned
     from byheart.auditing.cli_request import request_from_words
-    from byheart.auditing.forecast import forecast, lines
-    from byheart.cli.summary import print_json, print_lines
+    from byheart.cli.summary import forecast_lines, print_json, print_lines
 
     with apart():
         request, settings = request_from_words(subject, options)
-        found = forecast(request, out, settings)
+        found = planned(request, out, settings)
     if json:
         print_json(found)
     else:
-        print_lines("\n".join(lines(found)))
+        print_lines(forecast_lines(found))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What a finished audit prints: about ten lines with intervals, or one JSON document."""
+"""What a finished audit prints, about ten lines with intervals or one JSON document, and what a plan of one does."""
 
 from __future__ import annotations
 
@@ -117,6 +117,31 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
     lines += [f"  note          {note}" for note in document["provenance"]["notes"]]
     lines.append(f"Report  {page}   Data  {data}")
     return "\n".join(lines)
+
+
+def forecast_lines(found: dict[str, Any]) -> str:
+    """What a plan prints: the forecast in words."""
+    from byheart.records.formatting import count, number
+
+    minutes = found["seconds"]
+    narrow, broad = found["half_width_memorised_bits_share"]
+    time = found["seconds_source"] if minutes is None else f"about {number(minutes, 0)} s ({found['seconds_source']})"
+    said = [
+        f"byheart plan · {found['subject']}",
+        *[f"  {line}" for line in found["inferred"]],
+        f"  steps         {found['steps']}, {found['done']} in the ledger, {found['to_do']} to do",
+        f"  time          {time}",
+        f"  memory        about {number(found['memory_bytes'] / 1e6, 0)} MB in all",
+        "  power         memorised share of the bits to about "
+        f"\u00b1{number(100 * narrow, 1)} to \u00b1{number(100 * broad, 1)} points "
+        f"from {count(found['n'])} examples, by how noisy the labels are and how much the training set matters (known "
+        f"after a run); a single score to "
+        f"\u00b1{number(1.96 * found['largest_standard_error_of_a_score'], 2)} at worst "
+        f"from {found['members']} members",
+    ]
+    if left_out := found["not_applicable"]:
+        said.append(f"  not asked     {', '.join(left_out)} (why: --json)")
+    return "\n".join([*said, "Nothing was trained or written."])
 
 
 def _reason(written: dict[str, Any]) -> Any:

@@ -137,6 +137,16 @@ def probes(words: Sequence[str]) -> dict[str, Any]:
     return found
 
 
+def every_probe(also: Sequence[str] = ()) -> list[Any]:
+    """Every known probe, in the order of the registry; those on request wait unless `also` names them.
+
+    Raises:
+        UsageError: an unknown probe, or a setting that it does not have.
+    """
+    wanted = probes(also)
+    return [wanted.get(name) or find("probe", name).by_default() for name in names("probe")]
+
+
 def estimator(name: str, settings: Mapping[str, Any]) -> Any:
     """The learner called `name`: one of ours, or any scikit-learn class by its name."""
     if name in names("learner"):

@@ -64,6 +64,12 @@ class Plan:
         """All steps, inputs before those that read them."""
         return [self.draw, *self.draws, *self.train, *self.measure]
 
+    def announced(self, todo: int) -> str:
+        """One line: how many steps, how many are to do."""
+        if not todo:
+            return f"{len(self.steps)} steps, all in the ledger"
+        return f"{len(self.steps)} steps, {len(self.steps) - todo} in the ledger, {todo} to do"
+
     def missing(self, ledger: Ledger, steps: Sequence[Step] | None = None) -> list[Step]:
         """The steps that the ledger has no result of; a kept failure is tried again."""
         return [step for step in (self.steps if steps is None else steps) if ledger.state(step.key) != "done"]

@@ -10,6 +10,7 @@ from typing import Any
 from byheart.engines.base import Engine
 from byheart.errors import ByheartError, InputRefused, LedgerDamaged, OutputRefused, StepFailed, UsageError
 from byheart.ledger.base import Failure, Result
+from byheart.ledger.locks import Say
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.probes.base import Probe, Subject
 from byheart.records.finding import Answer, Failed, answer_from
@@ -17,7 +18,7 @@ from byheart.study.default_learner import default_learner
 from byheart.study.execute import Executed, Progress, execute
 from byheart.study.plan import Plan, Settings, Trial, draw_step, plan, trial_step, without
 from byheart.study.serialization import output_from, recorded
-from byheart.study.soundness import Say, sound
+from byheart.study.soundness import sound
 from byheart.study.steps import Step
 from byheart.tasks.output import Output
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from byheart.errors import LedgerDamaged
 from byheart.ledger.base import Ledger, Result
+from byheart.ledger.locks import Say
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.records.explanation import Own
 from byheart.records.finding import answer_from
@@ -16,7 +17,6 @@ from byheart.study.steps import Step
 from byheart.tasks.output import output_from
 from byheart.training.run import axes_of
 
-Say = Callable[[str], None]
 _LOG = logging.getLogger(__name__)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from byheart.errors import ByheartError
+from byheart.errors import ByheartError, LedgerDamaged
 from byheart.ledger.base import Failure, Ledger, Result
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.records.finding import answer_from
@@ -140,32 +140,37 @@ def fixed_threads(count: int) -> Iterator[None]:
 
 
 def _trial(step: Step, ledger: Ledger) -> Result:
-    """How a fleet is trained: as the ledger's first trial of the same cost shape found, else by one of our own."""
-    about, learner, drawn = step.about, _spec(step, "learner"), loaded(step.about["draw"], ledger)
-    levers, where = [revive(lever) for lever in about["levers"]], (about["device"], about["threads"])
-    shape = cost_shape(learner, levers, about["share"], drawn.document, *where)
-    kept = (ledger.get(key) for key in ledger.keys("trial"))
-    alike = (one for one in kept if isinstance(one, Result) and one.document.get("shape") == shape)
-    if (found := next(alike, None)) is not None:
-        rate, n = found.document["cpu_seconds_a_step"], drawn.document["views"]["train"]["n"]
-        each = _each(learner, rate, about["share"], n)
-        return Result({**found.document, "cpu_seconds_a_member": each})
-    made = trial_of(data_from(drawn), learner, levers, about["share"], *where, TRIAL_SECONDS)
-    return Result({**made.document, "shape": shape})
+    about, levers = step.about, [revive(lever) for lever in step.about["levers"]]
+    asked = (_spec(step, "learner"), levers, about["share"], about["device"], about["threads"])
+    return trial_of(loaded(about["draw"], ledger), *asked, ledger)
 
 
 def trial_of(
-    data: Any, learner: Any, levers: Sequence[Any], share: float, device: str, threads: int, seconds: float
-) -> Result:
-    """How a fleet is trained here, by a trial of so many seconds, and the CPU seconds of a member."""
+    drawn: Result, learner: Any, levers: Sequence[Any], share: float, device: str, threads: int, ledger: Ledger,
+    seconds: float = TRIAL_SECONDS,
+) -> Result:  # fmt: skip
+    """How a fleet is trained on drawn data, and the CPU seconds of a member: as the ledger knows, else by a trial."""
     from byheart.training.trial import choose
 
-    with fixed_threads(threads):
-        chosen = choose(learner, data, levers, AT_ONCE, device, seconds)
-    rate = chosen.seconds_a_step
-    each = _each(learner, rate, share, len(data.train))
-    found = {"way": chosen.way, "chunk": chosen.members, "cpu_seconds_a_step": rate, "cpu_seconds_a_member": each}
-    return Result(found | ({"why_each": chosen.why_each} if chosen.why_each else {}))
+    shape = cost_shape(learner, levers, share, drawn.document, device, threads)
+    found = _alike(ledger, shape)
+    if found is None:
+        with fixed_threads(threads):
+            chosen = choose(learner, data_from(drawn), levers, AT_ONCE, device, seconds)
+        found = {"way": chosen.way, "chunk": chosen.members, "cpu_seconds_a_step": chosen.seconds_a_step}
+        found |= {"why_each": chosen.why_each} if chosen.why_each else {}
+    each = _each(learner, found["cpu_seconds_a_step"], share, drawn.document["views"]["train"]["n"])
+    return Result({**found, "cpu_seconds_a_member": each, "shape": shape})
+
+
+def _alike(ledger: Ledger, shape: str) -> dict[str, Any] | None:
+    """What the ledger's first trial of the same cost shape found; a damaged one is left to the audit whose it is."""
+    for key in ledger.keys("trial"):
+        with contextlib.suppress(LedgerDamaged):
+            kept = ledger.get(key)
+            if isinstance(kept, Result) and kept.document.get("shape") == shape:
+                return kept.document
+    return None
 
 
 def _each(learner: Any, seconds_a_step: float | None, share: float, n: int) -> float | None:

@@ -1,16 +1,21 @@
 """What a plan says of the audit: counts against their slow twin, bytes against the arrays of a real run."""
 
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from byheart.auditing import costs, forecast
-from byheart.auditing.audit import make_request
+from byheart.auditing.audit import make_request, planned
 from byheart.learners.mlp import Mlp
+from byheart.ledger.sqlite import SqliteLedger
 from byheart.records.options import Options
-from byheart.study.plan import Trial
+from byheart.study import forecast
+from byheart.study.costs import WORKERS_OWN, Costs
+from byheart.study.plan import Settings, Trial, draw_step, trial_step
+from byheart.study.steps import perform
 from byheart.tasks.digits import Digits
+from byheart.training import trial
 from byheart.training.members import balanced
 from byheart.training.training import Training
 
@@ -18,7 +23,7 @@ from byheart.training.training import Training
 @pytest.fixture
 def quick(monkeypatch):
     """The trial without its training."""
-    monkeypatch.setattr(forecast, "tried", lambda learner, data, subject, device: Trial("stacked", 16, 0.25))
+    monkeypatch.setattr(forecast, "tried", lambda session, drawn: Trial("stacked", 16, 0.25))
 
 
 def request(members, learner=None):
@@ -29,9 +34,9 @@ def request(members, learner=None):
 
 @pytest.mark.parametrize("members", [130, 200, 256])
 def test_the_steps_of_many_members_are_those_that_listing_them_gives(members, quick, monkeypatch, tmp_path):
-    listed = forecast.forecast(request(members), tmp_path, {})
+    listed = planned(request(members), tmp_path, {})
     monkeypatch.setattr(forecast, "MOST", 64)
-    grown = forecast.forecast(request(members), tmp_path, {})
+    grown = planned(request(members), tmp_path, {})
     for name in ("members_to_train", "cpu_seconds", "memory_bytes"):
         assert grown[name] == pytest.approx(listed[name], rel=1e-6), name
     for name in ("steps", "to_do", "done"):
@@ -41,7 +46,7 @@ def test_the_steps_of_many_members_are_those_that_listing_them_gives(members, qu
 def test_a_milliard_of_members_is_never_listed(quick, monkeypatch, tmp_path):
     asked, made = [], forecast.plan
     monkeypatch.setattr(forecast, "plan", lambda subject, *more: asked.append(subject.members) or made(subject, *more))
-    found = forecast.forecast(request(10**9), tmp_path, {})
+    found = planned(request(10**9), tmp_path, {})
     assert max(asked) <= forecast.MOST
     assert found["members_to_train"] == 10**9 + 1  # and the one that is trained on everything
     assert found["memory_bytes"] > 10**9 * 120
@@ -49,7 +54,7 @@ def test_a_milliard_of_members_is_never_listed(quick, monkeypatch, tmp_path):
 
 def test_time_and_memory_grow_linearly_with_members(quick, tmp_path):
     def rise(name, lower, upper):
-        low, high = (forecast.forecast(request(m), tmp_path, {})[name] for m in (lower, upper))
+        low, high = (planned(request(m), tmp_path, {})[name] for m in (lower, upper))
         return (high - low) / (upper - lower)
 
     for name in ("cpu_seconds", "memory_bytes"):
@@ -62,16 +67,38 @@ def test_the_bytes_of_the_bank_are_those_of_a_real_run():
     run = subject.learner.fit(data, members, Training(subject.checkpoints(), trail=True))
     held = {name: array.nbytes for name, array in run.arrays().items() if name not in {"seeds", "seen"}}
     fewer = replace(subject, members=8)
-    beside = costs.run_bytes(data, subject) - sum(held.values())
+    ours, theirs = (Costs(data, one, None, 1).run_bytes() for one in (subject, fewer))
+    beside = ours - sum(held.values())
     views = sum(len(view) for view in data.views.values())
     assert beside == 4 * 16 * views * (9 + 40)
-    assert costs.run_bytes(data, fewer) == costs.run_bytes(data, subject) / 2
+    assert theirs == ours / 2
     assert np.isfinite(beside)
 
 
 def test_the_users_own_training_is_not_timed(tmp_path):
     from byheart.learners.userfit import UserFit
 
-    found = forecast.forecast(request(8, UserFit.of(lambda x, y, seed: None)), tmp_path, {})
+    found = planned(request(8, UserFit.of(lambda x, y, seed: None)), tmp_path, {})
     assert (found["cpu_seconds"], found["seconds"]) == (None, None)
     assert "your own training is not timed" in found["seconds_source"]
+
+
+def test_each_worker_has_its_own_packages_and_its_own_data_and_who_waits_for_them_has_neither():
+    data, subject = Digits(n=120).draw(0), request(16).subject
+    one, two, three = (Costs(data, subject, None, jobs).memory_bytes() for jobs in (1, 2, 3))
+    assert three - two == pytest.approx(WORKERS_OWN + 12 * sum(view.x.size for view in data.views.values()), abs=2)
+    assert one < two < 2 * one
+
+
+def test_a_plan_takes_the_trial_that_the_audit_would_take(monkeypatch, tmp_path):
+    """A trial of the same cost shape, of data drawn from another seed, is not done again."""
+    subject, timed = request(8).subject, []
+    monkeypatch.setattr(trial, "choose", lambda *asked: timed.append(asked) or trial.Choice("stacked", 8, 0.5))
+    with closing(SqliteLedger(tmp_path / "ledger")) as ledger:
+        draw = draw_step(replace(subject, seed=1))
+        for step in (draw, trial_step(replace(subject, seed=1), draw, Settings())):
+            ledger.put(step.key, perform(step, ledger), step.about)
+    planned(request(8), tmp_path, {})
+    assert len(timed) == 1
+    planned(request(8, Mlp(epochs=2, hidden=(5,))), tmp_path, {})
+    assert len(timed) == 2

@@ -1,0 +1,136 @@
+"""Forecast: what an audit would do, without doing it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from byheart.ledger.base import Result
+from byheart.study.costs import Costs, Counts
+from byheart.study.plan import Plan, Trial, draw_step, plan
+from byheart.study.serialization import data_from, data_result
+from byheart.study.session import Drawn, Session
+from byheart.study.soundness import sound
+from byheart.study.steps import TRIAL_SECONDS, loaded, trial_of
+
+MOST = 512  # members that are listed one by one; a multiple of all chunks
+# Standard deviation of an example's memorised bits over the reference bits per example: from noiseless to noisy labels.
+SPREADS = (0.2, 0.6)
+# what the training set adds to the variance from examples: from nothing (a constant, a linear model) to trees
+TRAINING_SET = (0.0, 2.0)
+
+
+def forecast(session: Session, settings: Mapping[str, Any], jobs: int) -> dict[str, Any]:
+    """Steps, done, time, memory and power of the audit of a session's subject, a default learner with `settings`.
+
+    The data are read, nothing is written.
+
+    Raises:
+        InputRefused: the data cannot be measured truly.
+    """
+    drawn = _drawn(session, settings)
+    data = data_from(drawn)
+    subject, learner = session.subject, session.subject.learner
+    kept = session.known_trial() if learner.fleet else None
+    known = kept or (tried(session, drawn) if learner.fleet else None)
+    counts, costs = _counted(session, known, unkept=learner.fleet and kept is None), Costs(data, subject, known, jobs)
+    spent = costs.cpu_seconds(counts)
+    return {
+        "steps": counts.steps,
+        "done": counts.steps - counts.missing,
+        "to_do": counts.missing,
+        "members_to_train": counts.own,
+        "cpu_seconds": spent,
+        "seconds": None if spent is None else costs.wall_seconds(spent),
+        "seconds_source": _source(spent, kept, learner),
+        "memory_bytes": costs.memory_bytes(),
+        "half_width_memorised_bits_share": planned_half_widths(len(data.train), subject.members, subject.share),
+        "largest_standard_error_of_a_score": float(np.sqrt(_between_members(subject.members, subject.share))),
+        "n": len(data.train),
+        "members": subject.members,
+        "subject": f"{data.about.get('title', subject.task.name)}, {learner.title(data)}",
+        "inferred": list(data.about.get("inferred", ())),
+        "not_applicable": {answer.probe: answer.reason.model_dump() for answer in counts.not_applicable},
+    }
+
+
+def _drawn(session: Session, settings: Mapping[str, Any]) -> Result:
+    """The data that the ledger has, else drawn and not kept; the session's subject is complete by them."""
+    step = draw_step(session.subject)
+    if sound(step, session.ledger, forget=False):
+        found = loaded(step.key, session.ledger)
+    else:
+        found = data_result(session.subject.task.draw(session.subject.seed))
+    session.complete(Drawn.read(found.document), settings)
+    return found
+
+
+def _counted(session: Session, known: Trial | None, unkept: bool) -> Counts:
+    """The steps of the plan; of more members than `MOST` by their growth, which is linear, as nobody lists them all."""
+    subject = session.subject
+    if subject.members <= MOST:
+        return _counts(session, session.plan(known), unkept)
+    half, whole = (
+        _counts(session, plan(replace(subject, members=m), session.probes, session.settings, known), unkept)
+        for m in (MOST // 2, MOST)
+    )
+    times = (subject.members - MOST) / (MOST // 2)
+    return whole._replace(
+        steps=whole.steps + math.ceil(times * (whole.steps - half.steps)),
+        missing=whole.missing + math.ceil(times * (whole.missing - half.missing)),
+        own=whole.own + round(times * (whole.own - half.own)),
+    )
+
+
+def _counts(session: Session, made: Plan, unkept: bool) -> Counts:
+    missing = made.steps if unkept else made.missing(session.ledger)
+    of: Counter[str] = Counter()
+    for step in missing:
+        if step.kind == "train":
+            of[step.about["learner"]["name"]] += step.about["stop"] - step.about["start"]
+    own = of.pop(session.subject.learner.name, 0)
+    measured = sum(step.kind == "measure" for step in missing)
+    return Counts(len(made.steps), len(missing), own, dict(of), measured, tuple(made.not_applicable))
+
+
+def tried(session: Session, drawn: Result) -> Trial:
+    """The audit's own trial, shorter and unwritten: a plan keeps nothing."""
+    subject, settings = session.subject, session.settings
+    asked = (drawn, subject.learner, subject.levers, subject.share, settings.device, settings.threads)
+    return Trial.read(trial_of(*asked, session.ledger, TRIAL_SECONDS / 3).document)
+
+
+def _source(seconds: float | None, kept: Trial | None, learner: Any) -> str:
+    if seconds is not None:
+        return "from this audit's own trial" if kept else "from a short trial here and the size of the data"
+    what = "an accelerator" if learner.fleet else "your own training"
+    return f"unknown: {what} is not timed before it runs"
+
+
+def planned_half_widths(n: int, m: int, share: float) -> tuple[float, float]:
+    """Between which half widths will the interval of the memorised share lie? The three sources before any run.
+
+    Examples, training set, members: 1.96 sqrt((s^2 + t s^2 + e) / n), s the spread of the bits of an example, t what
+    the training set adds, e = (1/(share m) + 1/((1 - share) m)) / 4 the largest variance between members on one
+    example, 1/4 being that of a label's reference.
+
+    Example:
+        >>> [round(half, 3) for half in planned_half_widths(1000, 64, 0.7)]
+        [0.012, 0.065]
+    """
+    noises = (0.0, _between_members(m, share))
+    low, high = (
+        1.96 * float(np.sqrt((spread**2 * (1 + training) + noise) / n))
+        for spread, training, noise in zip(SPREADS, TRAINING_SET, noises, strict=True)
+    )
+    return low, high
+
+
+def _between_members(m: int, share: float) -> float:
+    """The largest variance of a score, from the members that saw the example and those that did not."""
+    return (1 / (share * m) + 1 / ((1 - share) * m)) / 4
