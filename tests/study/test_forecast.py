@@ -11,7 +11,7 @@ from byheart.learners.mlp import Mlp
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.records.options import Options
 from byheart.study import forecast
-from byheart.study.costs import WORKERS_OWN, Costs
+from byheart.study.costs import WORKERS_OWN, memory_bytes, run_bytes
 from byheart.study.plan import Settings, Trial, draw_step, trial_step
 from byheart.study.steps import perform
 from byheart.tasks.digits import Digits
@@ -67,7 +67,7 @@ def test_the_bytes_of_the_bank_are_those_of_a_real_run():
     run = subject.learner.fit(data, members, Training(subject.checkpoints(), trail=True))
     held = {name: array.nbytes for name, array in run.arrays().items() if name not in {"seeds", "seen"}}
     fewer = replace(subject, members=8)
-    ours, theirs = (Costs(data, one, None, 1).run_bytes() for one in (subject, fewer))
+    ours, theirs = (run_bytes(data, one) for one in (subject, fewer))
     beside = ours - sum(held.values())
     views = sum(len(view) for view in data.views.values())
     assert beside == 4 * 16 * views * (9 + 40)
@@ -85,7 +85,7 @@ def test_the_users_own_training_is_not_timed(tmp_path):
 
 def test_each_worker_has_its_own_packages_and_its_own_data_and_who_waits_for_them_has_neither():
     data, subject = Digits(n=120).draw(0), request(16).subject
-    one, two, three = (Costs(data, subject, None, jobs).memory_bytes() for jobs in (1, 2, 3))
+    one, two, three = (memory_bytes(data, subject, None, jobs) for jobs in (1, 2, 3))
     assert three - two == pytest.approx(WORKERS_OWN + 12 * sum(view.x.size for view in data.views.values()), abs=2)
     assert one < two < 2 * one
 

@@ -29,8 +29,7 @@ from byheart.engines.choice import engine_for
 from byheart.engines.inline import Inline
 from byheart.errors import LedgerDamaged, UsageError
 from byheart.fingerprint.code import why_unkeyed
-from byheart.ledger.base import Result
-from byheart.ledger.locks import Say
+from byheart.ledger.base import Result, Say
 from byheart.probes.base import Subject
 from byheart.processes import sweep, temporary_name
 from byheart.records.options import Options

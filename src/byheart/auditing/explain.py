@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -12,7 +12,7 @@ from byheart.auditing.example_previews import exhibits, label_of
 from byheart.auditing.query import Query, with_query
 from byheart.engines.inline import Inline
 from byheart.errors import ByheartError, InputRefused, LedgerDamaged
-from byheart.ledger.base import Ledger
+from byheart.ledger.base import Ledger, Say
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.probes.base import Subject
 from byheart.records.explanation import Explanation, Own, Share
@@ -34,7 +34,7 @@ def explain(
     query: Query,
     threads: int = 1,
     steps: Sequence[str] = (),
-    say: Callable[[str], None] | None = None,
+    say: Say | None = None,
 ) -> Explanation:
     """The credit and the effect of every training example on one prediction, beside its nearest neighbours.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -11,18 +10,14 @@ from byheart.auditing.explain import Query, explain, subject_of
 from byheart.auditing.finished_audits import document_of
 from byheart.auditing.result import write_text
 from byheart.fingerprint.trust import reading
+from byheart.ledger.base import Say
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.records.explanation import Explanation
 from byheart.report.explanation import render_explanation
 
 
 def explained(
-    run: str,
-    out: Path,
-    query: Query,
-    hide: bool | None = None,
-    say: Callable[[str], None] | None = None,
-    trust: bool = False,
+    run: str, out: Path, query: Query, hide: bool | None = None, say: Say | None = None, trust: bool = False
 ) -> tuple[Path, Explanation]:
     """The folder of the run and the explanation of one example of it.
 

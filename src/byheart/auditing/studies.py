@@ -16,8 +16,7 @@ from byheart.auditing.surveys import check_quantities, check_surveys, surveyed
 from byheart.engines.choice import engine_for
 from byheart.errors import ByheartError, InputRefused, StepFailed, UsageError
 from byheart.fingerprint.trust import reading
-from byheart.ledger.base import Result
-from byheart.ledger.locks import Say
+from byheart.ledger.base import Result, Say
 from byheart.probes.base import Probe
 from byheart.records.claim import Claim, ClaimSubject
 from byheart.records.claim_result import Studied, StudiedSubject

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from byheart.engines.inline import Inline
 from byheart.errors import unknown_name
-from byheart.ledger.locks import Say
+from byheart.ledger.base import Say
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.records.claim import SURVEY, Claim, probe_of
 from byheart.records.claim_result import StudiedSubject

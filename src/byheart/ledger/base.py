@@ -22,6 +22,7 @@ from typing import Any, Literal
 import numpy as np
 
 State = Literal["absent", "done", "failed"]
+Say = Callable[[str], None]  # told a line worth telling
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,7 @@ class Ledger(ABC):
         """Remove what `key` stands for (a failure to be tried again, a damaged result to be made anew)."""
 
     @abstractmethod
-    def claim(
-        self, key: str, patience_seconds: float = 600.0, say: Callable[[str], None] | None = None
-    ) -> AbstractContextManager[bool]:
+    def claim(self, key: str, patience_seconds: float = 600.0, say: Say | None = None) -> AbstractContextManager[bool]:
         """Hold `key` while computing it: yields True to the holder.
 
         Another process that claims the same key waits until the holder records, lets go or dies; it then

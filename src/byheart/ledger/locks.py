@@ -6,10 +6,11 @@ import contextlib
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from byheart.errors import ByheartError, OutputRefused
+from byheart.ledger.base import Say
 from byheart.ledger.index import Index
 from byheart.processes import Holder, this_process
 
@@ -19,8 +20,6 @@ _RENEW_SECONDS = 5.0
 _SILENT_SECONDS = 2.0
 _POLL_SECONDS = 0.05
 _COLUMNS = "pid, host, started, since"
-
-Say = Callable[[str], None]
 
 
 class Claims:

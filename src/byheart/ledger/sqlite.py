@@ -24,11 +24,11 @@ from typing import Any
 
 from byheart.errors import LedgerDamaged, UsageError
 from byheart.ledger.arrays import LateArrays
-from byheart.ledger.base import Failure, Ledger, Result, State
+from byheart.ledger.base import Failure, Ledger, Result, Say, State
 from byheart.ledger.blobs import Blobs, damaged, is_digest
 from byheart.ledger.entry import Entry, arrays_bytes, entry_bytes, read_entry
 from byheart.ledger.index import MEND, Index, writing
-from byheart.ledger.locks import Claims, Say
+from byheart.ledger.locks import Claims
 from byheart.ledger.recovery import sound_entries
 
 

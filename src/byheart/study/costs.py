@@ -6,7 +6,6 @@ Constants were measured on the two-core build machine; `benchmarks/forecasts.py`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from byheart.maths.codes.passages import GRID
@@ -54,80 +53,67 @@ class Counts(NamedTuple):
     not_applicable: tuple[NotApplicable, ...] = ()
 
 
-@dataclass(frozen=True)
-class Costs:
-    """What the audit of a subject takes, by its data and the trial of its fleet (None: there is none)."""
+def cpu_seconds(data: Any, subject: Subject, known: Trial | None, counts: Counts, jobs: int) -> float | None:
+    """CPU seconds of the whole audit, workers too; None where the training is not timed before it runs."""
+    if not counts.missing:
+        return AGAIN
+    each = known.cpu_seconds_a_member if known else None
+    if each is None and counts.own:
+        return None
+    n, examples = _examples(data)
+    fixed = START + (known is not None) * TRIAL + (jobs > 1) * jobs * WORKER + READ * examples
+    answers = counts.measured * ANSWER + OF_EXAMPLE * n + OF_OUTPUT * n * subject.members * _outputs(data)
+    own = counts.own * (each or 0.0) * OVERHEAD * _with_outcomes(subject, n, examples)
+    return fixed + own + answers + bool(counts.measured) * _pairs(data, counts)
 
-    data: Any
-    subject: Subject
-    trial: Trial | None
-    jobs: int
 
-    def cpu_seconds(self, counts: Counts) -> float | None:
-        """CPU seconds of the whole audit, workers too; None where the training is not timed before it runs."""
-        if not counts.missing:
-            return AGAIN
-        each = self.trial.cpu_seconds_a_member if self.trial else None
-        if each is None and counts.own:
-            return None
-        workers = (self.jobs > 1) * self.jobs * WORKER
-        fixed = START + (self.trial is not None) * TRIAL + workers + READ * self._examples
-        answers = OF_EXAMPLE * self._n + OF_OUTPUT * self._n * self.subject.members * self._outputs
-        own = counts.own * (each or 0.0) * OVERHEAD * self._with_outcomes()
-        return fixed + own + counts.measured * ANSWER + answers + bool(counts.measured) * self._pairs(counts)
+def _pairs(data: Any, counts: Counts) -> float:
+    """CPU seconds of what compares every two examples: duplicates, influence pairs, and the nearest neighbours."""
+    n, examples = _examples(data)
+    members = [counts.baselines[name] for name in ("neighbours", "ten-neighbours") if counts.baselines.get(name)]
+    nearest = NUMBER * data.train.x.size * examples * len(members) + NEAREST * n * examples * sum(members)
+    return DUPLICATE * n * examples + INFLUENCE * n * len(data.views.get("test", ())) + nearest
 
-    def wall_seconds(self, cpu: float) -> float:
-        """Seconds on a machine that has a core for every job."""
-        alone = min(cpu, START)
-        return alone + (cpu - alone) / self.jobs
 
-    def memory_bytes(self) -> int:
-        """The most bytes that the audit's processes hold together, shared pages counted once, in the trial or later."""
-        data, batched = self.data, self.trial and self.trial.way != "each"
-        copies = COPIES * 4 * sum(view.x.size for view in data.views.values())
-        processes = DRIVER + self.jobs * (WORKERS_OWN + copies) if self.jobs > 1 else PROCESS + copies
-        passed = PASS * 4 * data.train.x.size * data.output.k if data.output.passages else 0.0
-        trial = OF_PARAMETER * _parameters(self.subject.learner, data) * TRIED if batched else 0
-        return int(processes + passed + max(trial, RUNS * self.run_bytes()))
+def _with_outcomes(subject: Subject, n: int, examples: int) -> float:
+    """Cost of the steps and of the outcomes at checkpoints, over that of the steps."""
+    shown = subject.learner.epochs * subject.share * n if subject.learner.fleet else float("inf")
+    return 1 + FORWARD * len(subject.checkpoints()) * examples / max(shown, 1.0)
 
-    def run_bytes(self) -> int:
-        """What the runs of the members and of the baselines hold: outcomes at checkpoints, outputs, trails."""
-        m, k, points = self.subject.members, self._outputs, len(self.subject.checkpoints())
-        trail = min(16, m) * points * self._n * k * (4 if self.data.output.passages else 2) * (points > 1)
-        bank = m * self._examples * (9 * points + 4 * k)
-        return int(bank + trail + BASELINES * min(16, m) * self._examples * (9 + 4 * k))
 
-    @property
-    def _n(self) -> int:
-        return len(self.data.train)
+def wall_seconds(cpu: float, jobs: int) -> float:
+    """Seconds on a machine that has a core for every job."""
+    return min(cpu, START) + max(cpu - START, 0.0) / jobs
 
-    @property
-    def _examples(self) -> int:
-        """Examples of all views."""
-        return sum(len(view) for view in self.data.views.values())
 
-    @property
-    def _outputs(self) -> int:
-        """Numbers that a run keeps of a member's outputs on an example: of passages their lengths on the grid."""
-        return len(GRID) if self.data.output.passages else self.data.output.k
-
-    def _pairs(self, counts: Counts) -> float:
-        """CPU seconds of what compares every two examples: duplicates, influence pairs, and the nearest neighbours."""
-        n, examples = self._n, self._examples
-        spent = DUPLICATE * n * examples + INFLUENCE * n * len(self.data.views.get("test", ()))
-        for name in ("neighbours", "ten-neighbours"):
-            if members := counts.baselines.get(name, 0):
-                spent += n * examples * (NUMBER * self.data.train.x.size / max(1, n) + NEAREST * members)
-        return spent
-
-    def _with_outcomes(self) -> float:
-        """Cost of the steps and of the outcomes at checkpoints, over that of the steps."""
-        learner = self.subject.learner
-        shown = learner.epochs * self.subject.share * self._n if learner.fleet else float("inf")
-        return 1 + FORWARD * len(self.subject.checkpoints()) * self._examples / max(shown, 1.0)
+def memory_bytes(data: Any, subject: Subject, known: Trial | None, jobs: int) -> int:
+    """The most bytes that the audit's processes hold together, shared pages counted once: in the trial, or later."""
+    copies = COPIES * 4 * sum(view.x.size for view in data.views.values())
+    processes = DRIVER + jobs * (WORKERS_OWN + copies) if jobs > 1 else PROCESS + copies
+    passed = PASS * 4 * data.train.x.size * data.output.k if data.output.passages else 0.0
+    trial = OF_PARAMETER * _parameters(subject.learner, data) * TRIED if known and known.way != "each" else 0
+    return int(processes + passed + max(trial, RUNS * run_bytes(data, subject)))
 
 
 def _parameters(learner: Any, data: Any) -> int:
     import torch
 
     return sum(p.numel() for p in learner.build(data, torch.Generator()).parameters())
+
+
+def run_bytes(data: Any, subject: Subject) -> int:
+    """What the runs of the members and of the baselines hold: outcomes at checkpoints, outputs, trails."""
+    m, k, points, (n, examples) = subject.members, _outputs(data), len(subject.checkpoints()), _examples(data)
+    trail = min(16, m) * points * n * k * (4 if data.output.passages else 2) * (points > 1)
+    bank = m * examples * (9 * points + 4 * k)
+    return int(bank + trail + BASELINES * min(16, m) * examples * (9 + 4 * k))
+
+
+def _examples(data: Any) -> tuple[int, int]:
+    """Training examples, and examples of all views."""
+    return len(data.train), sum(map(len, data.views.values()))
+
+
+def _outputs(data: Any) -> int:
+    """Numbers that a run keeps of a member's outputs on an example: of passages their lengths on the grid."""
+    return len(GRID) if data.output.passages else data.output.k

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from byheart.engines.base import Done, Engine
 from byheart.engines.inline import Inline
-from byheart.ledger.base import Failure, Ledger
-from byheart.ledger.locks import Say
+from byheart.ledger.base import Failure, Ledger, Say
 from byheart.study.soundness import sound
 from byheart.study.steps import Step, Work
 from byheart.terminal import put

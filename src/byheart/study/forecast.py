@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from byheart.ledger.base import Result
-from byheart.study.costs import Costs, Counts
-from byheart.study.plan import Plan, Trial, draw_step, plan
+from byheart.study.costs import Counts, cpu_seconds, memory_bytes, wall_seconds
+from byheart.study.plan import Plan, Trial, draw_step, plan, trial_step
 from byheart.study.serialization import data_from, data_result
 from byheart.study.session import Drawn, Session
 from byheart.study.soundness import sound
@@ -36,19 +36,19 @@ def forecast(session: Session, settings: Mapping[str, Any], jobs: int) -> dict[s
     drawn = _drawn(session, settings)
     data = data_from(drawn)
     subject, learner = session.subject, session.subject.learner
-    kept = session.known_trial() if learner.fleet else None
-    known = kept or (tried(session, drawn) if learner.fleet else None)
-    counts, costs = _counted(session, known, unkept=learner.fleet and kept is None), Costs(data, subject, known, jobs)
-    spent = costs.cpu_seconds(counts)
+    kept = session.known_trial()
+    known = kept or tried(session, drawn)
+    counts = _counted(session, known, unkept=learner.fleet and kept is None)
+    spent = cpu_seconds(data, subject, known, counts, jobs)
     return {
         "steps": counts.steps,
         "done": counts.steps - counts.missing,
         "to_do": counts.missing,
         "members_to_train": counts.own,
         "cpu_seconds": spent,
-        "seconds": None if spent is None else costs.wall_seconds(spent),
+        "seconds": None if spent is None else wall_seconds(spent, jobs),
         "seconds_source": _source(spent, kept, learner),
-        "memory_bytes": costs.memory_bytes(),
+        "memory_bytes": memory_bytes(data, subject, known, jobs),
         "half_width_memorised_bits_share": planned_half_widths(len(data.train), subject.members, subject.share),
         "largest_standard_error_of_a_score": float(np.sqrt(_between_members(subject.members, subject.share))),
         "n": len(data.train),
@@ -80,11 +80,8 @@ def _counted(session: Session, known: Trial | None, unkept: bool) -> Counts:
         for m in (MOST // 2, MOST)
     )
     times = (subject.members - MOST) / (MOST // 2)
-    return whole._replace(
-        steps=whole.steps + math.ceil(times * (whole.steps - half.steps)),
-        missing=whole.missing + math.ceil(times * (whole.missing - half.missing)),
-        own=whole.own + round(times * (whole.own - half.own)),
-    )
+    grown = ((name, getattr(whole, name), getattr(half, name)) for name in ("steps", "missing", "own"))
+    return whole._replace(**{name: most + math.ceil(times * (most - less)) for name, most, less in grown})
 
 
 def _counts(session: Session, made: Plan, unkept: bool) -> Counts:
@@ -98,11 +95,10 @@ def _counts(session: Session, made: Plan, unkept: bool) -> Counts:
     return Counts(len(made.steps), len(missing), own, dict(of), measured, tuple(made.not_applicable))
 
 
-def tried(session: Session, drawn: Result) -> Trial:
-    """The audit's own trial, shorter and unwritten: a plan keeps nothing."""
-    subject, settings = session.subject, session.settings
-    asked = (drawn, subject.learner, subject.levers, subject.share, settings.device, settings.threads)
-    return Trial.read(trial_of(*asked, session.ledger, TRIAL_SECONDS / 3).document)
+def tried(session: Session, drawn: Result) -> Trial | None:
+    """The audit's own trial, shorter and unwritten: a plan keeps nothing. None where there is nothing to try."""
+    step = trial_step(session.subject, draw_step(session.subject), session.settings)
+    return Trial.read(trial_of(step, drawn, session.ledger, TRIAL_SECONDS / 3).document) if step else None
 
 
 def _source(seconds: float | None, kept: Trial | None, learner: Any) -> str:

@@ -9,8 +9,7 @@ from typing import Any
 
 from byheart.engines.base import Engine
 from byheart.errors import ByheartError, InputRefused, LedgerDamaged, OutputRefused, StepFailed, UsageError
-from byheart.ledger.base import Failure, Result
-from byheart.ledger.locks import Say
+from byheart.ledger.base import Failure, Result, Say
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.probes.base import Probe, Subject
 from byheart.records.finding import Answer, Failed, answer_from

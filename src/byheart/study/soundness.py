@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from byheart.errors import LedgerDamaged
-from byheart.ledger.base import Ledger, Result
-from byheart.ledger.locks import Say
+from byheart.ledger.base import Ledger, Result, Say
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.records.explanation import Own
 from byheart.records.finding import answer_from

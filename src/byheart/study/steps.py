@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -140,18 +140,15 @@ def fixed_threads(count: int) -> Iterator[None]:
 
 
 def _trial(step: Step, ledger: Ledger) -> Result:
-    about, levers = step.about, [revive(lever) for lever in step.about["levers"]]
-    asked = (_spec(step, "learner"), levers, about["share"], about["device"], about["threads"])
-    return trial_of(loaded(about["draw"], ledger), *asked, ledger)
+    return trial_of(step, loaded(step.about["draw"], ledger), ledger)
 
 
-def trial_of(
-    drawn: Result, learner: Any, levers: Sequence[Any], share: float, device: str, threads: int, ledger: Ledger,
-    seconds: float = TRIAL_SECONDS,
-) -> Result:  # fmt: skip
+def trial_of(step: Step, drawn: Result, ledger: Ledger, seconds: float = TRIAL_SECONDS) -> Result:
     """How a fleet is trained on drawn data, and the CPU seconds of a member: as the ledger knows, else by a trial."""
     from byheart.training.trial import choose
 
+    learner, levers = _spec(step, "learner"), [revive(lever) for lever in step.about["levers"]]
+    share, device, threads = (step.about[name] for name in ("share", "device", "threads"))
     shape = cost_shape(learner, levers, share, drawn.document, device, threads)
     found = _alike(ledger, shape)
     if found is None:
