@@ -11,7 +11,7 @@ from byheart.learners.mlp import Mlp
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.records.options import Options
 from byheart.study import forecast
-from byheart.study.costs import WORKERS_OWN, memory_bytes, run_bytes
+from byheart.study.costs import WORKER, WORKERS_OWN, Counts, cpu_seconds, memory_bytes, run_bytes
 from byheart.study.plan import Settings, Trial, draw_step, trial_step
 from byheart.study.steps import perform
 from byheart.tasks.digits import Digits
@@ -86,6 +86,9 @@ def test_the_users_own_training_is_not_timed(tmp_path):
 def test_each_worker_has_its_own_packages_and_its_own_data_and_who_waits_for_them_has_neither():
     data, subject = Digits(n=120).draw(0), request(16).subject
     one, two, three = (memory_bytes(data, subject, None, jobs) for jobs in (1, 2, 3))
+    counts, known = Counts(20, 20, 17, {}, 9), Trial("stacked", 16, 0.25)
+    seconds = [cpu_seconds(data, subject, known, counts, jobs) for jobs in (1, 2, 3)]
+    assert np.diff(seconds) == pytest.approx([WORKER, WORKER])
     assert three - two == pytest.approx(WORKERS_OWN + 12 * sum(view.x.size for view in data.views.values()), abs=2)
     assert one < two < 2 * one
 

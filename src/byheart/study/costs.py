@@ -20,7 +20,7 @@ START = 8.0  # Python's packages, drawing the page
 READ = 4e-4  # an example: a row of a table is read, checked and hashed
 TRIAL = 4.0  # of the way in which a fleet is trained
 AGAIN = 2.0  # of an audit that the ledger has
-WORKER = 5.0  # packages of each worker process
+WORKER = 5.0  # packages of training in each process that trains, after the first: who hands out work has none
 OVERHEAD = 1.4  # of a training over its steps alone, in a trial: the best of three
 FORWARD = 1 / 3  # of a step: outcomes at a checkpoint
 ANSWER = 0.1  # each probe
@@ -61,7 +61,7 @@ def cpu_seconds(data: Any, subject: Subject, known: Trial | None, counts: Counts
     if each is None and counts.own:
         return None
     n, examples = _examples(data)
-    fixed = START + (known is not None) * TRIAL + (jobs > 1) * jobs * WORKER + READ * examples
+    fixed = START + (known is not None) * TRIAL + (jobs - 1) * WORKER + READ * examples
     answers = counts.measured * ANSWER + OF_EXAMPLE * n + OF_OUTPUT * n * subject.members * _outputs(data)
     own = counts.own * (each or 0.0) * OVERHEAD * _with_outcomes(subject, n, examples)
     return fixed + own + answers + bool(counts.measured) * _pairs(data, counts)
