@@ -10,6 +10,7 @@ from byheart.learners.ridge import Ridge
 from byheart.probes.base import Subject
 from byheart.probes.memory.forgetting import Forgetting
 from byheart.records.finding import NotApplicable
+from byheart.tasks.arrays import Arrays
 from byheart.tasks.digits import Digits
 from byheart.tasks.in_phases import InPhases
 from byheart.tasks.label_noise import Flipped
@@ -87,3 +88,14 @@ def test_checkpoints_hold_the_end_of_every_phase():
     assert subject.ends() == (6, 12, 18)
     assert subject.checkpoints() == (0, 1, 2, 3, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 17, 18)
     assert replace(subject, phases=1).checkpoints() == (0, 1, 2, 3, 5, 6)
+
+
+def test_noise_loses_what_a_guess_by_the_labels_loses():
+    """Nothing can be known of x: at the end of its phase a class is guessed, and later another."""
+    rng = np.random.default_rng(0)
+    task = InPhases(task=Arrays.of(rng.normal(size=(200, 4)), rng.integers(0, 4, 200)), phases=2)
+    lost = Forgetting().measure(bank_of(Forgetting(), task, Mlp(hidden=(8,), epochs=20, lr=0.02), members=16, way="stacked"))[0]
+    found = lost.quantities["forgetting"]
+    assert found.null > 0.45
+    assert found.interval[0] <= found.null <= found.interval[1]
+    assert lost.quantities["learned_accuracy"].null - lost.quantities["retained_accuracy"].null == found.null

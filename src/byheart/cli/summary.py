@@ -20,7 +20,7 @@ def print_lines(text: str) -> None:
 
 def summary(document: dict[str, Any], page: str, data: str) -> str:
     """About ten lines: the headline, what is memorised, the gap, planted against found, verdicts, where to look."""
-    from byheart.records.formatting import count, percent
+    from byheart.records.formatting import count, number, percent
     from byheart.records.quantity import Quantity
     from byheart.report.cards import About
     from byheart.report.cards.reasons import why
@@ -85,7 +85,9 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
         if name in found:
             lines.append(_line(label, found[name], said))
     if "forgetting" in found:
-        lines.append(_line("Forgotten", found["forgetting"], "of the earlier phases of training, lost by its end"))
+        blind = number(100 * (found["forgetting"].null or 0), 1)
+        said = f"of the earlier phases of training, lost by its end; a guess by their labels alone loses {blind}"
+        lines.append(_line("Forgotten", found["forgetting"], said))
     if "reliability_probability" in found:
         lines.append(
             _line(

@@ -25,9 +25,10 @@ class Forgetting(Probe):
     noise with more. Beside it the same of members that saw the examples. The scenario is that of the data: where
     phases hold different classes and the model is not told the phase, class-incremental learning.
 
-    Nothing lost (Rote and Oracle, who have no phases): 0. All lost: what had been learned. Cost: no training of its
-    own. Fails when: a phase is trained so briefly that nothing of it was learned. Reference: Lopez-Paz and Ranzato
-    2017, Gradient episodic memory for continual learning, eq. 3 (there with the other sign).
+    Null: what a guess at the most frequent label of the phase just trained loses: it knows nothing of x, and pure noise
+    loses as much. Nothing lost (Rote and Oracle, who have no phases): 0. All lost: what had been learned. Cost: no
+    training of its own. Fails when: a phase is trained so briefly that nothing of it was learned. Reference: Lopez-Paz
+    and Ranzato 2017, Gradient episodic memory for continual learning, eq. 3 (there with the other sign).
 
     Example:
         >>> Forgetting().chapter
@@ -35,6 +36,7 @@ class Forgetting(Probe):
     """
 
     name: ClassVar[str] = "memory/forgetting"
+    version: ClassVar[int] = 2
     poles: ClassVar[tuple[str, str]] = ("nothing lost", "all lost")
     outputs: ClassVar[tuple[str, ...]] = ("classes",)
     needs: ClassVar[tuple[str, ...]] = ("phases", "epochs")
@@ -52,14 +54,15 @@ class Forgetting(Probe):
         held_out, seen = _both(lost, run, earlier, bank, weights)
         had, kept = (_both(values, run, earlier, bank, weights)[0] for values in (learned, learned - lost))
         n = len(earlier)
-        chance = bank.data.most_frequent
+        had_blind, kept_blind, last_blind = _blind([bank.data.train.y[rows] for rows in phases])
+        blind = had_blind - kept_blind
         finding = self.finding(
             {
-                "forgetting": estimate(_within(held_out, -1.0), unit="points", null=0.0, n=n, better="low"),
-                "forgetting_seen": estimate(_within(seen, -1.0), unit="points", null=0.0, n=n, better="low"),
-                "learned_accuracy": estimate(_within(had), unit="accuracy", null=chance, n=n, better="high"),
-                "retained_accuracy": estimate(_within(kept), unit="accuracy", null=chance, n=n, better="high"),
-                **self._last(bank, run, phases[-1], chance),
+                "forgetting": estimate(_within(held_out, -1.0), unit="points", null=blind, n=n, better="low"),
+                "forgetting_seen": estimate(_within(seen, -1.0), unit="points", null=blind, n=n, better="low"),
+                "learned_accuracy": estimate(_within(had), unit="accuracy", null=had_blind, n=n, better="high"),
+                "retained_accuracy": estimate(_within(kept), unit="accuracy", null=kept_blind, n=n, better="high"),
+                **self._last(bank, run, phases[-1], last_blind),
             },
             headline="forgetting",
             poles=(
@@ -78,6 +81,25 @@ class Forgetting(Probe):
         right = run.views["train"].correct[-1][:, rows].astype(np.float64)
         last = _within(_both(right, run, rows, bank)[0])
         return {"last_phase_accuracy": estimate(last, unit="accuracy", null=chance, n=len(rows), better="high")}
+
+
+def _blind(labels: list[np.ndarray]) -> tuple[float, float, float]:
+    """Accuracy of a guess at the most frequent label of the phase that was trained last, whatever x is.
+
+    On the earlier phases each at its own end, on them at the end of training, and on the last phase.
+
+    Example:
+        >>> _blind([np.array([0, 0, 0, 1]), np.array([2, 2, 1])])
+        (0.75, 0.0, 0.6666666666666666)
+    """
+    guesses = [int(np.bincount(y).argmax()) for y in labels]
+    right = [[float((y == guess).mean()) for guess in guesses] for y in labels]  # on phase i, after phase j
+    earlier = range(len(labels) - 1)
+    return (
+        float(np.mean([right[j][j] for j in earlier])),
+        float(np.mean([right[j][-1] for j in earlier])),
+        right[-1][-1],
+    )
 
 
 def _rows(bank: Bank) -> list[np.ndarray]:

@@ -27,6 +27,8 @@ def card(finding: Finding, about: About) -> Card:
             "forgetting = accuracy on a phase at its own end \u2212 accuracy on it at the end of training, mean over "
             "all phases but the last, of members that did not see the examples "
             f"({finding.details['members']} members). The model is not told which phase an example is of.",
+            "Null: what a guess at the most frequent label of the phase just trained loses, which knows nothing of the "
+            f"{about.nouns}.",
             "Fails when a phase is trained so briefly that nothing of it is learned. Cost: no training of its own.",
         ),
         notes=notes_of(
