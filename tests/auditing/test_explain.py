@@ -9,11 +9,11 @@ from scipy.stats import spearmanr
 
 import byheart as bh
 from byheart.auditing.explain import explain
-from byheart.auditing.query import Query
 from byheart.errors import StepFailed
 from byheart.ledger.base import Result
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.maths.attribution.effect import unrolled
+from byheart.study.explanation.query import Query
 from byheart.study.steps import load_data
 from byheart.training.members import balanced
 from byheart.training.module_inputs import called_on

@@ -7,8 +7,8 @@ import pytest
 
 import byheart as bh
 import byheart.maths.attribution.credit
-from byheart.auditing.query import OWN, Query, query_of, with_query
 from byheart.cli.explain import lines
+from byheart.study.explanation.query import OWN, Query, query_of, with_query
 from byheart.study.steps import load_data
 from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.output import Classes

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 
 from byheart.auditing.example_previews import exhibits, label_of
-from byheart.auditing.query import Query, with_query
 from byheart.engines.inline import Inline
 from byheart.errors import ByheartError, InputRefused, LedgerDamaged
 from byheart.ledger.base import Ledger, Say
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.probes.base import Subject
 from byheart.records.explanation import Explanation, Own, Share
+from byheart.study.explanation.query import Query, with_query
 from byheart.study.explanation.retraining_check import bank_keys
 from byheart.study.explanation.steps import Explained, explained
 from byheart.study.plan import Settings

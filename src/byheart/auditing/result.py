@@ -17,7 +17,6 @@ import numpy as np
 from byheart.arguments import must_be
 from byheart.auditing.document import without_examples
 from byheart.auditing.explain import explain
-from byheart.auditing.query import query_of
 from byheart.errors import ByheartError, OutputRefused, UsageError
 from byheart.files import write_whole
 from byheart.ledger.base import Ledger, Result
@@ -29,6 +28,7 @@ from byheart.records.quantity import Quantity
 from byheart.records.verdict_result import Judgement
 from byheart.report.cards import About
 from byheart.report.cards.reasons import why
+from byheart.study.explanation.query import query_of
 from byheart.study.plan import Plan
 from byheart.terminal import as_json
 
