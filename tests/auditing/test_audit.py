@@ -388,6 +388,9 @@ def test_what_was_not_measured_says_so(quick, monkeypatch):
     audit = quick()
     with pytest.raises(ByheartError, match=r"a bit budget, got failed: RuntimeError: broken. See"):
         audit.bits  # noqa: B018
+    assert audit.why_no_number("complexity/description-length") == "RuntimeError: broken"
+    for probe, answer in audit.findings.items():
+        assert (audit.why_no_number(probe) == "") == (answer.status == "measured"), probe
 
 
 def test_probes_on_request_are_asked_by_name_and_only_then(tmp_path):

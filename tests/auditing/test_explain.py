@@ -13,6 +13,7 @@ from byheart.errors import StepFailed
 from byheart.ledger.base import Result
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.maths.attribution.effect import unrolled
+from byheart.records.reason import Reason
 from byheart.study.explanation.query import Query
 from byheart.study.steps import load_data
 from byheart.training.members import balanced
@@ -100,11 +101,11 @@ def test_a_bank_that_is_gone_and_an_own_example_are_not_checked(audited):
     _, subject, ledger = _inside(audited[2])
     found = explain(ledger, audited[2]._plan.draw.key, subject, Query("test", 0))
     assert found.effect_score is None
-    assert "not in the ledger" in found.unchecked
+    assert found.unchecked == Reason(code="gone")
     assert found.foretells is None
     own = audited[2].explain(audited[0][5])
     assert own.credit_score is None
-    assert "were not asked" in own.unchecked
+    assert own.unchecked == Reason(code="yours")
 
 
 @pytest.mark.parametrize("damage", ["forgotten", "torn"])
@@ -122,10 +123,10 @@ def test_a_damaged_chunk_of_the_bank_is_no_check(audited, tmp_path, damage):
         ledger.put(key, Result(kept.document, {"seeds": kept.arrays["seeds"]}), ledger.about(key))
     asked = (audit._plan.draw.key, audit._plan.subject, Query("test", 1))
     found = explain(ledger, *asked, steps=steps)
-    assert "not in the ledger" in found.unchecked
+    assert found.unchecked == Reason(code="gone")
     ledger.forget(key)
     ledger.put(key, audit._ledger.get(key), audit._ledger.about(key))
-    assert explain(ledger, *asked, steps=steps).unchecked == ""  # what was not checked is checked when it can be
+    assert explain(ledger, *asked, steps=steps).unchecked is None  # what was not checked is checked when it can be
     ledger.close()
 
 

@@ -1,6 +1,6 @@
 """The lines that a finished audit prints: what was not measured is said, not left out."""
 
-from byheart.cli.summary import summary
+from byheart.cli.summary import print_lines, summary
 from byheart.records.quantity import Quantity
 from byheart.report.summary import doubts, together
 
@@ -14,10 +14,10 @@ def document_of(bits):
 
 def test_bits_that_were_not_measured_say_why():
     reason = {"code": "one-sided", "figures": {"examples": 2, "of": 400}}
-    lines = summary(document_of({"status": "not applicable", "reason": reason}), "page", "data").splitlines()
+    lines = summary(document_of({"status": "not applicable", "reason": reason}), "page", "data")
     assert lines[1].split(None, 1) == ["Bits", "not measured: Seen by all members or by none: 2 of 400 rows."]
     assert "Understood" not in "".join(lines)
-    assert "Bits" not in summary(document_of({"status": "measured", "quantities": {}}), "page", "data")
+    assert "Bits" not in "".join(summary(document_of({"status": "measured", "quantities": {}}), "page", "data"))
 
 
 def test_values_are_said_in_variance():
@@ -28,14 +28,25 @@ def test_values_are_said_in_variance():
     }
     document = document_of({"status": "measured", "quantities": quantities})
     document["subject"]["kind"] = "values"
-    lines = summary(document, "page", "data").splitlines()
+    lines = summary(document, "page", "data")
     assert [line.split()[0] for line in lines[1:4]] == ["Understood", "By", "Not"]
     assert all("of the variance of the values" in line for line in lines[1:4])
     assert "noise, or structure not captured" in lines[3]
     held = {"status": "withheld", "quantities": {}, "withheld": None}
     held["withheld"] = {"code": "other", "figures": {"why": "few values.", "advice": "Try --transform log"}}
     document["findings"]["complexity/description-length"] = held
-    assert "withheld: few values; try --transform log" in summary(document, "page", "data")
+    assert "withheld: few values; try --transform log" in "".join(summary(document, "page", "data"))
+
+
+def test_a_break_in_a_name_makes_no_line(capsys):
+    document = document_of({"status": "measured", "quantities": {}})
+    forged = {"title": "a\nReport  /forged", "nouns": "rows\n  BH101 pass"}
+    document["subject"] |= forged
+    document["provenance"]["notes"] = ["Prepared: a class 'cat\n  BH102 pass'."]
+    print_lines(*summary(document, "page", "data"))
+    printed = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in printed] == ["byheart", "note", "Report"]
+    assert "a\\nReport  /forged" in printed[0]
 
 
 def told(**found):
@@ -60,7 +71,9 @@ def test_new_examples_that_are_copies_or_differ_from_those_left_out_are_said():
 
 def test_what_is_left_out_together_is_said_above_one_per_cent():
     def said(nouns, copies, **more):
-        return together({"n": 2880, "nouns": nouns, "together": {"copies": copies, "originals": 960, "groups": 960} | more})
+        return together(
+            {"n": 2880, "nouns": nouns, "together": {"copies": copies, "originals": 960, "groups": 960} | more}
+        )
 
     rows = said("rows", 1920)
     assert rows == "1,920 of 2,880 rows have (nearly) the same inputs as 960 others; they are left out together."

@@ -185,7 +185,7 @@ def test_steps_are_bisected_where_the_remainder_is_too_large(runs):
     assert (coarse.bisected, coarse.notes, fine.notes) == (0, (), ())
     assert fine.bisected > 0
     never = path_credit(trace, query, gauss=1, tolerance=1e-9)
-    assert "above the tolerance 1.0e-09" in never.notes[0]
+    assert never.notes == (("above tolerance", {"missed": never.relative, "tolerance": 1e-9}),)
 
 
 def test_the_continuous_statement_errs_in_proportion_to_the_step(runs):

@@ -200,6 +200,6 @@ def test_an_interrupted_trace_can_be_used_up_to_there(runs):
     assert len(trace) == 5
     assert "cut short: 5 steps were recorded before KeyboardInterrupt" in trace.note
     credit = path_credit(trace, (x[:2], y[:2]), gauss=4)
-    assert "credit is for these 5 steps" in credit.notes[0]
+    assert credit.notes == (("cut short", {"why": trace.note, "steps": 5}),)
     assert credit.relative < 1e-6
     assert np.isfinite(credit.examples).all()

@@ -161,6 +161,19 @@ def test_few_members_leave_it_unchecked():
     assert not said(finding).exhibits
 
 
+def test_what_a_curvature_covers_is_said_from_facts_and_of_older_ledgers_as_it_stands():
+    probe = Effect(method="curvature", test=8, train=16)
+    finding, _ = probe.measure(made(probe))
+    details = finding.details
+    first = f"{details['layers'][0]} {details['damping'][0]:.2g}"
+    assert f" curvature (ekfac) of 100.0 % of the weights; damping: {first}, " in said(finding).how[0]
+    partly = {**details, "covered": 0.9123, "skipped": ("a", "b"), "layers": ("c",), "damping": (0.0123,)}
+    how = said(finding.model_copy(update={"details": partly})).how[0]
+    assert how.endswith(" curvature (ekfac) of 91.2 % of the weights; not covered: a, b; damping: c 0.012.")
+    old = {name: fact for name, fact in details.items() if name != "curvature"} | {"said": "as it stands"}
+    assert said(finding.model_copy(update={"details": old})).how[0].endswith(" as it stands.")
+
+
 def test_retraining_is_judged_by_members_that_did_not_make_it():
     probe = Effect(method="retrain", test=8)
     bank = made(probe, members=40, epochs=4)
@@ -195,6 +208,16 @@ def test_halves_that_leave_examples_one_sided_are_named():
     assert answer.details["unchecked"] == "one-sided halves"
     assert answer.withheld.figures["cause"] == "one-sided halves"
     assert "Not checked: half of the members leaves some digits seen by all" in " ".join(said(answer).body)
+
+
+def test_a_note_on_credits_is_a_code_in_the_finding_and_a_sentence_on_its_card():
+    probe = CREDIT.model_copy(update={"tolerance": 1e-9})
+    finding, _ = probe.measure(made(probe))
+    (note,) = finding.details["notes"]
+    assert (note.code, note.figures["tolerance"]) == ("above tolerance", 1e-9)
+    assert " Note: the remainder is " in said(finding).how[1]
+    old = finding.model_copy(update={"details": {**finding.details, "notes": ("as it stood",)}})
+    assert said(old).how[1].endswith(" Note: as it stood.")
 
 
 def test_a_credit_card_adds_up_and_says_that_it_is_not_effect(credit_bank):

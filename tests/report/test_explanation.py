@@ -5,12 +5,17 @@ import pytest
 from pages import Outline
 
 from byheart.cli.explain import lines
+from byheart.cli.summary import print_lines
 from byheart.records.explanation import Explanation, Own, Share
 from byheart.records.quantity import Quantity
+from byheart.records.reason import Reason
 from byheart.report.explanation import render_explanation
 from byheart.report.pictures import png_data_uri
 
 PICTURE = png_data_uri(np.arange(64, dtype=np.uint8).reshape(8, 8))
+
+
+GONE = Reason(code="gone")
 
 
 def scored(value, low, high):
@@ -30,7 +35,8 @@ def made(kind="classes", **changes):
         "missed": 0.0002, "credit_total": 4.999, "credit_for": shares, "credit_against": below,
         "effect_for": shares, "effect_against": below, "own": None, "trainings": 1,
         "method": "unrolled, gauss-newton, mean of 20 moments", "credit_score": scored(0.2, -0.05, 0.4),
-        "effect_score": scored(0.53, 0.33, 0.69), "unchecked": "", "distance": "distance", "notes": (),
+        "effect_score": scored(0.53, 0.33, 0.69), "unchecked": None, "distance": "distance", "notes": (),
+        "credit_notes": (),
         "neighbours": (Share(id=31, label=label, value=0.1),), "hidden": False,
         "exhibits": {**exhibits, "query:5": {"label": label, **shown[kind]}},
     }  # fmt: skip
@@ -84,8 +90,12 @@ def test_the_own_part_of_a_training_example_stands_apart():
     found = made(view="train", own=own)
     assert said in words(found)
     assert said in "\n".join(lines(found))
-    bare = made(view="train", own=Own(credit=3.0, effect=2.1), effect_score=None, unchecked="they are gone")
-    assert "not measured: they are gone." in words(bare)
+    bare = made(view="train", own=Own(credit=3.0, effect=2.1), effect_score=None, unchecked=GONE)
+    assert "not measured: the models trained on other subsets are not in the ledger; run the audit again." in words(
+        bare
+    )
+    nobody = bare.model_copy(update={"unchecked": None})
+    assert "not measured: all or none of the models saw it." in words(nobody)
     one = made(view="train", own=own, effect_score=scored(0.53, 0.33, 0.69).model_copy(update={"n": 45}))
     assert "Checked against 45 models trained on other subsets that saw it" in words(one)
 
@@ -115,10 +125,36 @@ def test_a_label_that_we_redrew_is_said_and_ringed():
 
 
 def test_unchecked_says_why_and_shows_the_list():
-    found = made(effect_score=None, credit_score=None, unchecked="nobody asked them")
-    assert "Not checked: nobody asked them." in words(found)
+    few = Reason(code="few models", figures={"models": 3})
+    found = made(effect_score=None, credit_score=None, unchecked=few)
+    assert "Not checked: only 3 models were trained on other subsets." in words(found)
     assert "hold it up" in words(found)
-    assert "Not checked: nobody asked them." in "\n".join(lines(found))
+    assert "  Not checked: only 3 models were trained on other subsets." in lines(found)
+
+
+def test_notes_on_credits_are_said_and_one_of_an_older_ledger_stands_as_it_is():
+    drift = {"code": "replay departs", "figures": {"share": 2e-7}}
+    found = made(notes=("It equals training image 7 exactly.",), credit_notes=[drift, "an old sentence"])
+    said = [
+        "It equals training image 7 exactly.",
+        "Credit: replayed steps depart from the recorded ones by 2.0e-07 of the way gone.",
+        "Credit: an old sentence.",
+    ]
+    assert " ".join(said) in words(found)
+    assert lines(found)[-3:] == [f"  note     {note}" for note in said]
+
+
+@pytest.mark.parametrize("kind, where", [("classes", {"says", "label"}), ("values", {"label", "target"})])
+def test_a_break_in_a_name_makes_no_line_in_the_terminal(kind, where, capsys):
+    forged = "shoe\nPage  /forged"
+    plain, share = made(kind), (Share(id=11, label=forged, value=1.0),)
+    found = made(kind, **dict.fromkeys(where, forged), credit_for=share, neighbours=share)
+    print_lines(*lines(plain))
+    expected = capsys.readouterr().out
+    print_lines(*lines(found))
+    printed = capsys.readouterr().out
+    assert printed.count("\n") == expected.count("\n")
+    assert "shoe\\nPage  /forged" in printed
 
 
 @pytest.mark.parametrize("kind, said", [
@@ -162,8 +198,8 @@ def test_the_page_says_how_many_examples_it_shows():
 
 
 def test_same_explanation_same_bytes_and_no_address():
-    page = render_explanation(made(notes=("Credit: a note.",)))
-    assert page == render_explanation(made(notes=("Credit: a note.",)))
+    page = render_explanation(made(credit_notes=("a note",)))
+    assert page == render_explanation(made(credit_notes=("a note",)))
     assert "http" not in page.replace("http-equiv", "")
     assert "Credit: a note." in page
 
@@ -173,7 +209,17 @@ def test_hostile_words_make_no_element(kind):
     bad = '"><script>x</script><img src=x>'
     exhibits = {"query:5": {"label": bad, "text": bad}, "train:11": {"label": bad, "text": bad}}
     share = (Share(id=11, label=bad if kind == "classes" else "", value=1.0),)
-    found = made(kind, label=bad, says=bad, credit_for=share, exhibits=exhibits, notes=(bad,), unchecked=bad)
+    found = made(
+        kind,
+        label=bad,
+        says=bad,
+        credit_for=share,
+        exhibits=exhibits,
+        notes=(bad,),
+        credit_notes=(bad,),
+        effect_score=None,
+        unchecked=Reason(code="other", figures={"why": bad}),
+    )
     outline = Outline(render_explanation(found))
     assert [tag for tag, _ in outline.elements].count("script") == 1
     assert "img" not in [tag for tag, _ in outline.elements]

@@ -125,7 +125,8 @@ def _explanation(data: Data, found: Explained, query: Query, mark: str, notes: t
         effect_score=check.get("effect_score"),
         unchecked=check["unchecked"],
         distance=RUNS if data.output.passages else "distance",
-        notes=(*notes, *(f"Credit: {note}." for note in figures["notes"])),
+        notes=notes,
+        credit_notes=figures["notes"],
         hidden=False,
         exhibits=exhibits(data, shown),
     )

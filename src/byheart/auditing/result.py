@@ -74,7 +74,7 @@ class Audit:
 
     @property
     def findings(self) -> dict[str, Answer]:
-        """Probe name -> Finding, NotApplicable or Failed."""
+        """Probe name -> Finding, NotApplicable or Failed; `why_no_number(name)` has the sentence of its reason."""
         return dict(self._findings)
 
     @property
@@ -90,7 +90,7 @@ class Audit:
             ByheartError: it is withheld or does not apply (values have shares of a variance); says why.
         """
         found = self._findings["complexity/description-length"]
-        if lacking := self._why_no_number(found):
+        if lacking := self.why_no_number("complexity/description-length"):
             raise ByheartError(expected="a bit budget", came=f"{found.status}: {lacking}", do="See Audit.findings.")
         if not isinstance(found, Finding) or "reference_bits" not in found.quantities:
             raise ByheartError(
@@ -100,8 +100,9 @@ class Audit:
             )
         return Bits(*(found.quantities[f"{name}_bits"] for name in Bits._fields))
 
-    def _why_no_number(self, answer: Answer) -> str:
-        """Why an answer has no number; empty where it has one."""
+    def why_no_number(self, probe: str) -> str:
+        """Why a finding has no number, as a sentence; empty where it has one."""
+        answer = self._findings[probe]
         if isinstance(answer, Failed):
             return answer.error
         reason = answer.withheld if isinstance(answer, Finding) else answer.reason

@@ -51,7 +51,7 @@ def audit(
     if json:
         print_json(found.to_dict(hide_examples))
     else:
-        print_lines(summary(found.to_dict(), str(page), str(document)))
+        print_lines(*summary(found.to_dict(), str(page), str(document)))
     if any(answer.status == "failed" for answer in found.findings.values()):
         raise typer.Exit(StepFailed.exit_code)
 
@@ -68,7 +68,7 @@ def plan(options: Options, subject: Subject = "", out: Out = Path("byheart-audit
     if json:
         print_json(found)
     else:
-        print_lines(forecast_lines(found))
+        print_lines(*forecast_lines(found))
 
 
 @contextmanager

@@ -63,7 +63,7 @@ def explain(
     if json:
         print_json(found.model_dump(mode="json"))
     else:
-        print_lines("\n".join([*lines(found), f"Page  {page}"]))
+        print_lines(*lines(found), f"Page  {page}")
 
 
 def _query(example: int | None, test: int | None, text: str | None, image: Path | None) -> Query:
@@ -111,7 +111,7 @@ def lines(found: Explanation) -> list[str]:
         made += [*_rows(found, "for", found.effect_for), *_rows(found, "against", found.effect_against)]
     near = [f"{_named(share)} {number(share.value, 2)}" for share in found.neighbours[:LISTED]]
     made += [f"Nearest training {found.nouns}, by {found.distance}", _listed("near", near)]
-    return [*made, *(f"  note     {note}" for note in found.notes)]
+    return [*made, *(f"  note     {note}" for note in words.notes(found))]
 
 
 def _credited(found: Explanation) -> list[str]:

@@ -74,7 +74,7 @@ def show(run: RunName, out: Out = Path("byheart-audit"), json: AsJson = False) -
     if json:
         print_json(document)
     else:
-        print_lines(summary(document, str(folder / "report.html"), str(folder / "report.json")))
+        print_lines(*summary(document, str(folder / "report.html"), str(folder / "report.json")))
 
 
 def report(run: RunName, out: Out = Path("byheart-audit"), hide_examples: Hide = False) -> None:

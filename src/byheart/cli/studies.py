@@ -60,7 +60,7 @@ def study(
     if json:
         print_json(found.model_dump(mode="json"))
     else:
-        print_lines("\n".join([*lines(found), f"Page  {page}"]))
+        print_lines(*lines(found), f"Page  {page}")
     if found.partial:
         raise typer.Exit(StepFailed.exit_code)
     return None
@@ -74,8 +74,8 @@ def list_claims(json: bool = False) -> None:
     found = listed()
     if json:
         return print_json({"claim": found})
-    print_lines("\n".join(["claims", *(f"  {name:<14} {line}" for name, line in found.items())]))
-    return print_lines("Run one: byheart study NAME")
+    claims = (f"  {name:<14} {line}" for name, line in found.items())
+    return print_lines("claims", *claims, "Run one: byheart study NAME")
 
 
 def lines(found: Studied) -> list[str]:

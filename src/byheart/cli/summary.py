@@ -13,15 +13,17 @@ def print_json(document: Any) -> None:
     put(as_json(document, not (sys.stdout.encoding or "").lower().startswith("utf")))
 
 
-def print_lines(text: str) -> None:
-    """Lines on standard output."""
-    put(text)
+def print_lines(*lines: str) -> None:
+    """Lines on standard output; where a name of the user's breaks one, the break is shown, so that it forges none."""
+    put("\n".join(line.replace("\n", "\\n") for line in lines))
 
 
-def summary(document: dict[str, Any], page: str, data: str) -> str:
+def summary(document: dict[str, Any], page: str, data: str) -> list[str]:
     """About ten lines: the headline, what is memorised, the gap, planted against found, verdicts, where to look."""
+    from byheart.records.formatting import bits as bits_text
     from byheart.records.formatting import count, number, percent
     from byheart.records.quantity import Quantity
+    from byheart.records.reason import Reason
     from byheart.report.cards import About
     from byheart.report.cards.reasons import why
     from byheart.report.headline import OF_VARIANCE, SHARES
@@ -45,58 +47,32 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
     parts = [found.get(name) for name in names]
     bits, about = document["findings"].get("complexity/description-length", {}), About.of(subject)
     if all(parts):
-        if values:
-            of = "of the variance of the values"
-        else:
-            things = kind.things if kind.labelled else kind.bits
-            of = f"of the {_bits(found['reference_bits'])} reference bits of the {things}"
+        of = "of the variance of the values"
+        if not values:
+            things, reference = kind.things if kind.labelled else kind.bits, found["reference_bits"]
+            of = f"of the {bits_text(reference.value, reference.interval)} reference bits of the {things}"
         for label, part in zip(("Understood", "By heart", "Not learned"), parts):
             rest = ": noise, or structure not captured" if values and label == "Not learned" else ""
             lines.append(_line(label, part, of + rest))
-    elif bits.get("status") == "not applicable":
-        lines.append(f"  {'Variance' if values else 'Bits':<13} not measured: {why(_reason(bits['reason']), about)}")
-    elif bits.get("status") == "withheld":
-        lines.append(f"  {'Variance' if values else 'Bits':<13} withheld: {_withheld(bits['withheld'], about)}")
-    if "memorised_share" in found:
-        share = found["memorised_share"]
-        lines.append(
-            _line(
-                "Memorised",
-                share,
-                f"of the {subject['nouns']}: at least 25 points more accurate when trained on; {percent(share.null or 0)} under permutation",
-            )
-        )
-    unit = "accuracy" if kind.labelled else "r2"
-    for label, name, said in (
-        (
-            "Seen",
-            f"train_{unit}",
-            "right on labels that were trained on" if unit == "accuracy" else "R2 on values that were trained on",
-        ),
-        (
-            "New",
-            f"test_{unit}",
-            f"right on {count(subject['n_test'])} new {subject['nouns']}"
-            if unit == "accuracy"
-            else f"R2 on {count(subject['n_test'])} new {subject['nouns']}",
-        ),
+    elif bits.get("status") in ("not applicable", "withheld"):
+        reason = Reason.model_validate(bits.get("reason") or bits["withheld"])
+        said = _withheld(reason, about) if bits.get("withheld") else f"not measured: {why(reason, about)}"
+        lines.append(f"  {'Variance' if values else 'Bits':<13} {said}")
+    chance = percent(found["memorised_share"].null or 0) if "memorised_share" in found else ""
+    more = f"of the {subject['nouns']}: at least 25 points more accurate when trained on; {chance} under permutation"
+    unit, right, things = ("accuracy", "right", "labels") if kind.labelled else ("r2", "R2", "values")
+    halves = "Spearman of the scores of two halves of the members" + (" (probability form)" if kind.labelled else "")
+    blind = number(100 * (found["forgetting"].null or 0), 1) if "forgetting" in found else ""
+    lost = f"of the earlier phases of training, lost by its end; a guess by their labels alone loses {blind}"
+    rows = (
+        ("Memorised", "memorised_share", more),
+        ("Seen", f"train_{unit}", f"{right} on {things} that were trained on"),
+        ("New", f"test_{unit}", f"{right} on {count(subject['n_test'])} new {subject['nouns']}"),
         ("Gap", "gap", "between seen and left out, on the same examples"),
-    ):
-        if name in found:
-            lines.append(_line(label, found[name], said))
-    if "forgetting" in found:
-        blind = number(100 * (found["forgetting"].null or 0), 1)
-        said = f"of the earlier phases of training, lost by its end; a guess by their labels alone loses {blind}"
-        lines.append(_line("Forgotten", found["forgetting"], said))
-    if "reliability_probability" in found:
-        lines.append(
-            _line(
-                "Reliable",
-                found["reliability_probability"],
-                "Spearman of the scores of two halves of the members"
-                + (" (probability form)" if kind.labelled else ""),
-            )
-        )
+        ("Forgotten", "forgetting", lost),
+        ("Reliable", "reliability_probability", halves),
+    )
+    lines += [_line(label, found[name], said) for label, name, said in rows if name in found]
     planted = document["planted"]
     if line := doubts(subject, found, planted):
         lines.append(f"  {line}")
@@ -108,20 +84,15 @@ def summary(document: dict[str, Any], page: str, data: str) -> str:
             + (f"; AUC {_text(auc)}" if auc else "")
             + (f"; memorised {_text(held)}" if (held := found.get("control_memorised_share")) else "")
         )
-    lines += [
-        f"  {v['code']} {v['outcome']:<9} {v['title']}"
-        for v in document["verdicts"]
-        if v["outcome"] in {"issue", "tip", "withheld"}
-    ]
-    for finding in document["findings"].values():
-        if finding["status"] == "failed":
-            lines.append(f"  failed        {finding['probe']}: {finding['error']}")
+    judged = [verdict for verdict in document["verdicts"] if verdict["outcome"] in {"issue", "tip", "withheld"}]
+    lines += [f"  {verdict['code']} {verdict['outcome']:<9} {verdict['title']}" for verdict in judged]
+    failed = [finding for finding in document["findings"].values() if finding["status"] == "failed"]
+    lines += [f"  failed        {finding['probe']}: {finding['error']}" for finding in failed]
     lines += [f"  note          {note}" for note in document["provenance"]["notes"]]
-    lines.append(f"Report  {page}   Data  {data}")
-    return "\n".join(lines)
+    return [*lines, f"Report  {page}   Data  {data}"]
 
 
-def forecast_lines(found: dict[str, Any]) -> str:
+def forecast_lines(found: dict[str, Any]) -> list[str]:
     """What a plan prints: the forecast in words."""
     from byheart.records.formatting import count, number
 
@@ -143,20 +114,14 @@ def forecast_lines(found: dict[str, Any]) -> str:
     ]
     if left_out := found["not_applicable"]:
         said.append(f"  not asked     {', '.join(left_out)} (why: --json)")
-    return "\n".join([*said, "Nothing was trained or written."])
+    return [*said, "Nothing was trained or written."]
 
 
-def _reason(written: dict[str, Any]) -> Any:
-    from byheart.records.reason import Reason
-
-    return Reason.model_validate(written)
-
-
-def _withheld(written: dict[str, Any], about: Any) -> str:
+def _withheld(reason: Any, about: Any) -> str:
     from byheart.report.cards.reasons import advice, why
 
-    helps = advice(_reason(written), about)
-    return f"{why(_reason(written), about).rstrip('.')}; {helps[:1].lower()}{helps[1:]}"
+    helps = advice(reason, about)
+    return f"withheld: {why(reason, about).rstrip('.')}; {helps[:1].lower()}{helps[1:]}"
 
 
 def _text(quantity: Any) -> str:
@@ -171,9 +136,3 @@ def _line(label: str, quantity: Any, words: str) -> str:
     if reason := no_interval_text(quantity):
         words += f"; {reason}"
     return f"  {label:<13} {_text(quantity):<26} {words}"
-
-
-def _bits(quantity: Any) -> str:
-    from byheart.records.formatting import bits
-
-    return bits(quantity.value, quantity.interval)

@@ -162,7 +162,7 @@ def _credit(
         "relative_remainder": made.relative,
         "bisected": made.bisected,
         "coverage": dict(made.coverage),
-        "notes": list(made.notes),
+        "notes": [note._asdict() for note in made.notes],
     }
     return arrays, about
 
@@ -187,7 +187,9 @@ def _effect(trace: Trace, query: tuple[Any, Any], asked: Questions) -> tuple[np.
     # at rest the gradient of the loss and the pull of the decay cancel, coupled or not
     decay = sum(group.decay + group.outside for group in trace.recipe.groups[:1])
     fitted = fit(ended(trace), (trace.x, trace.y), "heuristic", loss=trace.loss, decay=decay)
-    return fitted.effect(query, "margin"), {"skipped": list(fitted.skipped), "said": fitted.said}
+    damping = {"layers": list(fitted.damping), "damping": list(fitted.damping.values())}
+    about = {"curvature": fitted.method, "covered": fitted.coverage, "skipped": list(fitted.skipped)}
+    return fitted.effect(query, "margin"), about | damping
 
 
 def ended(trace: Trace) -> nn.Module:

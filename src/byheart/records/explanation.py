@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from byheart.records.quantity import Quantity
+from byheart.records.reason import Reason
 from byheart.records.spec import Record
 
 MOST_MISSED = 0.05  # of the change: five times the tolerance of credit; above it single credits are not to be believed
@@ -86,10 +87,11 @@ class Explanation(Record):
         credit_score: how well the credits of other examples foretell models trained on other subsets; None where not
             checked.
         effect_score: how well the effects do.
-        unchecked: why they were not checked; empty where they were.
+        unchecked: why they were not checked; None where they were.
         neighbours: nearest training examples, by distance.
         distance: what that distance is.
-        notes: what a reader must know.
+        notes: what a reader must know of what was given.
+        credit_notes: what a reader must know of the credits; of older ledgers as sentences.
         hidden: whether examples are shown by their ids alone.
         exhibits: what can be shown of them.
     """
@@ -125,10 +127,11 @@ class Explanation(Record):
     trainings: int
     credit_score: Quantity | None
     effect_score: Quantity | None
-    unchecked: str
+    unchecked: Reason | None
     neighbours: tuple[Share, ...]
     distance: str
     notes: tuple[str, ...]
+    credit_notes: tuple[Reason | str, ...]
     hidden: bool
     exhibits: dict[str, Any]
 

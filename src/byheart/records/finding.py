@@ -48,7 +48,7 @@ class Finding(Record):
     curves: dict[str, Curve] = {}
     tables: dict[str, FactTable] = {}
     ranked: dict[str, Ranked] = {}
-    details: dict[str, Scalar | tuple[Scalar, ...]] = {}
+    details: dict[str, Scalar | tuple[Scalar | Reason, ...]] = {}
     withheld: Reason | None = None
     balance: Balance | None = None
 

@@ -1,4 +1,5 @@
-"""Reason: why there is no number, as a code with its figures. The words for it are in `report/cards/reasons.py`."""
+"""Reason: why there is no number, or what to know of one, as a code with its figures; `report/cards/reasons.py` has the
+words."""
 
 from __future__ import annotations
 
@@ -17,7 +18,9 @@ ReasonCode = Literal[
     "gradients need classes", "too few to check", "unchecked",
     "no prediction", "remainder", "no secrets", "no secrets held out", "too many secrets", "no logits",
     "unlike references", "failed", "not measured", "no quantity", "no interval", "several units",
-    "recipe and run", "no null", "undecided", "small grid", "nothing kept", "no setting", "too few points", "other",
+    "recipe and run", "no null", "undecided", "small grid", "nothing kept", "no setting", "too few points",
+    "yours", "gone", "few models", "models agree", "few on each side", "cut short", "replay departs",
+    "above tolerance", "other",
 ]  # fmt: skip
 
 # every code, when it is given, and the figures that it has
@@ -118,6 +121,22 @@ FIGURES: dict[ReasonCode, tuple[str, ...]] = {
     "undecided": (),
     # of a survey: it was measured on fewer subjects than the question needs
     "small grid": ("measured", "needed"),
+    # of an explanation, not checked: the models on other subsets were not asked about what was given,
+    "yours": (),
+    # ... are not in the ledger,
+    "gone": (),
+    # ... are too few,
+    "few models": ("models",),
+    # ... say all the same,
+    "models agree": (),
+    # ... or are too few with the example, and too few without it
+    "few on each side": (),
+    # to know of credits (`maths.attribution.credit.Note`): the trace ended early, `why`, after so many steps,
+    "cut short": ("why", "steps"),
+    # ... a replay is not bit for bit,
+    "replay departs": ("share",),
+    # ... or the remainder is above what was asked
+    "above tolerance": ("missed", "tolerance"),
     # a plug-in's own reason: `why` in words, and if something helps `advice`
     "other": ("why",),
 }

@@ -7,6 +7,8 @@ import math
 from byheart.records.explanation import MOST_MISSED, Explanation, Share
 from byheart.records.formatting import count, interval_text, number, percent, value_text
 from byheart.records.quantity import Quantity
+from byheart.report.cards.base import About
+from byheart.report.cards.reasons import told
 from byheart.report.kinds import words
 from byheart.report.rich_text import Run
 
@@ -130,7 +132,7 @@ def own_words(found: Explanation) -> str:
     digits = _digits(found, max(map(abs, each)))
     estimated = f"Its own part: left out, it would take {_amount(found, own.effect, digits)} away, estimated"
     if own.measured is None or own.interval is None:
-        return f"{estimated}; not measured: {found.unchecked or 'all or none of the models saw it'}."
+        return f"{estimated}; not measured: {told(found.unchecked, About()) or 'all or none of the models saw it'}."
     low, high = (number(end, digits) for end in own.interval)
     return (
         f"{estimated}; measured, the {count(own.seen)} models on other subsets that saw it say "
@@ -146,7 +148,7 @@ def check(found: Explanation) -> str:
     """One sentence: how well the effects predict models trained on other subsets, or why that was not checked."""
     scored = found.effect_score
     if scored is None:
-        return f"Not checked: {found.unchecked}."
+        return f"Not checked: {told(found.unchecked, About())}."
     models = f"{count(scored.n)} models trained on other subsets{_within(found, scored.n)}"
     said = f"Checked against {models}: {score(scored)}"
     if found.foretells:
@@ -205,9 +207,14 @@ def _decimals(most: float, digits: int, least: int) -> int:
     return min(max(least, digits - 1 - math.floor(math.log10(most))), 10)
 
 
+def notes(found: Explanation) -> list[str]:
+    """What a reader must know: of what was given, and of the credits."""
+    return [*found.notes, *(f"Credit: {told(note, About())}." for note in found.credit_notes)]
+
+
 def footnotes(found: Explanation, shown: int) -> list[str]:
     """Notes of the explanation, and what the page shows of the user's examples."""
-    made = list(found.notes)
+    made = notes(found)
     if found.hidden:
         made.append("The examples themselves are hidden; only their ids are shown.")
     elif shown:

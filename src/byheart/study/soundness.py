@@ -12,6 +12,7 @@ from byheart.ledger.sqlite import SqliteLedger
 from byheart.records.explanation import Own
 from byheart.records.finding import answer_from
 from byheart.records.quantity import Quantity
+from byheart.records.reason import Reason
 from byheart.study.steps import Step
 from byheart.tasks.output import output_from
 from byheart.training.run import axes_of
@@ -148,7 +149,7 @@ def _explain(step: Step, document: Mapping[str, Any], arrays: Any) -> None:
         numbers = (document["label"], document["says"])
         _must(all(number is None or isinstance(number, int | float) for number in numbers), "label or says")
         _must(isinstance(document["worth_another"], bool), "worth_another")
-        _must(all(isinstance(note, str) for note in document["notes"]), "notes")
+        _must(all(isinstance(note, str) or Reason.model_validate(note) for note in document["notes"]), "notes")
     if arrays is not None:
         shapes = {arrays.shape(name) for name in ("effect", *(("credit", "distance") if first else ()))}
         _must(len(shapes) == 1 and len(shapes.pop()) == 1, "credit, effect and distance")
@@ -158,7 +159,7 @@ def _check(step: Step, document: Mapping[str, Any], arrays: Any) -> None:
     scores = [document[name] for name in ("credit_score", "effect_score")]
     [Quantity.model_validate(score) for score in scores if score is not None]
     _must(document["own"] is None or bool(Own.model_validate(document["own"])), "own")
-    _must(isinstance(document["unchecked"], str), "unchecked")
+    _must(document["unchecked"] is None or bool(Reason.model_validate(document["unchecked"])), "unchecked")
 
 
 def _must(true: bool, what: str) -> None:

@@ -130,7 +130,7 @@ def doors(audited, studied):
     from payload_doors import Door
 
     def lines(document):
-        return summary(document, "page", "data").splitlines()
+        return summary(document, "page", "data")
 
     def stored(record, made):
         """Records hold no half signs."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +19,17 @@ from byheart.maths.attribution.quadrature import points
 from byheart.maths.attribution.targets import Target, function, query_tensors
 from byheart.maths.attribution.unrolled import checked_labels
 from byheart.maths.recording.trace import Trace, count, take
+
+
+class Note(NamedTuple):
+    """What a reader of anything computed from a trace must know, and its figures.
+
+    `cut short`: `why` the trace ends early, and its `steps`; `replay departs`: by what `share` of the way gone;
+    `above tolerance`: how much the remainder `missed` of the change, and the `tolerance`.
+    """
+
+    code: Literal["cut short", "replay departs", "above tolerance"]
+    figures: Mapping[str, float | str]
 
 
 @dataclass(frozen=True)
@@ -34,7 +45,7 @@ class Credit:
         relative: root mean square of the remainder over that of output - initial.
         bisected: how many steps were bisected to keep the remainder small.
         coverage: share of the weights by how their gradients were had; they sum to 1.
-        notes: sentences for the reader: a trace cut short, a tolerance not reached, a replay not bit for bit.
+        notes: a trace cut short, a tolerance not reached, a replay not bit for bit.
         kernel: (q, n) what each credit is a multiple of, where it was asked for (`kernels.fixed_coefficients`).
     """
 
@@ -46,7 +57,7 @@ class Credit:
     relative: float
     bisected: int = 0
     coverage: Mapping[str, float] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     kernel: np.ndarray | None = None
 
 
@@ -130,17 +141,17 @@ def path_credit(
     missed = relative(remainder, output - initial)
     notes = list(notes_of(trace))
     if tolerance is not None and missed > tolerance:
-        notes.append(f"the remainder is {missed:.1e} of the change, above the tolerance {tolerance:.1e}")
+        notes.append(Note("above tolerance", {"missed": missed, "tolerance": tolerance}))
     bisected = max(part[4] for part in parts)
     return Credit(examples, decay, initial, remainder, output, missed, bisected, path.at.coverage, tuple(notes), sums)
 
 
-def notes_of(trace: Trace) -> Iterator[str]:
+def notes_of(trace: Trace) -> Iterator[Note]:
     """What a reader of anything computed from this trace must know."""
     if trace.note:
-        yield f"{trace.note}; credit is for these {len(trace)} steps"
+        yield Note("cut short", {"why": trace.note, "steps": len(trace)})
     if trace.drift:
-        yield f"replayed steps depart from the recorded ones by {trace.drift:.1e} of the way gone"
+        yield Note("replay departs", {"share": trace.drift})
 
 
 def chunk_of(trace: Trace, q: int, gauss: int, limit_bytes: int) -> int:

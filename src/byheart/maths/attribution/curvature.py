@@ -106,13 +106,6 @@ class Curvature:
     def __post_init__(self) -> None:
         self.examplewise = gradients_of(self.trace)
 
-    @property
-    def said(self) -> str:
-        """Coverage, skipped tensors and damping in a line."""
-        skipped = f"; not covered: {', '.join(self.skipped)}" if self.skipped else ""
-        damping = ", ".join(f"{name} {value:.2g}" for name, value in self.damping.items())
-        return f"curvature ({self.method}) of {100 * self.coverage:.1f} % of the weights{skipped}; damping: {damping}"
-
     def effect(self, query: tuple[Any, Any], target: Target = "margin") -> np.ndarray:
         """The effects (q, n), as `byheart.maths.attribution.effect.curvature`."""
         trace, weights, item = self.trace, self.trace.weights(0), self.trace.weights(0).element_size()

@@ -204,5 +204,6 @@ def curvature(
     """
     fitted = fit(model, examples, damping, loss=loss, decay=decay, method=method, samples=samples, seed=seed)
     if fitted.skipped:
-        warnings.warn(f"byheart: {fitted.said}", stacklevel=2)
+        covered = f"curvature ({fitted.method}) of {100 * fitted.coverage:.1f} % of the weights"
+        warnings.warn(f"byheart: {covered}; not covered: {', '.join(fitted.skipped)}", stacklevel=2)
     return fitted.effect(query, target)

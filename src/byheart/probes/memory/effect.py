@@ -22,6 +22,9 @@ from byheart.records.quantity import Quantity, interval_by
 from byheart.records.reason import Reason
 from byheart.training.run import ATTRIBUTION
 
+# what the recorded training tells of its effects; `said` is of older ledgers
+TOLD = ("steps", "hessian", "moments", "curvature", "covered", "skipped", "layers", "damping", "said")
+
 
 class Effect(Probe):
     r"""Whose removal would change a prediction?
@@ -88,7 +91,7 @@ class Effect(Probe):
         unchecked = self._unchecked(run.members.mask) if lds is None else None
         recorded = asked.run.about.get("attribution", {})
         details: dict[str, Any] = {"method": self.method, "members": len(run.members), "unchecked": unchecked}
-        details |= {name: recorded.get(name) for name in ("steps", "hessian", "moments", "said")}
+        details |= {name: recorded[name] for name in TOLD if name in recorded}
         facts: dict[str, Any] = {"details": details}
         # differences of means over the members themselves would foretell these very members, noise and all
         if lds is not None and self.method != "retrain":

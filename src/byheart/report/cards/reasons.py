@@ -1,4 +1,4 @@
-"""Why there is no number, in words: a sentence for each code of `records.reason`, and what would help."""
+"""Why there is no number, or what to know of one: a sentence for each code of `records.reason`, and what would help."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from byheart.records.formatting import number, percent
 from byheart.records.reason import Reason, ReasonCode
 from byheart.report.cards.base import About
 
-# a text with figures in braces (`:1` with one decimal, `:%1` as a share with one), or a choice of one by the figures
+# a text with figures in braces (`:1` with one decimal, `:%1` as a share with one, `:e1` as 1.0e-03), or a choice of one
+# by the figures
 Words = str | Callable[[Mapping[str, Any]], str]
 
 
@@ -35,6 +36,11 @@ def advice(reason: Reason, about: About) -> str:
         'Give a test set.'
     """
     return _said(WORDS[reason.code][1], reason, about)
+
+
+def told(note: Reason | str | None, about: About) -> str:
+    """The sentence of a note, empty for none; one that an older ledger holds is a sentence already."""
+    return why(note, about) if isinstance(note, Reason) else note or ""
 
 
 def why_unread(reading: Reading, about: About) -> str:
@@ -71,6 +77,8 @@ class _Written(Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:
         if not format_spec:
             return str(value)
+        if format_spec[0] == "e":
+            return f"{value:.{format_spec[1:]}e}"
         if format_spec[0] == "%":
             return percent(value, int(format_spec[1:]))
         return number(value, int(format_spec))
@@ -88,15 +96,6 @@ def _apart(figures: Mapping[str, Any]) -> bool:
 
 def _values(figures: Mapping[str, Any]) -> str:
     return "the {values:0} values" + (", in {groups:0} groups of copies or of one name," if _apart(figures) else "")
-
-
-def _unchecked(figures: Mapping[str, Any]) -> str:
-    cause = {
-        "too few members": "{members} members are too few",
-        "one-sided halves": "half of the members leaves some examples seen by all of them or by none",
-        "members agree": "the members all say the same",
-    }[figures["cause"]]
-    return f"the effects were not checked: {cause}"
 
 
 def _clear_pair(figures: Mapping[str, Any]) -> str:
@@ -121,6 +120,12 @@ _KINDS = {"tokens": "text", "columns": "several values per example", "series": "
 _TOGETHER = "Copies and groups are seen or left out together: of {examples:0} {nouns}, "
 _COUNT = "they count as {effective:1} squared deviations, and R2 needs {needed:0}"
 
+# why effects were not checked against retraining
+CAUSES = {
+    "too few members": "{members} members are too few",
+    "one-sided halves": "half of the members leaves some {nouns} seen by all of them or by none",
+    "members agree": "the members all say the same",
+}
 # why there is no number, and what would help
 WORDS: dict[ReasonCode, tuple[Words, Words]] = {
     "one-sided": (
@@ -195,7 +200,10 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
         "With {members} members nothing can be checked against retraining.",
         "Train at least {needed}: --members 64.",
     ),
-    "unchecked": (_unchecked, "--members 64 would be enough"),
+    "unchecked": (
+        lambda figures: "the effects were not checked: " + CAUSES[figures["cause"]],
+        "--members 64 would be enough",
+    ),
     "no prediction": (
         "the effects do not predict what retrained models say",
         "more members may show a weak one; or another method: --also memory/effect:method={other}",
@@ -225,5 +233,13 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
     "no null": ("it has no null", ""),
     "undecided": ("the interval allows both", ""),
     "small grid": ("measured at {measured:0} points of the grid, and it takes {needed:0}", "a grid of more values"),
+    "yours": ("the models on other subsets were not asked about what you gave", ""),
+    "gone": ("the models trained on other subsets are not in the ledger; run the audit again", ""),
+    "few models": ("only {models} models were trained on other subsets", ""),
+    "models agree": ("all models trained on other subsets say the same of it", ""),
+    "few on each side": ("too few models saw it, and too few did not, to compare among either", ""),
+    "cut short": ("{why}; credit is for these {steps} steps", ""),
+    "replay departs": ("replayed steps depart from the recorded ones by {share:e1} of the way gone", ""),
+    "above tolerance": ("the remainder is {missed:e1} of the change, above the tolerance {tolerance:e1}", ""),
     "other": ("{why}", lambda figures: "{advice}" if figures.get("advice") else ""),
 }

@@ -87,7 +87,7 @@ def _credit(trace: Trace, pair: tuple[Any, Any], asked: Target) -> tuple[dict[st
 
     credit = path_credit(trace, pair, asked.number, limit_bytes=LIMIT_BYTES)
     figures = {name: float(getattr(credit, name)[0]) for name in ("initial", "decay", "remainder")}
-    told = {"missed": credit.relative, "centre": asked.centre, "notes": list(credit.notes)}
+    told = {"missed": credit.relative, "centre": asked.centre, "notes": [note._asdict() for note in credit.notes]}
     return {"credit": credit.examples[0]}, figures | told
 
 

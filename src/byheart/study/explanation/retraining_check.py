@@ -20,18 +20,18 @@ from byheart.maths.statistics.seen_unseen import sides
 from byheart.probes.base import Subject
 from byheart.records.explanation import Own
 from byheart.records.quantity import Quantity, interval_by
+from byheart.records.reason import Reason
 from byheart.study.explanation.target import of_members
 from byheart.study.serialization import described, material, recorded
 from byheart.tasks.data import Data
 from byheart.training.run import members_in
 
 METHOD = "Fisher's z over members"
-CHECK_VERSION = 1
+CHECK_VERSION = 2
 WITHIN = f"{METHOD}, within those that saw the example and within those that did not"
 FEWEST = 4  # members of which a rank correlation has an interval
 GROUP = 5  # members of a group: four stand in the right order once in 24 times by chance, which is too often
-OWN = "the models on other subsets were not asked about what you gave"
-GONE = "the models trained on other subsets are not in the ledger; run the audit again"
+OWN, GONE = Reason(code="yours"), Reason(code="gone")
 
 
 def bank_keys(ledger: Ledger, subject: Subject, steps: Sequence[str]) -> list[str]:
@@ -64,7 +64,7 @@ class Retrained:
 
     masks: np.ndarray | None = None
     outputs: np.ndarray | None = None
-    why: str = ""
+    why: Reason | None = None
     own: int | None = None
 
     def score(self, scores: np.ndarray, speaks_of: Literal["recipe", "run"]) -> Quantity | None:
@@ -137,7 +137,7 @@ def retraining_check(
         {
             **{name: None if score is None else score.model_dump(mode="json") for name, score in scores.items()},
             "own": None if own is None else own.model_dump(mode="json"),
-            "unchecked": found.why,
+            "unchecked": found.why and found.why.model_dump(mode="json"),
         }
     )
 
@@ -152,17 +152,14 @@ def retrained(data: Data, query: Mapping[str, Any], bank: Sequence[Mapping[str, 
         return Retrained(why=GONE, own=own)
     masks = np.concatenate([members_in(arrays).mask for arrays in whole])
     outputs = np.concatenate([of_members(data.output, view, row, arrays) for arrays in whole])
-    return _usable(Retrained(masks, outputs, own=own))
+    why = _unusable(made := Retrained(masks, outputs, own=own), outputs)
+    return Retrained(why=why, own=own) if why else made
 
 
-def _usable(made: Retrained) -> Retrained:
-    """As it is, or why nothing can be said by it."""
-    masks, outputs = made.masks, made.outputs
-    if masks is None or outputs is None or len(outputs) < FEWEST:
-        few = 0 if outputs is None else len(outputs)
-        return Retrained(why=f"only {few} models were trained on other subsets", own=made.own)
+def _unusable(made: Retrained, outputs: np.ndarray) -> Reason | None:
+    """Why nothing can be said by these models, whose `outputs` are given; None where something can."""
+    if len(outputs) < FEWEST:
+        return Reason(code="few models", figures={"models": len(outputs)})
     if not np.isfinite(outputs).all() or np.ptp(outputs) == 0:
-        return Retrained(why="all models trained on other subsets say the same of it", own=made.own)
-    if not made.groups():
-        return Retrained(why="too few models saw it, and too few did not, to compare among either", own=made.own)
-    return made
+        return Reason(code="models agree")
+    return None if made.groups() else Reason(code="few on each side")

@@ -8,6 +8,7 @@ from byheart.records.formatting import count, number, percent
 from byheart.report.cards.attribution import LDS, ends, rows_of, unit
 from byheart.report.cards.base import About, Card
 from byheart.report.cards.default import notes_of
+from byheart.report.cards.reasons import told
 from byheart.report.chart import Axis, Chart, Line, Table
 
 ITSELF = "|credit of the example itself| over the sum of all |credits|, geometric mean over predictions"
@@ -96,7 +97,7 @@ def _how(finding: Finding, about: About) -> tuple[str, ...]:
         "points) and multiplied with the gradients of the examples of the batch, through momentum and Adam's "
         f"metric. In {unit(about)}.",
         f"Share of the weights by how their gradients were had: {how}. Steps bisected: {count(details['bisected'])}."
-        + "".join(f" Note: {note}." for note in details["notes"]),
+        + "".join(f" Note: {told(note, about)}." for note in details["notes"]),
         "It describes this run: with another seed other examples of the same kind get the credit. Oracle 0, Rote "
         "1. Fails when examples act on one another inside a batch. Cost: one training, and about as much again a "
         "prediction.",

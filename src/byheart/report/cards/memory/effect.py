@@ -8,6 +8,7 @@ from byheart.records.formatting import count, number, percent
 from byheart.report.cards.attribution import LDS, ends, rows_of, unit
 from byheart.report.cards.base import About, Card
 from byheart.report.cards.default import notes_of
+from byheart.report.cards.reasons import CAUSES
 from byheart.report.chart import Axis, Chart, Mark, Table
 
 METHODS = {
@@ -52,12 +53,7 @@ def card(finding: Finding, about: About) -> Card:
 
 def _unchecked(finding: Finding, about: About) -> str:
     """Why the effects were not held against retraining."""
-    why = {
-        "too few members": f"{finding.details['members']} members are too few",
-        "one-sided halves": f"half of the members leaves some {about.nouns} seen by all of them or by none",
-        "members agree": "the members all say the same",
-    }
-    return why[finding.details["unchecked"]]
+    return CAUSES[finding.details["unchecked"]].format(members=finding.details["members"], nouns=about.nouns)
 
 
 def _checked(finding: Finding, about: About) -> str:
@@ -110,8 +106,8 @@ def _how(finding: Finding, about: About) -> tuple[str, ...]:
             f"{details['moments'] or 1} moments of the last two thirds of training. One training was recorded: "
             "another seed names others; what is checked are sums over all that a member saw."
         )
-    if details["said"]:
-        how += f" {details['said']}."
+    if curvature := _curvature(finding):
+        how += f" {curvature}."
     return (
         how,
         "Checked on this audit's own members, each trained on another random subset from another seed: the summed "
@@ -119,6 +115,17 @@ def _how(finding: Finding, about: About) -> tuple[str, ...]:
         "Effect is not credit: credit adds up to the prediction, effect says what would change it. Oracle 0, Rote "
         "1. Fails when training is rough: the correlation then falls.",
     )
+
+
+def _curvature(finding: Finding) -> str:
+    """What the fitted curvature covers, and its damping; one from an older ledger is a sentence already."""
+    details = finding.details
+    if "curvature" not in details:
+        return str(details.get("said") or "")
+    skipped = f"; not covered: {', '.join(details['skipped'])}" if details["skipped"] else ""
+    damping = ", ".join(f"{name} {value:.2g}" for name, value in zip(details["layers"], details["damping"]))
+    covered = f"{100 * details['covered']:.1f} % of the weights{skipped}"
+    return f"curvature ({details['curvature']}) of {covered}; damping: {damping}"
 
 
 def _chart(members: FactTable, example: int, about: About) -> Chart:
