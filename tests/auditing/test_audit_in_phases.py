@@ -44,13 +44,13 @@ def test_naive_forgetting_is_on_the_page_and_replay_lowers_it(naive, groups, tmp
 
 def test_what_was_forgotten_is_said_first_and_what_helps_is_named(naive):
     document = naive._document
-    assert "Forgotten" in summary(document, "page", "data")
+    assert "Forgotten" in "\n".join(summary(document, "page", "data"))
     assert next(row["name"] for row in document["unmeasured"]) == "replay"
 
 
 def test_ordinary_audits_have_no_card_of_it(groups):
     found = byheart.audit(groups, members=8, settings=SETTINGS, say=lambda line: None)
-    assert "Forgotten" not in summary(found._document, "page", "data")
+    assert "Forgotten" not in "\n".join(summary(found._document, "page", "data"))
     assert "replay" not in {row["name"] for row in found._document["unmeasured"]}
     assert found.findings["memory/forgetting"].reason.code == "one phase"
 
