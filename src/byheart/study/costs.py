@@ -77,7 +77,7 @@ def _pairs(data: Any, counts: Counts) -> float:
 
 def _with_outcomes(subject: Subject, n: int, examples: int) -> float:
     """Cost of the steps and of the outcomes at checkpoints, over that of the steps."""
-    shown = subject.learner.epochs * subject.share * n if subject.learner.fleet else float("inf")
+    shown = subject.learner.steps() * subject.share * n if subject.learner.fleet else float("inf")
     return 1 + FORWARD * len(subject.checkpoints()) * examples / max(shown, 1.0)
 
 
