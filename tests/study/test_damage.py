@@ -3,10 +3,15 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from byheart.auditing.audit import run as carry_out
 from byheart.ledger.sqlite import SqliteLedger
+from byheart.study import soundness
+from byheart.study.steps import Step
+from byheart.training.members import Members
+from byheart.training.run import Outcomes, Run
 
 
 def _files(folder, kind, part):
@@ -73,3 +78,25 @@ def test_a_damaged_run_is_trained_again_before_it_is_read(harm, finished, tree, 
     assert timeless(again) == before
     todo = next(line for line in said if " to do" in line)
     assert int(todo.rsplit(",", 1)[-1].split()[0]) == len(ran)
+
+
+@pytest.mark.parametrize("odd", [{"kept": None}, {"kept": {"weights": {"a": ["members"]}}}, {"axes": None}], ids=str)
+def test_a_run_that_does_not_say_what_it_keeps_is_done_again(odd):
+    """Runs of before said neither axes nor what was kept, and called what was seen `mask`."""
+    run = Run(Members(np.arange(2), np.ones((2, 3), bool)), (0,), {"train": Outcomes(np.zeros((1, 2, 3), np.float32))})
+    about = {"kind": "train", "start": 0, "stop": 2}
+    document, arrays = {**run.document(), "about": {"cpu_seconds": 0.0}}, ShapedArrays(run.arrays())
+    soundness._train(Step(about), document, arrays)
+    former = {name: value for name, value in document.items() if name not in ("axes", "kept")}
+    soundness._train(Step(about), former, ShapedArrays({"mask": np.ones((2, 3), bool), "seeds": np.arange(2), "train.loss_nats": np.zeros((1, 2, 3))}))
+    with pytest.raises((ValueError, AttributeError, TypeError)):
+        soundness._train(Step(about), {**document, **odd}, arrays)
+    with pytest.raises(ValueError, match="axes"):
+        soundness._train(Step(about), former, arrays)
+
+
+class ShapedArrays(dict):
+    """Arrays whose shapes are asked as the ledger's are."""
+
+    def shape(self, name):
+        return self[name].shape

@@ -105,3 +105,11 @@ def test_the_layout_is_that_of_the_arrays():
     layout = Parts.of_arrays(X)
     for name, part in layout.split(side_by_side(X)).items():
         assert np.array_equal(part, X[name])
+
+
+def test_numbers_without_an_axis_and_a_dictionary_of_groups_are_refused():
+    y = np.arange(60) % 2
+    with pytest.raises(InputRefused, match="arrays of one length"):
+        Arrays.of({"a": np.float64(1)}, y)
+    with pytest.raises(InputRefused, match="groups"):
+        Arrays.of(np.ones((60, 2)), y, groups={"a": 1})

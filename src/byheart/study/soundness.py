@@ -112,8 +112,14 @@ def _train(step: Step, document: Mapping[str, Any], arrays: Any) -> None:
     checkpoints = document["checkpoints"]
     _must(bool(checkpoints) and all(isinstance(place, int | float) for place in checkpoints), "checkpoints")
     _must("train" in document["views"], "views")
+    said = "axes" in document  # runs of before do not say them
+    _must(said == ("kept" in document), "axes and kept")
+    if said:
+        kept = {f"{label}.{name}" for label, of in document["kept"].items() for name in of}
+        _must(kept <= set(document["axes"]), "kept")
     if arrays is None:
         return
+    _must(said == ("seen" in arrays), "axes")
     members = step.about["stop"] - step.about["start"] - len(failed)
     sizes = {"members": members, "checkpoints": len(checkpoints)}
     for name, axes in axes_of(document, arrays).items() if members else ():

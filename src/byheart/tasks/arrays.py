@@ -89,7 +89,7 @@ class Arrays(Task):
         named = {"x": x, "y": y, "x_test": x_test, "y_test": y_test, "groups": groups}
         given, containers = {}, {}
         for name, value in named.items():
-            if isinstance(value, Mapping):
+            if isinstance(value, Mapping) and name.startswith("x"):
                 parts = {part: as_array(one, f"{name}[{part!r}]") for part, one in value.items()}
                 given[name], containers[name] = side_by_side(parts, name), Parts.of_arrays(parts)
             elif value is not None:

@@ -65,7 +65,7 @@ def side_by_side(arrays: Mapping[str, np.ndarray], what: str = "x") -> np.ndarra
         [[1.0, 1.0, 3.0], [1.0, 1.0, 4.0]]
     """
     lengths = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
-    if not lengths or len(set(lengths.values())) > 1:
+    if len(set(lengths.values())) != 1 or not all(array.ndim for array in arrays.values()):
         raise InputRefused(
             expected=f"arrays of one length in {what}",
             came=", ".join(f"{name}: {n}" for name, n in lengths.items()) or "none",
