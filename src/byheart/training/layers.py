@@ -8,6 +8,7 @@ beside the code; tests hold them against autograd.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -20,16 +21,16 @@ from byheart.training.fleet import Fleet
 NARROW = 32
 
 
-class Layer:
+class Layer(ABC):
     """One layer of all members."""
 
+    @abstractmethod
     def forward(self, x: Tensor, keep: bool) -> tuple[Tensor, Any]:
         """y, and what `backward` reads."""
-        raise NotImplementedError
 
+    @abstractmethod
     def backward(self, g: Tensor, kept: Any, first: bool) -> Tensor | None:
         """The derivative by x; those by the weights are stored."""
-        raise NotImplementedError
 
 
 class Linear(Layer):
