@@ -8,11 +8,11 @@ import numpy as np
 
 from byheart.records.finding import Finding, Pole
 from byheart.records.quantity import Quantity
-from byheart.surveys.base import Findings, Grid, Survey
-from byheart.surveys.points import ANY_DEPENDENCE, TOGETHER, Box, along, box_of, unit_of_difference
+from byheart.surveys.over_setting import OverSetting
+from byheart.surveys.points import ANY_DEPENDENCE, TOGETHER, Along, Box, box_of, unit_of_difference
 
 
-class Dose(Survey):
+class Dose(OverSetting):
     """A quantity y at ascending values x_1 < ... < x_k of a setting.
 
     trend: Kendall's tau-a, the mean over pairs i < j of sign(y_j - y_i), 1 where every larger dose gives more; a pair
@@ -35,20 +35,9 @@ class Dose(Survey):
     name: ClassVar[str] = "dose"
     question: ClassVar[str] = "Does it grow or fall with the setting?"
     reference: ClassVar[str] = "Kendall 1938, A new measure of rank correlation (tau-a); Bonferroni, Dunn 1961"
-    fewest: ClassVar[int] = 3
-    quantity: str
-    by: str
 
-    def paths(self) -> tuple[str, ...]:
-        """The one quantity."""
-        return (self.quantity,)
-
-    def read(self, findings: Findings, grid: Grid) -> Finding:
-        """The trend (see `Survey.read`)."""
-        line = along(findings, grid, self.quantity, self.by)
-        facts: dict[str, Any] = {"curves": {self.quantity.rpartition("/")[2]: line.curve()}}
-        if len(line.known) < self.fewest:
-            return self.small(len(line.known), **facts)
+    def told(self, line: Along, facts: dict[str, Any]) -> Finding:
+        """The trend."""
         x, y = np.array([x for x, _ in line.known]), [quantity for _, quantity in line.known]
         poles = (Pole(name="falls", value=-1.0), Pole(name="grows", value=1.0))
         return self.finding(_read(x, box_of(y), y), headline="trend", poles=poles, **facts)

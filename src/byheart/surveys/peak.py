@@ -8,11 +8,11 @@ import numpy as np
 
 from byheart.records.finding import Finding
 from byheart.records.quantity import Quantity
-from byheart.surveys.base import Findings, Grid, Survey
-from byheart.surveys.points import TOGETHER, Along, Box, along, box_of, unit_of_difference
+from byheart.surveys.over_setting import OverSetting
+from byheart.surveys.points import TOGETHER, Along, Box, box_of, unit_of_difference
 
 
-class Peak(Survey):
+class Peak(OverSetting):
     """A quantity y at ascending values x_1 < ... < x_k of a setting.
 
     largest: max y; at: its x, the interval from the first to the last place that may be the largest;
@@ -30,20 +30,9 @@ class Peak(Survey):
     name: ClassVar[str] = "peak"
     question: ClassVar[str] = "Where is it largest, and does that place stand out?"
     reference: ClassVar[str] = "Belkin et al. 2019, Reconciling modern machine learning practice (a peak over sizes)"
-    fewest: ClassVar[int] = 3
-    quantity: str
-    by: str
 
-    def paths(self) -> tuple[str, ...]:
-        """The one quantity."""
-        return (self.quantity,)
-
-    def read(self, findings: Findings, grid: Grid) -> Finding:
-        """The prominence (see `Survey.read`)."""
-        line = along(findings, grid, self.quantity, self.by)
-        facts: dict[str, Any] = {"curves": {self.quantity.rpartition("/")[2]: line.curve()}}
-        if len(line.known) < self.fewest:
-            return self.small(len(line.known), **facts)
+    def told(self, line: Along, facts: dict[str, Any]) -> Finding:
+        """The prominence."""
         return self.finding(_read(line), headline="prominence", **facts)
 
 
