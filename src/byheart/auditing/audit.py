@@ -14,6 +14,7 @@ from typing import Any
 
 from byheart.arguments import may_be, must_be
 from byheart.auditing.document import document, is_document, run_id, shown_settings, without_examples
+from byheart.auditing.kept_names import keep_names
 from byheart.auditing.request import (
     Request,
     arrays_from,
@@ -35,7 +36,8 @@ from byheart.processes import sweep, temporary_name
 from byheart.records.options import Options
 from byheart.records.provenance import SCHEMA
 from byheart.records.spec import key_of
-from byheart.registry import find, names
+from byheart.registry import find
+from byheart.registry import names as registered
 from byheart.study import parse
 from byheart.study.budget import cut
 from byheart.study.execute import Progress
@@ -52,6 +54,7 @@ def audit(
     *,
     test: Any = None,
     groups: Any = None,
+    id: Any = None,
     model: Any = None,
     fit: Callable[..., Any] | None = None,
     returns: str = "auto",
@@ -84,6 +87,7 @@ def audit(
         test: a pair (x_test, y_test); without it 20 % is held out by hash of the row.
         groups: (n,) the patient, user or scene of each training example; one group is seen or left out as a whole, as
             copies are.
+        id: (n,) what each example is called, every one different; it enters no number. Without it, positions from 0.
         model: a function that returns a fresh torch module (our loop trains it), or a scikit-learn estimator.
         fit: your own training, `fit(x, y, seed) -> model or estimator`; the model is called on x.
         returns: what your model returns: `auto`, `logits`, `probabilities`, `labels` or `values`.
@@ -139,7 +143,7 @@ def audit(
     may_be("names with their values", settings=settings)
     may_be("a path", out=out)
     may_be("a function", say=say, progress=progress)
-    options = {"task": task, "missing": missing, "groups": groups}
+    options = {"task": task, "missing": missing, "groups": groups, "id": id}
     learner = learner_from(model, fit, returns) if model is not None or fit is not None else None
     given = {name: value for name, value in options.items() if value is not None}
     chosen = with_transform(arrays_from(data, test, given, learner), transform)
@@ -260,8 +264,10 @@ def _carried_out(
     answers = session.answers(trial, lambda made, todo: tell(made.announced(todo)))
     # a failure may be gone the next time, and the document with it
     failed = [name for name, answer in answers.findings.items() if answer.status == "failed"]
-    key = key_of("document", SCHEMA, run_id(answers), request.notes, failed, _told(request), rules())
-    made = document(request, session, drawn, answers, trial)
+    names = keep_names(session.ledger, answers.plan.draw.key, session.subject.task.names())
+    told = [*_told(request), *([names] if names else [])]
+    key = key_of("document", SCHEMA, run_id(answers), request.notes, failed, told, rules())
+    made = document(request, session, drawn, answers, trial, names)
     try:
         kept = session.ledger.get(key)
         if isinstance(kept, Result):
@@ -284,7 +290,7 @@ def _told(request: Request) -> list[Any]:
 
 def rules() -> list[Any]:
     """The verdicts as they stand: a changed threshold makes a new document."""
-    found = [find("verdict", name)() for name in names("verdict")]
+    found = [find("verdict", name)() for name in registered("verdict")]
     return [[verdict.describe(), verdict.threshold, verdict.source] for verdict in found]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from byheart.auditing.example_previews import exhibits, wanted
@@ -12,26 +12,34 @@ from byheart.records.facts import OF_EXAMPLES
 from byheart.records.finding import Answer, Finding
 from byheart.records.formatting import with_article
 from byheart.records.provenance import SCHEMA, Provenance, versions
-from byheart.registry import find, names
+from byheart.registry import find
+from byheart.registry import names as registered
+from byheart.report.examples import key
 from byheart.study.plan import Trial
 from byheart.study.session import Answers, Drawn, Session
 from byheart.study.steps import load_data, load_run
+from byheart.tasks.data import ID, Data
 
 LEVEL = "bitwise: same machine, versions, threads, device and way of training give the same numbers"
 # settings that say where a file lies or what its digest is: nothing to a reader, and a path is somebody's own
 LOCAL = {"path", "qualname", "code", "releases", "files"}
 
 
-def document(request: Request, session: Session, drawn: Drawn, answers: Answers, trial: Trial | None) -> dict[str, Any]:
-    """One plain dict of everything: subject, findings, verdicts, planted, balance, exhibits, provenance."""
+def document(
+    request: Request, session: Session, drawn: Drawn, answers: Answers, trial: Trial | None, names: str = ""
+) -> dict[str, Any]:
+    """One plain dict of everything: subject, findings, verdicts, planted, balance, exhibits, provenance.
+
+    `names` is the key of what the user calls the examples; empty where they have no names.
+    """
     findings = answers.findings
-    data = load_data(answers.plan.draw.key, session.ledger)
+    data = load_data(answers.plan.draw.key, session.ledger).named(session.subject.task.names())
     bits = findings.get("complexity/description-length")
     balance = bits.balance if isinstance(bits, Finding) else None
     run = _about(session, answers)
     return {
         "schema": SCHEMA,
-        "subject": _subject(session, drawn, answers, data, run),
+        "subject": {**_subject(session, drawn, answers, data, run), **_names(data, wanted(findings), names)},
         "findings": {name: evidence(answer) for name, answer in findings.items()},
         "verdicts": [judge(findings).model_dump(mode="json") for judge in _verdicts()],
         "planted": _planted(data, findings),
@@ -103,7 +111,7 @@ def _balance(balance: Any) -> dict[str, Any]:
 
 
 def _verdicts() -> list[Any]:
-    return [find("verdict", name)().judge for name in names("verdict")]
+    return [find("verdict", name)().judge for name in registered("verdict")]
 
 
 def _about(session: Session, answers: Answers) -> dict[str, Any]:
@@ -134,6 +142,17 @@ def _subject(session: Session, drawn: Drawn, answers: Answers, data: Any, run: M
         "reference": _reference(drawn, answers),
         "together": data.grouping.document(),
     }
+
+
+def _names(data: Data, shown: Iterable[tuple[str, int]], kept: str) -> dict[str, Any]:
+    """What the user calls the examples that are shown, and where all names are kept; nothing where there are none."""
+    named = {view: examples for view, examples in data.views.items() if ID in examples.meta}
+    if not named:
+        return {}
+    place = {view: {int(ident): row for row, ident in enumerate(one.ids)} for view, one in named.items()}
+    texts = {view: examples.names for view, examples in named.items()}
+    called = {key(view, ident): str(texts[view][place[view][ident]]) for view, ident in sorted(shown) if view in named}
+    return {"names": called, "names_key": kept}
 
 
 def spoken_of(session: Session, drawn: Drawn, answers: Answers) -> dict[str, Any]:

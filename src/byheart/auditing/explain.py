@@ -9,19 +9,20 @@ from typing import Any
 import numpy as np
 
 from byheart.auditing.example_previews import exhibits, label_of
+from byheart.auditing.kept_names import named_data
 from byheart.engines.inline import Inline
 from byheart.errors import ByheartError, InputRefused, LedgerDamaged
 from byheart.ledger.base import Ledger, Say
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.probes.base import Subject
 from byheart.records.explanation import Explanation, Own, Share
-from byheart.study.explanation.query import Query, with_query
+from byheart.study.explanation.query import Query, found_in, with_query
 from byheart.study.explanation.retraining_check import bank_keys
 from byheart.study.explanation.steps import Explained, explained
 from byheart.study.plan import Settings
 from byheart.study.session import Session
-from byheart.study.steps import load_data
-from byheart.tasks.data import Data
+from byheart.tasks.data import ID, Data
+from byheart.tasks.names import Names
 
 SHOWN = 12
 RUNS = "1 \u2212 share of runs of five tokens in common"  # the distance that `nearest.distances` gives of passages
@@ -35,6 +36,7 @@ def explain(
     threads: int = 1,
     steps: Sequence[str] = (),
     say: Say | None = None,
+    names: Names | None = None,
 ) -> Explanation:
     """The credit and the effect of every training example on one prediction, beside its nearest neighbours.
 
@@ -49,6 +51,7 @@ def explain(
         threads: intra-op threads, part of the keys.
         steps: keys of the audit's measure steps, which know where its models on other subsets are; none: not checked.
         say: called with a line on what is being done.
+        names: what the user calls the examples.
 
     Raises:
         UsageError: no such example.
@@ -64,7 +67,8 @@ def explain(
             came=subject.learner.name,
             do="For your own loop: bh.record(model, optimizer, ...) and byheart.maths.attribution.credit.path_credit.",
         )
-    data = load_data(draw_key, ledger)
+    data = named_data(draw_key, ledger, names or {})
+    query = found_in(data, query)
     asked, mark, notes = with_query(data, query)
     bank = bank_keys(ledger, subject, steps) if query.known else []
     given = None if query.known else (mark, asked.views["query"])
@@ -100,6 +104,7 @@ def _explanation(data: Data, found: Explained, query: Query, mark: str, notes: t
     return Explanation(
         view=query.view if query.known else "yours",
         id=int(asked.ids[0]),
+        name=str(asked.names[0]) if ID in asked.meta else "",
         mark=mark,
         noun=data.output.noun[0],
         nouns=data.output.noun[1],
@@ -161,9 +166,11 @@ def _top(data: Data, values: np.ndarray, largest: bool) -> tuple[Share, ...]:
 
 def _shares(data: Data, rows: np.ndarray, values: np.ndarray) -> tuple[Share, ...]:
     train, changed = data.train, data.truth.changed
+    named = train.names if ID in train.meta else None
     return tuple(
         Share(
             id=int(train.ids[i]),
+            name="" if named is None else str(named[i]),
             label=label_of(data.output, train.y[i]),
             value=float(values[i]),
             changed=changed is not None and bool(changed[i]),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from byheart.auditing.explain import Query, explain, subject_of
 from byheart.auditing.finished_audits import document_of
+from byheart.auditing.kept_names import kept_names
 from byheart.auditing.result import write_text
 from byheart.fingerprint.trust import reading
 from byheart.ledger.base import Say
@@ -39,7 +40,9 @@ def explained(
         draw, subject = subject_of(ledger, document)
         provenance = document["provenance"]
         steps = list(dict(provenance["steps"]).values())
-        found = explain(ledger, draw, subject, query, int(provenance["threads"]), steps, say)
+        found = explain(
+            ledger, draw, subject, query, int(provenance["threads"]), steps, say, kept_names(ledger, document)
+        )
     hidden = report_hides(folder) if hide is None else hide
     return folder, found.only_ids() if hidden else found
 

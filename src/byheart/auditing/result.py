@@ -17,6 +17,7 @@ import numpy as np
 from byheart.arguments import must_be
 from byheart.auditing.document import without_examples
 from byheart.auditing.explain import explain
+from byheart.auditing.kept_names import kept_names
 from byheart.errors import ByheartError, OutputRefused, UsageError
 from byheart.files import write_whole
 from byheart.ledger.base import Ledger, Result
@@ -35,12 +36,13 @@ from byheart.terminal import as_json
 
 @dataclass(frozen=True)
 class MemorisedExample:
-    """One training example: its id, score, the score's standard error and its label.
+    """One training example: its id, its name (what the user calls it, else the id), score, standard error and label.
 
     For classes also the posterior mean of the true score, which ranks, and the probability that it is 0.25 or more.
     """
 
     id: int
+    name: str
     score: float
     standard_error: float
     label: str
@@ -115,13 +117,14 @@ class Audit:
             ByheartError: the scores were not measured.
         """
         columns = self.columns("memory/counterfactual")
-        train = self._train()
+        train, called = self._train(), kept_names(self._ledger, self._document).get("train")
         must_be("a whole number", k=k)
         order = np.argsort(columns["rank"], kind="stable")[: max(0, k)]
         classes = self._document["subject"]["classes"]
         return [
             MemorisedExample(
                 id=int(train["train.ids"][i]),
+                name=str(train["train.ids"][i] if called is None else called[train["train.ids"][i]]),
                 score=float(columns["score"][i]),
                 standard_error=float(columns["standard_error"][i]),
                 label=label_text(train["train.y"][i], classes),
@@ -134,23 +137,24 @@ class Audit:
             for i in order
         ]
 
-    def explain(self, x: Any = None, *, test: int | None = None, example: int | None = None) -> Explanation:
+    def explain(self, x: Any = None, *, test: int | str | None = None, example: int | str | None = None) -> Explanation:
         """Which training examples is a prediction made of, and whose removal would change it?
 
         Args:
             x: one example of your own: an array without a batch axis, on the scale of the training data (bytes where
                 those were given as pictures of bytes); a str for a passage of text; a Path for a picture file.
-            test: or the id of a new example.
+            test: or the id of a new example: its name where the examples have names, else its position.
             example: or the id of a training example.
 
         Raises:
-            UsageError: none or several of these, no such id, or an id that is no whole number.
+            UsageError: none or several of these, no such id, or an id that is neither a whole number nor a name.
             InputRefused: the learner is not trained in recorded steps, or x does not fit the training examples.
         """
         query = query_of(x, test, example)
         threads = int(self._document["provenance"]["threads"])
         steps = [step.key for step in self._plan.measure]
-        return explain(self._ledger, self._plan.draw.key, self._plan.subject, query, threads, steps)
+        names = kept_names(self._ledger, self._document)
+        return explain(self._ledger, self._plan.draw.key, self._plan.subject, query, threads, steps, names=names)
 
     def columns(self, probe: str) -> Mapping[str, np.ndarray]:
         """The arrays of a finding, one number a training example, in the order of the training data.

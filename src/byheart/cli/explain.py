@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from byheart.records.explanation import Explanation, Share
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's digits, `latest`, or the folder of an audit.")]
-Example = Annotated[int | None, typer.Option("--example", help="Id of a training example.")]
-Test = Annotated[int | None, typer.Option("--test", help="Id of a new example.")]
+Example = Annotated[
+    str | None, typer.Option("--example", help="Id of a training example: its name if it has one, else its position.")
+]
+Test = Annotated[str | None, typer.Option("--test", help="Id of a new example, likewise.")]
 Text = Annotated[str | None, typer.Option("--text", help="A passage of your own, for an audit of text.")]
 Image = Annotated[
     Path | None,
@@ -66,7 +68,7 @@ def explain(
         print_lines(*lines(found), f"Page  {page}")
 
 
-def _query(example: int | None, test: int | None, text: str | None, image: Path | None) -> Query:
+def _query(example: str | None, test: str | None, text: str | None, image: Path | None) -> Query:
     """What is asked, of the one option that is given.
 
     Raises:
@@ -126,7 +128,7 @@ def _credited(found: Explanation) -> list[str]:
 
 
 def _named(share: Share) -> str:
-    return f"{share.id} {share.label}{' (redrawn)' if share.changed else ''}"
+    return f"{share.called} {share.label}{' (redrawn)' if share.changed else ''}"
 
 
 def _rows(found: Explanation, title: str, shares: tuple[Share, ...]) -> list[str]:

@@ -12,14 +12,22 @@ from byheart.records.spec import Record
 
 MOST_MISSED = 0.05  # of the change: five times the tolerance of credit; above it single credits are not to be believed
 
+SIDES = ("credit_for", "credit_against", "effect_for", "effect_against", "neighbours")
+
 
 class Share(Record):
     """A training example's part: credit or effect in the unit of the explained number, or a distance."""
 
     id: int
+    name: str = ""  # what the user calls it
     label: str
     value: float
     changed: bool = False  # we redrew its label, and it differs from the one that came with the data
+
+    @property
+    def called(self) -> str:
+        """Its name, else its id."""
+        return self.name or str(self.id)
 
 
 class Own(Record):
@@ -56,6 +64,7 @@ class Explanation(Record):
     Attributes:
         view: `train`, `test`, or `yours`.
         id: the example's id there; -1 for yours.
+        name: what the user calls it; empty where examples have ids alone.
         mark: digest of what you gave; empty for the audit's own examples.
         noun: what an example is called.
         nouns: the same in plural.
@@ -98,6 +107,7 @@ class Explanation(Record):
 
     view: Literal["train", "test", "yours"]  # this and `mark` name a file
     id: int
+    name: str = ""
     mark: str = Field(pattern="^[0-9a-f]*$")
     noun: str
     nouns: str
@@ -136,6 +146,11 @@ class Explanation(Record):
     exhibits: dict[str, Any]
 
     @property
+    def called(self) -> str:
+        """Its name, else its id."""
+        return self.name or str(self.id)
+
+    @property
     def adds_up(self) -> bool:
         """Whether the credits account for the change: the remainder is at most 5 % of it."""
         return self.missed <= MOST_MISSED
@@ -147,8 +162,12 @@ class Explanation(Record):
             return None
         return self.effect_score.interval[0] > 0
 
+    @property
+    def shares(self) -> tuple[Share, ...]:
+        """The parts of all training examples that are listed."""
+        return tuple(share for side in SIDES for share in getattr(self, side))
+
     def only_ids(self) -> Explanation:
         """The same with ids alone in the place of examples: labels and values are part of an example."""
-        sides = ("credit_for", "credit_against", "effect_for", "effect_against", "neighbours")
-        bare = {side: tuple(share.model_copy(update={"label": ""}) for share in getattr(self, side)) for side in sides}
+        bare = {side: tuple(share.model_copy(update={"label": ""}) for share in getattr(self, side)) for side in SIDES}
         return self.model_copy(update={**bare, "label": "", "clean": "", "says": "", "exhibits": {}, "hidden": True})

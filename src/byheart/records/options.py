@@ -32,6 +32,7 @@ class Options:
     group: tuple[str, ...] = asked(
         (), "Column of a table whose rows of one value stay together (patients); may be repeated.", data="table"
     )
+    id: str | None = asked(None, "Column that names the rows in every list; no feature.", data="table")
     missing: str | None = asked(None, "refuse or impute missing features.", data="file")
     split: float | None = asked(None, "Share held out by hash of the row (0.2).", data="file")
     transform: str | None = asked(None, "log or rank of a target of values; all numbers then describe it.")

@@ -77,7 +77,7 @@ def card(subject: dict, finding: Finding | Failed, exhibits: dict[str, dict]) ->
         "tables": {name: table for name, table in words.tables.items() if table.rows},
         "charts": [_chart(chart) for chart in words.charts],
         "galleries": [
-            gallery(one, exhibits, subject["noun"])
+            gallery(one, exhibits, subject["noun"], about.names)
             for one in words.exhibits
             if any(group.shown for group in one.groups)
         ],

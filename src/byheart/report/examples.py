@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 
 from byheart.records.spec import Record
 
@@ -38,8 +39,11 @@ class Exhibits(Record):
     groups: tuple[ExhibitGroup, ...] = ()
 
 
-def gallery(record: Exhibits, known: dict[str, dict], noun: str, first: bool = False) -> dict:
-    """`record` with what `known` holds of each example; `first` keeps what fits the first screen."""
+def gallery(record: Exhibits, known: dict[str, dict], noun: str, names: Mapping[str, str], first: bool = False) -> dict:
+    """`record` with what `known` holds of each example and what `names` calls it, by `key`.
+
+    `first` keeps what fits the first screen.
+    """
     shown = [_key(one) for group in record.groups for one in group.shown]
     contents = [known[key] for key in shown if key in known]
     kind = (
@@ -65,7 +69,7 @@ def gallery(record: Exhibits, known: dict[str, dict], noun: str, first: bool = F
             {
                 "label": group.label,
                 "ring": group.ring,
-                "items": [_item(one, known.get(_key(one), {}), noun, columns) for one in group.shown[:most]],
+                "items": [_item(one, known.get(_key(one), {}), noun, columns, names) for one in group.shown[:most]],
             }
         )
     views = {one.view for group in record.groups for one in group.shown}
@@ -87,22 +91,33 @@ def seen(galleries: list[dict]) -> int:
     )
 
 
+def key(view: str, ident: int) -> str:
+    """How an example is found among exhibits and names.
+
+    Example:
+        >>> key("train", 12)
+        'train:12'
+    """
+    return f"{view}:{ident}"
+
+
 def _key(one: Exhibit) -> str:
-    return f"{one.view}:{one.id}"
+    return key(one.view, one.id)
 
 
-def _item(one: Exhibit, content: dict, noun: str, columns: list[str]) -> dict:
+def _item(one: Exhibit, content: dict, noun: str, columns: list[str], names: Mapping[str, str]) -> dict:
+    name = names.get(_key(one), one.id)
     view = {"train": "training", "test": "new", "canaries": "secret"}.get(one.view, one.view)
     fields = dict(content.get("fields") or [])
     lines = one.lines or ((content["label"],) if content.get("label") else ())
     label = f", labelled {content['label']}" if content.get("label") else ""
     return {
         "key": _key(one),
-        "id": one.id,
+        "id": name,
         "view": view,
         "lines": lines,
-        "sentence": one.sentence or f"{view} {noun} {one.id}{label}",
-        "alt": f"{view} {noun} {one.id}{label}",
+        "sentence": one.sentence or f"{view} {noun} {name}{label}",
+        "alt": f"{view} {noun} {name}{label}",
         "picture": content.get("picture") if _safe(content.get("picture")) else None,
         "look": " ".join(
             [

@@ -46,9 +46,8 @@ def render_explanation(found: Explanation) -> str:
 
 def _own(found: Explanation) -> frozenset[str]:
     """The words of the glossary that are names of the user's here."""
-    shares = (*found.credit_for, *found.credit_against, *found.effect_for, *found.effect_against, *found.neighbours)
     names = (found.label, found.clean, found.says, found.target, found.noun, found.nouns)
-    return used_by(*names, *(share.label for share in shares))
+    return used_by(*names, *(share.label for share in found.shares))
 
 
 def _asked(found: Explanation) -> dict:
@@ -57,9 +56,9 @@ def _asked(found: Explanation) -> dict:
     one = Exhibit(id=found.id, view="query", lines=lines, sentence=who(found))
     key = (found.target if words(found.kind).continuous else "label") if found.label_known else "says"
     row = Exhibits(title="The question", keys=(key,) if lines else (), groups=(_group("", (one,)),))
-    made = gallery(row, found.exhibits, found.noun)
+    made = gallery(row, found.exhibits, found.noun, {})
     for item in made["groups"][0]["items"]:
-        item.update(view=who(found).split()[0], alt=who(found), id="" if found.view == "yours" else found.id)
+        item.update(view=who(found).split()[0], alt=who(found), id="" if found.view == "yours" else found.called)
     return made
 
 
@@ -102,7 +101,12 @@ def _nearest(found: Explanation) -> dict | None:
 def _made(found: Explanation, title: str, key: str, rows: tuple[ExhibitGroup, ...]) -> dict:
     labelled = any(len(one.lines) > 1 for group in rows for one in group.shown)
     keys = ((found.target if words(found.kind).continuous else "label"), key) if labelled else (key,)
-    return gallery(Exhibits(title=title, keys=keys, groups=rows), found.exhibits, found.noun)
+    return gallery(Exhibits(title=title, keys=keys, groups=rows), found.exhibits, found.noun, _names(found))
+
+
+def _names(found: Explanation) -> dict[str, str]:
+    """What the user calls the training examples that are shown."""
+    return {f"train:{one.id}": one.name for one in found.shares if one.name}
 
 
 def _groups(label: str, shown: list[tuple[Share, Exhibit]]) -> tuple[ExhibitGroup, ...]:
@@ -120,6 +124,6 @@ def _group(label: str, shown: tuple[Exhibit, ...]) -> ExhibitGroup:
 def _exhibit(found: Explanation, share: Share, value: str, key: str) -> Exhibit:
     label = f", {'labelled ' if words(found.kind).labelled else ''}{share.label}" if share.label else ""
     redrawn = ", redrawn by us" if share.changed else ""
-    sentence = f"training {found.noun} {share.id}{label}{redrawn}: {value} {key}"
+    sentence = f"training {found.noun} {share.called}{label}{redrawn}: {value} {key}"
     lines = (share.label, value) if share.label else (value,)
     return Exhibit(id=share.id, view="train", lines=lines, sentence=sentence)

@@ -32,7 +32,7 @@ NEAREST = "The training examples that look most alike; no model is asked."
 def who(found: Explanation) -> str:
     """E.g. `new image 945`, `your passage`."""
     named = f"{WHOSE[found.view]} {found.noun}"
-    return named if found.view == "yours" else f"{named} {found.id}"
+    return named if found.view == "yours" else f"{named} {found.called}"
 
 
 def what(found: Explanation) -> str:

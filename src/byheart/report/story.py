@@ -5,7 +5,7 @@ from __future__ import annotations
 from byheart.errors import InputRefused
 from byheart.records.finding import Answer, Finding, answer_from
 from byheart.records.formatting import count, number, percent
-from byheart.records.provenance import SCHEMA, Provenance
+from byheart.records.provenance import SCHEMA, YOURS, Provenance
 from byheart.records.verdict_result import Judgement
 from byheart.registry import BUILT_IN
 from byheart.report import headline, summary
@@ -100,9 +100,10 @@ def _most(subject: dict, findings: dict[str, Answer], exhibits: dict) -> dict | 
     counterfactual = findings.get("memory/counterfactual")
     if not isinstance(counterfactual, Finding):
         return None
-    shown = card_of(counterfactual, About.of(subject)).exhibits
+    about = About.of(subject)
+    shown = card_of(counterfactual, about).exhibits
     rows = [one for one in shown if any(group.shown for group in one.groups)]
-    return gallery(rows[0], exhibits, subject["noun"], first=True) if rows else None
+    return gallery(rows[0], exhibits, subject["noun"], about.names, first=True) if rows else None
 
 
 def _same(one: dict, other: dict | None) -> bool:
@@ -165,6 +166,8 @@ def _meta(document: dict, findings: dict[str, Answer], provenance: Provenance, s
         made.append(f"{what} counted against {subject['reference']}.")
     if subject.get("calibration"):
         made.append(sentence(subject["calibration"]))
+    if provenance.data.get("source") == YOURS and not subject.get("names_key"):
+        made.append(f"{sentence(subject['nouns'])[:-1]} are named by their position in the data, counted from 0.")
     counts = summary.names_of_statuses(findings)
     odd = [
         f"{word(counts[status])} {status}" for status in ("withheld", "not applicable", "failed") if counts.get(status)

@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field, PrivateAttr
 
 from byheart.errors import InputRefused
+from byheart.records.provenance import YOURS
 from byheart.tasks.archive import read_archive
 from byheart.tasks.base import Task
 from byheart.tasks.containers import Container
@@ -27,6 +28,7 @@ from byheart.tasks.features import (
 from byheart.tasks.grouping import read_groups
 from byheart.tasks.holdout import array_digests, held_out
 from byheart.tasks.labels import Kind, Labels, read_labels, read_more_labels
+from byheart.tasks.names import Names, read_names
 from byheart.tasks.output import Column, Output
 from byheart.tasks.parts import Parts, side_by_side
 from byheart.tasks.pictures import is_picture
@@ -59,10 +61,13 @@ class Arrays(Task):
     title: str = "your arrays"
 
     _given: dict[str, np.ndarray] = PrivateAttr(default_factory=dict)
+    _names: dict[str, list[str]] = PrivateAttr(default_factory=dict)
     _containers: dict[str, Container] = PrivateAttr(default_factory=dict)
 
     @classmethod
-    def of(cls, x: Any, y: Any, x_test: Any = None, y_test: Any = None, groups: Any = None, **options: Any) -> Self:
+    def of(
+        cls, x: Any, y: Any, x_test: Any = None, y_test: Any = None, groups: Any = None, id: Any = None, **options: Any
+    ) -> Self:
         """The task of these arrays; everything is checked now, not at the first draw.
 
         Args:
@@ -71,6 +76,7 @@ class Arrays(Task):
             x_test: examples that are not trained on; without them a share is held out by content.
             y_test: their labels.
             groups: (n,) equal for examples that are seen or left out together (of one patient, user, scene), or None.
+            id: (n,) what each example of x is called, every one different; it enters no number. Or None.
             options: `task` (`classes` or `values`; else inferred), `missing` (`refuse`; `impute`: cells
                 that an estimator does not take are filled in; `keep`: only byheart's own learners fill them in),
                 `split` (share held out, 0.2), `noun` (singular, plural), `title`.
@@ -98,8 +104,15 @@ class Arrays(Task):
         task = cls(**{name: _digest(array, containers[name]) for name, array in given.items()}, **options)
         task._given.update(given)
         task._containers.update(containers)
+        if id is not None:
+            task._names["train"] = read_names(id, len(given["x"]))
         task.draw(0)
         return task
+
+    def names(self) -> Names:
+        """The ids given; where the test was held out they are of its examples too, for ids are positions in x."""
+        called = self._names.get("train")
+        return {**({"test": called} if called and self.x_test is None else {}), **self._names}
 
     @classmethod
     def from_npz(cls, path: str | Path, **options: Any) -> Self:
@@ -181,7 +194,7 @@ class Arrays(Task):
         digest = "".join(text or "" for text in (self.x, self.y, self.x_test, self.y_test, self.groups))
         return {
             "title": self.title,
-            "source": "given by you",
+            "source": YOURS,
             "licence": "yours",
             "sha256": hashlib.sha256(digest.encode()).hexdigest(),
             "n": len(train),

@@ -19,6 +19,7 @@ from pydantic import InstanceOf, field_validator
 from byheart.records.spec import Spec
 from byheart.registry import find
 from byheart.tasks.data import Data
+from byheart.tasks.names import Names
 
 
 class Task(Spec):
@@ -37,6 +38,10 @@ class Task(Spec):
             InputRefused: the data cannot be measured truly; says why.
         """
 
+    def names(self) -> Names:
+        """What the user calls the examples, by view and id: kept beside the data, whose key does not hold them."""
+        return {}
+
 
 class Within(Task):
     """A task made of another, `task`: itself, or the name of one of the registry."""
@@ -52,3 +57,7 @@ class Within(Task):
     def portable(self) -> bool:
         """As the task within."""
         return self.task.portable
+
+    def names(self) -> Names:
+        """As the task within."""
+        return self.task.names()

@@ -13,6 +13,7 @@ import numpy as np
 from byheart.errors import InputRefused
 from byheart.tasks.containers import Container
 from byheart.tasks.grouping import Grouping, grouping
+from byheart.tasks.names import Names
 from byheart.tasks.output import Output
 from byheart.tasks.parts import Parts, side_by_side
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from byheart.maths.memorisation.duplicates import Copies
 
 GROUP = "group"  # the name in `meta` of the groups that the user named
+ID = "id"  # the name in `meta` of what the user calls each example; no model sees it, and it enters no number
 HELD = 2  # a table and the part of it that is trained on
 _COPIES: dict[str, Copies] = {}  # of the data compared last, by content
 
@@ -30,9 +32,9 @@ class Examples:
 
     `y` is int64 class numbers 0..k-1 for classes, float64 for values. For tokens x (n, t) holds the numbers 0..k-1 of
     a sequence and y (n, t) int64 the same numbers, each to be given from those before it; -1 is not counted (context,
-    padding). `meta` holds one array (n,) a name;
-    where it holds `shown` (n,) text, an example is shown by that text, without its label. `x` is what the task or the
-    user gave; `Output.numbers` makes of it what byheart's own learners start from. `containers` say how the user
+    padding). `meta` holds one array (n,) a name; where it holds `shown` (n,) text, an example is shown by that text,
+    without its label; where it holds `id` (n,) text, it is called so. `x` is what the task or the user gave;
+    `Output.numbers` makes of it what byheart's own learners start from. `containers` say how the user
     keeps x and y. A dictionary of arrays given as x becomes columns side by side, and a dictionary again in `given`.
     """
 
@@ -61,6 +63,11 @@ class Examples:
         """The examples in `rows` (positions or a boolean mask), in that order."""
         meta = {name: values[rows] for name, values in self.meta.items()}
         return replace(self, ids=self.ids[rows], x=self.x[rows], y=self.y[rows], meta=meta)
+
+    @property
+    def names(self) -> np.ndarray:
+        """(n,) text: what the user calls each example; where he has no name for it, its id."""
+        return np.asarray(self.meta.get(ID, self.ids)).astype(str)
 
     def given(self, what: Literal["x", "y"], rows: np.ndarray | None = None) -> Any:
         """A copy of x or y as the user keeps it (type, dtype, order in memory, names), of `rows` alone or of all."""
@@ -129,6 +136,14 @@ class Data:
     def train(self) -> Examples:
         """The training examples of all phases."""
         return self.views["train"]
+
+    def named(self, names: Names) -> Data:
+        """The same data whose examples bear the names that their ids have in `names`."""
+        views = dict(self.views)
+        for view, called in ((view, called) for view, called in names.items() if view in views):
+            own = [called[one] if 0 <= one < len(called) else str(one) for one in views[view].ids.tolist()]
+            views[view] = replace(views[view], meta={**views[view].meta, ID: np.array(own, dtype=object)})
+        return replace(self, views=views)
 
     @property
     def courses(self) -> tuple[np.ndarray, ...]:

@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from byheart.errors import InputRefused, UsageError
+from byheart.records.provenance import YOURS
 from byheart.tasks.base import Task
 from byheart.tasks.columns import Reading, read_column, read_numbers
 from byheart.tasks.containers import Container
@@ -21,6 +22,7 @@ from byheart.tasks.grouping import components, read_groups
 from byheart.tasks.holdout import digests, held_out
 from byheart.tasks.inference_notes import said
 from byheart.tasks.labels import Kind, Labels, read_labels
+from byheart.tasks.names import Names, read_names
 from byheart.tasks.output import Output
 from byheart.tasks.table_reader import Sheet, read_sheet
 
@@ -38,6 +40,7 @@ class Table(Task):
         categorical: columns of numbers that are categories.
         drop: columns to leave out.
         group: columns whose rows of one value are seen or left out together (patients, users); no features.
+        id: the column that names the rows; no feature. What it says enters no number.
         keep: columns to keep that would be left out (ids, words that hardly repeat).
         missing: `impute` keeps missing cells as NaN, and each learner fills them in; `refuse` refuses them.
         split: share of the rows that is held out.
@@ -51,7 +54,7 @@ class Table(Task):
 
     name = "table"
     version = 3
-    not_in_key = frozenset({"path"})
+    not_in_key = frozenset({"path", "id"})
 
     path: str
     sha256: str
@@ -60,6 +63,7 @@ class Table(Task):
     categorical: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     group: tuple[str, ...] = ()
+    id: str | None = None
     keep: tuple[str, ...] = ()
     missing: Missing = "impute"
     split: float = Field(default=0.2, gt=0, lt=1)
@@ -89,6 +93,9 @@ class Table(Task):
         digest = hashlib.sha256(content).hexdigest()
         task = cls(path=str(path), sha256=digest, target=target, **options)
         task.draw(0)
+        if task.id is not None and task.id not in {task.target, *task.drop, *task.group} and task._is_feature(task.id):
+            task = task.model_copy(update={"drop": (*task.drop, task.id)})
+        task.names()
         return task
 
     def inferred(self) -> list[str]:
@@ -137,6 +144,26 @@ class Table(Task):
             grouped=grouped.take(~out),
         )
 
+    def names(self) -> Names:
+        """The cells of the column of ids, of every row of the file; the ids of both views are row numbers.
+
+        Raises:
+            InputRefused: an id is missing, or comes twice.
+        """
+        if self.id is None:
+            return {}
+        sheet = self._sheet()
+        names = read_names(sheet.columns[sheet.names.index(self.id)], len(sheet.lines), f"column {self.id!r}")
+        return {"train": names, "test": names}
+
+    def _is_feature(self, name: str) -> bool:
+        """Whether the column would be one, so that leaving it out changes what models get."""
+        sheet = self._sheet()
+        filled = np.array([text is not None for text in sheet.columns[sheet.names.index(self.target)]])
+        cells = _take(sheet.columns[sheet.names.index(name)], filled)
+        read = read_column(name, cells, sheet.separator, name in self.categorical, name in self.keep)
+        return read.role != "dropped"
+
     def _groups(self, sheet: Sheet) -> dict[str, np.ndarray]:
         columns = []
         for name in self.group:
@@ -154,7 +181,7 @@ class Table(Task):
                 f"{path.name} as it was when the audit began", "a changed file", "Run the command again."
             )
         sheet = read_sheet(path, content, self.encoding)
-        for name in (self.target, *self.categorical, *self.drop, *self.keep, *self.group):
+        for name in (self.target, *self.categorical, *self.drop, *self.keep, *self.group, *filter(None, [self.id])):
             if name not in sheet.names:
                 raise _no_column(name, sheet.names, path)
         return sheet
@@ -213,7 +240,7 @@ class Table(Task):
         how = f"{n_test} of {n + n_test} rows, chosen by their content (not their order)"
         return {
             "title": Path(self.path).name,
-            "source": "given by you",
+            "source": YOURS,
             "licence": "yours",
             "sha256": self.sha256,
             "n": n,

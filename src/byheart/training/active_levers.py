@@ -12,7 +12,7 @@ from torch import Tensor
 from byheart.errors import InputRefused
 from byheart.levers.base import Batch, Course, Lever, State
 from byheart.seeds import derive
-from byheart.tasks.data import Data, Examples
+from byheart.tasks.data import ID, Data, Examples
 from byheart.tasks.output import Output
 
 AS_DRAWN = "train as drawn"  # the view that is scored in the place of `train` where a lever changed what is trained on
@@ -107,7 +107,7 @@ class Plain(torch.autograd.Function):
 
 
 def meta_of(examples: Examples, device: str) -> dict[str, Tensor]:
-    """`meta` as tensors (n,): words by their number in alphabetical order.
+    """`meta` as tensors (n,): words by their number in alphabetical order; not the names of examples.
 
     Example:
         >>> import numpy as np
@@ -119,6 +119,8 @@ def meta_of(examples: Examples, device: str) -> dict[str, Tensor]:
 
     made = {}
     for name, values in examples.meta.items():
+        if name == ID:
+            continue
         numbers = values if values.dtype.kind in "biuf" else np.unique(values.astype(str), return_inverse=True)[1]
         made[name] = torch.from_numpy(np.ascontiguousarray(numbers)).to(device)
     return made

@@ -26,14 +26,15 @@ def rows_of(asked: Ranked, largest: Ranked, word: str, about: About) -> tuple[Ex
             ("against it", [_example(row, "train", word, about) for row in scored if row["score"] < 0]),
         )
         groups = tuple(ExhibitGroup(label=label, shown=tuple(shown)) for label, shown in sides if shown)
-        made.append(Exhibits(title=f"{word} for new {about.noun} {query['id']}".capitalize(), keys=keys, groups=groups))
+        new = f"{about.noun} {about.name(query['id'], 'test')}"
+        made.append(Exhibits(title=f"{word.capitalize()} for new {new}", keys=keys, groups=groups))
     return tuple(made)
 
 
 def _example(row: Row, view: str, word: str, about: About) -> Exhibit:
     """An example with its label and its score; in place of a score a dash stands under the new one."""
     label, score, said = about.label(row.get("label")), row.get("score"), DASH
-    sentence = f"{'new' if view == 'test' else 'training'} {about.noun} {row['id']}"
+    sentence = f"{'new' if view == 'test' else 'training'} {about.noun} {about.name(row['id'], view)}"
     sentence += f": {about.target} {label}" if label else ""
     if score is not None:
         said = ("+" if score > 0 else "") + number(score, 2 if abs(score) >= 0.1 else 3)

@@ -9,7 +9,7 @@ from typing import Any
 from byheart.records.facts import FactTable, Scalar
 from byheart.records.formatting import label_text
 from byheart.report.chart import Cell, Chart, Table
-from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits
+from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits, key
 from byheart.report.kinds import Words, words
 
 
@@ -52,6 +52,7 @@ class About:
     classes: tuple[str, ...] = ()
     members: int = 0
     share: float = 0.7
+    names: Mapping[str, str] = field(default_factory=dict)  # what the user calls the examples that are shown
 
     @classmethod
     def of(cls, subject: Mapping[str, Any]) -> About:
@@ -67,6 +68,16 @@ class About:
     def named(self, n: int = 2) -> str:
         """What an example is called, for n of them."""
         return self.noun if n == 1 else self.nouns
+
+    def name(self, ident: Any, view: str = "train") -> str:
+        """What an example is called: by the user, else by its id.
+
+        Example:
+            >>> about = About(names={"train:3": "patient 7"})
+            >>> about.name(3), about.name(3, "test")
+            ('patient 7', '3')
+        """
+        return self.names.get(key(view, ident), str(ident))
 
     def label(self, code: Any) -> str:
         """A label or value as a reader is shown it: the class of a code, a value; nothing for a passage.

@@ -14,9 +14,10 @@ from byheart.arguments import is_whole
 from byheart.errors import InputRefused, UsageError
 from byheart.records.spec import key_of
 from byheart.study.explanation.credit_effect import OWN
-from byheart.tasks.data import Data, Examples
+from byheart.tasks.data import ID, Data, Examples
 from byheart.tasks.features import as_array
 from byheart.tasks.holdout import array_digests
+from byheart.tasks.names import id_of
 
 WHOLE = 1e-3  # a number nearer to a whole one was made from it by a division
 REACH = 0.5  # of the range of the training pictures: a picture further outside is on another scale
@@ -28,14 +29,14 @@ class Query:
 
     Attributes:
         view: `train` or `test`.
-        id: an id of that view.
+        id: an example of that view: its name where the data have names, else its position.
         x: features, without batch axis, as the training data were given; for pictures of bytes also floats in 0..1.
         text: a passage.
         image: a picture file.
     """
 
     view: str = "test"
-    id: int = 0
+    id: int | str = 0
     x: np.ndarray | None = None
     text: str | None = None
     image: Path | None = None
@@ -46,7 +47,7 @@ class Query:
         return self.x is None and self.text is None and self.image is None
 
 
-def query_of(x: Any = None, test: int | None = None, example: int | None = None) -> Query:
+def query_of(x: Any = None, test: int | str | None = None, example: int | str | None = None) -> Query:
     """The query of `Audit.explain`: a str is a passage, a Path a picture file, anything else an array.
 
     Raises:
@@ -56,27 +57,51 @@ def query_of(x: Any = None, test: int | None = None, example: int | None = None)
     if len(given) != 1:
         raise UsageError(expected="one of x, test=ID and example=ID", came=f"{len(given)} of them")
     if x is None:
-        return Query("train", _whole(example, "example")) if test is None else Query("test", _whole(test, "test"))
+        return Query("train", _id(example, "example")) if test is None else Query("test", _id(test, "test"))
     if isinstance(x, str):
         return Query(text=x)
     return Query(image=x) if isinstance(x, Path) else Query(x=as_array(x, "x"))
 
 
-def _whole(value: Any, name: str) -> int:
-    """An id."""
+def _id(value: Any, name: str) -> int | str:
+    if isinstance(value, str):
+        return value
     if is_whole(value):
         return operator.index(value)
     raise UsageError(
-        expected=f"a whole number for {name}=, the id of an example", came=repr(value),
+        expected=f"a whole number or a name for {name}=, the id of an example", came=repr(value),
         do="Ids stand in the report and in report.json.",
     )  # fmt: skip
+
+
+def found_in(data: Data, query: Query) -> Query:
+    """The query with the number of its example in the place of its name.
+
+    Raises:
+        UsageError: no such view or example; one of the other view is pointed out.
+    """
+    if not query.known:
+        return query
+    if query.view not in data.views:
+        raise UsageError(f"a view among {', '.join(data.views)}", query.view, "Try --example with a training id.")
+    names = {view: examples.names for view, examples in data.views.items() if ID in examples.meta}
+    other, option = ("train", "example") if query.view == "test" else ("test", "test")
+    own, elsewhere = names.get(query.view), names.get(other)
+    if own is not None and elsewhere is not None and str(query.id) in elsewhere and str(query.id) not in own:
+        what = "held out" if other == "test" else "trained on"
+        raise UsageError(
+            expected=f"the id of an example of the {query.view} view", came=f"{query.id}, which was {what}",
+            do=f"Ask with --{option} {query.id} ({option}= in Python).",
+        )  # fmt: skip
+    return replace(query, id=id_of(query.id, data.views[query.view].ids, own, query.view))
 
 
 def with_query(data: Data, query: Query) -> tuple[Data, str, tuple[str, ...]]:
     """The data with a view `query` of the asked example alone, a mark of what was given, and notes for the reader.
 
+    An example of the audit is asked for by its number (`found_in`).
+
     Raises:
-        UsageError: no such view or id.
         InputRefused: x, text or picture do not fit the training examples.
     """
     if data.output.continuous and data.train.y.ndim > 1:
@@ -109,17 +134,8 @@ def _mark(asked: Examples, data: Data) -> str:
 
 
 def _known(data: Data, query: Query) -> Examples:
-    if query.view not in data.views:
-        raise UsageError(f"a view among {', '.join(data.views)}", query.view, "Try --example with a training id.")
     examples = data.views[query.view]
-    rows = np.flatnonzero(examples.ids == query.id)
-    if not len(rows):
-        raise UsageError(
-            expected=f"an id of the {query.view} view, {int(examples.ids.min())} to {int(examples.ids.max())}",
-            came=str(query.id),
-            do="Ids stand in the report and in report.json.",
-        )
-    return examples.take(rows[:1])
+    return examples.take(np.flatnonzero(examples.ids == query.id)[:1])
 
 
 def _own(x: np.ndarray, data: Data) -> Examples:
@@ -269,4 +285,4 @@ def _copy(data: Data, asked: Examples) -> tuple[str, ...]:
     ids = data.train.ids[same]
     if not len(ids):
         return ()
-    return (f"It equals training {data.output.noun[0]} {int(ids[0])} exactly.",)
+    return (f"It equals training {data.output.noun[0]} {data.train.names[same][0]} exactly.",)

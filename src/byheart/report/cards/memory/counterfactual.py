@@ -214,19 +214,19 @@ def _label(row: Row, about: About) -> Exhibit:
     came = f" (redrawn; it came as {about.label(row['clean'])})" if row["clean"] is not None else ""
     words = f"labelled {label}{came}; {votes} members without it say {said}; score {number(row['score'], 2)}, "
     words += f"memorised with probability {number(row['probability'], 2)}"
-    return Exhibit(id=row["id"], lines=(label, said, votes), sentence=f"{about.noun} {row['id']}: {words}")
+    return Exhibit(id=row["id"], lines=(label, said, votes), sentence=f"{about.noun} {about.name(row['id'])}: {words}")
 
 
 def _value(row: Row, about: About) -> Exhibit:
     y, others, score = about.label(row["label"]), about.label(row["predicted"]), number(row["score"], 2)
     words = f"{about.target} {y}; members without it say {others} on average; score {score}"
-    return Exhibit(id=row["id"], lines=(y, others, score), sentence=f"{about.noun} {row['id']}: {words}")
+    return Exhibit(id=row["id"], lines=(y, others, score), sentence=f"{about.noun} {about.name(row['id'])}: {words}")
 
 
 def _passage(row: Row, about: About) -> Exhibit:
     seen, out, score = number(row["seen_bits"], 0), number(row["left_out_bits"], 0), number(row["score"], 1)
     words = f"{seen} bits to models that saw it, {out} to the others; score {score}"
-    return Exhibit(id=row["id"], lines=(seen, out, score), sentence=f"{about.noun} {row['id']}: {words}")
+    return Exhibit(id=row["id"], lines=(seen, out, score), sentence=f"{about.noun} {about.name(row['id'])}: {words}")
 
 
 _SHOWN = {"classes": ("labels", _label), "values": ("values", _value), "tokens": ("passages", _passage)}

@@ -150,8 +150,8 @@ def _pair(about: About, view: str, copy: Row, of: Row) -> ExhibitGroup:
     kind, shown = "exact copy" if copy["exact"] else "near copy", []
     for name, row in ((view, copy), ("train", of)):
         word, label = "new" if name == "test" else "training", about.label(row.get("label"))
-        sentence = f"{word} {about.noun} {row['id']}{f': {label}' if label else ''}; {kind}"
-        lines = (f"{word} {row['id']}", *((label,) if label else ()))
+        sentence = f"{word} {about.noun} {about.name(row['id'], name)}{f': {label}' if label else ''}; {kind}"
+        lines = (f"{word} {about.name(row['id'], name)}", *((label,) if label else ()))
         shown.append(Exhibit(id=row["id"], view=name, lines=lines, sentence=sentence))
     return ExhibitGroup(label=kind, shown=tuple(shown))
 

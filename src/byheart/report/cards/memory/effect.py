@@ -44,7 +44,7 @@ def card(finding: Finding, about: About) -> Card:
         else f"of all that would move what is said of a training {about.noun} is that {about.noun} itself",
         rows=(("method", METHODS[details["method"]]), ("checked", _checked(finding, about))),
         body=_body(finding, about),
-        charts=(_chart(members, details["example"], about),) if members else (),
+        charts=(_chart(members, about.name(details["example"], "test"), about),) if members else (),
         exhibits=rows_of(ranked["asked"], ranked["largest"], "effect", about) if ranked else (),
         how=_how(finding, about),
         notes=notes_of(finding, NOTES, NULLS),
@@ -128,7 +128,7 @@ def _curvature(finding: Finding) -> str:
     return f"curvature ({details['curvature']}) of {covered}; damping: {damping}"
 
 
-def _chart(members: FactTable, example: int, about: About) -> Chart:
+def _chart(members: FactTable, example: str, about: About) -> Chart:
     """One new example: what the effects predict for each member, and what it says."""
     predicted, said = members.values["predicted"], members.values["retrained"]
     counted = about.words.member.format(target=about.target)

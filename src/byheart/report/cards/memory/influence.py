@@ -66,7 +66,8 @@ def _body(finding: Finding, about: About) -> tuple[str, ...]:
             "The largest influence of all pairs is not larger than what chance gives with "
             f"{details['members']} members.",
         )
-    old, new = (finding.ranked[name].ids[0] for name in ("clear_training", "clear_new"))
+    pair = (finding.ranked[name] for name in ("clear_training", "clear_new"))
+    old, new = (about.name(one.ids[0], one.view) for one in pair)
     saw, others = details["first_saw"], details["first_others"]
     outcomes = details["first_outcome_saw"], details["first_outcome_others"]
     whose = f"members that saw training {about.noun} {old}"
@@ -142,6 +143,6 @@ def _exhibit(row: Row, view: str, which: str, about: About) -> Exhibit:
     return Exhibit(
         id=row["id"],
         view=view,
-        lines=(f"{which} {row['id']}", about.label(row["label"])),
-        sentence=f"{which} {about.noun} {row['id']}, influence {number(row['influence'], 2)}",
+        lines=(f"{which} {about.name(row['id'], view)}", about.label(row["label"])),
+        sentence=f"{which} {about.noun} {about.name(row['id'], view)}, influence {number(row['influence'], 2)}",
     )

@@ -155,7 +155,7 @@ def _ranked(finding: Finding, about: About, name: str) -> Exhibits:
         label, said = about.label(row["label"]), about.label(row["predicted"])
         votes = f"{row['votes']} of {row['voters']}"
         sentence = (
-            f"{about.noun} {row['id']}: labelled {label}; {votes} members without it say {said}; held-out "
+            f"{about.noun} {about.name(row['id'])}: labelled {label}; {votes} members without it say {said}; held-out "
             f"{number(row['bits'], 1)} bits; score {number(row['score'], 2)}"
         )
         return Exhibit(id=row["id"], lines=(label, said, votes), sentence=sentence)

@@ -70,7 +70,7 @@ def _largest(finding: Finding, about: About) -> Exhibits:
             return Exhibit(id=row["id"])
         value, predicted = about.label(row["label"]), about.label(row["predicted"])
         sentence = (
-            f"{about.noun} {row['id']}: {value}; models without it predict {predicted} on average, "
+            f"{about.noun} {about.name(row['id'])}: {value}; models without it predict {predicted} on average, "
             f"{number(row['deviations'], 1)} standard deviations away"
         )
         return Exhibit(id=row["id"], lines=(value, predicted), sentence=sentence)

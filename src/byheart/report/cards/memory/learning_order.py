@@ -229,7 +229,7 @@ def _last(finding: Finding, about: About) -> tuple[Exhibits, ...]:
             return Exhibit(id=row["id"])
         name, when = about.label(row["label"]), _when(row["first_learned"], finding.details["epochs"])
         sentence = (
-            f"{about.noun} {row['id']}: {'labelled ' if about.classes else ''}{name}; on average {when}, "
+            f"{about.noun} {about.name(row['id'])}: {'labelled ' if about.classes else ''}{name}; on average {when}, "
             f"{percent(row['never_learned'], 0)} of the members that saw it are wrong at the end, forgotten "
             f"{number(row['forgetting_events'], 1)} times"
         )

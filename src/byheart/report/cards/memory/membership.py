@@ -148,7 +148,7 @@ def _exhibits(finding: Finding, about: About) -> tuple[Exhibits, ...]:
             found = f"found in {row['found_in']} of the {saw} members that saw it at 1\u202f% false alarms; "
             second = f"{row['found_in']} of {saw}"
         said = f"{about.target} {label}; " if label else ""
-        sentence = f"{about.noun} {row['id']}: {said}{found}risk {risk}"
+        sentence = f"{about.noun} {about.name(row['id'])}: {said}{found}risk {risk}"
         return Exhibit(id=row["id"], lines=(label, second)[not label :], sentence=sentence)
 
     keys = (about.target, "found in" if "found_in" in ranked.figures else "risk")["label" not in ranked.figures :]
