@@ -7,9 +7,13 @@ turns text around.
 from __future__ import annotations
 
 import sys
+import time
 import warnings
-from collections.abc import Callable
-from typing import TextIO
+from collections.abc import Callable, Iterable, Iterator
+from typing import TextIO, TypeVar
+
+T = TypeVar("T")
+EVERY = 10.0  # seconds between two lines on how far something is
 
 _warning_text = warnings.formatwarning
 
@@ -50,6 +54,40 @@ def put(text: str, stream: TextIO | None = None) -> None:
     print(printable(text).encode(coding, "replace").decode(coding), file=stream, flush=True)
 
 
+def to_stderr(line: str) -> None:
+    """Print a line on standard error."""
+    put(line, sys.stderr)
+
+
 def clean_warnings() -> None:
     """Python's own warnings are printed likewise, in this process."""
     warnings.formatwarning = lambda *told, **more: printable(_warning_text(*told, **more))
+
+
+def followed(items: Iterable[T], total: int, what: str, say: Callable[[str], None] | None = None) -> Iterator[T]:
+    """The items one after another, while it is shown how far they are.
+
+    A bar on a terminal; elsewhere, and where `say` takes lines, a line at least every 10 s once that much has passed.
+
+    Example:
+        >>> list(followed([1, 2], 2, "reading", print))
+        [1, 2]
+    """
+    if say is None and sys.stderr.isatty():
+        yield from _with_a_bar(items, total, what)
+        return
+    tell = say or to_stderr
+    started = told = time.monotonic()
+    for done, item in enumerate(items, 1):
+        if (now := time.monotonic()) - told >= EVERY:
+            told = now
+            left = (now - started) / done * (total - done)
+            tell(f"{what}: {done:,} of {total:,}, {now - started:.0f} s, about {left:.0f} s left")
+        yield item
+
+
+def _with_a_bar(items: Iterable[T], total: int, what: str) -> Iterator[T]:
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(items, what, total, console=Console(stderr=True), transient=True)

@@ -10,6 +10,8 @@ from typing import Any
 from byheart.errors import InputRefused, UsageError
 from byheart.probes.base import Subject
 from byheart.registry import find
+from byheart.study import parse
+from byheart.tasks.datasets import Collected
 
 DEFAULT_FLIPS = 0.05
 
@@ -126,10 +128,44 @@ def missing_for(learner: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     return {**options, "missing": "keep"} if own and options.get("missing", "refuse") == "refuse" else dict(options)
 
 
+def collected(data: Any, say: Callable[[str], None] | None = None) -> Any:
+    """What a dataset or a loader holds, read once (`tasks.datasets.Collected`); anything else as it is.
+
+    Raises:
+        InputRefused: it cannot be read truly; says why.
+    """
+    from byheart.tasks.dataset_sources import source_of
+    from byheart.tasks.datasets import collect
+
+    source = source_of(data)
+    return data if source is None else collect(source, say)
+
+
+def with_batch_of(data: Any, learner: Any) -> Any:
+    """The learner of the user's module with the batch size of the user's loader; any other as it is."""
+    batch = getattr(data, "batch", None)
+    return parse.changed(learner, {"batch": batch}) if batch and getattr(learner, "name", "") == "module" else learner
+
+
+def _pairs(data: Any, test: Any, options: Mapping[str, Any]) -> tuple[Any, Any, dict[str, Any]]:
+    """What was collected as pairs (x, y), and what the arrays must know of it."""
+    known = {}
+    if isinstance(data, Collected):
+        known = {"title": data.title, "notes": data.notes, "called": data.classes}
+        known |= {"task": "classes"} if data.classes else {}
+        known |= {"id": data.names} if data.names else {}
+        data = data.x, data.y
+    if isinstance(test, Collected):
+        known |= {"id_test": test.names} if test.names else {}
+        test = test.x, test.y
+    return data, test, {**known, **options}
+
+
 def arrays_from(data: Any, test: Any, options: Mapping[str, Any], learner: Any = None) -> Any:
     """The task of the user's arrays for a learner, or the task itself."""
     if hasattr(data, "draw"):
         return data
+    data, test, options = _pairs(data, test, options)
     if not isinstance(data, Sequence) or isinstance(data, str) or len(data) != 2:
         raise InputRefused(expected="data as a pair (x, y)", came=type(data).__name__, do="Give bh.audit((x, y), ...).")
     if test is not None and (not isinstance(test, Sequence) or len(test) != 2):

@@ -59,6 +59,8 @@ class Arrays(Task):
     split: float = Field(default=0.2, gt=0, lt=1)
     noun: tuple[str, str] = ("example", "examples")
     title: str = "your arrays"
+    called: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     _given: dict[str, np.ndarray] = PrivateAttr(default_factory=dict)
     _names: dict[str, list[str]] = PrivateAttr(default_factory=dict)
@@ -66,8 +68,9 @@ class Arrays(Task):
 
     @classmethod
     def of(
-        cls, x: Any, y: Any, x_test: Any = None, y_test: Any = None, groups: Any = None, id: Any = None, **options: Any
-    ) -> Self:
+        cls, x: Any, y: Any, x_test: Any = None, y_test: Any = None, groups: Any = None, id: Any = None,
+        id_test: Any = None, **options: Any,
+    ) -> Self:  # fmt: skip
         """The task of these arrays; everything is checked now, not at the first draw.
 
         Args:
@@ -77,9 +80,11 @@ class Arrays(Task):
             y_test: their labels.
             groups: (n,) equal for examples that are seen or left out together (of one patient, user, scene), or None.
             id: (n,) what each example of x is called, every one different; it enters no number. Or None.
+            id_test: the same of x_test.
             options: `task` (`classes` or `values`; else inferred), `missing` (`refuse`; `impute`: cells
                 that an estimator does not take are filled in; `keep`: only byheart's own learners fill them in),
-                `split` (share held out, 0.2), `noun` (singular, plural), `title`.
+                `split` (share held out, 0.2), `noun` (singular, plural), `title`,
+                `called` (names of the labels 0, 1, ...), `notes` (lines on how they were read).
 
         Raises:
             InputRefused: what cannot be measured truly, by name, with what to do.
@@ -106,6 +111,8 @@ class Arrays(Task):
         task._containers.update(containers)
         if id is not None:
             task._names["train"] = read_names(id, len(given["x"]))
+        if id_test is not None and x_test is not None:
+            task._names["test"] = read_names(id_test, len(given["x_test"]))
         task.draw(0)
         return task
 
@@ -123,6 +130,11 @@ class Arrays(Task):
         """
         return cls.of(**read_archive(Path(path)), **{"title": Path(path).name} | options)
 
+    def key_fields(self) -> dict[str, Any]:
+        """The fields; those that came later only where they say something, so that older ledgers stay."""
+        later = {name for name in ("called", "notes") if not getattr(self, name)}
+        return {name: value for name, value in super().key_fields().items() if name not in later}
+
     def draw(self, seed: int) -> Data:
         """The arrays as data; `seed` changes nothing, for nothing is drawn.
 
@@ -139,7 +151,7 @@ class Arrays(Task):
         labels = read_labels(given["y"], self.task)
         meta = {GROUP: read_groups(given["groups"], len(x))} if "groups" in given else {}
         everything = Examples(np.arange(len(x)), x, labels.y, meta, self._kept("x", "y", labels))
-        output, grouped = _output(x, labels, show, self.noun, self.missing), None
+        output, grouped = _output(x, labels.called(self.called), show, self.noun, self.missing), None
         if "x_test" in given:
             train, test = everything, self._given_test(x, labels)
             how = f"{len(test)} test examples, given"
@@ -179,6 +191,7 @@ class Arrays(Task):
         numbers = [output.numbers(examples.x) for examples in (train, test)]
         shared = int(np.isin(array_digests(numbers[1]), array_digests(numbers[0])).sum())
         lines = [
+            *self.notes,
             f"task: {labels.inferred}",
             f"labels: {labels.how}",
             f"features: {train.containers['x'].said(train.x)}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -35,6 +35,18 @@ class Labels:
     classes: tuple[str, ...]
     how: str
     inferred: str
+
+    def called(self, names: tuple[str, ...]) -> Labels:
+        """The labels 0, 1, ... by these names; as they are where one has none.
+
+        Example:
+            >>> read_labels(np.array([0, 2, 0, 2])).called(("cat", "cow", "dog")).classes
+            ('cat', 'dog')
+        """
+        numbers = [int(name) for name in self.classes if name.isdigit() and int(name) < len(names)]
+        if len(numbers) < len(self.classes) or len(set(names)) < len(names):
+            return self
+        return replace(self, classes=tuple(names[number] for number in numbers))
 
     def output(self, **fields: Any) -> Output:
         """What a model must give for them; `fields` say the rest."""

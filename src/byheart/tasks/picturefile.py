@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from byheart.tasks.png import SIGNATURE, Damaged, Unusual, read_png
 
 LUMA = np.array([0.299, 0.587, 0.114])
 BRIGHT = 0.5  # of white: a border above it is a bright background
+DEPTH = 24  # the byte of a PNG that says how many bits a value has
 FEW = 0.01  # of the training pictures that are like it; below that the reader is told
 
 
@@ -53,7 +55,7 @@ def picture_like(path: Path, data: Data) -> tuple[np.ndarray, tuple[str, ...]]:
             came=f"{what}, which is not pictures",
             do="Ask with --test, --example or --text.",
         )
-    pixels = _opaque(read_pixels(path), path)
+    pixels = opaque(read_pixels(path), path.name)
     train = data.train.x
     like = picture(train[0])
     if pixels.shape[:2] != like.shape[:2]:
@@ -87,6 +89,8 @@ def read_pixels(path: Path) -> np.ndarray:
         except Damaged as error:
             raise InputRefused("a whole PNG file", f"{error} in {path.name}", "Save it again.") from None
         except Unusual as error:
+            if content[DEPTH] > 8:  # of which Pillow keeps 8 for colour, unsaid
+                raise _deeper(path.name) from None
             return _by_pillow(content, path, f"a PNG of {error}")
     return _by_pillow(content, path, f"{path.name}, which is no PNG")
 
@@ -101,27 +105,48 @@ def _by_pillow(content: bytes, path: Path, what: str) -> np.ndarray:
         ) from None  # fmt: skip
     try:
         with Image.open(io.BytesIO(content)) as opened:
-            if opened.mode[:1] in {"I", "F"}:  # more than 8 bits: how they map to bytes is not known
-                raise InputRefused("a picture of 8 bits", f"more of them in {path.name}", "Save it with 8 bits.")
-            alpha = "A" in opened.getbands() or "transparency" in opened.info
-            grey = opened.mode in {"1", "L", "LA"}
-            mode = ("LA" if alpha else "L") if grey else ("RGBA" if alpha else "RGB")
-            pixels = np.asarray(opened.convert(mode), np.uint8)
+            return pillow_pixels(opened, path.name)
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise InputRefused(
             expected="a picture file", came=f"{path.name}: {str(error).splitlines()[0]}", do="Save it again as PNG."
         ) from None
+
+
+def pillow_pixels(opened: Any, where: str) -> np.ndarray:
+    """The pixels of a picture of Pillow's, uint8 (h, w, c): 1 grey, 2 grey and alpha, 3 colour, 4 colour and alpha.
+
+    Raises:
+        InputRefused: more than 8 bits, several frames, or colours that need a profile to be known (CMYK, Lab).
+    """
+    mode = opened.mode
+    if mode[:1] in {"I", "F"}:  # how more than 8 bits map to bytes is not known
+        raise _deeper(where)
+    if getattr(opened, "n_frames", 1) > 1:
+        raise InputRefused("a picture of one frame", f"{opened.n_frames} in {where}", "Save one frame, or each.")
+    if mode not in {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX"}:
+        raise InputRefused("a picture in grey or RGB", f"{mode} in {where}", "Save it as RGB.")
+    alpha = mode[-1] in "Aa" or "transparency" in opened.info
+    grey = mode in {"1", "L", "LA", "La"}
+    pixels = np.asarray(opened.convert(("LA" if alpha else "L") if grey else ("RGBA" if alpha else "RGB")), np.uint8)
     return pixels if pixels.ndim == 3 else pixels[..., None]
 
 
-def _opaque(pixels: np.ndarray, path: Path) -> np.ndarray:
-    """(h, w, 1 or 3), without an alpha that says nothing."""
+def _deeper(where: str) -> InputRefused:
+    return InputRefused("a picture of 8 bits", f"more of them in {where}", "Save it with 8 bits.")
+
+
+def opaque(pixels: np.ndarray, where: str) -> np.ndarray:
+    """The pixels (h, w, 1 or 3), without an alpha that says nothing.
+
+    Raises:
+        InputRefused: some are transparent.
+    """
     if pixels.shape[2] in (1, 3):
         return pixels
     if (pixels[..., -1] != 255).any():
         raise InputRefused(
             expected="a picture without transparent parts",
-            came=f"some in {path.name}",
+            came=f"some in {where}",
             do="Lay it on the background that the training pictures have, and save it without transparency.",
         )
     return pixels[..., :-1]
