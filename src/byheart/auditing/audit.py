@@ -84,9 +84,10 @@ def audit(
     everything; every answer is read from that bank. reference bits = understood + memorised + left, exactly.
 
     Args:
-        data: a pair (x, y) of arrays, tensors or lists, a map-style dataset or a DataLoader over one (of torch or of
-            Hugging Face `datasets`; read once), or a task (`byheart.tasks`). Your model or training gets x as you give
-            it; only byheart's own learners prepare it. Your module is trained with the loader's batch size.
+        data: a pair (x, y) of arrays, tensors or lists; a map-style dataset or a DataLoader over one (of torch or of
+            Hugging Face `datasets`), read once; the path of a folder of pictures with one folder per class; or a task
+            (`byheart.tasks`). Your model or training gets x as you give it; only byheart's own learners prepare it.
+            Your module is trained with the loader's batch size.
         test: a pair (x_test, y_test), a dataset or a loader; without it 20 % is held out by hash of the row.
         groups: (n,) the patient, user or scene of each training example; one group is seen or left out as a whole, as
             copies are.
@@ -147,7 +148,7 @@ def audit(
     may_be("a path", out=out)
     may_be("a function", say=say, progress=progress)
     options = {"task": task, "missing": missing, "groups": groups, "id": id}
-    data, test = collected(data, say), collected(test, say)
+    data, test = collected(data, test, say)
     learner = learner_from(model, fit, returns) if model is not None or fit is not None else None
     learner = with_batch_of(data, learner)
     given = {name: value for name, value in options.items() if value is not None}

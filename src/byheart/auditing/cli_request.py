@@ -12,12 +12,16 @@ from byheart.auditing.audit import make_request
 from byheart.auditing.document import cpu_count
 from byheart.auditing.request import DEFAULT_FLIPS, Request, from_file, missing_for, with_flips, with_transform
 from byheart.errors import UsageError
+from byheart.ledger.base import Say
 from byheart.records.options import Options, word_of
+from byheart.registry import names
 from byheart.study import parse
 
 
-def request_from_words(subject: str, options: Options) -> tuple[Request, dict[str, Any]]:
+def request_from_words(subject: str, options: Options, say: Say | None = None) -> tuple[Request, dict[str, Any]]:
     """The request that the words of `byheart audit` ask for, and the settings of a learner not yet chosen.
+
+    `say` takes lines on how data are read; without it they go to standard error.
 
     Raises:
         UsageError: a wrong word or option; InputRefused: a file that cannot be read.
@@ -31,6 +35,8 @@ def request_from_words(subject: str, options: Options) -> tuple[Request, dict[st
         parse.must_exist(Path(subject))
         found = from_file(Path(subject), of_file, options.returns)
         task, learner, notes = found.task, found.learner, tuple(found.notes)
+    elif _is_folder(subject):
+        task = parse.folder(Path(subject), of_file | options.about("folder"), say)
     elif subject:
         given = of_table | of_file
         task = parse.task_from(subject, missing_for(named, given) if subject.endswith(".npz") else given)
@@ -52,11 +58,24 @@ def _fits(subject: str, task: Any, options: Options, of_table: Sequence[str], of
     """Refuses options of a table or a file where the data are something else."""
     what, wrong = "a table (.csv or .parquet)", of_table
     if not wrong:
+        what, wrong = "a folder of pictures", [] if _is_folder(subject) else [*options.about("folder")]
+    if not wrong:
         what, wrong = "data of yours", [] if task.name in {"table", "arrays"} else [*of_file]
         if options.returns != "auto" and not subject.endswith(".py"):
             wrong = [*wrong, "returns"]
     if wrong:
         raise UsageError(expected=f"{what} for --{wrong[0]}", came=subject or "no subject", do="Leave it out.")
+
+
+def _is_folder(subject: str) -> bool:
+    """Is it a folder? The name of a task is that task; with a slash it is the folder of that name."""
+    return bool(subject) and subject not in names("task") and Path(subject).is_dir()
+
+
+def _without_its_place(subject: str) -> str:
+    """The name of a file or folder; any other word as it is."""
+    path = Path(subject)
+    return f"{path.resolve().name}/" if _is_folder(subject) else path.name if path.is_file() else subject
 
 
 def jobs_from(word: str | int) -> int:
@@ -73,7 +92,7 @@ def command(subject: str, options: Options) -> str:
 
     The folder is left out: it changes no number, and a page must not carry a path of somebody's machine.
     """
-    said = ["byheart", "audit", *([Path(subject).name if Path(subject).is_file() else subject] if subject else [])]
+    said = ["byheart", "audit", *([_without_its_place(subject)] if subject else [])]
     for one in fields(Options):
         value = options.changed().get(one.name)
         if value is None or one.name in {"seed", "jobs"}:

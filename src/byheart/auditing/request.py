@@ -128,17 +128,26 @@ def missing_for(learner: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     return {**options, "missing": "keep"} if own and options.get("missing", "refuse") == "refuse" else dict(options)
 
 
-def collected(data: Any, say: Callable[[str], None] | None = None) -> Any:
-    """What a dataset or a loader holds, read once (`tasks.datasets.Collected`); anything else as it is.
+def collected(data: Any, test: Any, say: Callable[[str], None] | None = None) -> tuple[Any, Any]:
+    """Data and test, where they are datasets, loaders or folders of pictures, read once (`Collected`); else as given.
+
+    A folder may bring its own test.
 
     Raises:
         InputRefused: it cannot be read truly; says why.
     """
     from byheart.tasks.dataset_sources import source_of
     from byheart.tasks.datasets import collect
+    from byheart.tasks.image_folder import read_folder
 
-    source = source_of(data)
-    return data if source is None else collect(source, say)
+    def read(given: Any) -> tuple[Any, Any]:
+        if isinstance(given, str | Path) and Path(given).is_dir():
+            return read_folder(Path(given), say=say)
+        source = source_of(given)
+        return (given if source is None else collect(source, say)), None
+
+    data, own = read(data)
+    return data, own if test is None else read(test)[0]
 
 
 def with_batch_of(data: Any, learner: Any) -> Any:
@@ -151,10 +160,7 @@ def _pairs(data: Any, test: Any, options: Mapping[str, Any]) -> tuple[Any, Any, 
     """What was collected as pairs (x, y), and what the arrays must know of it."""
     known = {}
     if isinstance(data, Collected):
-        known = {"title": data.title, "notes": data.notes, "called": data.classes}
-        known |= {"task": "classes"} if data.classes else {}
-        known |= {"id": data.names} if data.names else {}
-        data = data.x, data.y
+        known, data = data.options(), (data.x, data.y)
     if isinstance(test, Collected):
         known |= {"id_test": test.names} if test.names else {}
         test = test.x, test.y

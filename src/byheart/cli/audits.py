@@ -16,7 +16,7 @@ Subject = Annotated[
     str,
     typer.Argument(
         metavar="[SUBJECT]",
-        help="A task's name, data.csv, .parquet, .npz or my_audit.py. Nothing: embedded images with planted label noise.",
+        help="A task's name, data.csv, .parquet, .npz, images/ or my_audit.py. Nothing: embedded images with planted label noise.",
     ),
 ]
 Jobs = Annotated[str, typer.Option("--jobs", help="Worker processes, or auto; changes no number.")]
@@ -43,7 +43,7 @@ def audit(
     from byheart.errors import StepFailed
 
     with apart():
-        request, settings = request_from_words(subject, options)
+        request, settings = request_from_words(subject, options, silent if quiet else None)
         with writable(out), Progress(quiet) as progress:
             found = run(request, out, settings=settings, say=progress.say, progress=progress)
     page = found.save(out / "report.html", hide_examples)
@@ -69,6 +69,10 @@ def plan(options: Options, subject: Subject = "", out: Out = Path("byheart-audit
         print_json(found)
     else:
         print_lines(*forecast_lines(found))
+
+
+def silent(line: str) -> None:
+    """Says nothing."""
 
 
 @contextmanager

@@ -35,6 +35,9 @@ class Options:
     id: str | None = asked(None, "Column that names the rows in every list; no feature.", data="table")
     missing: str | None = asked(None, "refuse or impute missing features.", data="file")
     split: float | None = asked(None, "Share held out by hash of the row (0.2).", data="file")
+    size: int | None = asked(
+        None, "Pixels of a side to which the pictures of a folder are scaled and cut.", data="folder"
+    )
     transform: str | None = asked(None, "log or rank of a target of values; all numbers then describe it.")
     phases: int | None = asked(
         None, "Train in so many phases, one after another: of classes where there are any, else by order."

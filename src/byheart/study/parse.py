@@ -198,11 +198,28 @@ def task_from(word: str, options: Mapping[str, Any]) -> Any:
         return spec("task", word, {})
     if path.exists():
         raise InputRefused(
-            expected="a .csv, .parquet, .npz or .py file, a text (.txt), or the name of a task",
+            expected="a .csv, .parquet, .npz or .py file, a text (.txt), a folder of pictures, or the name of a task",
             came=f"{word}",
             do="Save arrays with numpy.savez(file, x=x, y=y), or a table as CSV.",
         )
     raise unknown_name("task (or a file)", word, names("task"))
+
+
+def folder(path: Path, options: Mapping[str, Any], say: Any = None) -> Any:
+    """The task of a folder of pictures with one folder per class.
+
+    Raises:
+        UsageError: a size below one pixel; InputRefused: what cannot be read truly.
+    """
+    from byheart.tasks.image_folder import read_folder
+
+    size = options.get("size")
+    if size is not None and size < 1:
+        raise UsageError(expected="--size as a number of pixels, at least 1", came=f"{size}", do="Try --size 32.")
+    train, test = read_folder(path, size, say)
+    kept = {name: options[name] for name in ("task", "split") if options.get(name) is not None}
+    tested = {} if test is None else {"x_test": test.x, "y_test": test.y, "id_test": test.names}
+    return find("task", "arrays").of(train.x, train.y, **tested, **train.options() | kept)
 
 
 def _complete(kind: str, name: str, settings: Mapping[str, Any]) -> None:

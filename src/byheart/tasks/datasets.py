@@ -47,6 +47,12 @@ class Collected:
     classes: tuple[str, ...] = ()
     batch: int | None = None
 
+    def options(self) -> dict[str, Any]:
+        """What a task of the arrays must know of them (`Arrays.of`)."""
+        known = {"title": self.title, "notes": self.notes, "called": self.classes}
+        known |= {"task": "classes"} if self.classes else {}
+        return known | ({"id": self.names} if self.names else {})
+
 
 @dataclass(frozen=True)
 class Source:

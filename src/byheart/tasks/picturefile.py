@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import struct
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,6 +17,9 @@ from byheart.tasks.png import SIGNATURE, Damaged, Unusual, read_png
 
 LUMA = np.array([0.299, 0.587, 0.114])
 BRIGHT = 0.5  # of white: a border above it is a bright background
+T = TypeVar("T")
+BILINEAR = 2  # Pillow's number for it
+HEADER = 26  # bytes of a PNG up to its depth and kind of colour
 DEPTH = 24  # the byte of a PNG that says how many bits a value has
 FEW = 0.01  # of the training pictures that are like it; below that the reader is told
 
@@ -79,10 +84,7 @@ def read_pixels(path: Path) -> np.ndarray:
     Raises:
         InputRefused: no such file, damaged, or of a kind that cannot be read here.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputRefused(f"a picture file at {path}", error.strerror or "an error", "Check the path.") from None
+    content = _content(path)
     if content.startswith(SIGNATURE):
         try:
             return read_png(content)
@@ -91,11 +93,54 @@ def read_pixels(path: Path) -> np.ndarray:
         except Unusual as error:
             if content[DEPTH] > 8:  # of which Pillow keeps 8 for colour, unsaid
                 raise _deeper(path.name) from None
-            return _by_pillow(content, path, f"a PNG of {error}")
-    return _by_pillow(content, path, f"{path.name}, which is no PNG")
+            what = f"a PNG of {error}"
+    else:
+        what = f"{path.name}, which is no PNG"
+    return _by_pillow(content, path, what, lambda opened: pillow_pixels(opened, path.name))
 
 
-def _by_pillow(content: bytes, path: Path, what: str) -> np.ndarray:
+def picture_size(path: Path) -> tuple[int, int]:
+    """Width and height of a picture file, from its header.
+
+    Raises:
+        InputRefused: as `read_pixels`; not where only the pixels are damaged.
+    """
+    content = _content(path, HEADER)
+    if content.startswith(SIGNATURE) and len(content) == HEADER:
+        wide, high = struct.unpack(">II", content[16:24])
+        return wide, high
+    return _by_pillow(_content(path), path, f"{path.name}, which is no PNG", lambda opened: opened.size)
+
+
+def scaled(pixels: np.ndarray, size: int) -> np.ndarray:
+    """The middle (size, size, c) of pixels (h, w, c) whose shorter side was scaled to `size`, by averaging pixels.
+
+    Raises:
+        InputRefused: Pillow, which scales, is not installed.
+    """
+    try:
+        from PIL import Image
+    except ImportError:
+        raise InputRefused(
+            "Pillow, which scales pictures", "none installed", 'Install it: pip install "byheart[images]".'
+        ) from None
+    high, wide = pixels.shape[:2]
+    by = size / min(high, wide)
+    sides = max(size, round(wide * by)), max(size, round(high * by))
+    made = np.asarray(Image.fromarray(pixels.squeeze(2) if pixels.shape[2] == 1 else pixels).resize(sides, BILINEAR))
+    left, top = (sides[0] - size) // 2, (sides[1] - size) // 2
+    return made[top : top + size, left : left + size].reshape(size, size, -1)
+
+
+def _content(path: Path, most: int = -1) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(most)
+    except OSError as error:
+        raise InputRefused(f"a picture file at {path}", error.strerror or "an error", "Check the path.") from None
+
+
+def _by_pillow(content: bytes, path: Path, what: str, read: Callable[[Any], T]) -> T:
     try:
         from PIL import Image, UnidentifiedImageError
     except ImportError:
@@ -105,7 +150,7 @@ def _by_pillow(content: bytes, path: Path, what: str) -> np.ndarray:
         ) from None  # fmt: skip
     try:
         with Image.open(io.BytesIO(content)) as opened:
-            return pillow_pixels(opened, path.name)
+            return read(opened)
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise InputRefused(
             expected="a picture file", came=f"{path.name}: {str(error).splitlines()[0]}", do="Save it again as PNG."
