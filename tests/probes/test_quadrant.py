@@ -16,6 +16,7 @@ from byheart.maths.statistics.seen_unseen import BankLengths
 from byheart.probes.base import Subject
 from byheart.probes.baselines import ANY, TABLE, of_other_families
 from byheart.probes.memory.label_noise import Quadrant
+from byheart.probes.memory.label_noise.baseline import bets
 from byheart.records.finding import answer_from
 from byheart.report.cards import About, card_of
 from byheart.tasks.arrays import Arrays
@@ -23,6 +24,7 @@ from byheart.tasks.digits import Digits
 from byheart.tasks.label_noise import Flipped
 from byheart.testing.probes import bank_of
 from byheart.training.run import Run, outcomes
+from byheart.verdicts.rules import LabelsToCheck
 
 FLIPS = slice(0, 20)
 
@@ -133,8 +135,9 @@ def test_a_rare_class_is_not_listed_for_being_rare(make_bank, mask):
     n = mask.shape[1]
     y = (np.arange(n) % 10 == 0).astype(np.int64)
     logits = np.log([0.9, 0.1]) + 0.05 * rng.normal(size=(len(mask), n, 2))
-    found = Quadrant().measure(beside(make_bank(y, logits, mask)))[0]
-    assert found.quantities["worth_checking_share"].value == 0.0
+    bank = beside(make_bank(y, logits, mask))
+    assert not bets(bank, bank[bank.subject.bank()]).against.any()
+    assert Quadrant().measure(bank)[0].withheld.code == "uninformed"
 
 
 def test_a_frequent_label_that_is_doubted_and_still_predicted_is_not_listed(make_bank):
@@ -146,9 +149,10 @@ def test_a_frequent_label_that_is_doubted_and_still_predicted_is_not_listed(make
     y = (np.arange(1000) % 5 < 2).astype(np.int64) * region
     rare = np.where(region, 0.4, 0.0005)
     logits = np.broadcast_to(np.log(np.stack([1 - rare, rare], 1)), (len(mask), 1000, 2))
-    found, columns = Quadrant().measure(beside(make_bank(y, logits, mask)))
-    assert (columns["held_out_bits"][region & (y == 0)] > 0.55).all()  # over half a bit more than a blind guess
-    assert found.quantities["worth_checking_share"].value == 0.0
+    bank = make_bank(y, logits, mask)
+    found = bets(bank, bank[bank.subject.bank()])
+    assert (found.held_out[region & (y == 0)] > 0.55).all()  # over half a bit more than a blind guess
+    assert not found.against.any()
 
 
 def test_without_planted_truth_no_auc_and_no_poles(make_bank, answers, mask):
@@ -312,7 +316,9 @@ def test_separable_data_without_noise_accuse_nobody(kind, learner):
 def test_recipes_that_draw_the_boundary_well_or_not_at_all_accuse_nobody_either(kind, learner):
     """A linear model is right about a half-space and at a loss about a circle."""
     bank = bank_of(Quadrant(), Arrays.of(*separable(kind, 0), task="classes"), learner)
-    assert Quadrant().measure(bank)[0].quantities["worth_checking_share"].value <= 0.01
+    finding, columns = Quadrant().measure(bank)
+    assert columns["worth_checking"].mean() <= 0.01
+    assert (finding.status == "withheld") == (kind == "circle" and isinstance(learner, Estimator))
 
 
 @pytest.mark.parametrize("learner", LEARNERS)
@@ -331,3 +337,75 @@ def test_planted_labels_are_listed_and_accuse_nobody():
     assert q["planted_listed"].interval[0] > 5 * q["worth_checking_share"].interval[1]
     assert q["planted_precision"].interval[0] > 5 * q["planted_precision"].null
     assert q["worth_checking_share"].value <= 0.01
+
+
+def in_groups(seed, law):
+    """40 groups of 10 rows about a centre of their own; a group has one label, drawn by lot: its centre shows it or not."""
+    rng = np.random.default_rng(seed)
+    labels, centres = rng.integers(2, size=40), 2 * rng.normal(size=(40, 6))
+    centres[:, 0] += 6 * labels * law
+    group = np.repeat(np.arange(40), 10)
+    return Arrays.of(centres[group] + rng.normal(size=(400, 6)) / 2, labels[group], groups=group, task="classes")
+
+
+def noise(seed):
+    rng = np.random.default_rng(seed)
+    return Arrays.of(rng.normal(size=(300, 6)), rng.integers(2, size=300), task="classes")
+
+
+def five_per_cent_wrong(seed):
+    """Two clouds far apart, a twentieth of the labels of which came wrong, and nobody told us."""
+    rng = np.random.default_rng(seed)
+    y, wrong = np.arange(400) % 2, np.arange(400) % 20 == 0
+    return Arrays.of(rng.normal(size=(400, 6)) + 4 * y[:, None], y ^ wrong, task="classes"), wrong
+
+
+def judged(task):
+    finding, columns = Quadrant().measure(bank_of(Quadrant(), task, LEARNERS["forest"]))
+    return finding, columns, LabelsToCheck().judge({finding.probe: finding})
+
+
+@pytest.mark.parametrize("task", [*(in_groups(seed, law=False) for seed in range(5)), noise(0)])
+def test_models_that_know_nothing_accuse_no_label(task):
+    """A group left out as a whole is predicted as another group is, and by lot that is wrong for all of its rows."""
+    finding, columns, verdict = judged(task)
+    assert (finding.status, finding.withheld.code, verdict.outcome) == ("withheld", "uninformed", "withheld")
+    assert not columns["worth_checking"].any()
+    assert finding.ranked == {}
+    right = finding.quantities["checking_accuracy"]
+    assert right.interval[0] <= right.null
+    assert not any("worth checking" in sentence for sentence in said(finding).body)
+
+
+def test_labels_that_came_wrong_are_found_where_the_models_know_something():
+    task, wrong = five_per_cent_wrong(0)
+    finding, columns, verdict = judged(task)
+    assert verdict.outcome == "tip"
+    ids = task.draw(0).train.ids
+    np.testing.assert_array_equal(np.flatnonzero(columns["worth_checking"]), np.flatnonzero(wrong[ids]))
+
+
+def test_groups_with_a_law_have_a_list():
+    finding, columns, verdict = judged(in_groups(2, law=True))
+    assert finding.status == "measured"
+    right = finding.quantities["checking_accuracy"]
+    assert right.interval[0] > right.null
+    assert verdict.outcome in ("passed", "withheld")  # none is wrong
+
+
+def test_both_recipe_and_baseline_have_to_know_something(make_bank, mask):
+    y, n = np.arange(120) % 4, np.arange(120)
+    bank, nothing = make_bank(y, against(y, n < 20, mask), mask), np.zeros((len(mask), 120, 4))
+    assert Quadrant().measure(beside(bank, against(y, n < 20, mask)))[0].status == "measured"
+    assert Quadrant().measure(beside(bank, nothing))[0].status == "withheld"
+    nobody = make_bank(y, nothing, mask)
+    assert Quadrant().measure(beside(nobody, against(y, n < 20, mask)))[0].status == "withheld"
+
+
+def test_with_planted_labels_the_ranking_stays_and_the_card_says_why_there_is_no_list(make_bank, mask):
+    y, n = np.arange(120) % 4, np.arange(120)
+    bank = make_bank(y, np.zeros((len(mask), 120, 4)), mask, changed=n < 20)
+    finding = Quadrant().measure(beside(bank))[0]
+    assert (finding.status, finding.headline) == ("measured", "planted_auc")
+    assert "worth_checking_share" not in finding.quantities
+    assert any(sentence.startswith("No label is listed") for sentence in said(finding).body)

@@ -64,6 +64,9 @@ SAID = [
      "no pair stands clear of chance with 2000 members",
      "nothing: 2,000 members are enough to show a pair of 0.15, and none shows"),
     ("no baseline", {}, "There is no baseline of another family to check the labels with.", ""),
+    ("uninformed", {}, "No label is listed: models of this recipe or of the baseline predict labels they have not seen no "
+     "better than a blind guess, so what they predict is no evidence against a label.",
+     "Try another learner, or give more examples; with groups, more groups."),
     ("no test set", {}, "There are no new examples.", "Give a test set."),
     ("small test set", {"examples": 5, "needed": 8}, "An interval takes 8 new examples, there are 5.",
      "Give a larger test set."),

@@ -83,6 +83,17 @@ def test_bh101_is_an_issue_where_copies_contradict_each_other_even_without_a_lis
     assert "1 pair of copies carries different labels" in LabelsToCheck().judge(quadrant(0.1, 0.08, 0.12, copies=1)).sentence
 
 
+def test_bh101_is_withheld_where_models_know_nothing_of_labels_they_have_not_seen():
+    nothing = {"checking_accuracy": q(0.5, 0.4, 0.6, "accuracy", null=0.55)}
+    found = LabelsToCheck().judge(answers("memory/label-noise", **nothing))
+    assert found.outcome == "withheld"
+    assert "right in 50.0\u202f% [40.0, 60.0], a guess at the most frequent class in 55.0\u202f%" in found.sentence
+    copies = quadrant(0.1, 0.08, 0.12, copies=1) | answers("memory/label-noise", **nothing)
+    assert LabelsToCheck().judge(copies).outcome == "issue"  # no model is needed to see it
+    informed = quadrant(0.1, 0.08, 0.12, checking_accuracy=q(0.7, 0.6, 0.8, "accuracy", null=0.55))
+    assert LabelsToCheck().judge(informed).outcome == "tip"
+
+
 @pytest.mark.parametrize("by_chance, outcome", [(0.0, "issue"), (0.0099, "issue"), (0.01, "tip"), (0.05, "tip")])
 def test_bh101_calls_equal_rows_no_copies_where_chance_makes_as_many(by_chance, outcome):
     """Of a coarse table: its rows are of different things, and neither label needs to be wrong."""

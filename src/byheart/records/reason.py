@@ -13,7 +13,7 @@ from byheart.records.spec import Record
 ReasonCode = Literal[
     "one-sided", "few draws", "few groups", "large group", "uneven halves", "dependent groups", "rare labels",
     "heavy tail", "few deviations", "unbounded bits", "nobody left to judge", "no halves to compare",
-    "no clear pair", "no baseline", "no test set", "small test set", "on request", "not recorded",
+    "no clear pair", "no baseline", "uninformed", "no test set", "small test set", "on request", "not recorded",
     "another output", "no table", "one phase", "best loss unknown", "no epochs", "no runs", "few examples", "undefined",
     "gradients need classes", "too few to check", "unchecked",
     "no prediction", "remainder", "no secrets", "no secrets held out", "too many secrets", "no logits",
@@ -53,6 +53,8 @@ FIGURES: dict[ReasonCode, tuple[str, ...]] = {
     "no clear pair": ("members", "needed", "threshold"),
     # no baseline of another family checks the labels
     "no baseline": (),
+    # recipe or baseline predicts labels it has not seen no better than a blind guess
+    "uninformed": (),
     # there are no new examples
     "no test set": (),
     # there are fewer new examples than an interval takes

@@ -45,12 +45,13 @@ class LabelsToCheck(Verdict):
     """
 
     name: ClassVar[str] = "BH101"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     title: ClassVar[str] = "Labels worth checking"
     threshold: ClassVar[str] = (
         "an issue where copies, at least twice as many as chance makes, carry different labels; a tip where at least "
         f"{percent(LISTED, 0)} of the labels cost models trained without them, of this recipe and of a baseline of "
-        "another family, half a bit more than a blind guess, and both predict another label"
+        "another family, half a bit more than a blind guess, and both predict another label; withheld where either of "
+        "the two is not right more often than a blind guess about labels it has not seen, beyond the interval"
     )
     source: ClassVar[str] = (
         "byheart's own choice: separable data without noise stay at or below it under nearest neighbours, tree, forest "
@@ -72,6 +73,11 @@ class LabelsToCheck(Verdict):
                 "the two apart. The card of memory/duplicates shows them.",
                 "Copies carry different labels",
             )
+        right = quantity(findings, self.anchor, "checking_accuracy")
+        if share is None and right is not None:
+            line = f"About labels it has not seen, this recipe or {_baseline(findings[self.anchor])} is right in "
+            line += f"{shown(right)}, a guess at the most frequent class in {percent(right.null or 0.0, 1)}: "
+            return self.say("withheld", f"{line}what it predicts is no evidence against a label.")
         if share is None or share.interval is None:
             return self.absent("labels of classes and a baseline of another family to check them with")
         n = round(share.value * share.n)

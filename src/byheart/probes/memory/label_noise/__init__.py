@@ -8,11 +8,13 @@ import numpy as np
 
 from byheart.maths.codes.bank import bank_lengths
 from byheart.maths.memorisation.counterfactual import memorisation
+from byheart.maths.statistics.effective_sample_size import Estimate
 from byheart.maths.statistics.seen_unseen import side_means
+from byheart.probes.applicability import reason
 from byheart.probes.base import Assumption, Bank, Need, Probe, Subject
 from byheart.probes.baselines import of_other_families
 from byheart.probes.density import density
-from byheart.probes.intervals import area, share
+from byheart.probes.intervals import area, estimate, share
 from byheart.probes.memory.label_noise.baseline import AGREE, BITS, Bets, baseline_of, bets
 from byheart.probes.memory.label_noise.residual import of_values
 from byheart.probes.ranking import first_of, held_out_votes
@@ -32,7 +34,8 @@ class Labels(NamedTuple):
 
     Attributes:
         own: what members without it pay for it.
-        listed: worth checking: recipe and baseline bet against it.
+        accuracy: where left out, of recipe and baseline the lower; None without a baseline.
+        listed: worth checking: recipe and baseline bet against it, and both know something of labels left out.
         planted: changed by us; nowhere, where all are or none is.
         score: memorisation score.
         seen_right: share of the members that saw it and are right.
@@ -40,6 +43,7 @@ class Labels(NamedTuple):
     """
 
     own: Bets
+    accuracy: Estimate | None
     listed: np.ndarray
     planted: np.ndarray
     score: np.ndarray
@@ -61,7 +65,8 @@ class Quadrant(Probe):
     over a blind guess at class frequencies, and nine of ten models each, which also predict another label. One recipe
     alone bets against labels near a boundary that it draws wrong; two of different families seldom do so at the same
     label. The baseline is that with the shortest held-out code. Labels that were planted, as a control or as noise,
-    are counted apart.
+    are counted apart. There is a list only where both are right about labels they have not seen more often than a guess
+    at the most frequent class, beyond the interval: to models that know nothing, whole groups seem mislabelled by chance.
 
     Rote knows nothing of unseen labels but how frequent they are: AUC 0.5 where classes are equally frequent. Oracle: 1
     where the truth is in the input. Cost: the baselines, 16 members each: none of their own for pictures, at most 5 CPU
@@ -75,7 +80,7 @@ class Quadrant(Probe):
     """
 
     name: ClassVar[str] = "memory/label-noise"
-    version: ClassVar[int] = 8
+    version: ClassVar[int] = 9
     drawn_as: ClassVar[str] = "memory/quadrant"
     outputs: ClassVar[tuple[str, ...]] = ("classes", "values")
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "halves")
@@ -102,12 +107,14 @@ class Quadrant(Probe):
         if labels.planted.any():
             quantities |= self._planted(bank, labels, order)
         headline = "planted_auc" if labels.planted.any() else "worth_checking_share"
-        if headline not in quantities:
+        if headline not in quantities and not baseline:
             return self.not_applicable("no baseline"), {}
+        withheld = {} if headline in quantities else {"status": "withheld", "withheld": reason("uninformed")}
         details = _details(bank, labels, blind=float(lengths.reference_bits.mean()) + BITS)
         finding = self.finding(
             quantities,
-            headline=headline,
+            headline="" if withheld else headline,
+            **withheld,
             poles=POLES if labels.planted.any() else (),
             tables={"counts": _counts(labels), **_map(labels, details)},
             ranked=_ranked(bank, run, labels, order),
@@ -128,8 +135,11 @@ class Quadrant(Probe):
         Labels that we changed are no news to anybody, whoever asked for them.
         """
         listed, planted, groups = labels.listed, labels.planted, bank.groups
-        given = bank.counted & ~planted
-        found = {"worth_checking_share": share(listed[given], groups[given], 0.0, better="low")}
+        given, n, blind = bank.counted & ~planted, int(bank.counted.sum()), bank.data.most_frequent
+        found = {"checking_accuracy": estimate(labels.accuracy, unit="accuracy", null=blind, n=n, better="high")}
+        if not _informed(bank, labels.accuracy):
+            return found
+        found["worth_checking_share"] = share(listed[given], groups[given], 0.0, better="low")
         if planted.any():
             found["planted_listed"] = share(listed[planted], groups[planted], 0.0, better="high")
             every = listed & (given | planted)
@@ -152,13 +162,20 @@ def _labels(bank: Bank, run: Run, baseline: tuple[str, Bets] | None) -> Labels:
     """What members and baseline say of every label."""
     own, correct, changed = bets(bank, run), run.views["train"].correct[-1], bank.changed
     none = np.zeros(len(bank.data.train), bool)
+    accuracy = min(own.accuracy, baseline[1].accuracy, key=lambda one: one.low) if baseline else None
     return Labels(
         own,
-        own.against & baseline[1].against if baseline else none,
+        accuracy,
+        own.against & baseline[1].against if baseline and _informed(bank, accuracy) else none,
         none if changed.all() else changed,
         memorisation(correct, run.members.mask).score,
         *side_means(correct.astype(np.float64), run.members.mask),
     )
+
+
+def _informed(bank: Bank, accuracy: Estimate) -> bool:
+    """Whether what models predict is evidence: they do better than a blind guess where left out (NaN: nobody knows)."""
+    return accuracy.low > bank.data.most_frequent
 
 
 def _details(bank: Bank, labels: Labels, blind: float) -> dict[str, Scalar]:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from byheart.maths.codes.bank import bank_lengths
+from byheart.maths.statistics.effective_sample_size import Estimate
+from byheart.maths.statistics.intervals import budget_share_intervals
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank
 from byheart.probes.baselines import TITLES, of_other_families
@@ -22,12 +24,14 @@ class Bets(NamedTuple):
     """(n,) each: mean held-out bits, bits over the reference, and whether the models predict another label.
 
     Against it: they pay half a bit over the reference and predict another label. Where one class is frequent its label
-    can cost that much although it is still the one they predict.
+    can cost that much although it is still the one they predict. `accuracy`: how often the models are right about labels
+    they have not seen.
     """
 
     held_out: np.ndarray
     excess: np.ndarray
     against: np.ndarray
+    accuracy: Estimate
 
 
 def bets(bank: Bank, run: Run) -> Bets:
@@ -41,7 +45,10 @@ def bets(bank: Bank, run: Run) -> Bets:
     wrong = ~run.views["train"].correct[-1]  # type: ignore[index]
     _, agree = side_means((over >= BITS) & wrong, mask)
     excess = held_out - lengths.reference_bits
-    return Bets(held_out, excess, (excess >= BITS) & (agree >= AGREE))
+    counted = bank.counted
+    # errors in the place of code lengths, 1 in the place of the reference
+    parts = budget_share_intervals(np.ones(counted.sum()), wrong[:, counted], mask[:, counted], bank.groups[counted])
+    return Bets(held_out, excess, (excess >= BITS) & (agree >= AGREE), parts.understood)
 
 
 def baseline_of(bank: Bank) -> tuple[str, Bets] | None:

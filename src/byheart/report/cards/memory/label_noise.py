@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from byheart.records.finding import Finding
 from byheart.records.formatting import DASH, count, number, percent
+from byheart.records.reason import Reason
 from byheart.report.cards.base import About, Card, Row, apart, cells
 from byheart.report.cards.default import notes_of
 from byheart.report.cards.memory import label_noise_values
+from byheart.report.cards.reasons import why
 from byheart.report.chart import Axis, Chart, Mark, Rule, Table
 from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits
 
@@ -30,7 +32,7 @@ def card(finding: Finding, about: About) -> Card:
             else "of the labels: models trained without them, of this recipe and of a baseline, predict another label"
         ),
         rows=(("baseline", baseline),) if baseline else (),
-        body=_body(finding),
+        body=_body(finding, about),
         charts=(_chart(finding, about),),
         exhibits=tuple(_ranked(finding, about, name) for name in TITLES if name in finding.ranked),
         how=_how(finding, about),
@@ -49,6 +51,8 @@ def _notes(finding: Finding) -> dict[str, str]:
     return notes_of(
         finding,
         {
+            "checking_accuracy": f"how often members of this recipe, or of {details['baseline']}, are right about labels "
+            "they have not seen, the lower of the two; labels are listed only where its interval is above the null",
             "worth_checking_share": f"share of the labels as they came that {rule}",
             "planted_listed": f"share of the labels we changed that are listed: {rule}",
             "planted_precision": "of all labels listed, the share of those we changed: what the list is worth where "
@@ -58,6 +62,7 @@ def _notes(finding: Finding) -> dict[str, str]:
             "planted_found": f"share of the {k} labels we changed that stand among the {k} of largest held-out loss",
         },
         {
+            "checking_accuracy": "a guess at the most frequent class",
             "worth_checking_share": "0: an uninformative model is coded like the blind guess",
             "planted_precision": all_labels,
             "planted_found": all_labels,
@@ -65,7 +70,7 @@ def _notes(finding: Finding) -> dict[str, str]:
     )
 
 
-def _body(finding: Finding) -> tuple[str, ...]:
+def _body(finding: Finding, about: About) -> tuple[str, ...]:
     quantities, details, sentences = finding.quantities, finding.details, []
     n, planted = details["worth_checking"], details["planted"]
     if planted:
@@ -79,6 +84,10 @@ def _body(finding: Finding) -> tuple[str, ...]:
             "by fewer than half of the members that saw them: not memorised, only wrong."
         )
     as_came = " that came with the data" if planted else ""
+    if "worth_checking_share" not in quantities:
+        # where nothing was planted, the withheld card says it already
+        lacking = (why(Reason(code="uninformed"), about),) if details["baseline"] and planted else ()
+        return (*sentences, *lacking)
     sentences.append(
         f"{count(n)} label{'' if n == 1 else 's'}{as_came} {'is' if n == 1 else 'are'} worth checking; memorised: "
         f"{count(details['worth_checking_memorised'])} of these. They may be right: a rare case looks the same."
@@ -95,7 +104,8 @@ def _how(finding: Finding, about: About) -> tuple[str, ...]:
         "complexity/description-length. Up: the memorisation score. A label is worth checking when it costs half a "
         "bit or more over a blind guess at its class, for the audited recipe and for a baseline of another "
         "family: on average, and for "
-        f"{percent(details['agreeing_from'], 0)} of the models each, which predict another label. The dashed lines "
+        f"{percent(details['agreeing_from'], 0)} of the models each, which predict another label; and only where both "
+        "are right about labels they have not seen more often than a guess at the most frequent class. The dashed lines "
         f"stand at half a bit over a blind guess ({number(details['bits_from'], 2)} bits on average) and at a score of "
         f"{details['score_from']}.",
         *((AUC,) if details["planted"] else ()),
