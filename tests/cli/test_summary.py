@@ -1,7 +1,10 @@
 """The lines that a finished audit prints: what was not measured is said, not left out."""
 
+import pytest
+
 from byheart.cli.summary import print_lines, summary
 from byheart.records.quantity import Quantity
+from byheart.report.headline import OF_VARIANCE, SHARES
 from byheart.report.summary import doubts, together
 
 
@@ -36,6 +39,25 @@ def test_values_are_said_in_variance():
     held["withheld"] = {"code": "other", "figures": {"why": "few values.", "advice": "Try --transform log"}}
     document["findings"]["complexity/description-length"] = held
     assert "withheld: few values; try --transform log" in "".join(summary(document, "page", "data"))
+
+
+@pytest.mark.parametrize("kind, ends, said", [
+    ("classes", (-0.4, -0.05), "nothing worse than a blind guess on labels it has not seen, by 22.0\u202f% [5.0, 40.0] of the"),
+    ("values", (-0.4, -0.05), "nothing worse than the mean of the training values on values it has not seen, by 22.0\u202f%"),
+    ("classes", (-0.4, 0.0), "\u221222.0\u202f% [\u221240.0, 0.0] of the"),
+    ("classes", None, "\u221222.0\u202f% of the"),
+])  # fmt: skip
+def test_what_is_worse_than_a_blind_guess_is_no_share(kind, ends, said):
+    names = SHARES if kind == "classes" else OF_VARIANCE
+    share = {"value": -0.22, "unit": "share", "interval": ends, "null": 0, "n": 400}
+    share |= {} if ends else {"why_no_interval": "too few"}
+    rest = {"value": 0.6, "unit": "share", "interval": [0.5, 0.7], "null": 0, "n": 400}
+    reference = {"value": 400, "unit": "bits", "interval": [390, 410], "null": 0, "n": 400}
+    quantities = {names[0]: share, names[1]: rest, names[2]: rest, "reference_bits": reference}
+    document = document_of({"status": "measured", "quantities": quantities})
+    document["subject"]["kind"] = kind
+    line = summary(document, "page", "data")[1]
+    assert said in " ".join(line.replace("\u202f", "~").split()).replace("~", "\u202f")
 
 
 def test_a_break_in_a_name_makes_no_line(capsys):

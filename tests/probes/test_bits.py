@@ -7,6 +7,7 @@ import pytest
 
 from byheart.learners.mlp import Mlp
 from byheart.learners.reference_learners import Oracle, Rote
+from byheart.maths.codes.calibration import halves
 from byheart.maths.codes.variance import variance_budget
 from byheart.maths.statistics.intervals import budget_share_intervals
 from byheart.probes.base import Bank, Subject, reason
@@ -114,6 +115,23 @@ def test_a_constant_model_leaves_everything(make_bank, mask, rng):
     found = [share_of(finding, name) for name in SHARES]
     # a and b are fitted on the other half: 2 parameters cost about 1 nat of 60 labels, out of about 2 bits each
     np.testing.assert_allclose(found, [0, 0, 1], atol=0.03)
+
+
+@pytest.mark.parametrize("memory", [True, False])
+def test_halves_that_contradict_each_other_are_said_to_be_worse_than_a_blind_guess(make_bank, answers, mask, card, memory):
+    """Answers that are mostly right in one half of the calibration and mostly wrong in the other, as groups by lot are."""
+    y, often = np.arange(120) % 2, np.arange(120) % 10 < 7
+    first = halves(120, 0, groups=make_bank(y, answers(y, mask, 2), mask).groups)
+    bank = make_bank(y, answers(y, (often == first) | (mask & memory), 2), mask)
+    finding = Bits().measure(bank)[0]
+    assert finding.quantities["understood_bits_share"].interval[1] < 0
+    (said,) = (line for line in card(bank, finding).body if line.startswith("Nothing is understood"))
+    assert "does not hold for the other half" in said
+    assert (share_of(finding, "memorised_bits_share") > 1) == memory == ("exceeds 100 %" in said)
+
+
+def test_what_may_be_understood_is_not_called_worse_than_a_blind_guess(noisy, measured, card):
+    assert not any(line.startswith("Nothing is understood") for line in card(noisy, measured[0]).body)
 
 
 def test_wrong_labels_are_bet_against(noisy, measured, card):

@@ -400,6 +400,8 @@ def test_both_recipe_and_baseline_have_to_know_something(make_bank, mask):
     assert Quadrant().measure(beside(bank, nothing))[0].status == "withheld"
     nobody = make_bank(y, nothing, mask)
     assert Quadrant().measure(beside(nobody, against(y, n < 20, mask)))[0].status == "withheld"
+    hardly = make_bank(y, against(y, n < 84, mask), mask)  # right about 30 %, which chance alone may bring
+    assert Quadrant().measure(beside(hardly))[0].status == "withheld"
 
 
 def test_with_planted_labels_the_ranking_stays_and_the_card_says_why_there_is_no_list(make_bank, mask):

@@ -94,6 +94,12 @@ def test_bh101_is_withheld_where_models_know_nothing_of_labels_they_have_not_see
     assert LabelsToCheck().judge(informed).outcome == "tip"
 
 
+def test_bh102_says_why_more_than_all_can_be_memorised():
+    more = "More than all: memory also makes up for what it gets wrong where left out."
+    assert MuchMemorised().judge(bits(1.1, 1.3)).sentence.startswith(more)
+    assert "More than all" not in MuchMemorised().judge(bits(0.9, 1.0)).sentence
+
+
 @pytest.mark.parametrize("by_chance, outcome", [(0.0, "issue"), (0.0099, "issue"), (0.01, "tip"), (0.05, "tip")])
 def test_bh101_calls_equal_rows_no_copies_where_chance_makes_as_many(by_chance, outcome):
     """Of a coarse table: its rows are of different things, and neither label needs to be wrong."""

@@ -25,6 +25,7 @@ def summary(document: dict[str, Any], page: str, data: str) -> list[str]:
     from byheart.records.quantity import Quantity
     from byheart.records.reason import Reason
     from byheart.report.cards import About
+    from byheart.report.cards.base import shortfall
     from byheart.report.cards.reasons import why
     from byheart.report.headline import OF_VARIANCE, SHARES
     from byheart.report.kinds import words
@@ -53,7 +54,12 @@ def summary(document: dict[str, Any], page: str, data: str) -> list[str]:
             of = f"of the {bits_text(reference.value, reference.interval)} reference bits of the {things}"
         for label, part in zip(("Understood", "By heart", "Not learned"), parts):
             rest = ": noise, or structure not captured" if values and label == "Not learned" else ""
-            lines.append(_line(label, part, of + rest))
+            if label == "Understood" and (short := shortfall(part)):
+                unseen = kind.things or subject["nouns"]
+                worse = f"worse than {kind.blind} on {unseen} it has not seen, by {_text(short)} {of}"
+                lines.append(f"  {label:<13} {'nothing':<26} {worse}")
+            else:
+                lines.append(_line(label, part, of + rest))
     elif bits.get("status") in ("not applicable", "withheld"):
         reason = Reason.model_validate(bits.get("reason") or bits["withheld"])
         said = _withheld(reason, about) if bits.get("withheld") else f"not measured: {why(reason, about)}"

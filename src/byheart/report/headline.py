@@ -6,6 +6,7 @@ from byheart.records.finding import Answer, Finding
 from byheart.records.formatting import count, interval_text, number, percent, value_text
 from byheart.records.quantity import Quantity
 from byheart.report.cards import About
+from byheart.report.cards.base import shortfall
 from byheart.report.cards.reasons import why
 from byheart.report.kinds import words
 from byheart.report.rich_text import Run, sentence
@@ -67,14 +68,10 @@ def _balance_sentence(subject: dict, understood: Quantity, memorised: Quantity, 
     who = WHOM[understood.speaks_of]
     of = "variance of" if values else "information in"
     made: list[Run] = [("", f"Of the {of} its {count(understood.n)} training {things}, {who} ")]
-    low, high = understood.interval or (understood.value, understood.value)
-    if high < 0:
-        made += [
-            ("", "has "),
-            ("u", f"understood less than nothing, {_share(understood)}"),
-            *_bracket(understood),
-            ("", ", "),
-        ]
+    low, _ = understood.interval or (understood.value, understood.value)
+    if short := shortfall(understood):
+        worse = f": on {things} it has not seen it does worse than {words(subject['kind']).blind}, by {_share(short)}"
+        made += [("", "has "), ("u", "understood nothing"), ("", worse), *_bracket(short), ("", ", ")]
     elif low <= 0:
         made += [
             ("", "has "),
@@ -85,6 +82,7 @@ def _balance_sentence(subject: dict, understood: Quantity, memorised: Quantity, 
     else:
         made += [("", "has "), ("u", f"understood\u00a0{_share(understood)}"), *_bracket(understood), ("", ", ")]
     made += [("", "knows "), ("m", f"{_share(memorised)}\u00a0by\u00a0heart"), *_bracket(memorised)]
+    made += [("", ", which makes up for that as well,")] if short else []
     made += [("", " and has "), ("l", f"not\u00a0learned {_share(left)}"), *_bracket(left)]
     made.append(("", ": noise, or structure that it did not capture." if values else "."))
     return made

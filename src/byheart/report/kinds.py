@@ -15,6 +15,7 @@ class Words:
         passages: an example is a passage of symbols, and its own target.
         things: what the totals are of; empty where that is what an example is called.
         bits: of what the bits are.
+        blind: what a model that knows nothing of the input would do.
         number: the number that is explained, and `unit`, as a word after it.
         credit: in what credit is counted.
         member: what a member says of an example.
@@ -27,6 +28,7 @@ class Words:
     passages: bool = False
     things: str = "values"
     bits: str = "label"
+    blind: str = "the mean of the training values"
     number: str = "the predicted value"
     unit: str = ""
     credit: str = "units of {target}"
@@ -40,6 +42,7 @@ _KINDS = {
     "classes": Words(
         labelled=True,
         things="labels",
+        blind="a blind guess",
         number="the margin",
         unit="nats",
         credit="nats of log odds of the label",
@@ -51,6 +54,7 @@ _KINDS = {
         passages=True,
         things="",
         bits="text",
+        blind="a blind guess",
         number="the log probability",
         unit="nats",
         credit="nats of log p of the passage",

@@ -126,7 +126,7 @@ class MuchMemorised(Verdict):
     """
 
     name: ClassVar[str] = "BH102"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     title: ClassVar[str] = "How much is memorised"
     threshold: ClassVar[str] = f"more than {percent(MEMORISED, 0)} of the reference bits"
     source: ClassVar[str] = (
@@ -149,6 +149,8 @@ class MuchMemorised(Verdict):
         figures = f"{shown(share)} of the {what} memorised"
         if share.interval[0] > limit:
             line = "To see what moves it, audit again with another setting (--lever, --set) and compare."
+            if share.value > 1:
+                line = f"More than all: memory also makes up for what it gets wrong where left out. {line}"
             return self.say("tip", line, figures)
         if share.interval[1] < limit:
             return self.say("passed", f"{figures}.", "Little is memorised")

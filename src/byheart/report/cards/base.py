@@ -8,6 +8,7 @@ from typing import Any
 
 from byheart.records.facts import FactTable, Scalar
 from byheart.records.formatting import label_text
+from byheart.records.quantity import Quantity
 from byheart.report.chart import Cell, Chart, Table
 from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits, key
 from byheart.report.kinds import Words, words
@@ -87,6 +88,21 @@ class About:
             ('dog', '0.1235')
         """
         return "" if self.words.passages else label_text(code, self.classes)
+
+
+def shortfall(understood: Quantity) -> Quantity | None:
+    """By how much models do worse than a blind guess on what they have not seen; None where they may not.
+
+    No part of a whole is below 0: where the whole interval of understood is, nothing is understood, and this is said.
+
+    Example:
+        >>> shortfall(Quantity(value=-0.2, unit="share", interval=(-0.3, -0.1), null=0.0, n=320)).interval
+        (0.1, 0.3)
+    """
+    if understood.interval is None or understood.interval[1] >= 0:
+        return None
+    low, high = understood.interval
+    return understood.model_copy(update={"value": -understood.value, "interval": (-high, -low)})
 
 
 Row = dict[str, Scalar]

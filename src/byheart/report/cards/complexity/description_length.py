@@ -5,7 +5,7 @@ from __future__ import annotations
 from byheart.records.facts import FactTable
 from byheart.records.finding import Finding
 from byheart.records.formatting import bits, count, interval_text, number, percent
-from byheart.report.cards.base import About, Card, Row
+from byheart.report.cards.base import About, Card, Row, shortfall
 from byheart.report.cards.default import notes_of
 from byheart.report.cards.intervals import largest_source
 from byheart.report.chart import Axis, Bar, Chart, Rule, Segment, Table
@@ -34,7 +34,7 @@ def _of_bits(finding: Finding, about: About) -> Card:
         says=f"memorised: {bits(memorised.value, memorised.interval)} of "
         f"{bits(reference.value, memorised.interval)} bits",
         body=(
-            *_half(finding, about), *_changed(rows), *_one_model(finding),
+            *_worse_than_blind(finding, about), *_half(finding, about), *_changed(rows), *_one_model(finding),
             *largest_source(finding.details, share.interval, about, share.n),
         ),
         charts=(_parts(rows, target),),
@@ -52,6 +52,20 @@ def _of_bits(finding: Finding, about: About) -> Card:
         ))),
         notes=_notes_of_bits(finding),
     )  # fmt: skip
+
+
+def _worse_than_blind(finding: Finding, about: About) -> tuple[str, ...]:
+    """A code may always fall back on the blind guess, so what exceeds it is what one half of the examples got wrong of
+    the other."""
+    if (short := shortfall(finding.quantities["understood_bits_share"])) is None:
+        return ()
+    made_up = " Memory makes up for that as well, so by heart exceeds 100 %."
+    return (
+        f"Nothing is understood: {about.words.things or about.nouns} that it has not seen cost "
+        f"{percent(short.value, 1)} {interval_text(short)} more bits than a blind guess. What the answers show of one half of the "
+        f"{about.nouns} does not hold for the other half; where few independent groups are, chance alone does that."
+        f"{made_up if finding.quantities['memorised_bits_share'].value > 1 else ''}",
+    )
 
 
 def _notes_of_bits(finding: Finding) -> dict[str, str]:
