@@ -48,7 +48,9 @@ def bets(bank: Bank, run: Run) -> Bets:
     counted = bank.counted
     # errors in the place of code lengths, 1 in the place of the reference
     parts = budget_share_intervals(np.ones(counted.sum()), wrong[:, counted], mask[:, counted], bank.groups[counted])
-    return Bets(held_out, excess, (excess >= BITS) & (agree >= AGREE), parts.understood)
+    right = parts.understood
+    low, high = np.clip((right.low, right.high), 0.0, 1.0).tolist()  # NaN stays
+    return Bets(held_out, excess, (excess >= BITS) & (agree >= AGREE), right._replace(low=low, high=high))
 
 
 def baseline_of(bank: Bank) -> tuple[str, Bets] | None:
