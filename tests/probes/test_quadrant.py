@@ -379,14 +379,14 @@ def test_models_that_know_nothing_accuse_no_label(task):
 
 def test_labels_that_came_wrong_are_found_where_the_models_know_something():
     task, wrong = five_per_cent_wrong(0)
-    finding, columns, verdict = judged(task)
+    _, columns, verdict = judged(task)
     assert verdict.outcome == "tip"
     ids = task.draw(0).train.ids
     np.testing.assert_array_equal(np.flatnonzero(columns["worth_checking"]), np.flatnonzero(wrong[ids]))
 
 
 def test_groups_with_a_law_have_a_list():
-    finding, columns, verdict = judged(in_groups(2, law=True))
+    finding, _, verdict = judged(in_groups(2, law=True))
     assert finding.status == "measured"
     right = finding.quantities["checking_accuracy"]
     assert right.interval[0] > right.null

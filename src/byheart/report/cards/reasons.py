@@ -178,8 +178,8 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
     "no clear pair": ("no pair stands clear of chance with {members} members", _clear_pair),
     "no baseline": ("There is no baseline of another family to check the labels with.", ""),
     "uninformed": (
-        "No label is listed: models of this recipe or of the baseline predict labels they have not seen no better than a "
-        "blind guess, so what they predict is no evidence against a label.",
+        "No label is listed: models of this recipe or of the baseline predict labels they have not seen no better than "
+        "a blind guess, so what they predict is no evidence against a label.",
         "Try another learner, or give more examples; with groups, more groups.",
     ),
     "no test set": ("There are no new examples.", "Give a test set."),

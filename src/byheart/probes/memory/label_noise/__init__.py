@@ -66,7 +66,7 @@ class Quadrant(Probe):
     alone bets against labels near a boundary that it draws wrong; two of different families seldom do so at the same
     label. The baseline is that with the shortest held-out code. Labels that were planted, as a control or as noise,
     are counted apart. There is a list only where both are right about labels they have not seen more often than a guess
-    at the most frequent class, beyond the interval: to models that know nothing, whole groups seem mislabelled by chance.
+    at the most frequent class, beyond the interval: models that know nothing are sure of whole groups by chance.
 
     Rote knows nothing of unseen labels but how frequent they are: AUC 0.5 where classes are equally frequent. Oracle: 1
     where the truth is in the input. Cost: the baselines, 16 members each: none of their own for pictures, at most 5 CPU

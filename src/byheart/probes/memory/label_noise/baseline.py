@@ -24,8 +24,8 @@ class Bets(NamedTuple):
     """(n,) each: mean held-out bits, bits over the reference, and whether the models predict another label.
 
     Against it: they pay half a bit over the reference and predict another label. Where one class is frequent its label
-    can cost that much although it is still the one they predict. `accuracy`: how often the models are right about labels
-    they have not seen.
+    can cost that much although it is still the one they predict. `accuracy`: how often the models are right about
+    labels they have not seen.
     """
 
     held_out: np.ndarray

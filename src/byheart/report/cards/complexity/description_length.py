@@ -62,8 +62,9 @@ def _worse_than_blind(finding: Finding, about: About) -> tuple[str, ...]:
     made_up = " Memory makes up for that as well, so by heart exceeds 100 %."
     return (
         f"Nothing is understood: {about.words.things or about.nouns} that it has not seen cost "
-        f"{percent(short.value, 1)} {interval_text(short)} more bits than a blind guess. What the answers show of one half of the "
-        f"{about.nouns} does not hold for the other half; where few independent groups are, chance alone does that."
+        f"{percent(short.value, 1)} {interval_text(short)} more bits than a blind guess. What the answers "
+        f"show of one half of the {about.nouns} does not hold for the other half; with few independent groups, chance "
+        "alone does that."
         f"{made_up if finding.quantities['memorised_bits_share'].value > 1 else ''}",
     )
 

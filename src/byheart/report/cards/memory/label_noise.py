@@ -51,8 +51,9 @@ def _notes(finding: Finding) -> dict[str, str]:
     return notes_of(
         finding,
         {
-            "checking_accuracy": f"how often members of this recipe, or of {details['baseline']}, are right about labels "
-            "they have not seen, the lower of the two; labels are listed only where its interval is above the null",
+            "checking_accuracy": f"how often members of this recipe, or of {details['baseline']}, are right about "
+            "labels they have not seen, the lower of the two; labels are listed only where its interval is above the "
+            "null",
             "worth_checking_share": f"share of the labels as they came that {rule}",
             "planted_listed": f"share of the labels we changed that are listed: {rule}",
             "planted_precision": "of all labels listed, the share of those we changed: what the list is worth where "
@@ -105,9 +106,9 @@ def _how(finding: Finding, about: About) -> tuple[str, ...]:
         "bit or more over a blind guess at its class, for the audited recipe and for a baseline of another "
         "family: on average, and for "
         f"{percent(details['agreeing_from'], 0)} of the models each, which predict another label; and only where both "
-        "are right about labels they have not seen more often than a guess at the most frequent class. The dashed lines "
-        f"stand at half a bit over a blind guess ({number(details['bits_from'], 2)} bits on average) and at a score of "
-        f"{details['score_from']}.",
+        "are right about labels they have not seen more often than a guess at the most frequent class. The dashed "
+        f"lines stand at half a bit over a blind guess ({number(details['bits_from'], 2)} bits on average) and at a "
+        f"score of {details['score_from']}.",
         *((AUC,) if details["planted"] else ()),
         f"Fails when many {about.nouns} of a class are mislabelled alike: then the others agree with the error. Cost: "
         "the baselines, 16 members each.",
