@@ -192,7 +192,7 @@ def test_what_an_explanation_rests_on_is_in_the_ledger_by_kind(audited):
 
 def test_another_torch_is_another_question(audited, monkeypatch):
     audited[2].explain(example=4)
-    monkeypatch.setattr("byheart.study.explanation.steps.metadata.version", lambda name: "9.9.9")
+    monkeypatch.setattr("byheart.study.explanation.steps.installed", lambda name: "9.9.9")
     monkeypatch.setattr("byheart.training.record_member.recorded", None)
     with pytest.raises(StepFailed, match=r"TypeError.*tries it again"):
         audited[2].explain(example=4)

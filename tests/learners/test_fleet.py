@@ -73,9 +73,7 @@ def batch(shape: tuple[int, ...]) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.randn(M, B, *shape, generator=g, dtype=torch.float64), torch.randint(4, (M, B), generator=g)
 
 
-def autograd(
-    module: nn.Module, x: torch.Tensor, y: torch.Tensor
-) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+def autograd(module: nn.Module, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
     logits = module(x)
     nn.functional.cross_entropy(logits, y, reduction="sum").backward()
     return logits.detach(), {name: p.grad for name, p in module.named_parameters()}
@@ -299,3 +297,13 @@ def test_choose_gives_a_way_that_trains():
     before = torch.get_rng_state()
     choose(learner, data, members_at_once=4, seconds=0.05)
     assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize(("epochs", "longest"), [(1, 0.1), (10, 0.25 * 32 * 10 * 6 * 0.002), (10_000, 2.0)])
+def test_a_trial_takes_no_more_than_a_part_of_what_it_is_for(monkeypatch, epochs, longest):
+    """A step takes 2 ms here, and an epoch 6 of them."""
+    learner, data = to_choose()
+    asked = []
+    monkeypatch.setattr(Stepper, "seconds_a_step", lambda self, seconds: asked.append(seconds) or 0.002)
+    choose(learner.model_copy(update={"epochs": epochs}), data, members_at_once=32)
+    assert sum(asked) == pytest.approx(longest)

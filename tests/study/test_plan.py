@@ -1,6 +1,9 @@
 """Needs of all probes become one graph of keyed steps: equal ones once, and keys that stay."""
 
+import sys
+
 import pytest
+import threadpoolctl
 
 from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
@@ -8,6 +11,7 @@ from byheart.levers.penalties import Dropout
 from byheart.probes.base import Subject
 from byheart.records.finding import NotApplicable
 from byheart.study import plan as planning
+from byheart.study import steps
 from byheart.study.parse import every_probe
 from byheart.study.plan import Settings, Trial, plan, trial_step
 from byheart.tasks.modular import Modular
@@ -59,7 +63,7 @@ def test_inputs_stand_before_those_that_read_them():
 
 def test_keys_are_pinned(monkeypatch):
     """A change of these values means that every ledger is computed anew: raise a version instead."""
-    monkeypatch.setattr(planning.metadata, "version", lambda package: "2.99.0")
+    monkeypatch.setattr(planning, "installed", lambda package: "2.99.0")
     made = plan(_subject(), every_probe(), Settings(), TRIAL)
     own = [s for s in made.train if s.about["learner"]["name"] == "mlp" and s.about["share"] < 1]
     assert made.draw.key[:12] == GOLDEN["draw"]
@@ -120,3 +124,23 @@ def test_what_does_not_apply_is_said_and_costs_nothing():
     assert {answer.reason.code for answer in made.not_applicable} >= {"no epochs", "not recorded"}
     assert names.isdisjoint(step.about["probe"]["name"] for step in made.measure)
     assert trial_step(_subject(learner=Neighbours()), made.draw, Settings()) is None
+
+
+def test_threads_of_every_library_are_held_also_of_one_that_came_later(monkeypatch):
+    """Libraries are looked for once, and again when another module was imported."""
+    looked, libraries = [], threadpoolctl.ThreadpoolController()
+
+    class Controller(threadpoolctl.ThreadpoolController):
+        def __init__(self):
+            looked.append(1)
+            super().__init__()
+
+    monkeypatch.setattr(threadpoolctl, "ThreadpoolController", Controller)
+    steps._pools.cache_clear()
+    for _ in range(2):
+        with steps.fixed_threads(2):
+            assert {library["num_threads"] for library in libraries.info()} == {2}
+    assert len(looked) == 1
+    monkeypatch.setitem(sys.modules, "a module that came later", sys)
+    with steps.fixed_threads(1):
+        assert len(looked) == 2

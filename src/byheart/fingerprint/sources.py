@@ -82,7 +82,9 @@ def contained(seed: int) -> Iterator[None]:
         random.seed(seed)
         np.random.set_state(np.random.RandomState(seed % 2**32).get_state())
         if torch := sys.modules.get("torch"):
-            torch.manual_seed(seed)
+            # manual_seed writes down the stack for each kind of device that may be started later: milliseconds a member
+            every = torch.manual_seed if torch.accelerator.is_available() else torch.default_generator.manual_seed
+            every(seed)
         yield
 
 

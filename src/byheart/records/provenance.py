@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import metadata
 from platform import machine, python_version, system
 
@@ -15,12 +16,21 @@ PACKAGES = ("byheart", "torch", "numpy", "scipy", "scikit-learn", "safetensors",
 def versions() -> dict[str, str]:
     """Version of Python and of each package that numbers depend on; nothing is imported."""
     found = {"python": python_version(), "system": f"{system()} {machine()}"}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+    return found | {package: installed(package) for package in PACKAGES}
+
+
+@cache
+def installed(package: str) -> str:
+    """The version of a package, read once a process; nothing is imported.
+
+    Example:
+        >>> installed("no such package")
+        'not installed'
+    """
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 class Provenance(Record):

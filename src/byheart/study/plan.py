@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from importlib import metadata
 from typing import Any
 
 from byheart.ledger.base import Ledger
 from byheart.probes.base import Need, Probe, Subject
 from byheart.records.finding import NotApplicable
+from byheart.records.provenance import installed
 from byheart.registry import find
 from byheart.study.serialization import described
 from byheart.study.settings import with_settings
@@ -177,7 +177,7 @@ def train_steps(subject: Subject, need: Need, draw: Step, settings: Settings, tr
             "way": trial.way if fleet and trial else "each",
             "device": settings.device if learner.fleet else "cpu",
             "threads": settings.threads,
-            "torch": ".".join(metadata.version("torch").split(".")[:2]),
+            "torch": ".".join(installed("torch").split(".")[:2]),
         }
         if need.keep:
             about["keep"] = [described(keep) for keep in need.keep]

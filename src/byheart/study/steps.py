@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -127,16 +129,23 @@ def _draw(step: Step, ledger: Ledger) -> Result:
 def fixed_threads(count: int) -> Iterator[None]:
     """Intra-op threads fixed while a step runs, those of every library: the count is part of its key."""
     import torch
-    from threadpoolctl import threadpool_limits
 
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
         # numpy's, scipy's and scikit-learn's threads are not torch's
-        with threadpool_limits(count):
+        with _pools(len(sys.modules)).limit(limits=count):
             yield
     finally:
         torch.set_num_threads(before)
+
+
+@functools.lru_cache(maxsize=1)
+def _pools(modules: int) -> Any:
+    """The threads of every library that is loaded: looked for again (milliseconds) once another module was imported."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _trial(step: Step, ledger: Ledger) -> Result:

@@ -21,6 +21,8 @@ from byheart.training.ways import reason_against_functional, ways_for
 
 KEPT = 512 << 20  # bytes that recurrent layers of all members at once may keep of a batch
 ALIKE = 1.05  # costs that a short trial cannot tell apart
+PART = 0.25  # of a fleet's own training, which a trial does not exceed
+SHORTEST = 0.1  # CPU seconds: enough to compare steps of the smallest networks
 
 
 class Choice(NamedTuple):
@@ -55,7 +57,7 @@ def choose(
     Raises:
         InputRefused: the learner cannot be trained on these data; the reason is said.
 
-    Cost: about `seconds`.
+    Cost: about `seconds`; less where a fleet, one after another, would be trained in a few times that.
     """
     members = balanced(len(data.train), members_at_once, 0.7, seed=0)
     data = checked(learner, data, members, levers)
@@ -74,6 +76,8 @@ def choose(
         members_at_once = min(members_at_once, max(KEPT // max(kept, 1), 1))
     if device != "cpu":
         return Choice(batched, 1 if batched == "each" else members_at_once, None, why)
+    fleet = members_at_once * alone.steps * alone.seconds_a_step(0.0)  # CPU seconds, one after another
+    seconds = min(seconds, max(PART * fleet, SHORTEST))
     if batched == "each" or members_at_once == 1:
         return Choice("each", 1, alone.seconds_a_step(seconds / 4), why)
     sizes = [k for k in (8, 16, 32) if k <= members_at_once] or [members_at_once]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from typing import Any
 
 from byheart.errors import InputRefused, StepFailed
 from byheart.ledger.base import Result
 from byheart.probes.base import Subject
+from byheart.records.provenance import installed
 from byheart.study.explanation.credit_effect import MOMENTS, VERSION
 from byheart.study.explanation.retraining_check import CHECK_VERSION, GONE, OWN
 from byheart.study.plan import Settings
@@ -57,7 +57,7 @@ def explain_step(
         "again": again,
         "label": label,
         "threads": settings.threads,
-        "torch": ".".join(metadata.version("torch").split(".")[:2]),
+        "torch": ".".join(installed("torch").split(".")[:2]),
     }
     return Step(about, {"learner": subject.learner})
 
