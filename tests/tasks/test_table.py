@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from byheart.errors import InputRefused
+from byheart.errors import ByheartError, InputRefused, UsageError
 from byheart.tasks.columns import read_column
 from byheart.tasks.output import Column
 from byheart.tasks.table import Table
@@ -273,3 +273,34 @@ def test_many_rows_are_read(tmp_path):
     ]
     path = write(tmp_path, lines)
     assert len(Table.of(path, "y").draw(0).train) == 4_800
+
+
+def of_rows(tmp_path, cells, **options):
+    rows = [f'{cell};{"ab"[i % 2]}' for i, cell in enumerate(cells)]
+    return Table.of(write(tmp_path, ["n;y", *rows]), "y", keep=("n",), **options).draw(0)
+
+
+def test_what_a_dot_means_is_what_the_user_says(tmp_path):
+    cells = [f"{1 + i % 9}.{100 + i}" for i in range(40)]
+    for decimal, size in {"": 1, ".": 1, ",": 1000}.items():
+        x = np.sort(np.concatenate([view.x[:, 0] for view in of_rows(tmp_path, cells, decimal=decimal).views.values()]))
+        np.testing.assert_allclose(x, np.sort([size * float(cell) for cell in cells]), rtol=1e-12)
+
+
+def test_a_decimal_comma_in_quotation_marks_between_commas(tmp_path):
+    rows = [f'"{i},5",{"ab"[i % 2]}' for i in range(40)]
+    path = write(tmp_path, ["n,y", *rows])
+    read = [Table.of(path, "y", decimal=decimal, keep=("n",)).draw(0).output.columns for decimal in ("", ",")]
+    assert [columns[0].type for columns in read] == ["category", "number"]
+
+
+def test_a_separator_of_the_users_is_used(tmp_path):
+    rows = [f"{i * 7 % 31}~{i % 3}~{'ab'[i % 2]}" for i in range(40)]
+    path = write(tmp_path, ["n~m~y", *rows])
+    with pytest.raises(ByheartError):
+        Table.of(path, "y")
+    assert len(Table.of(path, "y", separator="~").draw(0).output.columns) == 2
+    with pytest.raises(UsageError, match="one character"):
+        Table.of(path, "y", separator="~~")
+    with pytest.raises(UsageError, match="decimal"):
+        Table.of(path, "y", separator="~", decimal=";")

@@ -10,6 +10,7 @@ from typing import Any
 
 from byheart.auditing.audit import make_request
 from byheart.auditing.document import cpu_count
+from byheart.auditing.named_learner import named_learner
 from byheart.auditing.request import DEFAULT_FLIPS, Request, from_file, missing_for, with_flips, with_transform
 from byheart.errors import UsageError
 from byheart.ledger.base import Say
@@ -30,7 +31,7 @@ def request_from_words(subject: str, options: Options, say: Say | None = None) -
     of_table, of_file = options.about("table"), options.about("file")
     notes: tuple[str, ...] = ()
     learner = None
-    named = parse.estimator(options.learner, settings) if options.learner is not None else None
+    named = named_learner(options.learner, settings, options.returns) if options.learner is not None else None
     if subject.endswith(".py"):
         parse.must_exist(Path(subject))
         found = from_file(Path(subject), of_file, options.returns)
@@ -61,7 +62,7 @@ def _fits(subject: str, task: Any, options: Options, of_table: Sequence[str], of
         what, wrong = "a folder of pictures", [] if _is_folder(subject) else [*options.about("folder")]
     if not wrong:
         what, wrong = "data of yours", [] if task.name in {"table", "arrays"} else [*of_file]
-        if options.returns != "auto" and not subject.endswith(".py"):
+        if options.returns != "auto" and not subject.endswith(".py") and ":" not in (options.learner or ""):
             wrong = [*wrong, "returns"]
     if wrong:
         raise UsageError(expected=f"{what} for --{wrong[0]}", came=subject or "no subject", do="Leave it out.")

@@ -33,6 +33,9 @@ class Options:
         (), "Column of a table whose rows of one value stay together (patients); may be repeated.", data="table"
     )
     id: str | None = asked(None, "Column that names the rows in every list; no feature.", data="table")
+    encoding: str | None = asked(None, "Encoding of a text file (utf-8).", data="table")
+    separator: str | None = asked(None, "What stands between the cells of a text file: , ; | or tab.", data="table")
+    decimal: str | None = asked(None, "Decimal sign of a text file, . or a comma.", data="table")
     missing: str | None = asked(None, "refuse or impute missing features.", data="file")
     split: float | None = asked(None, "Share held out by hash of the row (0.2).", data="file")
     size: int | None = asked(
@@ -45,7 +48,7 @@ class Options:
     flip: float | None = asked(None, "Share of training labels to redraw: label noise of the data, with known truth.")
     no_control: bool = asked(False, "Do not redraw the labels that the audit of the embedded images redraws.")
     learner: str | None = asked(
-        None, "mlp, conv, neighbours, ridge, or a scikit-learn class such as RandomForestClassifier."
+        None, "mlp, conv, neighbours, ridge, a scikit-learn class, package.module:Class, or my_models.py:make_model."
     )
     settings: tuple[str, ...] | Mapping[str, Any] = asked(
         (), "Setting of the learner, NAME=VALUE; may be repeated.", word="set"

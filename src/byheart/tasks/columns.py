@@ -72,7 +72,9 @@ class Reading:
         return () if self.role == "dropped" else (self, *self.parts)
 
 
-def read_column(name: str, cells: Cells, separator: str, category: bool = False, keep: bool = False) -> Reading:
+def read_column(
+    name: str, cells: Cells, separator: str, category: bool = False, keep: bool = False, decimal: str = ""
+) -> Reading:
     """What does this column hold?
 
     Args:
@@ -81,6 +83,7 @@ def read_column(name: str, cells: Cells, separator: str, category: bool = False,
         separator: what stands between the cells of the file; it decides what a comma in a number means.
         category: the user says that it is a category.
         keep: the user says that it is not to be dropped.
+        decimal: the decimal sign, where the user said it; else a comma is read by the separator.
 
     Example:
         >>> read_column("size", ["1,5", "2", None], ";").values.tolist()
@@ -96,7 +99,7 @@ def read_column(name: str, cells: Cells, separator: str, category: bool = False,
         return _dropped(name, f"always {present[0]!r}", missing)
     if category:
         return _category(name, cells, missing, "as you said")
-    numbers = read_numbers(cells, separator)
+    numbers = read_numbers(cells, separator, decimal)
     if numbers is not None:
         if not keep and (why := _looks_like_id(name, numbers)):
             return _dropped(name, why, missing)
@@ -109,17 +112,22 @@ def read_column(name: str, cells: Cells, separator: str, category: bool = False,
         return _dropped(name, f"{different} different words in {len(cells)} rows", missing)
     if not keep and different == len(cells) and different > 2:
         return _dropped(name, "a different word in every row", missing)
-    return _category(name, cells, missing, _almost_numbers(present, separator))
+    return _category(name, cells, missing, _almost_numbers(present, separator, decimal))
 
 
-def read_numbers(cells: Cells, separator: str) -> Numbers | None:
-    """The cells as numbers, or None if any filled cell is not one."""
+def read_numbers(cells: Cells, separator: str, decimal: str = "") -> Numbers | None:
+    """The cells as numbers, or None if any filled cell is not one.
+
+    Example:
+        >>> [read_numbers(["1.234", "7"], ";", decimal).values[0] for decimal in ("", ".", ",")]
+        [np.float64(1.234), np.float64(1.234), np.float64(1234.0)]
+    """
     present = [text for text in cells if text is not None]
     if not present:
         return None
     how = ""
-    if not _plain(present):
-        how, clean = _with_commas(present, separator)
+    if decimal == "," or not _plain(present):
+        how, clean = _with_commas(present, {",": ";", ".": ","}.get(decimal, separator))
         if not how:
             return None
         cells = [None if text is None else clean(text) for text in cells]
@@ -168,8 +176,8 @@ def _category(name: str, cells: Cells, missing: int, why: str) -> Reading:
     return Reading(name, "category", values, words, why, missing)
 
 
-def _almost_numbers(present: list[str], separator: str) -> str:
-    odd = [text for text in present if read_numbers([text], separator) is None]
+def _almost_numbers(present: list[str], separator: str, decimal: str) -> str:
+    odd = [text for text in present if read_numbers([text], separator, decimal) is None]
     if len(odd) > (1 - MOSTLY) * len(present):
         return ""
     return f"a category because of {len(odd)} cells that are no numbers, such as {odd[0]!r}"

@@ -29,7 +29,7 @@ def said(sheet: Sheet, columns: list[Reading], output: Output, labels: Labels, u
         unlabelled: rows dropped for an empty target.
         how: how the test was held out.
     """
-    cut = f", separated by {SEPARATORS[sheet.separator]}" if sheet.separator else ""
+    cut = f", separated by {SEPARATORS.get(sheet.separator, repr(sheet.separator))}" if sheet.separator else ""
     kinds = f" ({len(labels.classes)} classes)" if labels.classes else ""
     lines = [
         f"read: {len(sheet.lines)} rows, {len(sheet.names)} columns{cut}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import Field
@@ -45,6 +45,8 @@ class Table(Task):
         missing: `impute` keeps missing cells as NaN, and each learner fills them in; `refuse` refuses them.
         split: share of the rows that is held out.
         encoding: of a text file.
+        separator: of its cells; by its first records where not given.
+        decimal: its decimal sign, `.` or `,`; by the cells and the separator where not given.
 
     `x` (n, d) is float64: numbers, days since 1970 for dates, hours for times and durations, codes for categories (also
     for the months, weekdays and hours of dates, where they repeat), NaN where missing; code of the user's gets it so,
@@ -68,6 +70,8 @@ class Table(Task):
     missing: Missing = "impute"
     split: float = Field(default=0.2, gt=0, lt=1)
     encoding: str = "utf-8"
+    separator: str = ""
+    decimal: Literal["", ".", ","] = ""
 
     @classmethod
     def of(cls, path: str | Path, target: str | None = None, **options: Any) -> Self:
@@ -84,7 +88,7 @@ class Table(Task):
         """
         content = _content(Path(path))
         if target is None:
-            sheet = read_sheet(Path(path), content, options.get("encoding", "utf-8"))
+            sheet = read_sheet(Path(path), content, options.get("encoding", "utf-8"), options.get("separator", ""))
             raise UsageError(
                 expected=f"a target: the column of {Path(path).name} to predict",
                 came="none",
@@ -180,7 +184,7 @@ class Table(Task):
             raise InputRefused(
                 f"{path.name} as it was when the audit began", "a changed file", "Run the command again."
             )
-        sheet = read_sheet(path, content, self.encoding)
+        sheet = read_sheet(path, content, self.encoding, self.separator, self.decimal)
         for name in (self.target, *self.categorical, *self.drop, *self.keep, *self.group, *filter(None, [self.id])):
             if name not in sheet.names:
                 raise _no_column(name, sheet.names, path)
@@ -188,7 +192,7 @@ class Table(Task):
 
     def _labels(self, sheet: Sheet, filled: np.ndarray) -> Labels:
         cells = _take(sheet.columns[sheet.names.index(self.target)], filled)
-        numbers = read_numbers(cells, sheet.separator)
+        numbers = read_numbers(cells, sheet.separator, sheet.decimal)
         what = f"column {self.target!r}"
         if numbers is None or self.target in self.categorical:
             return read_labels(np.array(cells), self.task, what)
@@ -205,7 +209,7 @@ class Table(Task):
                 columns.append(Reading(name, "dropped", np.empty(0), why="its rows stay together"))
             elif name != self.target:
                 category, keep = name in self.categorical, name in self.keep
-                columns.append(read_column(name, cells, sheet.separator, category, keep))
+                columns.append(read_column(name, cells, sheet.separator, category, keep, sheet.decimal))
         return columns
 
     def _check(self, columns: list[Reading], used: list[Reading], sheet: Sheet) -> None:
@@ -280,7 +284,7 @@ def _take(cells: list[str | None], rows: np.ndarray) -> list[str | None]:
 
 def _rows(sheet: Sheet, rows: np.ndarray) -> Sheet:
     columns = tuple(_take(cells, rows) for cells in sheet.columns)
-    return Sheet(sheet.names, columns, sheet.lines[rows], sheet.separator, sheet.notes)
+    return Sheet(sheet.names, columns, sheet.lines[rows], sheet.separator, sheet.notes, sheet.decimal)
 
 
 def _row_digests(sheet: Sheet, used: list[Reading]) -> np.ndarray:

@@ -27,6 +27,7 @@ class Sheet:
         columns: d lists of n stripped cells; None where a cell is missing.
         lines: (n,) the line of the file that each row begins on (for Parquet the row number from 1).
         separator: what stands between cells; empty for Parquet.
+        decimal: the decimal sign, where the user said it.
         notes: what a reader must know of how the file was read.
     """
 
@@ -35,19 +36,22 @@ class Sheet:
     lines: np.ndarray
     separator: str
     notes: tuple[str, ...]
+    decimal: str = ""
 
 
-def read_sheet(path: Path, content: bytes, encoding: str = "utf-8") -> Sheet:
-    """The cells of a .csv, .tsv, .txt or .parquet file.
+def read_sheet(
+    path: Path, content: bytes, encoding: str = "utf-8", separator: str = "", decimal: str = ""
+) -> Sheet:
+    """The cells of a .csv, .tsv, .txt or .parquet file; without a `separator` it is found by the first records.
 
     Raises:
         InputRefused: another kind of file, undecodable bytes, ragged rows, no header, no rows.
-        UsageError: an encoding that does not exist.
+        UsageError: an encoding that does not exist, or a separator that cells hold themselves.
     """
     if path.suffix.lower() == ".parquet":
         return _read_parquet(path, content)
     if path.suffix.lower() in TEXT_FILES:
-        return _read_text(path, _decoded(path, content, encoding))
+        return _read_text(path, _decoded(path, content, encoding), separator, decimal)
     raise InputRefused("a table in a .csv, .tsv, .txt or .parquet file", f"{path.name}", "Export it as .csv.")
 
 
@@ -78,10 +82,10 @@ def _decoded(path: Path, content: bytes, encoding: str) -> str:
         ) from None
 
 
-def _read_text(path: Path, text: str) -> Sheet:
+def _read_text(path: Path, text: str, given: str, decimal: str) -> Sheet:
     if not text.strip():
         raise InputRefused(expected=f"a table in {path.name}", came="an empty file", do="Check the export.")
-    separator = _separator(text)
+    separator = _said_separator(given) or _separator(text)
     records = _records(path, text, separator)
     _, header = next(records)
     names, notes = _unique(header)
@@ -95,7 +99,7 @@ def _read_text(path: Path, text: str) -> Sheet:
     if not rows:
         raise InputRefused(expected=f"rows in {path.name}", came="a header only", do="Check the export.")
     columns = tuple(list(column) for column in zip(*rows))
-    return Sheet(names, columns, np.array(lines, dtype=np.int64), separator, tuple(notes))
+    return Sheet(names, columns, np.array(lines, dtype=np.int64), separator, tuple(notes), decimal)
 
 
 def _records(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
@@ -109,10 +113,19 @@ def _records(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[
             begins = reader.line_num + 1
     except csv.Error as error:
         raise InputRefused(
-            expected=f"cells separated by {SEPARATORS[separator]} in {path.name}",
+            expected=f"cells separated by {SEPARATORS.get(separator, repr(separator))} in {path.name}",
             came=f"line {begins}, which cannot be read ({error})",
             do="Look for a quotation mark that is not closed.",
         ) from None
+
+
+def _said_separator(given: str) -> str:
+    """The separator that the user named, by itself or by its name; empty where none was."""
+    names = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "bar": "|", "space": " "}
+    separator = names.get(given.lower(), given)
+    if len(separator) > 1 or separator in {'"', "\n", "\r"}:
+        raise UsageError("a separator of one character, or tab", repr(given), "Try --separator ';'.")
+    return separator
 
 
 def _separator(text: str) -> str:

@@ -19,6 +19,7 @@ from byheart.fingerprint.code import fingerprint
 from byheart.fingerprint.sources import digest_of, is_foreign, version_of
 from byheart.fingerprint.trust import check_parameter, estimator_class, load_once
 
+MISSPELT = 0.85  # a name as near as this to a known one is that one with a slip
 OURS = ("random_state", "n_jobs")  # set for every member, so no part of the key
 
 
@@ -99,9 +100,10 @@ def build(name: str, params: Mapping[str, Any], files: Mapping[str, str]) -> Any
     for key, value in params.items():
         check_parameter(key, value)
         values[key] = _read(value, files)
-    known = list(_defaults(cls))
+    known, more = list(_defaults(cls)), _takes_more(cls)
     for key in values:
-        if known and key not in known:
+        misspelt = not more or difflib.get_close_matches(key, known, n=1, cutoff=MISSPELT)
+        if known and key not in known and misspelt:
             raise _no_such(f"parameter of {cls.__name__}", key, known)
     try:
         return cls(**values)
@@ -115,6 +117,11 @@ def _no_such(what: str, word: str, known: list[str]) -> UnknownName:
     names = ", ".join(lower[name] for name in near)
     advice = f"Nearest: {names}." if near else f"There are {len(known)}, such as {', '.join(known[:3])}."
     return UnknownName(expected=f"the name of a scikit-learn {what}", came=repr(word), do=advice)
+
+
+def _takes_more(cls: type) -> bool:
+    """Whether it takes parameters that its signature does not name, as LightGBM does."""
+    return any(one.kind is one.VAR_KEYWORD for one in inspect.signature(cls).parameters.values())
 
 
 def _defaults(cls: type) -> dict[str, Any]:
