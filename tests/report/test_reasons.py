@@ -45,12 +45,12 @@ SAID = [
      "Of the rarest class there are 8.", "Give more examples of the rare classes."),
     ("heavy tail", DEVIATIONS, "the largest of the 1,500 values carry the variance: they count as 12.3 squared "
      "deviations, and R2 needs 30", "audit a transformed target: --transform log or --transform rank; or give more examples"),
-    ("heavy tail", APART, "the largest of the 1,500 values, in 40 groups of copies or of one name, carry the variance: "
+    ("heavy tail", APART, "the largest of the 1,500 values, in 40 groups (copies, named ones, blocks in time), carry the variance: "
      "they count as 12.3 squared deviations, and R2 needs 30",
      "audit a transformed target: --transform log or --transform rank; or give more examples"),
     ("few deviations", DEVIATIONS, "the 1,500 values are few: they count as 12.3 squared deviations, and R2 needs 30",
      "give more examples"),
-    ("few deviations", APART, "the 1,500 values, in 40 groups of copies or of one name, are few: they count as 12.3 "
+    ("few deviations", APART, "the 1,500 values, in 40 groups (copies, named ones, blocks in time), are few: they count as 12.3 "
      "squared deviations, and R2 needs 30", "give more examples of other groups"),
     ("unbounded bits", {}, "members pass through the values that they saw (squared error below a millionth of the "
      "variance), so the bits held by heart have no bound", "read the shares of the variance in complexity/description-length"),

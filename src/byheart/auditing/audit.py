@@ -68,6 +68,7 @@ def audit(
     seed: int = 0,
     task: str | None = None,
     missing: str = "refuse",
+    split: str | float | None = None,
     transform: str | None = None,
     device: str = "auto",
     jobs: int = 1,
@@ -104,6 +105,8 @@ def audit(
         task: `classes` or `values`, where it should not be inferred.
         missing: `refuse` or `impute` NaN features; your own code gets them, estimators that do not take them refuse
             them or get them imputed.
+        split: share held out where no test is given (0.2); `random` or `time` says whether examples follow one another
+            in time; without it that is looked at, and said.
         transform: `log` or `rank`, of a target of values whose few largest carry its variance; all numbers then speak
             of the transformed target.
         device: `auto`, `cpu`, `cuda` or `mps`.
@@ -147,7 +150,7 @@ def audit(
     may_be("names with their values", settings=settings)
     may_be("a path", out=out)
     may_be("a function", say=say, progress=progress)
-    options = {"task": task, "missing": missing, "groups": groups, "id": id}
+    options = {"task": task, "missing": missing, "groups": groups, "id": id, **parse.split(split)}
     data, test = collected(data, test, say)
     learner = learner_from(model, fit, returns) if model is not None or fit is not None else None
     learner = with_batch_of(data, learner)

@@ -29,17 +29,18 @@ def request_from_words(subject: str, options: Options, say: Say | None = None) -
     """
     settings = parse.pairs(options.settings, "--set")
     of_table, of_file = options.about("table"), options.about("file")
+    read = {name: value for name, value in of_file.items() if name != "split"} | parse.split(options.split)
     notes: tuple[str, ...] = ()
     learner = None
     named = named_learner(options.learner, settings, options.returns) if options.learner is not None else None
     if subject.endswith(".py"):
         parse.must_exist(Path(subject))
-        found = from_file(Path(subject), of_file, options.returns)
+        found = from_file(Path(subject), read, options.returns)
         task, learner, notes = found.task, found.learner, tuple(found.notes)
     elif _is_folder(subject):
         task = parse.folder(Path(subject), of_file | options.about("folder"), say)
     elif subject:
-        given = of_table | of_file
+        given = of_table | read
         task = parse.task_from(subject, missing_for(named, given) if subject.endswith(".npz") else given)
     else:
         task = parse.spec("task", "fashion", {})

@@ -226,7 +226,9 @@ def _provenance(
         )
     if "inputs" in run:
         notes.append(f"What the model received: x {run['inputs']}.")
-    about = {key: value for key, value in data.about.items() if isinstance(value, str | int | float)}
+    if "order" in data.about:
+        notes.append(str(data.about["order"]))
+    about = {k: value for k, value in data.about.items() if isinstance(value, str | int | float) and k != "order"}
     settings = {name: plain(value) for name, value in shown_settings(subject.learner).items()}
     levers = {f"lever {lever.name}": str(lever.told) for lever in subject.levers}
     return Provenance(

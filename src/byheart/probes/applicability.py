@@ -93,9 +93,9 @@ def few(bank: Bank, rows: np.ndarray | slice = slice(None)) -> Reason | None:
     return reason("few draws", examples=len(groups), draws=float(draws), needed=FEWEST, named=_named(bank))
 
 
-def _named(bank: Bank) -> bool:
-    """Whether the user named groups, so that fewer copies alone would not help."""
-    return bool(bank.data.grouping.named)
+def _named(bank: Bank) -> bool | str:
+    """Whether the user named groups, so that fewer copies alone would not help; `blocks` where rows come in those."""
+    return "blocks" if bank.data.grouping.blocks else bool(bank.data.grouping.named)
 
 
 def reason(code: ReasonCode, **figures: Scalar) -> Reason:

@@ -37,7 +37,9 @@ class Options:
     separator: str | None = asked(None, "What stands between the cells of a text file: , ; | or tab.", data="table")
     decimal: str | None = asked(None, "Decimal sign of a text file, . or a comma.", data="table")
     missing: str | None = asked(None, "refuse or impute missing features.", data="file")
-    split: float | None = asked(None, "Share held out by hash of the row (0.2).", data="file")
+    split: str | None = asked(
+        None, "Share held out (0.2), random, time or time:0.3: by the row's content, or the last ones.", data="file"
+    )
     size: int | None = asked(
         None, "Pixels of a side to which the pictures of a folder are scaled and cut.", data="folder"
     )

@@ -27,7 +27,8 @@ ReasonCode = Literal[
 FIGURES: dict[ReasonCode, tuple[str, ...]] = {
     # some of the `of` examples were seen by all members, or by none
     "one-sided": ("examples", "of"),
-    # copies count as one, and leave fewer independent draws than an interval needs; `named`: the user named groups
+    # copies count as one, and leave fewer independent draws than an interval needs; `named`: the user named
+    # groups, or "blocks"
     "few draws": ("examples", "draws", "needed", "named"),
     # bits cannot be calibrated across two halves of the groups: of too few groups,
     "few groups": ("examples", "groups", "needed", "named"),

@@ -191,7 +191,13 @@ def together(subject: dict) -> str:
             f"{count(found['copies'])} of {count(n)} {nouns} {alike} {count(found['originals'])} others; they are left "
             "out together."
         )
-    if found.get("named"):
+    if found.get("blocks"):
+        by = f" (column {found['by']})" if found["by"] else ""
+        said.append(
+            f"The {nouns} follow one another in time{by}: the new ones are the last, and what a model leaves out are "
+            f"whole blocks of {nouns} in a row."
+        )
+    elif found.get("named"):
         said.append(f"The {nouns} come in {count(found['groups'])} groups; each is left out as a whole.")
     if found.get("cells"):
         said.append(
@@ -206,8 +212,8 @@ def doubts(subject: dict, found: Mapping[str, Quantity], planted: dict | None) -
 
     Labels that the user redrew make training harder than new examples, and are no reason for doubt.
     """
-    leaked, nouns, said = found.get("leaked_share"), subject["nouns"], []
-    if leaked is not None and leaked.value > COPIED and not (subject.get("together") or {}).get("cells"):
+    leaked, nouns, said, grouped = found.get("leaked_share"), subject["nouns"], [], subject.get("together") or {}
+    if leaked is not None and leaked.value > COPIED and not (grouped.get("cells") or grouped.get("blocks")):
         said.append(
             f"{count(round(leaked.value * leaked.n))} of {count(leaked.n)} new {nouns} are copies of training {nouns}."
         )

@@ -174,6 +174,31 @@ def seconds(text: str) -> float:
     return value
 
 
+def split(word: str | float | None) -> dict[str, Any]:
+    """`0.3`, `random`, `time` or `time:0.3` as the fields of a task.
+
+    Raises:
+        UsageError: another word, or a share that is none.
+
+    Example:
+        >>> split("time:0.3")
+        {'order': 'time', 'split': 0.3}
+    """
+    parts = [] if word is None else str(word).split(":")
+    found: dict[str, Any] = {}
+    for part in parts:
+        if part in {"random", "time"}:
+            found["order"] = part
+            continue
+        try:
+            found["split"] = float(part)
+        except ValueError:
+            raise unknown_name("split (or a share such as 0.2)", part, ["random", "time"]) from None
+        if not 0 < found["split"] < 1:
+            raise UsageError("a share to hold out, above 0 and below 1", f"{word}", "Try --split 0.2.")
+    return found
+
+
 def task_from(word: str, options: Mapping[str, Any]) -> Any:
     """The task that SUBJECT names: a known task, a table, a text or an `.npz` file.
 
@@ -191,7 +216,7 @@ def task_from(word: str, options: Mapping[str, Any]) -> Any:
         return find("task", "table").of(path, **{k: v for k, v in options.items() if k in known or k == "task"})
     if path.suffix.lower() == ".npz":
         must_exist(path)
-        kept = {k: options[k] for k in ("task", "missing", "split") if options.get(k) is not None}
+        kept = {k: options[k] for k in ("task", "missing", "split", "order") if options.get(k) is not None}
         return find("task", "arrays").from_npz(path, **kept)
     if word in names("task"):
         _complete("task", word, {})

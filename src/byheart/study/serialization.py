@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
@@ -168,13 +168,14 @@ def data_from(result: Result) -> Data:
         truth=Truth(**truth, **document["truth"]),
         about=document["about"],
         phases=tuple(arrays[f"phase.{i}"] for i in range(document.get("phases", 0))),
-        grouped=Grouping(
-            arrays["together.groups"],
-            arrays["together.copies"],
-            document["together"]["cells"],
-            document["together"]["named"],
-        ),
+        grouped=Grouping(arrays["together.groups"], arrays["together.copies"], **_of_grouping(document["together"])),
     )
+
+
+def _of_grouping(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What `Grouping.document` says that is not counted from its arrays."""
+    names = [one.name for one in fields(Grouping) if one.name not in {"groups", "copies"}]
+    return {name: document[name] for name in names if name in document}
 
 
 def _container(fields: Mapping[str, Any]) -> Container:

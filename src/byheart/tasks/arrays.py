@@ -15,7 +15,7 @@ from byheart.records.provenance import YOURS
 from byheart.tasks.archive import read_archive
 from byheart.tasks.base import Task
 from byheart.tasks.containers import Container
-from byheart.tasks.data import GROUP, Data, Examples, Truth, grouping_of
+from byheart.tasks.data import GROUP, Data, Examples, Truth
 from byheart.tasks.features import (
     Missing,
     as_array,
@@ -26,9 +26,10 @@ from byheart.tasks.features import (
     checked_features,
 )
 from byheart.tasks.grouping import read_groups
-from byheart.tasks.holdout import array_digests, held_out
+from byheart.tasks.holdout import array_digests
 from byheart.tasks.labels import Kind, Labels, read_labels, read_more_labels
 from byheart.tasks.names import Names, read_names
+from byheart.tasks.ordering import Order, split
 from byheart.tasks.output import Column, Output
 from byheart.tasks.parts import Parts, side_by_side
 from byheart.tasks.pictures import is_picture
@@ -57,6 +58,7 @@ class Arrays(Task):
     task: Kind | None = None
     missing: Missing = "refuse"
     split: float = Field(default=0.2, gt=0, lt=1)
+    order: Order = "auto"
     noun: tuple[str, str] = ("example", "examples")
     title: str = "your arrays"
     called: tuple[str, ...] = ()
@@ -83,8 +85,9 @@ class Arrays(Task):
             id_test: the same of x_test.
             options: `task` (`classes` or `values`; else inferred), `missing` (`refuse`; `impute`: cells
                 that an estimator does not take are filled in; `keep`: only byheart's own learners fill them in),
-                `split` (share held out, 0.2), `noun` (singular, plural), `title`,
-                `called` (names of the labels 0, 1, ...), `notes` (lines on how they were read).
+                `split` (share held out, 0.2), `order` (`time`, `random`; else by how alike neighbours are),
+                `noun` (singular, plural), `title`, `called` (names of the labels 0, 1, ...), `notes` (lines on how they
+                were read).
 
         Raises:
             InputRefused: what cannot be measured truly, by name, with what to do.
@@ -151,23 +154,20 @@ class Arrays(Task):
         labels = read_labels(given["y"], self.task)
         meta = {GROUP: read_groups(given["groups"], len(x))} if "groups" in given else {}
         everything = Examples(np.arange(len(x)), x, labels.y, meta, self._kept("x", "y", labels))
-        output, grouped = _output(x, labels.called(self.called), show, self.noun, self.missing), None
+        output = _output(x, labels.called(self.called), show, self.noun, self.missing)
+        content = array_digests(output.numbers(x))  # the same rows in another type are held out alike
+        cut = split(everything, output, content, 0 if "x_test" in given else self.split, asked=self.order)
+        train, test, how = everything.take(cut.train), everything.take(cut.test), cut.how
         if "x_test" in given:
-            train, test = everything, self._given_test(x, labels)
+            test = self._given_test(x, labels)
             how = f"{len(test)} test examples, given"
-        else:
-            whole = grouping_of(everything, output)
-            content = array_digests(output.numbers(x))  # the same rows in another type are held out alike
-            out = held_out(content, self.split, labels.y if labels.classes else None, whole)
-            train, test, grouped = everything.take(~out), everything.take(out), whole.take(~out)
-            how = f"{int(out.sum())} of {len(out)} examples, chosen by their content (not their order)"
         check_enough(len(train))
         return Data(
             views={"train": train, "test": test},
             output=output,
             truth=Truth(),
-            about=self._about(labels, train, test, how, output),
-            grouped=grouped,
+            about=self._about(labels, train, test, how, output) | ({"order": cut.note} if cut.note else {}),
+            grouped=cut.grouped,
         )
 
     def _kept(self, x: str, y: str, labels: Labels) -> dict[str, Container]:

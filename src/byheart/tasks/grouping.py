@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -22,21 +22,27 @@ class Grouping:
         groups: (n,) equal for examples that are seen or left out together.
         copies: (n,) equal for copies of one another, exact or near; each its own in a design.
         cells: distinct inputs of a design, whose rows are drawn one by one; 0 where copies are copies.
-        named: groups that the user named; 0 without.
+        named: groups that are no copies: that the user named, or blocks; 0 without.
+        blocks: of consecutive rows, where rows follow one another in time; 0 elsewhere.
+        reach: rows between two blocks that are in neither, and between the last and the held-out ones.
+        by: the column that gives the order; empty for rows as they stand.
     """
 
     groups: np.ndarray
     copies: np.ndarray
     cells: int = 0
     named: int = 0
+    blocks: int = 0
+    reach: int = 0
+    by: str = ""
 
     def take(self, rows: np.ndarray) -> Self:
         """The groups of some of the examples."""
         named = self.named and len(np.unique(self.groups[rows]))
-        return type(self)(self.groups[rows], self.copies[rows], self.cells, named)
+        return replace(self, groups=self.groups[rows], copies=self.copies[rows], named=named)
 
-    def document(self) -> dict[str, int]:
-        """What a reader is told: rows that copy another, the others that they copy, cells, named groups."""
+    def document(self) -> dict[str, Any]:
+        """What a reader is told: rows that copy another, the others that they copy, cells, named groups, blocks."""
         sizes = np.unique(self.copies, return_counts=True)[1]
         largest = np.unique(self.groups, return_counts=True)[1]
         return {
@@ -46,6 +52,7 @@ class Grouping:
             "named": self.named,
             "groups": len(largest),
             "largest": int(largest.max()),
+            **({"blocks": self.blocks, "reach": self.reach, "by": self.by} if self.blocks else {}),
         }
 
 

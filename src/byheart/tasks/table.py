@@ -15,14 +15,15 @@ from byheart.records.provenance import YOURS
 from byheart.tasks.base import Task
 from byheart.tasks.columns import Reading, read_column, read_numbers
 from byheart.tasks.containers import Container
-from byheart.tasks.data import GROUP, Data, Examples, Truth, grouping_of
+from byheart.tasks.data import GROUP, Data, Examples, Truth
 from byheart.tasks.features import LARGEST, Missing, check_enough
 from byheart.tasks.flat_labels import exact
 from byheart.tasks.grouping import components, read_groups
-from byheart.tasks.holdout import digests, held_out
+from byheart.tasks.holdout import digests
 from byheart.tasks.inference_notes import said
 from byheart.tasks.labels import Kind, Labels, read_labels
 from byheart.tasks.names import Names, read_names
+from byheart.tasks.ordering import Order, Split, split
 from byheart.tasks.output import Output
 from byheart.tasks.table_reader import Sheet, read_sheet
 
@@ -44,6 +45,7 @@ class Table(Task):
         keep: columns to keep that would be left out (ids, words that hardly repeat).
         missing: `impute` keeps missing cells as NaN, and each learner fills them in; `refuse` refuses them.
         split: share of the rows that is held out.
+        order: whether rows follow one another in time: `time`, `random`, or `auto`, by how alike neighbours are.
         encoding: of a text file.
         separator: of its cells; by its first records where not given.
         decimal: its decimal sign, `.` or `,`; by the cells and the separator where not given.
@@ -69,6 +71,7 @@ class Table(Task):
     keep: tuple[str, ...] = ()
     missing: Missing = "impute"
     split: float = Field(default=0.2, gt=0, lt=1)
+    order: Order = "auto"
     encoding: str = "utf-8"
     separator: str = ""
     decimal: Literal["", ".", ","] = ""
@@ -136,16 +139,16 @@ class Table(Task):
             target=self.target,
             missing="impute" if self.missing == "impute" else "keep",
         )
-        grouped = grouping_of(rows, output)
-        out = held_out(_row_digests(kept, used), self.split, labels.y if labels.classes else None, grouped)
-        train, test = rows.take(~out), rows.take(out)
+        times = {column.name: column.values for column in used if column.role == "date"}
+        cut = split(rows, output, _row_digests(kept, used), self.split, times, self.order)
+        train, test = rows.take(cut.train), rows.take(cut.test)
         check_enough(len(train))
         return Data(
             views={"train": train, "test": test},
             output=output,
             truth=Truth(),
-            about=self._about(sheet, columns, output, labels, filled, out),
-            grouped=grouped.take(~out),
+            about=self._about(sheet, columns, output, labels, filled, cut),
+            grouped=cut.grouped,
         )
 
     def names(self) -> Names:
@@ -165,7 +168,7 @@ class Table(Task):
         sheet = self._sheet()
         filled = np.array([text is not None for text in sheet.columns[sheet.names.index(self.target)]])
         cells = _take(sheet.columns[sheet.names.index(name)], filled)
-        read = read_column(name, cells, sheet.separator, name in self.categorical, name in self.keep)
+        read = read_column(name, cells, sheet.separator, name in self.categorical, name in self.keep, sheet.decimal)
         return read.role != "dropped"
 
     def _groups(self, sheet: Sheet) -> dict[str, np.ndarray]:
@@ -238,22 +241,22 @@ class Table(Task):
                 )
 
     def _about(
-        self, sheet: Sheet, columns: list[Reading], output: Output, labels: Labels, filled: np.ndarray, out: np.ndarray
+        self, sheet: Sheet, columns: list[Reading], output: Output, labels: Labels, filled: np.ndarray, cut: Split
     ) -> dict[str, Any]:
-        n_test, n = int(out.sum()), int((~out).sum())
-        how = f"{n_test} of {n + n_test} rows, chosen by their content (not their order)"
+        how = cut.how
         return {
             "title": Path(self.path).name,
             "source": YOURS,
             "licence": "yours",
             "sha256": self.sha256,
-            "n": n,
-            "n_test": n_test,
+            "n": int(cut.train.sum()),
+            "n_test": int(cut.test.sum()),
             "labels": labels.how,
             "holdout": how,
             "overlap": 0,
             "missing_cells": sum(column.missing for column in columns if column.role != "dropped"),
             "inferred": said(sheet, columns, output, labels, int((~filled).sum()), how),
+            **({"order": cut.note} if cut.note else {}),
         }
 
 

@@ -85,6 +85,11 @@ class _Written(Formatter):
 
 
 def _more_draws(figures: Mapping[str, Any]) -> str:
+    if figures["named"] == "blocks":
+        return (
+            "Give a longer series: rows that follow one another in time count by the block; or --split random, if they "
+            "do not."
+        )
     if figures["named"]:
         return "Give more groups, or finer ones; examples of one group count as one."
     return "Take out the copies (memory/duplicates lists them), or give more that differ."
@@ -95,7 +100,8 @@ def _apart(figures: Mapping[str, Any]) -> bool:
 
 
 def _values(figures: Mapping[str, Any]) -> str:
-    return "the {values:0} values" + (", in {groups:0} groups of copies or of one name," if _apart(figures) else "")
+    apart = ", in {groups:0} groups (copies, named ones, blocks in time)," if _apart(figures) else ""
+    return "the {values:0} values" + apart
 
 
 def _clear_pair(figures: Mapping[str, Any]) -> str:
