@@ -58,6 +58,9 @@ def autocorrelation(values: Given[Any, "n c"], most: int = 1) -> Float[np.ndarra
         values: rows in their order.
         most: largest distance, less than n.
 
+    Returns:
+        (most + 1,), 1 at distance 0.
+
     Raises:
         InputRefused: no rows, nothing that varies, or a distance beyond them.
 
