@@ -17,6 +17,7 @@
 | `statistics` | `ranks`, `ranking`, `detection` | Wilson, Spearman, R2; AUC; how often a judgement is right |
 | | `resampling`, `intervals`, `new_examples` | the bootstrap; means over a bank; accuracy and R2 on new examples |
 | | `bounded_mean` | the mean of a few values of which many sit at a ceiling |
+| | `autocorrelation` | how much does a row say of those after it? |
 | | `training_variance` | the part due to the training set that all members share, and to few members |
 | | `effective_sample_size`, `seen_unseen` | examples of which some are copies; the two sides of a bank |
 | | `inputs`, `shapes` (above the folders) | what all of these accept, and how they refuse; shapes as annotations |
