@@ -142,9 +142,11 @@ def split(
     """
     found, note = ordering(examples, output, times, asked)
     whole, nouns = grouping_of(examples, output), output.noun[1]
+    if found is None and not share:
+        everybody = np.ones(len(examples), dtype=bool)
+        return Split(everybody, ~everybody, whole, note=note)
     if found is None:
-        nobody = np.zeros(len(examples), dtype=bool)
-        out = held_out(content, share, examples.y if output.labelled else None, whole) if share else nobody
+        out = held_out(content, share, examples.y if output.labelled else None, whole)
         how = f"{int(out.sum())} of {len(out)} {nouns}, chosen by their content (not their order)"
         return Split(~out, out, whole.take(~out), how, note)
     cut = in_blocks(found, whole, copies_among(examples.x, output).exact, share)
