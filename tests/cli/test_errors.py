@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("quick_page")
     (["audit", "digts"], ["'digts'", "Nearest: digits"]),
     (["audit", "digits", "--nope"], ["--nope"]),
     (["audit", "digits", "--members", "many"], ["--members", "many"]),
-    (["audit", "digits", "--members", "3"], ["at least 8 members", "got 3"]),
+    (["audit", "digits", "--members", "0"], ["at least one member", "got 0"]),
     (["audit", "digits", "--share", "2"], ["between 0 and 1"]),
     (["audit", "digits", "--jobs", "0"], ["--jobs", "'0'"]),
     (["audit", "digits", "--jobs", "two"], ["--jobs", "'two'"]),

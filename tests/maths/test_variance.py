@@ -39,11 +39,24 @@ def bank(rng, n=80, m=12, kappa=0.6, tau=0.3):
 @pytest.mark.parametrize("seed", range(5))
 def test_it_is_what_its_definition_says_and_adds_up_exactly(seed):
     rng = np.random.default_rng(seed)
-    y, predictions, mask = bank(rng, 25, 5)
+    y, predictions, mask = bank(rng, 25, 8)
     mask[:, 0], mask[:, 1] = True, False
     found = variance_budget(y, predictions, mask)
     np.testing.assert_allclose(found, slow(y, predictions, mask), atol=1e-11)
     assert found.understood + found.memorised + found.left == 1.0 == sum(reversed(found))
+
+
+@pytest.mark.parametrize("m", range(1, 8))
+def test_of_few_members_every_pair_of_member_and_example_counts_once(m):
+    rng = np.random.default_rng(m)
+    y, predictions, mask = bank(rng, 25, m)
+    ratios = []
+    for seen in (True, False):
+        pairs = [(j, i) for j in range(m) for i in range(25) if mask[j, i] == seen]
+        errors = sum((predictions[j, i] - y[i]) ** 2 for j, i in pairs)
+        ratios.append(errors / sum((y[mask[j]].mean() - y[i]) ** 2 for j, i in pairs))
+    found = variance_budget(y, predictions, mask)
+    np.testing.assert_allclose(found, (1 - ratios[1], ratios[1] - ratios[0], ratios[0]), atol=1e-11)
 
 
 def test_predictions_are_judged_singly_and_not_averaged():

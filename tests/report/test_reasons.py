@@ -28,6 +28,12 @@ MISSING = "expected the figures of the reason"
 SAID = [
     ("one-sided", {"examples": 1, "of": 1200}, "Seen by all members or by none: 1 of 1,200 images.",
      "Train more members (--members), or give each a smaller --share."),
+    ("few members", {"members": 4, "needed": 8}, "4 members were trained: some images were left out by none of them, so "
+     "nothing is said of single images.", "Train 8 members or more (--members 8)."),
+    ("few members", {"members": 1, "needed": 8}, "One member was trained: some images were left out by none of them, so "
+     "nothing is said of single images.", "Train 8 members or more (--members 8)."),
+    ("few blocks", {"members": 4, "needed": 8}, "Subsets are blocks in time, and 4 members were trained: too few blocks to "
+     "speak for the others.", "Train 8 members or more (--members 8)."),
     ("few draws", GROUPS | {"draws": 4.04, "needed": 5.0},
      "Copies count as one: 1,200 images are worth 4.0 draws, 5 are needed.", COPIES),
     ("few draws", GROUPS | {"draws": 4.04, "named": True},

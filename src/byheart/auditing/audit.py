@@ -46,7 +46,7 @@ from byheart.study.execute import Progress
 from byheart.study.forecast import forecast
 from byheart.study.plan import Settings
 from byheart.study.serialization import can_move
-from byheart.study.session import FEWEST_MEMBERS, Answers, Session
+from byheart.study.session import Answers, Session
 from byheart.study.soundness import mend
 from byheart.terminal import put
 
@@ -180,12 +180,8 @@ def make_request(task: Any, learner: Any, options: Options, command: str, notes:
         UsageError: too few members, a share out of range, an unknown lever, setting or device.
     """
     members = task.usual_members if options.members is None else options.members
-    if members < FEWEST_MEMBERS:
-        raise UsageError(
-            expected=f"at least {FEWEST_MEMBERS} members",
-            came=f"{members}",
-            do="Fewer leave examples that no member leaves out. Try --members 64.",
-        )
+    if members < 1:
+        raise UsageError(expected="at least one member", came=f"{members}", do="Try --members 64, or 4 for a first answer.")
     if not 0 < options.share < 1:
         raise UsageError(expected="a share between 0 and 1", came=f"{options.share}", do="Try --share 0.7.")
     if int(options.jobs) < 1:

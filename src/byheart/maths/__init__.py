@@ -19,6 +19,7 @@
 | | `bounded_mean` | the mean of a few values of which many sit at a ceiling |
 | | `autocorrelation` | how much does a row say of those after it? |
 | | `training_variance` | the part due to the training set that all members share, and to few members |
+| | `few_members` | averages over the pairs of fewer than eight members |
 | | `effective_sample_size`, `seen_unseen` | examples of which some are copies; the two sides of a bank |
 | | `inputs`, `shapes` (above the folders) | what all of these accept, and how they refuse; shapes as annotations |
 

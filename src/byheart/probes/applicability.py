@@ -10,6 +10,7 @@ import numpy as np
 from byheart.errors import InputRefused
 from byheart.maths.codes.calibration import GROUPS, lacking
 from byheart.maths.statistics.effective_sample_size import FEWEST, effective_size, known, worth
+from byheart.maths.statistics.seen_unseen import FEWEST_MEMBERS
 from byheart.probes.bank import Bank, Need, Subject
 from byheart.records.facts import Scalar
 from byheart.records.reason import FIGURES, Reason, ReasonCode
@@ -40,16 +41,33 @@ def _offers(subject: Subject, need: str) -> bool:
     return len(subject.checkpoints()) >= CHECKPOINTS if need == "epochs" else need in subject.offers
 
 
-def unsound(bank: Bank, need: Need, assumptions: Sequence[Assumption]) -> Reason | None:
+def unsound(bank: Bank, need: Need, assumptions: Sequence[Assumption], fewest: int = FEWEST_MEMBERS) -> Reason | None:
     """Why no number can be told of these data and of the runs of `need`, on which the answer rests; else None."""
     if need not in bank:
         return reason("no runs", members=need.members)
     if (n := int(bank.counted.sum())) < FEWEST_EXAMPLES:
         return reason("few examples", examples=n, needed=FEWEST_EXAMPLES)
-    if "both sides" in assumptions and (why := one_sided(bank[need].members)):
+    if "both sides" in assumptions and (why := too_few(bank, need, fewest)):
         return why
     checks = {"varying values": constant, "halves": uncalibrated, "frequent labels": rare_labels, "draws": few}
     return next((why for name, check in checks.items() if name in assumptions and (why := check(bank))), None)
+
+
+def too_few(bank: Bank, need: Need, fewest: int) -> Reason | None:
+    """Why not, where members are too few, or leave some examples without one of the sides; else None.
+
+    Of fewer than eight members of the audit averages over the pairs of each side remain, which take pairs alone. Blocks
+    in time are not exchangeable with what is around them, so that few of them say nothing of the rest. How many members
+    a probe asks for itself is its own choice.
+    """
+    members = bank[need].members
+    if (m := len(members)) >= FEWEST_MEMBERS or need != bank.subject.bank():
+        return one_sided(members)
+    if m < fewest:
+        return reason("few members", members=m, needed=FEWEST_MEMBERS)
+    if need.subsets == "blocks":
+        return reason("few blocks", members=m, needed=FEWEST_MEMBERS)
+    return None if members.seen.any() and members.unseen.any() else one_sided(members)
 
 
 def one_sided(members: Members) -> Reason | None:

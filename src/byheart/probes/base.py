@@ -26,6 +26,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from pydantic import PrivateAttr
 
+from byheart.maths.statistics.seen_unseen import FEWEST_MEMBERS
 from byheart.probes.applicability import Assumption, reason
 from byheart.probes.bank import Bank, Need, Subject
 from byheart.probes.guards import Answered, asked, guarded
@@ -41,7 +42,7 @@ __all__ = ["Assumption", "Bank", "Cost", "Need", "Probe", "Subject", "reason"]
 # what an answer costs: it reads the runs of an audit; it trains a few models more, at most a quarter as much as the
 # members of a usual audit; or it trains more and is measured only where it is asked for (`--also`)
 Cost = Literal["reading", "few models", "on request"]
-WITHHELD = frozenset({"few groups", "large group", "uneven halves", "dependent groups", "rare labels", "undefined"})
+WITHHELD = frozenset({"few members", "few blocks", "few groups", "large group", "uneven halves", "dependent groups", "rare labels", "undefined"})
 
 
 class Probe(Spec):
@@ -56,6 +57,8 @@ class Probe(Spec):
             `columns`, `series`, `embedding`, `rewards`).
         needs: what the subject must offer: `test`, `table`, `canaries`, `oracle`, `phases` (several), `epochs`.
         assumes: what its number rests on; where data or runs do not allow it, the answer says so.
+        fewest_members: how many members its number takes. Eight are the fewest that say something of single examples;
+            averages over the pairs of member and example (`maths.statistics.seen_unseen.side_columns`) take 1.
     """
 
     kind: ClassVar[str] = "probe"
@@ -68,6 +71,7 @@ class Probe(Spec):
     needs: ClassVar[tuple[str, ...]] = ()
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides",)
     drawn_as: ClassVar[str] = ""  # the name of its random streams, where it was called otherwise when they were drawn
+    fewest_members: ClassVar[int] = FEWEST_MEMBERS
     _waits: bool = PrivateAttr(False)
 
     def __init_subclass__(cls, **settings: Any) -> None:

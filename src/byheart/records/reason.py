@@ -11,7 +11,7 @@ from byheart.records.facts import Scalar
 from byheart.records.spec import Record
 
 ReasonCode = Literal[
-    "one-sided", "few draws", "few groups", "large group", "uneven halves", "dependent groups", "rare labels",
+    "one-sided", "few members", "few blocks", "few draws", "few groups", "large group", "uneven halves", "dependent groups", "rare labels",
     "heavy tail", "few deviations", "unbounded bits", "nobody left to judge", "no halves to compare",
     "no clear pair", "no baseline", "uninformed", "no test set", "small test set", "on request", "not recorded",
     "another output", "no table", "one phase", "best loss unknown", "no epochs", "no runs", "few examples", "undefined",
@@ -27,6 +27,10 @@ ReasonCode = Literal[
 FIGURES: dict[ReasonCode, tuple[str, ...]] = {
     # some of the `of` examples were seen by all members, or by none
     "one-sided": ("examples", "of"),
+    # fewer members than it takes to say something of single examples,
+    "few members": ("members", "needed"),
+    # ... or, where subsets are blocks in time, of averages
+    "few blocks": ("members", "needed"),
     # copies count as one, and leave fewer independent draws than an interval needs; `named`: the user named
     # groups, or "blocks"
     "few draws": ("examples", "draws", "needed", "named"),

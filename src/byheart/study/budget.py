@@ -10,8 +10,10 @@ from byheart.ledger.base import Result
 from byheart.probes.base import Subject
 from byheart.study.costs import START
 from byheart.study.plan import Trial, draw_step, train_steps
-from byheart.study.session import FEWEST_MEMBERS, Session
+from byheart.study.session import Session
 
+# of one member the interval would be of that training alone, and no verdict could be given
+FEWEST = 2
 MEASURE_PART = 1.25  # of the training, all that comes after it included
 
 
@@ -29,11 +31,11 @@ def cut(session: Session, trial: Trial | None, seconds: float, jobs: int) -> tup
     members = int(min(subject.members, (seconds - START) / spent if spent else math.inf))
     if trial and trial.chunk < members < subject.members:
         members -= members % trial.chunk
-    if members < FEWEST_MEMBERS:
+    if members < FEWEST:
         raise UsageError(
-            expected=f"a budget for at least {FEWEST_MEMBERS} members",
+            expected=f"a budget for at least {FEWEST} members",
             came=f"{seconds:.0f} s, and a member takes about {each:.1f} s",
-            do=f"Try --budget {math.ceil(START + FEWEST_MEMBERS * spent)}s.",
+            do=f"Try --budget {math.ceil(START + FEWEST * spent)}s.",
         )
     widened = math.sqrt(subject.members / members)
     line = (
@@ -50,7 +52,7 @@ def _first_chunk_seconds(session: Session, trial: Trial | None) -> float:
     """
     subject = session.subject
     if trial is None:
-        subject = replace(subject, members=FEWEST_MEMBERS)
+        subject = replace(subject, members=FEWEST)
     first = train_steps(subject, subject.bank(), draw_step(subject), session.settings, trial)[0]
     session.execute([first])
     found = session.ledger.get(first.key)

@@ -21,8 +21,6 @@ from byheart.study.soundness import sound
 from byheart.study.steps import Step
 from byheart.tasks.output import Output
 
-# A bank smaller than this has examples that no member leaves out, or all do.
-FEWEST_MEMBERS = 8
 _KINDS = {
     UsageError: {"UsageError", "UnknownName"},
     InputRefused: {"InputRefused", "Diverged"},

@@ -10,7 +10,7 @@ from scipy.optimize import minimize_scalar
 from byheart.maths.codes.calibration import halves
 from byheart.maths.inputs import array, class_labels, members_mask
 from byheart.maths.shapes import Given
-from byheart.maths.statistics.seen_unseen import side_means, sides
+from byheart.maths.statistics.seen_unseen import side_columns, sides
 
 # beyond a factor of 100 either way a temperature says that the scores are no probabilities at all
 WIDEST = float(np.log(100.0))
@@ -50,7 +50,8 @@ def temperature(
         groups: (n,) names of groups that stay in one half.
 
     Returns:
-        `temperature`, `raw_bits`, `tempered_bits`; NaN for examples that every member saw.
+        `temperature`, `raw_bits`, `tempered_bits`; NaN for examples that every member saw (fewer than eight members:
+        columns whose means are those of the pairs, `seen_unseen.side_columns`).
 
     Raises:
         InputRefused: wrong shapes, NaN, labels out of range.
@@ -78,7 +79,7 @@ def temperature(
             tempered[place] = _nats(z, y, _fitted(_rows(logits, other), labels[other[1]]))
     everywhere = np.nonzero(unseen)
     best = _fitted(_rows(logits, everywhere), labels[everywhere[1]])
-    return Tempered(best, *(side_means(nats / np.log(2), mask)[1] for nats in (raw, tempered)))
+    return Tempered(best, *(side_columns(nats / np.log(2), mask)[1] for nats in (raw, tempered)))
 
 
 def _rows(logits: np.ndarray, place: tuple[np.ndarray, ...]) -> np.ndarray:

@@ -11,7 +11,7 @@ from byheart.maths.inputs import array, members_mask, same_shape
 from byheart.maths.shapes import Bool, Float, Given, Shaped
 from byheart.maths.statistics.effective_sample_size import complement, effective_size, on_log_scale
 from byheart.maths.statistics.intervals import BudgetShares, budget_share_intervals
-from byheart.maths.statistics.seen_unseen import side_means, sides
+from byheart.maths.statistics.seen_unseen import side_columns, sides
 
 # fewest squared deviations, in effect, that a variance can rest on
 FEWEST_DEVIATIONS = 30.0
@@ -45,7 +45,8 @@ def variance_budget(y: Given[Any, " n"], predictions: Given[Any, "m n"], mask: G
     understood = 1 - MSE_out/Var_out, memorised = MSE_out/Var_out - MSE_in/Var_in, left = MSE_in/Var_in. MSE_out is
     the mean over examples of the mean of (f_j(x_i) - y_i)^2 over the members j that did not see example i, MSE_in the
     same over those that did; predictions are never averaged. Var_out and Var_in are the same means of
-    (y_i - mean_j)^2, mean_j the mean target of what member j saw. Examples missing on a side are left out of it.
+    (y_i - mean_j)^2, mean_j the mean target of what member j saw. Examples missing on a side are left out of it. Of
+    fewer than eight members every pair of member and example counts once.
 
     No unit; they add up to 1. understood is R2 where left out, at most 1 and without lower end; memorised exceeds 1
     where understood is negative; left is 0 or more. A constant (the member's training mean): 0, 0, 1. Rote: 0, 1, 0.
@@ -137,7 +138,7 @@ def side_errors(
     >>> side_errors(np.where(mask, 0.0, 1.0), np.ones((2, 2)), mask).seen.tolist()
     [0.0, 0.0]
     """
-    (seen, unseen), (spread_seen, spread_unseen) = side_means(errors, mask), side_means(spread, mask)
+    (seen, unseen), (spread_seen, spread_unseen) = side_columns(errors, mask), side_columns(spread, mask)
     reference = np.where(np.isfinite(spread_unseen), spread_unseen / mean_of_known(spread_unseen), np.nan)
     return SideErrors(reference, seen / mean_of_known(spread_seen), unseen / mean_of_known(spread_unseen))
 
@@ -196,7 +197,7 @@ def variance_share_intervals(
         An `Estimate` each: share, 95 % interval, standard error.
 
     Raises:
-        InputRefused: wrong shapes, NaN, fewer than 4 members, or no example with members on both sides.
+        InputRefused: wrong shapes, NaN, or no example with members on both sides.
 
     Cost: O(m n). Fails when: few squared deviations carry the variance (`effective_number` below 30).
 
@@ -214,7 +215,7 @@ def variance_share_intervals(
     same_shape(spread, "spread", errors.shape)
     mask = members_mask(mask, errors.shape)
     budget = budget_of_sides(side_errors(errors, spread, mask))
-    means = [mean_of_known(side) for side in side_means(spread, mask)]
+    means = [mean_of_known(side) for side in side_columns(spread, mask)]
     linear = np.empty(errors.shape)
     for side, ratio, whole in zip(sides(mask), (budget.left, 1 - budget.understood), means):
         linear[side] = ratio + (errors[side] - ratio * spread[side]) / whole

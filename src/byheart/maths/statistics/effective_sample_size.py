@@ -122,17 +122,23 @@ def estimate(
     draws: float = 1.0,
     n: int = 1,
     freedom: float = np.inf,
+    between: int | None = None,
 ) -> Estimate:
     """Between which values does the truth lie, from the variances of all sources?
 
     The 95 % interval of `value`, kept between `low` and `high`; n examples that are worth so many draws.
 
     `freedom`: degrees of freedom of the variance itself (`freedom_of_variance`), fewer where few examples carry it.
+    `between`: those of what differs between few members, whose part then has Student's t of its own.
     """
     value, error = float(value), float(np.sqrt(sum(sources)))
     if not known(draws, n):
         return Estimate(value, np.nan, np.nan, error, sources)
-    half = max(quantile(draws, n), float(stdtrit(max(freedom, LEAST_FREEDOM), 0.975))) * error
+    times = max(quantile(draws, n), float(stdtrit(max(freedom, LEAST_FREEDOM), 0.975)))
+    half = times * error
+    if between is not None:
+        moved = float(stdtrit(between, 0.975)) * (sources.training_set + sources.members) ** 0.5 if between else 0.0
+        half = float(np.hypot(times * sources.examples**0.5, moved))
     return Estimate(value, max(low, value - half), min(high, value + half), error, sources)
 
 

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from byheart.maths.inputs import array, same_shape
+from byheart.errors import InputRefused
+from byheart.maths.inputs import array, members_mask, same_shape
 from byheart.maths.shapes import Given
 from byheart.maths.statistics.effective_sample_size import (
     Estimate,
@@ -22,6 +23,8 @@ from byheart.maths.statistics.effective_sample_size import (
     variance_of_mean,
     worth,
 )
+from byheart.maths.statistics.few_members import pairs_estimate
+from byheart.maths.statistics.seen_unseen import FEWEST_MEMBERS, sides
 from byheart.maths.statistics.training_variance import ONE_BY_ONE, ONE_BY_ONE_GAP, ONE_BY_ONE_SCORES, Bank, sum_of
 
 # half width around the threshold in which the density of scores is taken: wide enough to reach the scores
@@ -58,7 +61,8 @@ def budget_share_intervals(
     the last term keeps n that are all alike from being certain) + the training set that all members share
     (`training_set_variance` with psi: a training set with more wrong labels has both more of them to measure and
     worse members). `sources` splits V: what finitely many members add is in the spread over examples, and is
-    taken from it.
+    taken from it. Fewer than eight members: sums run over the pairs of member and example that there are (seen, and
+    unseen), and the interval is that of `few_members.pairs_estimate`.
 
     Range of the value: about [0, 1]; the interval is not clipped, for understood may be below 0. Rote:
     memorised 1; Oracle: memorised 0; a model that knows nothing: left 1.
@@ -75,7 +79,7 @@ def budget_share_intervals(
         An `Estimate` each: share, 95 % interval, standard error.
 
     Raises:
-        InputRefused: wrong shapes, NaN, fewer than 4 members, or no example with members on both sides.
+        InputRefused: wrong shapes, NaN, or no example with members on both sides (of fewer than eight members: no pair).
 
     Cost: O(m n). Fails when: members are fewer than about 16 or examples than about 100 (measured coverage
     near 92 %).
@@ -91,6 +95,8 @@ def budget_share_intervals(
     bits = array(member_bits, "member_bits", "mn").astype(np.float64)
     rho = array(reference_bits, "reference_bits", "n").astype(np.float64)
     same_shape(rho, "reference_bits", bits.shape[1:])
+    if len(bits) < FEWEST_MEMBERS:
+        return _shares_of_pairs(rho, bits, members_mask(mask, bits.shape), groups, bound)
     bank = Bank(bits, mask)
     rho, places = rho[bank.kept], group_numbers(groups, len(bank.kept))[bank.kept]
     draws, shares = worth(places), []
@@ -104,6 +110,22 @@ def budget_share_intervals(
         sources, freedom = sum_of(examples, freedom_of_variance(psi, places), moved)
         shares.append(estimate(share, sources, draws=draws, n=len(rho), freedom=freedom))
     return BudgetShares(*shares)
+
+
+def _shares_of_pairs(rho: np.ndarray, bits: np.ndarray, mask: np.ndarray, groups: Any, bound: float) -> BudgetShares:
+    """The three shares of fewer than eight members: sums over the pairs of each side, and the reference over the same."""
+    z, ratios = np.zeros(bits.shape), []
+    for side in sides(mask):
+        if not side.any():
+            raise InputRefused(
+                expected="members with seen and unseen examples", came="none on one side", do="Lower the share."
+            )
+        whole = float((side @ rho).sum())
+        ratios.append(float(bits[side].sum()) / whole)
+        z[side] = ((bits - ratios[-1] * rho) * (side.sum() / whole))[side]
+    seen, unseen = ratios
+    parts = ((1 - unseen, (0, -1)), (unseen - seen, (-1, 1)), (seen, (1, 0)))
+    return BudgetShares(*(pairs_estimate(share, z, mask, signs, groups, bound=bound) for share, signs in parts))
 
 
 def memorised_share_interval(

@@ -12,6 +12,7 @@ from byheart.maths.inputs import array, is_binary, same_shape
 from byheart.maths.shapes import Given
 from byheart.maths.statistics.effective_sample_size import (
     Estimate,
+    Sources,
     complement,
     estimate,
     freedom_of_variance,
@@ -20,6 +21,8 @@ from byheart.maths.statistics.effective_sample_size import (
     variance_of_mean,
     worth,
 )
+from byheart.maths.statistics.few_members import KEPT_OF_FEW
+from byheart.maths.statistics.seen_unseen import FEWEST_MEMBERS
 from byheart.maths.statistics.training_variance import (
     KEPT,
     ONE_BY_ONE_NEW,
@@ -38,7 +41,8 @@ def new_examples_interval(
     variance of the members' mean outcome over examples, / q, + h r max(T - N, 0.05 T), r = (n - d_j)/d_j (each member
     its own), T the variance between the members' means, N = sum_jq (O_jq - O_j. - O_.q + O_..)^2/(m q^2) the part of T
     that comes from finitely many examples, h as in `training_variance`. For 0/1 outcomes at least 1/(2 q)^2. Copies as
-    in `budget_share_intervals`; Student's t by Satterthwaite. Unit of the outcome; the poles as for any accuracy.
+    in `budget_share_intervals`; Student's t by Satterthwaite. Of fewer than eight members the part between them has
+    Student's t on m - 1 degrees of its own and at least 0.2 T; of one the interval is over examples alone. Unit of the outcome; the poles as for any accuracy.
 
     Args:
         outcome: (m, q) outcome of each member on each new example.
@@ -50,7 +54,7 @@ def new_examples_interval(
         An `Estimate`: mean, 95 % interval (within [0, 1] for 0/1 outcomes), standard error.
 
     Raises:
-        InputRefused: wrong shapes, NaN, fewer than 2 members, d out of range, fewer than 2 examples.
+        InputRefused: wrong shapes, NaN, d out of range, fewer than 2 examples.
 
     Cost: O(m q). Fails when: the seed moves members more than their subsets do: the interval is then too
     wide.
@@ -67,20 +71,27 @@ def new_examples_interval(
     if values.shape[1] < 2:
         raise InputRefused("outcome (m, q) with q >= 2", f"shape {values.shape}", "Give more new examples.")
     of_members, of_examples = values.mean(1), values.mean(0)
-    jackknife = deleted_jackknife_variance(of_members, n, n_left_out)
-    mean, q = float(of_members.mean()), values.shape[1]
+    mean, (m, q) = float(of_members.mean()), values.shape
     places = group_numbers(groups, q)
-    draws = worth(places)
-    apart = values - of_members[:, None] - of_examples + mean
-    together = apart if draws == q else np.stack([np.bincount(places, row) for row in apart])
-    noise = float((together**2).sum()) / (len(values) * q**2)
-    ratio = float(np.mean((n - np.asarray(n_left_out)) / np.asarray(n_left_out)))
-    moved = _moved(of_members, jackknife, ratio * noise, noise)
-    binary = is_binary(outcome)
+    draws, binary = worth(places), is_binary(outcome)
     # where all are right the spread is 0; another draw may still bring one that is wrong
     examples = max(binary / (2 * draws) ** 2, variance_of_mean(of_examples - mean, places, draws))
-    sources, freedom = sum_of(examples, freedom_of_variance(of_examples - mean, places), moved)
-    return estimate(mean, sources, *((0.0, 1.0) if binary else (-np.inf, np.inf)), draws, q, freedom)
+    freedom = freedom_of_variance(of_examples - mean, places)
+    ends = (0.0, 1.0) if binary else (-np.inf, np.inf)
+    if m == 1:
+        return estimate(mean, Sources(examples, 0.0, 0.0), *ends, draws, q, freedom)
+    jackknife = deleted_jackknife_variance(of_members, n, n_left_out)
+    apart = values - of_members[:, None] - of_examples + mean
+    together = apart if draws == q else np.stack([np.bincount(places, row) for row in apart])
+    noise = float((together**2).sum()) / (m * q**2)
+    ratio = float(np.mean((n - np.asarray(n_left_out)) / np.asarray(n_left_out)))
+    if m < FEWEST_MEMBERS:
+        shared = ONE_BY_ONE_NEW * max(jackknife - ratio * noise, KEPT_OF_FEW * jackknife)
+        own = (1 - ONE_BY_ONE_NEW) * max(float(of_members.var(ddof=1)) - noise, 0.0) / m
+        return estimate(mean, Sources(examples, shared, own), *ends, draws, q, freedom, between=m - 1)
+    moved = _moved(of_members, jackknife, ratio * noise, noise)
+    sources, freedom = sum_of(examples, freedom, moved)
+    return estimate(mean, sources, *ends, draws, q, freedom)
 
 
 def _moved(of_members: np.ndarray, jackknife: float, drawn: float, noise: float) -> MemberVariance:

@@ -49,6 +49,7 @@ class Duplicates(Probe):
     name: ClassVar[str] = "memory/duplicates"
     version: ClassVar[int] = 8
     assumes: ClassVar[tuple[Assumption, ...]] = ()
+    fewest_members: ClassVar[int] = 1
     poles: ClassVar[tuple[str, str]] = ("all different", "all copies")
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:

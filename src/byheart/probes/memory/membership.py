@@ -16,9 +16,10 @@ from byheart.maths.statistics.detection import (
     example_risk,
     operating_points,
 )
-from byheart.maths.statistics.seen_unseen import sides
+from byheart.maths.statistics.few_members import few_members_auc
+from byheart.maths.statistics.seen_unseen import FEWEST_MEMBERS, sides
 from byheart.probes.base import Assumption, Bank, Probe
-from byheart.probes.intervals import line
+from byheart.probes.intervals import estimate, line
 from byheart.probes.ranking import first_of
 from byheart.records.facts import Axis, Curve, FactTable, Ranked
 from byheart.records.finding import Finding, NotApplicable, Pole
@@ -42,7 +43,7 @@ class Membership(Probe):
     scored on the other, both ways: membership_auc by AUC, and for 1 % and 0.1 % false alarms the share of members
     found by the attack that finds most there. Labels redrawn by the control do not count. The model trained on
     everything has no non-members, so it cannot be attacked. Per example: risk, the share of non-members it stands out
-    from; the mean of the risks is the AUC.
+    from; the mean of the risks is the AUC. Fewer than eight members are no shadow models: the score alone, over all pairs.
 
     Oracle: 0.5. Rote: 1. Cost: no training of its own. Fails when: members are few (the attack is then weaker than the
     one a patient attacker would mount: a lower bound). Reference: Carlini et al. 2022, Membership inference attacks
@@ -58,6 +59,7 @@ class Membership(Probe):
     name: ClassVar[str] = "memory/membership"
     version: ClassVar[int] = 7
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "draws")
+    fewest_members: ClassVar[int] = 1
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """The attack with and without models that saw the example, its baseline, and the risk of every example."""
@@ -65,6 +67,8 @@ class Membership(Probe):
         # by id, so that the draws of the bootstrap do not depend on the order of the examples
         by_id = np.argsort(bank.data.train.ids, kind="stable")
         mask, counted = run.members.mask[:, by_id], bank.counted[by_id]
+        if len(mask) < FEWEST_MEMBERS:
+            return self._by_loss_alone(bank, attack_score(bank)[:, by_id[counted]], mask[:, counted], by_id[counted]), {}
         attacks = attack_scores(attack_score(bank)[:, by_id], mask, counted)
         among = {name: score[:, counted] for name, score in attacks.items()}
         seen, groups = mask[:, counted], bank.groups[by_id][counted]
@@ -101,6 +105,20 @@ class Membership(Probe):
             },
         )  # fmt: skip
         return finding, columns
+
+    def _by_loss_alone(self, bank: Bank, score: np.ndarray, seen: np.ndarray, rows: np.ndarray) -> Finding:
+        """Of few members, who are no shadow models of one another: one threshold on the loss, over all pairs."""
+        found = few_members_auc(score, seen, bank.groups[rows])
+        auc = estimate(found, unit="auc", null=0.5, n=len(rows), better="low")
+        return self.finding(
+            {"membership_auc": auc, "loss_threshold_auc": auc},
+            headline="membership_auc",
+            poles=(Pole(name="Oracle", value=0.5), Pole(name="Rote", value=1.0)),
+            details={
+                "strongest": ("loss_threshold", "loss_threshold"), "members": len(seen), "judged_seen": int(seen.sum()),
+                "judged_unseen": int(seen.size - seen.sum()), "false_alarms_needed": FALSE_ALARMS, "by_loss_alone": True,
+            },
+        )  # fmt: skip
 
     def _too_few(self, bank: Bank, ratio: np.ndarray, mask: np.ndarray) -> NotApplicable | None:
         judged = ~np.isnan(ratio)

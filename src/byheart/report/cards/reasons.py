@@ -95,6 +95,10 @@ def _more_draws(figures: Mapping[str, Any]) -> str:
     return "Take out the copies (memory/duplicates lists them), or give more that differ."
 
 
+def _members(figures: Mapping[str, Any]) -> str:
+    return "One member was trained" if figures["members"] == 1 else "{members} members were trained"
+
+
 def _apart(figures: Mapping[str, Any]) -> bool:
     return figures["groups"] < figures["values"]
 
@@ -137,6 +141,18 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
     "one-sided": (
         "Seen by all members or by none: {examples:0} of {of:0} {nouns}.",
         "Train more members (--members), or give each a smaller --share.",
+    ),
+    "few members": (
+        lambda figures: (
+            f"{_members(figures)}: some {{nouns}} were left out by none of them, so nothing is said of single {{nouns}}."
+        ),
+        "Train {needed} members or more (--members {needed}).",
+    ),
+    "few blocks": (
+        lambda figures: (
+            f"Subsets are blocks in time, and {_members(figures).lower()}: too few blocks to speak for the others."
+        ),
+        "Train {needed} members or more (--members {needed}).",
     ),
     "few draws": (
         "Copies count as one: {examples:0} {nouns} are worth {draws:1} draws, {needed:0} are needed.",

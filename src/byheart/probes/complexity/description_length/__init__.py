@@ -8,7 +8,7 @@ import numpy as np
 
 from byheart.maths.codes.passages import GRID
 from byheart.maths.statistics.intervals import budget_share_intervals
-from byheart.maths.statistics.seen_unseen import BankCode, BankLengths, side_means
+from byheart.maths.statistics.seen_unseen import FEWEST_MEMBERS, BankCode, BankLengths, side_columns
 from byheart.probes.base import Assumption, Bank, Need, Probe, Subject
 from byheart.probes.complexity.description_length.baselines import (
     balance_of,
@@ -42,7 +42,8 @@ class Bits(Probe):
     with reference_i = -log2 q0(y_i), q0 the class frequencies; in_i and out_i the mean code lengths of the label
     over the members that saw the example and over those that did not, each side calibrated by its own
     cross-fitted pool (`maths.codes.bank.bank_code`). Totals are sums over the training examples. Understood is negative
-    where the others bet against a label. Rote: memorised 1 of the reference. Oracle: memorised 0.
+    where the others bet against a label. Of fewer than eight members sums run over the pairs of member and example that
+    there are, and nothing is said of single examples. Rote: memorised 1 of the reference. Oracle: memorised 0.
 
     Values have no code length that does not depend on their rounding: there the budget is that of their variance,
     understood = R2 where left out, memorised = R2 where seen less that, left = the rest (`maths.codes.variance`).
@@ -62,6 +63,7 @@ class Bits(Probe):
     version: ClassVar[int] = 10
     drawn_as: ClassVar[str] = "complexity/bits"
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "halves", "frequent labels")
+    fewest_members: ClassVar[int] = 1
 
     outputs: ClassVar[tuple[str, ...]] = (*Probe.outputs, "columns")
 
@@ -82,7 +84,7 @@ class Bits(Probe):
             return of_values(self, bank)
         mask, moves = run.members.mask, self.rng(bank, "moves")
         lengths = lengths_of(bank, run, mask)
-        code = BankCode(lengths.reference_bits, *side_means(lengths.member_bits, mask))
+        code, few = of_lengths(lengths, mask), len(mask) < FEWEST_MEMBERS
         estimates = budget_share_intervals(code.reference_bits, lengths.member_bits, mask, bank.groups)
         null = shuffled_share(self, bank, run, code_of)
         budget = budget_quantities(code.reference_bits, estimates, bank.groups, null, self.rng(bank, "bootstrap"))
@@ -94,18 +96,18 @@ class Bits(Probe):
             question=self.question.replace("label bits", "bits of the text" if text else "label bits"),
             headline="memorised_bits_share",
             poles=tuple(Pole(name=p.name, value=p.memorised, note=_note(p)) for p in balance.poles),
-            tables={"parts": _parts(bank, code)} | one_model_facts(balance),
+            tables={"parts": _parts(bank, lengths, mask)} | one_model_facts(balance),
             details={
                 "of": "text" if text else "labels",
                 "outputs": str(run.about.get("outputs", "logits")),
-                "half_in_share": _half_in_share(code) if budget[SHARES["memorised"]].interval[0] > 0 else None,
+                "half_in_share": None if few or budget[SHARES["memorised"]].interval[0] <= 0 else _half_in_share(code),
                 "slopes": GRID if text else (),
                 **left_out_facts(run),
                 **source_of(estimates.memorised.sources),
             },
             balance=balance,
         )
-        return finding, everything.on_all(code._asdict())
+        return finding, {} if few else everything.on_all(code._asdict())
 
 
 def _per_parameter(run: Run, budget: dict[str, Quantity]) -> dict[str, Quantity]:
@@ -133,13 +135,18 @@ def _half_in_share(code: BankCode) -> float | None:
     return float((np.searchsorted(np.cumsum(each), total / 2) + 1) / len(each)) if total > 0 else None
 
 
-def _parts(bank: Bank, code: BankCode) -> FactTable:
+def _parts(bank: Bank, lengths: BankLengths, mask: np.ndarray) -> FactTable:
     """Mean bits of an example: of all, and where some labels were redrawn of those and of the others."""
     changed = bank.changed
-    groups = {"all": np.ones(len(code.in_bits), bool)}
+    groups = {"all": np.ones(mask.shape[1], bool)}
     if changed.any():
         groups |= {"redrawn": changed} if changed.all() else {"given": ~changed, "redrawn": changed}
-    means = {name: tuple(float(bits[rows].mean()) for rows in groups.values()) for name, bits in code._asdict().items()}
+    codes = {
+        name: of_lengths(BankLengths(lengths.reference_bits[rows], lengths.member_bits[:, rows]), mask[:, rows])
+        for name, rows in groups.items()
+    }
+    groups = {name: rows for name, rows in groups.items() if np.isfinite(np.stack(codes[name])).all()}
+    means = {part: tuple(float(getattr(codes[name], part).mean()) for name in groups) for part in BankCode._fields}
     return FactTable(values={"group": tuple(groups), "n": tuple(int(rows.sum()) for rows in groups.values()), **means})
 
 
@@ -148,8 +155,12 @@ def code_of(
 ) -> BankCode:
     """The code of the training labels under a run: at its end, or from its trail at `checkpoint`."""
     mask = run.members.mask[: members or len(run.members)] if mask is None else mask
-    lengths = lengths_of(bank, run, mask, checkpoint)
-    return BankCode(lengths.reference_bits, *side_means(lengths.member_bits, mask))
+    return of_lengths(lengths_of(bank, run, mask, checkpoint), mask)
+
+
+def of_lengths(lengths: BankLengths, mask: np.ndarray) -> BankCode:
+    """The code of both sides; of few members one whose sums are those of the pairs (`side_columns`)."""
+    return BankCode(lengths.reference_bits, *side_columns(lengths.member_bits, mask, lengths.reference_bits))
 
 
 def lengths_of(bank: Bank, run: Run, mask: np.ndarray, checkpoint: int | None = None) -> BankLengths:

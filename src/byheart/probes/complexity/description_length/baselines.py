@@ -10,7 +10,7 @@ import numpy as np
 from byheart.maths.codes.variance import SideErrors
 from byheart.maths.memorisation.counterfactual import shuffled
 from byheart.maths.statistics.resampling import Resampled, bootstrap
-from byheart.maths.statistics.seen_unseen import BankCode
+from byheart.maths.statistics.seen_unseen import FEWEST_MEMBERS, BankCode
 from byheart.probes.base import Bank
 from byheart.records.balance import Balance, Landmark, Move, OneModel, Share, Standing, Waypoint
 from byheart.records.facts import FactTable
@@ -46,7 +46,9 @@ def shares(sides: Sides) -> Shares:
 
 def shuffled_share(probe: Probe, bank: Bank, run: Run, sides_of: SidesOf) -> float:
     """Share memorised when which member saw which example is shuffled (first 16 members)."""
-    mask = shuffled(run.members.mask[:16], probe.rng(bank, "null"))
+    mask, rng = run.members.mask[:16], probe.rng(bank, "null")
+    # few members have few orders, and one has none: there the examples change places
+    mask = shuffled(mask, rng) if len(mask) >= FEWEST_MEMBERS else mask[:, rng.permutation(mask.shape[1])]
     return shares(sides_of(bank, run, mask=mask)).memorised
 
 

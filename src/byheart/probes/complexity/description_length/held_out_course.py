@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from byheart.maths.statistics.resampling import around, bootstrap
-from byheart.maths.statistics.seen_unseen import side_means
+from byheart.maths.statistics.seen_unseen import side_columns
 from byheart.probes.base import Bank
 from byheart.probes.complexity.description_length.baselines import Sides
 from byheart.probes.intervals import BOOTSTRAP
@@ -65,4 +65,4 @@ _MEASURED: tuple[str, Unit] = ("held_out_error", "r2")
 def _accuracy(run: Run, epoch: int) -> np.ndarray:
     """(n,) held-out accuracy at an epoch."""
     right = run.views["train"].correct[run.checkpoints.index(epoch)]  # type: ignore[index]
-    return side_means(right.astype(np.float64), run.members.mask)[1]
+    return side_columns(right.astype(np.float64), run.members.mask)[1]

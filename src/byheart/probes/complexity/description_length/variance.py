@@ -8,6 +8,7 @@ import numpy as np
 
 from byheart.maths.codes.variance import SideErrors, deviations, side_errors, variance_share_intervals
 from byheart.maths.statistics.intervals import BudgetShares
+from byheart.maths.statistics.seen_unseen import FEWEST_MEMBERS
 from byheart.probes.base import Bank
 from byheart.probes.complexity.description_length.baselines import (
     RIVALS,
@@ -56,7 +57,8 @@ def of_values(probe: Probe, bank: Bank) -> tuple[Finding, dict[str, np.ndarray]]
         details={"of": "values", **left_out_facts(run), **source_of(estimates.memorised.sources)},
         balance=balance,
     )
-    return finding, {"held_out_error": sides.unseen, "seen_error": sides.seen}
+    few = len(mask) < FEWEST_MEMBERS
+    return finding, {} if few else {"held_out_error": sides.unseen, "seen_error": sides.seen}
 
 
 def sides_of(

@@ -11,7 +11,7 @@ from byheart.maths.statistics.effective_sample_size import worth
 from byheart.maths.statistics.new_examples import new_r2_interval
 from byheart.maths.statistics.ranks import wilson
 from byheart.maths.statistics.resampling import around, bootstrap, percentiles
-from byheart.maths.statistics.seen_unseen import side_means
+from byheart.maths.statistics.seen_unseen import FEWEST_MEMBERS, side_columns
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.probes.generalization.gap.baselines import leads, members_of_baselines
 from byheart.probes.generalization.gap.passages import of_passages
@@ -44,6 +44,7 @@ class Gap(Probe):
 
     name: ClassVar[str] = "generalization/gap"
     version: ClassVar[int] = 10
+    fewest_members: ClassVar[int] = 1
 
     outputs: ClassVar[tuple[str, ...]] = (*Probe.outputs, "columns", "series")
 
@@ -86,7 +87,8 @@ class Gap(Probe):
                 **source_of(sides.parts.memorised.sources),
             },
         )
-        return finding, everything.on_all({"seen": sides.inside, "held_out": sides.outside})
+        few = len(run.members) < FEWEST_MEMBERS
+        return finding, {} if few else everything.on_all({"seen": sides.inside, "held_out": sides.outside})
 
     def _rote_gap(self, bank: Bank, classes: bool) -> float:
         """The gap of a lookup table: measured where it was run, else from the likeliest class."""
@@ -165,7 +167,7 @@ class Gap(Probe):
         if len(run.checkpoints) < 3:
             return {}
         mask, losses = run.members.mask, run.views["train"].loss_nats
-        held = np.stack([side_means(losses[c].astype(np.float64), mask)[1] for c in range(len(losses))])  # (c, n)
+        held = np.stack([side_columns(losses[c].astype(np.float64), mask)[1] for c in range(len(losses))])  # (c, n)
         means = held.mean(1)
         best = int(means.argmin())
         resampled = bootstrap(held.T, groups=bank.groups, rng=self.rng(bank, "course"))

@@ -9,7 +9,7 @@ import numpy as np
 from byheart.maths.statistics.effective_sample_size import complement
 from byheart.maths.statistics.intervals import budget_share_intervals
 from byheart.maths.statistics.new_examples import new_examples_interval
-from byheart.maths.statistics.seen_unseen import side_means
+from byheart.maths.statistics.seen_unseen import FEWEST_MEMBERS, side_columns
 from byheart.probes.generalization.gap.baselines import leads, members_of_baselines
 from byheart.probes.generalization.gap.seen_unseen import course, why_no_new
 from byheart.probes.intervals import estimate
@@ -26,7 +26,7 @@ def of_passages(probe: Probe, bank: Bank, losses: dict[str, Quantity]) -> tuple[
     """The finding of `generalization/gap` in bits a token; `losses` are of its time course of the held-out loss."""
     run = bank[bank.subject.bank()]
     mask, bits = run.members.mask, _bits(bank, "train", run)  # (c, m, n) a token
-    inside, outside = side_means(bits[-1], mask)
+    inside, outside = side_columns(bits[-1], mask)
     blind = float((run.views["train"].pool[0, :, 0] / np.log(2) / _counted(bank, "train")).mean())  # type: ignore[index]
     quantities = _sides(bank, run, blind)
     quantities |= _baseline(bank, blind)
@@ -39,12 +39,12 @@ def of_passages(probe: Probe, bank: Bank, losses: dict[str, Quantity]) -> tuple[
         curves=_courses(bank, run, bits),
         details={"score": "bits_a_token", "baseline_members": members_of_baselines(bank, "ngram")},
     )
-    return finding, {"seen": inside, "held_out": outside}
+    return finding, {} if len(mask) < FEWEST_MEMBERS else {"seen": inside, "held_out": outside}
 
 
 def _courses(bank: Bank, run: Run, bits: np.ndarray) -> dict[str, Curve]:
     """Bits a token over the checkpoints where left out, where seen, and of new passages."""
-    sides = [side_means(values, run.members.mask) for values in bits]
+    sides = [side_columns(values, run.members.mask) for values in bits]
     made = {name: course(run, [side[i] for side in sides], bank.groups, "bits", turned=False)
             for name, i in (("held_out", 1), ("seen", 0))}  # fmt: skip
     if "test" in run.views:

@@ -13,7 +13,7 @@ from byheart.maths.codes.variance import variance_share_intervals
 from byheart.maths.statistics.effective_sample_size import Estimate, complement, error_of_mean
 from byheart.maths.statistics.intervals import BudgetShares, budget_share_intervals
 from byheart.maths.statistics.new_examples import new_examples_interval, new_r2_interval
-from byheart.maths.statistics.seen_unseen import side_means
+from byheart.maths.statistics.seen_unseen import side_columns
 from byheart.probes.base import Bank
 from byheart.probes.heavy_tail import targets_in_units
 from byheart.probes.intervals import FRESH_DRAWS
@@ -30,14 +30,14 @@ class Sides:
         self.classes = bank.data.output.labelled
         self.unit = "accuracy" if self.classes else "r2"
         self.chance = bank.data.most_frequent if self.classes else 0.0
-        self.inside, self.outside = side_means(self._outcome(-1), run.members.mask)
+        self.inside, self.outside = side_columns(self._outcome(-1), run.members.mask)
 
     def _outcome(self, c: int) -> np.ndarray:
         """(m, n): right or wrong, or the squared error over the mean squared deviation of its side."""
         train, mask = self.run.views["train"], self.run.members.mask
         if self.classes:
             return train.correct[c].astype(np.float64)
-        seen, unseen = (np.nanmean(side) for side in side_means(self._spread(), mask))
+        seen, unseen = (np.nanmean(side) for side in side_columns(self._spread(), mask))
         return train.loss_nats[c].astype(np.float64) / np.where(mask, seen, unseen)
 
     def _spread(self) -> np.ndarray:
@@ -115,7 +115,7 @@ class Sides:
     def courses(self) -> dict[str, Curve]:
         """The score over the checkpoints of members that saw each example, that did not, and on new ones."""
         run, test, planted, copies = self.run, self._new_view, self.bank.changed, self.bank.groups
-        sides = [side_means(self._outcome(c), run.members.mask) for c in range(len(run.checkpoints))]
+        sides = [side_columns(self._outcome(c), run.members.mask) for c in range(len(run.checkpoints))]
         made = {name: self._curve([side[i] for side in sides], copies) for i, name in enumerate(("seen", "held_out"))}
         if test is not None and self.classes:
             made["new"] = self._curve([right.mean(0) for right in test.correct], self.bank.data.new_copies)

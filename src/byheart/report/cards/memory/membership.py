@@ -14,6 +14,8 @@ from byheart.report.examples import Exhibit, Exhibits
 
 def card(finding: Finding, about: About) -> Card:
     """The strongest attack, what it finds at few false alarms, and whom it finds."""
+    if finding.details.get("by_loss_alone"):
+        return _by_loss_alone(finding, about)
     return Card(
         says=f"AUC: how often a model's own training {about.noun} looks more like one than "
         f"{with_article(about.noun)} it never saw",
@@ -22,6 +24,29 @@ def card(finding: Finding, about: About) -> Card:
         exhibits=_exhibits(finding, about),
         how=_how(finding, about),
         notes=_notes(finding, about),
+    )
+
+
+def _by_loss_alone(finding: Finding, about: About) -> Card:
+    """Of few members: one attack, on average."""
+    noun, nouns, details = about.noun, about.nouns, finding.details
+    what = "error" if about.words.continuous else "loss"
+    said = f"one threshold on the {what} for all pairs of a member and {with_article(noun)}"
+    return Card(
+        says=f"AUC: how often a model's own training {noun} looks more like one than "
+        f"{with_article(noun)} it never saw",
+        body=(
+            f"The attack by {what} alone: {count(details['judged_seen'])} pairs of a member and {with_article(noun)} it "
+            f"saw, {count(details['judged_unseen'])} of one it did not.",
+            "Attacks that compare models, what is found at few false alarms, and the risk of single "
+            f"{nouns} take at least 8 members.",
+        ),
+        how=(
+            f"Score: {about.words.score}. AUC = share of pairs of a seen and an unseen {noun} in which the seen one "
+            "scores higher, ties half. Oracle 0.5, Rote 1.",
+            "An attack is a lower bound: with more members a stronger one is possible. Cost: no training of its own.",
+        ),
+        notes=notes_of(finding, {"membership_auc": said, "loss_threshold_auc": said}),
     )
 
 
