@@ -181,7 +181,7 @@ def make_request(task: Any, learner: Any, options: Options, command: str, notes:
     """
     members = task.usual_members if options.members is None else options.members
     if members < 1:
-        raise UsageError(expected="at least one member", came=f"{members}", do="Try --members 64, or 4 for a first answer.")
+        raise UsageError("at least one member", f"{members}", "Try --members 64, or 4 for a first answer.")
     if not 0 < options.share < 1:
         raise UsageError(expected="a share between 0 and 1", came=f"{options.share}", do="Try --share 0.7.")
     if int(options.jobs) < 1:

@@ -42,7 +42,10 @@ __all__ = ["Assumption", "Bank", "Cost", "Need", "Probe", "Subject", "reason"]
 # what an answer costs: it reads the runs of an audit; it trains a few models more, at most a quarter as much as the
 # members of a usual audit; or it trains more and is measured only where it is asked for (`--also`)
 Cost = Literal["reading", "few models", "on request"]
-WITHHELD = frozenset({"few members", "few blocks", "few groups", "large group", "uneven halves", "dependent groups", "rare labels", "undefined"})
+WITHHELD = frozenset({
+    "few members", "few blocks", "few groups", "large group", "uneven halves", "dependent groups", "rare labels",
+    "undefined",
+})  # fmt: skip
 
 
 class Probe(Spec):

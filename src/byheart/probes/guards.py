@@ -61,7 +61,7 @@ def guarded(measure: Callable) -> Callable:
 
 
 def told_of_few(probe: Any, bank: Bank, answered: Answered) -> Answered:
-    """The answer of fewer than eight members, whose intervals say what they are of: one member's of this one training."""
+    """The answer of few members, whose intervals say what they are of: one member's of this one training."""
     finding, columns = answered
     need = bank.subject.bank()
     m = len(bank[need].members) if need in bank else FEWEST_MEMBERS

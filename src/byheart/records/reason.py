@@ -11,7 +11,8 @@ from byheart.records.facts import Scalar
 from byheart.records.spec import Record
 
 ReasonCode = Literal[
-    "one-sided", "few members", "few blocks", "few draws", "few groups", "large group", "uneven halves", "dependent groups", "rare labels",
+    "one-sided", "few members", "few blocks",
+    "few draws", "few groups", "large group", "uneven halves", "dependent groups", "rare labels",
     "heavy tail", "few deviations", "unbounded bits", "nobody left to judge", "no halves to compare",
     "no clear pair", "no baseline", "uninformed", "no test set", "small test set", "on request", "not recorded",
     "another output", "no table", "one phase", "best loss unknown", "no epochs", "no runs", "few examples", "undefined",

@@ -39,8 +39,8 @@ def pairs_estimate(
 ) -> Estimate:
     r"""Between which values would a mean over the pairs of fewer than eight members lie over fresh draws?
 
-    value = a mean_seen + b mean_unseen, each the mean over all (member, example) pairs of that side, linearised: z_ji is
-    what pair (j, i) adds to the mean of its side, less that mean. With psi_i = n (a sum_j z_ji/pairs_seen + b sum_j
+    value = a mean_seen + b mean_unseen, each the mean over all (member, example) pairs of that side, linearised: z_ji
+    is what pair (j, i) adds to the mean of its side, less that mean. With psi_i = n (a sum_j z_ji/pairs_seen + b sum_j
     z_ji/pairs_unseen) the interval is value -+ sqrt((q e)^2 + (t s)^2):
 
         e^2 = max(G/(G - 1) sum_g (sum_{i in g} psi_i)^2, sum_i psi_i^2)/n^2           examples, groups together

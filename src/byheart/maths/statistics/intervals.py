@@ -79,7 +79,7 @@ def budget_share_intervals(
         An `Estimate` each: share, 95 % interval, standard error.
 
     Raises:
-        InputRefused: wrong shapes, NaN, or no example with members on both sides (of fewer than eight members: no pair).
+        InputRefused: wrong shapes, NaN, or no example with members on both sides (fewer than eight: no pair).
 
     Cost: O(m n). Fails when: members are fewer than about 16 or examples than about 100 (measured coverage
     near 92 %).
@@ -113,7 +113,7 @@ def budget_share_intervals(
 
 
 def _shares_of_pairs(rho: np.ndarray, bits: np.ndarray, mask: np.ndarray, groups: Any, bound: float) -> BudgetShares:
-    """The three shares of fewer than eight members: sums over the pairs of each side, and the reference over the same."""
+    """The three shares of few members: sums over the pairs of each side, and the reference over the same."""
     z, ratios = np.zeros(bits.shape), []
     for side in sides(mask):
         if not side.any():

@@ -42,7 +42,8 @@ def new_examples_interval(
     its own), T the variance between the members' means, N = sum_jq (O_jq - O_j. - O_.q + O_..)^2/(m q^2) the part of T
     that comes from finitely many examples, h as in `training_variance`. For 0/1 outcomes at least 1/(2 q)^2. Copies as
     in `budget_share_intervals`; Student's t by Satterthwaite. Of fewer than eight members the part between them has
-    Student's t on m - 1 degrees of its own and at least 0.2 T; of one the interval is over examples alone. Unit of the outcome; the poles as for any accuracy.
+    Student's t on m - 1 degrees of its own and at least 0.2 T; of one the interval is over examples alone. Unit of the
+    outcome; the poles as for any accuracy.
 
     Args:
         outcome: (m, q) outcome of each member on each new example.

@@ -102,7 +102,9 @@ def side_means(
 
 
 def side_columns(
-    values: Shaped[np.ndarray, "m n"], mask: Shaped[np.ndarray, "m n"], reference: Shaped[np.ndarray, " n"] | None = None
+    values: Shaped[np.ndarray, "m n"],
+    mask: Shaped[np.ndarray, "m n"],
+    reference: Shaped[np.ndarray, " n"] | None = None,
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
     """What does each example add to the mean of each side?
 

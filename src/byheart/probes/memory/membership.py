@@ -43,7 +43,7 @@ class Membership(Probe):
     scored on the other, both ways: membership_auc by AUC, and for 1 % and 0.1 % false alarms the share of members
     found by the attack that finds most there. Labels redrawn by the control do not count. The model trained on
     everything has no non-members, so it cannot be attacked. Per example: risk, the share of non-members it stands out
-    from; the mean of the risks is the AUC. Fewer than eight members are no shadow models: the score alone, over all pairs.
+    from; the mean of the risks is the AUC. Fewer than eight members are no shadow models: the score alone, all pairs.
 
     Oracle: 0.5. Rote: 1. Cost: no training of its own. Fails when: members are few (the attack is then weaker than the
     one a patient attacker would mount: a lower bound). Reference: Carlini et al. 2022, Membership inference attacks
@@ -68,7 +68,8 @@ class Membership(Probe):
         by_id = np.argsort(bank.data.train.ids, kind="stable")
         mask, counted = run.members.mask[:, by_id], bank.counted[by_id]
         if len(mask) < FEWEST_MEMBERS:
-            return self._by_loss_alone(bank, attack_score(bank)[:, by_id[counted]], mask[:, counted], by_id[counted]), {}
+            rows = np.flatnonzero(bank.counted)
+            return self._by_loss_alone(bank, attack_score(bank)[:, rows], run.members.mask[:, rows], rows), {}
         attacks = attack_scores(attack_score(bank)[:, by_id], mask, counted)
         among = {name: score[:, counted] for name, score in attacks.items()}
         seen, groups = mask[:, counted], bank.groups[by_id][counted]
@@ -115,8 +116,8 @@ class Membership(Probe):
             headline="membership_auc",
             poles=(Pole(name="Oracle", value=0.5), Pole(name="Rote", value=1.0)),
             details={
-                "strongest": ("loss_threshold", "loss_threshold"), "members": len(seen), "judged_seen": int(seen.sum()),
-                "judged_unseen": int(seen.size - seen.sum()), "false_alarms_needed": FALSE_ALARMS, "by_loss_alone": True,
+                "by_loss_alone": True, "strongest": ("loss_threshold", "loss_threshold"), "members": len(seen),
+                "judged_seen": int(seen.sum()), "judged_unseen": int(seen.size - seen.sum()),
             },
         )  # fmt: skip
 

@@ -144,7 +144,8 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
     ),
     "few members": (
         lambda figures: (
-            f"{_members(figures)}: some {{nouns}} were left out by none of them, so nothing is said of single {{nouns}}."
+            f"{_members(figures)}: some {{nouns}} were left out by none of them, so nothing is said of single "
+            "{nouns}."
         ),
         "Train {needed} members or more (--members {needed}).",
     ),

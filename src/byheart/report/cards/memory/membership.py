@@ -36,8 +36,8 @@ def _by_loss_alone(finding: Finding, about: About) -> Card:
         says=f"AUC: how often a model's own training {noun} looks more like one than "
         f"{with_article(noun)} it never saw",
         body=(
-            f"The attack by {what} alone: {count(details['judged_seen'])} pairs of a member and {with_article(noun)} it "
-            f"saw, {count(details['judged_unseen'])} of one it did not.",
+            f"The attack by {what} alone: {count(details['judged_seen'])} pairs of a member and {with_article(noun)} "
+            f"it saw, {count(details['judged_unseen'])} of one it did not.",
             "Attacks that compare models, what is found at few false alarms, and the risk of single "
             f"{nouns} take at least 8 members.",
         ),
