@@ -65,7 +65,7 @@ def too_few(bank: Bank, need: Need, fewest: int) -> Reason | None:
         return one_sided(members)
     if m < fewest:
         return reason("few members", members=m, needed=FEWEST_MEMBERS)
-    if need.subsets == "blocks":
+    if need.subsets == "blocks" or bank.data.grouping.blocks:
         return reason("few blocks", members=m, needed=FEWEST_MEMBERS)
     return None if members.seen.any() and members.unseen.any() else one_sided(members)
 
