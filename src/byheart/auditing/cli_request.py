@@ -38,7 +38,7 @@ def request_from_words(subject: str, options: Options, say: Say | None = None) -
         found = from_file(Path(subject), read, options.returns)
         task, learner, notes = found.task, found.learner, tuple(found.notes)
     elif _is_folder(subject):
-        task = parse.folder(Path(subject), of_file | options.about("folder"), say)
+        task = parse.folder(Path(subject), read | options.about("folder"), say)
     elif subject:
         given = of_table | read
         task = parse.task_from(subject, missing_for(named, given) if subject.endswith(".npz") else given)
