@@ -273,3 +273,17 @@ def test_planted_truth_without_a_ranking():
     words = "".join(Outline(render(made)).words)
     assert "We redrew 46 labels; 23 really changed." in words
     assert "stand among" not in words
+
+
+def test_the_fonts_are_in_the_page_small_and_under_their_licence():
+    from importlib.resources import files
+
+    folder = files("byheart.report") / "fonts"
+    fonts = [one for one in folder.iterdir() if one.name.endswith(".woff2")]
+    assert len(fonts) == 3
+    assert sum(len(one.read_bytes()) for one in fonts) < 60_000
+    licence = (folder / "OFL.txt").read_text()
+    assert "SIL OPEN FONT LICENSE Version 1.1" in licence
+    made = page("fashion")
+    assert made.count("@font-face") == 3
+    assert "font-src data:" in made
