@@ -23,6 +23,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "transformed": ("byheart.tasks.transformed:Transformed", "any regression on the log or rank of its target"),
         "arrays": ("byheart.tasks.arrays:Arrays", "your own arrays: bh.audit((x, y)) or data.npz"),
         "table": ("byheart.tasks.table:Table", "your own table: data.csv or data.parquet with --target"),
+        "frame": ("byheart.tasks.frames.frame:Frame", 'your own frame: bh.audit((frame, "target"))'),
         "text": ("byheart.tasks.text:Text", "any text in passages: text.txt, or Python's own manual"),
         "canaries": ("byheart.tasks.canaries:Canaries", "a text with random secrets planted a known number of times"),
         "randomness": ("byheart.tasks.randomness:Randomness", "uniform random sequences: only memory can help"),

@@ -1,12 +1,14 @@
 """Every task of ours keeps the promises of `byheart.tasks.base`."""
 
 import numpy as np
+import polars
 import pytest
 
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.autoregression import Autoregression
 from byheart.tasks.digits import Digits
 from byheart.tasks.fashion import Fashion
+from byheart.tasks.frames.frame import Frame
 from byheart.tasks.in_phases import InPhases
 from byheart.tasks.label_noise import Flipped
 from byheart.tasks.modular import Modular
@@ -100,3 +102,13 @@ class TestTable(TaskSuite):
         path = tmp_path / "things.csv"
         path.write_text("\n".join(rows))
         return Table.of(path, "kind")
+
+
+class TestFrame(TaskSuite):
+    draws = False
+
+    @pytest.fixture
+    def task(self):
+        source = np.random.default_rng(0)
+        columns = {"size": source.normal(size=90), "colour": source.choice(["red", "blue"], 90)}
+        return Frame.of(polars.DataFrame({**columns, "kind": source.choice(["big", "small"], 90)}), "kind")

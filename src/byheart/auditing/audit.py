@@ -8,12 +8,11 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from byheart.arguments import may_be, must_be
-from byheart.auditing.document import document, is_document, run_id, shown_settings, without_examples
+from byheart.auditing.document import document, document_key, is_document, run_id, shown_settings, without_examples
 from byheart.auditing.kept_names import keep_names
 from byheart.auditing.request import (
     Request,
@@ -36,10 +35,6 @@ from byheart.ledger.base import Result, Say
 from byheart.probes.base import Subject
 from byheart.processes import sweep, temporary_name
 from byheart.records.options import Options
-from byheart.records.provenance import SCHEMA
-from byheart.records.spec import key_of
-from byheart.registry import find
-from byheart.registry import names as registered
 from byheart.study import parse
 from byheart.study.budget import cut
 from byheart.study.execute import Progress
@@ -55,7 +50,11 @@ def audit(
     data: Any,
     *,
     test: Any = None,
+    target: str | Sequence[str] | None = None,
     groups: Any = None,
+    group: str | Sequence[str] = (),
+    categorical: str | Sequence[str] = (),
+    drop: str | Sequence[str] = (),
     id: Any = None,
     model: Any = None,
     fit: Callable[..., Any] | None = None,
@@ -67,7 +66,7 @@ def audit(
     phases: int | None = None,
     seed: int = 0,
     task: str | None = None,
-    missing: str = "refuse",
+    missing: str | None = None,
     split: str | float | None = None,
     transform: str | None = None,
     device: str = "auto",
@@ -85,14 +84,19 @@ def audit(
     everything; every answer is read from that bank. reference bits = understood + memorised + left, exactly.
 
     Args:
-        data: a pair (x, y) of arrays, tensors or lists; a map-style dataset or a DataLoader over one (of torch or of
-            Hugging Face `datasets`), read once; the path of a folder of pictures with one folder per class; or a task
-            (`byheart.tasks`). Your model or training gets x as you give it; only byheart's own learners prepare it.
-            Your module is trained with the loader's batch size.
-        test: a pair (x_test, y_test), a dataset or a loader; without it 20 % is held out by hash of the row.
+        data: a pair (x, y) of arrays, tensors, lists or frames (pandas, polars, pyarrow; also (frame, "column"), or a
+            frame with `target`); a map-style dataset or a DataLoader over one (of torch or of Hugging Face `datasets`),
+            read once; the path of a folder of pictures with one folder per class; or a task (`byheart.tasks`). Your
+            model or training gets x as you give it; only byheart's own learners prepare it. Your module is trained with
+            the loader's batch size.
+        test: a pair (x_test, y_test), a frame, a dataset or a loader; without it 20 % is held out by hash of the row.
+        target: the column of a frame to predict, or several of numbers.
         groups: (n,) the patient, user or scene of each training example; one group is seen or left out as a whole, as
             copies are.
-        id: (n,) what each example is called, every one different; it enters no number. Without it, positions from 0.
+        group: or the column of a frame that says so; no feature.
+        categorical, drop: columns of a frame to read as categories, and to leave out.
+        id: (n,) what each example is called, every one different, or a column of a frame; it enters no number. Without
+            it the index of a pandas frame, else positions from 0.
         model: a function that returns a fresh torch module (our loop trains it), or a scikit-learn estimator.
         fit: your own training, `fit(x, y, seed) -> model or estimator`; the model is called on x.
         returns: what your model returns: `auto`, `logits`, `probabilities`, `labels` or `values`.
@@ -103,8 +107,8 @@ def audit(
         flip: share of the training labels to redraw, as a positive control whose truth is known.
         seed: the root seed.
         task: `classes` or `values`, where it should not be inferred.
-        missing: `refuse` or `impute` NaN features; your own code gets them, estimators that do not take them refuse
-            them or get them imputed.
+        missing: `refuse` (of arrays) or `impute` (of frames) missing cells; your own code gets them, estimators that do
+            not take them refuse them or get them imputed.
         split: share held out where no test is given (0.2); `random` or `time` says whether examples follow one another
             in time; without it that is looked at, and said.
         transform: `log` or `rank`, of a target of values whose few largest carry its variance; all numbers then speak
@@ -144,13 +148,15 @@ def audit(
     may_be("a whole number", members=members, phases=phases)
     must_be("a number", share=share)
     may_be("a number", flip=flip)
-    must_be("a word", missing=missing, returns=returns, device=device)
-    may_be("a word", task=task, transform=transform, budget=budget)
-    must_be("a word or several", levers=levers, also=also)
+    must_be("a word", returns=returns, device=device)
+    may_be("a word", task=task, missing=missing, transform=transform, budget=budget)
+    must_be("a word or several", levers=levers, also=also, group=group, categorical=categorical, drop=drop)
+    may_be("a word or several", target=target)
     may_be("names with their values", settings=settings)
     may_be("a path", out=out)
     may_be("a function", say=say, progress=progress)
-    options = {"task": task, "missing": missing, "groups": groups, "id": id, **parse.split(split)}
+    options = {"task": task, "missing": missing, "groups": groups, "id": id, "target": target, **parse.split(split)}
+    options |= {"group": group or None, "categorical": categorical or None, "drop": drop or None}
     data, test = collected(data, test, say)
     learner = learner_from(model, fit, returns) if model is not None or fit is not None else None
     learner = with_batch_of(data, learner)
@@ -270,8 +276,7 @@ def _carried_out(
     # a failure may be gone the next time, and the document with it
     failed = [name for name, answer in answers.findings.items() if answer.status == "failed"]
     names = keep_names(session.ledger, answers.plan.draw.key, session.subject.task.names())
-    told = [*_told(request), *([names] if names else [])]
-    key = key_of("document", SCHEMA, run_id(answers), request.notes, failed, told, rules())
+    key = document_key(request, answers, failed, names)
     made = document(request, session, drawn, answers, trial, names)
     try:
         kept = session.ledger.get(key)
@@ -286,17 +291,6 @@ def _carried_out(
         key, Result(made), {"kind": "document", "run": run_id(answers), "title": made["subject"]["title"]}
     )
     return made, answers, session
-
-
-def _told(request: Request) -> list[Any]:
-    """What a document says of the call itself."""
-    return [request.command, request.device, request.threads, request.jobs, version("byheart")]
-
-
-def rules() -> list[Any]:
-    """The verdicts as they stand: a changed threshold makes a new document."""
-    found = [find("verdict", name)() for name in registered("verdict")]
-    return [[verdict.describe(), verdict.threshold, verdict.source] for verdict in found]
 
 
 __all__ = ["Audit", "audit", "learner_from", "make_request", "run", "without_examples"]

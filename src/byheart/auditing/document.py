@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from importlib.metadata import version
 from typing import Any
 
 from byheart.auditing.example_previews import exhibits, wanted
@@ -12,6 +13,7 @@ from byheart.records.facts import OF_EXAMPLES
 from byheart.records.finding import Answer, Finding
 from byheart.records.formatting import with_article
 from byheart.records.provenance import SCHEMA, Provenance, versions
+from byheart.records.spec import key_of
 from byheart.registry import find
 from byheart.registry import names as registered
 from byheart.report.examples import key
@@ -187,9 +189,16 @@ def _reference(drawn: Drawn, answers: Answers) -> str:
 
 def run_id(answers: Answers) -> str:
     """The run's name: 12 digits of the key of everything it rests on."""
-    from byheart.records.spec import key_of
-
     return key_of(sorted(step.key for step in answers.plan.measure))[:12]
+
+
+def document_key(request: Request, answers: Answers, failed: list[str], names: str) -> str:
+    """The key of the document of these answers; a failure may be gone the next time, and the document with it."""
+    told = [request.command, request.device, request.threads, request.jobs, version("byheart")]
+    told += [names] if names else []
+    verdicts = [find("verdict", name)() for name in registered("verdict")]
+    rules = [[one.describe(), one.threshold, one.source] for one in verdicts]  # a changed one makes a new document
+    return key_of("document", SCHEMA, run_id(answers), request.notes, failed, told, rules)
 
 
 def _planted(data: Any, findings: Mapping[str, Answer]) -> dict[str, Any] | None:

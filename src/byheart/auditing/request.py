@@ -168,10 +168,18 @@ def _pairs(data: Any, test: Any, options: Mapping[str, Any]) -> tuple[Any, Any, 
 
 
 def arrays_from(data: Any, test: Any, options: Mapping[str, Any], learner: Any = None) -> Any:
-    """The task of the user's arrays for a learner, or the task itself."""
+    """The task of the user's arrays or frame for a learner, or the task itself.
+
+    Raises:
+        InputRefused: neither a pair nor a frame; UsageError: options of a frame for something else.
+    """
     if hasattr(data, "draw"):
         return data
     data, test, options = _pairs(data, test, options)
+    if frame := _frame_from(data, test, options):
+        return frame
+    if of_frame := [name for name in OF_FRAMES if options.get(name)]:
+        raise UsageError(f"a frame for {of_frame[0]}=", f"{type(data).__name__}", "Give (x, y), with groups= and id=.")
     if not isinstance(data, Sequence) or isinstance(data, str) or len(data) != 2:
         raise InputRefused(expected="data as a pair (x, y)", came=type(data).__name__, do="Give bh.audit((x, y), ...).")
     if test is not None and (not isinstance(test, Sequence) or len(test) != 2):
@@ -180,6 +188,27 @@ def arrays_from(data: Any, test: Any, options: Mapping[str, Any], learner: Any =
         raise InputRefused(expected="x and y", came="None for one of them", do="Give bh.audit((x, y), ...).")
     x_test, y_test = test if test is not None else (None, None)
     return find("task", "arrays").of(data[0], data[1], x_test, y_test, **missing_for(learner, options))
+
+
+OF_FRAMES = ("target", "group", "categorical", "drop")
+
+
+def _frame_from(data: Any, test: Any, options: Mapping[str, Any]) -> Any:
+    """The task of a frame, `(frame, target)` or a frame with `target=`; None where the data are no frame."""
+    from byheart.tasks.frames.reading import is_series, library_of
+
+    target = options.get("target")
+    x, y = data if isinstance(data, tuple | list) and len(data) == 2 else (data, target)
+    if not library_of(x) or is_series(x):
+        return None
+    if target is not None and y is not target:
+        raise UsageError(expected="the target once", came="one in the pair and target=", do="Leave target= out.")
+    if test is not None and library_of(test):
+        test = (test, y if isinstance(y, str) or y is target else None)
+    given = {name: value for name, value in options.items() if name != "target"}
+    for name in set(OF_FRAMES) & set(given):
+        given[name] = (given[name],) if isinstance(given[name], str) else tuple(given[name])
+    return find("task", "frame").of(x, y, test, **given)
 
 
 @dataclass

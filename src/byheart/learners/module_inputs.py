@@ -11,6 +11,7 @@ import numpy as np
 from byheart.errors import InputRefused
 from byheart.exits import as_failures
 from byheart.tasks.data import Data, Examples
+from byheart.tasks.frames.kept import KeptFrame
 from byheart.tasks.parts import Parts
 
 if TYPE_CHECKING:
@@ -29,8 +30,11 @@ def tensor_of(x: Any) -> torch.Tensor:
 
 
 def called_with(examples: Examples, rows: np.ndarray | None = None) -> torch.Tensor:
-    """What a user's module is called on: x as it was given; of a dictionary its columns, which `of_parts` takes."""
-    if isinstance(examples.containers.get("x"), Parts):
+    """What a user's module is called on: x as it was given; of a dictionary its columns, which `of_parts` takes.
+
+    Of a frame, which is no tensor, the numbers that byheart's own learners get of it.
+    """
+    if isinstance(examples.containers.get("x"), Parts | KeptFrame):
         return tensor_of(examples.x if rows is None else examples.x[rows])
     return tensor_of(examples.given("x", rows))
 

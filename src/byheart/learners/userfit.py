@@ -125,15 +125,26 @@ def filled(data: Data, rows: np.ndarray) -> dict[str, Examples]:
         >>> filled(data, np.array([0, 1, 2]))["train"].x.ravel().tolist()
         [1.0, 3.0, 2.0, 9.0]
     """
-    seen = data.train.x[rows]
+    train = data.train.take(rows)
+    seen = train.x
     typical = np.nanmedian(np.where(np.isnan(seen).all(0), 0, seen), axis=0)
     for place, column in enumerate(data.output.columns):
         if column.type == "category" and (codes := seen[seen[:, place] >= 0, place]).size:
             typical[place] = np.bincount(codes.astype(int)).argmax()
     return {
-        view: replace(examples, x=np.where(np.isnan(examples.x), typical, examples.x).astype(examples.x.dtype))
+        view: replace(
+            examples,
+            x=np.where(np.isnan(examples.x), typical, examples.x).astype(examples.x.dtype),
+            containers=_kept_filled(examples, train),
+        )
         for view, examples in data.views.items()
     }
+
+
+def _kept_filled(examples: Examples, seen: Examples) -> dict[str, Container]:
+    """How the inputs are kept once they are filled in: the cells of a frame are, too, by what was `seen` of it."""
+    own = seen.containers
+    return {what: one.filled(own[what]) if what == "x" else one for what, one in examples.containers.items()}
 
 
 def each(data: Data, members: Members, trail: bool, train: Train, returns: Returns, path: str | None) -> Run:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from byheart.records.spec import Record, Spec
 from byheart.registry import find
 from byheart.tasks.containers import Container
 from byheart.tasks.data import Data, Examples, Truth
+from byheart.tasks.frames.kept import KeptFrame
 from byheart.tasks.grouping import Grouping
 from byheart.tasks.output import output_from
 from byheart.tasks.parts import Parts
@@ -127,7 +128,10 @@ def data_result(data: Data) -> Result:
                 texts[name] = [str(value) for value in values]
             else:
                 arrays[f"{view}.meta.{name}"] = np.ascontiguousarray(values)
-        containers = {name: asdict(container) for name, container in examples.containers.items()}
+        containers: dict[str, Any] = {}
+        for name, container in examples.containers.items():
+            containers[name], parts = container.stored()
+            arrays |= {f"{view}.kept.{name}.{part}": array for part, array in parts.items()}
         shape = list(examples.x.shape[1:])
         views[view] = {"n": len(examples), "shape": shape, "texts": texts, "containers": containers}
     for name in _TRUTH:
@@ -159,7 +163,10 @@ def data_from(result: Result) -> Data:
         prefix = f"{view}.meta."
         meta = {name[len(prefix) :]: arrays[name] for name in arrays if name.startswith(prefix)}
         meta |= {name: np.array(texts, dtype=object) for name, texts in kept["texts"].items()}
-        containers = {name: _container(fields) for name, fields in kept.get("containers", {}).items()}
+        containers = {
+            name: _container(fields, arrays, f"{view}.kept.{name}.")
+            for name, fields in kept.get("containers", {}).items()
+        }
         views[view] = Examples(arrays[f"{view}.ids"], arrays[f"{view}.x"], arrays[f"{view}.y"], meta, containers)
     truth = {name: arrays[f"truth.{name}"] for name in _TRUTH if f"truth.{name}" in arrays}
     return Data(
@@ -178,7 +185,10 @@ def _of_grouping(document: Mapping[str, Any]) -> dict[str, Any]:
     return {name: document[name] for name in names if name in document}
 
 
-def _container(fields: Mapping[str, Any]) -> Container:
+def _container(fields: Mapping[str, Any], arrays: Mapping[str, np.ndarray], prefix: str) -> Container:
+    if "frame" in fields:
+        parts = {name.removeprefix(prefix): arrays[name] for name in arrays if name.startswith(prefix)}
+        return KeptFrame.restored(fields, parts)
     lists = {name: tuple(fields[name]) for name in ("axes", "names")}
     if "parts" in fields:
         parts = tuple((name, tuple(shape), dtype) for name, shape, dtype in fields["parts"])

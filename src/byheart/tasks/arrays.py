@@ -25,7 +25,7 @@ from byheart.tasks.features import (
     check_same_shape,
     checked_features,
 )
-from byheart.tasks.grouping import read_groups
+from byheart.tasks.grouping import no_effect_of, read_groups
 from byheart.tasks.holdout import array_digests
 from byheart.tasks.labels import Kind, Labels, read_labels, read_more_labels
 from byheart.tasks.names import Names, read_names
@@ -199,6 +199,7 @@ class Arrays(Task):
             f"shown as: {output.show}",
             f"held out: {how}",
         ]
+        lines += filter(None, [no_effect_of(train.meta.get(GROUP))])
         blank = sum(int(np.isnan(x).sum()) for x in numbers)
         if blank:
             lines.append(f"missing cells: {blank}; byheart's own learners fill them in from their training examples")

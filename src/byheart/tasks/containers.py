@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -82,6 +82,18 @@ class Container:
         axes = _axes(array.shape, strides) if isinstance(value, np.ndarray) and strides else ()
         return cls("array", array.dtype.str, axes)
 
+    def take(self, rows: np.ndarray) -> Self:
+        """The same of some rows: an array is kept alike whatever its rows."""
+        return self
+
+    def filled(self, seen: Container) -> Container:
+        """The same once missing cells are filled in, as the rows in `seen` say; of an array nothing changes."""
+        return self
+
+    def stored(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """As JSON, and arrays by name."""
+        return asdict(self), {}
+
     def holding(self, x: np.ndarray) -> Any:
         """A copy of x as the user keeps it: nothing that is done to it reaches x.
 
@@ -131,6 +143,8 @@ def copied(x: Any) -> Any:
         return NamedColumns.of(np.array(x, copy=True, subok=False), x.columns, x.categories)
     if hasattr(x, "detach"):
         return x.clone()  # keeps the order of the axes, for nothing overlaps
+    if hasattr(x, "schema") and hasattr(x, "combine_chunks"):
+        return x  # of pyarrow, which nothing can write into
     return np.array(x, copy=True) if isinstance(x, np.ndarray) else copy.deepcopy(x)
 
 

@@ -62,7 +62,8 @@ class Examples:
     def take(self, rows: np.ndarray) -> Self:
         """The examples in `rows` (positions or a boolean mask), in that order."""
         meta = {name: values[rows] for name, values in self.meta.items()}
-        return replace(self, ids=self.ids[rows], x=self.x[rows], y=self.y[rows], meta=meta)
+        containers = {what: container.take(rows) for what, container in self.containers.items()}
+        return replace(self, ids=self.ids[rows], x=self.x[rows], y=self.y[rows], meta=meta, containers=containers)
 
     @property
     def names(self) -> np.ndarray:
@@ -72,7 +73,8 @@ class Examples:
     def given(self, what: Literal["x", "y"], rows: np.ndarray | None = None) -> Any:
         """A copy of x or y as the user keeps it (type, dtype, order in memory, names), of `rows` alone or of all."""
         array: np.ndarray = getattr(self, what)
-        return self.containers.get(what, Container()).holding(array if rows is None else array[rows])
+        container = self.containers.get(what, Container())
+        return container.holding(array) if rows is None else container.take(rows).holding(array[rows])
 
 
 @dataclass(frozen=True)

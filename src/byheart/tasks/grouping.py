@@ -105,6 +105,18 @@ def read_groups(named: Any, n: int, what: str = "groups") -> np.ndarray:
     return named.astype(str)
 
 
+def no_effect_of(named: np.ndarray | None) -> str:
+    """What is said where every example is a group of its own; empty where groups keep some together.
+
+    Example:
+        >>> no_effect_of(np.array(["a", "b"]))
+        'groups: each example has one of its own, so they keep nothing together and change nothing'
+    """
+    if named is None or len(np.unique(named)) < len(named):
+        return ""
+    return "groups: each example has one of its own, so they keep nothing together and change nothing"
+
+
 def components(*labels: np.ndarray) -> np.ndarray:
     """(n,) from 0: equal for examples that are linked by being equal in any of the labels (n,).
 

@@ -29,6 +29,7 @@ class Sheet:
         separator: what stands between cells; empty for Parquet.
         decimal: the decimal sign, where the user said it.
         notes: what a reader must know of how the file was read.
+        where: what stands before the number of a line in messages.
     """
 
     names: tuple[str, ...]
@@ -37,11 +38,10 @@ class Sheet:
     separator: str
     notes: tuple[str, ...]
     decimal: str = ""
+    where: str = "at line"
 
 
-def read_sheet(
-    path: Path, content: bytes, encoding: str = "utf-8", separator: str = "", decimal: str = ""
-) -> Sheet:
+def read_sheet(path: Path, content: bytes, encoding: str = "utf-8", separator: str = "", decimal: str = "") -> Sheet:
     """The cells of a .csv, .tsv, .txt or .parquet file; without a `separator` it is found by the first records.
 
     Raises:
