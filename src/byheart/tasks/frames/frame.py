@@ -237,7 +237,7 @@ def _all_text(y: Any) -> bool:
 
 
 def _array(column: Any) -> np.ndarray:
-    """A column as plain values: floats, or text, truth values and whole numbers; None or NaN where a cell is missing."""
+    """A column as plain values: floats, or text, truth values and whole numbers; None or NaN where missing."""
     values = [None if gone else one for one, gone in zip(column.to_list(), column.is_null())]
     if column.dtype.is_float():
         return np.array([np.nan if one is None else one for one in values], dtype=np.float64)
