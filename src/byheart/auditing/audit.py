@@ -94,9 +94,9 @@ def audit(
         groups: (n,) the patient, user or scene of each training example; one group is seen or left out as a whole, as
             copies are.
         group: or the column of a frame that says so; no feature.
-        categorical, drop: columns of a frame to read as categories, and to leave out.
-        id: (n,) what each example is called, every one different, or a column of a frame; it enters no number. Without
-            it the index of a pandas frame, else positions from 0.
+        categorical: columns of a frame to read as categories.
+        drop: columns of a frame to leave out.
+        id: (n,) different names of the examples, or a column of a frame; they enter no number. Without it positions.
         model: a function that returns a fresh torch module (our loop trains it), or a scikit-learn estimator.
         fit: your own training, `fit(x, y, seed) -> model or estimator`; the model is called on x.
         returns: what your model returns: `auto`, `logits`, `probabilities`, `labels` or `values`.
