@@ -131,6 +131,14 @@ SAID = [
     ("replay departs", {"share": 2.34e-7}, "replayed steps depart from the recorded ones by 2.3e-07 of the way gone", ""),
     ("above tolerance", {"missed": 0.0123, "tolerance": 1e-9},
      "the remainder is 1.2e-02 of the change, above the tolerance 1.0e-09", ""),
+    ("cells", {"cells": 1200}, "The data have only 1,200 distinct inputs, with differing targets: equal inputs are cells of "
+     "a design, not copies.", ""),
+    ("copies by chance", {"share": 0.123, "chance": 0.1}, "12.3\u202f% of the images have a copy, and chance alone makes "
+     "10.0\u202f%: the columns are too coarse to tell copies from coincidences.", ""),
+    ("ranked alone", {"kind": "tokens"}, "Scores of text are ranked; no score says where memorised begins.",
+     "The column memory/counterfactual/rank of `audit.examples()` has the ranking."),
+    ("few false alarms", {"needed": 34}, "Too few false alarms stand behind an attack at 1\u202f% of them.",
+     "Train more members: --members 34."),
     ("too few points", {"points": 1, "needed": 2}, "1 of the settings could be trained; 2 are needed.", ""),
     ("small grid", {"measured": 2, "needed": 3}, "measured at 2 points of the grid, and it takes 3", "a grid of more values"),
     ("undecided", {}, "the interval allows both", ""),
@@ -147,7 +155,9 @@ def test_every_code_has_figures_words_and_an_example_here():
 def test_every_code_is_given_somewhere():
     source = Path(byheart.__file__).parent
     given = "".join(
-        path.read_text() for floor in ("probes", "surveys", "verdicts", "maths", "study") for path in (source / floor).rglob("*.py")
+        path.read_text()
+        for floor in ("probes", "surveys", "verdicts", "maths", "study")
+        for path in (source / floor).rglob("*.py")
     )
     assert [code for code in CODES if f'"{code}"' not in given] == []
 
@@ -214,6 +224,8 @@ def test_why_a_study_read_no_number(reading, said):
 
 
 def test_why_an_expectation_is_withheld():
-    held = Outcome(says="s", outcome="withheld", rule="r", readings=(read(quantity=QUANTITY),), reason=reason("undecided"))
+    held = Outcome(
+        says="s", outcome="withheld", rule="r", readings=(read(quantity=QUANTITY),), reason=reason("undecided")
+    )
     assert why_withheld(held, {}) == "the interval allows both"
     assert why_withheld(held.model_copy(update={"reason": None}), {}) == ""

@@ -8,10 +8,13 @@ from importlib.metadata import version
 from typing import Any
 
 from byheart.auditing.example_previews import exhibits, wanted
+from byheart.auditing.issues import lists_of
 from byheart.auditing.request import Request
+from byheart.ledger.base import Ledger, Result
 from byheart.records.facts import OF_EXAMPLES
 from byheart.records.finding import Answer, Finding
 from byheart.records.formatting import with_article
+from byheart.records.issue import IssueList
 from byheart.records.provenance import SCHEMA, Provenance, versions
 from byheart.records.spec import key_of
 from byheart.registry import find
@@ -48,6 +51,7 @@ def document(
         "balance": None if balance is None else _balance(balance),
         "one_model": balance.one_model.model_dump(mode="json") if balance and balance.one_model else None,
         "unmeasured": _unmeasured(request, session.subject, drawn),
+        "issues": lists_of(data, findings, columns_of(answers.plan.measure, session.ledger)),
         "levers": [move.model_dump(mode="json") for move in balance.moves] if balance else [],
         "exhibits": exhibits(data, wanted(findings)),
         "hidden": False,
@@ -87,7 +91,14 @@ def _unmeasured(request: Request, subject: Any, drawn: Drawn) -> list[dict[str, 
 def without_examples(made: Mapping[str, Any]) -> dict[str, Any]:
     """The same document with ids alone in the place of examples."""
     findings = {name: unlabelled(finding) for name, finding in made["findings"].items()}
-    return {**made, "findings": findings, "exhibits": {}, "hidden": True}
+    issues = [IssueList.model_validate(one).without_examples().model_dump(mode="json") for one in made["issues"]]
+    return {**made, "findings": findings, "issues": issues, "exhibits": {}, "hidden": True}
+
+
+def columns_of(steps: Iterable[Any], ledger: Ledger) -> dict[str, Mapping[str, Any]]:
+    """Probe -> the columns that its step left in the ledger, one number per training example."""
+    found = {step.about["probe"]["name"]: ledger.get(step.key) for step in steps}
+    return {name: result.arrays for name, result in found.items() if isinstance(result, Result)}
 
 
 def unlabelled(finding: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,13 +15,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from byheart.arguments import must_be
-from byheart.auditing.document import without_examples
+from byheart.auditing.document import columns_of, without_examples
 from byheart.auditing.explain import explain
-from byheart.auditing.kept_names import kept_names
+from byheart.auditing.issues import Issues, examples_of, issues_of
+from byheart.auditing.kept_names import kept_names, named_data
 from byheart.errors import ByheartError, OutputRefused, UsageError
 from byheart.files import write_whole
 from byheart.ledger.base import Ledger, Result
 from byheart.processes import sweep
+from byheart.records.columns import Columns
 from byheart.records.explanation import Explanation
 from byheart.records.finding import Answer, Failed, Finding
 from byheart.records.formatting import interval_text, label_text, value_text
@@ -168,6 +170,27 @@ class Audit:
                 if isinstance(found, Result):
                     return found.arrays
         raise ByheartError(expected=f"columns of {probe}", came="none", do="See Audit.findings for the reason.")
+
+    def issues(self, planted: bool = False) -> Issues:
+        """The examples worth a look, a record each with its figures and what to do; `.unlisted` says what is withheld.
+
+        A kind is listed only where its finding was measured and its verdict supports it. `planted` adds those of labels
+        that byheart redrew itself, marked as such.
+
+        Example:
+            audit.issues().to_frame(), audit.issues().save("issues.csv")
+        """
+        return issues_of(self._document, planted)
+
+    def examples(self) -> Columns:
+        """All training examples, with every column of every probe: `.to_frame()`, `.save(path)`, `["id"]`.
+
+        Raises:
+            ByheartError: the data are not in the ledger.
+        """
+        names = kept_names(self._ledger, self._document)
+        data = named_data(self._plan.draw.key, self._ledger, names)
+        return examples_of(data, columns_of(self._plan.measure, self._ledger))
 
     def _train(self) -> Mapping[str, np.ndarray]:
         found = self._ledger.get(self._plan.draw.key)

@@ -7,6 +7,7 @@ import numpy as np
 from byheart.training.run import Run
 
 REDRAWN, BESIDE, ALONE = 5, 7, 12
+BLOCK = 2048  # rows whose votes are counted at once
 
 
 def first_of(order: np.ndarray, redrawn: np.ndarray) -> np.ndarray:
@@ -28,7 +29,13 @@ def first_of(order: np.ndarray, redrawn: np.ndarray) -> np.ndarray:
 
 def held_out_votes(run: Run, rows: np.ndarray) -> dict[str, np.ndarray]:
     """(r,) each: what most members that did not see an example predict at the end of training, and how many of them."""
-    logits, unseen = run.views["train"].logits, run.members.unseen
-    votes = [np.bincount(logits[unseen[:, i], i].argmax(1), minlength=logits.shape[2]) for i in rows]
-    each = np.array(votes, int).reshape(-1, logits.shape[2])
-    return {"predicted": each.argmax(1), "votes": each.max(1), "voters": each.sum(1)}
+    logits, unseen = run.views["train"].logits, run.members.unseen[:, rows]
+    predicted, votes = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
+    for start in range(0, len(rows), BLOCK):
+        block = slice(start, start + BLOCK)
+        members, place = np.nonzero(unseen[:, block])
+        said = logits[members, rows[block][place]].argmax(1)
+        each = np.zeros((len(rows[block]), logits.shape[2]), np.int64)
+        np.add.at(each, (place, said), 1)
+        predicted[block], votes[block] = each.argmax(1), each.max(1)
+    return {"predicted": predicted, "votes": votes, "voters": unseen.sum(0)}

@@ -23,7 +23,8 @@ Numbers = Annotated[tuple[FiniteFloat, ...], BeforeValidator(_plain)]
 NumbersAndGaps = Annotated[tuple[FiniteFloat | None, ...], BeforeValidator(_plain)]
 Counts = Annotated[tuple[int, ...], BeforeValidator(_plain)]
 
-OF_EXAMPLES = frozenset({"label", "predicted", "clean", "text"})  # figures of a ranked example that are part of it
+# figures of a listed example that are part of it
+OF_EXAMPLES = frozenset({"label", "predicted", "clean", "text", "label_of_copy"})
 
 
 class Axis(Record):

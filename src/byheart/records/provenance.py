@@ -8,7 +8,7 @@ from platform import machine, python_version, system
 
 from byheart.records.spec import Record
 
-SCHEMA = 4  # of the document of an audit; another one is not read
+SCHEMA = 5  # of the document of an audit; another one is not read
 YOURS = "given by you"  # the source of data that came from the user
 PACKAGES = ("byheart", "torch", "numpy", "scipy", "scikit-learn", "safetensors", "pydantic")
 

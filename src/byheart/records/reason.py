@@ -21,7 +21,7 @@ ReasonCode = Literal[
     "unlike references", "failed", "not measured", "no quantity", "no interval", "several units",
     "recipe and run", "no null", "undecided", "small grid", "nothing kept", "no setting", "too few points",
     "yours", "gone", "few models", "models agree", "few on each side", "cut short", "replay departs",
-    "above tolerance", "other",
+    "above tolerance", "cells", "copies by chance", "ranked alone", "few false alarms", "other",
 ]  # fmt: skip
 
 # every code, when it is given, and the figures that it has
@@ -145,6 +145,14 @@ FIGURES: dict[ReasonCode, tuple[str, ...]] = {
     "replay departs": ("share",),
     # ... or the remainder is above what was asked
     "above tolerance": ("missed", "tolerance"),
+    # of a list of issues: equal inputs are no copies, for the data are a design of so many cells,
+    "cells": ("cells",),
+    # ... or a table so coarse that half of the copies may be chance,
+    "copies by chance": ("share", "chance"),
+    # scores of this kind of output are ranked, and none of them is a threshold,
+    "ranked alone": ("kind",),
+    # or too few false alarms stand behind an attack at 1 %
+    "few false alarms": ("needed",),
     # a plug-in's own reason: `why` in words, and if something helps `advice`
     "other": ("why",),
 }

@@ -63,8 +63,7 @@ class LabelsToCheck(Verdict):
     def judge(self, findings: Mapping[str, Answer]) -> Judgement:
         """An issue where copies contradict each other, which no model is needed to see; else at most a tip."""
         pairs = quantity(findings, "memory/duplicates", "contradicting")
-        share = quantity(findings, self.anchor, "worth_checking_share")
-        if pairs is not None and pairs.value > 0 and not _by_chance(findings):
+        if pairs is not None and pairs.value > 0 and not copies_by_chance(findings):
             n = round(pairs.value)
             carry = "1 pair of copies carries" if n == 1 else f"{number(n)} pairs of copies carry"
             return self.say(
@@ -73,6 +72,11 @@ class LabelsToCheck(Verdict):
                 "the two apart. The card of memory/duplicates shows them.",
                 "Copies carry different labels",
             )
+        return self.of_labels(findings)
+
+    def of_labels(self, findings: Mapping[str, Answer]) -> Judgement:
+        """A tip where models trained without them predict other labels, of more than would be of clean data."""
+        share = quantity(findings, self.anchor, "worth_checking_share")
         right = quantity(findings, self.anchor, "checking_accuracy")
         if share is None and right is not None:
             line = f"About labels it has not seen, this recipe or {_baseline(findings[self.anchor])} is right in "
@@ -106,7 +110,7 @@ class LabelsToCheck(Verdict):
         return f"{line}; of all {number(precision.n)} labels listed then, {shown(precision)} are ones that we changed."
 
 
-def _by_chance(findings: Mapping[str, Answer]) -> bool:
+def copies_by_chance(findings: Mapping[str, Answer]) -> bool:
     """Whether half of the copies may be coincidences of a coarse table: rows of different things with equal values."""
     share = quantity(findings, "memory/duplicates", "duplicate_share")
     return share is not None and share.interval is not None and share.interval[0] <= 2 * (share.null or 0.0)

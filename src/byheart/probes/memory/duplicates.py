@@ -13,7 +13,7 @@ from byheart.maths.statistics.new_examples import new_examples_interval, new_r2_
 from byheart.probes.base import Assumption, Bank, Probe
 from byheart.probes.heavy_tail import heavy_tail
 from byheart.probes.intervals import estimate, share
-from byheart.records.facts import Axis, Curve, Ranked
+from byheart.records.facts import Axis, Curve, FactTable, Ranked
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.formatting import with_article
 from byheart.records.quantity import Quantity
@@ -47,7 +47,7 @@ class Duplicates(Probe):
     """
 
     name: ClassVar[str] = "memory/duplicates"
-    version: ClassVar[int] = 8
+    version: ClassVar[int] = 9
     assumes: ClassVar[tuple[Assumption, ...]] = ()
     fewest_members: ClassVar[int] = 1
     poles: ClassVar[tuple[str, str]] = ("all different", "all copies")
@@ -63,14 +63,18 @@ class Duplicates(Probe):
             poles=(Pole(name="All different", value=0.0), Pole(name="All copies", value=1.0)),
             curves=_curves(kept, exact > 1, pairs.leaks),
             ranked=_ranked(bank, pairs),
+            tables={"leaked": _leaks(bank, pairs)} if pairs.leaked else {},
             details={
                 "exact_copies": int((exact > 1).sum()), "near_copies": int((kept.copied & (exact == 1)).sum()),
                 "examined": float(kept.examined), "threshold": kept.threshold, "neighbours": NEIGHBOURS,
-                "dimension": kept.dimension if np.isfinite(kept.dimension) else None, "distance": _distance(bank),
+                "dimension": kept.dimension if np.isfinite(kept.dimension) else None, "distance": _distance(bank), "cells": bank.data.grouping.cells,
                 **{f"pairs_{name}": len(getattr(pairs, name)) for name in KINDS}, **_leaked(bank, pairs),
             },
         )  # fmt: skip
-        return finding, {"copies": (sizes - 1).astype(np.int64), "copy_group": kept.groups.astype(np.int64)}
+        return finding, {
+            "copies": (sizes - 1).astype(np.int64), "copy_group": kept.groups.astype(np.int64),
+            **({"contradicts": _contradicts(bank, pairs)} if _labelled(bank) else {}),
+        }  # fmt: skip
 
     def _quantities(self, bank: Bank, pairs: Pairs) -> dict[str, Quantity]:
         kept = bank.data.copies
@@ -154,6 +158,23 @@ def _as_they_came(bank: Bank, pair: tuple[int, int]) -> bool:
     rows = list(pair)
     planted = not bank.counted[rows].all() or bank.changed[rows].any()
     return not planted and len(set(bank.groups[rows].tolist())) == 1
+
+
+def _contradicts(bank: Bank, pairs: Pairs) -> np.ndarray:
+    """(n,) 1 where a copy carries another label, both as they came: the pairs, and all that are equal to either side."""
+    exact, y = bank.data.copies.exact, bank.data.train.y
+    sides = {(int(exact[row]), int(y[row])) for pair in pairs.contradicting for row in pair}
+    came = bank.counted & ~bank.changed
+    return np.array([own and one in sides for own, one in zip(came, zip(exact.tolist(), y.tolist()))], np.int64)
+
+
+def _leaks(bank: Bank, pairs: Pairs) -> FactTable:
+    """Every new example that is in training, by id, and the training example that it is a copy of."""
+    new, old = np.array(pairs.leaked).T
+    exact = pairs.leaks.exact[new]
+    return FactTable(
+        values={"new": bank.data.views["test"].ids[new], "copy_of": bank.data.train.ids[old], "exact": exact}
+    )
 
 
 def _labelled(bank: Bank) -> bool:

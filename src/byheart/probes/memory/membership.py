@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from byheart.maths.statistics.detection import (
     operating_points,
 )
 from byheart.maths.statistics.few_members import few_members_auc
+from byheart.maths.statistics.ranks import wilson
 from byheart.maths.statistics.seen_unseen import FEWEST_MEMBERS, sides
 from byheart.probes.base import Assumption, Bank, Probe
 from byheart.probes.intervals import estimate, line
@@ -28,6 +29,7 @@ from byheart.records.quantity import Quantity, interval_by
 LEVELS = (0.01, 0.001)
 DRAWS, FEWER_DRAWS = 400, 150
 GRID = 24
+HALF = 0.5  # of the models: an example is exposed where the attack is right about it in more
 TWO_WAY = "two-way bootstrap over examples (groups together) and attacked members"
 
 Pair = tuple[str, str]  # the attack that scores the first half of the members, and that of the second
@@ -57,7 +59,7 @@ class Membership(Probe):
     """
 
     name: ClassVar[str] = "memory/membership"
-    version: ClassVar[int] = 7
+    version: ClassVar[int] = 8
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "draws")
     fewest_members: ClassVar[int] = 1
 
@@ -91,14 +93,15 @@ class Membership(Probe):
         back = np.argsort(by_id, kind="stable")
         columns = {"risk": example_risk(scores[pairs[0]], mask)[back]}
         if at[0].value is not None:
-            columns["found_at_1_percent"] = caught_share(scores[pairs[1]], mask, at[0].false_alarms)[back]
+            caught = caught_share(scores[pairs[1]], mask, at[0].false_alarms)
+            columns |= {name: values[back] for name, values in caught._asdict().items()}
         finding = self.finding(
             _quantities(bank, best, at, alone),
             headline="membership_auc",
             poles=(Pole(name="Oracle", value=0.5), Pole(name="Rote", value=1.0)),
             curves=_curves(grid, best.points[len(LEVELS) :], among, seen, pairs[0]),
             tables={"levels": _levels(bank, at, pairs[1:])},
-            ranked={"most_exposed": ranked} if (ranked := _most_exposed(bank, run.members.mask, **columns)) else {},
+            ranked={"most_exposed": ranked} if (ranked := _most_exposed(bank, run.members.mask, columns)) else {},
             details={
                 "strongest": pairs[0], "members": len(mask), "judged_seen": best.positives,
                 "judged_unseen": best.negatives, "false_alarms_needed": FALSE_ALARMS,
@@ -154,13 +157,30 @@ def attack_scores(score: np.ndarray, mask: np.ndarray, counted: np.ndarray) -> d
     return {name: np.where(sides(mask)[1] & ~counted, np.nan, values) for name, values in attacks.items()}
 
 
-def caught_share(score: np.ndarray, mask: np.ndarray, false_alarms: int) -> np.ndarray:
-    """(n,) of the members that saw each example, the share found at the price of so many false alarms."""
-    seen, unseen = sides(mask)
-    bar = np.sort(score[unseen & ~np.isnan(score)])[::-1][false_alarms]
-    judged = seen & ~np.isnan(score)
+class Caught(NamedTuple):
+    """What the attack at 1 % false alarms says of each example, (n,) each.
+
+    Attributes:
+        found_at_1_percent: of the members that saw it, the share where it is found; NaN where none is judged.
+        taken_at_1_percent: of the members that did not, the share where it is taken for a training example.
+        exposed: 1 where it is found in more than half of the one and taken in less than half of the other, both beyond
+            Wilson's interval: the attack is right about it, and does not take it for one in any case.
+    """
+
+    found_at_1_percent: np.ndarray
+    taken_at_1_percent: np.ndarray
+    exposed: np.ndarray
+
+
+def caught_share(score: np.ndarray, mask: np.ndarray, false_alarms: int) -> Caught:
+    """What is found of each example at the price of so many false alarms among all."""
+    judged = [side & ~np.isnan(score) for side in sides(mask)]
+    above = score > np.sort(score[judged[1]])[::-1][false_alarms]
+    n, hits = (np.array([one.sum(0) for one in chosen]) for chosen in (judged, [side & above for side in judged]))
+    low, high = wilson(hits, np.maximum(n, 1))
+    exposed = (n > 0).all(0) & (low[0] > HALF) & (high[1] < HALF)
     with np.errstate(invalid="ignore"):  # nobody judged: NaN
-        return np.where(judged, score > bar, False).sum(0) / judged.sum(0)
+        return Caught(*(hits / n), exposed.astype(np.int64))
 
 
 def _grid(negatives: int) -> tuple[float, ...]:
@@ -225,9 +245,9 @@ def _curves(grid, points, attacks: dict[str, np.ndarray], mask: np.ndarray, best
     return curves if drawn else {}
 
 
-def _most_exposed(bank: Bank, mask: np.ndarray, risk: np.ndarray, found_at_1_percent=None) -> Ranked | None:
+def _most_exposed(bank: Bank, mask: np.ndarray, columns: dict[str, np.ndarray]) -> Ranked | None:
     """The most exposed examples, labels we redrew first: in how many of the members that saw it each is found."""
-    train, caught = bank.data.train, found_at_1_percent
+    train, risk, caught = bank.data.train, columns["risk"], columns.get("found_at_1_percent")
     first = risk if caught is None else caught
     order = np.lexsort((train.ids, -np.round(risk, 9), -np.round(first, 9)))
     planted = bank.changed

@@ -269,5 +269,25 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
     "cut short": ("{why}; credit is for these {steps} steps", ""),
     "replay departs": ("replayed steps depart from the recorded ones by {share:e1} of the way gone", ""),
     "above tolerance": ("the remainder is {missed:e1} of the change, above the tolerance {tolerance:e1}", ""),
+    "cells": (
+        "The data have only {cells:0} distinct inputs, with differing targets: equal inputs are cells of a design, not "
+        "copies.",
+        "",
+    ),
+    "copies by chance": (
+        "{share:%1} of the {nouns} have a copy, and chance alone makes {chance:%1}: the columns are too coarse to tell "
+        "copies from coincidences.",
+        "",
+    ),
+    "ranked alone": (
+        lambda figures: (
+            f"Scores of {_KINDS.get(figures['kind'], figures['kind'])} are ranked; no score says where memorised begins."
+        ),
+        "The column memory/counterfactual/rank of `audit.examples()` has the ranking.",
+    ),
+    "few false alarms": (
+        "Too few false alarms stand behind an attack at 1\u202f% of them.",
+        "Train more members: --members {needed}.",
+    ),
     "other": ("{why}", lambda figures: "{advice}" if figures.get("advice") else ""),
 }

@@ -127,6 +127,7 @@ class Quadrant(Probe):
             "seen_right": labels.seen_right,
             "suspicion_rank": np.argsort(order, kind="stable").astype(np.int64),
             "worth_checking": labels.listed.astype(np.int64),
+            **held_out_votes(run, np.arange(len(train))),
         }
 
     def _listed(self, bank: Bank, labels: Labels) -> dict[str, Quantity]:
