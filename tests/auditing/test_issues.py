@@ -20,7 +20,7 @@ from byheart.verdicts.issues import RULES
 N = 200
 WRONG = set(range(12))
 REPEATED, CONTRADICTED, LEAKED = range(30, 34), range(40, 43), range(60, 63)
-NAMES = [f'=id {i}, "{i}"\n' if i % 2 else f"-{i}" for i in range(N + 7)]
+NAMES = [f'=id {i}\n"{i}"' if i % 2 else f"-{i}" for i in range(N + 7)]
 
 
 def other(label):
@@ -39,9 +39,25 @@ def planted():
 
 
 @pytest.fixture(scope="module")
-def audit():
-    data, test = planted()
-    return bh.audit(data, test=test, model=DecisionTreeClassifier(), members=12, device="cpu", say=lambda line: None)
+def made(tmp_path_factory):
+    """Audits over one ledger: what differs in names alone trains nothing."""
+    out, (data, test) = tmp_path_factory.mktemp("issues"), planted()
+
+    def audit(**more):
+        model = DecisionTreeClassifier()
+        return bh.audit(data, test=test, model=model, members=12, device="cpu", out=out, say=lambda line: None, **more)
+
+    return audit
+
+
+@pytest.fixture(scope="module")
+def audit(made):
+    return made()
+
+
+@pytest.fixture(scope="module")
+def named(made):
+    return made(id=NAMES)
 
 
 def of(issues, kind):
@@ -63,7 +79,7 @@ def test_copies_contradictions_and_leaks_are_listed_with_each_other(audit):
     assert {one: issue.others for one, issue in leaked.items()} == {40 + i: (old,) for i, old in enumerate(LEAKED)}
     assert {issue.view for issue in leaked.values()} == {"test"}
     assert all(issue.figures["exact"].value is True for issue in leaked.values())
-    (x, y), _ = planted()
+    (_, y), _ = planted()
     assert [leaked[40 + i].figures["label_of_copy"].value for i in range(3)] == y[LEAKED].tolist()
 
 
@@ -130,7 +146,7 @@ def test_redrawn_labels_are_marked_and_left_out(audit):
 
 def test_examples_have_every_column(audit):
     examples = audit.examples()
-    (x, y), _ = planted()
+    (_, y), _ = planted()
     assert examples["id"] == examples["position"] == list(range(len(y)))
     assert examples["label"] == y.tolist()
     group = np.array(examples["group"])
@@ -144,21 +160,13 @@ def test_examples_have_every_column(audit):
     assert set(examples["memory/label-noise/predicted"]) == {"up", "down"}
 
 
-def named(audit):
-    """The same audit, whose user has names for the examples."""
-    document = audit.to_dict()
-    data = load_data(audit._plan.draw.key, audit._ledger)
-    train = replace(data.train, meta={**data.train.meta, "id": np.array(NAMES, object)})
-    named_data = replace(data, views={**data.views, "train": train})
-    return {**document, "issues": taken.lists_of(named_data, audit.findings, columns(audit))}
-
-
 def columns(audit):
     return columns_of(audit._plan.measure, audit._ledger)
 
 
-def test_names_of_the_user_are_the_ids(audit):
-    issues = taken.issues_of(named(audit))
+def test_names_of_the_user_are_the_ids(named):
+    assert named.examples()["id"] == NAMES
+    issues = named.issues()
     for issue in issues:
         names = NAMES if issue.view == "train" else range(100)
         assert issue.id == names[issue.position]
@@ -169,8 +177,8 @@ FRAMES = {"polars": lambda frame: frame.to_dicts(), "pandas": lambda frame: fram
 
 
 @pytest.mark.parametrize("library", FRAMES)
-def test_frames_hold_what_the_records_hold(audit, library):
-    issues = taken.issues_of(named(audit))
+def test_frames_hold_what_the_records_hold(named, library):
+    issues = named.issues()
     rows = FRAMES[library](issues.to_frame(library))
     assert len(rows) == len(issues)
     for row, issue in zip(rows, issues):
@@ -183,10 +191,10 @@ def test_frames_hold_what_the_records_hold(audit, library):
             assert row[name] == figure.value
 
 
-def test_every_file_gives_back_every_record(audit, tmp_path):
+def test_every_file_gives_back_every_record(named, tmp_path):
     import pyarrow.parquet
 
-    issues = taken.issues_of(named(audit))
+    issues = named.issues()
     paths = [issues.save(tmp_path / f"issues.{ending}") for ending in ("csv", "parquet", "jsonl")]
     lines = paths[2].read_text(encoding="utf-8").splitlines()
     assert [Issue.model_validate_json(line) for line in lines] == list(issues)

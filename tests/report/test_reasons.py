@@ -135,7 +135,7 @@ SAID = [
      "a design, not copies.", ""),
     ("copies by chance", {"share": 0.123, "chance": 0.1}, "12.3\u202f% of the images have a copy, and chance alone makes "
      "10.0\u202f%: the columns are too coarse to tell copies from coincidences.", ""),
-    ("ranked alone", {"kind": "tokens"}, "Scores of text are ranked; no score says where memorised begins.",
+    ("ranked alone", {"kind": "tokens"}, "Scores of text are ranked; none says where memorised begins.",
      "The column memory/counterfactual/rank of `audit.examples()` has the ranking."),
     ("few false alarms", {"needed": 34}, "Too few false alarms stand behind an attack at 1\u202f% of them.",
      "Train more members: --members 34."),

@@ -51,7 +51,7 @@ RULES: dict[IssueKind, tuple[str, str]] = {
 
 
 class View(NamedTuple):
-    """What is known of the examples of a view, one each: their names, positions, targets, and which labels we redrew."""
+    """The examples of a view, one each: names, positions, targets, and which labels byheart redrew."""
 
     ids: tuple[Ident, ...]
     positions: np.ndarray
@@ -200,7 +200,7 @@ def _exposed(facts: Facts) -> IssueList:
     return _list(
         facts, kind, rows,
         found_share=_column(found[rows], "share", "of the models trained on it, those where it is found"),
-        taken_share=_column(taken[rows], "share", "of the other models, those where it is taken for a training example"),
+        taken_share=_column(taken[rows], "share", "of the other models, those where it is taken for one of theirs"),
         risk=_column(risk[rows], "share", "of examples that a model never saw, those it stands out from"),
     )  # fmt: skip
 

@@ -67,7 +67,8 @@ class Duplicates(Probe):
             details={
                 "exact_copies": int((exact > 1).sum()), "near_copies": int((kept.copied & (exact == 1)).sum()),
                 "examined": float(kept.examined), "threshold": kept.threshold, "neighbours": NEIGHBOURS,
-                "dimension": kept.dimension if np.isfinite(kept.dimension) else None, "distance": _distance(bank), "cells": bank.data.grouping.cells,
+                "dimension": kept.dimension if np.isfinite(kept.dimension) else None, "distance": _distance(bank),
+                "cells": bank.data.grouping.cells,
                 **{f"pairs_{name}": len(getattr(pairs, name)) for name in KINDS}, **_leaked(bank, pairs),
             },
         )  # fmt: skip
@@ -161,7 +162,7 @@ def _as_they_came(bank: Bank, pair: tuple[int, int]) -> bool:
 
 
 def _contradicts(bank: Bank, pairs: Pairs) -> np.ndarray:
-    """(n,) 1 where a copy carries another label, both as they came: the pairs, and all that are equal to either side."""
+    """(n,) 1 where a copy carries another label, both as they came: the pairs, and all that equal either side."""
     exact, y = bank.data.copies.exact, bank.data.train.y
     sides = {(int(exact[row]), int(y[row])) for pair in pairs.contradicting for row in pair}
     came = bank.counted & ~bank.changed

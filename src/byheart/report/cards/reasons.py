@@ -281,7 +281,7 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
     ),
     "ranked alone": (
         lambda figures: (
-            f"Scores of {_KINDS.get(figures['kind'], figures['kind'])} are ranked; no score says where memorised begins."
+            f"Scores of {_KINDS.get(figures['kind'], figures['kind'])} are ranked; none says where memorised begins."
         ),
         "The column memory/counterfactual/rank of `audit.examples()` has the ranking.",
     ),
