@@ -114,9 +114,12 @@ def test_another_ending_is_refused(path):
 
 def test_a_folder_in_the_place_of_the_file_is_refused(tmp_path):
     (tmp_path / "a.csv").mkdir()
-    with pytest.raises(OutputRefused, match=r"to write .*a\.csv.*Choose another path"):
+    with pytest.raises(UsageError, match=r"a file that ends in .* got the folder .*a\.csv\. Try issues\.csv"):
         Columns({"id": [1]}).save(tmp_path / "a.csv")
-    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+    (tmp_path / "b.csv").write_text("")
+    with pytest.raises(OutputRefused, match=r"to write .*c\.csv.*Choose another path"):
+        Columns({"id": [1]}).save(tmp_path / "b.csv" / "c.csv")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "b.csv"]
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):

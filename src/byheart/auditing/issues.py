@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from byheart.auditing.example_previews import label_of
+from byheart.errors import InputRefused
 from byheart.records.columns import Columns, checked_path, write_file
 from byheart.records.finding import Answer
 from byheart.records.issue import Issue, IssueList
@@ -53,12 +54,13 @@ class Issues(Sequence[Issue]):
     Attributes:
         unlisted: kind -> why there is no list of it: nothing is claimed of it, neither that there are some nor that
             there are none.
+        lines: a line per kind: how many there are, or why it is not listed.
     """
 
     def __init__(self, lists: Sequence[IssueList], about: About, planted: bool = False) -> None:
         self._issues = tuple(issue for one in lists for issue in one.issues(planted))
         self.unlisted = {one.kind: why_empty(one, about) for one in lists if not one.answered}
-        self._said = [counted(one, about, planted) for one in lists]
+        self.lines = [counted(one, about, planted) for one in lists]
 
     def __getitem__(self, at: Any) -> Any:
         return self._issues[at]
@@ -99,11 +101,21 @@ class Issues(Sequence[Issue]):
         return write_file(target, lines.encode("utf-8", "backslashreplace"))
 
     def __repr__(self) -> str:
-        return "\n".join(self._said)
+        return "\n".join(self.lines)
 
 
 def issues_of(document: Mapping[str, Any], planted: bool = False) -> Issues:
-    """The issues that the document of an audit holds."""
+    """The issues that the document of an audit holds.
+
+    Raises:
+        InputRefused: it is of a byheart that kept none.
+    """
+    if "issues" not in document:
+        raise InputRefused(
+            expected="an audit that keeps its issues",
+            came="one of an older byheart",
+            do="Run the same audit again: its trainings are kept.",
+        )
     lists = [IssueList.model_validate(one) for one in document["issues"]]
     return Issues(lists, About.of(document["subject"]), planted)
 

@@ -258,7 +258,7 @@ def write_text(target: Path, text: str) -> Path:
     return target
 
 
-def must_be_writable(folder: Path) -> None:
+def must_be_writable(folder: Path, option: str = "--out") -> None:
     """Refuse a folder that cannot be written before anything is computed.
 
     Raises:
@@ -273,5 +273,5 @@ def must_be_writable(folder: Path) -> None:
         raise OutputRefused(
             expected=f"a folder that can be written, {folder}",
             came=f"{error.strerror or error}",
-            do="Nothing was lost. Choose another with --out.",
+            do=f"Nothing was lost. Choose another with {option}.",
         ) from None

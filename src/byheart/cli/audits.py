@@ -24,6 +24,9 @@ Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")
 Out = Annotated[Path, typer.Option("--out", help="Folder of the report and the ledger.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the document on standard output and nothing else there.")]
 Hide = Annotated[bool, typer.Option("--hide-examples", help="Leave only ids of examples in the report.")]
+Issues = Annotated[
+    Path | None, typer.Option("--issues", help="Write the issues, an example per row: FILE.csv, .parquet or .jsonl.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
 
 
@@ -33,25 +36,32 @@ def audit(
     out: Out = Path("byheart-audit"),
     json: AsJson = False,
     hide_examples: Hide = False,
+    issues: Issues = None,
     quiet: Quiet = False,
 ) -> None:
     """Measure what a model trained this way has memorised and what it has understood."""
     from byheart.auditing.audit import run
     from byheart.auditing.cli_request import request_from_words
+    from byheart.auditing.result import must_be_writable
     from byheart.cli.progress import Progress
-    from byheart.cli.summary import print_json, print_lines, summary
+    from byheart.cli.summary import issue_lines, print_json, print_lines, summary
     from byheart.errors import StepFailed
+    from byheart.records.columns import checked_path
 
+    if issues is not None:
+        must_be_writable(checked_path(issues).parent, "--issues")
     with apart():
         request, settings = request_from_words(subject, options, silent if quiet else None)
         with writable(out), Progress(quiet) as progress:
             found = run(request, out, settings=settings, say=progress.say, progress=progress)
     page = found.save(out / "report.html", hide_examples)
     document = found.save(out / "report.json", hide_examples)
+    shown = found.to_dict(hide_examples)
+    written = issue_lines(shown, issues) if issues is not None else []
     if json:
-        print_json(found.to_dict(hide_examples))
+        print_json(shown)
     else:
-        print_lines(*summary(found.to_dict(), str(page), str(document)))
+        print_lines(*summary(found.to_dict(), str(page), str(document)), *written)
     if any(answer.status == "failed" for answer in found.findings.values()):
         raise typer.Exit(StepFailed.exit_code)
 

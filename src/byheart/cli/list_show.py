@@ -10,6 +10,9 @@ import typer
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's digits, or the folder of an audit.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder of the ledger.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Issues = Annotated[
+    Path | None, typer.Option("--issues", help="Write the issues, an example per row: FILE.csv, .parquet or .jsonl.")
+]
 Hide = Annotated[bool, typer.Option("--hide-examples", help="Leave only ids of examples in the report.")]
 
 
@@ -65,16 +68,22 @@ def listed_words(words: list[str]) -> tuple[str, Path, bool]:
     return (kinds[0] if kinds else ""), out, json
 
 
-def show(run: RunName, out: Out = Path("byheart-audit"), json: AsJson = False) -> None:
-    """Print a finished audit again."""
+def show(run: RunName, out: Out = Path("byheart-audit"), json: AsJson = False, issues: Issues = None) -> None:
+    """Print a finished audit again, or write its issues."""
     from byheart.auditing.finished_audits import document_of
-    from byheart.cli.summary import print_json, print_lines, summary
+    from byheart.cli.summary import issue_lines, print_json, print_lines, summary
 
     folder, document = document_of(run, out)
+    written = []
+    if issues is not None:
+        from byheart.auditing.document import without_examples
+        from byheart.auditing.explain_run import report_hides
+
+        written = issue_lines(without_examples(document) if report_hides(folder) else document, issues)
     if json:
         print_json(document)
     else:
-        print_lines(*summary(document, str(folder / "report.html"), str(folder / "report.json")))
+        print_lines(*summary(document, str(folder / "report.html"), str(folder / "report.json")), *written)
 
 
 def report(run: RunName, out: Out = Path("byheart-audit"), hide_examples: Hide = False) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 from byheart.terminal import as_json, put
@@ -96,6 +97,14 @@ def summary(document: dict[str, Any], page: str, data: str) -> list[str]:
     lines += [f"  failed        {finding['probe']}: {finding['error']}" for finding in failed]
     lines += [f"  note          {note}" for note in document["provenance"]["notes"]]
     return [*lines, f"Report  {page}   Data  {data}"]
+
+
+def issue_lines(document: dict[str, Any], path: Path) -> list[str]:
+    """Write the issues of a document to a file; how many of each kind there are, and of which kinds there is no list."""
+    from byheart.auditing.issues import issues_of
+
+    found = issues_of(document)
+    return [f"Issues  {found.save(path)}", *(f"  {line}" for line in found.lines)]
 
 
 def forecast_lines(found: dict[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from byheart.arguments import must_be
 from byheart.errors import OutputRefused, UsageError, shown
 from byheart.files import write_whole
 
@@ -149,9 +150,12 @@ def checked_path(path: str | Path) -> Path:
     """The path, whose ending names a format that can be written here.
 
     Raises:
-        UsageError: another ending, or .parquet without pyarrow.
+        UsageError: another ending, a folder, or .parquet without pyarrow.
     """
+    must_be("a path", path=path)
     target = Path(path)
+    if target.is_dir():
+        raise UsageError("a file that ends in .csv, .parquet or .jsonl", f"the folder {target}", "Try issues.csv.")
     if target.suffix not in SUFFIXES:
         came = target.name or repr(str(path))
         raise UsageError("a file that ends in .csv, .parquet or .jsonl", came, "Try issues.csv.")
