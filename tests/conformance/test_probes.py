@@ -137,7 +137,7 @@ class TestMembership(OnNoisyDigits):
         super().test_4_every_number_is_a_quantity(probe, bank)
         finding, columns = probe.measure(bank)
         assert "tpr_at_fpr_1_percent" in finding.quantities
-        assert columns.keys() == {"risk", "found_at_1_percent"}
+        assert columns.keys() == {"risk", "found_at_1_percent", "taken_at_1_percent", "exposed"}
 
 
 def copied(probe, share, task="classes"):

@@ -13,6 +13,7 @@ from byheart.errors import InputRefused
 from byheart.records.columns import Columns, checked_path, write_file
 from byheart.records.finding import Answer
 from byheart.records.issue import Issue, IssueList
+from byheart.registry import find
 from byheart.report.cards import About
 from byheart.report.issues import counted, why_empty
 from byheart.tasks.data import GROUP, ID, Data, Examples
@@ -132,9 +133,14 @@ def examples_of(data: Data, columns: Mapping[str, Mapping[str, np.ndarray]]) -> 
         "group": train.meta.get(GROUP, data.groups), "planted": _redrawn(data),
     }  # fmt: skip
     measured = {
-        f"{probe}/{name}": [label_of(data.output, code) for code in column] if name == "predicted" else column
+        f"{probe}/{name}": _labels(data, column) if name in find("probe", probe).label_columns else column
         for probe, made in columns.items()
         for name, column in made.items()
         if np.shape(column) == (len(train),)
     }
     return Columns({**own, **measured})
+
+
+def _labels(data: Data, codes: np.ndarray) -> list[str | None]:
+    """Classes in words; a gap where there is none."""
+    return [label_of(data.output, code) if code >= 0 else None for code in codes]

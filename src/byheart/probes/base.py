@@ -59,6 +59,7 @@ class Probe(Spec):
         outputs: kinds of output that it is asked of (`classes`, `values`, `tokens`; only where they are named also
             `columns`, `series`, `embedding`, `rewards`).
         needs: what the subject must offer: `test`, `table`, `canaries`, `oracle`, `phases` (several), `epochs`.
+        label_columns: columns that hold a class by its number, -1 for none.
         assumes: what its number rests on; where data or runs do not allow it, the answer says so.
         fewest_members: how many members its number takes. Eight are the fewest that say something of single examples;
             averages over the pairs of member and example (`maths.statistics.seen_unseen.side_columns`) take 1.
@@ -72,6 +73,7 @@ class Probe(Spec):
     cost: ClassVar[Cost] = "reading"
     outputs: ClassVar[tuple[str, ...]] = ("classes", "values", "tokens")
     needs: ClassVar[tuple[str, ...]] = ()
+    label_columns: ClassVar[tuple[str, ...]] = ()
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides",)
     drawn_as: ClassVar[str] = ""  # the name of its random streams, where it was called otherwise when they were drawn
     fewest_members: ClassVar[int] = FEWEST_MEMBERS

@@ -27,8 +27,11 @@ def first_of(order: np.ndarray, redrawn: np.ndarray) -> np.ndarray:
     return np.concatenate([order[redrawn[order]][:REDRAWN], order[~redrawn[order]][:others]])
 
 
-def held_out_votes(run: Run, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """(r,) each: what most members that did not see an example predict at the end of training, and how many of them."""
+def held_out_votes(run: Run, rows: np.ndarray, tied: int | None = None) -> dict[str, np.ndarray]:
+    """(r,) each: what most members that did not see an example predict at the end of training, and how many of them.
+
+    Where two classes have as many votes it is the first, or `tied` where that is given.
+    """
     logits, unseen = run.views["train"].logits, run.members.unseen[:, rows]
     predicted, votes = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
     for start in range(0, len(rows), BLOCK):
@@ -38,4 +41,6 @@ def held_out_votes(run: Run, rows: np.ndarray) -> dict[str, np.ndarray]:
         each = np.zeros((len(rows[block]), logits.shape[2]), np.int64)
         np.add.at(each, (place, said), 1)
         predicted[block], votes[block] = each.argmax(1), each.max(1)
+        if tied is not None:
+            predicted[block][(each == each.max(1, keepdims=True)).sum(1) > 1] = tied
     return {"predicted": predicted, "votes": votes, "voters": unseen.sum(0)}

@@ -25,6 +25,7 @@ from byheart.training.run import Run
 
 THRESHOLD = 0.25  # memorisation score from which a label counts as memorised
 MARKS = 1000  # of one sort on the map; more than these are binned
+NONE = -1  # the class that most members predict, where two are equally frequent
 LEAST_BITS = 0.003  # where the map begins: its axis is logarithmic
 POLES = (Pole(name="Rote", value=0.5, note="where classes are equally frequent"), Pole(name="Oracle", value=1.0))
 
@@ -82,6 +83,7 @@ class Quadrant(Probe):
     name: ClassVar[str] = "memory/label-noise"
     version: ClassVar[int] = 9
     drawn_as: ClassVar[str] = "memory/quadrant"
+    label_columns: ClassVar[tuple[str, ...]] = ("predicted",)
     outputs: ClassVar[tuple[str, ...]] = ("classes", "values")
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "halves")
     poles: ClassVar[tuple[str, str]] = ("rote", "oracle")
@@ -127,7 +129,7 @@ class Quadrant(Probe):
             "seen_right": labels.seen_right,
             "suspicion_rank": np.argsort(order, kind="stable").astype(np.int64),
             "worth_checking": labels.listed.astype(np.int64),
-            **held_out_votes(run, np.arange(len(train))),
+            **held_out_votes(run, np.arange(len(train)), tied=NONE),
         }
 
     def _listed(self, bank: Bank, labels: Labels) -> dict[str, Quantity]:
