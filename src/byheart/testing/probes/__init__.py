@@ -157,7 +157,7 @@ class ProbeSuite:
         other = renamed(bank)
         (before, columns), (after, moved) = probe.measure(bank), probe.measure(other)
         _same(before, after, "the numbering of classes")
-        number = [*map(other.data.output.classes.index, bank.data.output.classes), -1]  # by the old one; the last is none
+        number = [*map(other.data.output.classes.index, bank.data.output.classes), -1]  # of each; -1 is none
         for name, column in columns.items():
             expected = np.array(number)[column] if name in probe.label_columns else column
             near = np.allclose(expected, moved[name], rtol=ROUNDING, atol=ROUNDING)
