@@ -131,6 +131,12 @@ def test_records_are_frozen_and_the_document_holds_them(audit):
     assert not {"predicted", "label_of_copy"} & {name for one in hidden for name in one.figures}
 
 
+def test_an_older_document_is_refused(audit):
+    for document in ({**audit.to_dict(), "schema": 4}, {**audit.to_dict(hide_examples=True), "schema": 4}):
+        with pytest.raises(bh.InputRefused, match=r"schema 5, got 4\. Run the same audit again"):
+            taken.issues_of(document)
+
+
 def test_redrawn_labels_are_marked_and_left_out(audit):
     """As if byheart had redrawn the wrong labels itself."""
     data = load_data(audit._plan.draw.key, audit._ledger)

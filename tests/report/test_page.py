@@ -200,7 +200,7 @@ def test_any_finding_may_be_missing(probe, status):
 
 
 def test_another_schema_is_refused():
-    with pytest.raises(InputRefused, match="schema 4"):
+    with pytest.raises(InputRefused, match="schema 5"):
         render({**documents.table(), "schema": 1})
 
 

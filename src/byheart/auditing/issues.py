@@ -13,6 +13,7 @@ from byheart.errors import InputRefused
 from byheart.records.columns import Columns, checked_path, write_file
 from byheart.records.finding import Answer
 from byheart.records.issue import Issue, IssueList
+from byheart.records.provenance import SCHEMA
 from byheart.registry import find
 from byheart.report.cards import About
 from byheart.report.issues import counted, why_empty
@@ -109,13 +110,13 @@ def issues_of(document: Mapping[str, Any], planted: bool = False) -> Issues:
     """The issues that the document of an audit holds.
 
     Raises:
-        InputRefused: it is of a byheart that kept none.
+        InputRefused: the document is of another schema.
     """
-    if "issues" not in document:
+    if document.get("schema") != SCHEMA:
         raise InputRefused(
-            expected="an audit that keeps its issues",
-            came="one of an older byheart",
-            do="Run the same audit again: its trainings are kept.",
+            expected=f"a document of schema {SCHEMA}",
+            came=repr(document.get("schema")),
+            do="Run the same audit again with this byheart: its trainings are kept.",
         )
     lists = [IssueList.model_validate(one) for one in document["issues"]]
     return Issues(lists, About.of(document["subject"]), planted)
