@@ -91,7 +91,8 @@ def _unmeasured(request: Request, subject: Any, drawn: Drawn) -> list[dict[str, 
 def without_examples(made: Mapping[str, Any]) -> dict[str, Any]:
     """The same document with ids alone in the place of examples."""
     findings = {name: unlabelled(finding) for name, finding in made["findings"].items()}
-    issues = [IssueList.model_validate(one).without_examples().model_dump(mode="json") for one in made.get("issues", ())]
+    lists = (IssueList.model_validate(one).without_examples() for one in made.get("issues", ()))
+    issues = [one.model_dump(mode="json") for one in lists]
     return {**made, "findings": findings, "issues": issues, "exhibits": {}, "hidden": True}
 
 
