@@ -81,7 +81,7 @@ class Quadrant(Probe):
     """
 
     name: ClassVar[str] = "memory/label-noise"
-    version: ClassVar[int] = 9
+    version: ClassVar[int] = 10
     drawn_as: ClassVar[str] = "memory/quadrant"
     label_columns: ClassVar[tuple[str, ...]] = ("predicted",)
     outputs: ClassVar[tuple[str, ...]] = ("classes", "values")
