@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from byheart.records.facts import FactTable
 from byheart.records.finding import Failed, Finding, NotApplicable
 from byheart.records.quantity import Quantity
 from byheart.records.reason import Reason
@@ -157,3 +158,13 @@ def test_exposed_are_those_that_the_attack_is_right_about():
     made = listed(facts({"membership": columns}, membership=found))["exposed"]
     assert made.ids == (2, 1, 0)  # the one that is found most often first
     assert made.figures["found_share"].unit == "share"
+
+
+@pytest.mark.parametrize("tables, code, needed", [
+    ({"levels": FactTable(values={"members_needed": (34,)})}, "few false alarms", 34),
+    ({}, "few members", 8),
+])  # fmt: skip
+def test_nobody_is_exposed_where_the_attack_is_not_measured_at_1_percent(tables, code, needed):
+    found = finding("memory/membership", tables=tables, details={"members": 4})
+    made = listed(facts({"membership": {}}, membership=found))["exposed"]
+    assert (made.ids, made.reason.code, made.reason.figures["needed"]) == ((), code, needed)

@@ -17,6 +17,7 @@ from byheart.verdicts.rules import LabelsToCheck, copies_by_chance
 
 DUPLICATES, LABELS = "memory/duplicates", "memory/label-noise"
 SCORES, MEMBERSHIP = "memory/counterfactual", "memory/membership"
+ENOUGH = 8  # members, to judge a single example
 NAMED = 20  # copies of one example that are named; of a larger group the others share its number
 
 RULES: dict[IssueKind, tuple[str, str]] = {
@@ -193,8 +194,12 @@ def _exposed(facts: Facts) -> IssueList:
         return _empty(kind, reason)
     columns = facts.columns[MEMBERSHIP]
     if "exposed" not in columns:
-        levels = facts.findings[MEMBERSHIP].tables["levels"].rows()  # type: ignore[union-attr]
-        return _empty(kind, Reason(code="few false alarms", figures={"needed": levels[0]["members_needed"]}))
+        finding = facts.findings[MEMBERSHIP]
+        if levels := finding.tables.get("levels"):  # type: ignore[union-attr]
+            needed = levels.rows()[0]["members_needed"]
+            return _empty(kind, Reason(code="few false alarms", figures={"needed": needed}))
+        members = finding.details["members"]  # type: ignore[union-attr]
+        return _empty(kind, Reason(code="few members", figures={"members": members, "needed": ENOUGH}))
     found, taken, risk = (columns[name] for name in ("found_at_1_percent", "taken_at_1_percent", "risk"))
     rows = _chosen(columns["exposed"] > 0, np.lexsort((-risk, -found)).argsort())
     return _list(
