@@ -1,5 +1,6 @@
 """One torch thread, no network, and the global random state watched, in every test; the command line called here."""
 
+import gc
 import io
 import os
 import random
@@ -23,6 +24,12 @@ torch.set_num_threads(1)
 # difference. What calls it is seen all the same: tests of the ledger and of failing disks put their own in its place.
 _waits, _sync = index.SYNC, os.fsync
 index.SYNC, os.fsync = "OFF", lambda number: None
+
+
+def pytest_collection_finish():
+    """What is there before the first test stays: Python's collector does not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

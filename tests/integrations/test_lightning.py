@@ -1,6 +1,5 @@
-"""With the real library, on a tiny model."""
+"""With the real library, on a tiny model; imported where it is used: it takes seconds, and every worker reads this file."""
 
-import lightning.pytorch as pl
 import pytest
 import torch
 import torch.nn.functional as F
@@ -27,23 +26,31 @@ def test_a_loader_over_other_data_is_refused():
         note([1, 2], 2)
 
 
-class Net(pl.LightningModule):
-    def __init__(self, inner):
-        super().__init__()
-        self.inner, self.net = inner, nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Dropout(0.2), nn.Linear(8, 3))
+def net(inner):
+    import lightning.pytorch as pl
 
-    def forward(self, x):
-        return self.net(x)
+    class Net(pl.LightningModule):
+        def __init__(self, inner):
+            super().__init__()
+            self.inner, self.net = inner, nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Dropout(0.2), nn.Linear(8, 3))
 
-    def training_step(self, batch, _):
-        x, y = batch
-        return F.cross_entropy(self.net(x) if self.inner else self(x), y)
+        def forward(self, x):
+            return self.net(x)
 
-    def configure_optimizers(self):
-        optimizer = torch.optim.SGD(self.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01)
-        return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.5)]
+        def training_step(self, batch, _):
+            x, y = batch
+            return F.cross_entropy(self.net(x) if self.inner else self(x), y)
+
+        def configure_optimizers(self):
+            optimizer = torch.optim.SGD(self.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.01)
+            return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.5)]
+
+    return Net(inner)
+
 
 def fit(callback, module, loader, **settings):
+    import lightning.pytorch as pl
+
     options = {"max_epochs": 2, "gradient_clip_val": 0.3} | settings
     pl.Trainer(callbacks=[callback], accelerator="cpu", logger=False, enable_checkpointing=False, barebones=False,
                enable_progress_bar=False, enable_model_summary=False, **options).fit(module, loader)  # fmt: skip
@@ -55,7 +62,7 @@ def examples():
 @pytest.mark.parametrize(("inner", "accumulate"), [(False, 1), (True, 2)])
 def test_a_fit_is_recorded(inner, accumulate):
     x, y = examples()
-    module = Net(inner)
+    module = net(inner)
     callback = ours.recording_callback((x, y), module="net" if inner else "", every=2)
     loader = DataLoader(TensorDataset(x, y), batch_size=6, shuffle=True, drop_last=True)
     fit(callback, module, callback.loader(loader), accumulate_grad_batches=accumulate)
@@ -69,4 +76,4 @@ def test_a_fit_is_recorded(inner, accumulate):
 def test_a_loader_that_was_not_wrapped_is_named():
     x, y = examples()
     with pytest.raises(UsageError, match=r"callback\.loader"):
-        fit(ours.recording_callback((x, y)), Net(False), DataLoader(TensorDataset(x, y)))
+        fit(ours.recording_callback((x, y)), net(False), DataLoader(TensorDataset(x, y)))

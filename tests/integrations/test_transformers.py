@@ -1,9 +1,8 @@
-"""With the real library, on a tiny model made from a configuration."""
+"""With the real library, on a tiny model made from a configuration; imported where it is used, as it takes a second."""
 
 import numpy as np
 import pytest
 import torch
-import transformers
 
 from byheart.errors import InputRefused, UsageError
 from byheart.integrations import transformers as hf
@@ -33,12 +32,16 @@ class Rows(torch.utils.data.Dataset):
         return {name: value[i] for name, value in self.x.items()} | {self.key: self.y[i]}
 
 def classifier():
+    import transformers
+
     torch.manual_seed(0)
     config = transformers.BertConfig(vocab_size=20, hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
                                      intermediate_size=16, max_position_embeddings=12, num_labels=3)  # fmt: skip
     return transformers.BertForSequenceClassification(config)
 
 def trained(model, x, y, callback, folder, **settings):
+    import transformers
+
     options = {"per_device_train_batch_size": 8, "max_steps": 5, "learning_rate": 1e-2, "weight_decay": 0.1,
                "max_grad_norm": 0.5, "gradient_accumulation_steps": 2} | settings  # fmt: skip
     args = transformers.TrainingArguments(output_dir=str(folder), report_to=[], use_cpu=True, disable_tqdm=True,
@@ -67,6 +70,8 @@ def test_a_trainer_is_recorded_with_dropout_clipping_groups_and_accumulation(rng
 
 def test_a_causal_model_is_recorded(rng, tmp_path):
     torch.manual_seed(0)
+    import transformers
+
     config = transformers.GPT2Config(vocab_size=16, n_positions=8, n_embd=16, n_layer=1, n_head=2)
     model, ids = transformers.GPT2LMHeadModel(config), torch.from_numpy(rng.integers(0, 16, (12, 6)))
     callback = hf.recording_callback(({"input_ids": ids}, ids), loss=hf.next_token)

@@ -8,7 +8,6 @@ import struct
 import zlib
 from xml.etree import ElementTree
 
-import altair
 import documents
 import numpy as np
 import pytest
@@ -45,6 +44,8 @@ def test_every_drawing_is_named_and_has_no_colour_of_its_own(i):
 
 
 def test_specs_are_what_altair_would_write(monkeypatch):
+    import altair
+
     specs = []
     monkeypatch.setattr(
         drawing.vl_convert, "vegalite_to_svg", lambda spec: specs.append(spec) or '<svg viewBox="0 0 1 1"/>'

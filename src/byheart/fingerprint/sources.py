@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,7 @@ def unchanged() -> Iterator[None]:
     filters, listed, show = warnings.filters, list(warnings.filters), warnings.showwarning
     if torch:
         own = torch.get_rng_state(), torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_num_threads()
-        strict = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+        strict = _determinism(torch)
     cuda = torch.cuda.get_rng_state_all() if torch and torch.cuda.is_initialized() else None
     try:
         with as_failures():
@@ -62,9 +63,14 @@ def unchanged() -> Iterator[None]:
             torch.set_grad_enabled(own[2])
             if torch.get_num_threads() != own[3]:
                 torch.set_num_threads(own[3])
-            torch.use_deterministic_algorithms(strict[0], warn_only=strict[1])
+            if _determinism(torch) != strict:  # to set it imports torch's compiler: a second
+                torch.use_deterministic_algorithms(strict[0], warn_only=strict[1])
         if cuda is not None:
             torch.cuda.set_rng_state_all(cuda)
+
+
+def _determinism(torch: Any) -> tuple[bool, bool]:
+    return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
 
 
 @contextlib.contextmanager
