@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 import shutil
 import struct
 import subprocess
 import zlib
+from pathlib import Path
 
 from pages import Outline, page
 
@@ -93,6 +96,51 @@ if CHROMIUM:
             assert int(wide) <= int(width), (name, width, wide)
             assert out == "none", (name, width, out)
             assert int(width) < 1280 or int(bottom) <= 720, (name, bottom)
+
+    AXE = """<script>addEventListener("load", async () => {
+    const found = await axe.run(document, {resultTypes: ["violations"]});
+    const told = found.violations.map((one) => [one.id, one.impact, one.nodes[0].html.slice(0, 200)]);
+    parent.document.body.append(`AXE ${name} ${JSON.stringify(told)} END `);
+    });</script>"""
+    CONFORM = {"fashion": 1280, "table": 1280, "regression": 360, "text": 1280, "nothing": 360}
+
+    def _violations(folder, pages, *options):
+        """Page -> what axe-core finds in it, all in one browser."""
+        axe = (Path(__file__).parent / "axe" / "axe.min.js").read_text(encoding="utf-8")
+        (folder / "axe.js").write_text(axe, encoding="utf-8")
+        frames = []
+        for name, (text, width) in pages.items():
+            open_page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text)
+            open_page = open_page.replace("</body>", f'<script src="axe.js"></script>{AXE}</body>')
+            (folder / f"{name}.html").write_text(open_page, encoding="utf-8")
+            frames.append(f'<iframe name="{name}" src="{name}.html" style="width:{width}px;height:900px"></iframe>')
+        (folder / "frames.html").write_text("<!doctype html><body>" + "".join(frames), encoding="utf-8")
+        dom = _run(
+            folder,
+            *options,
+            "--allow-file-access-from-files",
+            "--virtual-time-budget=60000",
+            "--dump-dom",
+            f"file://{folder}/frames.html",
+        )
+        found = re.findall(r"AXE (\S+) (.*?) END", dom.rpartition("</iframe>")[2], re.DOTALL)
+        return {name: json.loads(html.unescape(told)) for name, told in found}
+
+    def _serious(violations):
+        return [one for one in violations if one[1] in {"serious", "critical"}]
+
+    def test_axe_finds_no_serious_violation(tmp_path):
+        pages = {name: (page(name), width) for name, width in CONFORM.items()}
+        found = _violations(tmp_path, pages)
+        assert set(found) == set(pages)
+        assert {name: _serious(told) for name, told in found.items()} == {name: [] for name in pages}
+
+    def test_axe_finds_none_in_the_dark_and_one_where_there_is_one(tmp_path):
+        broken = page("table").replace("<body>", '<body><img src="data:image/png;base64,AA==">')
+        pages = {"dark": (page("table"), 1280), "broken": (broken, 1280)}
+        found = _violations(tmp_path, pages, "--blink-settings=preferredColorScheme=0")
+        assert _serious(found["dark"]) == []
+        assert [one[0] for one in _serious(found["broken"])] == ["image-alt"]
 
     def test_hostile_words_run_nothing(tmp_path):
         path = tmp_path / "page.html"

@@ -20,7 +20,7 @@ COLOURS = {
     "null": "#080808",
 }
 _NAMES = {colour: name for name, colour in COLOURS.items()}
-_KEPT = {"d", "transform", "x2", "y2", "text-anchor", "font-size", "font-weight", "opacity", "aria-label"}
+_KEPT = {"d", "transform", "x2", "y2", "text-anchor", "font-size", "font-weight", "opacity"}
 _KEPT |= {"stroke-width", "stroke-dasharray", "fill-opacity", "stroke-opacity"}
 SEPARATOR = "\u2063"  # between a name and the muted words after it, within one text
 _FIGURE = re.compile(r"-?\d+\.\d+(?:e-?\d+)?|-?\d+e-?\d+")
@@ -105,8 +105,8 @@ def _copy(source: ElementTree.Element, parent: ElementTree.Element) -> None:
     classes = [f"{kind[0]}-{_NAMES[source.get(kind)]}" for kind in ("fill", "stroke") if source.get(kind) in _NAMES]
     if tag == "text" and source.get("stroke") == COLOURS["paper"]:
         classes.append("halo")
-    if source.get("aria-label") and tag == "g":
-        kept.pop("aria-label")
+    if source.get("aria-label") and tag != "g":
+        kept["data-say"] = source.attrib["aria-label"]  # readers of the page hear the drawing as one, with its table
     if classes:
         kept["class"] = " ".join(classes)
     if tag == "g" and not kept:

@@ -6,10 +6,10 @@ tip.hidden = true;
 tip.setAttribute("aria-hidden", "true");
 document.body.append(tip);
 document.addEventListener("pointerover", (event) => {
-  const mark = event.target.closest("svg [aria-label]");
+  const mark = event.target.closest("svg [data-say]");
   tip.hidden = !mark;
   if (!mark) return;
-  tip.textContent = mark.getAttribute("aria-label");
+  tip.textContent = mark.dataset.say;
   const box = mark.getBoundingClientRect();
   const left = Math.min(box.left + box.width / 2 + 10, document.documentElement.clientWidth - tip.offsetWidth - 8);
   tip.style.left = `${Math.max(8, left) + window.scrollX}px`;
