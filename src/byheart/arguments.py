@@ -60,6 +60,7 @@ def _is_path(value: Any) -> bool:
 _KINDS: dict[str, Callable[[Any], bool]] = {
     "a whole number": is_whole,
     "a number": _is_number,
+    "True or False": lambda value: isinstance(value, bool),
     "a word": lambda value: isinstance(value, str),
     "a word or several": _is_words,
     "names with their values": lambda value: isinstance(value, Mapping) and all(isinstance(key, str) for key in value),

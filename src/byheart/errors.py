@@ -96,8 +96,18 @@ def unknown_name(kind: str, word: str, known: Iterable[str]) -> UnknownName:
         "expected the name of a task, got 'digit'. Nearest: digits. Known: digits, fashion."
     """
     names = sorted(known)
-    by_lower = {name.lower(): name for name in reversed(names)}
-    near = [by_lower[found] for found in difflib.get_close_matches(word.lower(), list(by_lower), n=3, cutoff=0.5)]
+    near = nearest(word, names)
     advice = f"Nearest: {', '.join(near)}. " if near else ""
     advice += f"Known: {', '.join(names) or 'none'}."
     return UnknownName(expected=f"the name of a {kind}", came=repr(word), do=advice)
+
+
+def nearest(word: str, known: Iterable[str]) -> list[str]:
+    """At most three of the known words that are like `word`, the nearest first.
+
+    Example:
+        >>> nearest("Digit", ["digits", "fashion"])
+        ['digits']
+    """
+    by_lower = {name.lower(): name for name in sorted(known, reverse=True)}
+    return [by_lower[found] for found in difflib.get_close_matches(word.lower(), list(by_lower), n=3, cutoff=0.5)]

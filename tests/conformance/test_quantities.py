@@ -1,5 +1,6 @@
 """Names of quantities: one probe has each, so that a gate, a claim or a verdict need not say whose it means."""
 
+import re
 from collections import defaultdict
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from byheart.learners.mlp import Mlp
 from byheart.learners.ngram import Ngram
 from byheart.records.finding import Finding
+from byheart.records.quantity_names import NAMES, PROBE_OF
 from byheart.registry import find, names
 from byheart.tasks.canaries import Canaries
 from byheart.tasks.digits import Digits
@@ -24,6 +26,14 @@ SUBJECTS = [
     Draw(Randomness(), Ngram(), {}, members=8),
     *(world.at(0) for world in VALUES),
 ]
+
+
+# told of learners with parameters, or where enough labels can be checked, which these subjects are too small for
+ELSEWHERE = {"bits_held_a_parameter", "worth_checking_share", "planted_listed", "planted_precision"}
+# baselines and proxies are many, and named with their probe
+OF_BASELINES = re.compile(
+    r"(neighbours|ridge|ngram|linear|boosted|trees?)_|.*_(spearman|recall|planted_auc)(_|$)|exposure_\d+_bits"
+)
 
 
 def owners(answers):
@@ -50,3 +60,12 @@ def test_a_name_that_two_have_is_found(answers):
     one = next(answer for answer in answers if isinstance(answer, Finding) and answer.quantities)
     twin = one.model_copy(update={"probe": "weather/skill"})
     assert any(len(probes) > 1 for probes in owners([*answers, twin]).values())
+
+
+def test_the_names_that_a_gate_knows_without_a_number_are_those_that_probes_give(answers):
+    found = {name: next(iter(probes)) for name, probes in owners(answers).items()}
+    assert len(PROBE_OF) == sum(len(names.split()) for names in NAMES.values())  # each name once
+    assert set(PROBE_OF) - set(found) <= ELSEWHERE
+    assert {name: probe for name, probe in found.items() if PROBE_OF.get(name, probe) != probe} == {}
+    lacking = [name for name in found if name not in PROBE_OF and not OF_BASELINES.match(name)]
+    assert lacking == [], "list them in records/quantity_names.py"

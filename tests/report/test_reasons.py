@@ -142,6 +142,7 @@ SAID = [
     ("too few points", {"points": 1, "needed": 2}, "1 of the settings could be trained; 2 are needed.", ""),
     ("small grid", {"measured": 2, "needed": 3}, "measured at 2 points of the grid, and it takes 3", "a grid of more values"),
     ("undecided", {}, "the interval allows both", ""),
+    ("one training", {}, "it describes this one training, and a gate asks of the recipe", "more members"),
     ("other", {"why": "Tides {are} not asked."}, "Tides {are} not asked.", ""),
     ("other", {"why": "No {0}.", "advice": "Try {nouns}."}, "No {0}.", "Try {nouns}."),
 ]  # fmt: skip

@@ -19,7 +19,9 @@ from byheart.registry import names
 from byheart.study import parse
 
 
-def request_from_words(subject: str, options: Options, say: Say | None = None) -> tuple[Request, dict[str, Any]]:
+def request_from_words(
+    subject: str, options: Options, say: Say | None = None, notes: tuple[str, ...] = ()
+) -> tuple[Request, dict[str, Any]]:
     """The request that the words of `byheart audit` ask for, and the settings of a learner not yet chosen.
 
     `say` takes lines on how data are read; without it they go to standard error.
@@ -30,13 +32,12 @@ def request_from_words(subject: str, options: Options, say: Say | None = None) -
     settings = parse.pairs(options.settings, "--set")
     of_table, of_file = options.about("table"), options.about("file")
     read = {name: value for name, value in of_file.items() if name != "split"} | parse.split(options.split)
-    notes: tuple[str, ...] = ()
     learner = None
     named = named_learner(options.learner, settings, options.returns) if options.learner is not None else None
     if subject.endswith(".py"):
         parse.must_exist(Path(subject))
         found = from_file(Path(subject), read, options.returns)
-        task, learner, notes = found.task, found.learner, tuple(found.notes)
+        task, learner, notes = found.task, found.learner, (*notes, *found.notes)
     elif _is_folder(subject):
         task = parse.folder(Path(subject), read | options.about("folder"), say)
     elif subject:

@@ -6,7 +6,7 @@ import json
 import shutil
 import tempfile
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -17,6 +17,7 @@ import numpy as np
 from byheart.arguments import must_be
 from byheart.auditing.document import columns_of, without_examples
 from byheart.auditing.explain import explain
+from byheart.auditing.gate import Gate, bounds_from, gate
 from byheart.auditing.issues import Issues, examples_of, issues_of
 from byheart.auditing.kept_names import kept_names, named_data
 from byheart.errors import ByheartError, OutputRefused, UsageError
@@ -138,6 +139,33 @@ class Audit:
             )
             for i in order
         ]
+
+    def gate(
+        self,
+        *,
+        max: Mapping[str, float] | None = None,
+        min: Mapping[str, float] | None = None,
+        fail_on: Sequence[str] = (),
+        allow_withheld: bool = False,
+    ) -> Gate:
+        """Is the audit within these bounds, and do the verdicts of these codes find nothing?
+
+        Args:
+            max: quantity -> largest value; held where the whole interval lies below it.
+            min: quantity -> smallest value; held where the whole interval lies above it.
+            fail_on: codes of verdicts, such as `"BH101"`; an issue or a tip does not hold.
+            allow_withheld: let `.check()` pass where an interval contains its bound, or nothing was judged.
+
+        Returns:
+            The gate: true where all held, `.check()` raises with the numbers, `.outcome`, `.checks`.
+
+        Raises:
+            UsageError: an unknown quantity or code, a bound that is no finite number, or nothing asked.
+        """
+        must_be("a word or several", fail_on=fail_on)
+        must_be("True or False", allow_withheld=allow_withheld)
+        codes = (fail_on,) if isinstance(fail_on, str) else tuple(fail_on)
+        return gate(self._document, [*bounds_from("max", max), *bounds_from("min", min)], codes, allow_withheld)
 
     def explain(self, x: Any = None, *, test: int | str | None = None, example: int | str | None = None) -> Explanation:
         """Which training examples is a prediction made of, and whose removal would change it?

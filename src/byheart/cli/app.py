@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
 from byheart.cli.audits import audit, plan
 from byheart.cli.explain import explain
+from byheart.cli.gate import gate
 from byheart.cli.list_show import list_words, report, show
 from byheart.cli.options import with_options
 from byheart.cli.studies import study
+
+WITH_DEFAULTS = ("audit", "plan")  # from pyproject.toml; the command line wins
 
 app = typer.Typer(
     name="byheart",
@@ -23,6 +28,7 @@ app.command("plan")(with_options(plan, without=("budget",)))
 app.command("list", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(list_words)
 app.command("show")(show)
 app.command("report")(report)
+app.command("gate")(gate)
 app.command("explain")(explain)
 app.command("study")(study)
 
@@ -30,5 +36,9 @@ app.command("study")(study)
 @app.callback(
     epilog="byheart --version prints the version; --debug anywhere shows our own traceback when something breaks."
 )
-def _root() -> None:
+def _root(ctx: typer.Context) -> None:
     """Know what your model knows by heart, and what it has understood."""
+    if ctx.invoked_subcommand in WITH_DEFAULTS and not {"-h", "--help"} & set(sys.argv):
+        from byheart.cli.project_file import defaults
+
+        ctx.default_map = dict.fromkeys(WITH_DEFAULTS, defaults())

@@ -38,6 +38,7 @@ def audit(
     hide_examples: Hide = False,
     issues: Issues = None,
     quiet: Quiet = False,
+    notes: tuple[str, ...] = (),
 ) -> None:
     """Measure what a model trained this way has memorised and what it has understood."""
     from byheart.auditing.audit import run
@@ -51,7 +52,7 @@ def audit(
     if issues is not None:
         must_be_writable(checked_path(issues).parent, "--issues")
     with apart():
-        request, settings = request_from_words(subject, options, silent if quiet else None)
+        request, settings = request_from_words(subject, options, silent if quiet else None, notes)
         with writable(out), Progress(quiet) as progress:
             found = run(request, out, settings=settings, say=progress.say, progress=progress)
     page = found.save(out / "report.html", hide_examples)
@@ -66,7 +67,13 @@ def audit(
         raise typer.Exit(StepFailed.exit_code)
 
 
-def plan(options: Options, subject: Subject = "", out: Out = Path("byheart-audit"), json: AsJson = False) -> None:
+def plan(
+    options: Options,
+    subject: Subject = "",
+    out: Out = Path("byheart-audit"),
+    json: AsJson = False,
+    notes: tuple[str, ...] = (),
+) -> None:
     """Say what an audit would do: steps, done, time, memory, power. Writes nothing."""
     from byheart.auditing.audit import planned
     from byheart.auditing.cli_request import request_from_words
@@ -76,9 +83,10 @@ def plan(options: Options, subject: Subject = "", out: Out = Path("byheart-audit
         request, settings = request_from_words(subject, options)
         found = planned(request, out, settings)
     if json:
-        print_json(found)
+        print_json({**found, "notes": notes})
     else:
-        print_lines(*forecast_lines(found))
+        first, *rest = forecast_lines(found)
+        print_lines(first, *[f"  {line}" for line in notes], *rest)
 
 
 def silent(line: str) -> None:

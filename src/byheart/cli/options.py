@@ -18,14 +18,17 @@ KINDS = {
 
 
 def with_options(command: Callable[..., None], without: tuple[str, ...] = ()) -> Callable[..., None]:
-    """`command(subject, options, ...)` for typer: a parameter for each field of `Options` in the place of `options`."""
+    """`command(subject, options, notes, ...)` for typer: a parameter for each field of `Options` in the place of `options`.
+
+    `notes` says which of them have the default of a `pyproject.toml`.
+    """
     asked = [one for one in fields(Options) if one.name not in without]
 
-    def called(**words: Any) -> None:
+    def called(ctx: typer.Context, **words: Any) -> None:
         given = {one.name: words.pop(one.name) for one in asked}
         many = {one.name for one in asked if isinstance(default_of(one), tuple)}
         options = Options(**{name: tuple(value or ()) if name in many else value for name, value in given.items()})
-        command(options=options, **words)
+        command(options=options, notes=_notes(ctx, options), **words)
 
     made = [
         inspect.Parameter(
@@ -36,7 +39,25 @@ def with_options(command: Callable[..., None], without: tuple[str, ...] = ()) ->
         for one in asked
     ]  # fmt: skip
     own = inspect.signature(command, eval_str=True).parameters
-    rest = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for name, one in own.items() if name != "options"]
-    called.__signature__ = inspect.Signature([*rest[:1], *made, *rest[1:]])  # type: ignore[attr-defined]
+    rest = [
+        one.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, one in own.items()
+        if name not in ("options", "notes")
+    ]
+    ctx = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+    called.__signature__ = inspect.Signature([ctx, *rest[:1], *made, *rest[1:]])  # type: ignore[attr-defined]
     called.__doc__, called.__annotations__ = command.__doc__, {}
     return called
+
+
+def _notes(ctx: typer.Context, options: Options) -> tuple[str, ...]:
+    """Which options have the default of a `pyproject.toml`, as a line; none where none has."""
+    from byheart.cli.project_file import note
+
+    source = {name: ctx.get_parameter_source(name) for name in ctx.default_map or ()}
+    found = {word_of(one): getattr(options, one.name) for one in fields(Options) if _of_file(source.get(one.name))}
+    return (note(found),) if found else ()
+
+
+def _of_file(source: Any) -> bool:
+    return getattr(source, "name", "") == "DEFAULT_MAP"

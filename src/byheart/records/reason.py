@@ -21,7 +21,7 @@ ReasonCode = Literal[
     "unlike references", "failed", "not measured", "no quantity", "no interval", "several units",
     "recipe and run", "no null", "undecided", "small grid", "nothing kept", "no setting", "too few points",
     "yours", "gone", "few models", "models agree", "few on each side", "cut short", "replay departs",
-    "above tolerance", "cells", "copies by chance", "ranked alone", "few false alarms", "other",
+    "above tolerance", "cells", "copies by chance", "ranked alone", "few false alarms", "one training", "other",
 ]  # fmt: skip
 
 # every code, when it is given, and the figures that it has
@@ -153,6 +153,8 @@ FIGURES: dict[ReasonCode, tuple[str, ...]] = {
     "ranked alone": ("kind",),
     # or too few false alarms stand behind an attack at 1 %
     "few false alarms": ("needed",),
+    # of a gate: the audit has one member
+    "one training": (),
     # a plug-in's own reason: `why` in words, and if something helps `advice`
     "other": ("why",),
 }

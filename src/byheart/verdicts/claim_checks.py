@@ -103,7 +103,7 @@ def _reading(claim: Claim, subject: str, path: str, answers: Mapping[str, Answer
     probe, name = probe_of(path), path.rpartition("/")[2]
     made = {"subject": subject, "says": claim.says(subject), "path": path, "called": claim.called(path)}
     answer = answers.get(probe)
-    reason = _unmeasured(answer)
+    reason = unmeasured(answer)
     if reason is not None or not isinstance(answer, Finding):
         return Reading(**made, status="missing" if answer is None else answer.status, reason=reason)
     found = answer.quantities.get(name)
@@ -117,7 +117,7 @@ def _reading(claim: Claim, subject: str, path: str, answers: Mapping[str, Answer
     return Reading(**made, quantity=found)
 
 
-def _unmeasured(answer: Answer | None) -> Reason | None:
+def unmeasured(answer: Answer | None) -> Reason | None:
     """Why a probe gave no number that may be judged; None where it did."""
     if answer is None:
         return Reason(code="not measured")

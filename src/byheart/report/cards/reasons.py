@@ -289,5 +289,6 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
         "Too few false alarms stand behind an attack at 1\u202f% of them.",
         "Train more members: --members {needed}.",
     ),
+    "one training": ("it describes this one training, and a gate asks of the recipe", "more members"),
     "other": ("{why}", lambda figures: "{advice}" if figures.get("advice") else ""),
 }

@@ -1,0 +1,54 @@
+"""Which probe has a quantity of this name? Of those a gate may be asked about where the probe has no number.
+
+Of what a probe withheld, only this tells a name that it has from a word that means nothing. Quantities of baselines and
+of proxies are named with their probe: `generalization/gap/neighbours_held_out_lead`.
+"""
+
+from __future__ import annotations
+
+NAMES = {
+    "memory/counterfactual": (
+        "memorised_share memorised_share_raw control_memorised_share reliability_probability reliability_correct "
+        "c_score memorisation_mean"
+    ),
+    "memory/influence": "largest_influence pairs_at_threshold",
+    "memory/label-noise": (
+        "worth_checking_share checking_accuracy planted_listed planted_precision planted_auc "
+        "planted_auc_score planted_found large_residual_share large_residual_learned"
+    ),
+    "memory/membership": "membership_auc online_auc offline_auc loss_threshold_auc tpr_at_fpr_1_percent",
+    "memory/duplicates": (
+        "duplicate_share contradicting leaked_share test_accuracy_with_leaked test_accuracy_without_leaked "
+        "test_bits_a_token_with_leaked test_bits_a_token_without_leaked test_r2_with_leaked test_r2_without_leaked"
+    ),
+    "memory/forgetting": "forgetting forgetting_seen learned_accuracy retained_accuracy last_phase_accuracy",
+    "memory/learning-order": "first_learned never_learned ever_forgotten",
+    "memory/credit": (
+        "self_credit_share self_credit_share_redrawn examples_behind redrawn_credit_share decay_share remainder_share "
+        "kernel_spread credit_lds"
+    ),
+    "memory/effect": "effect_lds lds_ceiling self_effect_share self_effect_share_redrawn redrawn_harm_auc",
+    "memory/exposure": (
+        "exposure_mean_bits exposure_held_out_bits dose_spearman extractable_share memorised_bits_a_secret "
+        "secret_sampled_share secret_discoverable_share passage_sampled_share passage_discoverable_share "
+        "passage_extractable_share"
+    ),
+    "memory/capacity": "bits_held share_held bits_held_a_parameter",
+    "generalization/gap": (
+        "train_accuracy held_out_accuracy gap test_accuracy one_model_train_accuracy one_model_test_accuracy "
+        "train_bits_a_token held_out_bits_a_token gap_bits_a_token test_bits_a_token "
+        "train_r2 held_out_r2 test_r2 one_model_train_r2 one_model_test_r2 "
+        "held_out_loss best_epoch held_out_loss_rise held_out_temperature held_out_temperature_gain held_out_raw_bits"
+    ),
+    "generalization/width": "widest_held_out_gain widest_train_gain",
+    "complexity/description-length": (
+        "reference_bits understood_bits understood_bits_share memorised_bits memorised_bits_share left_bits "
+        "left_bits_share memorised_bits_per_parameter best_held_out_epoch held_out_code held_out_code_rise "
+        "held_out_accuracy_fall understood_share memorised_share_of_variance left_share"
+    ),
+    "complexity/value-bits": (
+        "understood_bits_per_value understood_bits_of_values memorised_bits_per_value memorised_bits_of_values"
+    ),
+}
+
+PROBE_OF = {name: probe for probe, names in NAMES.items() for name in names.split()}
