@@ -56,6 +56,10 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "label-smoothing": ("byheart.levers.penalties:LabelSmoothing", "share of the target spread over all classes"),
         "replay": ("byheart.levers.replay:Replay", "remembered examples of past phases again, share of the new ones"),
         "ewc": ("byheart.levers.consolidation:Consolidation", "weights held where past phases need them, strength"),
+        "augmentation": (
+            "byheart.levers.augmentation:Augmentation",
+            "each step on new draws of your dataset: bh.audit(dataset, clean=the same without)",
+        ),
         "early-stop": ("byheart.levers.schedules:EarlyStop", "stop after this many epochs, schedule unchanged"),
     },
     "keep": {

@@ -48,7 +48,7 @@ def test_the_module_is_called_on_what_the_collate_gives_in_batches_of_the_loader
 
 
 def test_ones_own_batch_size_comes_before_the_loaders():
-    read = collected(DataLoader(TensorDataset(X, Y), batch_size=12), None, lambda line: None)[0]
+    read = collected(DataLoader(TensorDataset(X, Y), batch_size=12), None, say=lambda line: None)[0]
     learner = with_batch_of(read, FromFactory.of(Spy))
     task = arrays_from(read, None, {})
     for settings, batch in ({}, 12), ({"batch": 30}, 30):

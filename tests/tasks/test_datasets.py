@@ -49,7 +49,7 @@ def silent(line):
 
 
 def read(value):
-    return collected(value, None, silent)[0]
+    return collected(value, None, say=silent)[0]
 
 
 READ = {
@@ -262,7 +262,7 @@ def test_memory_is_said_and_too_much_refused(tmp_path, monkeypatch):
 def test_memory_is_said_before_anything_is_read(monkeypatch):
     said, asked = [], []
     make = lambda i: (asked.append(i), (torch.zeros(300, 300), i % 2))[1]  # noqa: E731
-    collected(Items(make), None, lambda line: said.append((line, max(asked[-1:]))))
+    collected(Items(make), None, say=lambda line: said.append((line, max(asked[-1:]))))
     assert said[0][0].startswith("reading 60 items of Items: 22 MB, up to")
     assert said[0][1] == 0
 
@@ -272,6 +272,6 @@ def test_how_far_it_is_is_said(monkeypatch):
 
     monkeypatch.setattr(terminal, "EVERY", 0.0)
     said = []
-    collected(TensorDataset(X, Y), None, said.append)
+    collected(TensorDataset(X, Y), None, say=said.append)
     assert "reading 60 items of TensorDataset" in said
     assert said[-1].startswith("reading data: 60 of 60")

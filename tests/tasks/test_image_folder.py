@@ -66,7 +66,7 @@ def test_the_test_of_the_folder_and_its_ids_are_audited(tmp_path):
     for i in range(120):
         split = "test" if i % 5 == 0 else "train"
         save(tmp_path / split / "ab"[i % 2] / f"{i}.png", RNG.integers(0, 256, (8, 8), dtype=np.uint8))
-    data, test = collected(tmp_path, None, lambda line: None)
+    data, test = collected(tmp_path, None, say=lambda line: None)
     task = arrays_from(data, test, {})
     drawn = task.draw(0)
     assert len(drawn.views["test"]) == 24

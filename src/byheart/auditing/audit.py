@@ -18,6 +18,7 @@ from byheart.auditing.request import (
     Request,
     arrays_from,
     collected,
+    draws_of,
     learner_from,
     resolved_device,
     with_batch_of,
@@ -32,6 +33,7 @@ from byheart.engines.inline import Inline
 from byheart.errors import LedgerDamaged, UsageError
 from byheart.fingerprint.code import why_unkeyed
 from byheart.ledger.base import Result, Say
+from byheart.levers.base import Lever
 from byheart.probes.base import Subject
 from byheart.processes import sweep, temporary_name
 from byheart.records.options import Options
@@ -51,6 +53,7 @@ def audit(
     *,
     test: Any = None,
     target: str | Sequence[str] | None = None,
+    clean: Any = None,
     groups: Any = None,
     group: str | Sequence[str] = (),
     categorical: str | Sequence[str] = (),
@@ -91,6 +94,8 @@ def audit(
             the loader's batch size.
         test: a pair (x_test, y_test), a frame, a dataset or a loader; without it 20 % is held out by hash of the row.
         target: the column of a frame to predict, or several of numbers.
+        clean: the same dataset as `data`, which augments at random, without augmentation: each member of your module is
+            trained on draws of its own of `data`, and all are scored on `clean`.
         groups: (n,) the patient, user or scene of each training example; one group is seen or left out as a whole, as
             copies are.
         group: or the column of a frame that says so; no feature.
@@ -157,7 +162,7 @@ def audit(
     may_be("a function", say=say, progress=progress)
     options = {"task": task, "missing": missing, "groups": groups, "id": id, "target": target, **parse.split(split)}
     options |= {"group": group or None, "categorical": categorical or None, "drop": drop or None}
-    data, test = collected(data, test, say)
+    data, test = collected(data, test, clean, say)
     learner = learner_from(model, fit, returns) if model is not None or fit is not None else None
     learner = with_batch_of(data, learner)
     given = {name: value for name, value in options.items() if value is not None}
@@ -168,7 +173,7 @@ def audit(
         levers=moved, members=members, share=share, flip=flip, seed=seed, device=device, jobs=jobs, budget=budget,
         settings=settings or {}, also=words, phases=phases,
     )  # fmt: skip
-    request = make_request(chosen, learner, asked, "byheart.audit(...)")
+    request = make_request(chosen, learner, asked, "byheart.audit(...)", draws=draws_of(data, chosen, learner))
     folder = Path(out) if out is not None else None
     if folder is not None:
         must_be_writable(folder)
@@ -179,8 +184,12 @@ def _to_stderr(line: str) -> None:
     put(line, sys.stderr)
 
 
-def make_request(task: Any, learner: Any, options: Options, command: str, notes: tuple[str, ...] = ()) -> Request:
+def make_request(
+    task: Any, learner: Any, options: Options, command: str, notes: tuple[str, ...] = (), draws: tuple[Lever, ...] = ()
+) -> Request:
     """The request of a task, a learner (None: the default one) and options; what is only said of data is not read.
+
+    `draws` are levers beside those that the options name.
 
     Raises:
         UsageError: too few members, a share out of range, an unknown lever, setting or device.
@@ -193,7 +202,7 @@ def make_request(task: Any, learner: Any, options: Options, command: str, notes:
     if int(options.jobs) < 1:
         raise UsageError(expected="at least one job", came=f"{options.jobs}", do="Try --jobs 2.")
     parse.probes(options.also)  # a wrong word is named before anything is drawn
-    levers = parse.levers(options.levers)
+    levers = (*parse.levers(options.levers), *draws)
     if learner is not None and options.settings:
         learner = parse.changed(learner, options.settings)
     task = with_flips(with_phases(task, options.phases), options.flip)
@@ -221,7 +230,8 @@ def run(
     with ExitStack() as stack:
         ledger = folder / "ledger" if folder is not None else None
         temporary = None
-        parts = [part for part in (request.subject.task, request.subject.learner) if part is not None]
+        subject = request.subject
+        parts = [part for part in (subject.task, subject.learner, *subject.levers) if part is not None]
         unkeyed = [why for part in parts if (why := getattr(part, "unkeyed_reason", "") or why_unkeyed(part))]
         if ledger is None or unkeyed:
             sweep(Path(tempfile.gettempdir()).glob("byheart-*"))
@@ -231,7 +241,7 @@ def run(
             reason = f"Not kept: {'; '.join(unkeyed)}; it runs in this process and nothing is resumed."
             tell(reason)
             request = replace(request, notes=(*request.notes, reason))
-        if request.jobs > 1 and not unkeyed and parts[1:] and not can_move(parts[1]):
+        if request.jobs > 1 and not unkeyed and not all(map(can_move, parts[1:])):
             tell("The training runs in this process: another, which has only its file, does not get the same from it.")
         try:
             engine = stack.enter_context(closing(engine_for(request.jobs, request.threads)))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from byheart.errors import InputRefused, UsageError
+from byheart.levers.base import Lever
 from byheart.probes.base import Subject
 from byheart.registry import find
 from byheart.study import parse
@@ -128,16 +129,16 @@ def missing_for(learner: Any, options: Mapping[str, Any]) -> dict[str, Any]:
     return {**options, "missing": "keep"} if own and options.get("missing", "refuse") == "refuse" else dict(options)
 
 
-def collected(data: Any, test: Any, say: Callable[[str], None] | None = None) -> tuple[Any, Any]:
+def collected(data: Any, test: Any, clean: Any = None, say: Callable[[str], None] | None = None) -> tuple[Any, Any]:
     """Data and test, where they are datasets, loaders or folders of pictures, read once (`Collected`); else as given.
 
-    A folder may bring its own test.
+    A folder may bring its own test. `clean` is the same dataset without augmentation.
 
     Raises:
         InputRefused: it cannot be read truly; says why.
     """
     from byheart.tasks.dataset_sources import source_of
-    from byheart.tasks.datasets import collect
+    from byheart.tasks.datasets import augmented, collect
     from byheart.tasks.image_folder import read_folder
 
     def read(given: Any) -> tuple[Any, Any]:
@@ -146,8 +147,38 @@ def collected(data: Any, test: Any, say: Callable[[str], None] | None = None) ->
         source = source_of(given)
         return (given if source is None else collect(source, say)), None
 
+    if clean is not None:
+        source, view = source_of(data), read(clean)[0]
+        if source is None or not isinstance(view, Collected):
+            came = type(data if source is None else clean).__name__
+            raise InputRefused("datasets where clean= is given, both of them", came, "Leave clean= out.")
+        return augmented(source, view), None if test is None else read(test)[0]
     data, own = read(data)
     return data, own if test is None else read(test)[0]
+
+
+def draws_of(data: Any, task: Any, learner: Any) -> tuple[Lever, ...]:
+    """The lever that draws each batch anew from a dataset that augments; none where there is no such dataset.
+
+    Raises:
+        InputRefused: the learner is not the user's module, which alone is called on items as the dataset gives them.
+    """
+    source = getattr(data, "draws", None)
+    if source is None:
+        return ()
+    if getattr(learner, "name", "") != "module":
+        raise InputRefused(
+            expected="model= as a function that makes a torch module, for a dataset that augments",
+            came="fit="
+            if getattr(learner, "name", "") == "user-fit"
+            else "none"
+            if learner is None
+            else "an estimator",
+            do="Augment in fit= yourself and give clean= as the data, or give model=.",
+        )
+    from byheart.levers.augmentation import Augmentation
+
+    return (Augmentation.of(source, task.draw(0).train.ids),)
 
 
 def with_batch_of(data: Any, learner: Any) -> Any:

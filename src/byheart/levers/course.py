@@ -89,5 +89,8 @@ class Course(Protocol):
     def examples(self, rows: torch.Tensor) -> Batch:
         """The training examples `rows` (m, b)."""
 
+    def prepared(self, x: torch.Tensor) -> torch.Tensor:
+        """Other inputs (m, b, ...) than those of the data, as they stand in a batch."""
+
     def differentiate(self, batch: Batch, plain: bool = False) -> torch.Tensor:
         """Fill `gradients` with those of the batch's loss, without levers where `plain`, and return the logits."""

@@ -94,7 +94,7 @@ def trial_step(subject: Subject, draw: Step, settings: Settings) -> Step | None:
         "device": settings.device,
         "threads": settings.threads,
     }
-    return Step(about, {"learner": subject.learner})
+    return Step(about, {"learner": subject.learner, "levers": subject.levers})
 
 
 def plan(subject: Subject, probes: Sequence[Probe], settings: Settings, trial: Trial | None) -> Plan:
@@ -185,7 +185,7 @@ def train_steps(subject: Subject, need: Need, draw: Step, settings: Settings, tr
             about["gap"] = need.gap
         if need.reseeded:
             about["reseeded"] = True
-        steps.append(Step(about, {"learner": learner}))
+        steps.append(Step(about, {"learner": learner, "levers": () if need.learner else subject.levers}))
     return steps
 
 

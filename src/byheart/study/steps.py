@@ -114,11 +114,17 @@ def load_run(keys: list[str], ledger: Ledger) -> Any:
 
 def _specs_of(held: Any) -> list[Any]:
     """The specs of a live object: itself, or those of a subject."""
+    if isinstance(held, tuple):
+        return list(held)
     return [held] if hasattr(held, "key_fields") else [held.task, held.learner, *held.levers]
 
 
 def _spec(step: Step, name: str) -> Any:
     return step.live[name] if name in step.live else revive(step.about[name])
+
+
+def _levers(step: Step) -> list[Any]:
+    return list(step.live.get("levers") or [revive(lever, "lever") for lever in step.about["levers"]])
 
 
 def _draw(step: Step, ledger: Ledger) -> Result:
@@ -156,7 +162,7 @@ def trial_of(step: Step, drawn: Result, ledger: Ledger, seconds: float = TRIAL_S
     """How a fleet is trained on drawn data, and the CPU seconds of a member: as the ledger knows, else by a trial."""
     from byheart.training.trial import choose
 
-    learner, levers = _spec(step, "learner"), [revive(lever) for lever in step.about["levers"]]
+    learner, levers = _spec(step, "learner"), _levers(step)
     share, device, threads = (step.about[name] for name in ("share", "device", "threads"))
     shape = cost_shape(learner, levers, share, drawn.document, device, threads)
     found = _alike(ledger, shape)
@@ -192,7 +198,7 @@ def _train(step: Step, ledger: Ledger) -> Result:
     about = step.about
     data = load_data(about["draw"], ledger)
     members = members_of(about, data)
-    levers = [revive(lever) for lever in about["levers"]]
+    levers = _levers(step)
     keep = [revive(one, "keep") for one in about.get("keep", ())]
     questions = next((one for one in keep if isinstance(one, Questions)), None)
     started = time.process_time()
@@ -258,7 +264,7 @@ def _explain(step: Step, ledger: Ledger) -> Result:
     data = queried(load_data(about["draw"], ledger), query, own)
     with fixed_threads(about["threads"]):
         started = time.process_time()
-        levers = [revive(lever, "lever") for lever in about["levers"]]
+        levers = _levers(step)
         made = credit_and_effect(_spec(step, "learner"), data, levers, about)
     return Result({**made.document, "cpu_seconds": time.process_time() - started}, made.arrays)
 

@@ -38,6 +38,8 @@ def source_of(value: Any) -> Source | None:
         )
     if _is(value, "torch.utils.data", "IterableDataset") or _is(value, "datasets", "IterableDataset"):
         raise _stream(value)
+    if _is(value, "datasets", "Dataset"):
+        return _of_dataset(value)
     if _is_plain(value) or not hasattr(value, "__getitem__"):
         if hasattr(value, "__next__"):
             raise _stream(value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from byheart.errors import ByheartError, InputRefused
 from byheart.exits import as_failures
 from byheart.fingerprint.sources import contained
-from byheart.tasks.dataset_items import Column, Item, alike
+from byheart.tasks.dataset_items import Column, Item, alike, plain
 from byheart.tasks.free_memory import room_for
 from byheart.terminal import followed, to_stderr
 
@@ -37,6 +37,7 @@ class Collected:
         names: what the user calls each example; empty: by position.
         classes: what the labels 0, 1, ... are called; empty: by their number.
         batch: the batch size of a loader, for the user's own module.
+        draws: the dataset that gives other draws of the same examples in training, where there is one.
     """
 
     x: Any
@@ -46,6 +47,7 @@ class Collected:
     names: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     batch: int | None = None
+    draws: Source | None = None
 
     def options(self) -> dict[str, Any]:
         """What a task of the arrays must know of them (`Arrays.of`)."""
@@ -145,6 +147,43 @@ def collect(source: Source, say: Say | None = None) -> Collected:
     return _collected(source, values.get("", values), labels.values, names)
 
 
+def augmented(source: Source, clean: Collected) -> Collected:
+    """The clean view of a dataset that augments: what is scored, with the draws that are trained on.
+
+    Raises:
+        InputRefused: another length, other labels (a few are looked at), or a `collate_fn` of its own.
+    """
+    n = len(source.rows)
+    if n != len(clean.y):
+        raise InputRefused(
+            f"clean= with the {n:,} items of {source.title}",
+            f"{len(clean.y):,}",
+            "Give the same ones without augmentation.",
+        )
+    if source.collate is not None:
+        raise InputRefused(
+            expected="a loader without a collate_fn of its own where clean= is given",
+            came="one with it",
+            do="Do in the dataset what it does, or train in fit=.",
+        )
+    with contained(0):
+        for i in _spread(n):
+            item = Item.of(source.given(i), f"item {i:,}", source.label)
+            if not alike(np.asarray(plain(item.label, "the label", f"item {i:,}")), np.asarray(clean.y[i])):
+                raise InputRefused(
+                    expected=f"clean= with the labels of {source.title}, in its order",
+                    came=f"another one at position {i:,}",
+                    do="Give the same examples without augmentation, unshuffled.",
+                )
+    note = f"each member sees draws of its own of {source.title}; scored on clean=, without augmentation"
+    return replace(clean, batch=source.batch or clean.batch, draws=source, notes=(*clean.notes, note))
+
+
+def _spread(n: int) -> list[int]:
+    """Positions spread over n items."""
+    return np.unique(np.linspace(0, n - 1, min(n, LOOKED_AT)).astype(int)).tolist()
+
+
 def collated(collate: Callable[[list[Any]], Any], items: list[Any]) -> Iterator[Any]:
     """The items of a batch as `collate` gives each alone, if it gives the same of them together.
 
@@ -173,14 +212,13 @@ def _row(batch: Any, i: int) -> Any:
 
 
 def _must_stay_the_same(source: Source) -> None:
-    n = len(source.rows)
-    for i in np.unique(np.linspace(0, n - 1, min(n, LOOKED_AT)).astype(int)).tolist():
+    for i in _spread(len(source.rows)):
         first = source.given(i)
         if not all(alike(first, source.given(i)) for _ in range(LOOKS - 1)):
             raise InputRefused(
                 expected="items that are the same whenever they are read",
                 came=f"another one each time at position {i:,} of {source.title}: augmentation, it seems",
-                do="Give the dataset without it, and augment in the training: fit=, or the module's forward.",
+                do="Give the same dataset without it too, to be scored on: clean=; or augment in the training, fit=.",
             )
 
 

@@ -57,6 +57,7 @@ class Stepper:
         self.inputs = partial(inputs_of, learner, data, self.rows)
         self.shared, views = self.inputs()
         self.views = {name: torch.as_tensor(x).to(device) for name, x in views.items()}
+        self.called_dtype = self.views["train"].dtype
         self.fleet = self._fleet(data, members, levers, way)
         self.views = {name: self.fleet.before(x, self.shared) for name, x in self.views.items()}
         self.pool = self.views["train"].flatten(0, 0 if self.shared else 1)  # (n, ...) or (m n, ...)
@@ -162,6 +163,10 @@ class Stepper:
         x = torch.index_select(self.pool, 0, places.reshape(-1), out=into)
         meta = {name: values[rows] for name, values in self.meta.items()}
         return Batch(rows, x.view(*rows.shape, *self.pool.shape[1:]), self.targets(rows), weight, meta)
+
+    def prepared(self, x: Tensor) -> Tensor:
+        """Other inputs (m, b, ...) than those of the data, as they stand in a batch."""
+        return self.fleet.before(x.to(self.device, self.called_dtype), False)
 
     def targets(self, rows: Tensor) -> Tensor:
         """What is to be given of the training examples `rows` (m, b)."""

@@ -59,7 +59,7 @@ def explain_step(
         "threads": settings.threads,
         "torch": ".".join(installed("torch").split(".")[:2]),
     }
-    return Step(about, {"learner": subject.learner})
+    return Step(about, {"learner": subject.learner, "levers": subject.levers})
 
 
 def check_step(draw_key: str, query: Mapping[str, Any], bank: Sequence[str], explained: Sequence[str]) -> Step:
