@@ -27,7 +27,7 @@ def _whole(kind, name):
     if not any(field.is_required() for field in cls.model_fields.values()):
         return None if name == "module" else cls()
     if kind == "lever":
-        return cls(**{next(iter(cls.model_fields)): 1 if name == "early-stop" else 0.25})
+        return cls(**{next(iter(cls.model_fields)): {"early-stop": 1, "augmentation": "pictures"}.get(name, 0.25)})
     return None
 
 
