@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from byheart.auditing.audit import audit
+    from byheart.auditing.compare import Comparison, compare
     from byheart.auditing.result import Audit
     from byheart.errors import ByheartError, InputRefused, UsageError
     from byheart.records.finding import Finding
@@ -24,6 +25,9 @@ _PUBLIC = {
     # the front door
     "audit": "byheart.auditing.audit",
     "Audit": "byheart.auditing.result",
+    # what changed between two audits
+    "compare": "byheart.auditing.compare",
+    "Comparison": "byheart.auditing.compare",
     # your own loop, recorded step by step
     "record": "byheart.training.recording",
     # what it finds
@@ -35,7 +39,10 @@ _PUBLIC = {
     "UsageError": "byheart.errors",
 }
 
-__all__ = ["Audit", "ByheartError", "Finding", "InputRefused", "Quantity", "UsageError", "audit", "record"]
+__all__ = [
+    "Audit", "ByheartError", "Comparison", "Finding", "InputRefused", "Quantity", "UsageError", "audit", "compare",
+    "record",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -83,8 +83,10 @@ class _Ledger:
 def test_models_that_were_trained_for_something_else_are_no_bank(other):
     subject = Subject(task=find("task", "digits")(), learner=find("learner", "mlp")(), seed=0, members=8, share=0.7)
     train = {"share": 0.7, "learner": described(subject.learner), "levers": []}
-    abouts = {"m": {"runs": {"plain": ["a"], "other": ["b", "c"]}}, "a": train, "b": train | other, "c": train | other}
-    assert bank_keys(_Ledger(abouts), subject, ["m"]) == ["a"]
+    known = {"learner": train["learner"], "levers": [], "share": subject.share}
+    asked = {"runs": {"plain": ["a"], "other": ["b", "c"]}, "subject": known}
+    abouts = {"m": asked, "a": train, "b": train | other, "c": train | other}
+    assert bank_keys(_Ledger(abouts), ["m"]) == ["a"]
 
 
 def test_distances_are_taken_in_blocks(monkeypatch, rng):

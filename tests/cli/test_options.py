@@ -14,13 +14,13 @@ from byheart.records.options import Options, default_of, word_of
 
 DEFAULTS = {one.name: default_of(one) for one in fields(Options)}
 # in Python nothing is worked out from the machine, what is missing is refused by name, and settings are a mapping
-PYTHON = {"jobs": 1, "missing": "refuse", "settings": None}
+PYTHON = {"jobs": 1, "settings": None, "baseline": not DEFAULTS["no_baseline"]}
 
 
 def test_python_has_no_other_options_and_no_other_defaults():
     own = {"data", "test", "groups", "model", "fit", "out", "say", "progress"}
     asked = {name: one.default for name, one in inspect.signature(byheart.audit).parameters.items() if name not in own}
-    assert asked == {name: PYTHON.get(name, DEFAULTS[name]) for name in asked}
+    assert asked == {name: PYTHON[name] if name in PYTHON else DEFAULTS[name] for name in asked}
 
 
 def test_a_claim_has_no_other_options_and_no_other_defaults():

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from byheart.arguments import may_be, must_be
+from byheart.auditing.compare import lever_effect
 from byheart.auditing.document import document, document_key, is_document, run_id, shown_settings, without_examples
 from byheart.auditing.kept_names import keep_names
 from byheart.auditing.request import (
@@ -63,6 +64,7 @@ def audit(
     fit: Callable[..., Any] | None = None,
     returns: str = "auto",
     levers: Sequence[str] = (),
+    baseline: bool = True,
     members: int | None = None,
     share: float = 0.7,
     flip: float | None = None,
@@ -106,6 +108,8 @@ def audit(
         fit: your own training, `fit(x, y, seed) -> model or estimator`; the model is called on x.
         returns: what your model returns: `auto`, `logits`, `probabilities`, `labels` or `values`.
         levers: such as `"weight-decay=0.001"`.
+        baseline: with levers, train the same recipe without them on the same subsets and seeds, and say what they move
+            (`Audit.lever_effect`).
         members: how many models (64; fewer for text); more make intervals narrower.
         share: part of the examples that each member sees.
         phases: train in so many phases of classes, one after another.
@@ -171,7 +175,7 @@ def audit(
     moved = (levers,) if isinstance(levers, str) else tuple(levers)
     asked = Options(
         levers=moved, members=members, share=share, flip=flip, seed=seed, device=device, jobs=jobs, budget=budget,
-        settings=settings or {}, also=words, phases=phases,
+        settings=settings or {}, also=words, phases=phases, no_baseline=not baseline,
     )  # fmt: skip
     request = make_request(chosen, learner, asked, "byheart.audit(...)", draws=draws_of(data, chosen, learner))
     folder = Path(out) if out is not None else None
@@ -214,6 +218,7 @@ def make_request(
         budget_seconds=None if options.budget is None else parse.seconds(options.budget),
         notes=notes,
         also=options.also,
+        baseline=bool(levers) and not options.no_baseline,
     )
 
 
@@ -255,7 +260,7 @@ def run(
 
 def planned(request: Request, folder: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
     """What the audit that `request` asks for would do over the ledger in `folder`; nothing is trained or written."""
-    return forecast(_session(request, folder / "ledger", Inline()), settings, request.jobs)
+    return forecast(_session(request, folder / "ledger", Inline()), settings, request.jobs, request.baseline)
 
 
 def _session(
@@ -278,16 +283,18 @@ def _carried_out(
         tell("trained by our loop: " + ", ".join(f"{name} {value}" for name, value in told.items()))
     trial = session.trial()
     if request.budget_seconds is not None:
-        subject, line = cut(session, trial, request.budget_seconds, request.jobs)
+        subject, line = cut(session, trial, request.budget_seconds, request.jobs, request.baseline)
         session.subject = subject
         tell(line)
         request = replace(request, notes=(*request.notes, line))
     answers = session.answers(trial, lambda made, todo: tell(made.announced(todo)))
+    effect, notes = lever_effect(session, answers, tell) if request.baseline else (None, ())
+    request = replace(request, notes=(*request.notes, *notes))
     # a failure may be gone the next time, and the document with it
     failed = [name for name, answer in answers.findings.items() if answer.status == "failed"]
     names = keep_names(session.ledger, answers.plan.draw.key, session.subject.task.names())
-    key = document_key(request, answers, failed, names)
-    made = document(request, session, drawn, answers, trial, names)
+    key = document_key(request, answers, failed, names, effect is not None)
+    made = document(request, session, drawn, answers, trial, names, effect)
     try:
         kept = session.ledger.get(key)
         if isinstance(kept, Result):

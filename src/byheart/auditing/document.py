@@ -11,6 +11,7 @@ from byheart.auditing.example_previews import exhibits, wanted
 from byheart.auditing.issues import lists_of
 from byheart.auditing.request import Request
 from byheart.ledger.base import Ledger, Result
+from byheart.records.comparison import ComparisonRecord
 from byheart.records.facts import OF_EXAMPLES
 from byheart.records.finding import Answer, Finding
 from byheart.records.formatting import with_article
@@ -31,11 +32,13 @@ LOCAL = {"path", "qualname", "code", "releases", "files"}
 
 
 def document(
-    request: Request, session: Session, drawn: Drawn, answers: Answers, trial: Trial | None, names: str = ""
-) -> dict[str, Any]:
+    request: Request, session: Session, drawn: Drawn, answers: Answers, trial: Trial | None, names: str = "",
+    effect: ComparisonRecord | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """One plain dict of everything: subject, findings, verdicts, planted, balance, exhibits, provenance.
 
-    `names` is the key of what the user calls the examples; empty where they have no names.
+    `names` is the key of what the user calls the examples, empty where they have no names; `effect` compares it with
+    the same recipe without its levers.
     """
     findings = answers.findings
     data = load_data(answers.plan.draw.key, session.ledger).named(session.subject.task.names())
@@ -52,11 +55,23 @@ def document(
         "one_model": balance.one_model.model_dump(mode="json") if balance and balance.one_model else None,
         "unmeasured": _unmeasured(request, session.subject, drawn),
         "issues": lists_of(data, findings, columns_of(answers.plan.measure, session.ledger)),
-        "levers": [move.model_dump(mode="json") for move in balance.moves] if balance else [],
+        "levers": [*_measured(session, effect), *(_dumped(move) for move in (balance.moves if balance else ()))],
         "exhibits": exhibits(data, wanted(findings)),
         "hidden": False,
         "provenance": _provenance(request, session, drawn, answers, trial, data, run),
     }
+
+
+def _dumped(record: Any) -> dict[str, Any]:
+    return record.model_dump(mode="json")
+
+
+def _measured(session: Session, effect: ComparisonRecord | None) -> list[dict[str, Any]]:
+    """The row of what the levers of the audit move together, where that was measured."""
+    if effect is None:
+        return []
+    name = ", ".join(f"{lever.name} {lever.told}" for lever in session.subject.levers)
+    return [{"lever": name, "comparison": effect.model_dump(mode="json")}]
 
 
 def is_document(kept: Mapping[str, Any], made: Mapping[str, Any]) -> bool:
@@ -204,10 +219,10 @@ def run_id(answers: Answers) -> str:
     return key_of(sorted(step.key for step in answers.plan.measure))[:12]
 
 
-def document_key(request: Request, answers: Answers, failed: list[str], names: str) -> str:
+def document_key(request: Request, answers: Answers, failed: list[str], names: str, compared: bool = False) -> str:
     """The key of the document of these answers; a failure may be gone the next time, and the document with it."""
     told = [request.command, request.device, request.threads, request.jobs, version("byheart")]
-    told += [names] if names else []
+    told += [*([names] if names else []), *(["baseline"] if compared else [])]
     verdicts = [find("verdict", name)() for name in registered("verdict")]
     rules = [[one.describe(), one.threshold, one.source] for one in verdicts]  # a changed one makes a new document
     return key_of("document", SCHEMA, run_id(answers), request.notes, failed, told, rules)

@@ -70,7 +70,7 @@ def explain(
     data = named_data(draw_key, ledger, names or {})
     query = found_in(data, query)
     asked, mark, notes = with_query(data, query)
-    bank = bank_keys(ledger, subject, steps) if query.known else []
+    bank = bank_keys(ledger, steps) if query.known else []
     given = None if query.known else (mark, asked.views["query"])
     session = Session(subject, (), ledger.folder, Inline(), Settings(threads=threads), say=say)
     with closing(session.ledger):

@@ -29,6 +29,7 @@ class Request:
     budget_seconds: float | None = None
     notes: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
+    baseline: bool = False  # whether the same recipe without its levers is trained beside it
 
 
 def resolved_device(word: str) -> str:

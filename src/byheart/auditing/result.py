@@ -25,6 +25,7 @@ from byheart.files import write_whole
 from byheart.ledger.base import Ledger, Result
 from byheart.processes import sweep
 from byheart.records.columns import Columns
+from byheart.records.comparison import ComparisonRecord
 from byheart.records.explanation import Explanation
 from byheart.records.finding import Answer, Failed, Finding
 from byheart.records.formatting import interval_text, label_text, value_text
@@ -78,6 +79,11 @@ class Audit:
             self._finalizer = weakref.finalize(self, shutil.rmtree, temporary, True)
 
     @property
+    def ledger(self) -> Ledger:
+        """The ledger that holds its steps."""
+        return self._ledger
+
+    @property
     def findings(self) -> dict[str, Answer]:
         """Probe name -> Finding, NotApplicable or Failed; `why_no_number(name)` has the sentence of its reason."""
         return dict(self._findings)
@@ -104,6 +110,12 @@ class Audit:
                 do="See findings['complexity/description-length'] and findings['complexity/value-bits'].",
             )
         return Bits(*(found.quantities[f"{name}_bits"] for name in Bits._fields))
+
+    @property
+    def lever_effect(self) -> ComparisonRecord | None:
+        """What the levers move: `.differences` with them less without them; None without levers or `baseline`."""
+        rows = [row for row in self._document["levers"] if "lever" in row]
+        return ComparisonRecord.model_validate(rows[0]["comparison"]) if rows else None
 
     def why_no_number(self, probe: str) -> str:
         """Why a finding has no number, as a sentence; empty where it has one."""

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from byheart.cli.audits import audit, plan
+from byheart.cli.compare import compare
 from byheart.cli.explain import explain
 from byheart.cli.gate import gate
 from byheart.cli.list_show import list_words, report, show
@@ -30,6 +31,7 @@ app.command("show")(show)
 app.command("report")(report)
 app.command("gate")(gate)
 app.command("explain")(explain)
+app.command("compare")(compare)
 app.command("study")(study)
 
 

@@ -91,6 +91,9 @@ def summary(document: dict[str, Any], page: str, data: str) -> list[str]:
             + (f"; AUC {_text(auc)}" if auc else "")
             + (f"; memorised {_text(held)}" if (held := found.get("control_memorised_share")) else "")
         )
+    for row in document["levers"]:
+        if "lever" in row:
+            lines += _moved(row)
     judged = [verdict for verdict in document["verdicts"] if verdict["outcome"] in {"issue", "tip", "withheld"}]
     lines += [f"  {verdict['code']} {verdict['outcome']:<9} {verdict['title']}" for verdict in judged]
     failed = [finding for finding in document["findings"].values() if finding["status"] == "failed"]
@@ -105,6 +108,17 @@ def issue_lines(document: dict[str, Any], path: Path) -> list[str]:
 
     found = issues_of(document)
     return [f"Issues  {found.save(path)}", *(f"  {line}" for line in found.lines)]
+
+
+def _moved(row: dict[str, Any]) -> list[str]:
+    """What the levers of the audit move: the differences told, all others in one line."""
+    from byheart.records.comparison import ComparisonRecord
+    from byheart.report.comparison_text import difference_line, the_rest
+
+    found = ComparisonRecord.model_validate(row["comparison"])
+    told = [f"  {difference_line(found, one)}" for one in found.differences if one.matters]
+    head = f"  What moves    {row['lever']} against the same recipe without it, on the same subsets and seeds:"
+    return [head, *told, f"    {the_rest(found)}"]
 
 
 def forecast_lines(found: dict[str, Any]) -> list[str]:

@@ -3,7 +3,7 @@
 | folder | module | what it answers |
 |---|---|---|
 | `memorisation` | `counterfactual` | what does having seen an example change? scores, influence, their nulls |
-| | `share` | which share of the examples is memorised, without the noise of the scores? |
+| | `share`, `changed_sides` | which share is memorised, without the noise of the scores? in one recipe alone? |
 | | `influence` | the same for all pairs of a training and a new example, in pieces that fit memory |
 | | `mean_difference` | the difference between members that saw an example and members that did not |
 | | `membership`, `strongest_attack` | was it in the training set? likelihood ratios, and which attack is strongest |
@@ -16,6 +16,7 @@
 | | `passages` | how many bits does it take to write down a passage? |
 | `statistics` | `ranks`, `ranking`, `detection` | Wilson, Spearman, R2; AUC; how often a judgement is right |
 | | `resampling`, `intervals`, `new_examples` | the bootstrap; means over a bank; accuracy and R2 on new examples |
+| | `paired` | how far apart are two recipes on the same subsets? |
 | | `bounded_mean` | the mean of a few values of which many sit at a ceiling |
 | | `autocorrelation` | how much does a row say of those after it? |
 | | `training_variance` | the part due to the training set that all members share, and to few members |

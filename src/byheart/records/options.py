@@ -61,6 +61,9 @@ class Options:
         "ewc=10:fisher=exact; may be repeated.",
         word="lever",
     )
+    no_baseline: bool = asked(
+        False, "With levers: do not train the same recipe without them, which says what they move."
+    )
     members: int | None = asked(None, "Models on random subsets (64; fewer for text); more make intervals narrower.")
     share: float = asked(0.7, "Part of the examples that each member sees.")
     seed: int = asked(0, "The root seed.")

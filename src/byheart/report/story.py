@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from byheart.errors import InputRefused
+from byheart.records.comparison import ComparisonRecord
 from byheart.records.finding import Answer, Finding, answer_from
 from byheart.records.formatting import count, number, percent
 from byheart.records.provenance import SCHEMA, YOURS, Provenance
@@ -12,6 +13,7 @@ from byheart.report import headline, summary
 from byheart.report.balance import balances, course
 from byheart.report.cards import About, card_of
 from byheart.report.chapters import chapters, inapplicable
+from byheart.report.comparison_text import also
 from byheart.report.examples import gallery, seen
 from byheart.report.glossary import used_by
 from byheart.report.kinds import words
@@ -54,7 +56,7 @@ def story(document: dict) -> dict:
         "planted": summary.planted(subject, document, findings),
         "most": _most(subject, findings, exhibits),
         "verdicts": _verdicts(document, findings),
-        "levers": [_lever(lever) for lever in document.get("levers") or []],
+        "levers": [_measured(one) if "lever" in one else _lever(one) for one in document.get("levers") or []],
         "unmeasured": [dict(row) for row in document["unmeasured"]],
         "chapters": chapters(subject, findings, exhibits),
         "inapplicable": inapplicable(subject, findings.values()),
@@ -131,13 +133,31 @@ def _lever(move: dict) -> dict:
     }
 
 
+def _measured(row: dict) -> dict:
+    """The levers of the audit, trained with and without, as a row of what moves the balance."""
+    found = ComparisonRecord.model_validate(row["comparison"])
+    shares = {
+        "memorised": ("memorised_bits_share", "memorised_share_of_variance"),
+        "understood": ("understood_bits_share", "understood_share"),
+        "accuracy": ("test_accuracy", "test_r2"),
+    }
+    made = {name: next((one for each in of if (one := found.found(each))), None) for name, of in shares.items()}
+    shown = [one.name for one in made.values() if one]
+    return {
+        "name": row["lever"],
+        "note": f"with it less without it, on the same subsets and seeds; {also(found, shown)}",
+        "hint": False,
+        **{name: _change(one.difference.model_dump() if one else None) for name, one in made.items()},
+    }
+
+
 def _change(given: dict | None) -> dict | None:
     if not given:
         return None
-    text, (low, high) = number(100 * given["value"], 1), given["interval"]
+    text, ends = number(100 * given["value"], 1), given["interval"]
     return {
         "value": text if text[0] in "\u22120" and given["value"] <= 0 else f"+{text}",
-        "interval": f"[{number(100 * low, 1)}, {number(100 * high, 1)}]",
+        "interval": f"[{number(100 * ends[0], 1)}, {number(100 * ends[1], 1)}]" if ends else "",
     }
 
 

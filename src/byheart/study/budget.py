@@ -17,8 +17,12 @@ FEWEST = 2
 MEASURE_PART = 1.25  # of the training, all that comes after it included
 
 
-def cut(session: Session, trial: Trial | None, seconds: float, jobs: int) -> tuple[Subject, str]:
+def cut(
+    session: Session, trial: Trial | None, seconds: float, jobs: int, baseline: bool = False
+) -> tuple[Subject, str]:
     """The subject with as many members as the budget pays for, and the line that says so.
+
+    With a `baseline` every member is trained twice: with the levers and without.
 
     Raises:
         UsageError: the budget does not pay for the fewest members that can be measured.
@@ -27,7 +31,7 @@ def cut(session: Session, trial: Trial | None, seconds: float, jobs: int) -> tup
     each = trial.cpu_seconds_a_member if trial else None
     if each is None:
         each = _first_chunk_seconds(session, trial)
-    spent = each * MEASURE_PART / jobs
+    spent = each * MEASURE_PART / jobs * (2 if baseline else 1)
     members = int(min(subject.members, (seconds - START) / spent if spent else math.inf))
     if trial and trial.chunk < members < subject.members:
         members -= members % trial.chunk
@@ -39,7 +43,8 @@ def cut(session: Session, trial: Trial | None, seconds: float, jobs: int) -> tup
         )
     widened = math.sqrt(subject.members / members)
     line = (
-        f"Budget {seconds:.0f} s: {members} of {subject.members} members (about {each:.2f} CPU seconds each); the "
+        f"Budget {seconds:.0f} s: {members} of {subject.members} members (about {each:.2f} CPU seconds each"
+        f"{', with the levers and without' if baseline else ''}); the "
         f"error of a single score grows {widened:.2f} times, the headline's interval by its part between members"
     )
     return replace(subject, members=members), line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from byheart.ledger.base import Result
 from byheart.study.costs import Counts, cpu_seconds, memory_bytes, wall_seconds
+from byheart.study.lever_baseline import without_levers
 from byheart.study.plan import Plan, Trial, draw_step, plan, trial_step
 from byheart.study.serialization import data_from, data_result
 from byheart.study.session import Drawn, Session
@@ -25,10 +26,10 @@ SPREADS = (0.2, 0.6)
 TRAINING_SET = (0.0, 2.0)
 
 
-def forecast(session: Session, settings: Mapping[str, Any], jobs: int) -> dict[str, Any]:
+def forecast(session: Session, settings: Mapping[str, Any], jobs: int, baseline: bool = False) -> dict[str, Any]:
     """Steps, done, time, memory and power of the audit of a session's subject, a default learner with `settings`.
 
-    The data are read, nothing is written.
+    The data are read, nothing is written. With a `baseline` the same recipe without its levers is trained beside it.
 
     Raises:
         InputRefused: the data cannot be measured truly.
@@ -38,7 +39,7 @@ def forecast(session: Session, settings: Mapping[str, Any], jobs: int) -> dict[s
     subject, learner = session.subject, session.subject.learner
     kept = session.known_trial()
     known = kept or tried(session, drawn)
-    counts = _counted(session, known, unkept=learner.fleet and kept is None)
+    counts = _counted(session, known, learner.fleet and kept is None, without_levers(session) if baseline else None)
     spent = cpu_seconds(data, subject, known, counts, jobs)
     return {
         "steps": counts.steps,
@@ -70,29 +71,34 @@ def _drawn(session: Session, settings: Mapping[str, Any]) -> Result:
     return found
 
 
-def _counted(session: Session, known: Trial | None, unkept: bool) -> Counts:
+def _counted(session: Session, known: Trial | None, unkept: bool, beside: Session | None = None) -> Counts:
     """The steps of the plan; of more members than `MOST` by their growth, which is linear, as nobody lists them all."""
     subject = session.subject
+    both = [one for one in (session, beside) if one is not None]
+
+    def counts(members: int) -> Counts:
+        of = (plan(replace(one.subject, members=members), one.probes, one.settings, known) for one in both)
+        return _counts(session, list(of), unkept)
+
     if subject.members <= MOST:
-        return _counts(session, session.plan(known), unkept)
-    half, whole = (
-        _counts(session, plan(replace(subject, members=m), session.probes, session.settings, known), unkept)
-        for m in (MOST // 2, MOST)
-    )
+        return counts(subject.members)
+    half, whole = counts(MOST // 2), counts(MOST)
     times = (subject.members - MOST) / (MOST // 2)
     grown = ((name, getattr(whole, name), getattr(half, name)) for name in ("steps", "missing", "own"))
     return whole._replace(**{name: most + math.ceil(times * (most - less)) for name, most, less in grown})
 
 
-def _counts(session: Session, made: Plan, unkept: bool) -> Counts:
-    missing = made.steps if unkept else made.missing(session.ledger)
+def _counts(session: Session, plans: Sequence[Plan], unkept: bool) -> Counts:
+    """The steps of a plan and of what is trained beside it; equal ones count once."""
+    made, steps = plans[0], list({step.key: step for one in plans for step in one.steps}.values())
+    missing = steps if unkept else made.missing(session.ledger, steps)
     of: Counter[str] = Counter()
     for step in missing:
         if step.kind == "train":
             of[step.about["learner"]["name"]] += step.about["stop"] - step.about["start"]
     own = of.pop(session.subject.learner.name, 0)
     measured = sum(step.kind == "measure" for step in missing)
-    return Counts(len(made.steps), len(missing), own, dict(of), measured, tuple(made.not_applicable))
+    return Counts(len(steps), len(missing), own, dict(of), measured, tuple(made.not_applicable))
 
 
 def tried(session: Session, drawn: Result) -> Trial | None:

@@ -214,13 +214,24 @@ def variance_share_intervals(
     spread = array(spread, "spread", "mn").astype(np.float64)
     same_shape(spread, "spread", errors.shape)
     mask = members_mask(mask, errors.shape)
-    budget = budget_of_sides(side_errors(errors, spread, mask))
-    means = [mean_of_known(side) for side in side_columns(spread, mask)]
-    linear = np.empty(errors.shape)
-    for side, ratio, whole in zip(sides(mask), (budget.left, 1 - budget.understood), means):
-        linear[side] = ratio + (errors[side] - ratio * spread[side]) / whole
+    budget, linear = linear_shares(errors, spread, mask)
     parts = budget_share_intervals(np.ones(errors.shape[1]), linear, mask, groups, bound=0.0)
     left = on_log_scale(parts.left._replace(value=budget.left))
     unseen = on_log_scale(complement(parts.understood)._replace(value=1 - budget.understood))
     memorised = parts.memorised._replace(value=budget.memorised)
     return BudgetShares(complement(unseen), memorised, left)
+
+
+def linear_shares(
+    errors: Shaped[np.ndarray, "m n"], spread: Shaped[np.ndarray, "m n"], mask: Bool[np.ndarray, "m n"]
+) -> tuple[VarianceBudget, Float[np.ndarray, "m n"]]:
+    """What are the three shares, and what does each pair of a member and an example add to those of its side?
+
+    The budget, and z of `variance_share_intervals`.
+    """
+    budget = budget_of_sides(side_errors(errors, spread, mask))
+    means = [mean_of_known(side) for side in side_columns(spread, mask)]
+    linear = np.empty(errors.shape)
+    for side, ratio, whole in zip(sides(mask), (budget.left, 1 - budget.understood), means):
+        linear[side] = ratio + (errors[side] - ratio * spread[side]) / whole
+    return budget, linear

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array, is_binary, members_mask, same_shape
-from byheart.maths.shapes import Float, Given
+from byheart.maths.shapes import Bool, Float, Given, Shaped
 from byheart.maths.statistics.effective_sample_size import Sources
 from byheart.maths.statistics.intervals import memorised_share_interval
 from byheart.maths.statistics.seen_unseen import both_sides, sides
@@ -96,19 +97,10 @@ def memorised_share(
     same_shape(counted, "counted", mask.shape[1:])
     groups = np.arange(mask.shape[1]) if groups is None else np.asarray(groups)
     same_shape(groups, "groups", mask.shape[1:])
-    cells, above = _Cells(correct, mask, counted), _above(threshold)
-    rounds = cells.rounds()
-    weights = rounds[-1].after
-    value = _mass(weights, above)
-    kept = cells.both_sides & counted
-    influence = cells.influence(rounds, above)[cells.cell[kept]] if kept.any() else np.zeros(0)
+    fit = Fit(correct, mask, counted)
     among = [part[:, counted] for part in (correct, mask)]
-    # a bias that falls with members shows as the difference from half as many
-    halves = [float(shares_above(*(part[start::2] for part in among), [threshold])[0]) for start in (0, 1)]
-    bias = np.mean(halves) - value if np.isfinite(halves).all() else 0.0
-    found = memorised_share_interval(*among, threshold, groups[counted], (value, influence, bias))
-    columns = (cells.posterior(weights, of) for of in (DIFFERENCES, above))
-    return Share(value, found.interval, *columns, found.sources)
+    found = memorised_share_interval(*among, threshold, groups[counted], fit.share(threshold))
+    return Share(fit.mass(threshold), found.interval, fit.gain(), fit.memorised(threshold), found.sources)
 
 
 def shares_above(
@@ -160,6 +152,59 @@ def _above(threshold: float) -> np.ndarray:
 def _mass(weights: np.ndarray, of: np.ndarray) -> float:
     """The weight of some cells; the rounds bring it to 1e-100 but never to 0."""
     return round(float((weights * of).sum()), 12)
+
+
+class Fit:
+    """The distribution of (p, q) over examples, as `memorised_share` fits it, and what it says of each example."""
+
+    def __init__(
+        self,
+        correct: Shaped[np.ndarray, "m n"],
+        mask: Shaped[np.ndarray, "m n"],
+        counted: Bool[np.ndarray, " n"] | None = None,
+    ) -> None:
+        self.correct, self.mask = correct, mask
+        self.counted = np.ones(mask.shape[1], bool) if counted is None else counted
+        self.cells = _Cells(correct, mask, self.counted)
+        self.rounds = self.cells.rounds()
+        self.weights = self.rounds[-1].after
+
+    def under(self, correct: Shaped[np.ndarray, "m r"], mask: Shaped[np.ndarray, "m r"]) -> Fit:
+        """The distribution asked about other examples; a mask of -1 where a member counts for neither side.
+
+        Half of the weight is spread evenly: what it was not fitted to must not fall to the nearest of few values.
+        """
+        other = copy(self)
+        other.weights = (self.weights + 1 / self.weights.size) / 2
+        other.cells = _Cells(correct, mask, np.ones(mask.shape[1], bool))
+        return other
+
+    def mass(self, threshold: float) -> float:
+        """The share of the examples that gain at least so much."""
+        return _mass(self.weights, _above(threshold))
+
+    def share(self, threshold: float) -> tuple[float, Float[np.ndarray, " r"], float]:
+        """The share, its derivative to the weight of each counted example with both sides, and its bias."""
+        value, kept = self.mass(threshold), self.cells.both_sides & self.counted
+        every = self.cells.influence(self.rounds, _above(threshold)) if kept.any() else np.zeros(len(self.cells.weight))
+        influence = every[self.cells.cell[kept]]
+        # a bias that falls with members shows as the difference from half as many
+        among = [part[:, self.counted] for part in (self.correct, self.mask)]
+        halves = [float(shares_above(*(part[start::2] for part in among), [threshold])[0]) for start in (0, 1)]
+        return value, influence, float(np.mean(halves)) - value if np.isfinite(halves).all() else 0.0
+
+    def gain(self) -> Float[np.ndarray, " n"]:
+        """Posterior mean of p - q."""
+        return self.cells.posterior(self.weights, DIFFERENCES)
+
+    def memorised(self, threshold: float) -> Float[np.ndarray, " n"]:
+        """Probability that p - q is at least the threshold."""
+        return self.cells.posterior(self.weights, _above(threshold))
+
+    def right_unseen(self) -> Float[np.ndarray, " n"]:
+        """Probability that members which did not see the example are right more often than not: q above 1/2."""
+        more = (ACCURACIES > 0.5 + TIE) + 0.5 * (np.abs(ACCURACIES - 0.5) <= TIE)
+        return self.cells.posterior(self.weights, np.broadcast_to(more, DIFFERENCES.shape))
 
 
 class _Round(NamedTuple):

@@ -13,7 +13,7 @@ import numpy as np
 
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array, members_mask, same_shape
-from byheart.maths.shapes import Given
+from byheart.maths.shapes import Given, Shaped
 from byheart.maths.statistics.effective_sample_size import (
     Estimate,
     estimate,
@@ -99,21 +99,52 @@ def budget_share_intervals(
         return _shares_of_pairs(rho, bits, members_mask(mask, bits.shape), groups, bound)
     bank = Bank(bits, mask)
     rho, places = rho[bank.kept], group_numbers(groups, len(bank.kept))[bank.kept]
-    draws, shares = worth(places), []
-    for in_sign, out_sign, own in ((0, -1, 1), (-1, 1, 0), (1, 0, 0)):
-        phi = own * rho + in_sign * bank.inside + out_sign * bank.outside
-        share = phi.sum() / rho.sum()
-        psi = (phi - share * rho) / rho.mean()
-        examples = max(bound**2 * unlike(draws), variance_of_mean(psi, places, draws))
-        one_by_one = ONE_BY_ONE_GAP if in_sign and out_sign else ONE_BY_ONE
-        moved = bank.member_variance(in_sign / rho.mean(), out_sign / rho.mean(), psi, one_by_one)
-        sources, freedom = sum_of(examples, freedom_of_variance(psi, places), moved)
-        shares.append(estimate(share, sources, draws=draws, n=len(rho), freedom=freedom))
-    return BudgetShares(*shares)
+    signs = ((0, -1, 1), (-1, 1, 0), (1, 0, 0))
+    return BudgetShares(*(share_estimate(bank, rho, places, *each, bound) for each in signs))
+
+
+def share_estimate(
+    bank: Bank,
+    rho: Shaped[np.ndarray, " n"],
+    places: Shaped[np.ndarray, " n"],
+    in_sign: int,
+    out_sign: int,
+    own: int,
+    bound: float,
+    part: float = 1.0,
+) -> Estimate:
+    """Between which values would one share of the reference lie, in_sign in_i + out_sign out_i + own rho_i?
+
+    The formula is that of `budget_share_intervals`; `bank` holds the bits of the members, `rho` the reference of the
+    examples that it kept, `places` their groups by number; `part`: of what examples do one by one.
+    """
+    draws, phi = worth(places), own * rho + in_sign * bank.inside + out_sign * bank.outside
+    share = phi.sum() / rho.sum()
+    psi = (phi - share * rho) / rho.mean()
+    examples = max(bound**2 * unlike(draws), variance_of_mean(psi, places, draws))
+    one_by_one = part * (ONE_BY_ONE_GAP if in_sign and out_sign else ONE_BY_ONE)
+    moved = bank.member_variance(in_sign / rho.mean(), out_sign / rho.mean(), psi, one_by_one)
+    sources, freedom = sum_of(examples, freedom_of_variance(psi, places), moved)
+    return estimate(share, sources, draws=draws, n=len(rho), freedom=freedom)
 
 
 def _shares_of_pairs(rho: np.ndarray, bits: np.ndarray, mask: np.ndarray, groups: Any, bound: float) -> BudgetShares:
     """The three shares of few members: sums over the pairs of each side, and the reference over the same."""
+    seen, unseen, z = side_ratios(rho, bits, mask)
+    parts = ((1 - unseen, (0, -1)), (unseen - seen, (-1, 1)), (seen, (1, 0)))
+    return BudgetShares(*(pairs_estimate(share, z, mask, signs, groups, bound=bound) for share, signs in parts))
+
+
+def side_ratios(
+    rho: Shaped[np.ndarray, " n"], bits: Shaped[np.ndarray, "m n"], mask: Shaped[np.ndarray, "m n"]
+) -> tuple[float, float, Shaped[np.ndarray, "m n"]]:
+    """Which shares of the reference do the pairs of each side cost, and what does each pair add to that of its side?
+
+    The bits where seen and where left out over the reference of the same pairs, and z of `pairs_estimate`.
+
+    Raises:
+        InputRefused: a side without a pair.
+    """
     z, ratios = np.zeros(bits.shape), []
     for side in sides(mask):
         if not side.any():
@@ -123,9 +154,7 @@ def _shares_of_pairs(rho: np.ndarray, bits: np.ndarray, mask: np.ndarray, groups
         whole = float((side @ rho).sum())
         ratios.append(float(bits[side].sum()) / whole)
         z[side] = ((bits - ratios[-1] * rho) * (side.sum() / whole))[side]
-    seen, unseen = ratios
-    parts = ((1 - unseen, (0, -1)), (unseen - seen, (-1, 1)), (seen, (1, 0)))
-    return BudgetShares(*(pairs_estimate(share, z, mask, signs, groups, bound=bound) for share, signs in parts))
+    return ratios[0], ratios[1], z
 
 
 def memorised_share_interval(
@@ -171,10 +200,15 @@ def memorised_share_interval(
     score, places = bank.inside - bank.outside, group_numbers(groups, len(bank.kept))[bank.kept]
     n, draws = len(score), worth(places)
     above = (score >= threshold - 1e-9).astype(np.float64)
-    density = float((np.abs(score - threshold) <= NEAR + 1e-9).mean()) / (2 * NEAR)
+    density = score_density(score, threshold)
     share, psi, bias = fitted or (above.mean(), above - above.mean(), 0.0)
     shrunk = (share * draws + 1) / (draws + 2)
     examples = max(shrunk * (1 - shrunk) / draws, unlike(draws), variance_of_mean(psi, places, draws))
     moved = bank.member_variance(density, -density, psi, ONE_BY_ONE_SCORES)
     sources = sum_of(examples, np.inf, moved)[0]
     return estimate(share, sources._replace(members=sources.members + bias**2), 0.0, 1.0, draws, n)
+
+
+def score_density(scores: Shaped[np.ndarray, " n"], threshold: float) -> float:
+    """How many of the scores does a shift of all of them by a little take over the threshold, per unit of the shift?"""
+    return float((np.abs(scores - threshold) <= NEAR + 1e-9).mean()) / (2 * NEAR)

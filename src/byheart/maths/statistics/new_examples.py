@@ -9,7 +9,7 @@ import numpy as np
 from byheart.errors import InputRefused
 from byheart.maths.codes.variance import FEWEST_DEVIATIONS, effective_number
 from byheart.maths.inputs import array, is_binary, same_shape
-from byheart.maths.shapes import Given
+from byheart.maths.shapes import Given, Shaped
 from byheart.maths.statistics.effective_sample_size import (
     Estimate,
     Sources,
@@ -68,17 +68,36 @@ def new_examples_interval(
     (0.625, True, 1.0)
     """
     outcome = array(outcome, "outcome", "mq")
-    values = outcome.astype(np.float64)
+    binary = is_binary(outcome)
+    ends = (0.0, 1.0) if binary else (-np.inf, np.inf)
+    return mean_over_members(outcome.astype(np.float64), n, n_left_out, groups, binary, *ends)
+
+
+def mean_over_members(
+    values: Shaped[np.ndarray, "m q"],
+    n: int,
+    n_left_out: int | Given[Any, " m"],
+    groups: Given[Any, " q"] | None,
+    bounded: bool,
+    low: float,
+    high: float,
+) -> Estimate:
+    """Between which values, kept from `low` to `high`, would the mean of values (m, q) over members and examples lie?
+
+    The formula is that of `new_examples_interval`; `bounded`: values that no draw takes further than 1.
+
+    Raises:
+        InputRefused: fewer than 2 examples, or members that leave out none or all.
+    """
     if values.shape[1] < 2:
         raise InputRefused("outcome (m, q) with q >= 2", f"shape {values.shape}", "Give more new examples.")
     of_members, of_examples = values.mean(1), values.mean(0)
     mean, (m, q) = float(of_members.mean()), values.shape
     places = group_numbers(groups, q)
-    draws, binary = worth(places), is_binary(outcome)
+    draws, ends = worth(places), (low, high)
     # where all are right the spread is 0; another draw may still bring one that is wrong
-    examples = max(binary / (2 * draws) ** 2, variance_of_mean(of_examples - mean, places, draws))
+    examples = max(bounded / (2 * draws) ** 2, variance_of_mean(of_examples - mean, places, draws))
     freedom = freedom_of_variance(of_examples - mean, places)
-    ends = (0.0, 1.0) if binary else (-np.inf, np.inf)
     if m == 1:
         return estimate(mean, Sources(examples, 0.0, 0.0), *ends, draws, q, freedom)
     jackknife = deleted_jackknife_variance(of_members, n, n_left_out)
@@ -146,16 +165,9 @@ def new_r2_interval(
     >>> bool(bounds.low < bounds.value < bounds.high < 1)
     True
     """
-    errors = array(squared, "squared", "mq").astype(np.float64)
-    y = array(np.asarray(targets).reshape(len(targets), -1), "targets", "qc").astype(np.float64)
-    same_shape(y[:, 0], "targets", errors.shape[1:])
-    deviations = ((y - y.mean(0)) ** 2).mean(1)
-    whole, q = float(deviations.mean()), len(y)
-    if not whole:
-        raise InputRefused(expected="targets that differ", came=f"{q} of one value", do="R2 needs a variance.")
+    ratio, linear = linear_ratio(squared, targets)
+    y, q = np.asarray(targets), linear.shape[1]
     places = group_numbers(groups, q)
-    ratio = float(errors.mean()) / whole
-    linear = ratio + (errors - ratio * deviations) / whole
     if n_left_out is None:
         examples, none = variance_of_mean(linear.mean(0) - ratio, places, worth(places)), MemberVariance(0.0, 0.0, 0.0)
         sources, freedom = sum_of(examples, freedom_of_variance(linear.mean(0) - ratio, places), none)
@@ -165,3 +177,24 @@ def new_r2_interval(
     if effective_number(y, places) < FEWEST_DEVIATIONS:
         of = of._replace(low=np.nan, high=np.nan)
     return complement(on_log_scale(of))
+
+
+def linear_ratio(
+    squared: Given[Any, "m q"], targets: Given[Any, "q ..."]
+) -> tuple[float, Shaped[np.ndarray, "m q"]]:
+    """How large are squared errors beside the variance of the targets, and what does each pair add to that?
+
+    R of `new_r2_interval`, and R + (e_jq - R d_q) / Var of each member and example.
+
+    Raises:
+        InputRefused: wrong shapes, NaN, or targets that do not vary.
+    """
+    errors = array(squared, "squared", "mq").astype(np.float64)
+    y = array(np.asarray(targets).reshape(len(targets), -1), "targets", "qc").astype(np.float64)
+    same_shape(y[:, 0], "targets", errors.shape[1:])
+    deviations = ((y - y.mean(0)) ** 2).mean(1)
+    whole = float(deviations.mean())
+    if not whole:
+        raise InputRefused(expected="targets that differ", came=f"{len(y)} of one value", do="R2 needs a variance.")
+    ratio = float(errors.mean()) / whole
+    return ratio, ratio + (errors - ratio * deviations) / whole

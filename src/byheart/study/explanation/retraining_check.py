@@ -17,12 +17,11 @@ from byheart.ledger.base import Ledger, Result
 from byheart.maths.statistics.ranking import datamodel_score
 from byheart.maths.statistics.ranks import one_query_interval
 from byheart.maths.statistics.seen_unseen import sides
-from byheart.probes.base import Subject
 from byheart.records.explanation import Own
 from byheart.records.quantity import Quantity, interval_by
 from byheart.records.reason import Reason
 from byheart.study.explanation.target import of_members
-from byheart.study.serialization import described, material, recorded
+from byheart.study.serialization import material, recorded
 from byheart.tasks.data import Data
 from byheart.training.run import members_in
 
@@ -34,23 +33,23 @@ GROUP = 5  # members of a group: four stand in the right order once in 24 times 
 OWN, GONE = Reason(code="yours"), Reason(code="gone")
 
 
-def bank_keys(ledger: Ledger, subject: Subject, steps: Sequence[str]) -> list[str]:
-    """Keys of the training steps of the subject's members, by their descriptions in the ledger; [] if there are none.
+def bank_keys(ledger: Ledger, steps: Sequence[str]) -> list[str]:
+    """Keys of the training steps of a subject's members, by their descriptions in the ledger; [] if there are none.
 
-    Found among what the measure steps `steps` read: the subject's own learner and levers, on its share.
+    Found among what the measure steps `steps` of it read: the subject's own learner and levers, on its share.
     """
-    wanted = material(described(subject.learner)), [material(described(lever)) for lever in subject.levers]
     found: list[str] = []
     for measured in steps:
         asked = ledger.about(measured) or {}
+        subject = asked.get("subject", {})
         for keys in asked.get("runs", {}).values():
             about = ledger.about(keys[0]) if len(keys) > len(found) else None
-            if not about or about.get("share") != subject.share:
+            if not about or about.get("share") != subject["share"]:
                 continue
             other = about.get("subsets", "by group") != "by group" or about.get("draw") != asked.get("draw")
             if other or about.get("reseeded") or recorded(about):  # trained or asked for something else
                 continue
-            if (material(about["learner"]), [material(lever) for lever in about["levers"]]) == wanted:
+            if all(material(about[part]) == material(subject[part]) for part in ("learner", "levers")):
                 found = list(keys)
     return found
 

@@ -1,0 +1,102 @@
+"""One of two audits that are compared: its findings, its data and the run of its members, read from a ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from byheart.auditing.kept_names import named_data
+from byheart.errors import ByheartError, InputRefused
+from byheart.ledger.base import Ledger
+from byheart.records.comparison import ComparedRun, Pairing
+from byheart.records.finding import Answer, Finding, answer_from
+from byheart.records.quantity import Quantity
+from byheart.report.examples import key
+from byheart.study.explanation.retraining_check import bank_keys
+from byheart.study.steps import load_run, loaded
+from byheart.tasks.data import ID, Data
+from byheart.tasks.names import Names
+from byheart.training.run import Run
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two: what was found, the data, and the run of its members on random subsets."""
+
+    about: ComparedRun
+    findings: Mapping[str, Answer]
+    data: Data
+    run: Run
+    keys: tuple[str, ...]
+    subject: Mapping[str, Any] = field(default_factory=dict)  # as the measure steps describe it
+
+    @classmethod
+    def read(cls, about: ComparedRun, ledger: Ledger, steps: Sequence[str], names: Names | None = None) -> Side:
+        """The side whose measure steps the ledger has under `steps`; `names`: what the user calls the examples.
+
+        Raises:
+            ByheartError: its steps or its trainings are no longer in the ledger.
+        """
+        keys = bank_keys(ledger, steps)
+        if not keys:
+            raise ByheartError(f"the trainings of run {about.run} in its ledger", "none", "Run the audit again.")
+        asked = ledger.about(steps[0]) or {}
+        findings = [answer_from(loaded(key, ledger).document["finding"]) for key in steps]
+        data, run = named_data(asked["draw"], ledger, names or {}), load_run(keys, ledger)
+        control = data.truth.control
+        if control is not None:  # no total speaks of the labels that the audit's control redrew
+            data, run = data.of_rows(~control), run.of_rows(~control)
+        return cls(about, {one.probe: one for one in findings}, data, run, tuple(keys), asked["subject"])
+
+    def names(self, ids: Collection[int]) -> dict[str, str]:
+        """What the user calls these training examples, as the page finds them; nothing where they have no names."""
+        train = self.data.train
+        if ID not in train.meta:
+            return {}
+        return {key("train", int(one)): str(name) for one, name in zip(train.ids, train.names) if one in ids}
+
+    @property
+    def quantities(self) -> dict[str, Quantity]:
+        """Every number that was measured with an interval."""
+        answers = [answer for answer in self.findings.values() if isinstance(answer, Finding)]
+        return {name: one for answer in answers for name, one in answer.quantities.items() if one.interval}
+
+
+def same_data(first: Side, second: Side) -> None:
+    """Refuse two audits whose training examples or targets differ.
+
+    Raises:
+        InputRefused: they differ; says in what.
+    """
+    (a, b), (one, other) = (first.data, second.data), (first.about, second.about)
+    do = "Audit both recipes on the same file, with the same --target, --drop, --transform, --flip and --seed."
+    if not _equal(a.train.ids, b.train.ids) or not _equal(a.train.x, b.train.x):
+        came = f"{len(a.train)} examples of {one.title} and {len(b.train)} of {other.title}"
+        alike = ", which differ" if len(a.train) == len(b.train) else ""
+        raise InputRefused("two audits of the same training examples", came + alike, do)
+    if a.output.kind != b.output.kind or not _equal(a.train.y, b.train.y):
+        apart = a.train.y.shape != b.train.y.shape or a.output.target != b.output.target
+        count = "another target" if apart else f"{int((a.train.y != b.train.y).sum())} targets that differ"
+        raise InputRefused("two audits of the same targets", f"the same {a.output.noun[1]} with {count}", do)
+
+
+def _equal(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two arrays hold the same, missing cells included."""
+    return a.shape == b.shape and np.array_equal(a, b, equal_nan=a.dtype.kind == b.dtype.kind == "f")
+
+
+def pairing_of(first: Side, second: Side) -> Pairing:
+    """Whether the members of the two saw the same examples from the same seeds, and if not, why."""
+    if first.keys == second.keys:
+        return "same models"
+    a, b = first.run.members, second.run.members
+    if _equal(a.seeds, b.seeds) and _equal(a.sides, b.sides):
+        return "paired"
+    if first.subject["seed"] != second.subject["seed"]:
+        return "other seed"
+    if first.subject["share"] != second.subject["share"]:
+        return "other share"
+    return "other members" if len(a) != len(b) else "other groups"

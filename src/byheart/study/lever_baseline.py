@@ -1,0 +1,21 @@
+"""The same recipe without its levers: what an audit trains beside it to say what they move."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from byheart.registry import find
+from byheart.study.session import Session
+
+# what is compared; the rest of an audit is not measured again
+PROBES = ("complexity/description-length", "generalization/gap", "memory/counterfactual", "memory/forgetting")
+
+
+def without_levers(session: Session) -> Session:
+    """A session of the same subject without levers, over the same ledger: the same subsets, seeds and baselines.
+
+    The subject must know its data (`Session.drawn`). Whoever opens it closes its ledger.
+    """
+    subject = replace(session.subject, levers=())
+    probes = [find("probe", name).by_default() for name in PROBES]
+    return Session(subject, probes, session.folder, session.engine, session.settings, session.progress, session.say)
