@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 
 import byheart as bh
 from byheart.errors import InputRefused, UsageError
+from byheart.learners.estimator import Estimator
 from byheart.ledger.base import Result
 from byheart.study.serialization import data_from, data_result
 from byheart.tasks.frames.frame import Frame
@@ -20,6 +21,8 @@ from byheart.tasks.frames.kept import KeptFrame
 from byheart.tasks.frames.reading import library_of
 from byheart.tasks.frames.storage import must_come_back, restored
 from byheart.tasks.table import Table
+from byheart.training.members import balanced
+from byheart.training.training import Training
 
 N, BIG = 64, 2**53
 LIBRARIES = ("pandas", "polars", "pyarrow")
@@ -126,15 +129,22 @@ def _spied(x, y, seed):
     return lambda new: SEEN.append(new) or np.full(len(new), float(np.mean(y)))
 
 
-@pytest.mark.parametrize("how", ["fit", "estimator"])
-def test_code_of_the_users_gets_rows_of_the_frame(frame, how):
+def test_code_of_the_users_gets_rows_of_the_frame(frame):
     SEEN.clear()
-    given = {"fit": _spied} if how == "fit" else {"model": Spy()}
-    bh.audit((frame, "price"), members=8, device="cpu", say=lambda line: None, **given)
+    bh.audit((frame, "price"), members=8, device="cpu", say=lambda line: None, fit=_spied)
     assert len(SEEN) > 24
     for got in SEEN:
         must_be_rows_of(got, frame)
     assert {len(_rows(got)) for got in SEEN} >= {N - 13, 13}  # the whole training view, and the test
+
+
+def test_an_estimator_gets_rows_of_the_frame(frame):
+    SEEN.clear()
+    data = Frame.of(frame, "price").draw(0)
+    Estimator.of(Spy()).fit(data, balanced(len(data.train), 2, 0.7, 0), Training((0,)))
+    assert len(SEEN) >= 6
+    for got in SEEN:
+        must_be_rows_of(got, frame)
 
 
 def test_what_is_given_is_a_copy(frame):

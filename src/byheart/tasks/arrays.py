@@ -25,6 +25,10 @@ from byheart.tasks.features import (
     check_same_shape,
     checked_features,
 )
+from byheart.tasks.frames.kept import KeptFrame
+from byheart.tasks.frames.reading import check_same_rows
+from byheart.tasks.frames.storage import frame_digest, must_come_back
+from byheart.tasks.frames.texts import COLUMNS, LONGEST, index_of, is_text, text_series, texts_of
 from byheart.tasks.grouping import no_effect_of, read_groups
 from byheart.tasks.holdout import array_digests
 from byheart.tasks.labels import Kind, Labels, read_labels, read_more_labels
@@ -106,12 +110,19 @@ class Arrays(Task):
             if isinstance(value, Mapping) and name.startswith("x"):
                 parts = {part: as_array(one, f"{name}[{part!r}]") for part, one in value.items()}
                 given[name], containers[name] = side_by_side(parts, name), Parts.of_arrays(parts)
+            elif name.startswith("x") and is_text(value):
+                given[name], containers[name] = text_series(value, name)
             elif value is not None:
                 given[name] = as_array(value, name)
                 containers[name] = Container.of(value, given[name])
+        if is_text(x):
+            options = {"title": "your texts", "noun": ("text", "texts")} | options
         task = cls(**{name: _digest(array, containers[name]) for name, array in given.items()}, **options)
         task._given.update(given)
         task._containers.update(containers)
+        if is_text(x):
+            check_same_rows(x, y)
+            id, id_test = (of if own is None else own for own, of in ((id, index_of(x)), (id_test, index_of(x_test))))
         if id is not None:
             task._names["train"] = read_names(id, len(given["x"]))
         if id_test is not None and x_test is not None:
@@ -153,6 +164,7 @@ class Arrays(Task):
         check_lengths(x, given["y"])
         labels = read_labels(given["y"], self.task)
         meta = {GROUP: read_groups(given["groups"], len(x))} if "groups" in given else {}
+        meta |= self._shown("x")
         everything = Examples(np.arange(len(x)), x, labels.y, meta, self._kept("x", "y", labels))
         output = _output(x, labels.called(self.called), show, self.noun, self.missing)
         content = array_digests(output.numbers(x))  # the same rows in another type are held out alike
@@ -185,7 +197,13 @@ class Arrays(Task):
         check_same_shape(x, x_test)
         check_same_scale(self._given["x"], raw_x)
         y_test = read_more_labels(raw_y, labels)
-        return Examples(np.arange(len(x_test)), x_test, y_test, containers=self._kept("x_test", "y_test", labels))
+        kept = self._kept("x_test", "y_test", labels)
+        return Examples(np.arange(len(x_test)), x_test, y_test, self._shown("x_test"), kept)
+
+    def _shown(self, x: str) -> dict[str, np.ndarray]:
+        """Texts, by which examples are shown."""
+        kept = self._containers[x]
+        return {"shown": texts_of(kept)} if isinstance(kept, KeptFrame) else {}
 
     def _about(self, labels: Labels, train: Examples, test: Examples, how: str, output: Output) -> dict[str, Any]:
         numbers = [output.numbers(examples.x) for examples in (train, test)]
@@ -200,6 +218,8 @@ class Arrays(Task):
             f"held out: {how}",
         ]
         lines += filter(None, [no_effect_of(train.meta.get(GROUP))])
+        if isinstance(train.containers["x"], KeptFrame):
+            lines.append(f"byheart's own learners count runs of 1 to {LONGEST} letters, hashed into {COLUMNS} columns")
         blank = sum(int(np.isnan(x).sum()) for x in numbers)
         if blank:
             lines.append(f"missing cells: {blank}; byheart's own learners fill them in from their training examples")
@@ -238,6 +258,8 @@ def _row_or_none(x: np.ndarray) -> str:
 
 
 def _digest(array: np.ndarray, container: Container) -> str:
+    if isinstance(container, KeptFrame):
+        return frame_digest(*must_come_back(container.native, container.library))
     # objects have no bytes of their own; they are refused or read as text right after
     content = repr(array.tolist()).encode() if array.dtype.hasobject else np.ascontiguousarray(array).tobytes()
     shape = "x".join(map(str, array.shape))

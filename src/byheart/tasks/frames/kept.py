@@ -63,11 +63,9 @@ class KeptFrame(Container):
 
     def said(self, x: np.ndarray) -> str:
         """What the user's code gets, in words."""
-        import narwhals as nw
 
-        frame = nw.from_native(self.native)
         if self.single:
-            return f"{self.library} series of text, {len(frame):,} of them"
+            return f"{self.library} series of text"
         types = self.native.schema if self.library != "pandas" else dict(self.native.dtypes)
         dtypes = dict(zip(types.names, types.types)) if self.library == "pyarrow" else types
         named = [f"{name} {dtype}" for name, dtype in dict(dtypes).items()]

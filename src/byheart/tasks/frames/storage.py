@@ -7,7 +7,9 @@ categories as codes, text as JSON.
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,6 +63,14 @@ def must_come_back(native: Any, library: str) -> tuple[dict[str, Any], Arrays]:
             do="Convert these columns to a common dtype (numbers, text, dates, categories).",
         )
     return document, arrays
+
+
+def frame_digest(document: Any, arrays: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 of what is kept."""
+    found = hashlib.sha256(json.dumps(document, sort_keys=True).encode())
+    for name in sorted(arrays):
+        found.update(f"{name} {arrays[name].dtype.str} {arrays[name].shape}".encode() + arrays[name].tobytes())
+    return found.hexdigest()
 
 
 def _equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:

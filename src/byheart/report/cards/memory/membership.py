@@ -33,8 +33,7 @@ def _by_loss_alone(finding: Finding, about: About) -> Card:
     what = "error" if about.words.continuous else "loss"
     said = f"one threshold on the {what} for all pairs of a member and {with_article(noun)}"
     return Card(
-        says=f"AUC: how often a model's own training {noun} looks more like one than "
-        f"{with_article(noun)} it never saw",
+        says=f"AUC: how often a model's own training {noun} looks more like one than {with_article(noun)} it never saw",
         body=(
             f"The attack by {what} alone: {count(details['judged_seen'])} pairs of a member and {with_article(noun)} "
             f"it saw, {count(details['judged_unseen'])} of one it did not.",
