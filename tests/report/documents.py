@@ -7,7 +7,7 @@ from itertools import cycle
 from typing import Any
 
 from by_hand import dumped
-from images import CALIBRATION, audit, dump, fashion, own, provenance, quantity
+from images import CALIBRATION, audit, dump, fashion, issues, own, provenance, quantity
 
 from byheart.records import facts
 from byheart.records.finding import Failed, Finding, NotApplicable, Pole
@@ -252,6 +252,7 @@ def table() -> dict:
         (0.998, 0.956),
         shown,
         exhibits,
+        issues=issues(names),
         provenance=provenance("byheart audit breast-cancer.csv --learner forest --seed 0"),
         planted={
             "redrawn": 46,

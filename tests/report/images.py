@@ -13,6 +13,7 @@ from by_hand import dumped
 
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.formatting import count, number, percent
+from byheart.records.issue import FigureColumn, IssueList
 from byheart.records.provenance import SCHEMA, Provenance
 from byheart.records.quantity import Quantity, interval_by
 from byheart.records.reason import Reason
@@ -22,18 +23,7 @@ from byheart.report.chart import Axis, Bar, Chart, Line, Mark, Rule, Segment, Ta
 from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits
 
 FIGURES = json.loads((Path(__file__).parent / "figures.json").read_text())
-CLASSES = [
-    "T-shirt",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-]
+CLASSES = ["T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
 SHARE = "complexity/description-length"
 CALIBRATION = "both sides are calibrated by their own cross-fitted log-linear pool of model and reference"
 
@@ -191,10 +181,7 @@ def _quadrant(f: dict) -> tuple[Finding, Card]:
         x=Axis(title="bits that models without the image need for its label", log=True),
         y=Axis(title="memorisation score", domain=(-0.15, 1.1), ticks=(0, 0.25, 0.5, 0.75, 1)),
         marks=tuple(marks),
-        rules=(
-            Rule(axis="x", at=math.log2(10), label="a blind guess"),
-            Rule(axis="y", at=0.25, label="0.25"),
-        ),
+        rules=(Rule(axis="x", at=math.log2(10), label="a blind guess"), Rule(axis="y", at=0.25, label="0.25")),
         reading="Right of the dashed line, models that never saw the image bet against its label; above the other, seeing it made the difference. Rings are the labels we redrew, squares count all the others (stronger is more, on a log scale).",
         table=Table(
             columns=("", "images", "of them redrawn"),
@@ -241,13 +228,7 @@ def _pairs(f: dict) -> tuple[Finding, Card]:
         y=Axis(title="number of pairs", log=True, format="count"),
         lines=(
             Line(label="measured", role="ink", x=tuple(hist["bins"]), y=tuple(hist["real"]), step=True),
-            Line(
-                label="membership shuffled",
-                role="null",
-                x=tuple(hist["bins"]),
-                y=tuple(hist["null"]),
-                step=True,
-            ),
+            Line(label="membership shuffled", role="null", x=tuple(hist["bins"]), y=tuple(hist["null"]), step=True),
         ),
         marks=(Mark(x=0.8936, y=1, label="one pair stands clear", role="memorised"),),
         reading="How many of the 10 million pairs reach an influence of x. Where the two lines lie on each other, single pairs mean nothing.",
@@ -264,10 +245,7 @@ def _pairs(f: dict) -> tuple[Finding, Card]:
         reference="Feldman and Zhang 2020, What neural networks memorize and why",
         withheld=own("64 members are too few to rank 10 million pairs", "about 1,730 members, 54 CPU minutes"),
     ), Card(
-        rows=(
-            ("measured", "216,714 pairs at 0.15 or more"),
-            ("null", "216,227 [215,445, 216,855], shuffled"),
-        ),
+        rows=(("measured", "216,714 pairs at 0.15 or more"), ("null", "216,227 [215,445, 216,855], shuffled")),
         body=(
             "One pair stands clear of chance: influence 0.89, where the largest of 10 million is 0.67 under shuffling and never above 0.84 in 199 shuffles (p = 0.005).",
         ),
@@ -328,12 +306,7 @@ def _gap(f: dict) -> tuple[Finding, Card]:
         table=Table(
             columns=("epoch", "training", "new", "redrawn labels"),
             rows=tuple(
-                (
-                    count(step["epoch"]),
-                    percent(step["train"]),
-                    percent(step["test"]),
-                    percent(step["flips_fitted"], 0),
-                )
+                (count(step["epoch"]), percent(step["train"]), percent(step["test"]), percent(step["flips_fitted"], 0))
                 for step in trail
             ),
         ),
@@ -345,20 +318,10 @@ def _gap(f: dict) -> tuple[Finding, Card]:
         headline="gap",
         quantities={
             "gap": quantity(
-                gap["gap"]["value"],
-                "points",
-                gap["gap"]["interval"],
-                0.0,
-                7000,
-                "both binomial variances added",
-                **run,
+                gap["gap"]["value"], "points", gap["gap"]["interval"], 0.0, 7000, "both binomial variances added", **run
             ),
-            "train_accuracy": quantity(
-                gap["train"][0], "accuracy", gap["train"][1:], 0.1, 5000, "Wilson", **run
-            ),
-            "test_accuracy": quantity(
-                gap["test"][0], "accuracy", gap["test"][1:], 0.1, 2000, "Wilson", **run
-            ),
+            "train_accuracy": quantity(gap["train"][0], "accuracy", gap["train"][1:], 0.1, 5000, "Wilson", **run),
+            "test_accuracy": quantity(gap["test"][0], "accuracy", gap["test"][1:], 0.1, 2000, "Wilson", **run),
         },
         poles=(Pole(name="Oracle", value=-0.045), Pole(name="Rote", value=0.9)),
         reference="Wilson 1927, Probable inference, for the intervals",
@@ -380,19 +343,9 @@ def _bits(f: dict, understood: float | None = None) -> tuple[Finding, Card]:
     spans = {name: bits[name]["interval"] for name in values}
     values["memorised"] = 4665.5
     values["understood"], total = 11113.1, 16609.6
-    quantities = {
-        "reference_bits": quantity(
-            total,
-            "bits",
-            None,
-            None,
-            5000,
-        )
-    }
+    quantities = {"reference_bits": quantity(total, "bits", None, None, 5000)}
     for name, value in values.items():
-        quantities[f"{name}_bits"] = quantity(
-            value, "bits", spans[name], 0.0 if name != "left" else total, 5000
-        )
+        quantities[f"{name}_bits"] = quantity(value, "bits", spans[name], 0.0 if name != "left" else total, 5000)
         quantities[f"{name}_bits_share"] = quantity(
             value / total,
             "share",
@@ -401,16 +354,8 @@ def _bits(f: dict, understood: float | None = None) -> tuple[Finding, Card]:
             5000,
             CALIBRATION,
         )
-    quantities["half_in_share"] = quantity(
-        f["concentration"]["half_in"],
-        "share",
-        None,
-        None,
-        5000,
-    )
-    quantities["memorised_bits_per_parameter"] = quantity(
-        0.04584, "bits/parameter", (0.0435, 0.0482), 0.0, 5000
-    )
+    quantities["half_in_share"] = quantity(f["concentration"]["half_in"], "share", None, None, 5000)
+    quantities["memorised_bits_per_parameter"] = quantity(0.04584, "bits/parameter", (0.0435, 0.0482), 0.0, 5000)
     rows = [
         ("all 5,000 labels", 2.222, 0.933, 0.166),
         ("the 4,777 that came with the images", 2.533, 0.669, 0.119),
@@ -476,12 +421,7 @@ def provenance(command: str = "byheart audit --seed 0", **data: Any) -> dict:
             threads=1,
             jobs=2,
             data=data
-            or {
-                "name": "fashion-mnist-5k.npz",
-                "licence": "MIT",
-                "sha256": "cfa405590a9e" + "0" * 52,
-                "n": 5000,
-            },
+            or {"name": "fashion-mnist-5k.npz", "licence": "MIT", "sha256": "cfa405590a9e" + "0" * 52, "n": 5000},
             learner={"name": "mlp", "layers": "784-128-10", "rate": 0.005, "batch": 128, "epochs": 50},
             members={"members": 64, "share": 0.7, "epochs kept": [0, 1, 2, 3, 5, 8, 13, 20, 32, 50]},
             way="stacked",
@@ -489,6 +429,31 @@ def provenance(command: str = "byheart audit --seed 0", **data: Any) -> dict:
             level="bitwise: on this machine, with these versions and threads, every figure comes out the same",
         )
     )
+
+
+def issues(labels: list[str]) -> list[dict]:
+    """Five labels to check by names of the user, three copies of a large group, nobody exposed, the others not listed."""
+    names = ["=HYPERLINK(1)", "-7", "plain", 'two\nlines "x"', "@row"]
+    check = IssueList(
+        kind="label worth checking", rule="Models predict another label.", suggestion="Look at it.",
+        ids=names, positions=range(5), labels=[labels[0]] * 5, planted=[False] * 4 + [True], others=[()] * 5,
+        n_others=[0] * 5, figures={
+            "predicted": FigureColumn(values=[labels[1]] * 5, unit="", means="what most models predict"),
+            "votes": FigureColumn(values=[19, 20, 18, 17, 16], unit="members", means="models that predict that label"),
+            "held_out_bits": FigureColumn(values=[3.25, 3.0, 2.5, 2.25, 2.0], unit="bits", means="what they pay"),
+        },
+    )  # fmt: skip
+    copies = IssueList(
+        kind="duplicate", rule="It has a copy.", suggestion="Keep one.", ids=[3, 38, 73], positions=[3, 38, 73],
+        labels=[labels[0]] * 3, planted=[False] * 3, others=[(38, 73), (3, 73), (3, 38)], n_others=[1202, 2, 2],
+        figures={"copy_group": FigureColumn(values=[0, 0, 0], unit="", means="equal for copies")},
+    )  # fmt: skip
+    nobody = IssueList(kind="exposed", rule="An attack finds it.", suggestion="Take it out.")
+    closed = IssueList(
+        kind="leaked into test", rule="It is in training.", suggestion="Take it out.", reason=Reason(code="no test set")
+    )
+    judged = IssueList(kind="memorised", rule="r", suggestion="s", judged="BH109 withheld. The interval contains 1 %")
+    return [dump(one) for one in (check, copies, nobody, closed, judged)]
 
 
 def audit(subject: dict, findings: list, **more: Any) -> dict:
@@ -505,6 +470,7 @@ def audit(subject: dict, findings: list, **more: Any) -> dict:
         "one_model": None,
         "levers": [],
         "unmeasured": [],
+        "issues": [],
         "exhibits": {},
         "hidden": False,
         "provenance": provenance(),
@@ -621,20 +587,14 @@ def fashion() -> dict:
         balance={
             "model": shares,
             "trail": [
-                {name: step[name] for name in ("epoch", "understood", "memorised", "left")}
-                for step in f["trail"]
+                {name: step[name] for name in ("epoch", "understood", "memorised", "left")} for step in f["trail"]
             ],
             "poles": [
                 {"name": "Oracle", "understood": 0.8783, "memorised": 0.0},
                 {"name": "Rote", "understood": 0.0, "memorised": 1.0},
             ],
             "rivals": [
-                {
-                    "name": "1-nearest neighbour",
-                    "understood": 0.5006,
-                    "memorised": 0.4993,
-                    "accuracy": 0.7745,
-                },
+                {"name": "1-nearest neighbour", "understood": 0.5006, "memorised": 0.4993, "accuracy": 0.7745},
                 {"name": "chance", "understood": 0.0, "memorised": 0.0},
             ],
         },
@@ -653,4 +613,5 @@ def fashion() -> dict:
         ],
         unmeasured=[{"name": "weight decay", "command": "byheart audit --seed 0 --lever weight-decay=0.001"}],
         exhibits=exhibits,
+        issues=issues(CLASSES),
     )

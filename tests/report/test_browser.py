@@ -11,7 +11,10 @@ import subprocess
 import zlib
 from pathlib import Path
 
+import documents
 from pages import Outline, page
+
+from byheart.report.page import render
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -35,11 +38,7 @@ if CHROMIUM:
 
     def _shot(folder, path, size, *options):
         _run(
-            folder,
-            *options,
-            f"--window-size={size[0]},{size[1]}",
-            f"--screenshot={folder}/shot.png",
-            f"file://{path}",
+            folder, *options, f"--window-size={size[0]},{size[1]}", f"--screenshot={folder}/shot.png", f"file://{path}"
         )
         return _pixels((folder / "shot.png").read_bytes())
 
@@ -131,6 +130,7 @@ if CHROMIUM:
 
     def test_axe_finds_no_serious_violation(tmp_path):
         pages = {name: (page(name), width) for name, width in CONFORM.items()}
+        pages["issues"] = page("table").replace('<details class="list"', '<details open class="list"'), 360
         found = _violations(tmp_path, pages)
         assert set(found) == set(pages)
         assert {name: _serious(told) for name, told in found.items()} == {name: [] for name in pages}
@@ -141,6 +141,31 @@ if CHROMIUM:
         found = _violations(tmp_path, pages, "--blink-settings=preferredColorScheme=0")
         assert _serious(found["dark"]) == []
         assert [one[0] for one in _serious(found["broken"])] == ["image-alt"]
+
+    # what a reader does with the list of labels: open, filter, copy; the clipboard is closed to a page in a frame
+    ACT = """<script>addEventListener("load", async () => { const page = document.querySelector("iframe").contentDocument;
+    const list = page.getElementById("issues-label-worth-checking"), said = [];
+    const word = list.querySelector("input"), button = list.querySelector("button"), ids = list.querySelector("textarea");
+    const note = () => said.push(button.textContent, list.querySelectorAll("tbody tr:not([hidden])").length);
+    list.open = true; note();
+    word.value = "PLA"; word.dispatchEvent(new Event("input")); note();
+    word.value = "none such"; word.dispatchEvent(new Event("input")); note(); said.push(button.disabled);
+    word.value = ""; word.dispatchEvent(new Event("input")); note();
+    button.click(); await new Promise((after) => setTimeout(after, 500));
+    said.push(ids.value, page.querySelectorAll("details.list input").length);
+    document.body.append(`ACTED ${JSON.stringify(said)} END`); });</script>"""
+
+    def test_lists_are_filtered_and_their_ids_copied(tmp_path):
+        (tmp_path / "page.html").write_text(page("table"), encoding="utf-8")
+        (tmp_path / "act.html").write_text(
+            f'<!doctype html><iframe src="page.html" style="width:900px;height:700px"></iframe>{ACT}', encoding="utf-8"
+        )
+        dom = _run(
+            tmp_path, "--allow-file-access-from-files", "--virtual-time-budget=4000", "--dump-dom", f"file://{tmp_path}/act.html"
+        )  # fmt: skip
+        said = json.loads(html.unescape(re.search(r"ACTED (.*?) END", dom.rpartition("</script>")[2], re.S)[1]))
+        ids = "\n".join(["'=HYPERLINK(1)", "'-7", "plain", '"two\nlines ""x"""'])
+        assert said == ["Copy 4 ids", 4, "Copy 1 id", 1, "Copy 0 ids", 0, True, "Copy 4 ids", 4, ids, 2]
 
     def test_hostile_words_run_nothing(tmp_path):
         path = tmp_path / "page.html"
@@ -159,3 +184,33 @@ def test_complete_without_javascript():
     assert tags.count("details") >= 8
     assert tags.count("img") == 26
     assert "beside" not in {value for _, name, value in outline.attributes if name == "class"}
+
+
+def test_issues_are_complete_without_javascript():
+    """Every row, its id as it is copied, and why a kind is not listed; of redrawn labels and of no kind that is empty."""
+    text = page("fashion")
+    section = text[text.index('<section class="issues"') :].partition("</section>")[0]
+    outline = Outline(section)
+    rows = [value for tag, name, value in outline.attributes if name == "data-id"]
+    assert rows == ["'=HYPERLINK(1)", "'-7", "plain", '"two\nlines ""x"""', "3", "38", "73"]
+    words = " ".join(" ".join(outline.words).split())
+    for said in (
+        "4 labels worth checking", "Models predict another label. Look at it.", "3 duplicates", "38, 73 and 1,200 more",
+        "No exposed images.", "Test images that are in training: not listed. There are no new examples. Give a test set.",
+        "Memorised images: not listed. BH109 withheld. The interval contains 1 %.", "=HYPERLINK(1)", "held-out bits",
+    ):  # fmt: skip
+        assert said in words, said
+    assert "@row" not in words
+    assert "input" not in {tag for tag, _ in outline.elements}
+
+
+def test_of_a_long_list_the_page_shows_the_first():
+    made = documents.table()
+    names = [f"row-{i}" for i in range(1200)]
+    long = {"ids": names, "positions": list(range(1200)), "labels": [""] * 1200, "planted": [False] * 1200,
+            "others": [[]] * 1200, "n_others": [0] * 1200, "figures": {}}  # fmt: skip
+    made["issues"] = [{**made["issues"][0], **long}]
+    text = render(made)
+    assert text.count("data-id=") == 1000
+    assert "1,200 labels worth checking" in text
+    assert "The first 1,000 of 1,200; a file holds them all." in text

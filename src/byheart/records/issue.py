@@ -81,7 +81,7 @@ class IssueList(Record):
     suggestion: str
     view: str = "train"
     reason: Reason | None = None
-    judged: str = ""
+    judged: str | None = None
     ids: tuple[Ident, ...] = ()
     positions: tuple[int, ...] = ()
     labels: tuple[str, ...] = ()
@@ -104,7 +104,7 @@ class IssueList(Record):
     @property
     def answered(self) -> bool:
         """Whether it lists whatever there is; False where it says why it lists nothing."""
-        return self.reason is None and not self.judged
+        return self.reason is None and self.judged is None
 
     def issues(self, planted: bool = False) -> list[Issue]:
         """A record per example, those of labels that byheart redrew only where asked for."""

@@ -16,6 +16,7 @@ from byheart.report.chapters import chapters, inapplicable
 from byheart.report.comparison_text import also
 from byheart.report.examples import gallery, seen
 from byheart.report.glossary import used_by
+from byheart.report.issues import issue_lists
 from byheart.report.kinds import words
 from byheart.report.rich_text import cleaned, plain, sentence, slug, word
 from byheart.report.scale_chart import WHO
@@ -56,6 +57,7 @@ def story(document: dict) -> dict:
         "planted": summary.planted(subject, document, findings),
         "most": _most(subject, findings, exhibits),
         "verdicts": _verdicts(document, findings),
+        "issues": issue_lists(document),
         "levers": [_measured(one) if "lever" in one else _lever(one) for one in document.get("levers") or []],
         "unmeasured": [dict(row) for row in document["unmeasured"]],
         "chapters": chapters(subject, findings, exhibits),

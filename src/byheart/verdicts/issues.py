@@ -262,7 +262,7 @@ def _column(values: Any, unit: FigureUnit, means: str) -> FigureColumn:
     return FigureColumn(values=values, unit=unit, means=means)
 
 
-def _empty(kind: IssueKind, reason: Reason | None = None, judged: str = "") -> IssueList:
+def _empty(kind: IssueKind, reason: Reason | None = None, judged: str | None = None) -> IssueList:
     rule, suggestion = RULES[kind]
     return IssueList(kind=kind, rule=rule, suggestion=suggestion, reason=reason, judged=judged)
 
