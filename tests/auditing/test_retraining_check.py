@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_ind
 
+from byheart.fingerprint.description import described
 from byheart.probes.base import Subject
 from byheart.registry import find
 from byheart.study.explanation.nearest import distances
 from byheart.study.explanation.retraining_check import Retrained, bank_keys
-from byheart.study.serialization import described
 from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.output import Classes
 from byheart.training.members import balanced

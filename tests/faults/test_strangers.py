@@ -24,6 +24,7 @@ from byheart.cli.main import main
 from byheart.errors import InputRefused, UnknownName
 from byheart.fingerprint import trust
 from byheart.fingerprint.code import _AGAIN
+from byheart.fingerprint.description import OWN, described, revive
 from byheart.learners.estimator import Estimator
 from byheart.learners.mlp import Mlp
 from byheart.learners.torch_module import FromFactory
@@ -32,7 +33,7 @@ from byheart.ledger.base import Result
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.maths.recording.optimizer_spec import Recipe
 from byheart.records.spec import key_of
-from byheart.study.serialization import OWN, data_result, described, revive
+from byheart.study.serialization import data_result
 from byheart.tasks.arrays import Arrays
 
 SOURCE = Path(byheart.__file__).parent

@@ -339,9 +339,9 @@ def test_numbers_that_give_no_interval_are_refused_by_name(probe, field):
 
 
 def test_a_new_version_of_the_questions_is_another_training(monkeypatch):
+    from byheart.fingerprint.description import described, revive
     from byheart.learners.attribution_run import Questions
     from byheart.study.plan import Settings, draw_step, train_steps
-    from byheart.study.serialization import described, revive
 
     subject = made(CREDIT, members=8, epochs=1).subject
     asked = CREDIT._recorded(subject)

@@ -15,6 +15,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from byheart.auditing.audit import make_request
 from byheart.auditing.audit import run as carry_out
 from byheart.auditing.request import from_file
+from byheart.fingerprint.description import described, material, revive
 from byheart.fingerprint.trust import load
 from byheart.learners.estimator import Estimator
 from byheart.learners.userfit import UserFit
@@ -22,7 +23,6 @@ from byheart.probes.base import Subject
 from byheart.records.options import Options
 from byheart.study.parse import every_probe
 from byheart.study.plan import Settings, draw_step, plan
-from byheart.study.serialization import described, material, revive
 from byheart.tasks.table import Table
 
 OPTIONS = Options(members=8, device="cpu", jobs=1)

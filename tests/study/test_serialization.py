@@ -8,11 +8,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from byheart.fingerprint.description import described, revive
 from byheart.learners.estimator import Estimator
 from byheart.ledger.base import Result
 from byheart.probes.base import Subject
 from byheart.registry import BUILT_IN, find
-from byheart.study.serialization import data_from, data_result, described, revive
+from byheart.study.serialization import data_from, data_result
 from byheart.study.steps import revive_subject
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.digits import Digits

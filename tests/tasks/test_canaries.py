@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused, UsageError
-from byheart.study.serialization import data_from, data_result, described, revive
+from byheart.fingerprint.description import described, revive
+from byheart.study.serialization import data_from, data_result
 from byheart.tasks.canaries import Canaries
 from byheart.tasks.digits import Digits
 from byheart.tasks.randomness import Randomness

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused
+from byheart.fingerprint.description import described, revive
 from byheart.study import parse
-from byheart.study.serialization import data_from, data_result, described, revive
+from byheart.study.serialization import data_from, data_result
 from byheart.tasks.text import CHUNK, Text, embedded, shown
 from byheart.testing.tasks import TaskSuite
 

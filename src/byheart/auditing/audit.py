@@ -33,6 +33,7 @@ from byheart.engines.choice import engine_for
 from byheart.engines.inline import Inline
 from byheart.errors import LedgerDamaged, UsageError
 from byheart.fingerprint.code import why_unkeyed
+from byheart.fingerprint.description import can_move
 from byheart.ledger.base import Result, Say
 from byheart.levers.base import Lever
 from byheart.probes.base import Subject
@@ -43,7 +44,6 @@ from byheart.study.budget import cut
 from byheart.study.execute import Progress
 from byheart.study.forecast import forecast
 from byheart.study.plan import Settings
-from byheart.study.serialization import can_move
 from byheart.study.session import Answers, Session
 from byheart.study.soundness import mend
 from byheart.terminal import put
@@ -260,20 +260,16 @@ def run(
 
 def planned(request: Request, folder: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
     """What the audit that `request` asks for would do over the ledger in `folder`; nothing is trained or written."""
-    return forecast(_session(request, folder / "ledger", Inline()), settings, request.jobs, request.baseline)
-
-
-def _session(
-    request: Request, ledger: Path, engine: Engine, progress: Progress | None = None, say: Say | None = None
-) -> Session:
-    settled = Settings(request.device, request.threads)
-    return Session(request.subject, parse.every_probe(request.also), ledger, engine, settled, progress, say)
+    probes, settled = parse.every_probe(request.also), Settings(request.device, request.threads)
+    session = Session(request.subject, probes, folder / "ledger", Inline(), settled)
+    return forecast(session, settings, request.jobs, request.baseline)
 
 
 def _carried_out(
     request: Request, ledger: Path, engine: Engine, settings: Mapping[str, Any], tell: Say, progress: Progress | None
 ) -> tuple[dict[str, Any], Answers, Session]:
-    session = _session(request, ledger, engine, progress, tell)
+    probes, settled = parse.every_probe(request.also), Settings(request.device, request.threads)
+    session = Session(request.subject, probes, ledger, engine, settled, progress, tell)
     mend(session.ledger, tell)
     drawn = session.drawn(settings)
     for line in drawn.document["about"].get("inferred", ()) if isinstance(drawn.document["about"], dict) else ():

@@ -162,7 +162,7 @@ def fingerprint(obj: Any, factory: bool = False) -> Code:
     inner = inner if isinstance(inner, type) or inspect.isroutine(inner) else type(inner)
     qualname = getattr(inner, "__qualname__", repr(inner))
     path = _path_of(inner)
-    reader = Reader()
+    why, reader = _why_not_portable(obj, path, qualname), Reader()
     try:
         with as_failures():
             reader.value(obj, qualname)
@@ -173,7 +173,6 @@ def fingerprint(obj: Any, factory: bool = False) -> Code:
     except Exception as error:  # whatever the user's objects raise when they are read
         said = " ".join(f"{type(error).__name__}: {error}".split())
         return Code(None, False, path, qualname, f"{qualname} cannot be read: {said}")
-    why = _why_not_portable(obj, path, qualname)
     return Code(reader.hash.hexdigest(), not why, path, qualname, why, digest_of(path) if path else "")
 
 

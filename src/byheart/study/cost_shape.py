@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from byheart.fingerprint.description import described, material
 from byheart.records.spec import Spec, key_of
-from byheart.study.serialization import described, material
 
 
 def cost_shape(

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from byheart.fingerprint.description import described
 from byheart.ledger.base import Ledger
 from byheart.probes.base import Need, Probe, Subject
 from byheart.records.finding import NotApplicable
 from byheart.records.provenance import installed
 from byheart.registry import find
-from byheart.study.serialization import described
 from byheart.study.settings import with_settings
 from byheart.study.steps import Step
 from byheart.surveys.base import Survey

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from byheart.errors import ByheartError, LedgerDamaged
+from byheart.fingerprint.description import can_move, material, revive
 from byheart.ledger.base import Failure, Ledger, Result
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.records.finding import answer_from
 from byheart.records.spec import key_of
 from byheart.study.cost_shape import cost_shape
-from byheart.study.serialization import can_move, data_from, data_result, material, revive
+from byheart.study.serialization import data_from, data_result
 
 AT_ONCE = 32  # the most members that a chunk holds: more do not help the cache, and less is lost when stopped
 TRIAL_SECONDS = 1.5

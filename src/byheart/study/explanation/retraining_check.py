@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy.stats import ttest_ind
 
+from byheart.fingerprint.description import material
 from byheart.ledger.base import Ledger, Result
 from byheart.maths.statistics.ranking import datamodel_score
 from byheart.maths.statistics.ranks import one_query_interval
@@ -21,7 +22,7 @@ from byheart.records.explanation import Own
 from byheart.records.quantity import Quantity, interval_by
 from byheart.records.reason import Reason
 from byheart.study.explanation.target import of_members
-from byheart.study.serialization import material, recorded
+from byheart.study.serialization import recorded
 from byheart.tasks.data import Data
 from byheart.training.run import members_in
 

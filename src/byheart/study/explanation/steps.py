@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from byheart.errors import InputRefused, StepFailed
+from byheart.fingerprint.description import described
 from byheart.ledger.base import Result
 from byheart.probes.base import Subject
 from byheart.records.provenance import installed
 from byheart.study.explanation.credit_effect import MOMENTS, VERSION
 from byheart.study.explanation.retraining_check import CHECK_VERSION, GONE, OWN
 from byheart.study.plan import Settings
-from byheart.study.serialization import described
 from byheart.study.session import Session, error_of
 from byheart.study.steps import Step
 from byheart.tasks.data import Examples
