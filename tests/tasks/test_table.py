@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from byheart.errors import ByheartError, InputRefused, UsageError
+from byheart.fingerprint.description import described, revive
 from byheart.tasks.columns import read_column
 from byheart.tasks.output import Column
 from byheart.tasks.table import Table
@@ -304,3 +305,64 @@ def test_a_separator_of_the_users_is_used(tmp_path):
         Table.of(path, "y", separator="~~")
     with pytest.raises(UsageError, match="decimal"):
         Table.of(path, "y", separator="~", decimal=";")
+
+
+def targets(tmp_path, second=None, header="width,height,a,b"):
+    """60 rows: width = a + noise, height = 10 b, or as `second` says."""
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, N))
+    height = 10 * b if second is None else second
+    rows = [f"{x + 0.1:.3f},{y},{x:.3f},{z:.3f}" for x, y, z in zip(a, height, b)]
+    return write(tmp_path, [header, *rows]), np.stack([a + 0.1, 10 * b], 1)
+
+
+@pytest.mark.parametrize("target", ["width,height", "width, height", ["width", "height"], ("width", "height", "width")])
+def test_several_targets_of_numbers_are_values_of_one_row(tmp_path, target):
+    path, y = targets(tmp_path)
+    task = Table.of(path, target)
+    data = task.draw(0)
+    assert task.targets == ("width", "height")
+    assert (data.output.kind, data.output.k, data.output.target) == ("values", 2, "width and height")
+    np.testing.assert_allclose(data.output.spread, y.std(0), rtol=1e-2)
+    np.testing.assert_allclose(data.train.y, y[data.train.ids], atol=1e-3)
+    assert [column.name for column in data.output.columns] == ["a", "b"]
+    assert "target: 'width and height', values: 2 columns of numbers" in task.inferred()
+    assert revive(described(task)).draw(0).train.y.shape == data.train.y.shape
+
+
+def test_one_target_is_the_task_it_was(tmp_path):
+    """Written with a comma or as a list it has the key of the plain word, and a name may hold a comma."""
+    path, _ = targets(tmp_path)
+    assert Table.of(path, ["width"]).key() == Table.of(path, "width").key()
+    assert described(Table.of(path, "width"))["target"] == "width"
+    path, _ = targets(tmp_path, header='"w,h",height,a,b')
+    assert Table.of(path, "w,h").targets == ("w,h",)
+
+
+def test_a_row_that_lacks_one_of_the_targets_is_left_out(tmp_path):
+    height = ["" if i == 3 else i / 7 for i in range(N)]
+    task = Table.of(targets(tmp_path, height)[0], "width,height")
+    assert 3 not in {*task.draw(0).train.ids, *task.draw(0).views["test"].ids}
+    assert "rows dropped: 1 with an empty 'width and height'" in task.inferred()
+
+
+WORDS = ["low" if i % 2 else "high" for i in range(N)]
+
+
+@pytest.mark.parametrize("second, options, came", [
+    (WORDS, {}, "2 targets; column 'height' holds text"),
+    ([i % 3 for i in range(N)], {"categorical": ("height",)}, "2 targets; column 'height' holds text"),
+    (None, {"task": "classes"}, "2 targets; the task is classes"),
+    ([1.5] * N, {}, "1.5 in every example"),
+])  # fmt: skip
+def test_several_targets_that_are_not_numbers_are_refused_by_name(tmp_path, second, options, came):
+    with pytest.raises(InputRefused) as error:
+        Table.of(targets(tmp_path, second)[0], "width,height", **options)
+    assert came in str(error.value)
+
+
+def test_a_target_among_several_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(UsageError) as error:
+        Table.of(targets(tmp_path)[0], "width,hight")
+    assert "'hight'" in str(error.value)
+    assert "Nearest: height" in str(error.value)

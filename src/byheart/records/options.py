@@ -25,7 +25,7 @@ class Options:
         {'members': 16}
     """
 
-    target: str | None = asked(None, "Column of a table to predict.", data="table")
+    target: str | None = asked(None, "Column of a table to predict; or several of numbers, width,height.", data="table")
     task: str | None = asked(None, "classes or values, where it should not be inferred.", data="file")
     categorical: tuple[str, ...] = asked((), "Column to read as categories; may be repeated.", data="table")
     drop: tuple[str, ...] = asked((), "Column to leave out; may be repeated.", data="table")

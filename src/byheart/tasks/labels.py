@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -73,10 +74,8 @@ def read_labels(y: np.ndarray, task: Kind | None = None, what: str = "y") -> Lab
         >>> read_labels(np.array(["no", "yes", "no", "yes"])).classes
         ('no', 'yes')
     """
-    if _several(y) and task in (None, "values"):
-        columns = [_varied(flatten(column, name), name) for name, column in _columns(y, what)]
-        how = f"numbers, {y.shape[1]} columns"
-        return Labels(np.stack(columns, 1), (), how, f"values: {y.shape[1]} columns of numbers")
+    if _several(y):
+        return several_values(_columns(y, what), task)
     plain = flatten(y, what)
     continuous, inferred = _continuous(plain, task, what)
     if continuous:
@@ -84,6 +83,28 @@ def read_labels(y: np.ndarray, task: Kind | None = None, what: str = "y") -> Lab
     names, codes = _names(plain, what)
     _check_classes(names, np.bincount(codes), what)
     return Labels(codes, names, plain.how, inferred)
+
+
+def several_values(columns: Sequence[tuple[str, np.ndarray]], task: Kind | None = None) -> Labels:
+    """Several columns, each with what it is called in messages, as values of one example.
+
+    Raises:
+        InputRefused: a column of text, one that does not vary, or the task is classes.
+
+    Example:
+        >>> several_values([("width", np.arange(3)), ("height", np.array([0.5, 1.5, 1.0]))]).y.shape
+        (3, 2)
+    """
+    read = [(name, flatten(column, name)) for name, column in columns]
+    words = [f"{name} holds {plain.how}" for name, plain in read if plain.values.dtype.kind in "Ub"]
+    if words or task == "classes":
+        raise InputRefused(
+            expected="one target of classes, or several of numbers",
+            came=f"{len(read)} targets; {', '.join(words) or 'the task is classes'}",
+            do="Audit each target on its own, or join them into one column of classes.",
+        )
+    y = np.stack([_varied(plain, name) for name, plain in read], 1)
+    return Labels(y, (), f"numbers, {len(read)} columns", f"values: {len(read)} columns of numbers")
 
 
 def read_more_labels(y: np.ndarray, like: Labels, what: str = "y_test") -> np.ndarray:
@@ -115,7 +136,7 @@ def read_more_labels(y: np.ndarray, like: Labels, what: str = "y_test") -> np.nd
 
 def _several(y: np.ndarray) -> bool:
     """Whether there are several values an example."""
-    return y.ndim == 2 and y.shape[1] > 1 and y.dtype.kind in "iuf" and not one_hot(y)
+    return y.ndim == 2 and y.shape[1] > 1 and not one_hot(y)
 
 
 def _columns(y: np.ndarray, what: str) -> list[tuple[str, np.ndarray]]:

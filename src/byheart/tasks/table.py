@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -12,7 +13,7 @@ from byheart.errors import InputRefused, UsageError
 from byheart.tasks.columns import Reading, read_numbers
 from byheart.tasks.containers import Container
 from byheart.tasks.flat_labels import exact
-from byheart.tasks.labels import Labels, read_labels
+from byheart.tasks.labels import Labels, read_labels, several_values
 from byheart.tasks.table_reader import Sheet, read_sheet
 from byheart.tasks.tabular import Tabular, no_column
 
@@ -46,12 +47,12 @@ class Table(Tabular):
     decimal: Literal["", ".", ","] = ""
 
     @classmethod
-    def of(cls, path: str | Path, target: str | None = None, **options: Any) -> Self:
+    def of(cls, path: str | Path, target: str | Sequence[str] | None = None, **options: Any) -> Self:
         """The task of a table file; everything is checked now, not at the first draw.
 
         Args:
             path: the file.
-            target: the column to predict; without it the columns are listed in the error.
+            target: the column to predict, or several of numbers (`a,b`); without it the error lists the columns.
             options: the other fields of `Table`.
 
         Raises:
@@ -59,17 +60,22 @@ class Table(Tabular):
             InputRefused: what cannot be measured truly, by name, with what to do.
         """
         content = _content(Path(path))
-        if target is None:
+        if target is None or (isinstance(target, str) and "," in target):
             sheet = read_sheet(Path(path), content, options.get("encoding", "utf-8"), options.get("separator", ""))
-            raise UsageError(
-                expected=f"a target: the column of {Path(path).name} to predict",
-                came="none",
-                do=f"Perhaps target={sheet.names[-1]!r}, the last. Columns: {', '.join(sheet.names)}.",
-            )
+            if target is None:
+                raise UsageError(
+                    expected=f"a target: the column of {Path(path).name} to predict",
+                    came="none",
+                    do=f"Perhaps target={sheet.names[-1]!r}, the last. Columns: {', '.join(sheet.names)}.",
+                )
+            target = target if target in sheet.names else [name.strip() for name in target.split(",")]
+        several = (target,) if isinstance(target, str) else tuple(dict.fromkeys(target))
+        target = several[0] if len(several) == 1 else several
         digest = hashlib.sha256(content).hexdigest()
         task = cls(path=str(path), sha256=digest, target=target, **options)
         task.draw(0)
-        if task.id is not None and task.id not in {task.target, *task.drop, *task.group} and task._is_feature(task.id):
+        named = {None, *task.targets, *task.drop, *task.group}
+        if task.id not in named and task._is_feature(task.id):
             task = task.model_copy(update={"drop": (*task.drop, task.id)})
         task.names()
         return task
@@ -82,28 +88,31 @@ class Table(Tabular):
                 f"{path.name} as it was when the audit began", "a changed file", "Run the command again."
             )
         sheet = read_sheet(path, content, self.encoding, self.separator, self.decimal)
-        if self.target not in sheet.names:
-            raise no_column(self.target, sheet.names, path.name)
+        for name in self.targets:
+            if name not in sheet.names:
+                raise no_column(name, sheet.names, path.name)
         self._must_have(sheet.names, path.name)
         return sheet
 
     def _filled(self, sheet: Sheet) -> np.ndarray:
-        return np.array([text is not None for text in sheet.columns[sheet.names.index(self.target)]])
+        columns = [sheet.columns[sheet.names.index(name)] for name in self.targets]
+        return np.array([None not in cells for cells in zip(*columns)])
 
     def _targets(self, sheet: Sheet, filled: np.ndarray) -> tuple[Labels, np.ndarray]:
-        labels = self._labels(
-            [text for text in sheet.columns[sheet.names.index(self.target)] if text is not None], sheet
-        )
+        columns = [(f"column {name!r}", self._target(name, sheet, filled)) for name in self.targets]
+        ((what, y), *more) = columns
+        labels = several_values(columns, self.task) if more else read_labels(y, self.task, what)
         return labels, labels.y
 
-    def _labels(self, cells: list[str | None], sheet: Sheet) -> Labels:
+    def _target(self, name: str, sheet: Sheet, filled: np.ndarray) -> np.ndarray:
+        """A column of labels: words, whole numbers or floats."""
+        cells = [text for text, kept in zip(sheet.columns[sheet.names.index(name)], filled) if kept]
         numbers = read_numbers(cells, sheet.separator, sheet.decimal)
-        what = f"column {self.target!r}"
-        if numbers is None or self.target in self.categorical:
-            return read_labels(np.array(cells), self.task, what)
+        if numbers is None or name in self.categorical:
+            return np.array(cells)
         if numbers.whole and np.isfinite(numbers.values).all():
-            return read_labels(exact([int(text or "") for text in numbers.cells]), self.task, what)
-        return read_labels(numbers.values, self.task, what)
+            return exact([int(text or "") for text in numbers.cells])
+        return numbers.values
 
     def _container(self, received: list[Reading], rows: np.ndarray) -> Container:
         names, words = tuple(column.name for column in received), tuple(column.categories for column in received)

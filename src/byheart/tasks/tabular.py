@@ -33,7 +33,7 @@ class Tabular(Task):
     """What do these rows of columns ask for? Of a file (`Table`) or a frame (`Frame`).
 
     Args:
-        target: the column to predict.
+        target: the column to predict, or several of numbers.
         task: `classes` or `values`; inferred where not given.
         categorical: columns of numbers that are categories.
         drop: columns to leave out.
@@ -47,7 +47,7 @@ class Tabular(Task):
 
     not_in_key = frozenset({"id"})
 
-    target: str
+    target: str | tuple[str, ...]
     task: Kind | None = None
     categorical: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
@@ -82,6 +82,16 @@ class Tabular(Task):
         """How many of the rows, the last, are a test that was given."""
         return 0
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The columns to predict."""
+        return (self.target,) if isinstance(self.target, str) else self.target
+
+    @property
+    def called(self) -> str:
+        """What is predicted, in words."""
+        return " and ".join(self.targets)
+
     def inferred(self) -> list[str]:
         """What was inferred, a line each, for printing."""
         return list(self.draw(0).about["inferred"])
@@ -96,7 +106,7 @@ class Tabular(Task):
         sheet = self._sheet()
         filled = self._filled(sheet)
         if not filled.any():
-            raise InputRefused(f"labels in the column {self.target!r}", "only empty cells", "Check the target.")
+            raise InputRefused(f"labels in the column {self.called!r}", "only empty cells", "Check the target.")
         kept, (labels, y) = _rows(sheet, filled), self._targets(sheet, filled)
         columns = self._columns(kept)
         used = [column for column in columns if column.role != "dropped"]
@@ -114,7 +124,7 @@ class Tabular(Task):
             noun=("row", "rows"),
             show="row",
             columns=tuple(column.column for column in received),
-            target=self.target,
+            target=self.called,
             missing="impute" if self.missing == "impute" else "keep",
         )
         times = {column.name: column.values for column in used if column.role == "date"}
@@ -182,7 +192,7 @@ class Tabular(Task):
                 columns.append(Reading(name, "dropped", np.empty(0), why="as you said"))
             elif name in self.group:
                 columns.append(Reading(name, "dropped", np.empty(0), why="its rows stay together"))
-            elif name != self.target:
+            elif name not in self.targets:
                 category, keep = name in self.categorical, name in self.keep
                 columns.append(read_column(name, cells, sheet.separator, category, keep, sheet.decimal))
         return columns
@@ -191,7 +201,7 @@ class Tabular(Task):
         if not used:
             dropped = "; ".join(f"{column.name}: {column.why}" for column in columns)
             raise InputRefused(
-                expected=f"a column beside {self.target!r} to predict from",
+                expected=f"a column beside {self.called!r} to predict from",
                 came=f"none that can be used ({dropped or 'the table has no other'})",
                 do="Keep one with keep=('name',).",
             )
