@@ -138,13 +138,16 @@ def collected(data: Any, test: Any, clean: Any = None, say: Callable[[str], None
     Raises:
         InputRefused: it cannot be read truly; says why.
     """
-    from byheart.tasks.dataset_sources import source_of
+    from byheart.tasks.dataset_sources import is_huggingface, source_of
     from byheart.tasks.datasets import augmented, collect
+    from byheart.tasks.huggingface import frame_of
     from byheart.tasks.image_folder import read_folder
 
     def read(given: Any) -> tuple[Any, Any]:
         if isinstance(given, str | Path) and Path(given).is_dir():
             return read_folder(Path(given), say=say)
+        if is_huggingface(given) and (frame := frame_of(given)):
+            return frame, None
         source = source_of(given)
         return (given if source is None else collect(source, say)), None
 

@@ -10,6 +10,7 @@ import numpy as np
 from byheart.errors import InputRefused
 from byheart.records.formatting import with_article
 from byheart.tasks.datasets import Source
+from byheart.tasks.huggingface import label_of
 
 NO_CHANCE = ("SequentialSampler", "RandomSampler", "SubsetRandomSampler")
 BYHEARTS_OWN = "order, workers and drop_last are those of byheart's own loop"
@@ -30,7 +31,7 @@ def source_of(value: Any) -> Source | None:
     """
     if _is(value, "torch.utils.data", "DataLoader"):
         return _of_loader(value)
-    if isinstance(value, Mapping) and value and all(_is(one, "datasets", "Dataset") for one in value.values()):
+    if isinstance(value, Mapping) and value and all(map(is_huggingface, value.values())):
         raise InputRefused(
             expected="one dataset",
             came=f"{with_article(type(value).__name__)} of {', '.join(map(str, value))}",
@@ -38,7 +39,7 @@ def source_of(value: Any) -> Source | None:
         )
     if _is(value, "torch.utils.data", "IterableDataset") or _is(value, "datasets", "IterableDataset"):
         raise _stream(value)
-    if _is(value, "datasets", "Dataset"):
+    if is_huggingface(value):
         return _of_dataset(value)
     if _is_plain(value) or not hasattr(value, "__getitem__"):
         if hasattr(value, "__next__"):
@@ -53,11 +54,15 @@ def _of_dataset(dataset: Any) -> Source:
     except (TypeError, NotImplementedError):
         raise _stream(dataset) from None
     title = type(dataset).__name__
-    features = getattr(dataset, "features", None) if _is(dataset, "datasets", "Dataset") else None
-    for name, feature in (features or {}).items():
-        if hasattr(feature, "names") and hasattr(feature, "int2str"):  # a ClassLabel
-            return Source(dataset, rows, title, name, tuple(feature.names))
+    if is_huggingface(dataset):
+        label, classes = label_of(dataset)
+        return Source(dataset, rows, title, label, classes)
     return Source(dataset, rows, title, classes=_classes(dataset))
+
+
+def is_huggingface(value: Any) -> bool:
+    """Is it a dataset of Hugging Face `datasets`, with items by position?"""
+    return _is(value, "datasets", "Dataset")
 
 
 def _of_loader(loader: Any) -> Source:

@@ -234,5 +234,20 @@ def _collected(source: Source, x: Any, y: Any, names: list[Any]) -> Collected:
         import torch
 
         y = torch.tensor(y)  # as a loader gives them
+    if isinstance(x, list) and all(isinstance(one, str) for one in x):
+        x = _as_series(x)
     called = tuple(map(str, names)) if all(name is not None for name in names) else ()
     return Collected(x, y, source.title, source.notes, called, source.classes, source.batch)
+
+
+def _as_series(texts: list[str]) -> Any:
+    """Texts as a series, in which code of the user's gets them.
+
+    Raises:
+        InputRefused: pandas is not installed.
+    """
+    try:
+        import pandas
+    except ImportError:
+        raise InputRefused("pandas, to hold texts", "none installed", "Install it, or give numbers of tokens.") from None
+    return pandas.Series(texts, name="text")
