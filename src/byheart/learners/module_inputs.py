@@ -42,12 +42,20 @@ def called_with(examples: Examples, rows: np.ndarray | None = None) -> torch.Ten
 def of_parts(module: nn.Module, data: Data) -> nn.Module:
     """A module that takes a dictionary of tensors, as one of its columns; any other module itself.
 
-    Parts of whole numbers come as int64, floats in the type that the module is called in.
+    Floats come in the type that the module is called in; whole numbers and bools in their own where the user gave
+    tensors, else as int64.
     """
     layout = data.train.containers.get("x")
     if not isinstance(layout, Parts):
         return module
+    import torch
     from torch import nn
+
+    whole = {name: np.dtype(dtype) for name, _, dtype in layout.parts if np.dtype(dtype).kind in "iub"}
+    if layout.tensors:
+        own = {name: torch.from_numpy(np.zeros(0, dtype)).dtype for name, dtype in whole.items()}
+    else:
+        own = {name: torch.int64 for name, dtype in whole.items() if dtype.kind != "b"}
 
     class OfParts(nn.Module):
         def __init__(self) -> None:
@@ -55,9 +63,8 @@ def of_parts(module: nn.Module, data: Data) -> nn.Module:
             self.module = module
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            kinds = {name: np.dtype(dtype).kind for name, _, dtype in layout.parts}
             parts = layout.split(x).items()
-            return self.module({name: part.long() if kinds[name] in "iu" else part for name, part in parts})
+            return self.module({name: part.to(own.get(name, part.dtype)) for name, part in parts})
 
     return OfParts()
 

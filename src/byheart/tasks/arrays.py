@@ -109,7 +109,7 @@ class Arrays(Task):
         for name, value in named.items():
             if isinstance(value, Mapping) and name.startswith("x"):
                 parts = {part: as_array(one, f"{name}[{part!r}]") for part, one in value.items()}
-                given[name], containers[name] = side_by_side(parts, name), Parts.of_arrays(parts)
+                given[name], containers[name] = side_by_side(parts, name), Parts.of_arrays(parts, value)
             elif name.startswith("x") and is_text(value):
                 given[name], containers[name] = text_series(value, name)
             elif value is not None:
@@ -264,5 +264,6 @@ def _digest(array: np.ndarray, container: Container) -> str:
     content = repr(array.tolist()).encode() if array.dtype.hasobject else np.ascontiguousarray(array).tobytes()
     shape = "x".join(map(str, array.shape))
     kept = f"{container.kind} {container.dtype} {container.axes} {container.depth}"  # one that code may look at
-    kept += f" {container.parts}" if isinstance(container, Parts) else ""
+    if isinstance(container, Parts):
+        kept += f" {container.parts}{' tensors' if container.tensors else ''}"
     return f"{array.dtype.str} {shape} {hashlib.sha256(content).hexdigest()} {kept}"

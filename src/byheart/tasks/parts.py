@@ -17,15 +17,20 @@ EXACT = 2**24  # whole numbers up to here are the same in single precision, in w
 
 @dataclass(frozen=True)
 class Parts(Container):
-    """How a dictionary of arrays is kept: `parts` says name, shape of an example and type of each, in order."""
+    """How a dictionary of arrays is kept: `parts` says name, shape of an example and type of each, in order.
+
+    `tensors` says that they were tensors, all of them.
+    """
 
     kind: str = "parts"  # type: ignore[assignment]
     parts: tuple[tuple[str, tuple[int, ...], str], ...] = ()
+    tensors: bool = False
 
     @classmethod
-    def of_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
-        """The layout of arrays (n, ...) by name."""
-        return cls(parts=tuple((name, array.shape[1:], array.dtype.str) for name, array in arrays.items()))
+    def of_arrays(cls, arrays: Mapping[str, np.ndarray], given: Mapping[str, Any] | None = None) -> Self:
+        """The layout of arrays (n, ...) by name; `given` is what they were made of."""
+        parts = tuple((name, array.shape[1:], array.dtype.str) for name, array in arrays.items())
+        return cls(parts=parts, tensors=bool(given) and all(hasattr(one, "detach") for one in given.values()))
 
     def split(self, x: Any) -> dict[str, Any]:
         """The columns x (n, d), an array or a tensor, as parts of their shapes.
@@ -45,13 +50,18 @@ class Parts(Container):
     def holding(self, x: np.ndarray) -> Any:
         """A copy of x as the dictionary that the user gave."""
         kinds = {name: dtype for name, _, dtype in self.parts}
-        return {name: part.astype(kinds[name]) for name, part in self.split(x).items()}
+        arrays = {name: part.astype(kinds[name]) for name, part in self.split(x).items()}
+        if not self.tensors:
+            return arrays
+        import torch
+
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
     def said(self, x: np.ndarray) -> str:
         """What the user's code gets, in words."""
         shown = [f"{name} {np.dtype(dtype).name} (n{''.join(f', {size}' for size in shape)})"
                  for name, shape, dtype in self.parts]  # fmt: skip
-        return f"a dictionary of arrays: {', '.join(shown)}"
+        return f"a dictionary of {'tensors' if self.tensors else 'arrays'}: {', '.join(shown)}"
 
 
 def side_by_side(arrays: Mapping[str, np.ndarray], what: str = "x") -> np.ndarray:
