@@ -9,9 +9,15 @@ from sklearn.tree import DecisionTreeClassifier
 from torch.utils.data import DataLoader, Dataset
 
 import byheart as bh
+from byheart.auditing.audit import make_request
 from byheart.auditing.request import arrays_from, collected, draws_of, with_batch_of
+from byheart.engines.inline import Inline
 from byheart.errors import InputRefused
 from byheart.learners.torch_module import FromFactory
+from byheart.records.options import Options
+from byheart.study.lever_baseline import without_levers
+from byheart.study.plan import Settings
+from byheart.study.session import Session
 from byheart.training.members import balanced
 from byheart.training.training import Training
 
@@ -101,11 +107,26 @@ def test_an_audit_says_what_was_done_and_credit_is_not_asked_of_it(tmp_path):
         DataLoader(Shifted(True), batch_size=9, shuffle=True), clean=Shifted(False), model=plain, members=8, device="cpu",
         settings={"epochs": 2}, out=tmp_path, say=said.append, also="memory/credit",
     )  # fmt: skip
+    assert found.lever_effect is None  # it came with the data; nobody asked what it moves
     assert "each member sees draws of its own of Shifted; scored on clean=, without augmentation" in said
     assert not [line for line in said if line.startswith("Not kept")]
     assert found.findings["memory/credit"].status == "not applicable"
     assert found.findings["generalization/gap"].status == "measured"
     assert "augmentation" in str(found.to_dict())
+
+
+def test_what_another_lever_moves_is_compared_with_the_same_augmentation(tmp_path):
+    read, _ = collected(Shifted(True), None, Shifted(False), silent)
+    learner, task = FromFactory.of(plain), arrays_from(read, None, {})
+    request = make_request(
+        task, learner, Options(levers=("dropout=0.5",), jobs=1), "", draws=draws_of(read, task, learner)
+    )
+    assert request.baseline
+    session = Session(request.subject, (), tmp_path, Inline(), Settings())
+    without = without_levers(session)
+    assert [lever.name for lever in without.subject.levers] == ["augmentation"]
+    for one in (session, without):
+        one.ledger.close()
 
 
 REFUSED = {

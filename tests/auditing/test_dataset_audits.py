@@ -7,7 +7,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import byheart as bh
 from byheart.auditing.audit import make_request
-from byheart.auditing.request import arrays_from, collected, with_batch_of
+from byheart.auditing.request import arrays_from, collected, from_file, with_batch_of
 from byheart.learners.torch_module import FromFactory
 from byheart.records.options import Options
 
@@ -80,3 +80,25 @@ def test_an_estimator_is_audited_on_a_dataset_with_names():
 
     found = bh.audit(Rows(), model=DecisionTreeClassifier(), **QUIET)
     assert "patient-" in str(found.to_dict())
+
+
+FILE = """
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+x = torch.randn(60, 3, generator=torch.Generator().manual_seed(0))
+data = DataLoader(TensorDataset(x, (x[:, 0] > 0).long()), batch_size=5)
+test = TensorDataset(x[:20] + 1, (x[:20, 0] > 0).long())
+
+def model():
+    return torch.nn.Linear(3, 2)
+"""
+
+
+def test_a_file_may_define_data_and_a_model(tmp_path):
+    (tmp_path / "my_audit.py").write_text(FILE)
+    said = []
+    found = from_file(tmp_path / "my_audit.py", {}, "auto", said.append)
+    assert found.learner.batch == 5
+    assert [len(view) for view in found.task.draw(0).views.values()] == [60, 20]
+    assert said == ["reading 60 items of TensorDataset", "reading 20 items of TensorDataset"]

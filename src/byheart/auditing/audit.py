@@ -206,19 +206,19 @@ def make_request(
     if int(options.jobs) < 1:
         raise UsageError(expected="at least one job", came=f"{options.jobs}", do="Try --jobs 2.")
     parse.probes(options.also)  # a wrong word is named before anything is drawn
-    levers = (*parse.levers(options.levers), *draws)
+    moved = parse.levers(options.levers)
     if learner is not None and options.settings:
         learner = parse.changed(learner, options.settings)
     task = with_flips(with_phases(task, options.phases), options.flip)
     return Request(
-        subject=Subject(task, learner, levers, options.seed, members, options.share),
+        subject=Subject(task, learner, (*moved, *draws), options.seed, members, options.share),
         command=command,
         device=resolved_device(options.device),
         jobs=int(options.jobs),
         budget_seconds=None if options.budget is None else parse.seconds(options.budget),
         notes=notes,
         also=options.also,
-        baseline=bool(levers) and not options.no_baseline,
+        baseline=bool(moved) and not options.no_baseline,
     )
 
 

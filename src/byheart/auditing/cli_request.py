@@ -36,7 +36,7 @@ def request_from_words(
     named = named_learner(options.learner, settings, options.returns) if options.learner is not None else None
     if subject.endswith(".py"):
         parse.must_exist(Path(subject))
-        found = from_file(Path(subject), read, options.returns)
+        found = from_file(Path(subject), read, options.returns, say)
         task, learner, notes = found.task, found.learner, (*notes, *found.notes)
     elif _is_folder(subject):
         task = parse.folder(Path(subject), read | options.about("folder"), say)

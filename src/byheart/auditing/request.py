@@ -255,8 +255,12 @@ class FileSubject:
     notes: list[str] = field(default_factory=list)
 
 
-def from_file(path: Path, options: Mapping[str, Any], returns: str) -> FileSubject:
-    """The subject that `my_audit.py` defines: `task` and `learner`, or `x`, `y` and `fit` or `model`.
+def from_file(
+    path: Path, options: Mapping[str, Any], returns: str, say: Callable[[str], None] | None = None
+) -> FileSubject:
+    """The subject that `my_audit.py` defines: `task` and `learner`, or `x`, `y` (or `data`) and `fit` or `model`.
+
+    `data` and `test` are datasets, loaders, folders of pictures, or pairs; `say` takes lines on how they are read.
 
     Raises:
         InputRefused: it fails to import (its own traceback, short), or defines neither.
@@ -264,20 +268,26 @@ def from_file(path: Path, options: Mapping[str, Any], returns: str) -> FileSubje
     from byheart.fingerprint.code import load_module
 
     module = load_module(path)
-    parts = ("task", "learner", "x", "y", "x_test", "y_test", "groups", "fit", "model")
+    parts = ("task", "learner", "data", "test", "x", "y", "x_test", "y_test", "groups", "fit", "model")
     given = {name: getattr(module, name, None) for name in parts}
     if given["task"] is not None:
         learner = given["learner"] if given["learner"] is not None else given["model"]
         if learner is None and given["fit"] is None:
             return FileSubject(given["task"], None)
         return FileSubject(given["task"], learner_from(learner, given["fit"], returns))
-    if given["x"] is None or given["y"] is None or (given["fit"] is None and given["model"] is None):
+    whole = given["data"] is not None or (given["x"] is not None and given["y"] is not None)
+    if not whole or (given["fit"] is None and given["model"] is None):
         defined = [name for name, value in given.items() if value is not None]
         raise InputRefused(
-            expected=f"{path.name} to define `task` and `learner`, or `x`, `y` and `fit` (or `model`)",
+            expected=f"{path.name} to define `task` and `learner`, or `x`, `y` (or `data`) and `fit` (or `model`)",
             came=f"{', '.join(defined) or 'none of them'}",
             do="def fit(x, y, seed): ... must return a model or estimator.",
         )
-    test = (given["x_test"], given["y_test"]) if given["x_test"] is not None else None
+    data, test = (given["x"], given["y"]), given["test"]
+    if given["data"] is not None:
+        data, test = collected(given["data"], test, say=say)
+    elif given["x_test"] is not None:
+        test = given["x_test"], given["y_test"]
     learner, options = learner_from(given["model"], given["fit"], returns), {**options, "groups": given["groups"]}
-    return FileSubject(arrays_from((given["x"], given["y"]), test, options, learner), learner)
+    learner = with_batch_of(data, learner)
+    return FileSubject(arrays_from(data, test, options, learner), learner)

@@ -30,6 +30,7 @@ class Augmentation(Lever):
 
     name: ClassVar[str] = "augmentation"
     portable: ClassVar[bool] = False
+    of_the_data: ClassVar[bool] = True
     dataset: str
     code: str = ""
     _source: Source | None = PrivateAttr(default=None)

@@ -30,6 +30,7 @@ class Lever(Spec):
 
     kind: ClassVar[str] = "lever"
     name: ClassVar[str]
+    of_the_data: ClassVar[bool] = False  # it came with them, and stays where what other levers move is compared
 
     @property
     def idle(self) -> bool:

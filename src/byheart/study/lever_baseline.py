@@ -16,6 +16,6 @@ def without_levers(session: Session) -> Session:
 
     The subject must know its data (`Session.drawn`). Whoever opens it closes its ledger.
     """
-    subject = replace(session.subject, levers=())
+    subject = replace(session.subject, levers=tuple(lever for lever in session.subject.levers if lever.of_the_data))
     probes = [find("probe", name).by_default() for name in PROBES]
     return Session(subject, probes, session.folder, session.engine, session.settings, session.progress, session.say)

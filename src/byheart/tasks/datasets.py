@@ -249,5 +249,7 @@ def _as_series(texts: list[str]) -> Any:
     try:
         import pandas
     except ImportError:
-        raise InputRefused("pandas, to hold texts", "none installed", "Install it, or give numbers of tokens.") from None
+        raise InputRefused(
+            "pandas, to hold texts", "none installed", "Install it, or give numbers of tokens."
+        ) from None
     return pandas.Series(texts, name="text")

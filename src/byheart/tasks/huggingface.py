@@ -1,4 +1,4 @@
-"""Hugging Face `datasets`: which column is the label, and a table of numbers and words as a frame. Nothing is imported."""
+"""Hugging Face `datasets`: which column is the label, and a table of numbers and words as a frame."""
 
 from __future__ import annotations
 
