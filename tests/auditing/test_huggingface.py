@@ -148,3 +148,20 @@ def test_what_is_no_one_dataset_is_refused(value, words):
         read(value)
     for word in words:
         assert word in str(caught.value), str(caught.value)
+
+
+def test_a_column_of_text_is_a_series_of_text():
+    received = []
+    texts = [f"{'sunny' if y else 'rainy'} day number {i}" for i, y in enumerate(Y)]
+    dataset = datasets.Dataset.from_dict({"text": texts, "label": Y, "id": [f"tweet {i}" for i in range(N)]})
+
+    def fit(x, y, seed):
+        received.append((list(x), y))
+        return lambda new: np.full((len(new), 2), 0.5)
+
+    bh.audit(dataset, fit=fit, members=8, device="cpu", say=silent)
+    x, y = received[0]
+    assert set(x) <= set(texts)
+    assert [texts.index(text) for text in x] == [int(text.rsplit(" ", 1)[1]) for text in x]
+    assert np.array_equal(y, Y[[texts.index(text) for text in x]])
+    assert arrays_from(read(dataset), None, {}).names()["train"][3] == "tweet 3"
