@@ -9,8 +9,7 @@ from sklearn.tree import DecisionTreeClassifier
 import byheart as bh
 
 
-@pytest.fixture
-def xy():
+def _xy():
     """(70, 3) features and two classes, a few labels wrong."""
     rng = np.random.default_rng(7)
     x = rng.normal(size=(70, 3))
@@ -19,16 +18,28 @@ def xy():
     return x, y
 
 
+def _quick(data=None, **options):
+    if "fit" not in options and "model" not in options:
+        options["model"] = DecisionTreeClassifier()
+    return bh.audit(_xy() if data is None else data, **{"members": 8, "device": "cpu"} | options)
+
+
+@pytest.fixture
+def xy():
+    """The small data, to be changed at will."""
+    return _xy()
+
+
 @pytest.fixture
 def quick(xy):
     """An audit of a tree on these data, 8 members, whatever is not given."""
+    return lambda data=None, **options: _quick(xy if data is None else data, **options)
 
-    def made(data=None, **options):
-        if "fit" not in options and "model" not in options:
-            options["model"] = DecisionTreeClassifier()
-        return bh.audit(xy if data is None else data, **{"members": 8, "device": "cpu"} | options)
 
-    return made
+@pytest.fixture(scope="session")
+def audit():
+    """That audit, done once: tests read it."""
+    return _quick()
 
 
 @pytest.fixture

@@ -26,11 +26,6 @@ ELSEWHERE = {f"memory/{name}" for name in ("exposure", "capacity", "learning-ord
 }
 
 
-@pytest.fixture
-def audit(quick):
-    return quick()
-
-
 def test_the_bits_add_up(audit):
     bits = audit.bits
     assert bits.reference.unit == "bits"

@@ -7,7 +7,7 @@ from scipy.stats import spearmanr
 
 from byheart.errors import InputRefused
 from byheart.maths.statistics.ranking import auc, auc_interval
-from byheart.maths.statistics.ranks import r2, spearman, wilson
+from byheart.maths.statistics.ranks import r2, row_spearman, spearman, wilson
 from byheart.maths.statistics.resampling import bootstrap
 
 
@@ -109,6 +109,15 @@ def test_auc_interval_equals_resampling_by_hand():
     # error of a 2.5 % quantile: sqrt(0.025 * 0.975 / draws) / density there (0.058 / sd), both sides drawn
     tolerance = 4 * math.sqrt(0.0244 * (1 / 600 + 1 / 1000)) / 0.058 * np.std(slow)
     np.testing.assert_allclose([low, high], expected, atol=tolerance)
+
+
+def test_spearman_of_rows_is_that_of_each_bit_for_bit():
+    rng = np.random.default_rng(3)
+    a, b = rng.integers(0, 6, (200, 24)), rng.normal(size=(200, 24)).round(1)
+    a[7], b[8] = 2, 0.0  # constant: no ranking
+    found = row_spearman(a, b)
+    assert np.array_equal(found, [spearman(*rows) for rows in zip(a, b, strict=True)], equal_nan=True)
+    assert np.isnan(found).nonzero()[0].tolist() == [7, 8]
 
 
 def test_spearman_with_ties_and_r2():

@@ -33,7 +33,9 @@ def _trained(probe: Probe, bank: Bank, change: Callable[[Examples], Examples]) -
     needs = probe.requires(subject)
     if isinstance(needs, NotApplicable):
         return None
-    return Bank(subject, data, {need.key(): trained(subject, data, need) for need in needs})
+    ways = {run.about.get("way") for run in bank.runs.values()}  # all at once where the members of the bank were
+    way = "stacked" if "stacked" in ways else "each"
+    return Bank(subject, data, {need.key(): trained(subject, data, need, way) for need in needs})
 
 
 def _with(data: Data, train: Examples) -> Data:

@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array, same_shape
-from byheart.maths.shapes import Given
+from byheart.maths.shapes import Float, Given
 from byheart.maths.statistics.effective_sample_size import Z
 from byheart.maths.statistics.resampling import Interval
 
@@ -80,6 +80,35 @@ def spearman(a: Given[Any, " n"], b: Given[Any, " n"]) -> float:
     ranks = [rankdata(x) - (len(a) + 1) / 2 for x in (a, b)]
     norm = float(np.sqrt((ranks[0] @ ranks[0]) * (ranks[1] @ ranks[1])))
     return float(ranks[0] @ ranks[1]) / norm if norm else float("nan")
+
+
+def row_spearman(a: Given[Any, "draws n"], b: Given[Any, "draws n"]) -> Float[np.ndarray, " draws"]:
+    r"""Do two lists rank alike, in each of many draws of them?
+
+    `spearman` of every pair of rows, bit for bit: centred ranks are halves, and sums of their products are exact.
+
+    Args:
+        a: (draws, n) numbers.
+        b: (draws, n) numbers.
+
+    Returns:
+        (draws,) rho; NaN where one row is constant.
+
+    Raises:
+        InputRefused: NaN, other shapes.
+
+    Cost: O(draws n log n), in one call instead of many (a bootstrap's). Fails when: most values are tied.
+
+    Reference: as of `spearman`.
+
+    >>> row_spearman([[1, 2, 3], [1, 1, 1]], [[10, 30, 20], [1, 2, 3]]).tolist()
+    [0.5, nan]
+    """
+    a, b = array(a, "a", "dn"), array(b, "b", "dn")
+    same_shape(b, "b", a.shape)
+    first, second = (rankdata(x, axis=1) - (a.shape[1] + 1) / 2 for x in (a, b))
+    norm = np.sqrt((first * first).sum(1) * (second * second).sum(1))
+    return np.where(norm > 0, (first * second).sum(1) / np.where(norm > 0, norm, 1), np.nan)
 
 
 def one_query_interval(correlation: float, m: int) -> Interval:

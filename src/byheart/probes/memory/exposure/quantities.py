@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from byheart.maths.statistics.bounded_mean import ALIKE, BoundedMean, bounded_mean, stratified_mean
-from byheart.maths.statistics.ranks import spearman, wilson
+from byheart.maths.statistics.ranks import row_spearman, spearman, wilson
 from byheart.maths.statistics.resampling import around
 from byheart.maths.statistics.seen_unseen import sides
 from byheart.probes.memory.exposure.scores import Continuations, Form, Scores
@@ -100,8 +100,8 @@ def dose_spearman(
     groups = [np.flatnonzero(copies == dose) for dose in np.unique(copies)]
     if min(map(len, groups)) < 2:
         return value, None, "too few"
-    draws = [np.concatenate([rng.choice(group, len(group)) for group in groups]) for _ in range(DRAWS)]
-    low, high = around(value, np.array([spearman(values[rows], copies[rows].astype(float)) for rows in draws]))
+    draws = np.array([np.concatenate([rng.choice(group, len(group)) for group in groups]) for _ in range(DRAWS)])
+    low, high = around(value, row_spearman(values[draws], copies[draws].astype(float)))
     if high - low < ALIKE:
         return value, None, "no spread"
     return value, (low, high), "not made"
