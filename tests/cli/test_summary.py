@@ -11,7 +11,8 @@ from byheart.report.summary import doubts, together
 def document_of(bits):
     return {
         "subject": {"title": "x", "n": 400, "nouns": "rows", "members": 16, "run": "0", "kind": "classes", "n_test": 0},
-        "findings": {"complexity/description-length": bits}, "planted": None, "verdicts": [], "provenance": {"notes": []},
+        "findings": {"complexity/description-length": bits}, "planted": None, "verdicts": [], "levers": [],
+        "provenance": {"notes": []},
     }  # fmt: skip
 
 
