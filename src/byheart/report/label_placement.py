@@ -99,8 +99,10 @@ def place(labels: list[Label], obstacles: list[Box], frame: Box) -> list[Placed]
         for near, point in enumerate(label.points):
             for stretch in (1.0, 2.1, 3.4):
                 for rank, side in enumerate(label.sides):
-                    box, spot = _stand(label, text, point, side, stretch)
                     cost = 30 * near + 4 * rank + 25 * (stretch - 1)
+                    if best is not None and cost >= best[0]:
+                        continue  # what follows only adds to it
+                    box, spot = _stand(label, text, point, side, stretch)
                     cost += 40 * _outside(box, frame) + sum(12 * _overlap(box, other) for other in taken)
                     cost += sum(3 * _overlap(box, other) for other in obstacles)
                     if best is None or cost < best[0]:
