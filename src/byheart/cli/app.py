@@ -10,9 +10,11 @@ from byheart.cli.audits import audit, plan
 from byheart.cli.compare import compare
 from byheart.cli.explain import explain
 from byheart.cli.gate import gate
+from byheart.cli.init import init
 from byheart.cli.list_show import list_words, report, show
 from byheart.cli.options import with_options
 from byheart.cli.studies import study
+from byheart.cli.view import export, view
 
 WITH_DEFAULTS = ("audit", "plan")  # from pyproject.toml; the command line wins
 
@@ -24,11 +26,14 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("init")(init)
 app.command("audit")(with_options(audit))
 app.command("plan")(with_options(plan, without=("budget",)))
 app.command("list", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(list_words)
 app.command("show")(show)
 app.command("report")(report)
+app.command("view")(view)
+app.command("export")(export)
 app.command("gate")(gate)
 app.command("explain")(explain)
 app.command("compare")(compare)
