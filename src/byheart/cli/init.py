@@ -50,16 +50,16 @@ def _with_table(path: Path, table: str) -> str:
         return table
     try:
         text = path.read_text(encoding="utf-8")
-        has = "byheart" in tomllib.loads(text).get("tool", {})
+        tomllib.loads(text)
     except (OSError, ValueError) as error:
         came = " ".join(str(error).split())[:200]
         raise UsageError(f"a {path} that can be read", came, "Nothing was written. Mend the file.") from None
     made = f"{text.rstrip()}\n\n{table}".lstrip()
     try:
         tomllib.loads(made)
-    except ValueError:  # `tool` stands there in a way that takes no table below it
+    except ValueError:  # the table is there already, or `tool` stands there in a way that takes none below it
         return ""
-    return "" if has else made
+    return made
 
 
 def _write_new(path: Path, text: str) -> None:
