@@ -93,7 +93,7 @@ def test_few_members_are_no_shadow_models_and_attacked_by_the_loss_alone(make_ba
     auc = answer.quantities["membership_auc"]
     assert auc.value == pytest.approx(np.mean([(s > score[~mask]).mean() for s in score[mask]]))
     assert auc.interval[0] < auc.value < auc.interval[1]
-    assert auc.speaks_of == ("run" if m == 1 else "recipe")
+    assert auc.speaks_of == ("training" if m == 1 else "recipe")
     assert "this one training" in auc.method or m > 1
     assert "at least 8 members" in card(bank, answer).body[1]
 

@@ -32,6 +32,8 @@ SAID = [
      "nothing is said of single images.", "Train 8 members or more (--members 8)."),
     ("few members", {"members": 1, "needed": 8}, "One member was trained: some images were left out by none of them, so "
      "nothing is said of single images.", "Train 8 members or more (--members 8)."),
+    ("proxies alone", {"members": 4, "needed": 8}, "4 members were trained, which gives no memorisation scores to judge "
+     "proxies by; what follows is a ranking by a proxy.", "Train 8 members or more (--members 8)."),
     ("few blocks", {"members": 4, "needed": 8}, "Subsets are blocks in time, and 4 members were trained: too few blocks to "
      "speak for the others.", "Train 8 members or more (--members 8)."),
     ("few draws", GROUPS | {"draws": 4.04, "needed": 5.0},

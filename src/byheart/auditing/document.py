@@ -45,11 +45,14 @@ def document(
     bits = findings.get("complexity/description-length")
     balance = bits.balance if isinstance(bits, Finding) else None
     run = _about(session, answers)
+    members = session.subject.members - len(answers.failed_members)
     return {
         "schema": SCHEMA,
         "subject": {**_subject(session, drawn, answers, data, run), **_names(data, wanted(findings), names)},
         "findings": {name: evidence(answer) for name, answer in findings.items()},
-        "verdicts": [judge(findings).model_dump(mode="json") for judge in _verdicts()],
+        "verdicts": [
+            verdict.judged(findings, members).model_dump(mode="json") for verdict in _verdicts()
+        ],
         "planted": _planted(data, findings),
         "balance": None if balance is None else _balance(balance),
         "one_model": balance.one_model.model_dump(mode="json") if balance and balance.one_model else None,
@@ -140,7 +143,7 @@ def _balance(balance: Any) -> dict[str, Any]:
 
 
 def _verdicts() -> list[Any]:
-    return [find("verdict", name)().judge for name in registered("verdict")]
+    return [find("verdict", name)() for name in registered("verdict")]
 
 
 def _about(session: Session, answers: Answers) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def summary(document: dict[str, Any], page: str, data: str) -> list[str]:
     from byheart.report.cards.reasons import why
     from byheart.report.headline import OF_VARIANCE, SHARES
     from byheart.report.kinds import words
-    from byheart.report.summary import doubts, together
+    from byheart.report.summary import doubts, from_few, together
 
     subject = document["subject"]
     found = {
@@ -39,10 +39,9 @@ def summary(document: dict[str, Any], page: str, data: str) -> list[str]:
         for name, quantity in finding.get("quantities", {}).items()
     }
     lines = [
-        f"byheart audit · {subject['title']} · {count(subject['n'])} {subject['nouns']}, {subject['members']} members · run {subject['run']}"
+        f"byheart audit · {subject['title']} · {count(subject['n'])} {subject['nouns']}, {_members(subject)} · run {subject['run']}"
     ]
-    if line := together(subject):
-        lines.append(f"  {line}")
+    lines += [f"  {line}" for line in (together(subject), from_few(subject)) if line]
     kind = words(subject["kind"])
     values = kind.continuous
     names = OF_VARIANCE if values else SHARES
@@ -137,13 +136,25 @@ def forecast_lines(found: dict[str, Any]) -> list[str]:
         "  power         memorised share of the bits to about "
         f"\u00b1{number(100 * narrow, 1)} to \u00b1{number(100 * broad, 1)} points "
         f"from {count(found['n'])} examples, by how noisy the labels are and how much the training set matters (known "
-        f"after a run); a single score to "
-        f"\u00b1{number(1.96 * found['largest_standard_error_of_a_score'], 2)} at worst "
-        f"from {found['members']} members",
+        f"after a run); {_of_scores(found)}",
     ]
     if left_out := found["not_applicable"]:
         said.append(f"  not asked     {', '.join(left_out)} (why: --json)")
     return [*said, "Nothing was trained or written."]
+
+
+def _members(subject: dict[str, Any]) -> str:
+    return "1 member" if subject["members"] == 1 else f"{subject['members']} members"
+
+
+def _of_scores(found: dict[str, Any]) -> str:
+    from byheart.records.formatting import number
+    from byheart.report.cards.intervals import FEW
+
+    if found["members"] < FEW:
+        return f"no single scores, which take {FEW} members"
+    worst = number(1.96 * found["largest_standard_error_of_a_score"], 2)
+    return f"a single score to \u00b1{worst} at worst from {found['members']} members"
 
 
 def _withheld(reason: Any, about: Any) -> str:

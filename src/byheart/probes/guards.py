@@ -71,7 +71,7 @@ def told_of_few(probe: Any, bank: Bank, answered: Answered) -> Answered:
 
     def told(one: Quantity) -> Quantity:
         more: dict[str, Any] = {"method": OF_ONE if m == 1 else OF_FEW} if one.method == FRESH_DRAWS else {}
-        return one.model_copy(update=more | ({"speaks_of": "run"} if m == 1 and (rests or more) else {}))
+        return one.model_copy(update=more | ({"speaks_of": "training"} if m == 1 and (rests or more) else {}))
 
     quantities = {name: told(one) for name, one in finding.quantities.items()}
     return finding.model_copy(update={"quantities": quantities}), columns

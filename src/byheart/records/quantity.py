@@ -68,7 +68,8 @@ class Quantity(Record):
         better: which way is good, if one is.
         method: how the interval was made, in a few fixed words ("two-way bootstrap", "Wilson").
         why_no_interval: why there is none.
-        speaks_of: `recipe` (a model trained this way) or `run` (the one model trained on everything).
+        speaks_of: `recipe` (a model trained this way), `run` (the one model trained on everything), or `training`
+            (the one member of an audit that trained no other).
     """
 
     value: float
@@ -79,7 +80,7 @@ class Quantity(Record):
     better: Literal["low", "high"] | None = None
     method: str = ""
     why_no_interval: WhyNoInterval | None = None
-    speaks_of: Literal["recipe", "run"] = "recipe"
+    speaks_of: Literal["recipe", "run", "training"] = "recipe"
 
     @model_validator(mode="after")
     def _truthful(self) -> Self:

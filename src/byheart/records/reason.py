@@ -11,7 +11,7 @@ from byheart.records.facts import Scalar
 from byheart.records.spec import Record
 
 ReasonCode = Literal[
-    "one-sided", "few members", "few blocks",
+    "one-sided", "few members", "proxies alone", "few blocks",
     "few draws", "few groups", "large group", "uneven halves", "dependent groups", "rare labels",
     "heavy tail", "few deviations", "unbounded bits", "nobody left to judge", "no halves to compare",
     "no clear pair", "no baseline", "uninformed", "no test set", "small test set", "on request", "not recorded",
@@ -30,6 +30,8 @@ FIGURES: dict[ReasonCode, tuple[str, ...]] = {
     "one-sided": ("examples", "of"),
     # fewer members than it takes to say something of single examples,
     "few members": ("members", "needed"),
+    # ... so that proxies of memorisation have no score to be judged by,
+    "proxies alone": ("members", "needed"),
     # ... or, where subsets are blocks in time, of averages
     "few blocks": ("members", "needed"),
     # copies count as one, and leave fewer independent draws than an interval needs; `named`: the user named

@@ -177,12 +177,16 @@ def _meta(document: dict, findings: dict[str, Answer], provenance: Provenance, s
     k = f", {count(subject['k'])} classes" if words(subject["kind"]).labelled and subject.get("k") else ""
     members = ""
     if subject.get("members"):
-        members = f"{count(subject['members'])} models trained on random {percent(subject['share'], 0)} subsets"
+        share = percent(subject["share"], 0)
+        members = f"{count(subject['members'])} models trained on random {share} subsets"
+        members = f"One model trained on a random {share} subset" if subject["members"] == 1 else members
         members += " and one on everything" if document.get("one_model") else ""
     made = [
         f"{count(subject['n'])} training{new} {subject['nouns']}{k}.",
         f"{members}; seed {provenance.seed}." if members else f"Seed {provenance.seed}.",
     ]
+    if few := summary.from_few(subject):
+        made.append(few)
     if subject.get("reference"):
         what = "The variance is" if words(subject["kind"]).continuous else "Bits are"
         made.append(f"{what} counted against {subject['reference']}.")

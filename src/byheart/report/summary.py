@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from byheart.records.finding import Answer, Finding, NotApplicable
 from byheart.records.formatting import amount, count, interval_text, null_text, number, percent, value_text
 from byheart.records.quantity import Quantity
 from byheart.report.cards import About, card_of
+from byheart.report.cards.intervals import FEW
 from byheart.report.cards.reasons import why
 from byheart.report.headline import exact, first_of, quantity, scores
 from byheart.report.kinds import words
@@ -205,6 +207,22 @@ def together(subject: dict) -> str:
             "cells of a design, not as copies, and each is left out by itself."
         )
     return " ".join(said)
+
+
+def from_few(subject: Mapping[str, Any]) -> str:
+    """What an audit of fewer than eight members leaves open; empty of more."""
+    members, nouns = subject.get("members") or FEW, subject["nouns"]
+    if members >= FEW:
+        return ""
+    if members == 1:
+        return (
+            f"All numbers are of this one training: intervals allow for other {nouns}, not for another training, and no "
+            f"verdict is given. Nothing is said of single {nouns}; that takes {FEW} members."
+        )
+    return (
+        f"Averages from {count(members)} models. Nothing is said of single {nouns}, since some were left out by none of "
+        f"them; that takes {FEW} members."
+    )
 
 
 def doubts(subject: dict, found: Mapping[str, Quantity], planted: dict | None) -> str:

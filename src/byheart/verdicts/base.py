@@ -40,6 +40,16 @@ class Verdict(Spec):
     def judge(self, findings: Mapping[str, Answer]) -> Judgement:
         """The outcome, with the figures it rests on."""
 
+    def judged(self, findings: Mapping[str, Answer], members: int) -> Judgement:
+        """What an audit says: of one member no judgement, for one training says nothing of the next.
+
+        Labels are accused by the data and no model (promise 4), so that stands.
+        """
+        found = self.judge(findings)
+        if members != 1 or found.outcome == "not applicable" or (self.accuses and found.outcome == "issue"):
+            return found
+        return self.say("withheld", "It would judge one training, and another may differ. Try --members 2 or more.")
+
     def say(self, outcome: Outcome, sentence: str, title: str = "") -> Judgement:
         """A judgement of this verdict."""
         return Judgement(

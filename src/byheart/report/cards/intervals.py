@@ -11,6 +11,7 @@ from byheart.report.cards.base import About
 TOO_FEW = "There is no interval: copies of one another count as one, and fewer than 5 draws are left."
 
 # names of the sources, as `probes.interval_sources` gives them
+FEW = 8  # members, below which nothing is said of single examples (`Probe.fewest_members`)
 _FROM = {
     "examples": "which {nouns} were measured",
     "training_set": "which training set all members share",
@@ -37,7 +38,7 @@ def largest_source(
         >>> largest_source(facts, (0.1, 0.2), About(members=8))[0].partition(". ")[2]
         'With 16 members it would be about ±4.3 instead of ±5.0 points.'
     """
-    if interval is None or details.get("source") is None:
+    if interval is None or details.get("source") is None or 0 < about.members < FEW:
         return ()
     name, share = details["source"], details["source_share"]
     remedy = f"{count(2 * about.members)} members" if name == "members" else f"{count(2 * (n or about.n))} training "
@@ -48,3 +49,19 @@ def largest_source(
         f"would be about \u00b1{number(now * (1 - share / 2) ** 0.5, 1)} instead of "
         f"\u00b1{number(now, 1)}{unit}.",
     )
+
+
+def would_bring(about: About) -> str:
+    """What the interval of an average knows of.
+
+    Example:
+        >>> would_bring(About(nouns="images", members=1))
+        'what other images (copies together) would bring, for this one training alone'
+    """
+    others = f"what other {about.nouns} (copies together)"
+    if not 0 < about.members < FEW:
+        return f"{others} and another draw of the training set would bring"
+    if about.members == 1:
+        return f"{others} would bring, for this one training alone"
+    degrees = "1 degree" if about.members == 2 else f"{about.members - 1} degrees"
+    return f"{others} would bring, and other subsets and seeds (Student's t on {degrees} of freedom)"

@@ -149,6 +149,13 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
         ),
         "Train {needed} members or more (--members {needed}).",
     ),
+    "proxies alone": (
+        lambda figures: (
+            f"{_members(figures)}, which gives no memorisation scores to judge proxies by; what follows is a ranking "
+            "by a proxy."
+        ),
+        "Train {needed} members or more (--members {needed}).",
+    ),
     "few blocks": (
         lambda figures: (
             f"Subsets are blocks in time, and {_members(figures).lower()}: too few blocks to speak for the others."

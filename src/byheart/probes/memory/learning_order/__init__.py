@@ -10,10 +10,12 @@ import numpy as np
 from byheart.maths.memorisation.counterfactual import memorisation
 from byheart.maths.memorisation.learning_order import Course, course, learned_by
 from byheart.maths.statistics.resampling import bootstrap
+from byheart.maths.statistics.seen_unseen import FEWEST_MEMBERS
 from byheart.probes.applicability import few
 from byheart.probes.base import Assumption, Bank, Need, Probe, Subject
 from byheart.probes.density import density
 from byheart.probes.intervals import BOOTSTRAP, share
+from byheart.probes.memory.learning_order.one_training import of_one_training
 from byheart.probes.memory.learning_order.proxies import TOP, Row, half_of, rows_of
 from byheart.probes.memory.learning_order.values import WITHIN, graded
 from byheart.probes.ranking import first_of
@@ -35,7 +37,8 @@ class Order(Probe):
     deviation of the probability of its label). Each sign, from the one model trained on everything and from half of the
     members, is compared with the memorisation score of members it has not used: rank correlation, and the share of the
     top 5 % found. first_learned_spearman: how far what is learned late is what is memorised. A value counts as right
-    within half a standard deviation of the target, and its confidence is exp(-squared error / (2 variance)).
+    within half a standard deviation of the target, and its confidence is exp(-squared error / (2 variance)). Fewer than
+    eight members give no score to judge proxies by: examples are ranked by one of them, named as such.
 
     Its ends are an order that has nothing to do with memory (0) and one in which what is learned by heart comes last
     (1); Rote and Oracle learn at once and have no order: not applicable. Cost: no training of its own. Fails when:
@@ -52,6 +55,7 @@ class Order(Probe):
     version: ClassVar[int] = 7
     drawn_as: ClassVar[str] = "memory/order"
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "varying values")
+    fewest_members: ClassVar[int] = 1
     outputs: ClassVar[tuple[str, ...]] = ("classes", "values")
     needs: ClassVar[tuple[str, ...]] = ("epochs",)
     poles: ClassVar[tuple[str, str]] = ("no order", "by heart last")
@@ -64,6 +68,8 @@ class Order(Probe):
         """The course of every example, and the table of stand-ins."""
         bank = graded(bank)
         run = bank[bank.subject.bank()]
+        if len(run.members) < FEWEST_MEMBERS:
+            return of_one_training(self, bank)
         mask, outcomes = run.members.mask, run.views["train"]
         halves = [half_of(run, slice(start, None, 2)) for start in (0, 1)]
         there = ~(np.isnan(halves[0].score) | np.isnan(halves[1].score))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from byheart.records.facts import FactTable
 from byheart.records.finding import Finding
-from byheart.records.formatting import bits, count, interval_text, number, percent
+from byheart.records.formatting import bits, count, interval_text, number, percent, with_article
 from byheart.report.cards.base import About, Card, Row, shortfall
 from byheart.report.cards.default import notes_of
-from byheart.report.cards.intervals import largest_source
+from byheart.report.cards.intervals import FEW, largest_source, would_bring
 from byheart.report.chart import Axis, Bar, Chart, Rule, Segment, Table
 
 # Below this many bits per label, models do not predict another label; an uninformative model scores 0.
@@ -44,8 +44,8 @@ def _of_bits(finding: Finding, about: About) -> Card:
             "did not; mean of lengths, never of probabilities. understood = reference - out, memorised = out - in, "
             f"left = in: they add up exactly, {target} by {target}.",
             CAVEATS.get(str(finding.details["outputs"])),
-            f"{_left_out(finding, about)} Interval: what other {about.nouns} (copies together) and another draw of the "
-            "training set would bring, checked by simulated audits of fresh draws. Null: permutation of which member "
+            f"{_left_out(finding, about)} Interval: {would_bring(about)}, "
+            "checked by simulated audits of fresh draws. Null: permutation of which member "
             f"saw which {about.noun}, {percent(share.null or 0.0, 1)} of the reference.",
             f"{_speaks_of(about, share.n)} Fails when near-duplicates stand in for one another. Cost: no training of "
             "its own.",
@@ -137,7 +137,10 @@ def _reference(finding: Finding) -> str:
 def _left_out(finding: Finding, about: About) -> str:
     fewest, most = finding.details["left_out"]
     times = f"{fewest}" if fewest == most else f"{fewest} to {most}"
-    return f"Each {about.noun} was left out by {times} of {finding.details['members']} members."
+    said = f"Each {about.noun} was left out by {times} of {finding.details['members']} members."
+    if not 0 < about.members < FEW:
+        return said
+    return f"{said} Sums run over the pairs of a member and {with_article(about.noun)}, the reference over the same."
 
 
 def _speaks_of(about: About, n: int) -> str:
@@ -205,8 +208,8 @@ def _of_values(finding: Finding, about: About) -> Card:
             "the same pairs, so a constant has exactly 0 understood, 0 by heart, 100 % not learned. understood = 1 "
             "\u2212 left out, by heart = left out \u2212 seen, not learned = seen: they add up to 1 exactly and have "
             f"no unit. Not learned is {NOT_LEARNED}. By heart exceeds 100 % where understood is negative.",
-            f"{_left_out(finding, about)} Interval: ratio of two variances, both uncertain: what other {about.nouns} "
-            "(copies together) and another draw of the training set would bring. Null: permutation of which member "
+            f"{_left_out(finding, about)} Interval: ratio of two variances, both uncertain: "
+            f"{would_bring(about)}. Null: permutation of which member "
             f"saw which {about.noun}, {percent(memorised.null or 0.0, 1)} by heart.",
             f"{_speaks_of(about, memorised.n)} Fails when near-duplicates stand in for one another, or few squared "
             "deviations carry the variance. Cost: no training of its own.",

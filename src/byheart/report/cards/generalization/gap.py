@@ -10,7 +10,7 @@ from byheart.records.formatting import count, interval_text, number, percent, va
 from byheart.records.quantity import Quantity
 from byheart.report.cards.base import About, Card
 from byheart.report.cards.default import notes_of
-from byheart.report.cards.intervals import largest_source
+from byheart.report.cards.intervals import largest_source, would_bring
 from byheart.report.chart import Axis, Chart, Line, Role, Rule, Table
 
 ROLES: dict[str, Role] = {"seen": "memorised", "held_out": "understood", "redrawn_seen": "ink", "new": "muted"}
@@ -40,7 +40,7 @@ def _of_scores(finding: Finding, about: About) -> Card:
             f"{what} where seen: over all training {labels} as given, under the members that saw them; where left "
             f"out: the same {labels} under the members that did not. Gap is the difference. New {about.nouns}: mean "
             f"over members and test {labels}.",
-            "Intervals: what other examples (copies together) and another draw of the training set would bring. Rote "
+            f"Intervals: {would_bring(about)}. Rote "
             "is right where seen and guesses elsewhere; the Oracle's gap is 0.",
             "Fails when near-duplicates stand in for one another. Cost: no training of its own.",
         ),
@@ -90,8 +90,8 @@ def _of_passages(finding: Finding, about: About) -> Card:
             "Bits a token = summed -log2 p of a passage over its counted tokens, as each model says it, without "
             "calibration. Where seen: under the members that saw the passage; where left out: the same passages "
             "under the others.",
-            "Intervals: what other passages (copies together) and another draw of the training set would "
-            "bring. Fails when near-duplicates stand in for one another. Cost: no training of its own.",
+            f"Intervals: {would_bring(about)}. "
+            "Fails when near-duplicates stand in for one another. Cost: no training of its own.",
         ),
         notes=_notes(finding, "bits_a_token", "tokens coded by their frequencies"),
     )

@@ -22,6 +22,11 @@ PROXIES = {
     "c_score": "1 \u2212 C-score",
     "memorisation": "the score itself, other half",
 }
+# rank correlation with the memorisation score, 0/1 or probability form, clean or with 5 % of the labels redrawn
+RANGES = {
+    "confidence": (0.51, 0.84), "final_loss": (0.44, 0.85), "variability": (0.47, 0.65),
+    "forgetting_events": (0.49, 0.61), "first_learned": (0.21, 0.35),
+}  # fmt: skip
 BANDS = {
     "easy": "confidence 0.75 or more",
     "between": "between, variability below 0.25",
@@ -32,6 +37,8 @@ BANDS = {
 
 def card(finding: Finding, about: About) -> Card:
     """The order of learning, and what predicts the memorisation score."""
+    if "by_proxy" in finding.details:
+        return _by_proxy(finding, about)
     top = percent(finding.details["top_share"], 0)
     return Card(
         says=f"rank correlation: how late {with_article(about.noun)} is learned, and how much it is memorised",
@@ -41,6 +48,45 @@ def card(finding: Finding, about: About) -> Card:
         exhibits=_last(finding, about),
         how=_how(finding, about),
         notes=_notes(finding),
+    )
+
+
+def _by_proxy(finding: Finding, about: About) -> Card:
+    """A ranking by the mean confidence of one training, and how far such proxies were seen to agree with scores."""
+    nouns = about.nouns
+
+    def exhibit(row: Row) -> Exhibit:
+        if "label" not in row:  # a document that hides examples
+            return Exhibit(id=row["id"])
+        sure = f"mean confidence {number(row['confidence'], 2)}"
+        sentence = f"{about.noun} {about.name(row['id'])}: {about.label(row['label'])}; {sure} over the checkpoints"
+        return Exhibit(id=row["id"], lines=(about.label(row["label"]), number(row["confidence"], 2)), sentence=sentence)
+
+    ranked = finding.ranked["by_proxy"]
+    keys = ("label" if about.classes else "value", "confidence") if "label" in ranked.figures else ()
+    title = f"{nouns[:1].upper()}{nouns[1:]} of least mean confidence: a proxy, no memorisation score"
+    return Card(
+        says="",
+        body=(
+            f"Ranked by a proxy: mean confidence in the {about.target} over the checkpoints of the one model trained "
+            f"on everything. A proxy names {nouns} to look at and does not say that they are memorised.",
+        ),
+        tables={
+            "Rank correlation of each proxy with the memorisation score where it was measured (digits, 600 models, as "
+            "they are and with 5 % of the labels redrawn); no promise for other data": Table(
+                columns=("proxy, from one training", "lowest", "highest"),
+                rows=tuple((PROXIES[name], number(low, 2), number(high, 2)) for name, (low, high) in RANGES.items()),
+            )
+        },
+        exhibits=(Exhibits(title=title, keys=keys, groups=apart(ranked.rows(), exhibit)),),
+        how=(f"Checkpoints after epochs {', '.join(map(str, finding.details['epochs']))}. No training of its own.",),
+        notes=notes_of(
+            finding,
+            {
+                "never_learned": f"share of the {nouns} that the one model trained on everything has wrong at the end",
+                "ever_forgotten": "share that it had right and lost by the next checkpoint, or never had",
+            },
+        ),
     )
 
 
