@@ -14,6 +14,7 @@ from typing import Any
 from byheart.arguments import may_be, must_be
 from byheart.auditing.compare import lever_effect
 from byheart.auditing.document import document, document_key, is_document, run_id, shown_settings, without_examples
+from byheart.auditing.first_answer import tell_first_answer
 from byheart.auditing.kept_names import keep_names
 from byheart.auditing.request import (
     Request,
@@ -66,6 +67,7 @@ def audit(
     levers: Sequence[str] = (),
     baseline: bool = True,
     members: int | None = None,
+    first: bool = False,
     share: float = 0.7,
     flip: float | None = None,
     phases: int | None = None,
@@ -110,7 +112,9 @@ def audit(
         levers: such as `"weight-decay=0.001"`.
         baseline: with levers, train the same recipe without them on the same subsets and seeds, and say what they move
             (`Audit.lever_effect`).
-        members: how many models (64; fewer for text); more make intervals narrower.
+        members: how many models (64; fewer for text); more make intervals narrower. Of 1 to 7 there are averages, and
+            nothing is said of single examples.
+        first: whether to say the headline as soon as two members are trained; it changes no number.
         share: part of the examples that each member sees.
         phases: train in so many phases of classes, one after another.
         flip: share of the training labels to redraw, as a positive control whose truth is known.
@@ -175,7 +179,7 @@ def audit(
     moved = (levers,) if isinstance(levers, str) else tuple(levers)
     asked = Options(
         levers=moved, members=members, share=share, flip=flip, seed=seed, device=device, jobs=jobs, budget=budget,
-        settings=settings or {}, also=words, phases=phases, no_baseline=not baseline,
+        settings=settings or {}, also=words, phases=phases, no_baseline=not baseline, first=first,
     )  # fmt: skip
     request = make_request(chosen, learner, asked, "byheart.audit(...)", draws=draws_of(data, chosen, learner))
     folder = Path(out) if out is not None else None
@@ -218,6 +222,7 @@ def make_request(
         budget_seconds=None if options.budget is None else parse.seconds(options.budget),
         notes=notes,
         also=options.also,
+        first=options.first,
         baseline=bool(moved) and not options.no_baseline,
     )
 
@@ -283,6 +288,8 @@ def _carried_out(
         session.subject = subject
         tell(line)
         request = replace(request, notes=(*request.notes, line))
+    if request.first:
+        tell_first_answer(session, trial, drawn.output, tell)
     answers = session.answers(trial, lambda made, todo: tell(made.announced(todo)))
     effect, notes = lever_effect(session, answers, tell) if request.baseline else (None, ())
     request = replace(request, notes=(*request.notes, *notes))

@@ -98,7 +98,7 @@ def command(subject: str, options: Options) -> str:
     said = ["byheart", "audit", *([_without_its_place(subject)] if subject else [])]
     for one in fields(Options):
         value = options.changed().get(one.name)
-        if value is None or one.name in {"seed", "jobs"}:
+        if value is None or one.name in {"seed", "jobs", "first"}:
             continue
         for item in value if isinstance(value, tuple) else [value]:
             said += [f"--{word_of(one)}", *([] if value is True else [str(item)])]

@@ -29,6 +29,7 @@ class Request:
     budget_seconds: float | None = None
     notes: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
+    first: bool = False  # whether the headline of the first members is said as soon as they are trained
     baseline: bool = False  # whether the same recipe without its levers is trained beside it
 
 

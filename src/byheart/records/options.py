@@ -65,6 +65,7 @@ class Options:
         False, "With levers: do not train the same recipe without them, which says what they move."
     )
     members: int | None = asked(None, "Models on random subsets (64; fewer for text); more make intervals narrower.")
+    first: bool = asked(False, "Say the headline as soon as two members are trained, and go on; changes no number.")
     share: float = asked(0.7, "Part of the examples that each member sees.")
     seed: int = asked(0, "The root seed.")
     budget: str | None = asked(None, "Time to spend, such as 60s or 5m; cuts members, never epochs.")

@@ -216,12 +216,12 @@ def from_few(subject: Mapping[str, Any]) -> str:
         return ""
     if members == 1:
         return (
-            f"All numbers are of this one training: intervals allow for other {nouns}, not for another training, and no "
-            f"verdict is given. Nothing is said of single {nouns}; that takes {FEW} members."
+            f"All numbers are of this one training: intervals allow for other {nouns}, not for another training, and "
+            f"no verdict is given. Nothing is said of single {nouns}; that takes {FEW} members."
         )
     return (
-        f"Averages from {count(members)} models. Nothing is said of single {nouns}, since some were left out by none of "
-        f"them; that takes {FEW} members."
+        f"Averages from {count(members)} models. Nothing is said of single {nouns}, since some were left out by none "
+        f"of them; that takes {FEW} members."
     )
 
 

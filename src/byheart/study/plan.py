@@ -127,7 +127,7 @@ def plan(subject: Subject, probes: Sequence[Probe], settings: Settings, trial: T
             runs[key] = [step.key for step in steps]
             if need.vary:
                 made.varied[key] = set(runs[key])
-        made.measure.append(_measure_step(subject, probe, draw, runs, drawn, settings.threads))
+        made.measure.append(measure_step(subject, probe, draw, runs, drawn, settings.threads))
     made.draws, made.train = list({step.key: step for step in draws.values()}.values()), list(train.values())
     return made
 
@@ -198,9 +198,10 @@ def without(step: Step, needs: Set[str]) -> Step:
     return Step({**step.about, **kept}, step.live)
 
 
-def _measure_step(
+def measure_step(
     subject: Subject, probe: Probe, draw: Step, runs: Mapping[str, list[str]], drawn: Mapping[str, str], threads: int
 ) -> Step:
+    """The step that measures an answer: `runs` is need -> keys of what trains it, `drawn` need -> key of its data."""
     about = {
         "kind": "measure",
         "probe": described(probe),

@@ -21,6 +21,7 @@ from byheart.records.spec import key_of
 from byheart.study.cost_shape import cost_shape
 from byheart.study.serialization import data_from, data_result
 
+FIRST_MEMBERS = 2  # of a first answer: of one the interval would be of that training alone
 AT_ONCE = 32  # the most members that a chunk holds: more do not help the cache, and less is lost when stopped
 TRIAL_SECONDS = 1.5
 
@@ -194,11 +195,15 @@ def _each(learner: Any, seconds_a_step: float | None, share: float, n: int) -> f
 
 def _train(step: Step, ledger: Ledger) -> Result:
     from byheart.learners.attribution_run import Questions, attributed
+    from byheart.training.run import joined
     from byheart.training.training import Training
 
     about = step.about
     data = load_data(about["draw"], ledger)
     members = members_of(about, data)
+    begun = opening(step)
+    first = ledger.get(begun.key) if begun else None
+    start = begun.about["stop"] if begun and isinstance(first, Result) else about["start"]
     levers = _levers(step)
     keep = [revive(one, "keep") for one in about.get("keep", ())]
     questions = next((one for one in keep if isinstance(one, Questions)), None)
@@ -209,11 +214,26 @@ def _train(step: Step, ledger: Ledger) -> Result:
         else:
             checkpoints, way, device = tuple(about["checkpoints"]), about["way"], about["device"]
             training = Training(checkpoints, about["trail"], keep, levers=levers, way=way, device=device)
-            run = _spec(step, "learner").fit(data, members.take(about["start"], about["stop"]), training)
+            run = _spec(step, "learner").fit(data, members.take(start, about["stop"]), training)
     document = run.document()
-    document["failed"] = [[about["start"] + member, why] for member, why in document["failed"]]
+    document["failed"] = [[start + member, why] for member, why in document["failed"]]
     document["about"]["cpu_seconds"] = time.process_time() - started
-    return Result(document, run.arrays())
+    if not isinstance(first, Result):
+        return Result(document, run.arrays())
+    whole = joined([(first.document, first.arrays), (document, run.arrays())])
+    return Result(whole.document(), whole.arrays())
+
+
+def opening(step: Step) -> Step | None:
+    """The step of the first members of a training step that trains more, one after another; None of any other.
+
+    They are trained apart for a first answer, and what is left of the step then trains the others: each member has a
+    subset and a seed of its own, so it is the same either way.
+    """
+    about = step.about
+    if about["start"] or about["stop"] <= FIRST_MEMBERS or about["way"] != "each":
+        return None
+    return Step({**about, "stop": FIRST_MEMBERS}, step.live)
 
 
 def members_of(about: Mapping[str, Any], data: Any) -> Any:
