@@ -7,6 +7,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import torch
 from lightgbm import LGBMRegressor
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.compose import ColumnTransformer
@@ -18,8 +19,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import byheart as bh
-from byheart.errors import InputRefused
-from byheart.learners.estimator import Estimator
+from byheart.errors import InputRefused, UsageError
+from byheart.learners.estimator import Estimator, _own_params
+from byheart.learners.module_inputs import called_with
+from byheart.learners.output_conversion import read
 from byheart.ledger.base import Result
 from byheart.study.serialization import data_from, data_result
 from byheart.tasks.arrays import Arrays
@@ -34,7 +37,7 @@ N = 90
 def houses():
     """Two numbers, one with gaps, and a town; the price follows from them."""
     rng = np.random.default_rng(2)
-    size, age, town = rng.normal(size=N), rng.integers(1, 99, N).astype(float), rng.choice(["Bonn", "Ulm"], N)
+    size, age, town = rng.normal(size=N), rng.uniform(1, 99, N), rng.choice(["Bonn", "Ulm"], N)
     price = 3 * size + (town == "Ulm") + age / 50 + 0.1 * rng.normal(size=N)
     age[::7] = np.nan
     return pd.DataFrame({"size": size, "age": age, "town": town, "price": price})
@@ -190,3 +193,33 @@ def test_texts_that_are_none_are_refused(cells, words):
     with pytest.raises(InputRefused) as error:
         Arrays.of(pd.Series(cells, dtype=object), [0, 1] * 30)
     assert all(word in str(error.value) for word in words)
+
+
+def test_a_module_of_ones_own_gets_numbers_and_says_so(houses):
+    data = Frame.of(houses, "price").draw(0)
+    assert called_with(data.train, np.arange(5)).numpy().tolist()[1:] == data.train.x[:5].tolist()[1:]
+    module, views = torch.nn.Linear(3, 1), data.views["test"].given("x")
+    with pytest.raises(InputRefused, match="a function of the frame x"):
+        read(module, views, data)
+    assert read(module, houses[["size", "age", "price"]].fillna(0)[: len(views)], data)[0].shape == (len(views), 1)
+
+
+def test_an_estimator_of_another_library_keeps_to_one_thread(houses):
+    params = _own_params(make_pipeline(SimpleImputer(), LGBMRegressor()), 0)
+    assert params["lgbmregressor__n_jobs"] == 1
+    assert "n_jobs" not in str(_own_params(make_pipeline(SimpleImputer(), LogisticRegression()), 0))
+
+
+@pytest.mark.parametrize(("call", "words"), [
+    (lambda houses: quiet((houses["size"], houses["price"]), model=Ridge()), ["x.to_frame()"]),
+    (lambda houses: quiet((houses, "price"), group="town", groups=houses["town"], model=Ridge()), ["the groups once"]),
+    (lambda houses: quiet((houses, "price"), target="price", model=Ridge()), ["the target once"]),
+    (lambda houses: quiet((houses, "price"), model=Ridge()), ["string to float", "(town)", "ColumnTransformer"]),
+    (lambda houses: quiet((houses, "price"), test=houses.drop(columns="age"), model=Ridge()), ["none called age"]),
+    (lambda houses: quiet((houses, "price"), test=pl.from_pandas(houses), model=Ridge()), ["one library", "pandas and polars"]),
+    (lambda houses: quiet(pa.RecordBatch.from_pandas(houses), target="price", model=Ridge()), ["RecordBatch"]),
+])  # fmt: skip
+def test_calls_that_do_not_fit_are_refused(houses, call, words):
+    with pytest.raises((InputRefused, UsageError)) as error:
+        call(houses)
+    assert all(word in str(error.value) for word in words), error.value

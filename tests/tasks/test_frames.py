@@ -190,6 +190,21 @@ def test_byhearts_own_learners_read_the_columns_of_the_file(library, tmp_path):
             assert np.array_equal(getattr(own.views[view], what), getattr(file.views[view], what), equal_nan=True), what
 
 
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_categorical_dtype_makes_a_category_of_numbers(library):
+    codes, size = [i % 3 + 5 for i in range(N)], np.random.default_rng(0).normal(size=N)
+    words = [str(code) for code in codes]
+    made = {
+        "pandas": lambda: pd.DataFrame({"code": pd.Categorical(codes), "size": size, "price": size}),
+        "polars": lambda: pl.DataFrame({"code": pl.Series(words, dtype=pl.Categorical), "size": size, "price": size}),
+        "pyarrow": lambda: pa.table({"code": pa.array(words).dictionary_encode(), "size": size, "price": size}),
+    }[library]()
+    data = Frame.of(made, "price").draw(0)
+    assert [column.type for column in data.output.columns] == ["category", "number"]
+    assert data.output.columns[0].categories == ("5", "6", "7")
+    assert "categories: code (3 words, as its dtype says)" in data.about["inferred"]
+
+
 def test_the_index_names_the_rows_and_a_column_does(frame):
     task = Frame.of(frame, "price")
     if library_of(frame) == "pandas":
@@ -202,6 +217,7 @@ def test_the_index_names_the_rows_and_a_column_does(frame):
     data = task.draw(0).named(task.names())
     assert data.views["test"].names.tolist() == [str(BIG + 1 + 2 * i) for i in data.views["test"].ids]
     assert "number" not in nw.from_native(data.train.given("x")).columns
+    assert task.key() == Frame.of(nw.from_native(frame).drop("number").to_native(), "price").key()
 
 
 def test_groups_stay_together_and_are_no_feature(frame):

@@ -234,11 +234,14 @@ def _frame_from(data: Any, test: Any, options: Mapping[str, Any]) -> Any:
     from byheart.tasks.frames.reading import is_series, library_of
 
     target = options.get("target")
-    x, y = data if isinstance(data, tuple | list) and len(data) == 2 else (data, target)
+    pair = isinstance(data, tuple | list) and len(data) == 2
+    x, y = data if pair else (data, target)
     if not library_of(x) or is_series(x):
         return None
-    if target is not None and y is not target:
+    if pair and target is not None:
         raise UsageError(expected="the target once", came="one in the pair and target=", do="Leave target= out.")
+    if options.get("groups") is not None and options.get("group"):
+        raise UsageError(expected="the groups once", came="groups= and group=", do="Leave one of them out.")
     if test is not None and library_of(test):
         test = (test, y if isinstance(y, str) or y is target else None)
     given = {name: value for name, value in options.items() if name != "target"}

@@ -12,6 +12,7 @@ from byheart.errors import InputRefused
 from byheart.learners.module_inputs import evaluating, refused_inputs, taken_dtype, tensor_of
 from byheart.tasks.containers import copied
 from byheart.tasks.data import Data
+from byheart.tasks.frames.reading import library_of
 from byheart.training.members import Members
 from byheart.training.run import Run, outcomes
 
@@ -126,6 +127,8 @@ def _module_outputs(module: Any, x: np.ndarray) -> np.ndarray:
 
     if isinstance(x, dict):
         raise InputRefused("a function of the dictionary x from fit=", "a torch module", "Return lambda x: ... of it.")
+    if library_of(x) and np.asarray(x).dtype.hasobject:
+        raise InputRefused("a function of the frame x from fit=", "a torch module", "Return lambda x: ... of it.")
     first = next(iter(module.parameters()), None)
     inputs = tensor_of(x).to("cpu" if first is None else first.device)
     inputs = inputs.to(taken_dtype(module, inputs))

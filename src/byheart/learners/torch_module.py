@@ -17,6 +17,7 @@ from byheart.learners.fresh import must_be_fresh
 from byheart.learners.module_inputs import called_with, evaluating, of_parts, refused_inputs, taken_dtype
 from byheart.learners.userfit import as_given, has_missing
 from byheart.learners.users_code import UsersCode
+from byheart.tasks.frames.kept import KeptFrame
 
 if TYPE_CHECKING:
     import torch
@@ -103,7 +104,9 @@ class FromFactory(UsersCode, Network):
     def fit(self, data: Data, *given: Any, **named: Any) -> Run:
         """Train every member (`Learner.fit`), and say what went in."""
         run = super().fit(data, *given, **named)
-        said, got = as_given(data), str(self.dtype(data)).removeprefix("torch.")
+        numbers = "columns as numbers, dates as days, categories as codes; "  # of a frame, which is no tensor
+        said = (numbers if isinstance(data.train.containers.get("x"), KeptFrame) else "") + as_given(data)
+        got = str(self.dtype(data)).removeprefix("torch.")
         cast = "" if f" {got} " in said.replace(",", "") else f", as {got} tensors"
         return replace(run, about={**run.about, "inputs": f"{said}{cast}"})
 

@@ -28,7 +28,7 @@ from byheart.tasks.features import (
 from byheart.tasks.frames.kept import KeptFrame
 from byheart.tasks.frames.reading import check_same_rows
 from byheart.tasks.frames.storage import frame_digest, must_come_back
-from byheart.tasks.frames.texts import COLUMNS, LONGEST, index_of, is_text, text_series, texts_of
+from byheart.tasks.frames.texts import COLUMNS, LONGEST, index_of, is_text, must_be_text, text_series, texts_of
 from byheart.tasks.grouping import no_effect_of, read_groups
 from byheart.tasks.holdout import array_digests
 from byheart.tasks.labels import Kind, Labels, read_labels, read_more_labels
@@ -113,6 +113,8 @@ class Arrays(Task):
             elif name.startswith("x") and is_text(value):
                 given[name], containers[name] = text_series(value, name)
             elif value is not None:
+                if name.startswith("x"):
+                    must_be_text(value, name)
                 given[name] = as_array(value, name)
                 containers[name] = Container.of(value, given[name])
         if is_text(x):

@@ -26,6 +26,7 @@ from byheart.learners.estimator.serialization import (
 from byheart.learners.userfit import FILLED, as_given, each, filled, has_missing
 from byheart.seeds import derive
 from byheart.tasks.data import Data, Examples
+from byheart.tasks.frames.kept import KeptFrame
 from byheart.training.members import Members
 from byheart.training.preprocessing import checked
 from byheart.training.run import Run
@@ -200,6 +201,8 @@ class Estimator(Learner):
             return model.fit(_given(own["train"], rows), data.train.given("y", rows)), views
 
         run = each(data, members, training.trail, train, "auto", None)
+        if run.failed and len(run.failed) == len(members.seeds):
+            _advise(template, data, run.failed[0][1])
         flat = ", flattened to (n, d)" if data.train.x.ndim > 2 else ""
         return replace(run, about={**run.about, "inputs": f"{as_given(data)}{flat}{FILLED if fill else ''}"})
 
@@ -216,6 +219,21 @@ def _given(examples: Examples, rows: np.ndarray | None = None) -> Any:
     if examples.x.ndim <= 2:
         return x
     return (np.asarray(x) if isinstance(x, list) else x).reshape(len(x), -1)
+
+
+def _advise(template: Any, data: Data, why: str) -> None:
+    """What to do where every member failed on a frame whose columns of words came as they are.
+
+    Raises:
+        InputRefused: in that case.
+    """
+    kept = data.train.containers.get("x")
+    words = kept.words() if isinstance(kept, KeptFrame) else []
+    if words:
+        raise InputRefused(
+            expected=f"{type(template).__name__} to take the frame as it is", came=why,
+            do=f"If it takes no words ({', '.join(words[:3])}), put a ColumnTransformer with OneHotEncoder before it.",
+        )  # fmt: skip
 
 
 def _must_suit(template: Any, data: Data) -> None:
@@ -237,10 +255,13 @@ def _must_suit(template: Any, data: Data) -> None:
 def _own_params(model: Any, seed: int) -> dict[str, Any]:
     """`random_state` and `n_jobs` wherever the estimator, or one within it, has them."""
     own: dict[str, Any] = {}
-    for name, value in model.get_params(deep=True).items():
-        last = name.rpartition("__")[2]
+    params = model.get_params(deep=True)
+    for name, value in params.items():
+        within, _, last = name.rpartition("__")
+        of = type(params[within] if within else model).__module__
         if last == "random_state":
             own[name] = derive(seed, name) % 2**31
-        elif last == "n_jobs" and value is not None:  # None is 1 already, and some warn when it is said
+        elif last == "n_jobs" and (value is not None or not of.startswith("sklearn.")):
+            # None is 1 for scikit-learn, where some warn when it is said; for others it is every core
             own[name] = 1
     return own

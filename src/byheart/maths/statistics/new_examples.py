@@ -179,9 +179,7 @@ def new_r2_interval(
     return complement(on_log_scale(of))
 
 
-def linear_ratio(
-    squared: Given[Any, "m q"], targets: Given[Any, "q ..."]
-) -> tuple[float, Shaped[np.ndarray, "m q"]]:
+def linear_ratio(squared: Given[Any, "m q"], targets: Given[Any, "q ..."]) -> tuple[float, Shaped[np.ndarray, "m q"]]:
     """How large are squared errors beside the variance of the targets, and what does each pair add to that?
 
     R of `new_r2_interval`, and R + (e_jq - R d_q) / Var of each member and example.

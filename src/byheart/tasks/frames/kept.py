@@ -61,6 +61,13 @@ class KeptFrame(Container):
             native.isetitem(place, column.to_native())
         return self._with(native)
 
+    def words(self) -> list[str]:
+        """The columns of words."""
+        import narwhals as nw
+
+        kinds = nw.from_native(self.native).schema
+        return [str(name) for name, one in kinds.items() if isinstance(one, nw.String | nw.Categorical | nw.Enum)]
+
     def said(self, x: np.ndarray) -> str:
         """What the user's code gets, in words."""
 
@@ -70,7 +77,8 @@ class KeptFrame(Container):
         dtypes = dict(zip(types.names, types.types)) if self.library == "pyarrow" else types
         named = [f"{name} {dtype}" for name, dtype in dict(dtypes).items()]
         more = f", and {len(named) - LISTED} more" if len(named) > LISTED else ""
-        return f"{self.library} frames of {len(named)} columns: {', '.join(named[:LISTED])}{more}"
+        of = "1 column" if len(named) == 1 else f"{len(named)} columns"
+        return f"{self.library} frames of {of}: {', '.join(named[:LISTED])}{more}"
 
     def stored(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """As JSON and arrays."""

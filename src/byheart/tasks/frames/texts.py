@@ -20,6 +20,15 @@ def is_text(value: Any) -> bool:
     return is_series(value) and nw.from_native(value, series_only=True).dtype in (nw.String, nw.Object)
 
 
+def must_be_text(value: Any, what: str) -> None:
+    """Refuses a series of anything else as x: one column of numbers is a frame."""
+    if is_series(value):
+        raise InputRefused(
+            expected=f"a frame, or a series of texts, for {what}", came=f"a {library_of(value)} series of other cells",
+            do=f"Give {what}.to_frame().",
+        )  # fmt: skip
+
+
 def text_series(series: Any, what: str) -> tuple[np.ndarray, KeptFrame]:
     """Features (n, 256) of each text, of length 1, and the series itself.
 
