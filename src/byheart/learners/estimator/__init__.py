@@ -228,7 +228,7 @@ def _advise(template: Any, data: Data, why: str) -> None:
         InputRefused: in that case.
     """
     kept = data.train.containers.get("x")
-    words = kept.words() if isinstance(kept, KeptFrame) else []
+    words = kept.of_words() if isinstance(kept, KeptFrame) else []
     if words:
         raise InputRefused(
             expected=f"{type(template).__name__} to take the frame as it is", came=why,

@@ -61,7 +61,7 @@ class KeptFrame(Container):
             native.isetitem(place, column.to_native())
         return self._with(native)
 
-    def words(self) -> list[str]:
+    def of_words(self) -> list[str]:
         """The columns of words."""
         import narwhals as nw
 
