@@ -112,7 +112,9 @@ def test_an_audit_says_what_was_done_and_credit_is_not_asked_of_it(tmp_path):
     assert not [line for line in said if line.startswith("Not kept")]
     assert found.findings["memory/credit"].status == "not applicable"
     assert found.findings["generalization/gap"].status == "measured"
-    assert "augmentation" in str(found.to_dict())
+    assert "Every step was trained on new draws of Shifted, which augments; all scores are of clean=." in str(
+        found.to_dict()
+    )
 
 
 def test_what_another_lever_moves_is_compared_with_the_same_augmentation(tmp_path):
@@ -133,7 +135,8 @@ REFUSED = {
     "no clean view": (Shifted(True), None, {}, ["another one each time", "clean="]),
     "another length": (Shifted(True), Shifted(False, 80), {}, ["90 items", "80"]),
     "other labels": (Shifted(True), Shifted(False, flip=True), {}, ["the labels of Shifted", "position 0"]),
-    "a clean view that augments": (Shifted(True), Shifted(True), {}, ["another one each time"]),
+    "a clean view that augments": (Shifted(True), Shifted(True), {}, ["another one each time", "Give clean= without"]),
+    "a test that augments": (Shifted(False), None, {"test": Shifted(True)}, ["another one each time", "Give test= without"]),
     "arrays": ((X, Y), Shifted(False), {}, ["datasets where clean= is given", "tuple"]),
     "an estimator": (Shifted(True), Shifted(False), {"model": DecisionTreeClassifier()}, ["an estimator", "Augment in fit="]),
     "fit": (Shifted(True), Shifted(False), {"model": None, "fit": lambda x, y, seed: None}, ["got fit=", "Augment in fit="]),

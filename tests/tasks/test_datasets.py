@@ -198,7 +198,7 @@ REFUSED = {
     "no items": (Items(failing, 0), ["items in Items", "none"]),
     "an item that fails": (Items(failing), ["OSError at 17: no such file", "Subset"]),
     "an item that ends the process": (Items(leaving), ["sys.exit(0) was called"]),
-    "augmentation": (Items(flipped), ["another one each time", "Items", "without it", "fit="]),
+    "augmentation": (Items(flipped), ["another one each time", "Items", "without it", "clean=", "fit="]),
     "noise of numpy": (Items(lambda i: (X[i] + np.random.rand(), 0)), ["another one each time"]),
     "other shapes": (Items(lambda i: (X[i, : 1 + i % 3], 0)), ["(1,)", "(2,) in item 1", "one shape"]),
     "other types": (Items(lambda i: (X[i] if i else X[i].double(), 0)), ["float64", "float32", "item 1"]),

@@ -73,6 +73,10 @@ def test_the_test_of_the_folder_and_its_ids_are_audited(tmp_path):
     assert task.names()["test"][0] == "test/a/0.png"
     assert drawn.output.show == "image"
     assert drawn.output.classes == ("a", "b")
+    assert "reading" not in drawn.about
+    assert (
+        folder_task(tmp_path, {"size": 6}, lambda line: None).draw(0).about["reading"].startswith("each picture scaled")
+    )
     assert task.key() == folder_task(tmp_path, {}, lambda line: None).key()
 
 
@@ -220,6 +224,11 @@ def test_folders_without_classes_are_refused(made, words, tmp_path):
         read(tmp_path)
     for word in words:
         assert word in str(caught.value), str(caught.value)
+
+
+def test_a_path_that_is_no_folder_is_refused(tmp_path):
+    with pytest.raises(InputRefused, match="expected a folder of pictures, got .*nowhere, which is none"):
+        collected(tmp_path / "nowhere", None)
 
 
 def test_only_pngs_are_read_without_pillow(folder, monkeypatch):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from byheart.arguments import may_be, must_be
 from byheart.auditing.compare import lever_effect
@@ -36,7 +36,6 @@ from byheart.errors import LedgerDamaged, UsageError
 from byheart.fingerprint.code import why_unkeyed
 from byheart.fingerprint.description import can_move
 from byheart.ledger.base import Result, Say
-from byheart.levers.base import Lever
 from byheart.probes.base import Subject
 from byheart.processes import sweep, temporary_name
 from byheart.records.options import Options
@@ -48,6 +47,9 @@ from byheart.study.plan import Settings
 from byheart.study.session import Answers, Session
 from byheart.study.soundness import mend
 from byheart.terminal import put
+
+if TYPE_CHECKING:
+    from byheart.levers.augmentation import Augmentation
 
 
 def audit(
@@ -193,11 +195,16 @@ def _to_stderr(line: str) -> None:
 
 
 def make_request(
-    task: Any, learner: Any, options: Options, command: str, notes: tuple[str, ...] = (), draws: tuple[Lever, ...] = ()
+    task: Any,
+    learner: Any,
+    options: Options,
+    command: str,
+    notes: tuple[str, ...] = (),
+    draws: tuple[Augmentation, ...] = (),
 ) -> Request:
     """The request of a task, a learner (None: the default one) and options; what is only said of data is not read.
 
-    `draws` are levers beside those that the options name.
+    `draws` are the augmentation of the data, where they came with one.
 
     Raises:
         UsageError: too few members, a share out of range, an unknown lever, setting or device.
@@ -220,7 +227,7 @@ def make_request(
         device=resolved_device(options.device),
         jobs=int(options.jobs),
         budget_seconds=None if options.budget is None else parse.seconds(options.budget),
-        notes=notes,
+        notes=(*notes, *(lever.note for lever in draws)),
         also=options.also,
         first=options.first,
         baseline=bool(moved) and not options.no_baseline,

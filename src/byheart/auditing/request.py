@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from byheart.errors import InputRefused, UsageError
-from byheart.levers.base import Lever
 from byheart.probes.base import Subject
 from byheart.registry import find
 from byheart.study import parse
 from byheart.tasks.datasets import Collected
+
+if TYPE_CHECKING:
+    from byheart.levers.augmentation import Augmentation
 
 DEFAULT_FLIPS = 0.05
 
@@ -144,25 +146,28 @@ def collected(data: Any, test: Any, clean: Any = None, say: Callable[[str], None
     from byheart.tasks.huggingface import frame_of
     from byheart.tasks.image_folder import read_folder
 
-    def read(given: Any) -> tuple[Any, Any]:
+    def read(given: Any, instead: str) -> tuple[Any, Any]:
         if isinstance(given, str | Path) and Path(given).is_dir():
             return read_folder(Path(given), say=say)
+        if isinstance(given, Path):
+            raise InputRefused("a folder of pictures", f"{given}, which is none", "Read a file into arrays or a frame.")
         if is_huggingface(given) and (frame := frame_of(given)):
             return frame, None
         source = source_of(given)
-        return (given if source is None else collect(source, say)), None
+        return (given if source is None else collect(source, say, instead)), None
 
     if clean is not None:
-        source, view = source_of(data), read(clean)[0]
+        source, view = source_of(data), read(clean, "Give clean= without augmentation.")[0]
         if source is None or not isinstance(view, Collected):
             came = type(data if source is None else clean).__name__
             raise InputRefused("datasets where clean= is given, both of them", came, "Leave clean= out.")
-        return augmented(source, view), None if test is None else read(test)[0]
-    data, own = read(data)
-    return data, own if test is None else read(test)[0]
+        data, own = augmented(source, view), None
+    else:
+        data, own = read(data, "Give the same dataset without it too, to be scored on: clean=; or augment in fit=.")
+    return data, own if test is None else read(test, "Give test= without augmentation.")[0]
 
 
-def draws_of(data: Any, task: Any, learner: Any) -> tuple[Lever, ...]:
+def draws_of(data: Any, task: Any, learner: Any) -> tuple[Augmentation, ...]:
     """The lever that draws each batch anew from a dataset that augments; none where there is no such dataset.
 
     Raises:

@@ -51,6 +51,11 @@ class Augmentation(Lever):
         return "" if self.code else f"{self.dataset} augments, and its code cannot be read: {self._reason}"
 
     @property
+    def note(self) -> str:
+        """What the page says of it."""
+        return f"Every step was trained on new draws of {self.dataset}, which augments; all scores are of clean=."
+
+    @property
     def told(self) -> object:
         """The dataset."""
         return self.dataset

@@ -239,6 +239,7 @@ class Arrays(Task):
             "holdout": how,
             "overlap": shared,
             "missing_cells": blank,
+            **({"reading": "; ".join(self.notes)} if self.notes else {}),
             "inferred": lines,
         }
 

@@ -110,12 +110,13 @@ class Source:
             yield from collated(self.collate, [self.given(i) for i in range(start, min(start + size, len(self.rows)))])
 
 
-def collect(source: Source, say: Say | None = None) -> Collected:
+def collect(source: Source, say: Say | None = None, instead: str = "Give the dataset without it.") -> Collected:
     """Read everything, once.
 
     Args:
         source: what is read.
         say: called with lines worth telling; without it a bar or lines on standard error.
+        instead: what to do where items change from one reading to the next.
 
     Raises:
         InputRefused: no items, items that differ from one reading to the next, in shape or type, that fail, or more of
@@ -127,7 +128,7 @@ def collect(source: Source, say: Say | None = None) -> Collected:
     if n == 0:
         raise InputRefused(f"items in {source.title}", "none", "Check how it was made.")
     with contained(0):  # the user's random state stays as it is
-        _must_stay_the_same(source)
+        _must_stay_the_same(source, instead)
         columns, labels, names = {}, None, []
         for i, given in enumerate(followed(source.items(), n, "reading data", say)):
             item = Item.of(given, f"item {i:,}", source.label)
@@ -211,14 +212,14 @@ def _row(batch: Any, i: int) -> Any:
     return batch[i]
 
 
-def _must_stay_the_same(source: Source) -> None:
+def _must_stay_the_same(source: Source, instead: str) -> None:
     for i in _spread(len(source.rows)):
         first = source.given(i)
         if not all(alike(first, source.given(i)) for _ in range(LOOKS - 1)):
             raise InputRefused(
                 expected="items that are the same whenever they are read",
                 came=f"another one each time at position {i:,} of {source.title}: augmentation, it seems",
-                do="Give the same dataset without it too, to be scored on: clean=; or augment in the training, fit=.",
+                do=instead,
             )
 
 
