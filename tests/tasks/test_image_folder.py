@@ -227,7 +227,7 @@ def test_folders_without_classes_are_refused(made, words, tmp_path):
 
 
 def test_a_path_that_is_no_folder_is_refused(tmp_path):
-    with pytest.raises(InputRefused, match="expected a folder of pictures, got .*nowhere, which is none"):
+    with pytest.raises(InputRefused, match=r"expected a folder of pictures, got .*nowhere, which is none"):
         collected(tmp_path / "nowhere", None)
 
 
