@@ -43,6 +43,21 @@ def test_what_is_planted_is_found_exactly(planted, card):
     assert any("Of these 2 with another label" in line for line in card(planted, finding).body)
 
 
+def test_every_side_of_a_contradiction_and_every_leak_is_named(planted):
+    """Both exact copies contradict the near one, though one pair stands for them; what we redrew contradicts nobody."""
+    finding, columns = Duplicates().measure(planted)
+    assert np.flatnonzero(columns["contradicts"]).tolist() == [0, 1, 2]
+    ids, new = planted.data.train.ids, planted.data.views["test"].ids
+    leaked = finding.tables["leaked"].rows()
+    assert {(row["new"], row["copy_of"]): row["exact"] for row in leaked} == {
+        (new[i], ids[50 + i]): i < 3 for i in range(5)
+    }
+    changed = np.arange(200) == 1
+    truth = replace(planted.data.truth, changed=changed, control=changed)
+    redrawn = replace(planted, data=replace(planted.data, truth=truth))
+    assert np.flatnonzero(Duplicates().measure(redrawn)[1]["contradicts"]).tolist() == [0, 2]
+
+
 def test_accuracy_without_leaked_is_that_of_the_others(planted):
     q = Duplicates().measure(planted)[0].quantities
     right = planted[planted.subject.bank()].views["test"].correct[-1]

@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import norm
 
 from byheart.maths.memorisation.membership import likelihood_ratio
-from byheart.probes.memory.membership import Membership, attack_score
+from byheart.maths.statistics.ranks import wilson
+from byheart.probes.memory.membership import Membership, attack_score, caught_share
 from byheart.records.finding import NotApplicable
 from byheart.training.members import Members, balanced
 
@@ -72,6 +73,36 @@ def test_the_most_exposed_come_first_and_planted_apart(make_bank, card):
     assert any("give themselves away: of these 100" in line for line in said.body)
     saw = int(mask[:, redrawn.shown[0].id - 100].sum())
     assert redrawn.shown[0].lines[1] == f"{saw} of {saw}"
+
+
+def test_exposed_are_those_that_the_attack_is_right_about(make_bank):
+    """Not the one that it takes for a training example in any case, and not those that it finds now and then."""
+    rng, mask = np.random.default_rng(1), balanced(240, 48, 0.7, seed=0).mask
+    margin = rng.normal(size=mask.shape)
+    margin[:, :12] += 12.0 * mask[:, :12]
+    margin[:, 12] += 12.0
+    columns = Membership().measure(with_margins(make_bank, margin, mask))[1]
+    assert np.flatnonzero(columns["exposed"]).tolist() == list(range(12))
+    assert (columns["taken_at_1_percent"][:12] == 0).all()
+
+
+@pytest.mark.parametrize("found, saw, taken, others, exposed", [
+    (34, 34, 0, 14, 1), (24, 34, 0, 14, 1), (23, 34, 0, 14, 1), (22, 34, 0, 14, 0), (34, 34, 3, 14, 1), (34, 34, 4, 14, 0),
+    (5, 5, 0, 2, 0), (6, 6, 0, 4, 1),
+])  # fmt: skip
+def test_exposed_beyond_both_intervals(found, saw, taken, others, exposed):
+    """One example beside many that nobody finds, whose non-members fill the false alarms."""
+    mask = np.zeros((saw + others, 40), bool)
+    mask[:saw] = True
+    score = np.zeros(mask.shape)
+    score[:found, 0], score[saw : saw + taken, 0] = 2.0, 2.0
+    score[saw:, 1:] = np.linspace(0, 1, others * 39).reshape(others, 39)
+    caught = caught_share(score, mask, false_alarms=taken)
+    assert caught.found_at_1_percent[0] == found / saw
+    assert caught.taken_at_1_percent[0] == taken / others
+    low, high = wilson([found, taken], [saw, others])
+    assert caught.exposed[0] == exposed == (low[0] > 0.5 and high[1] < 0.5)
+    assert not caught.exposed[1:].any()
 
 
 def test_nobody_is_shown_where_nothing_is_given_away(make_bank, card):

@@ -1,5 +1,6 @@
 """The quadrant: planted labels are found, both recipes have to agree, and one recipe's own errors accuse nobody."""
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from byheart.learners.ridge import Ridge
 from byheart.learners.userfit import UserFit
 from byheart.maths.codes.bank import bank_code
 from byheart.maths.statistics.seen_unseen import BankLengths
+from byheart.probes import ranking
 from byheart.probes.base import Subject
 from byheart.probes.baselines import ANY, TABLE, of_other_families
 from byheart.probes.memory.label_noise import Quadrant
@@ -411,3 +413,20 @@ def test_with_planted_labels_the_ranking_stays_and_the_card_says_why_there_is_no
     assert (finding.status, finding.headline) == ("measured", "planted_auc")
     assert "worth_checking_share" not in finding.quantities
     assert any(sentence.startswith("No label is listed") for sentence in said(finding).body)
+
+
+def test_votes_are_those_of_the_members_that_did_not_see_the_label(noisy, monkeypatch):
+    """Against a slow twin, in blocks of rows; where two classes have as many, no class is named."""
+    run = noisy[noisy.subject.bank()]
+    n = len(noisy.data.train)
+    monkeypatch.setattr(ranking, "BLOCK", 7)
+    rows = np.arange(n)[::-1]
+    votes = ranking.held_out_votes(run, rows, tied=-1)
+    for at, row in enumerate(rows):
+        said = [int(z[row].argmax()) for z, seen in zip(run.views["train"].logits, run.members.mask[:, row]) if not seen]
+        most = Counter(said).most_common()
+        tied = len(most) > 1 and most[0][1] == most[1][1]
+        assert votes["predicted"][at] == (-1 if tied else most[0][0])
+        assert (votes["votes"][at], votes["voters"][at]) == (most[0][1], len(said))
+    columns = Quadrant().measure(noisy)[1]
+    np.testing.assert_array_equal(columns["predicted"], votes["predicted"][::-1])

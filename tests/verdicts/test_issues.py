@@ -1,5 +1,7 @@
 """Lists of issues from hand-made findings: listed where the finding and its verdict support it, else why not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -168,3 +170,16 @@ def test_nobody_is_exposed_where_the_attack_is_not_measured_at_1_percent(tables,
     found = finding("memory/membership", tables=tables, details={"members": 4})
     made = listed(facts({"membership": {}}, membership=found))["exposed"]
     assert (made.ids, made.reason.code, made.reason.figures["needed"]) == ((), code, needed)
+
+
+def test_a_leak_names_both_by_their_own_positions():
+    """Positions of a hold-out: other numbers than those of rows."""
+    columns, found = copied(np.arange(N), np.zeros(N))
+    leaked = FactTable(values={"new": (7, 3), "copy_of": (40, 20), "exact": (True, False)})
+    given = facts({"duplicates": columns}, duplicates=found.model_copy(update={"tables": {"leaked": leaked}}), test=3)
+    places = {"train": 2 * np.arange(N)[::-1], "test": np.array([5, 3, 7])}
+    views = {name: view._replace(ids=tuple(places[name].tolist()), positions=places[name]) for name, view in given.views.items()}
+    made = listed(replace(given, views=views))["leaked into test"]
+    assert (made.ids, made.positions, made.others) == ((7, 3), (7, 3), ((40,), (20,)))
+    y = given.views["train"].y
+    assert made.figures["label_of_copy"].values == tuple(f"c{y[N - 1 - place // 2]}" for place in (40, 20))
