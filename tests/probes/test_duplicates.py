@@ -53,9 +53,10 @@ def test_every_side_of_a_contradiction_and_every_leak_is_named(planted):
         (new[i], ids[50 + i]): i < 3 for i in range(5)
     }
     changed = np.arange(200) == 1
-    truth = replace(planted.data.truth, changed=changed, control=changed)
-    redrawn = replace(planted, data=replace(planted.data, truth=truth))
-    assert np.flatnonzero(Duplicates().measure(redrawn)[1]["contradicts"]).tolist() == [0, 2]
+    for control in (changed, None):
+        truth = replace(planted.data.truth, changed=changed, control=control)
+        redrawn = replace(planted, data=replace(planted.data, truth=truth))
+        assert np.flatnonzero(Duplicates().measure(redrawn)[1]["contradicts"]).tolist() == [0, 2]
 
 
 def test_accuracy_without_leaked_is_that_of_the_others(planted):

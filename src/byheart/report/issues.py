@@ -58,7 +58,7 @@ def counted(issues: IssueList, about: About, planted: bool = False) -> str:
     """A line on one kind: how many there are, or why there is no list."""
     if not issues.answered:
         return f"{heading(issues.kind, None, about)}: not listed. {why_empty(issues, about)}"
-    return heading(issues.kind, len(issues.issues(planted)), about)
+    return heading(issues.kind, issues.n(planted), about)
 
 
 def issue_lists(document: Mapping[str, Any]) -> list[dict]:
@@ -68,16 +68,16 @@ def issue_lists(document: Mapping[str, Any]) -> list[dict]:
 
 
 def _list(issues: IssueList, about: About) -> dict:
-    rows = issues.issues()
+    rows, n = issues.issues(most=ROWS), issues.n()
     columns = [name for name in issues.figures if name != "copy_group"]
     labelled, copies = any(issues.labels), any(issues.others)
     made = {
         "id": f"issues-{slug(issues.kind)}",
-        "title": heading(issues.kind, len(rows) if issues.answered else None, about),
+        "title": heading(issues.kind, n if issues.answered else None, about),
         "why": why_empty(issues, about),
         "rule": issues.rule,
         "suggestion": issues.suggestion,
-        "more": f"The first {count(ROWS)} of {count(len(rows))}; a file holds them all." if len(rows) > ROWS else "",
+        "more": f"The first {count(ROWS)} of {count(n)}; a file holds them all." if n > ROWS else "",
         "columns": [
             {"left": True, "name": about.noun if issues.view == "train" else f"test {about.noun}"},
             *([{"left": True, "name": about.target}] if labelled else []),
@@ -87,7 +87,7 @@ def _list(issues: IssueList, about: About) -> dict:
         "means": [(_said(name), issues.figures[name].means) for name in columns],
         "rows": [],
     }
-    for issue in rows[:ROWS]:
+    for issue in rows:
         label = [issue.label] if labelled else []
         figures = [_cell(issue.figures[name].value, issue.figures[name].unit) for name in columns]
         made["rows"].append(
