@@ -2,19 +2,22 @@
 
 import io
 import json
+import re
 import shlex
 import sys
+import time
 
 import numpy as np
 import pytest
 from sklearn.tree import DecisionTreeClassifier
 
 import byheart as bh
+from byheart import progress
 from byheart.auditing.audit import run
 from byheart.auditing.cli_request import request_from_words
-from byheart.cli.progress import Progress
 from byheart.cli.summary import print_json, print_lines
 from byheart.probes.generalization.gap import Gap
+from byheart.progress import Progress
 from byheart.records.facts import OF_EXAMPLES
 from byheart.records.options import Options
 from byheart.study import budget
@@ -99,15 +102,45 @@ def test_quiet_says_nothing_but_the_result(tree):
 
 @pytest.mark.usefixtures("quick_page")
 def test_progress_is_lines_when_it_is_no_terminal(tree, monkeypatch):
-    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setattr(progress, "EVERY", 0.15)
     err = tree().err
-    lines = [line for line in err.splitlines() if " steps, " in line and " of " in line]
-    assert 1 <= len(lines) <= 10
-    total = int(lines[-1].split(" of ")[1].split()[0])
-    assert lines[-1].startswith(f"measuring: {total} of {total} steps")
-    assert f"{total} to do" in err
+    lines = [line for line in err.splitlines() if re.match(r"(training|measuring|timing the training)(: \d+ of \d+ (models|steps))?, ", line)]
+    assert lines
+    assert re.search(r"about \d+ s on one core \(\d+ s to \d+ s\), about \d\.\d GB; \d+ models", err)
     assert "\r" not in err
     assert "\x1b" not in err
+
+
+def a_step(kind, stop=1):
+    return Step({"kind": kind, "start": 0, "stop": stop})
+
+
+def test_models_are_counted_not_steps_and_what_is_left_follows_the_pace(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    shown = Progress(quiet=False)
+    for size in (16, 16, 1):
+        shown(a_step("train", size), "to do")
+    clock[0] = 60.0
+    shown(a_step("train", 16), "done")
+    assert shown.line == "training: 16 of 33 models, 1 min 0 s, about 1 min 4 s left"
+    shown(a_step("train", 16), "done")
+    shown(a_step("train", 1), "failed")
+    assert shown.line == "training: 33 of 33 models, 1 min 0 s"
+    shown(a_step("measure"), "to do")
+    assert shown.line == "measuring, 1 min 0 s"
+
+
+def test_a_line_comes_every_ten_seconds_however_long_a_step_takes(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "EVERY", 0.1)
+    with Progress(quiet=False) as shown:
+        shown(a_step("train"), "to do")
+        time.sleep(0.7)
+    assert 3 <= capsys.readouterr().err.count("training, ") <= 7
+    with Progress(quiet=True) as shown:
+        shown(a_step("train"), "to do")
+        time.sleep(0.3)
+    assert capsys.readouterr().err == ""
 
 
 def test_a_terminal_shows_a_bar_and_no_colour_where_none_is_wanted(monkeypatch):
@@ -120,9 +153,10 @@ def test_a_terminal_shows_a_bar_and_no_colour_where_none_is_wanted(monkeypatch):
         monkeypatch.setattr(sys, "stderr", Terminal())
         monkeypatch.setenv("TERM", "xterm-256color")
         monkeypatch.setenv("NO_COLOR", colour) if colour else monkeypatch.delenv("NO_COLOR", raising=False)
-        with Progress(quiet=False) as progress:
-            progress.say("2 steps, 0 in the ledger, 2 to do \x1b[31m")
-            progress(Step({"kind": "train"}), "done")
+        with Progress(quiet=False) as bar:
+            bar.say("2 steps, 0 in the ledger, 2 to do \x1b[31m")
+            bar(a_step("train"), "to do")
+            bar(a_step("train"), "done")
         shown[colour] = sys.stderr.getvalue()
     assert "training" in shown[""]
     assert "\x1b[3" in shown[""].replace("\x1b[31m", "")
@@ -219,7 +253,7 @@ def test_hidden_rows_leave_no_fields(audited, tmp_path):
 
 @pytest.mark.usefixtures("quick_page")
 def test_a_budget_is_said_before_training(tree, monkeypatch):
-    monkeypatch.setattr(budget, "_first_chunk_seconds", lambda session, trial: 0.1)
+    monkeypatch.setattr(budget, "member_seconds", lambda session, trial: 0.1)
     said = tree("--budget", f"{START + 1.25}s", "--members", "64", "--json")
     assert said.code == 0
     lines = said.err.splitlines()
@@ -230,7 +264,7 @@ def test_a_budget_is_said_before_training(tree, monkeypatch):
 
 
 def test_a_budget_too_small_names_the_needed_one(tree, short):
-    short(tree("--budget", "1s"), 2, "at least 8 members", "Try --budget ")
+    short(tree("--budget", "1s"), 2, "at least 2 members", "Try --budget ")
 
 
 @pytest.mark.parametrize("word", ["list", "list tasks", "list learner", "list lever", "list probe", "list verdict"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
@@ -38,15 +37,16 @@ from byheart.fingerprint.description import can_move
 from byheart.ledger.base import Result, Say
 from byheart.probes.base import Subject
 from byheart.processes import sweep, temporary_name
+from byheart.progress import Progress
 from byheart.records.options import Options
 from byheart.study import parse
 from byheart.study.budget import cut
-from byheart.study.execute import Progress
-from byheart.study.forecast import forecast
-from byheart.study.plan import Settings
+from byheart.study.execute import Told
+from byheart.study.forecast import announced, forecast
+from byheart.study.plan import Plan, Settings
 from byheart.study.session import Answers, Session
 from byheart.study.soundness import mend
-from byheart.terminal import put
+from byheart.terminal import to_stderr
 
 if TYPE_CHECKING:
     from byheart.levers.augmentation import Augmentation
@@ -85,7 +85,7 @@ def audit(
     settings: Mapping[str, Any] | None = None,
     also: Sequence[str] = (),
     say: Say | None = None,
-    progress: Progress | None = None,
+    progress: Told | None = None,
 ) -> Audit:
     r"""How much of this model is memory, how much is understanding, and which examples are which?
 
@@ -135,7 +135,8 @@ def audit(
         settings: fields of our own learner (`epochs`, `lr`, ...) where it trains.
         also: probes on request, such as `"memory/effect"`, or with settings `"memory/effect:method=retrain"`.
         say: called with each line worth telling before and while it runs; without it they go to standard error.
-        progress: called with (step, state) as steps end.
+        progress: called with (step, state): `to do` before steps run, `done`, `failed` or `kept` as each ends; without
+            it and `say`, a bar or lines on standard error.
 
     Returns:
         The audit: `.bits`, `.memorised(k)`, `.findings`, `.verdicts`, `.to_dict()`, `.save(path)`.
@@ -187,11 +188,9 @@ def audit(
     folder = Path(out) if out is not None else None
     if folder is not None:
         must_be_writable(folder)
-    return run(request, folder, settings=settings, say=say or _to_stderr, progress=progress)
-
-
-def _to_stderr(line: str) -> None:
-    put(line, sys.stderr)
+    with Progress(quiet=say is not None or progress is not None) as shown:
+        tell = say or (shown.say if progress is None else to_stderr)
+        return run(request, folder, settings=settings, say=tell, progress=progress or shown)
 
 
 def make_request(
@@ -240,7 +239,7 @@ def run(
     *,
     settings: Mapping[str, Any] | None = None,
     say: Say | None = None,
-    progress: Progress | None = None,
+    progress: Told | None = None,
 ) -> Audit:
     """Carry out a request over the ledger in `folder` (a temporary one without it) and return the audit."""
     tell = say or (lambda line: None)
@@ -278,7 +277,7 @@ def planned(request: Request, folder: Path, settings: Mapping[str, Any]) -> dict
 
 
 def _carried_out(
-    request: Request, ledger: Path, engine: Engine, settings: Mapping[str, Any], tell: Say, progress: Progress | None
+    request: Request, ledger: Path, engine: Engine, settings: Mapping[str, Any], tell: Say, progress: Told | None
 ) -> tuple[dict[str, Any], Answers, Session]:
     probes, settled = parse.every_probe(request.also), Settings(request.device, request.threads)
     session = Session(request.subject, probes, ledger, engine, settled, progress, tell)
@@ -297,7 +296,12 @@ def _carried_out(
         request = replace(request, notes=(*request.notes, line))
     if request.first:
         tell_first_answer(session, trial, drawn.output, tell)
-    answers = session.answers(trial, lambda made, todo: tell(made.announced(todo)))
+
+    def tell_ahead(made: Plan, todo: int) -> None:
+        for line in announced(session, made, todo, request.jobs, request.baseline):
+            tell(line)
+
+    answers = session.answers(trial, tell_ahead)
     effect, notes = lever_effect(session, answers, tell) if request.baseline else (None, ())
     request = replace(request, notes=(*request.notes, *notes))
     # a failure may be gone the next time, and the document with it

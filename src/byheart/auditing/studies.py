@@ -25,7 +25,7 @@ from byheart.records.options import Options
 from byheart.records.provenance import versions
 from byheart.report.study import render_study
 from byheart.study import parse
-from byheart.study.execute import Progress
+from byheart.study.execute import Told
 from byheart.study.plan import Settings
 from byheart.study.session import Answers, Drawn, Session
 from byheart.study.settings import with_settings
@@ -36,7 +36,7 @@ from byheart.verdicts.claim_checks import judge
 
 def study(
     name: str, claim: Claim, folder: Path, *, word: str = "", values: Sequence[str] = (), device: str = "auto",
-    jobs: int = 1, say: Say | None = None, progress: Progress | None = None, trust: bool = False,
+    jobs: int = 1, say: Say | None = None, progress: Told | None = None, trust: bool = False,
 ) -> Studied:  # fmt: skip
     """Does what the field says hold on these subjects?
 

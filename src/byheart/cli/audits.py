@@ -44,9 +44,9 @@ def audit(
     from byheart.auditing.audit import run
     from byheart.auditing.cli_request import request_from_words
     from byheart.auditing.result import must_be_writable
-    from byheart.cli.progress import Progress
     from byheart.cli.summary import issue_lines, print_json, print_lines, summary
     from byheart.errors import StepFailed
+    from byheart.progress import Progress
     from byheart.records.columns import checked_path
 
     if issues is not None:

@@ -56,8 +56,8 @@ def explain(
     query = _query(example, test, text, image)
 
     from byheart.auditing.explain_run import explained, page_of
-    from byheart.cli.progress import Progress
     from byheart.cli.summary import print_json, print_lines
+    from byheart.progress import Progress
 
     with apart(), Progress(quiet) as progress:
         folder, found = explained(run, out, query, hide_examples, progress.say, trust)

@@ -45,9 +45,9 @@ def study(
     from byheart.auditing.cli_request import jobs_from
     from byheart.auditing.studies import page_of, prepared
     from byheart.auditing.studies import study as studied
-    from byheart.cli.progress import Progress
     from byheart.cli.summary import print_json, print_lines
     from byheart.errors import StepFailed
+    from byheart.progress import Progress
 
     workers = jobs_from(jobs)
     prepared(claim, device, trust)  # a wrong word is said before a folder is made

@@ -28,9 +28,7 @@ def cut(
         UsageError: the budget does not pay for the fewest members that can be measured.
     """
     subject = session.subject
-    each = trial.cpu_seconds_a_member if trial else None
-    if each is None:
-        each = _first_chunk_seconds(session, trial)
+    each = member_seconds(session, trial)
     spent = each * MEASURE_PART / jobs * (2 if baseline else 1)
     members = int(min(subject.members, (seconds - START) / spent if spent else math.inf))
     if trial and trial.chunk < members < subject.members:
@@ -50,11 +48,13 @@ def cut(
     return replace(subject, members=members), line
 
 
-def _first_chunk_seconds(session: Session, trial: Trial | None) -> float:
-    """CPU seconds a member of the first chunk, a step of the audit that is run (and kept) to find out.
+def member_seconds(session: Session, trial: Trial | None) -> float:
+    """CPU seconds a member, by the trial or else of the first chunk, a step of the audit that is run to find out.
 
     Learners that train all members in one step train the fewest here, or the budget would be spent to find out.
     """
+    if trial and trial.cpu_seconds_a_member is not None:
+        return trial.cpu_seconds_a_member
     subject = session.subject
     if trial is None:
         subject = replace(subject, members=FEWEST)

@@ -61,9 +61,10 @@ def cpu_seconds(data: Any, subject: Subject, known: Trial | None, counts: Counts
     if each is None and counts.own:
         return None
     n, examples = _examples(data)
-    fixed = START + (known is not None) * TRIAL + (jobs - 1) * WORKER + READ * examples
+    fleet = subject.learner.fleet
+    fixed = START + bool(known and fleet) * TRIAL + (jobs - 1) * WORKER + READ * examples
     answers = counts.measured * ANSWER + OF_EXAMPLE * n + OF_OUTPUT * n * subject.members * _outputs(data)
-    own = counts.own * (each or 0.0) * OVERHEAD * _with_outcomes(subject, n, examples)
+    own = counts.own * (each or 0.0) * (OVERHEAD * _with_outcomes(subject, n, examples) if fleet else 1.0)
     return fixed + own + answers + bool(counts.measured) * _pairs(data, counts)
 
 
@@ -77,7 +78,7 @@ def _pairs(data: Any, counts: Counts) -> float:
 
 def _with_outcomes(subject: Subject, n: int, examples: int) -> float:
     """Cost of the steps and of the outcomes at checkpoints, over that of the steps."""
-    shown = subject.learner.steps() * subject.share * n if subject.learner.fleet else float("inf")
+    shown = subject.learner.steps() * subject.share * n
     return 1 + FORWARD * len(subject.checkpoints()) * examples / max(shown, 1.0)
 
 

@@ -15,7 +15,7 @@ from byheart.study.soundness import sound
 from byheart.study.steps import Step, Work
 from byheart.terminal import put
 
-Progress = Callable[[Step, str], None]
+Told = Callable[[Step, str], None]
 PATIENCE_SECONDS = 24 * 3600.0
 
 
@@ -33,7 +33,7 @@ def execute(
     ledger: Ledger,
     folder: Path,
     engine: Engine,
-    progress: Progress | None = None,
+    progress: Told | None = None,
     say: Say | None = None,
 ) -> Executed:
     """Run the steps that the ledger has no result of, in any order; every end is recorded as it comes.
@@ -50,6 +50,8 @@ def execute(
     for step in todo:
         if ledger.state(step.key) == "failed":
             ledger.forget(step.key)  # before the claim, which takes any outcome for an end
+    for step in todo:
+        told(step, "to do")
     failures: dict[str, Failure] = {}
     ran, prints = 0, _Prints()
     with ExitStack() as claims:

@@ -11,14 +11,16 @@ from typing import Any
 import numpy as np
 
 from byheart.ledger.base import Result
+from byheart.progress import duration
 from byheart.study.costs import Counts, cpu_seconds, memory_bytes, wall_seconds
 from byheart.study.lever_baseline import without_levers
 from byheart.study.plan import Plan, Trial, draw_step, plan, trial_step
 from byheart.study.serialization import data_from, data_result
 from byheart.study.session import Drawn, Session
 from byheart.study.soundness import sound
-from byheart.study.steps import TRIAL_SECONDS, loaded, trial_of
+from byheart.study.steps import TRIAL_SECONDS, load_data, loaded, trial_of
 
+WITHIN = 1.5  # how far off a forecast may be (`benchmarks/forecasts.py`)
 MOST = 512  # members that are listed one by one; a multiple of all chunks
 # Standard deviation of an example's memorised bits over the reference bits per example: from noiseless to noisy labels.
 SPREADS = (0.2, 0.6)
@@ -58,6 +60,28 @@ def forecast(session: Session, settings: Mapping[str, Any], jobs: int, baseline:
         "inferred": list(data.about.get("inferred", ())),
         "not_applicable": {answer.probe: answer.reason.model_dump() for answer in counts.not_applicable},
     }
+
+
+def announced(session: Session, made: Plan, todo: int, jobs: int, baseline: bool = False) -> list[str]:
+    """What is told before anything long: the steps, and where models are to be trained the time and the memory.
+
+    The time is followed by its range: a factor of `WITHIN` either way, measuring included.
+    """
+    lines = [made.announced(todo)]
+    known = session.known_trial()
+    counts = _counts(session, [made, *([without_levers(session).plan(known)] if baseline else [])], unkept=False)
+    if not todo or not (counts.own or counts.baselines):
+        return lines
+    data, subject = load_data(made.draw.key, session.ledger), session.subject
+    models = counts.own + sum(counts.baselines.values())
+    rest = f"about {memory_bytes(data, subject, known, jobs) / 1e9:.1f} GB; {models:,} models"
+    spent = cpu_seconds(data, subject, known, counts, jobs)
+    if spent is None:
+        return [*lines, f"time {_source(None, known, subject.learner)}; {rest}"]
+    wall = wall_seconds(spent, jobs)
+    where = f"{jobs} cores" if jobs > 1 else "one core"
+    between = f"{duration(wall / WITHIN)} to {duration(wall * WITHIN)}"
+    return [*lines, f"about {duration(wall)} on {where} ({between}), {rest}"]
 
 
 def _drawn(session: Session, settings: Mapping[str, Any]) -> Result:

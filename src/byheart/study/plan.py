@@ -28,7 +28,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Trial:
-    """How fleets are trained here, found once by a short trial, kept, and part of the keys from then on."""
+    """How fleets are trained here, found once by a short trial, kept, and part of the keys from then on.
+
+    Of members that are trained one after another it knows the seconds alone, and is part of no key.
+    """
 
     way: str
     chunk: int
@@ -82,8 +85,11 @@ def draw_step(subject: Subject) -> Step:
 
 
 def trial_step(subject: Subject, draw: Step, settings: Settings) -> Step | None:
-    """The step that finds how to train a fleet; None where there is nothing to choose."""
-    if not subject.learner.fleet:
+    """The step that finds how to train a fleet, or how long one member of another learner takes.
+
+    None for learners that train all members at once.
+    """
+    if not (subject.learner.fleet or subject.learner.members_a_step):
         return None
     about = {
         "kind": "trial",

@@ -14,7 +14,7 @@ from byheart.ledger.sqlite import SqliteLedger
 from byheart.probes.base import Probe, Subject
 from byheart.records.finding import Answer, Failed, answer_from
 from byheart.study.default_learner import default_learner
-from byheart.study.execute import Executed, Progress, execute
+from byheart.study.execute import Executed, Told, execute
 from byheart.study.plan import Plan, Settings, Trial, draw_step, plan, trial_step, without
 from byheart.study.serialization import output_from, recorded
 from byheart.study.soundness import sound
@@ -79,7 +79,7 @@ class Session:
 
     def __init__(
         self, subject: Subject, probes: Sequence[Probe], folder: Path, engine: Engine, settings: Settings,
-        progress: Progress | None = None, say: Say | None = None,
+        progress: Told | None = None, say: Say | None = None,
     ) -> None:  # fmt: skip
         self.subject, self.probes, self.folder = subject, tuple(probes), folder
         self.engine, self.settings, self.progress, self.say = engine, settings, progress, say

@@ -24,6 +24,7 @@ from byheart.study.serialization import data_from, data_result
 FIRST_MEMBERS = 2  # of a first answer: of one the interval would be of that training alone
 AT_ONCE = 32  # the most members that a chunk holds: more do not help the cache, and less is lost when stopped
 TRIAL_SECONDS = 1.5
+TIMED = 3  # members at most that are trained to know how long one takes
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,10 @@ def trial_of(step: Step, drawn: Result, ledger: Ledger, seconds: float = TRIAL_S
     share, device, threads = (step.about[name] for name in ("share", "device", "threads"))
     shape = cost_shape(learner, levers, share, drawn.document, device, threads)
     found = _alike(ledger, shape)
+    if not learner.fleet:
+        with fixed_threads(threads):
+            each = _timed(learner, data_from(drawn), levers, share, seconds)
+        return Result({"way": "each", "chunk": learner.members_a_step, "cpu_seconds_a_member": each, "shape": shape})
     if found is None:
         with fixed_threads(threads):
             chosen = choose(learner, data_from(drawn), levers, AT_ONCE, device, seconds)
@@ -175,6 +180,23 @@ def trial_of(step: Step, drawn: Result, ledger: Ledger, seconds: float = TRIAL_S
         found |= {"why_each": chosen.why_each} if chosen.why_each else {}
     each = _each(learner, found["cpu_seconds_a_step"], share, drawn.document["views"]["train"]["n"])
     return Result({**found, "cpu_seconds_a_member": each, "shape": shape})
+
+
+def _timed(learner: Any, data: Any, levers: list[Any], share: float, seconds: float) -> float:
+    """CPU seconds of a member: the least of up to three, of which the first may load packages; one that takes long
+    is not trained again.
+    """
+    from byheart.training.members import balanced
+    from byheart.training.training import Training
+
+    members = balanced(len(data.train), 1, share, 0, data.groups)
+    training = Training((1,), levers=levers)
+    took: list[float] = []
+    while not took or (len(took) < TIMED and sum(took) < seconds):
+        started = time.process_time()
+        learner.fit(data, members, training)
+        took.append(time.process_time() - started)
+    return min(took)
 
 
 def _alike(ledger: Ledger, shape: str) -> dict[str, Any] | None:

@@ -14,8 +14,8 @@ import pytest
 from payload_doors import FIXED, OURS, Door, Page, calm, twin_of, wrong_of_page, wrong_of_terminal
 from payload_texts import ALL, FAMILIES
 
-from byheart.cli.progress import Progress
 from byheart.errors import ByheartError
+from byheart.progress import Progress
 from byheart.records.claim_result import Studied
 from byheart.records.explanation import Explanation
 from byheart.report.explanation import render_explanation
