@@ -215,7 +215,7 @@ def test_training_that_fails_on_some_subsets(audited, tmp_path):
     ("x = 1\nimport nowhere_at_all\n", 3, ["my_audit.py line 2: import nowhere_at_all", "ModuleNotFoundError"]),
     ("x = (\n", 3, ["SyntaxError", "my_audit.py"]),
     ("raise SystemExit(7)\n", 3, ["SystemExit"]),
-    ("a = 1\n", 3, ["`task` and `learner`, or `x`, `y` and `fit`", "none of them"]),
+    ("a = 1\n", 3, ["`task` and `learner`, or `x`, `y` (or `data`) and `fit`", "none of them"]),
     ("x = [[1.0]] * 40\ny = [0, 1] * 20\n", 3, ["got x, y"]),
     (HEAD + "def fit(x, y, seed):\n    return lambda x: np.zeros((len(x), 5))\n", 3, ["(56, 2)", "(56, 5)"]),
     (HEAD + "def fit(x, y, seed):\n    raise ValueError('no')\n", 6, ["my_audit.py line 8: raise ValueError('no')", "ValueError: no"]),
