@@ -96,6 +96,7 @@ def test_arrays_and_pictures_and_numbers():
 def test_several_inputs_are_a_dictionary_and_an_id_is_a_name():
     found = read(Items(lambda i: {"a": X[i], "b": i, "label": "no" if i % 2 else "yes", "id": f"row {i}"}))
     assert list(found.x) == ["a", "b"]
+    assert read(Items(lambda i: {"x": X[i], "label": i % 2, "idx": torch.tensor(i)})).names[7] == "7"
     data = arrays_from(found, None, {}).draw(0)
     assert data.output.classes == ("no", "yes")
     assert arrays_from(found, None, {}).names()["train"][:2] == ["row 0", "row 1"]
@@ -222,6 +223,11 @@ REFUSED = {
     "padding to the longest": (
         DataLoader(Items(lambda i: (X[i, : 1 + i % 3], i % 2)), batch_size=7, collate_fn=padded), ["collate_fn", "padding"]
     ),
+    "mixing in batches of one": (DataLoader(TensorDataset(X, Y), batch_size=1, collate_fn=mixed), ["collate_fn", "mixing"]),
+    "a collate that fails": (
+        DataLoader(TensorDataset(X, Y), collate_fn=lambda items: 1 / 0), ["ZeroDivisionError", "loader.collate_fn("]
+    ),
+    "a collate that gives nothing": (DataLoader(TensorDataset(X, Y), collate_fn=lambda items: None), ["one row per item"]),
     "mixing": (DataLoader(TensorDataset(X, Y), batch_size=7, collate_fn=mixed), ["collate_fn", "mixing", "fit="]),
 }  # fmt: skip
 

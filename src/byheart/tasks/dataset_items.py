@@ -65,6 +65,7 @@ class Item:
         name = next((given.pop(key) for key in NAMES if len(given) > 1 and key in given), None)
         if not given:
             raise InputRefused("an input beside the label in an item", f"none at {place}", "Return x too.")
+        name = name.item() if hasattr(name, "item") else name
         return cls(next(iter(given.values())) if len(given) == 1 else given, y, name)
 
     @property

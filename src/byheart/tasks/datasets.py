@@ -105,7 +105,7 @@ class Source:
         if self.collate is None:
             yield from (self.given(i) for i in range(len(self.rows)))
             return
-        size = self.batch or 1
+        size = max(self.batch or 1, 2)  # that an example is alike alone and beside others is seen beside others
         for start in range(0, len(self.rows), size):
             yield from collated(self.collate, [self.given(i) for i in range(start, min(start + size, len(self.rows)))])
 
@@ -191,16 +191,24 @@ def collated(collate: Callable[[list[Any]], Any], items: list[Any]) -> Iterator[
     Raises:
         InputRefused: what it gives of an example depends on the others of its batch, or changes from call to call.
     """
-    whole = collate(copy.deepcopy(items))  # it may take items apart
-    for i, item in enumerate(items):
-        alone = collate([copy.deepcopy(item)])
-        if not alike(_row(alone, 0), _row(whole, i)):
+    try:
+        with as_failures():
+            whole = collate(copy.deepcopy(items))  # it may take items apart
+            pairs = [(_row(collate([copy.deepcopy(item)]), 0), _row(whole, i)) for i, item in enumerate(items)]
+    except Exception as error:  # whatever a user's function raises, and what has no rows
+        raise InputRefused(
+            expected="a collate_fn that gives (x, y), or a dictionary with a label, with one row per item",
+            came=f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}",
+            do="Try it: loader.collate_fn([dataset[0], dataset[1]]).",
+        ) from error
+    for alone, together in pairs:
+        if not alike(alone, together):
             raise InputRefused(
                 expected="a collate_fn that gives the same of an example alone and in a batch",
                 came="another shape or other values in a batch (padding to its longest, mixing, or chance)",
                 do="Pad to one length in the dataset, or train in fit=, which may collate as it likes.",
             )
-        yield _row(alone, 0)
+        yield alone
 
 
 def _row(batch: Any, i: int) -> Any:
