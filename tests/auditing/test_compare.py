@@ -134,7 +134,7 @@ def test_other_data_are_refused_with_what_to_do(pair, data, words):
     for both in ((pair[0], other), (other, pair[0])):
         with pytest.raises(InputRefused, match="same") as refused:
             compare(*both)
-        assert "Audit both recipes on the same file" in str(refused.value)
+        assert "Audit both recipes on the same data and test" in str(refused.value)
     with pytest.raises(InputRefused, match=words):
         compare(pair[0], other)
 
@@ -206,7 +206,7 @@ def test_the_command_line_takes_folders_and_digits(pair, folders, byheart):
     said = byheart("compare", folders / "flat", folders / "deep", "--out", "here")
     assert said.code == 0, said.err
     assert "By heart" in said.out
-    assert "params {'max_depth': 1" in said.out
+    assert "Unlike        max_depth 1 → none" in said.out
     assert said.out.rstrip().endswith("here/compare.html")
     digits = pair[0].to_dict()["subject"]["run"]
     said = byheart("compare", digits[:6], "latest", "--in", folders / "flat", "--json")
@@ -215,3 +215,49 @@ def test_the_command_line_takes_folders_and_digits(pair, folders, byheart):
         said = byheart(*words)
         assert (said.code, said.out) == (2, "")
         assert len(said.err.splitlines()) <= 6
+
+
+def test_settings_that_differ_are_named_one_by_one_and_code_by_its_digest(pair, found):
+    assert found.unlike() == {"max_depth": ("1", "none")}
+    lucky = [audited(DATA, None, fit=one, test=TEST, members=8) for one in (by_luck, by_other_luck)]
+    unlike = compare(*lucky).unlike()
+    assert {"learner", "code"} == {*unlike}
+    assert compare(pair[0], lucky[0]).unlike().keys() == {"learner", "members"}
+
+
+def test_code_without_a_digest_is_not_taken_for_the_same_models():
+    """Functions whose source cannot be had share a key: the models tell that they are others."""
+    made = []
+    for depth in (1, 9):
+        space = {"DecisionTreeClassifier": DecisionTreeClassifier}
+        exec(f"def fit(x, y, seed): return DecisionTreeClassifier(max_depth={depth}, random_state=0).fit(x, y)", space)
+        made.append(audited(DATA, None, fit=space["fit"], members=8))
+    found = compare(*made)
+    assert found.pairing == "paired"
+    assert found.found("train_accuracy").matters
+
+
+def test_audits_of_another_version_are_refused(pair, monkeypatch):
+    from byheart.auditing import compare as module
+
+    monkeypatch.setattr(module, "SCHEMA", 0)
+    with pytest.raises(InputRefused, match="schema 0, got"):
+        compare(*pair)
+
+
+def test_a_report_that_hides_examples_keeps_them_hidden(folders, pair, byheart):
+    pair[0].save(folders / "flat" / "report.json", hide_examples=True)
+    hidden = json.loads(byheart("compare", folders / "flat", folders / "deep", "--json").out)
+    assert (hidden["hidden"], hidden["exhibits"]) == (True, {})
+    shown = json.loads(byheart("compare", folders / "flat", folders / "deep", "--json", "--show-examples").out)
+    assert not shown["hidden"]
+    (folders / "flat" / "report.json").unlink()
+    assert not json.loads(byheart("compare", folders / "flat", folders / "deep", "--json").out)["hidden"]
+
+
+def test_names_of_the_users_stand_on_the_page(tmp_path):
+    called = [f"row-{i}" for i in range(len(DATA[0]))]
+    found = compare(*(audited(DATA, one(), id=called) for one in (flat, deep)))
+    first = found.changed[0].second[0]
+    assert found.subject["names"][f"train:{first}"] == called[first]
+    assert called[first] in found.save(tmp_path / "compare.html").read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shlex
 from collections.abc import Mapping, Sequence
@@ -13,17 +14,18 @@ import numpy as np
 
 from byheart.auditing.compared_side import Side, pairing_of, same_data
 from byheart.auditing.example_previews import exhibits
+from byheart.auditing.explain_run import report_hides
 from byheart.auditing.finished_audits import document_of
 from byheart.auditing.kept_names import kept_names
 from byheart.auditing.paired_differences import BITS, GAP, MEMORISED, NEW, VARIANCE, Pair
 from byheart.auditing.result import Audit, write_text
-from byheart.errors import ByheartError, UsageError
+from byheart.errors import ByheartError, InputRefused, UsageError
 from byheart.ledger.base import Ledger, Say
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.maths.memorisation.changed_sides import SWAPS, changed_sides
 from byheart.maths.statistics.paired import unpaired_difference
 from byheart.records.comparison import ChangedSides, ComparedRun, ComparisonRecord, Difference, Pairing
-from byheart.records.provenance import versions
+from byheart.records.provenance import SCHEMA, versions
 from byheart.records.quantity import Quantity, Unit, interval_by
 from byheart.report.comparison import SHOWN, render_comparison
 from byheart.report.comparison_text import lines
@@ -100,39 +102,58 @@ def compare(first: Audit | str | Path, second: Audit | str | Path, *, hide_examp
         ('paired', True)
     """
     sides = [
-        _of_document(one.to_dict(), one.ledger) if isinstance(one, Audit) else _of_folder(str(one), Path(one))
+        _of_document(one.to_dict(), one.ledger) if isinstance(one, Audit) else _of_folder(str(one), Path(one))[0]
         for one in (first, second)
     ]
     return compared(*sides, command="byheart.compare(...)", hide=hide_examples)
 
 
-def compare_runs(first: str, second: str, folder: Path, hide: bool = False) -> Comparison:
+def compare_runs(first: str, second: str, folder: Path, hide: bool | None = None) -> Comparison:
     """The comparison of two finished audits by the words of the command line: digits of runs in `folder`, or folders.
+
+    `hide`: ids in the place of examples; None: where a report of the two does.
 
     Raises:
         UsageError: no such run; InputRefused: they are of other data or another target.
     """
-    sides = [_of_folder(run, folder) for run in (first, second)]
+    sides, folders = zip(*(_of_folder(run, folder) for run in (first, second)))
     command = shlex.join(["byheart", "compare", *(one.about.run for one in sides)])
-    return compared(*sides, command=command, hide=hide)
+    return compared(*sides, command=command, hide=any(map(report_hides, folders)) if hide is None else hide)
 
 
-def _of_folder(run: str, folder: Path) -> Side:
+def _of_folder(run: str, folder: Path) -> tuple[Side, Path]:
+    """The side of a finished audit, and its folder."""
     folder, document = document_of(run, folder)
     with closing(SqliteLedger(folder / "ledger")) as ledger:
-        return _of_document(document, ledger)
+        return _of_document(document, ledger), folder
 
 
 def _of_document(document: Mapping[str, Any], ledger: Ledger) -> Side:
-    """The side of a finished audit."""
+    """The side of a finished audit.
+
+    Raises:
+        InputRefused: another version of byheart made it.
+    """
+    if document.get("schema") != SCHEMA:
+        came, do = repr(document.get("schema")), "Run that audit again: its trainings are kept."
+        raise InputRefused(f"an audit of schema {SCHEMA}", came, do)
     provenance, subject = document["provenance"], document["subject"]
-    settings = {name: value for name, value in provenance["learner"].items() if name != "title"}
-    settings = {"learner": subject["learner"], **settings, "members": subject["members"], "share": subject["share"]}
+    of_members = {"members": subject["members"], "share": subject["share"], "seed": provenance["seed"]}
     about = ComparedRun(
         run=subject["run"], title=subject["title"], command=provenance["command"],
-        settings={**settings, "seed": provenance["seed"]},
+        settings={"learner": subject["learner"], **_settings(provenance["learner"]), **of_members},
     )  # fmt: skip
     return Side.read(about, ledger, list(provenance["steps"].values()), kept_names(ledger, document))
+
+
+def _settings(learner: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a learner but its names; those of an estimator, which stand in one text, each on its own."""
+    settings = {name: value for name, value in learner.items() if name not in {"title", "name", "cls", "params"}}
+    try:
+        params = ast.literal_eval(str(learner.get("params", "{}")))
+    except (ValueError, SyntaxError):  # an estimator within an estimator has no such text
+        params = {"params": learner["params"]}
+    return {**settings, **{name: str(value) for name, value in params.items()}}
 
 
 def compared(first: Side, second: Side, command: str = "", hide: bool = False) -> Comparison:

@@ -46,6 +46,8 @@ class Side:
         asked = ledger.about(steps[0]) or {}
         findings = [answer_from(loaded(key, ledger).document["finding"]) for key in steps]
         data, run = named_data(asked["draw"], ledger, names or {}), load_run(keys, ledger)
+        if code := asked["subject"]["learner"].get("code"):  # of the user's: what differs where no setting does
+            about = about.model_copy(update={"settings": {**about.settings, "code": code[:8]}})
         control = data.truth.control
         if control is not None:  # no total speaks of the labels that the audit's control redrew
             data, run = data.of_rows(~control), run.of_rows(~control)
@@ -72,7 +74,7 @@ def same_data(first: Side, second: Side) -> None:
         InputRefused: they differ; says in what.
     """
     (a, b), (one, other) = (first.data, second.data), (first.about, second.about)
-    do = "Audit both recipes on the same file, with the same --target, --drop, --transform, --flip and --seed."
+    do = "Audit both recipes on the same data and test, with the same --target, --drop, --split, --flip and --seed."
     if not _equal(a.train.ids, b.train.ids) or not _equal(a.train.x, b.train.x):
         came = f"{len(a.train)} examples of {one.title} and {len(b.train)} of {other.title}"
         alike = ", which differ" if len(a.train) == len(b.train) else ""
@@ -90,7 +92,8 @@ def _equal(a: np.ndarray, b: np.ndarray) -> bool:
 
 def pairing_of(first: Side, second: Side) -> Pairing:
     """Whether the members of the two saw the same examples from the same seeds, and if not, why."""
-    if first.keys == second.keys:
+    losses = (one.run.views["train"].loss_nats[-1] for one in (first, second))
+    if first.keys == second.keys and _equal(*losses):  # code that has no digest has the same key as other such code
         return "same models"
     a, b = first.run.members, second.run.members
     if _equal(a.seeds, b.seeds) and _equal(a.sides, b.sides):

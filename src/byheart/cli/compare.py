@@ -11,7 +11,12 @@ RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's digits, `la
 In = Annotated[Path, typer.Option("--in", help="Folder of the audits, for runs that are named by their digits.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder of the page.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Hide = Annotated[bool, typer.Option("--hide-examples", help="Leave only ids of examples.")]
+Hide = Annotated[
+    bool | None,
+    typer.Option(
+        "--hide-examples/--show-examples", help="Leave only ids of examples; without either, as the reports do."
+    ),
+]
 
 
 def compare(
@@ -20,7 +25,7 @@ def compare(
     within: In = Path("byheart-audit"),
     out: Out = Path("byheart-compare"),
     json: AsJson = False,
-    hide_examples: Hide = False,
+    hide_examples: Hide = None,
 ) -> None:
     """Say what changed between two audits of the same data, and which examples changed with it."""
     from byheart.auditing.compare import compare_runs

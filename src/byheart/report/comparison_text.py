@@ -62,7 +62,7 @@ HOW = (
 def lines(found: ComparisonRecord) -> list[str]:
     """The comparison in about ten lines: what differs first, all else in one line."""
     made = [f"byheart compare \u00b7 {_title(found, 'first')} {ARROW} {_title(found, 'second')}", f"  {pairing(found)}"]
-    made += [f"  {'Unlike':<13} {line}" for line in unlike(found)]
+    made.append(f"  {'Unlike':<13} {'; '.join(unlike(found))}")
     made += [difference_line(found, one) for one in found.differences if one.matters]
     made += [f"  {line}" for line in [the_rest(found)] if line]
     made += [f"  {SIDES[one.what][0]:<13} {changed(found, one)}" for one in found.changed]
@@ -128,7 +128,7 @@ def pairing(found: ComparisonRecord) -> str:
 
 def unlike(found: ComparisonRecord) -> list[str]:
     """The recorded settings that differ, one line each."""
-    made = [f"{name.replace('_', ' ')} {a} {ARROW} {b}" for name, (a, b) in found.unlike().items()]
+    made = [f"{name} {a} {ARROW} {b}" for name, (a, b) in found.unlike().items()]
     return made or ["no recorded setting"]
 
 
