@@ -10,6 +10,7 @@ import byheart as bh
 from byheart.auditing.compare import compare
 from byheart.errors import InputRefused, UsageError
 from byheart.records.comparison import ComparisonRecord
+from byheart.registry import find
 from byheart.report.comparison_text import lines
 
 M = 12
@@ -97,6 +98,25 @@ def test_the_other_way_round_signs_are_turned_to_the_last_bit(pair, found):
         assert (other.value, other.interval) == (-one.difference.value, (-high, -low)), one.name
     for one, other in zip(found.changed, back.changed, strict=True):
         assert (one.first, one.second, one.by_chance, one.most) == (other.second, other.first, other.by_chance, other.most)
+
+
+def test_of_other_subsets_too_and_the_swaps_are_the_same(pair):
+    other = audited(DATA, flat(), test=TEST, seed=5)
+    there, back = compare(pair[1], other), compare(other, pair[1])
+    for one in there.differences:
+        low, high = one.difference.interval
+        assert back.found(one.name).difference.interval == (-high, -low)
+    for one, turned in zip(there.changed, back.changed, strict=True):
+        assert (one.changed, one.by_chance, one.most) == (turned.changed[::-1], turned.by_chance, turned.most)
+
+
+def test_labels_that_the_control_redrew_are_in_no_difference():
+    task = find("task", "flipped")(task=find("task", "digits")(n=240), share=0.1, control=True)
+    found = compare(*(audited(task, DecisionTreeClassifier(max_depth=d, random_state=0), members=8) for d in (3, None)))
+    assert found.pairing == "paired"
+    for one in found.differences:
+        assert one.difference.value == pytest.approx(one.second.value - one.first.value, abs=1e-9), one.name
+    assert found.subject["n"] == one.first.n < 240
 
 
 def test_a_run_differs_from_itself_by_exactly_0(pair, folders):

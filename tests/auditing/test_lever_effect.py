@@ -97,9 +97,11 @@ def test_without_a_baseline_nothing_else_is_trained(tmp_path, moved):
     learners = [(about["learner"]["name"], bool(about["levers"])) for key in ledger.keys("train") if (about := ledger.about(key))]
     ledger.close()
     assert ("mlp", False) not in learners
-    again = audited(tmp_path, levers=[DECAY])  # asked for later it is there, and the document is another
+    told = []
+    again = audited(tmp_path, told, levers=[DECAY])  # asked for later it is there, and the document is another
     assert again.lever_effect.differences == moved.lever_effect.differences
-    assert audited(tmp_path, levers=[DECAY], baseline=False).lever_effect is None
+    assert audited(tmp_path, told, levers=[DECAY], baseline=False).lever_effect is None
+    assert not any("Damaged" in line for line in told)
 
 
 def test_a_baseline_that_cannot_be_trained_is_a_note_and_no_end(tmp_path, monkeypatch, moved):

@@ -5,7 +5,7 @@ import pytest
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from byheart.maths.codes.variance import deviations, variance_share_intervals
-from byheart.maths.memorisation.share import memorised_share
+from byheart.maths.memorisation.share import Fit, memorised_share
 from byheart.maths.statistics.intervals import budget_share_intervals
 from byheart.maths.statistics.new_examples import new_examples_interval, new_r2_interval
 from byheart.maths.statistics.paired import (
@@ -192,6 +192,20 @@ def test_copies_count_as_one():
     single, grouped = (paired_shares(np.ones(200), bits, bits + apart, mask, of).left for of in (None, groups))
     assert grouped.value == single.value
     assert grouped.standard_error == pytest.approx(10**0.5 * single.standard_error, rel=0.1)
+
+
+def test_what_few_members_bias_counts_as_theirs(pair, monkeypatch):
+    world, (right, _), (other, _) = pair
+    biases, plain = iter((0.3, 0.1)), Fit.share
+
+    def biased(fit, threshold):
+        return (*plain(fit, threshold)[:2], next(biases))
+
+    monkeypatch.setattr(Fit, "share", biased)
+    with_bias = paired_memorised_share(right, other, world.mask)
+    biases = iter((0.2, 0.2))
+    without = paired_memorised_share(right, other, world.mask)
+    assert with_bias.sources.members - without.sources.members == pytest.approx(0.04)
 
 
 @pytest.fixture(scope="module")
