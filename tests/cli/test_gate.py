@@ -145,6 +145,40 @@ def test_a_document_of_another_schema_is_refused(gate, short):
     short(gate(*HELD, found={**document(), "schema": SCHEMA - 1}), 3, f"schema {SCHEMA}", "Run the audit again")
 
 
+def test_a_run_asked_for_again_with_another_note_is_the_latest(byheart, tmp_path):
+    other = document("ab" * 6)
+    keep(tmp_path / "out", document(title="before"), other, document(title="after"))
+    assert byheart("gate", "out", *HELD).out.startswith("byheart gate · after · run 1f1f1f1f1f1f")
+
+
+def test_an_audit_that_no_ledger_keeps_is_read_from_its_report(byheart, tmp_path, short):
+    """Its code has no key; the newest run of the ledger is another, which must not be judged in its place."""
+    keep(tmp_path / "out", document())
+    other = document("ab" * 6)
+    other["findings"]["complexity/description-length"]["quantities"]["memorised_bits_share"] |= {
+        "interval": [0.8, 0.9],
+        "value": 0.85,
+    }
+    report = tmp_path / "out" / "report.json"
+    report.write_text(json.dumps(other))
+    assert byheart("gate", "out", *HELD).code == byheart("gate", "latest", "--out", "out", *HELD).code == 1
+    assert byheart("gate", "1f1f", "--out", "out", *HELD).code == 0
+    report.write_text(json.dumps(document()))  # of a run that is kept
+    assert byheart("gate", "out", *HELD).code == 0
+    for text in ("{", "[]", '{"schema": 1}', '{"subject": 3}'):
+        report.write_text(text)
+        short(byheart("gate", "out", *HELD), 3, "a report that byheart wrote")
+    report.write_text(json.dumps({**other, "verdicts": 3}))
+    short(byheart("gate", "out", *HELD), 3, "a document that byheart wrote")
+
+
+def test_a_folder_without_a_ledger_but_with_a_report(byheart, tmp_path):
+    (tmp_path / "artifact").mkdir()
+    (tmp_path / "artifact" / "report.json").write_text(json.dumps(document()))
+    assert byheart("gate", "artifact", *HELD).code == 0
+    assert byheart("gate", "artifact", *NOT).code == 1
+
+
 def test_json_holds_the_checks_and_the_exit_code(gate):
     made = json.loads(gate(*HELD, "--fail-on", "BH104", "--strict", "--json").out)
     assert (made["outcome"], made["exit_code"], made["strict"], made["run"]) == ("withheld", 1, True, "1f1f1f1f1f1f")

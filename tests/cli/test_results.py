@@ -213,6 +213,9 @@ def test_two_audits_in_one_folder_are_two_runs(tree, byheart, short):
     assert len(runs) == 2
     newest = json.loads(byheart("show", "out", "--json").out)
     assert newest["provenance"]["seed"] == 1
+    tree("--out", "out")  # all in the ledger; what was asked for last is the latest
+    assert json.loads(byheart("show", "latest", "--out", "out", "--json").out)["provenance"]["seed"] == 0
+    assert [*json.loads(byheart("list", "run", "--out", "out", "--json").out)["run"]] == [*runs][::-1]
     short(byheart("show", "zz", "--out", "out"), 2, "'zz'", *runs)
 
 

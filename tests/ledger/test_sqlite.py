@@ -448,3 +448,16 @@ def test_a_document_too_deep_is_refused(ledger):
 def test_a_tuple_comes_back_as_a_list(ledger):
     ledger.put(key_of(1), Result({"pair": (1, (2, 3))}))
     assert ledger.get(key_of(1)).document == {"pair": [1, [2, 3]]}
+
+
+def test_a_renewed_key_is_the_last_and_the_same(ledger, folder):
+    for i in (1, 2, 3):
+        ledger.put(key_of(i), Result({"i": i}), {"kind": "document"})
+    ledger.renew(key_of(1))
+    ledger.renew(key_of(9))  # that is not there
+    ledger.put(key_of(4), Result({"i": 4}), {"kind": "document"})
+    expected = [key_of(i) for i in (2, 3, 1, 4)]
+    assert list(ledger.keys("document")) == list(SqliteLedger(folder).keys()) == expected
+    assert (ledger.get(key_of(1)).document, ledger.state(key_of(9))) == ({"i": 1}, "absent")
+    with pytest.raises(UsageError):
+        ledger.renew("x")

@@ -313,6 +313,7 @@ def _carried_out(
         kept = session.ledger.get(key)
         if isinstance(kept, Result):
             if is_document(kept.document, made):
+                session.ledger.renew(key)  # `latest` is what was asked for last
                 return kept.document, answers, session
             raise LedgerDamaged(came=f"the result under key {key} is not the document of its findings")
     except LedgerDamaged as error:

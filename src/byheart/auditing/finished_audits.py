@@ -2,29 +2,62 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from byheart.auditing.document import without_examples
 from byheart.auditing.result import write_text
-from byheart.errors import LedgerDamaged, UsageError, unknown_name
+from byheart.errors import InputRefused, LedgerDamaged, UsageError, unknown_name
 from byheart.ledger.base import Result
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.report.page import render
 
+REPORT = "report.json"
+
 
 def runs(out: Path) -> list[tuple[str, str]]:
-    """(run, title) of every finished audit of the ledger in `out`, newest last."""
+    """(run, title) of every finished audit of the ledger in `out`, the one that was asked for last at the end."""
     if not (out / "ledger").is_dir():
         return []
     ledger = SqliteLedger(out / "ledger")
     found = {}
     for key in ledger.keys("document"):
         about = ledger.about(key) or {}
-        found[str(about.get("run"))] = str(about.get("title"))
+        run = str(about.get("run"))
+        found.pop(run, None)  # of the same run with another note, the newest tells when it was asked for
+        found[run] = str(about.get("title"))
     ledger.close()
     return list(found.items())
+
+
+def document_to_read(run: str, out: Path) -> tuple[Path, dict[str, Any]]:
+    """As `document_of`, for whoever reads no ledger: also of an audit that none keeps, for its code has no key.
+
+    A folder stands for the audit that `byheart audit` made there last, and of that one `report.json` alone may hold it:
+    the newest run of the ledger would be another.
+
+    Raises:
+        UsageError: no such run.
+        InputRefused: the `report.json` of the folder is none of byheart's.
+    """
+    folder = Path(run) if (Path(run) / REPORT).is_file() else out
+    if (run == "latest" or Path(run).resolve() == folder.resolve()) and (folder / REPORT).is_file():
+        made = _report(folder / REPORT)
+        if made["subject"]["run"] not in dict(runs(folder)):
+            return folder, made
+    return document_of(run, out)
+
+
+def _report(path: Path) -> dict[str, Any]:
+    try:
+        made = json.loads(path.read_text(encoding="utf-8"))
+        made["subject"]["run"], made["schema"]
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        came = f"{type(error).__name__} in {path}"
+        raise InputRefused("a report that byheart wrote", came, "Remove it, or run the audit again.") from error
+    return made
 
 
 def document_of(run: str, out: Path) -> tuple[Path, dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any
 from byheart.arguments import may_be
 from byheart.errors import InputRefused, UsageError, shown
 from byheart.records.claim_result import Result
-from byheart.records.finding import answer_from
+from byheart.records.finding import Answer, answer_from
 from byheart.records.formatting import amount, count, interval_text, no_interval_text, value_text
 from byheart.records.gate import WORDS, Bound, Check
 from byheart.records.provenance import SCHEMA
@@ -84,18 +84,28 @@ def gate(
 
     Raises:
         UsageError: nothing is asked; an unknown quantity or code; a bound beyond what a quantity can be.
-        InputRefused: the document is of another schema.
+        InputRefused: the document is of another schema, or none of byheart's.
     """
     if not bounds and not codes:
         raise UsageError("at least one bound or code", "none", "Try --max memorised_bits_share=0.3 or --fail-on BH101.")
     if document.get("schema") != SCHEMA:
         came = shown(document.get("schema"))
         raise InputRefused(f"a document of schema {SCHEMA}", came, "Run the audit again: it makes it anew.")
-    findings = {name: answer_from(finding) for name, finding in document["findings"].items()}
-    judgements = [Judgement.model_validate(verdict) for verdict in document["verdicts"]]
     subject = document["subject"]
-    checks = judge(bounds, codes, findings, judgements, int(subject["members"]))
+    findings, judgements, members = _facts(document)
+    checks = judge(bounds, codes, findings, judgements, members)
     return Gate(str(subject["title"]), str(subject["run"]), checks, About.of(subject), allow_withheld)
+
+
+def _facts(document: Mapping[str, Any]) -> tuple[dict[str, Answer], list[Judgement], int]:
+    """What is judged: the findings, the verdicts and how many members there were."""
+    try:
+        findings = {name: answer_from(finding) for name, finding in document["findings"].items()}
+        judgements = [Judgement.model_validate(verdict) for verdict in document["verdicts"]]
+        return findings, judgements, int(document["subject"]["members"])
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        came = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise InputRefused("a document that byheart wrote", came, "Run the audit again.") from error
 
 
 def bounds_from(side: str, given: Mapping[str, Any] | None) -> list[Bound]:

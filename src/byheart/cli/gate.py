@@ -37,7 +37,7 @@ def gate(
     json: AsJson = False,
 ) -> None:
     """Hold a finished audit to bounds: exit code 0 held, 1 not held, 4 withheld."""
-    from byheart.auditing.finished_audits import document_of
+    from byheart.auditing.finished_audits import document_to_read
     from byheart.auditing.gate import EXIT_CODES, bounds_from
     from byheart.auditing.gate import gate as held_to
     from byheart.auditing.junit import junit as as_junit
@@ -51,7 +51,7 @@ def gate(
     bounds = [one for side, numbered in sides.items() for one in bounds_from(side, numbered)]
     codes = list(dict.fromkeys([*words(of_file.get("fail-on")), *words(fail_on)]))
     severe = bool(of_file.get("strict")) if strict is None else strict
-    found = held_to(document_of(run, out)[1], bounds, codes)
+    found = held_to(document_to_read(run, out)[1], bounds, codes)
     code = EXIT_CODES["not held" if severe and found.outcome == "withheld" else found.outcome]
     if junit is not None:
         write_text(junit, as_junit(found, severe))

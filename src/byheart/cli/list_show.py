@@ -70,10 +70,10 @@ def listed_words(words: list[str]) -> tuple[str, Path, bool]:
 
 def show(run: RunName, out: Out = Path("byheart-audit"), json: AsJson = False, issues: Issues = None) -> None:
     """Print a finished audit again, or write its issues."""
-    from byheart.auditing.finished_audits import document_of
+    from byheart.auditing.finished_audits import document_to_read
     from byheart.cli.summary import issue_lines, print_json, print_lines, summary
 
-    folder, document = document_of(run, out)
+    folder, document = document_to_read(run, out)
     written = []
     if issues is not None:
         from byheart.auditing.document import without_examples
@@ -88,8 +88,8 @@ def show(run: RunName, out: Out = Path("byheart-audit"), json: AsJson = False, i
 
 def report(run: RunName, out: Out = Path("byheart-audit"), hide_examples: Hide = False) -> None:
     """Write the page of a finished audit again."""
-    from byheart.auditing.finished_audits import document_of, write_page
+    from byheart.auditing.finished_audits import document_to_read, write_page
     from byheart.cli.summary import print_lines
 
-    folder, document = document_of(run, out)
+    folder, document = document_to_read(run, out)
     print_lines(str(write_page(document, folder / "report.html", hide_examples)))

@@ -39,23 +39,23 @@ def export(
 ) -> None:
     """Write a finished audit into one zip: page, document, issues, provenance."""
     from byheart.auditing.export import archive
-    from byheart.auditing.finished_audits import document_of
+    from byheart.auditing.finished_audits import document_to_read
     from byheart.cli.summary import print_lines
     from byheart.errors import UsageError
     from byheart.records.columns import write_file
 
     if to is not None and to.suffix != ".zip":
         raise UsageError("a file that ends in .zip", str(to), "Try --to audit.zip.")
-    folder, document = document_of(run, out)
+    folder, document = document_to_read(run, out)
     target = to or folder / f"byheart-{document['subject']['run']}.zip"
     print_lines(str(write_file(target, archive(_to_show(folder, document, hide_examples)))))
 
 
 def _page(run: str, out: Path) -> Path:
     """The page of a run: the report of its folder, if it is of this run, else one that is written beside it."""
-    from byheart.auditing.finished_audits import document_of, write_page
+    from byheart.auditing.finished_audits import document_to_read, write_page
 
-    folder, document = document_of(run, out)
+    folder, document = document_to_read(run, out)
     name = document["subject"]["run"]
     report = folder / "report.html"
     if report.is_file() and f'"run":"{name}"' in report.read_text(encoding="utf-8", errors="replace"):

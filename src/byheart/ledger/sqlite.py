@@ -123,6 +123,16 @@ class SqliteLedger(Ledger):
             elif old[0] != digest and self._differ(old[0], entry):
                 _note(index, key, old[0], digest)
 
+    def renew(self, key: str) -> None:
+        """Make `key` the one recorded last, in the order of `keys`; nothing else of it changes.
+
+        Raises:
+            OutputRefused: the folder cannot be written.
+        """
+        _check_key(key)
+        with self._index.transaction() as index:
+            index.execute("UPDATE entry SET seq = (SELECT MAX(seq) FROM entry) + 1 WHERE key = ?", (key,))
+
     def get(self, key: str) -> Result | Failure | None:
         """The outcome under `key`, or None; arrays are read when they are asked for.
 
