@@ -84,6 +84,8 @@ def test_exposed_are_those_that_the_attack_is_right_about(make_bank):
     columns = Membership().measure(with_margins(make_bank, margin, mask))[1]
     assert np.flatnonzero(columns["exposed"]).tolist() == list(range(12))
     assert (columns["taken_at_1_percent"][:12] == 0).all()
+    alike = rng.normal(size=mask.shape) + 3 * rng.normal(size=240)  # who saw what says nothing, however odd an example
+    assert not Membership().measure(with_margins(make_bank, alike, mask))[1]["exposed"].any()
 
 
 @pytest.mark.parametrize("found, saw, taken, others, exposed", [

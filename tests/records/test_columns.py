@@ -5,6 +5,8 @@ import io
 import json
 import sys
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from byheart.errors import OutputRefused, UsageError
@@ -59,9 +61,6 @@ def test_a_file_of_ascii_has_no_mark_and_another_has():
 
 
 def test_lines_and_parquet_hold_what_is_there():
-    import pyarrow
-    import pyarrow.parquet
-
     table = Columns({"id": TEXTS, "n": [None, *range(len(TEXTS) - 1)], "of": [[], *[[1, "=x"]] * (len(TEXTS) - 1)]})
     lines = [json.loads(line) for line in table.written(".jsonl").decode().split("\n") if line]
     parquet = pyarrow.parquet.read_table(pyarrow.BufferReader(table.written(".parquet"))).to_pylist()
@@ -77,6 +76,15 @@ def test_a_name_that_utf8_cannot_hold_is_escaped():
 def test_an_empty_table_has_its_columns():
     assert Columns({"id": [], "label": []}).written(".csv") == b'"id","label"\n'
     assert Columns({"id": []}).n == 0
+    assert Columns({"id": []}).written(".jsonl") == b""
+    parquet = pyarrow.BufferReader(Columns({"id": [], "label": []}).written(".parquet"))
+    assert pyarrow.parquet.read_table(parquet).column_names == ["id", "label"]
+    assert [len(Columns({"id": []}).to_frame(library)) for library in ("polars", "pandas")] == [0, 0]
+
+
+def test_an_ending_in_capitals_is_that_ending(tmp_path):
+    for name in ("A.CSV", "A.Parquet", "A.JSONL"):
+        assert Columns({"id": [7]}).save(tmp_path / name).read_bytes() == Columns({"id": [7]}).written(f".{name[2:].lower()}")
 
 
 @pytest.mark.parametrize("imported, installed, found", [

@@ -97,7 +97,7 @@ class Issues(Sequence[Issue]):
             OutputRefused: it cannot be written.
         """
         target = checked_path(path)
-        if target.suffix != ".jsonl":
+        if target.suffix.lower() != ".jsonl":
             return self.columns().save(target)
         lines = "".join(f"{issue.model_dump_json()}\n" for issue in self._issues)
         return write_file(target, lines.encode("utf-8", "backslashreplace"))

@@ -79,7 +79,8 @@ class Columns(Mapping[str, Sequence[Any]]):
             UsageError: another ending, or a Parquet file without pyarrow.
             OutputRefused: it cannot be written.
         """
-        return write_file(checked_path(path), self.written(checked_path(path).suffix))
+        target = checked_path(path)
+        return write_file(target, self.written(target.suffix.lower()))
 
     def written(self, suffix: str) -> bytes:
         """The content of a file with that ending.
@@ -156,10 +157,10 @@ def checked_path(path: str | Path) -> Path:
     target = Path(path)
     if target.is_dir():
         raise UsageError("a file that ends in .csv, .parquet or .jsonl", f"the folder {target}", "Try issues.csv.")
-    if target.suffix not in SUFFIXES:
+    if target.suffix.lower() not in SUFFIXES:
         came = target.name or repr(str(path))
         raise UsageError("a file that ends in .csv, .parquet or .jsonl", came, "Try issues.csv.")
-    if target.suffix == ".parquet" and find_spec("pyarrow") is None:
+    if target.suffix.lower() == ".parquet" and find_spec("pyarrow") is None:
         raise UsageError(
             expected="pyarrow to write Parquet",
             came="it is not installed",

@@ -79,7 +79,7 @@ def _list(issues: IssueList, about: About) -> dict:
         "suggestion": issues.suggestion,
         "more": f"The first {count(ROWS)} of {count(n)}; a file holds them all." if n > ROWS else "",
         "columns": [
-            {"left": True, "name": about.noun if issues.view == "train" else f"test {about.noun}"},
+            {"left": True, "name": "id"},
             *([{"left": True, "name": about.target}] if labelled else []),
             *({"left": _is_text(issues, name), "name": _said(name)} for name in columns),
             *([{"left": True, "name": "copy of"}] if copies else []),

@@ -106,7 +106,8 @@ def _labels(facts: Facts) -> IssueList:
     rows = _chosen(columns["worth_checking"] > 0, columns["suspicion_rank"])
     judged = LabelsToCheck().of_labels(facts.findings)
     if judged.outcome != "tip" and not facts.views["train"].planted[rows].all():
-        return _empty(kind, judged=f"{judged.code} {judged.outcome}. {judged.sentence}")
+        marked = "The column memory/label-noise/worth_checking of `audit.examples()` marks them."
+        return _empty(kind, judged=f"{judged.code} {judged.outcome}. {judged.sentence} {marked}")
     own = {name: columns[name][rows] for name in ("held_out_bits", "votes", "voters")}
     return _list(
         facts, kind, rows,
