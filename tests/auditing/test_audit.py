@@ -19,7 +19,7 @@ from byheart.report.cards.reasons import advice
 from byheart.study import budget
 from byheart.study.costs import START
 from byheart.study.parse import every_probe
-from byheart.study.steps import TIMED
+from byheart.study.timing import TIMED
 
 # nothing planted in a text; no sequences at random; no learning in epochs; two on request; one phase; one of values
 ELSEWHERE = {f"memory/{name}" for name in ("exposure", "capacity", "learning-order", "credit", "effect", "forgetting")} | {

@@ -345,3 +345,20 @@ def test_ascii_output_is_still_json(tree, monkeypatch):
     assert json.loads(plain.text) == {"a": "Überschrift ±", "b": "half \udcff"}
     print_lines("± \x1b[0m")
     assert plain.text.endswith("? [0m\n")
+
+
+def test_warnings_of_the_users_training_are_told_once_with_their_count(byheart, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = [
+        "import warnings", "import numpy as np", "from sklearn.tree import DecisionTreeClassifier",
+        "x = np.random.default_rng(0).normal(size=(80, 2))", "y = (x[:, 0] > 0).astype(int)",
+        "def fit(x, y, seed):", "    warnings.warn('too few \\x1b[31m rows')",
+        "    return DecisionTreeClassifier(max_depth=2).fit(x, y)",
+    ]  # fmt: skip
+    (tmp_path / "my_audit.py").write_text("\n".join(lines))
+    for _ in range(2):  # the second time from the ledger
+        said = byheart("audit", "my_audit.py", "--members", "8", "--jobs", "1", "--device", "cpu")
+        assert said.code == 0, said.err
+        assert "too few" not in said.err
+        told = [line for line in said.out.splitlines() if "too few" in line]
+        assert told == ["  note          The training warned 9 times: UserWarning: too few [31m rows (my_audit.py line 7)"]

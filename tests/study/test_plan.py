@@ -11,7 +11,7 @@ from byheart.levers.penalties import Dropout
 from byheart.probes.base import Subject
 from byheart.records.finding import NotApplicable
 from byheart.study import plan as planning
-from byheart.study import steps
+from byheart.study import process
 from byheart.study.parse import every_probe
 from byheart.study.plan import Settings, Trial, plan, trial_step
 from byheart.tasks.modular import Modular
@@ -136,11 +136,11 @@ def test_threads_of_every_library_are_held_also_of_one_that_came_later(monkeypat
             super().__init__()
 
     monkeypatch.setattr(threadpoolctl, "ThreadpoolController", Controller)
-    steps._pools.cache_clear()
+    process._pools.cache_clear()
     for _ in range(2):
-        with steps.fixed_threads(2):
+        with process.fixed_threads(2):
             assert {library["num_threads"] for library in libraries.info()} == {2}
     assert len(looked) == 1
     monkeypatch.setitem(sys.modules, "a module that came later", sys)
-    with steps.fixed_threads(1):
+    with process.fixed_threads(1):
         assert len(looked) == 2

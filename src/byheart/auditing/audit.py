@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from byheart.arguments import may_be, must_be
 from byheart.auditing.compare import lever_effect
-from byheart.auditing.document import document, document_key, is_document, run_id, shown_settings, without_examples
+from byheart.auditing.document import document, document_key, is_document, run_id, without_examples
 from byheart.auditing.first_answer import tell_first_answer
 from byheart.auditing.kept_names import keep_names
+from byheart.auditing.provenance import shown_settings
 from byheart.auditing.request import (
     Request,
     arrays_from,

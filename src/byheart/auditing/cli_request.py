@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from byheart.auditing.audit import make_request
-from byheart.auditing.document import cpu_count
 from byheart.auditing.named_learner import named_learner
+from byheart.auditing.provenance import cpu_count
 from byheart.auditing.request import DEFAULT_FLIPS, Request, from_file, missing_for, with_flips, with_transform
 from byheart.errors import UsageError
 from byheart.ledger.base import Say

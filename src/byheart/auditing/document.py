@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import Any
 
 from byheart.auditing.example_previews import exhibits, wanted
 from byheart.auditing.issues import lists_of
+from byheart.auditing.provenance import provenance
 from byheart.auditing.request import Request
 from byheart.ledger.base import Ledger, Result
 from byheart.records.comparison import ComparisonRecord
@@ -16,19 +16,15 @@ from byheart.records.facts import OF_EXAMPLES
 from byheart.records.finding import Answer, Finding
 from byheart.records.formatting import with_article
 from byheart.records.issue import IssueList
-from byheart.records.provenance import SCHEMA, Provenance, versions
+from byheart.records.provenance import SCHEMA, Provenance
 from byheart.records.spec import key_of
 from byheart.registry import find
 from byheart.registry import names as registered
 from byheart.report.examples import key
 from byheart.study.plan import Trial
 from byheart.study.session import Answers, Drawn, Session
-from byheart.study.steps import load_data, load_run
+from byheart.study.steps import load_data
 from byheart.tasks.data import ID, Data
-
-LEVEL = "bitwise: same machine, versions, threads, device and way of training give the same numbers"
-# settings that say where a file lies or what its digest is: nothing to a reader, and a path is somebody's own
-LOCAL = {"path", "qualname", "code", "releases", "files"}
 
 
 def document(
@@ -61,7 +57,7 @@ def document(
         "levers": [*_measured(session, effect), *(_dumped(move) for move in (balance.moves if balance else ()))],
         "exhibits": exhibits(data, wanted(findings)),
         "hidden": False,
-        "provenance": _provenance(request, session, drawn, answers, trial, data, run),
+        "provenance": provenance(request, session, drawn, answers, trial, data, run),
     }
 
 
@@ -80,12 +76,12 @@ def _measured(session: Session, effect: ComparisonRecord | None) -> list[dict[st
 def is_document(kept: Mapping[str, Any], made: Mapping[str, Any]) -> bool:
     """Whether a kept document is the one made now from the same findings, but for times and versions of packages."""
     try:
-        provenance = Provenance.model_validate(kept["provenance"]).model_dump(mode="json")
+        stated = Provenance.model_validate(kept["provenance"]).model_dump(mode="json")
     except (KeyError, ValueError):
         return False
     now = made["provenance"]
-    then = {**provenance, "cpu_seconds": now["cpu_seconds"], "versions": now["versions"]}
-    return provenance == kept["provenance"] and {**kept, "provenance": then} == made
+    then = {**stated, "cpu_seconds": now["cpu_seconds"], "versions": now["versions"]}
+    return stated == kept["provenance"] and {**kept, "provenance": then} == made
 
 
 # settings worth trying first; an audit measures one at a time
@@ -244,68 +240,3 @@ def _planted(data: Any, findings: Mapping[str, Answer]) -> dict[str, Any] | None
     if isinstance(quadrant, Finding) and (hits := quadrant.quantities.get("planted_found")):
         found |= {"found": round(hits.value * hits.n), "found_interval": list(hits.interval or ()), "chance": hits.null}
     return found
-
-
-def _provenance(
-    request: Request,
-    session: Session,
-    drawn: Drawn,
-    answers: Answers,
-    trial: Trial | None,
-    data: Any,
-    run: Mapping[str, Any],
-) -> dict[str, Any]:
-    subject = session.subject
-    notes = list(request.notes)
-    if answers.failed_members:
-        first = answers.failed_members[0]
-        notes.append(
-            f"{len(answers.failed_members)} of {subject.members} members could not be trained and are left out; "
-            f"member {first[0]}: {first[1]}"
-        )
-    if "inputs" in run:
-        notes.append(f"What the model received: x {run['inputs']}.")
-    if "order" in data.about:
-        notes.append(str(data.about["order"]))
-    about = {k: value for k, value in data.about.items() if isinstance(value, str | int | float) and k != "order"}
-    settings = {name: plain(value) for name, value in shown_settings(subject.learner).items()}
-    levers = {f"lever {lever.name}": str(lever.told) for lever in subject.levers}
-    return Provenance(
-        command=request.command,
-        seed=subject.seed,
-        versions=versions(),
-        device=request.device,
-        threads=request.threads,
-        jobs=request.jobs,
-        data={**about, "n": drawn.n, "n_test": drawn.n_test},
-        learner={"title": subject.learner.title(data), **settings, **levers},
-        members={
-            "members": subject.members,
-            "share": subject.share,
-            "seen": round(subject.share * drawn.n),
-            "checkpoints": [float(c) for c in subject.checkpoints()],
-        },
-        way=trial.said if trial else "each",
-        cpu_seconds={name: round(value, 1) for name, value in answers.cpu_seconds.items()},
-        level=LEVEL,
-        steps={step.about["probe"]["name"]: step.key for step in answers.plan.measure},
-        notes=tuple(notes),
-    ).model_dump(mode="json")
-
-
-def shown_settings(learner: Any) -> dict[str, Any]:
-    """Settings of a learner for a reader: without where its files lie."""
-    return {name: value for name, value in learner.settings().items() if name not in LOCAL}
-
-
-def plain(value: Any) -> str | int | float:
-    """A setting as JSON holds it in a table of words and figures."""
-    return value if isinstance(value, str | int | float) else str(value)
-
-
-def cpu_count() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-__all__ = ["cpu_count", "document", "load_run", "run_id", "without_examples"]

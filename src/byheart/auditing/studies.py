@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from byheart.auditing.audit import make_request
-from byheart.auditing.document import LEVEL, evidence, plain, shown_settings, spoken_of, unlabelled
+from byheart.auditing.document import evidence, spoken_of, unlabelled
+from byheart.auditing.provenance import LEVEL, plain, shown_settings
 from byheart.auditing.request import Request, resolved_device
 from byheart.auditing.result import write_text
 from byheart.auditing.surveys import check_quantities, check_surveys, surveyed

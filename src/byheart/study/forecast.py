@@ -18,7 +18,8 @@ from byheart.study.plan import Plan, Trial, draw_step, plan, trial_step
 from byheart.study.serialization import data_from, data_result
 from byheart.study.session import Drawn, Session
 from byheart.study.soundness import sound
-from byheart.study.steps import TRIAL_SECONDS, load_data, loaded, trial_of
+from byheart.study.steps import load_data, loaded, trial_of
+from byheart.study.timing import TRIAL_SECONDS
 
 WITHIN = 1.5  # how far off a forecast may be (`benchmarks/forecasts.py`)
 MOST = 512  # members that are listed one by one; a multiple of all chunks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -72,6 +73,7 @@ class Answers:
     findings: dict[str, Answer]
     cpu_seconds: dict[str, float] = field(default_factory=dict)
     failed_members: tuple[tuple[int, str], ...] = ()
+    warned: Mapping[str, int] = field(default_factory=dict)  # what the training warned of, and how often
 
 
 class Session:
@@ -164,7 +166,8 @@ class Session:
                 failure = trained.failures[first]
             findings[name] = self._answer(step.key, name, failure)
         order = [probe.name for probe in self.probes]
-        return Answers(made, {name: findings[name] for name in order}, self._seconds(made), self._failed_members(made))
+        found = {name: findings[name] for name in order}
+        return Answers(made, found, self._seconds(made), self._failed_members(made), self._warned(made))
 
     def _needed(self, made: Plan) -> list[Step]:
         """The training that missing answers read, and what was kept of it and is damaged."""
@@ -215,6 +218,12 @@ class Session:
             "train": sum(float(d["about"].get("cpu_seconds", 0.0)) for d in self._documents(made.train)),
             "measure": sum(float(d["cpu_seconds"]) for d in self._documents(made.measure)),
         }
+
+    def _warned(self, made: Plan) -> dict[str, int]:
+        heard: Counter[str] = Counter()
+        for document in self._documents([step for step in made.train if self._own(made, step)]):
+            heard.update(document["about"].get("warned", {}))
+        return dict(heard.most_common())
 
     def _failed_members(self, made: Plan) -> tuple[tuple[int, str], ...]:
         bank = [step for step in made.train if self._own(made, step) and step.about["share"] < 1]

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import math
-import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from byheart.errors import ByheartError, LedgerDamaged
+from byheart.errors import ByheartError
 from byheart.fingerprint.description import can_move, material, revive
 from byheart.ledger.base import Failure, Ledger, Result
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.records.finding import answer_from
 from byheart.records.spec import key_of
-from byheart.study.cost_shape import cost_shape
+from byheart.study.process import fixed_threads, warnings_heard
 from byheart.study.serialization import data_from, data_result
+from byheart.study.timing import TRIAL_SECONDS, trial
 
 FIRST_MEMBERS = 2  # of a first answer: of one the interval would be of that training alone
-AT_ONCE = 32  # the most members that a chunk holds: more do not help the cache, and less is lost when stopped
-TRIAL_SECONDS = 1.5
-TIMED = 3  # members at most that are trained to know how long one takes
 
 
 @dataclass(frozen=True)
@@ -134,85 +128,14 @@ def _draw(step: Step, ledger: Ledger) -> Result:
     return data_result(_spec(step, "task").draw(step.about["seed"]))
 
 
-@contextlib.contextmanager
-def fixed_threads(count: int) -> Iterator[None]:
-    """Intra-op threads fixed while a step runs, those of every library: the count is part of its key."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        # numpy's, scipy's and scikit-learn's threads are not torch's
-        with _pools(len(sys.modules)).limit(limits=count):
-            yield
-    finally:
-        torch.set_num_threads(before)
-
-
-@functools.lru_cache(maxsize=1)
-def _pools(modules: int) -> Any:
-    """The threads of every library that is loaded: looked for again (milliseconds) once another module was imported."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
-
-
 def _trial(step: Step, ledger: Ledger) -> Result:
-    return trial_of(step, loaded(step.about["draw"], ledger), ledger)
+    with warnings_heard():  # they come again with every member
+        return trial_of(step, loaded(step.about["draw"], ledger), ledger)
 
 
 def trial_of(step: Step, drawn: Result, ledger: Ledger, seconds: float = TRIAL_SECONDS) -> Result:
-    """How a fleet is trained on drawn data, and the CPU seconds of a member: as the ledger knows, else by a trial."""
-    from byheart.training.trial import choose
-
-    learner, levers = _spec(step, "learner"), _levers(step)
-    share, device, threads = (step.about[name] for name in ("share", "device", "threads"))
-    shape = cost_shape(learner, levers, share, drawn.document, device, threads)
-    found = _alike(ledger, shape)
-    if not learner.fleet:
-        with fixed_threads(threads):
-            each = _timed(learner, data_from(drawn), levers, share, seconds)
-        return Result({"way": "each", "chunk": learner.members_a_step, "cpu_seconds_a_member": each, "shape": shape})
-    if found is None:
-        with fixed_threads(threads):
-            chosen = choose(learner, data_from(drawn), levers, AT_ONCE, device, seconds)
-        found = {"way": chosen.way, "chunk": chosen.members, "cpu_seconds_a_step": chosen.seconds_a_step}
-        found |= {"why_each": chosen.why_each} if chosen.why_each else {}
-    each = _each(learner, found["cpu_seconds_a_step"], share, drawn.document["views"]["train"]["n"])
-    return Result({**found, "cpu_seconds_a_member": each, "shape": shape})
-
-
-def _timed(learner: Any, data: Any, levers: list[Any], share: float, seconds: float) -> float:
-    """CPU seconds of a member: the least of up to three, of which the first may load packages; one that takes long
-    is not trained again.
-    """
-    from byheart.training.members import balanced
-    from byheart.training.training import Training
-
-    members = balanced(len(data.train), 1, share, 0, data.groups)
-    training = Training((1,), levers=levers)
-    took: list[float] = []
-    while not took or (len(took) < TIMED and sum(took) < seconds):
-        started = time.process_time()
-        learner.fit(data, members, training)
-        took.append(time.process_time() - started)
-    return min(took)
-
-
-def _alike(ledger: Ledger, shape: str) -> dict[str, Any] | None:
-    """What the ledger's first trial of the same cost shape found; a damaged one is left to the audit whose it is."""
-    for key in ledger.keys("trial"):
-        with contextlib.suppress(LedgerDamaged):
-            kept = ledger.get(key)
-            if isinstance(kept, Result) and kept.document.get("shape") == shape:
-                return kept.document
-    return None
-
-
-def _each(learner: Any, seconds_a_step: float | None, share: float, n: int) -> float | None:
-    """The CPU seconds of a member that sees `share` of n examples."""
-    steps = learner.steps() * math.ceil(round(share * n) / learner.batch)
-    return None if seconds_a_step is None else seconds_a_step * steps
+    """What `study.timing.trial` finds of the learner and levers of a trial step."""
+    return trial(_spec(step, "learner"), _levers(step), step.about, drawn, ledger, seconds)
 
 
 def _train(step: Step, ledger: Ledger) -> Result:
@@ -230,7 +153,7 @@ def _train(step: Step, ledger: Ledger) -> Result:
     keep = [revive(one, "keep") for one in about.get("keep", ())]
     questions = next((one for one in keep if isinstance(one, Questions)), None)
     started = time.process_time()
-    with fixed_threads(about["threads"]):
+    with fixed_threads(about["threads"]), warnings_heard() as warned:
         if questions is not None:
             run = attributed(_spec(step, "learner"), data, members, questions, levers)
         else:
@@ -240,10 +163,14 @@ def _train(step: Step, ledger: Ledger) -> Result:
     document = run.document()
     document["failed"] = [[start + member, why] for member, why in document["failed"]]
     document["about"]["cpu_seconds"] = time.process_time() - started
-    if not isinstance(first, Result):
-        return Result(document, run.arrays())
-    whole = joined([(first.document, first.arrays), (document, run.arrays())])
-    return Result(whole.document(), whole.arrays())
+    arrays = run.arrays()
+    if isinstance(first, Result):
+        warned.update(first.document["about"].get("warned", {}))
+        whole = joined([(first.document, first.arrays), (document, arrays)])
+        document, arrays = whole.document(), whole.arrays()
+    if warned:
+        document["about"]["warned"] = dict(warned)
+    return Result(document, arrays)
 
 
 def opening(step: Step) -> Step | None:
