@@ -10,12 +10,14 @@ from byheart.auditing import audit as front
 from byheart.auditing import compare as comparing
 from byheart.auditing.compare import compare
 from byheart.cli.summary import summary
+from byheart.engines.inline import Inline
 from byheart.errors import StepFailed
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.records.options import Options
 from byheart.study.budget import cut
 from byheart.study.costs import START
-from byheart.study.plan import Trial
+from byheart.study.plan import Settings, Trial
+from byheart.study.session import Session
 from byheart.tasks.arrays import Arrays
 
 M, DECAY = 8, "weight-decay=10"
@@ -148,7 +150,7 @@ def test_a_budget_pays_for_both(tmp_path, monkeypatch):
 
 
 def test_half_as_many_members_where_both_are_trained(tmp_path, monkeypatch):
-    session = front._session(replace(request(), subject=replace(request().subject, members=64)), tmp_path, None)
+    session = Session(replace(request().subject, members=64), (), tmp_path, Inline(), Settings())
     known = Trial("stacked", 4, 1.0)
     members = [cut(session, known, 48.0 + START, 1, both)[0].members for both in (False, True)]
     assert members == [36, 16]  # 48 s pay for 38.4 and 19.2 trainings, in chunks of 4

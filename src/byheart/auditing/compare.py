@@ -30,7 +30,7 @@ from byheart.records.quantity import Quantity, Unit, interval_by
 from byheart.report.comparison import SHOWN, render_comparison
 from byheart.report.comparison_text import lines
 from byheart.seeds import stream
-from byheart.study.lever_baseline import without_levers
+from byheart.study.lever_baseline import moved_by, without_levers
 from byheart.study.session import Answers, Session
 from byheart.terminal import as_json
 
@@ -188,8 +188,8 @@ def lever_effect(session: Session, answers: Answers, tell: Say) -> tuple[Compari
     Where that cannot be trained, none, and the note that says why.
     """
     plain = without_levers(session)
-    levers = {f"lever {lever.name}": str(lever.told) for lever in session.subject.levers}
-    named = ", ".join(f"{lever.name} {lever.told}" for lever in session.subject.levers)
+    moved = moved_by(session.subject)
+    named, levers = ", ".join(map(" ".join, moved.items())), {f"lever {name}": value for name, value in moved.items()}
     try:
         beside = plain.answers(plain.trial(), lambda made, todo: tell(f"Without {named}: {made.announced(todo)}"))
         sides = [

@@ -21,6 +21,7 @@ from byheart.records.spec import key_of
 from byheart.registry import find
 from byheart.registry import names as registered
 from byheart.report.examples import key
+from byheart.study.lever_baseline import moved_by
 from byheart.study.plan import Trial
 from byheart.study.session import Answers, Drawn, Session
 from byheart.study.steps import load_data
@@ -69,7 +70,7 @@ def _measured(session: Session, effect: ComparisonRecord | None) -> list[dict[st
     """The row of what the levers of the audit move together, where that was measured."""
     if effect is None:
         return []
-    name = ", ".join(f"{lever.name} {lever.told}" for lever in session.subject.levers)
+    name = ", ".join(map(" ".join, moved_by(session.subject).items()))
     return [{"lever": name, "comparison": effect.model_dump(mode="json")}]
 
 

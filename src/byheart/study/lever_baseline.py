@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from byheart.probes.base import Subject
 from byheart.registry import find
 from byheart.study.session import Session
 
@@ -14,8 +15,20 @@ PROBES = ("complexity/description-length", "generalization/gap", "memory/counter
 def without_levers(session: Session) -> Session:
     """A session of the same subject without levers, over the same ledger: the same subsets, seeds and baselines.
 
-    The subject must know its data (`Session.drawn`). Whoever opens it closes its ledger.
+    Levers of the data, augmentation, stay. The subject must know its data (`Session.drawn`). Whoever opens it closes
+    its ledger.
     """
-    subject = replace(session.subject, levers=tuple(lever for lever in session.subject.levers if lever.of_the_data))
+    subject = replace(session.subject, levers=tuple(one for one in session.subject.levers if one.of_the_data))
     probes = [find("probe", name).by_default() for name in PROBES]
     return Session(subject, probes, session.folder, session.engine, session.settings, session.progress, session.say)
+
+
+def moved_by(subject: Subject) -> dict[str, str]:
+    """The levers that are compared with none, each with its value.
+
+    Example:
+        >>> from byheart.levers.penalties import Dropout
+        >>> moved_by(Subject(find("task", "digits")(), find("learner", "mlp")(), levers=(Dropout(share=0.5),)))
+        {'dropout': '0.5'}
+    """
+    return {lever.name: str(lever.told) for lever in subject.levers if not lever.of_the_data}
