@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 
 import byheart as bh
 from byheart.auditing.audit import make_request
+from byheart.auditing.cli_request import request_from_words
 from byheart.auditing.request import arrays_from, collected, draws_of, with_batch_of
 from byheart.engines.inline import Inline
 from byheart.errors import InputRefused
@@ -129,6 +130,32 @@ def test_what_another_lever_moves_is_compared_with_the_same_augmentation(tmp_pat
     assert [lever.name for lever in without.subject.levers] == ["augmentation"]
     for one in (session, without):
         one.ledger.close()
+
+
+FILE = """
+import random
+import torch
+
+class Numbers(torch.utils.data.Dataset):
+    def __init__(self, augments):
+        self.augments = augments
+    def __len__(self):
+        return 60
+    def __getitem__(self, i):
+        return torch.tensor([i / 60, random.random() if self.augments else 0.5]), i % 2
+
+data, clean = Numbers(True), Numbers(False)
+
+def model():
+    return torch.nn.Linear(2, 2)
+"""
+
+
+def test_a_file_of_ones_own_may_augment(tmp_path):
+    (tmp_path / "my_audit.py").write_text(FILE)
+    request, _ = request_from_words(str(tmp_path / "my_audit.py"), Options(jobs=1), silent)
+    assert [lever.name for lever in request.subject.levers] == ["augmentation"]
+    assert request.notes[0].startswith("Every step was trained on new draws of Numbers")
 
 
 REFUSED = {

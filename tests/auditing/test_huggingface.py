@@ -54,25 +54,28 @@ def test_lists_of_several_lengths_are_refused():
 
 
 @pytest.mark.parametrize("form, library", [(None, "pandas"), ("polars", "polars"), ("arrow", "pyarrow")])
-def test_a_table_is_a_frame_and_its_index_are_the_ids(form, library):
+def test_a_table_is_a_frame_of_the_datasets_format(form, library):
+    frame, target = read(TABLE.with_format(form) if form else TABLE)
+    assert type(frame).__module__.partition(".")[0] == library
+    assert target == "label"
+    assert arrays_from((frame, target), None, {}).name == "frame"
+
+
+def test_training_of_ones_own_gets_the_frame_and_its_index_are_the_ids():
     received = []
 
     def fit(x, y, seed):
         received.append((x, y))
         return lambda new: np.full((len(new), 2), 0.5)
 
-    table = TABLE.with_format(form) if form else TABLE
-    found = bh.audit(table, test=table.select(range(20)), fit=fit, members=8, device="cpu", say=silent)
+    found = bh.audit(TABLE, test=TABLE.select(range(20)), fit=fit, members=8, device="cpu", say=silent)
     x, y = received[0]
-    assert type(x).__module__.partition(".")[0] == library
-    assert y.dtype == np.int64
-    if form is None:
-        assert list(x.columns) == ["a", "town"]
-        assert x.index.name == "idx"
-        places = [int(name.removeprefix("row ")) for name in x.index]
-        assert np.array_equal(x["a"], A[places])
-        assert np.array_equal(y, Y[places])
-        assert found.to_dict()["subject"]["n"] == N
+    assert list(x.columns) == ["a", "town"]
+    assert x.index.name == "idx"
+    places = [int(name.removeprefix("row ")) for name in x.index]
+    assert np.array_equal(x["a"], A[places])
+    assert np.array_equal(y, Y[places])
+    assert found.to_dict()["subject"]["n"] == N
 
 
 class Reader(torch.nn.Module):

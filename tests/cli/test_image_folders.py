@@ -25,16 +25,19 @@ def images(tmp_path):
 
 @pytest.mark.usefixtures("quick_page")
 def test_a_folder_is_audited_and_its_files_are_the_ids(audited, images, byheart, tmp_path):
-    said = audited(images, "--set", "epochs=3")
+    said = audited(images, "--learner", "ridge")
     assert said.code == 0, said.err
     assert "reading 80 pictures of 8 x 8" in said.err
     made = (tmp_path / "byheart-audit/report.json").read_text()
-    assert "byheart audit images/ --set epochs=3" in made
+    assert "byheart audit images/ --learner ridge" in made
     assert str(tmp_path) not in made
     assert re.search(r'"(top|bottom)/\d\d\.png"', made)
-    again = audited("images", "--set", "epochs=3", "--quiet")
-    assert again.code == 0
-    assert again.err == ""
+
+
+@pytest.mark.usefixtures("quick_page")
+def test_quiet_says_nothing_of_reading(audited, images):
+    said = audited(images, "--learner", "NoSuchLearner", "--quiet")
+    assert "reading" not in said.err
 
 
 def test_options_of_other_data_are_refused(audited, images, npz, short):

@@ -74,6 +74,7 @@ def test_the_test_of_the_folder_and_its_ids_are_audited(tmp_path):
     assert drawn.output.show == "image"
     assert drawn.output.classes == ("a", "b")
     assert "reading" not in drawn.about
+    assert folder_task(tmp_path, {"order": "random", "split": 0.3}, lambda line: None).split == 0.3
     assert (
         folder_task(tmp_path, {"size": 6}, lambda line: None).draw(0).about["reading"].startswith("each picture scaled")
     )

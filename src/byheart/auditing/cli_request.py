@@ -32,12 +32,12 @@ def request_from_words(
     settings = parse.pairs(options.settings, "--set")
     of_table, of_file = options.about("table"), options.about("file")
     read = {name: value for name, value in of_file.items() if name != "split"} | parse.split(options.split)
-    learner = None
+    learner, draws = None, ()
     named = named_learner(options.learner, settings, options.returns) if options.learner is not None else None
     if subject.endswith(".py"):
         parse.must_exist(Path(subject))
         found = from_file(Path(subject), read, options.returns, say)
-        task, learner, notes = found.task, found.learner, (*notes, *found.notes)
+        task, learner, draws, notes = found.task, found.learner, found.draws, (*notes, *found.notes)
     elif _is_folder(subject):
         task = parse.folder(Path(subject), read | options.about("folder"), say)
     elif subject:
@@ -54,7 +54,7 @@ def request_from_words(
         learner, settings = named, {}
     task = with_transform(task, options.transform)
     asked = replace(options, settings=settings, jobs=jobs_from(options.jobs))
-    return make_request(task, learner, asked, command(subject, options), notes), settings
+    return make_request(task, learner, asked, command(subject, options), notes, draws), settings
 
 
 def _fits(subject: str, task: Any, options: Options, of_table: Sequence[str], of_file: Sequence[str]) -> None:

@@ -262,6 +262,7 @@ class FileSubject:
     task: Any
     learner: Any
     notes: list[str] = field(default_factory=list)
+    draws: tuple[Augmentation, ...] = ()
 
 
 def from_file(
@@ -269,7 +270,7 @@ def from_file(
 ) -> FileSubject:
     """The subject that `my_audit.py` defines: `task` and `learner`, or `x`, `y` (or `data`) and `fit` or `model`.
 
-    `data` and `test` are datasets, loaders, folders of pictures, or pairs; `say` takes lines on how they are read.
+    `data`, `test` and `clean` are as those of `byheart.audit`; `say` takes lines on how they are read.
 
     Raises:
         InputRefused: it fails to import (its own traceback, short), or defines neither.
@@ -277,7 +278,7 @@ def from_file(
     from byheart.fingerprint.code import load_module
 
     module = load_module(path)
-    parts = ("task", "learner", "data", "test", "x", "y", "x_test", "y_test", "groups", "fit", "model")
+    parts = ("task", "learner", "data", "test", "clean", "x", "y", "x_test", "y_test", "groups", "fit", "model")
     given = {name: getattr(module, name, None) for name in parts}
     if given["task"] is not None:
         learner = given["learner"] if given["learner"] is not None else given["model"]
@@ -294,9 +295,10 @@ def from_file(
         )
     data, test = (given["x"], given["y"]), given["test"]
     if given["data"] is not None:
-        data, test = collected(given["data"], test, say=say)
+        data, test = collected(given["data"], test, given["clean"], say)
     elif given["x_test"] is not None:
         test = given["x_test"], given["y_test"]
     learner, options = learner_from(given["model"], given["fit"], returns), {**options, "groups": given["groups"]}
     learner = with_batch_of(data, learner)
-    return FileSubject(arrays_from(data, test, options, learner), learner)
+    task = arrays_from(data, test, options, learner)
+    return FileSubject(task, learner, draws=draws_of(data, task, learner))

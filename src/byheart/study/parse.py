@@ -242,7 +242,7 @@ def folder(path: Path, options: Mapping[str, Any], say: Any = None) -> Any:
     if size is not None and size < 1:
         raise UsageError(expected="--size as a number of pixels, at least 1", came=f"{size}", do="Try --size 32.")
     train, test = read_folder(path, size, say)
-    kept = {name: options[name] for name in ("task", "split") if options.get(name) is not None}
+    kept = {name: options[name] for name in ("task", "split", "order") if options.get(name) is not None}
     tested = {} if test is None else {"x_test": test.x, "y_test": test.y, "id_test": test.names}
     return find("task", "arrays").of(train.x, train.y, **tested, **train.options() | kept)
 
