@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from decimal import Decimal
 
 import narwhals as nw
 import numpy as np
@@ -282,11 +283,13 @@ def test_every_pandas_dtype_comes_back():
         "mixed zone": pd.to_datetime(["2020-01-01", None, "2021-07-01"]).tz_localize("America/New_York"),
     }, index=index)  # fmt: skip
     made["object"] = pd.Series(["x", None, float("nan")], dtype=object).to_numpy()
+    made["time"] = pd.Series([dt.time(9, 30), None, dt.time(1)], dtype=object).to_numpy()
+    made["money"] = pd.Series([Decimal("1.10"), None, Decimal("2")], dtype=object).to_numpy()
     made["truth"] = pd.Series([True, None, False], dtype=object).to_numpy()
     document, arrays = must_come_back(made, "pandas")
     back = restored(json.loads(json.dumps(document)), arrays, "pandas")
     pd.testing.assert_frame_equal(back, made, check_exact=True)
-    for name in ("object", "truth", "date", "text"):
+    for name in ("object", "truth", "date", "text", "time", "money"):
         assert [repr(one) for one in back[name]] == [repr(one) for one in made[name]]
     assert [repr(one) for one in back["Float"].array._data] == [repr(one) for one in made["Float"].array._data]
     for columns in (pd.RangeIndex(2), pd.Index([7, 3], name="k"), pd.Index(["a", "b"], dtype=object)):

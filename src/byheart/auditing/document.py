@@ -47,9 +47,7 @@ def document(
         "schema": SCHEMA,
         "subject": {**_subject(session, drawn, answers, data, run), **_names(data, wanted(findings), names)},
         "findings": {name: evidence(answer) for name, answer in findings.items()},
-        "verdicts": [
-            verdict.judged(findings, members).model_dump(mode="json") for verdict in _verdicts()
-        ],
+        "verdicts": [verdict.judged(findings, members).model_dump(mode="json") for verdict in _verdicts()],
         "planted": _planted(data, findings),
         "balance": None if balance is None else _balance(balance),
         "one_model": balance.one_model.model_dump(mode="json") if balance and balance.one_model else None,

@@ -238,6 +238,7 @@ def _objects(series: Any, name: Any) -> list[Any]:
 def _scalar(value: Any) -> Any:
     """One object as JSON: text as it is, all else marked by its kind."""
     import datetime
+    import decimal
 
     import pandas
 
@@ -253,11 +254,16 @@ def _scalar(value: Any) -> Any:
         return {"gone": "nan"} if value != value else {"float": float(value).hex()}
     if type(value) is datetime.date:
         return {"date": value.isoformat()}
+    if type(value) is datetime.time:
+        return {"time": value.isoformat()}
+    if type(value) is decimal.Decimal:
+        return {"decimal": str(value)}
     raise TypeError(f"{type(value).__name__}")
 
 
 def _unscalar(kept: Any) -> Any:
     import datetime
+    import decimal
 
     import pandas
 
@@ -265,4 +271,5 @@ def _unscalar(kept: Any) -> Any:
         return kept
     ((kind, value),) = kept.items()
     reads = {"bool": bool, "int": int, "float": float.fromhex, "date": datetime.date.fromisoformat}
+    reads |= {"time": datetime.time.fromisoformat, "decimal": decimal.Decimal}
     return {"None": None, "NA": pandas.NA, "nan": np.nan}[value] if kind == "gone" else reads[kind](value)

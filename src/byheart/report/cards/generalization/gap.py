@@ -40,8 +40,7 @@ def _of_scores(finding: Finding, about: About) -> Card:
             f"{what} where seen: over all training {labels} as given, under the members that saw them; where left "
             f"out: the same {labels} under the members that did not. Gap is the difference. New {about.nouns}: mean "
             f"over members and test {labels}.",
-            f"Intervals: {would_bring(about)}. Rote "
-            "is right where seen and guesses elsewhere; the Oracle's gap is 0.",
+            f"Intervals: {would_bring(about)}. Rote is right where seen and guesses elsewhere; the Oracle's gap is 0.",
             "Fails when near-duplicates stand in for one another. Cost: no training of its own.",
         ),
         notes=_notes(finding, unit, "the most frequent class" if unit == "accuracy" else "the mean of the targets"),
