@@ -114,3 +114,19 @@ def test_large_groups_are_held_out_no_more_often_than_small_ones():
         out = held_out(rng.integers(0, 2**64, 480, dtype=np.uint64), 0.2, None, kept)
         shares.append(out[:240].sum() / out.sum())
     assert abs(np.mean(shares) - 0.5) < 0.08  # 0.8 where the least digest of its rows draws a group
+
+
+def test_groups_of_one_example_each_change_nothing_and_are_said():
+    x, y = np.random.default_rng(0).normal(size=(60, 2)), np.arange(60) % 2
+    plain, alone = (Arrays.of(x, y, groups=groups).draw(0) for groups in (None, range(60)))
+    assert "groups: each example has one of its own" in alone.about["inferred"][-1]
+    assert alone.grouping.document() == plain.grouping.document()
+    assert alone.train.ids.tolist() == plain.train.ids.tolist()
+    rng = np.random.default_rng(1)  # rows in time are noticed as without groups
+    noise, walk = rng.normal(size=(300, 2)), np.cumsum(rng.normal(size=300))
+    found = [Arrays.of(noise, walk, groups=groups).draw(0).about.get("order") for groups in (None, range(300))]
+    assert found[0]
+    assert found[0] == found[1]
+    assert not any(
+        "change nothing" in line for line in Arrays.of(x, y, groups=np.arange(60) // 2).draw(0).about["inferred"]
+    )

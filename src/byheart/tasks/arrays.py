@@ -176,12 +176,10 @@ class Arrays(Task):
             test = self._given_test(x, labels)
             how = f"{len(test)} test examples, given"
         check_enough(len(train))
+        about = self._about(labels, train, test, how, output) | ({"order": cut.note} if cut.note else {})
+        about["inferred"] += filter(None, [no_effect_of(meta.get(GROUP))])
         return Data(
-            views={"train": train, "test": test},
-            output=output,
-            truth=Truth(),
-            about=self._about(labels, train, test, how, output) | ({"order": cut.note} if cut.note else {}),
-            grouped=cut.grouped,
+            views={"train": train, "test": test}, output=output, truth=Truth(), about=about, grouped=cut.grouped
         )
 
     def _kept(self, x: str, y: str, labels: Labels) -> dict[str, Container]:
@@ -219,7 +217,6 @@ class Arrays(Task):
             f"shown as: {output.show}",
             f"held out: {how}",
         ]
-        lines += filter(None, [no_effect_of(train.meta.get(GROUP))])
         if isinstance(train.containers["x"], KeptFrame):
             lines.append(f"byheart's own learners count runs of 1 to {LONGEST} letters, hashed into {COLUMNS} columns")
         blank = sum(int(np.isnan(x).sum()) for x in numbers)

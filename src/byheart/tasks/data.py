@@ -12,7 +12,7 @@ import numpy as np
 
 from byheart.errors import InputRefused
 from byheart.tasks.containers import Container
-from byheart.tasks.grouping import Grouping, grouping
+from byheart.tasks.grouping import Grouping, grouping, keeps_together
 from byheart.tasks.names import Names
 from byheart.tasks.output import Output
 from byheart.tasks.parts import Parts, side_by_side
@@ -221,4 +221,5 @@ def grouping_of(examples: Examples, output: Output, clean: np.ndarray | None = N
     y = examples.y if clean is None else clean
     if table and y.ndim > 1:  # cells of a design differ in their targets as a whole
         y = np.unique(y, axis=0, return_inverse=True)[1].reshape(len(y))
-    return grouping(found.groups, found.exact, y, table, examples.meta.get(GROUP))
+    named = examples.meta.get(GROUP)
+    return grouping(found.groups, found.exact, y, table, named if keeps_together(named) else None)

@@ -11,6 +11,7 @@ from scipy.sparse.csgraph import connected_components
 
 from byheart.errors import InputRefused
 
+NO_EFFECT = "groups: each example has one of its own, so they keep nothing together and change nothing"
 DESIGN = 0.1  # a table with fewer distinct inputs than this share of its rows is a design, whose rows fill its cells
 
 
@@ -105,6 +106,11 @@ def read_groups(named: Any, n: int, what: str = "groups") -> np.ndarray:
     return named.astype(str)
 
 
+def keeps_together(named: np.ndarray | None) -> bool:
+    """Whether groups hold some examples together: where each has one of its own, there are none."""
+    return named is not None and len(np.unique(named)) < len(named)
+
+
 def no_effect_of(named: np.ndarray | None) -> str:
     """What is said where every example is a group of its own; empty where groups keep some together.
 
@@ -112,9 +118,7 @@ def no_effect_of(named: np.ndarray | None) -> str:
         >>> no_effect_of(np.array(["a", "b"]))
         'groups: each example has one of its own, so they keep nothing together and change nothing'
     """
-    if named is None or len(np.unique(named)) < len(named):
-        return ""
-    return "groups: each example has one of its own, so they keep nothing together and change nothing"
+    return "" if named is None or keeps_together(named) else NO_EFFECT
 
 
 def components(*labels: np.ndarray) -> np.ndarray:

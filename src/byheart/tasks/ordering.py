@@ -14,7 +14,7 @@ from scipy.stats import rankdata
 from byheart.errors import InputRefused
 from byheart.maths.statistics.autocorrelation import autocorrelation, residuals
 from byheart.tasks.data import GROUP, Examples, copies_among, grouping_of
-from byheart.tasks.grouping import Grouping, components
+from byheart.tasks.grouping import Grouping, components, keeps_together
 from byheart.tasks.holdout import held_out
 from byheart.tasks.output import Output
 
@@ -73,7 +73,7 @@ def ordering(
     Raises:
         InputRefused: `time` of data whose rows cannot be looked at.
     """
-    if asked == "random" or (asked == "auto" and GROUP in examples.meta):
+    if asked == "random" or (asked == "auto" and keeps_together(examples.meta.get(GROUP))):
         return None, ""
     if output.passages or examples.x.ndim != 2 or not 0 < examples.x.shape[1] <= WIDEST or len(examples) < 2:
         if asked == "time":

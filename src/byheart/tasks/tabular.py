@@ -135,7 +135,8 @@ class Tabular(Task):
             container = self._container(received, np.flatnonzero(filled)[those])
             views[view] = replace(rows.take(those), containers={"x": container})
         about = self._about(sheet, columns, output, labels, filled, cut)
-        about["inferred"] = [*about["inferred"], *self._said_of(views["train"])]
+        alone = filter(None, [no_effect_of(rows.meta.get(GROUP))])
+        about["inferred"] = [*about["inferred"], *alone, *self._said_of(views["train"])]
         return Data(views=views, output=output, truth=Truth(), about=about, grouped=cut.grouped)
 
     def _split(
@@ -224,7 +225,7 @@ class Tabular(Task):
 
     def _said_of(self, train: Examples) -> list[str]:
         """Lines to print beside what is inferred."""
-        return [line] if (line := no_effect_of(train.meta.get(GROUP))) else []
+        return []
 
     def _must_have(self, names: tuple[str, ...], what: str) -> None:
         """Refuses a name among the options that is no column.

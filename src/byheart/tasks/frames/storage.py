@@ -202,7 +202,8 @@ def _read(kept: Mapping[str, Any], key: str, arrays: Mapping[str, np.ndarray]) -
             dtype = pandas.StringDtype(kept["storage"], na_value=missing)
             return pandas.array(kept["texts"], dtype=dtype)
         case "nullable":
-            return getattr(pandas.arrays, kept["array"])(arrays[key], arrays[f"{key}.gone"])
+            kinds = {name: getattr(pandas.arrays, name) for name in ("IntegerArray", "FloatingArray", "BooleanArray")}
+            return kinds[kept["array"]](arrays[key], arrays[f"{key}.gone"])
         case "arrow":
             import pyarrow
 
