@@ -18,7 +18,7 @@ PYTHON = {"jobs": 1, "settings": None, "baseline": not DEFAULTS["no_baseline"]}
 
 
 def test_python_has_no_other_options_and_no_other_defaults():
-    own = {"data", "test", "groups", "model", "fit", "out", "say", "progress"}
+    own = {"data", "test", "clean", "groups", "model", "fit", "out", "say", "progress"}
     asked = {name: one.default for name, one in inspect.signature(byheart.audit).parameters.items() if name not in own}
     assert asked == {name: PYTHON[name] if name in PYTHON else DEFAULTS[name] for name in asked}
 

@@ -52,6 +52,8 @@ STATED = {
     ("engines/worker.py", "ctypes.CDLL"): "the C library of this process",
     ("fingerprint/code.py", "subprocess.run"): "Python, on code that the caller passed",
     ("fingerprint/bytecode_names.py", "importlib.util.resolve_name"): "text to text",
+    ("auditing/named_learner.py", "importlib.import_module"): "what the user names by --learner MODULE:NAME",
+    ("records/columns.py", "find_spec"): "of polars, pandas or pyarrow, which runs nothing",
     ("fingerprint/sources.py", "importlib.util.find_spec"): "of a top-level name, which runs nothing",
     ("records/provenance.py", "system"): "of platform: what it is called",
     ("tasks/archive.py", "np.load"): "allow_pickle=False",

@@ -30,7 +30,7 @@ def keep_names(ledger: Ledger, draw: str, names: Names) -> str:
 
 def kept_names(ledger: Ledger, document: Mapping[str, Any]) -> Names:
     """The names that the document of an audit speaks by; none where its examples have none of their own."""
-    key = document["subject"].get("names_key")
+    key = document.get("subject", {}).get("names_key")
     if not key:
         return {}
     kept = ledger.get(key)
