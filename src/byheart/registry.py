@@ -144,6 +144,13 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "BH105": ("byheart.verdicts.training:Underfitting", "a simpler model does better"),
         "BH106": ("byheart.verdicts.training:Overconfident", "probabilities that are too sharp"),
     },
+    "engine": {
+        "inline": ("byheart.engines.inline:Inline", "everything in this process (--jobs 1)"),
+        "pool": ("byheart.engines.pool:Pool", "worker processes on this machine (--jobs 2 and more)"),
+    },
+    "ledger": {
+        "sqlite": ("byheart.ledger.sqlite:SqliteLedger", "results kept in a folder: an index, and blobs by content"),
+    },
 }
 
 

@@ -18,7 +18,7 @@ from byheart.terminal import as_json, clean_warnings, printable, put
 SOURCE = Path(byheart.__file__).parent
 EVIL = "a\x1b[2Jb\x1b]0;title\x07c\r\x08\x7f\x9b31m\u202egpj.exe\u2028\x00"
 STATED = {
-    ("cli/progress.py", "self.bar.console.print"),  # rich, which draws; what is handed to it is `printable`
+    ("progress.py", "self.bar.console.print"),  # rich, which draws; what is handed to it is `printable`
     ("cli/main.py", "os.write"),  # a constant: the cursor is shown again
     ("exits.py", "os.write"),  # a constant
     ("files.py", "os.write"),
@@ -39,7 +39,7 @@ def _prints(path):
 def test_one_module_prints():
     found = {one for path in SOURCE.rglob("*.py") if "testing" not in path.parts for one in _prints(path)}
     assert found - {("terminal.py", "print")} == STATED
-    assert "console.print(printable(line), markup=False" in (SOURCE / "cli" / "progress.py").read_text()
+    assert "console.print(printable(line), markup=False" in (SOURCE / "progress.py").read_text()
 
 
 def clean(text):

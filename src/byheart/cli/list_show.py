@@ -17,29 +17,53 @@ Hide = Annotated[bool, typer.Option("--hide-examples", help="Leave only ids of e
 
 
 def list_words(ctx: typer.Context) -> None:
-    """List what there is: [KIND] is task, learner, lever, probe, verdict or run; --out DIR, --json."""
+    """List the names there are, of all kinds or of one: byheart list [KIND] [--out DIR] [--json].
+
+    KIND is task, learner, lever, keep, probe, survey, verdict, engine, ledger, claim or run.
+    """
     list_names(ctx.args)
 
 
 def list_names(words: list[str]) -> None:
     """List the names of a kind, or of all kinds but runs."""
     from byheart.cli.summary import print_json, print_lines
-    from byheart.registry import BUILT_IN, names
+    from byheart.errors import unknown_name
 
     kind, out, json = listed_words(words)
-    if kind == "run":
-        from byheart.auditing.finished_audits import runs
-
-        found = {"run": dict(runs(out))}
-    else:
-        found = {each: names(each) for each in ([kind] if kind else BUILT_IN)}
+    known = kinds()
+    if kind and kind not in known:
+        raise unknown_name("kind", kind, known)
+    found = {each: _names(each, out) for each in ([kind] if kind else known) if kind or each != "run"}
     if json:
         print_json(found)
         return
     for each, lines in found.items():
         print_lines(f"{each}s" if lines else f"no {each}s in {out}")
+        width = max(24, *map(len, lines)) if lines else 0
         for name, line in lines.items():
-            print_lines(f"  {name:<24} {line}")
+            print_lines(f"  {name:<{width}}  {line}")
+
+
+def kinds() -> list[str]:
+    """Every kind that can be listed."""
+    from byheart.registry import BUILT_IN
+
+    return [*BUILT_IN, "claim", "run"]
+
+
+def _names(kind: str, out: Path) -> dict[str, str]:
+    """Name -> its line, of a kind; of runs those in the folder `out`."""
+    if kind == "run":
+        from byheart.auditing.finished_audits import runs
+
+        return dict(runs(out))
+    if kind == "claim":
+        from byheart.auditing.claims import listed
+
+        return listed()
+    from byheart.registry import names
+
+    return names(kind)
 
 
 def listed_words(words: list[str]) -> tuple[str, Path, bool]:
@@ -54,7 +78,7 @@ def listed_words(words: list[str]) -> tuple[str, Path, bool]:
     """
     from byheart.errors import UsageError
 
-    kinds, out, json = [], Path("byheart-audit"), False
+    asked, out, json = [], Path("byheart-audit"), False
     rest = iter(words)
     for word in rest:
         if word == "--json":
@@ -62,10 +86,10 @@ def listed_words(words: list[str]) -> tuple[str, Path, bool]:
         elif word == "--out" or word.startswith("--out="):
             out = Path(word.partition("=")[2] or next(rest, "byheart-audit"))
         else:
-            kinds.append(word.removesuffix("s"))
-    if len(kinds) > 1 or any(kind.startswith("-") for kind in kinds):
+            asked.append("claim" if word in ("study", "studies") else word.removesuffix("s"))
+    if len(asked) > 1 or any(kind.startswith("-") for kind in asked):
         raise UsageError("byheart list [KIND] [--out DIR] [--json]", " ".join(words), "Try: byheart list task.")
-    return (kinds[0] if kinds else ""), out, json
+    return (asked[0] if asked else ""), out, json
 
 
 def show(run: RunName, out: Out = Path("byheart-audit"), json: AsJson = False, issues: Issues = None) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Broken:
 class Engine(ABC):
     """Runs `work(key)` for each key and yields each end as it comes."""
 
+    kind: ClassVar[str] = "engine"
+    name: ClassVar[str]
     workers: int = 1
 
     @abstractmethod

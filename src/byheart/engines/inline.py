@@ -19,6 +19,7 @@ class Inline(Engine):
         ['A', 'B']
     """
 
+    name = "inline"
     workers = 1
 
     def run(self, work: Callable[[str], str], keys: Sequence[str]) -> Iterator[Done]:

@@ -56,6 +56,8 @@ class Pool(Engine):
         UsageError: a number below one.
     """
 
+    name = "pool"
+
     def __init__(self, workers: int, threads: int = 1) -> None:
         for name, number in (("workers", workers), ("threads", threads)):
             if isinstance(number, bool) or not isinstance(number, int) or number < 1:

@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -44,6 +44,9 @@ class Failure:
 
 class Ledger(ABC):
     """A place where steps keep their results under keys (64 hex digits)."""
+
+    kind: ClassVar[str] = "ledger"
+    name: ClassVar[str]
 
     @abstractmethod
     def write(self, key: str, outcome: Result | Failure, about: Mapping[str, Any]) -> str:

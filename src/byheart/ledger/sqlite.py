@@ -62,6 +62,8 @@ class SqliteLedger(Ledger):
         >>> ledger.close()
     """
 
+    name = "sqlite"
+
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder).absolute()  # a later change of directory must not split it
         self._blobs = Blobs(self.folder / "blobs")
