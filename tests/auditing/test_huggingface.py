@@ -61,6 +61,12 @@ def test_a_table_is_a_frame_of_the_datasets_format(form, library):
     assert arrays_from((frame, target), None, {}).name == "frame"
 
 
+def test_a_table_larger_than_memory_is_refused(monkeypatch):
+    monkeypatch.setattr("byheart.tasks.free_memory.free_bytes", lambda: 1000)
+    with pytest.raises(InputRefused, match="80 rows of Dataset that fit into"):
+        read(TABLE)
+
+
 def test_training_of_ones_own_gets_the_frame_and_its_index_are_the_ids():
     received = []
 

@@ -151,7 +151,7 @@ def collected(data: Any, test: Any, clean: Any = None, say: Callable[[str], None
             return read_folder(Path(given), say=say)
         if isinstance(given, Path):
             raise InputRefused("a folder of pictures", f"{given}, which is none", "Read a file into arrays or a frame.")
-        if is_huggingface(given) and (frame := frame_of(given)):
+        if is_huggingface(given) and (frame := frame_of(given, say)):
             return frame, None
         source = source_of(given)
         return (given if source is None else collect(source, say, instead)), None
