@@ -133,6 +133,13 @@ def test_a_row_of_a_frame_is_explained_by_its_index(houses, tmp_path):
     found = audit.explain(example=first.name)
     assert (found.id, found.name) == (first.id, first.name)
     assert all(share.name == f"h{share.id}" for share in found.neighbours)
+    with pytest.raises(InputRefused, match=r"a pandas frame.*example= or test="):
+        audit.explain(named.iloc[[3]])
+    lines = []
+    again = quiet((named, "price"), settings={"epochs": 2, "hidden": [4]}, out=tmp_path, say=lines.append)
+    assert any("all in the ledger" in line for line in lines)
+    assert not any("amaged" in line for line in lines)
+    assert again.to_dict() == audit.to_dict()
 
 
 WORDS = np.array(["red", "blue", "green", "old", "new", "house", "car", "tree"])

@@ -16,6 +16,7 @@ from byheart.records.spec import key_of
 from byheart.study.explanation.credit_effect import OWN
 from byheart.tasks.data import ID, Data, Examples
 from byheart.tasks.features import as_array
+from byheart.tasks.frames.reading import library_of
 from byheart.tasks.holdout import array_digests
 from byheart.tasks.names import id_of
 
@@ -51,7 +52,8 @@ def query_of(x: Any = None, test: int | str | None = None, example: int | str | 
     """The query of `Audit.explain`: a str is a passage, a Path a picture file, anything else an array.
 
     Raises:
-        UsageError: none or several of these, or an id that is no whole number.
+        UsageError: none or several of these, or an id that is neither a whole number nor a name.
+        InputRefused: rows of a frame.
     """
     given = [value for value in (x, test, example) if value is not None]
     if len(given) != 1:
@@ -60,6 +62,11 @@ def query_of(x: Any = None, test: int | str | None = None, example: int | str | 
         return Query("train", _id(example, "example")) if test is None else Query("test", _id(test, "test"))
     if isinstance(x, str):
         return Query(text=x)
+    if library_of(x):
+        raise InputRefused(
+            expected="an example of the audit, or the numbers of one of your own", came=f"a {library_of(x)} frame",
+            do="Ask with example= or test= and the name or position of the row.",
+        )  # fmt: skip
     return Query(image=x) if isinstance(x, Path) else Query(x=as_array(x, "x"))
 
 
