@@ -8,6 +8,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import byheart as bh
 from byheart.auditing.compare import compare
+from byheart.auditing.compared_side import settings_of
 from byheart.errors import InputRefused, UsageError
 from byheart.records.comparison import ComparisonRecord
 from byheart.registry import find
@@ -281,3 +282,20 @@ def test_names_of_the_users_stand_on_the_page(tmp_path):
     first = found.changed[0].second[0]
     assert found.subject["names"][f"train:{first}"] == called[first]
     assert called[first] in found.save(tmp_path / "compare.html").read_text(encoding="utf-8")
+
+
+def test_what_is_withheld_is_said_with_its_reason():
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(150, 2))
+    heavy = x, np.exp(4 * x[:, 0])
+    found = compare(*(audited(heavy, DecisionTreeRegressor(max_depth=d, random_state=0), members=8) for d in (1, None)))
+    assert found.found("memorised_share_of_variance") is None
+    assert {(one.probe, one.where) for one in found.missing} >= {("complexity/description-length", "both"), ("generalization/gap", "both")}
+    assert "Withheld complexity/description-length and generalization/gap in both: " in repr(found)
+
+
+def test_a_pipeline_is_told_step_by_step():
+    steps = {"steps": [{"tuple": ["scale", {"estimator": ["Scaler", {"with_mean": False}]}]}, {"tuple": ["tree", {"estimator": ["Tree", {}]}]}]}
+    learner = {"title": "Pipeline", "name": "estimator", "cls": "Pipeline", "params": str(steps), "epochs": 3}
+    assert settings_of(learner) == {"epochs": "3", "scale": "Scaler", "scale.with_mean": "False", "tree": "Tree"}
+    assert settings_of({"params": "<object>"}) == {"params": "<object>"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import shlex
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from byheart.auditing.compared_side import Side, pairing_of, same_data
+from byheart.auditing.compared_side import Side, pairing_of, same_data, settings_of
 from byheart.auditing.example_previews import exhibits
 from byheart.auditing.explain_run import report_hides
 from byheart.auditing.finished_audits import document_of
@@ -24,13 +23,13 @@ from byheart.ledger.base import Ledger, Say
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.maths.memorisation.changed_sides import SWAPS, changed_sides
 from byheart.maths.statistics.paired import unpaired_difference
-from byheart.records.comparison import ChangedSides, ComparedRun, ComparisonRecord, Difference, Pairing
+from byheart.records.comparison import ChangedSides, ComparedRun, ComparisonRecord, Difference, Missing, Pairing
 from byheart.records.provenance import SCHEMA, versions
 from byheart.records.quantity import Quantity, Unit, interval_by
 from byheart.report.comparison import SHOWN, render_comparison
 from byheart.report.comparison_text import lines
 from byheart.seeds import stream
-from byheart.study.lever_baseline import moved_by, without_levers
+from byheart.study.lever_baseline import PROBES, moved_by, without_levers
 from byheart.study.session import Answers, Session
 from byheart.terminal import as_json
 
@@ -141,19 +140,9 @@ def _of_document(document: Mapping[str, Any], ledger: Ledger) -> Side:
     of_members = {"members": subject["members"], "share": subject["share"], "seed": provenance["seed"]}
     about = ComparedRun(
         run=subject["run"], title=subject["title"], command=provenance["command"],
-        settings={"learner": subject["learner"], **_settings(provenance["learner"]), **of_members},
+        settings={"learner": subject["learner"], **settings_of(provenance["learner"]), **of_members},
     )  # fmt: skip
     return Side.read(about, ledger, list(provenance["steps"].values()), kept_names(ledger, document))
-
-
-def _settings(learner: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a learner but its names; those of an estimator, which stand in one text, each on its own."""
-    settings = {name: value for name, value in learner.items() if name not in {"title", "name", "cls", "params"}}
-    try:
-        params = ast.literal_eval(str(learner.get("params", "{}")))
-    except (ValueError, SyntaxError):  # an estimator within an estimator has no such text
-        params = {"params": learner["params"]}
-    return {**settings, **{name: str(value) for name, value in params.items()}}
 
 
 def compared(first: Side, second: Side, command: str = "", hide: bool = False) -> Comparison:
@@ -164,13 +153,16 @@ def compared(first: Side, second: Side, command: str = "", hide: bool = False) -
     """
     same_data(first, second)
     pairing = pairing_of(first, second)
-    differences = _differences(first, second, pairing)
+    both = _compared_names(first, second)
+    known = [name for name in both if first.quantities[name].interval and second.quantities[name].interval]
+    differences = _differences(first, second, pairing, known)
     changed = _changed(first, second, pairing)
     ids = {ident for one in changed for ident in (*one.first[:SHOWN], *one.second[:SHOWN])}
     output = first.data.output
     return Comparison(
         first=first.about, second=second.about, pairing=pairing, hidden=hide,
         differences=tuple(sorted(differences, key=lambda one: (not one.matters, -one.widths))),
+        without_interval=tuple(name for name in both if name not in known), missing=_missing(first, second),
         changed=changed, exhibits={} if hide else exhibits(first.data, {("train", ident) for ident in ids}),
         subject={
             "kind": output.kind, "noun": output.noun[0], "nouns": output.noun[1], "n": len(first.data.train),
@@ -211,30 +203,41 @@ def _measured(answers: Answers) -> list[str]:
     return [step.key for step in answers.plan.measure if step.about["probe"]["name"] not in failed]
 
 
-def _differences(first: Side, second: Side, pairing: Pairing) -> list[Difference]:
-    """The difference of every number of the recipe that both have."""
+def _differences(first: Side, second: Side, pairing: Pairing, names: Sequence[str]) -> list[Difference]:
+    """The difference of every one of these numbers."""
     ours, theirs = first.quantities, second.quantities
-    both = [name for name in ours if name in theirs and ours[name].unit == theirs[name].unit]
     if pairing == "same models":
-        of = {name: (0.0, interval_by("", None, "exact")) for name in _compared_names(first, both)}
-        return [_difference(name, ours[name], theirs[name], *one, True) for name, one in of.items()]
-    found: list[Difference] = []
-    if pairing == "paired":
-        pair = Pair(first.data, first.run, second.run, first.subject["seed"])
-        for name, one in pair.estimates(_compared_names(first, both)).items():
-            made = interval_by(PAIRED, one.interval)
-            found.append(_difference(name, ours[name], theirs[name], one.value, made, True))
-    known = {one.name for one in found}
-    for name in _compared_names(first, both):
-        if name not in known:
+        exact = interval_by("", None, "exact")
+        return [_difference(name, ours[name], theirs[name], 0.0, exact, True) for name in names]
+    pair = Pair(first.data, first.run, second.run, first.subject["seed"])
+    estimates = pair.estimates(names) if pairing == "paired" else {}
+    found = []
+    for name in names:
+        if (one := estimates.get(name)) is not None:
+            value, made = one.value, interval_by(PAIRED, one.interval)
+        else:
             value, *ends = map(float, unpaired_difference(*(_ends(of[name]) for of in (ours, theirs))))
-            found.append(_difference(name, ours[name], theirs[name], value, interval_by(UNPAIRED, ends), False))
+            made = interval_by(UNPAIRED, ends)
+        found.append(_difference(name, ours[name], theirs[name], value, made, one is not None))
     return found
 
 
-def _compared_names(side: Side, both: Sequence[str]) -> list[str]:
-    """Which of these numbers are compared: those of the recipe that say something of their own."""
-    output = side.data.output
+def _missing(first: Side, second: Side) -> tuple[Missing, ...]:
+    """The probes of what is compared that gave no numbers, and why."""
+    made = []
+    for probe in PROBES:
+        ours, theirs = first.withheld(probe), second.withheld(probe)
+        if reason := ours or theirs:
+            where = "both" if ours and theirs else "first" if ours else "second"
+            made.append(Missing(probe=probe, where=where, reason=reason))
+    return tuple(made)
+
+
+def _compared_names(first: Side, second: Side) -> list[str]:
+    """The numbers that both have and that are compared: those of the recipe that say something of their own."""
+    ours, theirs = first.quantities, second.quantities
+    both = [name for name in ours if name in theirs and ours[name].unit == theirs[name].unit]
+    output = first.data.output
     score = "r2" if output.continuous else "bits" if output.passages else "accuracy"
     names = [*BITS, *VARIANCE, MEMORISED, NEW[score], *BESIDE]
     # of values the gap says what the shares of the variance say

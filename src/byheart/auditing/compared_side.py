@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from byheart.ledger.base import Ledger
 from byheart.records.comparison import ComparedRun, Pairing
 from byheart.records.finding import Answer, Finding, answer_from
 from byheart.records.quantity import Quantity
+from byheart.records.reason import Reason
 from byheart.report.examples import key
 from byheart.study.explanation.retraining_check import bank_keys
 from byheart.study.steps import load_run, loaded
@@ -60,11 +62,16 @@ class Side:
             return {}
         return {key("train", int(one)): str(name) for one, name in zip(train.ids, train.names) if one in ids}
 
+    def withheld(self, probe: str) -> Reason | None:
+        """Why a probe that applies gave no numbers; None where it gave some, or does not apply."""
+        answer = self.findings.get(probe)
+        return answer.withheld if isinstance(answer, Finding) and answer.status == "withheld" else None
+
     @property
     def quantities(self) -> dict[str, Quantity]:
-        """Every number that was measured with an interval."""
+        """Every number that was measured."""
         answers = [answer for answer in self.findings.values() if isinstance(answer, Finding)]
-        return {name: one for answer in answers for name, one in answer.quantities.items() if one.interval}
+        return {name: one for answer in answers for name, one in answer.quantities.items()}
 
 
 def same_data(first: Side, second: Side) -> None:
@@ -103,3 +110,38 @@ def pairing_of(first: Side, second: Side) -> Pairing:
     if first.subject["share"] != second.subject["share"]:
         return "other share"
     return "other members" if len(a) != len(b) else "other groups"
+
+
+def settings_of(learner: Mapping[str, Any]) -> dict[str, str]:
+    """The settings of a learner but its names; those of an estimator each on its own, by the steps they stand in.
+
+    Example:
+        >>> settings_of({"title": "Tree", "cls": "Tree", "params": "{'base': {'estimator': ['Ridge', {'alpha': 2}]}}"})
+        {'base': 'Ridge', 'base.alpha': '2'}
+    """
+    settings = {name: str(value) for name, value in learner.items() if name not in {"title", "name", "cls", "params"}}
+    try:
+        params = ast.literal_eval(str(learner.get("params", "{}")))
+    except (ValueError, SyntaxError):  # a value that Python does not read back
+        return {**settings, "params": str(learner["params"])}
+    return {**settings, **_flat(params)}
+
+
+def _flat(params: Mapping[str, Any], within: str = "") -> dict[str, str]:
+    """Parameters of an estimator and of those within it, by path; steps of a pipeline by their names."""
+    made: dict[str, str] = {}
+    for name, value in params.items():
+        parts = [one["tuple"] for one in value if isinstance(one, dict) and "tuple" in one] if _is_list(value) else []
+        named = {str(part[0]): part[1] for part in parts if len(part) > 1}
+        if isinstance(value, dict) and "estimator" in value:
+            title, own = value["estimator"]
+            made |= {f"{within}{name}": str(title), **_flat(own, f"{within}{name}.")}
+        elif named and len(named) == len(value):
+            made |= _flat(named, within)
+        else:
+            made[f"{within}{name}"] = str(value)
+    return made
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple)

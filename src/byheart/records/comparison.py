@@ -6,6 +6,7 @@ import math
 from typing import Any, Literal
 
 from byheart.records.quantity import Quantity
+from byheart.records.reason import Reason
 from byheart.records.spec import Record
 
 # the same trained models on both sides; members on the same subsets, from the same seeds; or members on other subsets,
@@ -78,6 +79,14 @@ class ChangedSides(Record):
         return sum(self.changed) > self.most
 
 
+class Missing(Record):
+    """A probe that gave no numbers, in the first run, the second or both, and why."""
+
+    probe: str
+    where: Literal["first", "second", "both"]
+    reason: Reason
+
+
 class ComparisonRecord(Record):
     """Two audits compared; the page, the lines and `--json` are made from it alone.
 
@@ -87,6 +96,8 @@ class ComparisonRecord(Record):
         subject: what the words of the page need to know of the data (`noun`, `kind`, `n` ...).
         pairing: whether members are compared one by one, and if not why.
         differences: those whose interval excludes 0 first, the largest in half widths of its interval first.
+        missing: probes of what is compared that are withheld in one of the two or both.
+        without_interval: numbers of both that are not compared, for one of the two has no interval.
         changed: the examples that changed sides, of classes.
         exhibits: what can be shown of them.
         hidden: whether only ids are shown.
@@ -99,6 +110,8 @@ class ComparisonRecord(Record):
     subject: dict[str, Any]
     pairing: Pairing
     differences: tuple[Difference, ...]
+    without_interval: tuple[str, ...] = ()
+    missing: tuple[Missing, ...] = ()
     changed: tuple[ChangedSides, ...] = ()
     exhibits: dict[str, dict[str, Any]] = {}
     hidden: bool = False

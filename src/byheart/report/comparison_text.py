@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from byheart.records.comparison import ChangedSides, ComparisonRecord, Difference
 from byheart.records.formatting import count, interval_text, number, value_text
+from byheart.report.cards import About
+from byheart.report.cards.reasons import why
 from byheart.report.kinds import words
 
 ARROW = "\u2192"
@@ -133,18 +135,29 @@ def unlike(found: ComparisonRecord) -> list[str]:
 
 
 def the_rest(found: ComparisonRecord) -> str:
-    """Everything whose interval holds 0, in one sentence; and how many exclude it by chance."""
+    """Everything whose interval holds 0, in one sentence; what is not compared; how many exclude 0 by chance."""
     rest = [one for one in found.differences if not one.matters]
-    if not found.differences:
-        return "No number was measured in both."
+    n, left = len(found.differences), ", ".join(named(found, name)[0].lower() for name in found.without_interval)
+    left = f"Without an interval in both, not compared: {left}." if left else ""
+    left = " ".join([*([left] if left else []), *_missing(found)])
+    if not n:
+        return left or "No number was measured in both."
     if found.pairing == "same models":
         return f"No difference in {count(len(rest))} numbers."
-    n = len(found.differences)
-    chance = f"If nothing differed, {number(0.05 * n, 1)} of {n} intervals would exclude 0."
-    if not rest:
-        return f"No other number was compared. {chance}"
     said = ", ".join(f"{_short(found, one)} {interval_text(one.difference)}".strip() for one in rest)
-    return f"No difference told in {count(len(rest))}: {said}. {chance}"
+    said = f"No difference told in {count(len(rest))}: {said}." if rest else "Every number that was compared differs."
+    chance = f"If nothing differed, {number(0.05 * n, 1)} of {n} intervals would exclude 0."
+    return " ".join(part for part in (said, left, chance) if part)
+
+
+def _missing(found: ComparisonRecord) -> list[str]:
+    """A sentence for each reason why probes gave no numbers."""
+    probes: dict[str, list[str]] = {}
+    for one in found.missing:
+        where = "both" if one.where == "both" else f"the {one.where}"
+        reason = why(one.reason, About.of(found.subject)).rstrip(".")
+        probes.setdefault(f"in {where}: {reason}.", []).append(one.probe)
+    return [f"Withheld {' and '.join(names)} {rest}" for rest, names in probes.items()]
 
 
 def changed(found: ComparisonRecord, one: ChangedSides) -> str:
