@@ -83,12 +83,13 @@ def reordered(bank: Bank, seed: int = 1) -> tuple[Bank, np.ndarray]:
     posterior = data.truth.posterior
     if posterior is not None and len(posterior) == len(first) != data.output.k:
         posterior = posterior[first]
-    known = {"clean": "train", "changed": "train", "repeats": "canaries"}  # of which view
+    known = {"clean": "train", "changed": "train", "control": "train", "repeats": "canaries"}  # of which view
     found = {name: (getattr(data.truth, name), orders.get(view)) for name, view in known.items()}
     columns = {name: values[order] for name, (values, order) in found.items() if values is not None}
     truth = replace(data.truth, **columns, posterior=posterior)
     phases = tuple(np.argsort(first)[rows] for rows in data.phases)
-    moved = replace(data, views=views, truth=truth, phases=phases)
+    grouped = None if data.grouped is None else data.grouped.take(first)
+    moved = replace(data, views=views, truth=truth, phases=phases, grouped=grouped)
 
     def run_of(run: Run) -> Run:
         views = {view: taken(run.views[view], "examples", order) for view, order in orders.items()}
