@@ -155,10 +155,11 @@ def _decades(low: float, high: float, room: int) -> list[float]:
 
 
 def _texts(ticks: list[float], axis: Axis) -> list[str]:
-    if axis.format == "percent":
+    if axis.format == "percent" and not axis.log:
         digits = _digits([100 * value for value in ticks])
         return [_text(tick, axis, digits) for tick in ticks]
-    return [_text(tick, axis, _digits([tick])) for tick in ticks]
+    times = 100 if axis.format == "percent" else 1
+    return [_text(tick, axis, _digits([times * tick])) for tick in ticks]
 
 
 def _text(value: float, axis: Axis, digits: int) -> str:

@@ -31,7 +31,7 @@ def _plot(chart: Chart, total: int) -> str:
     )
     across = total - left - right
     xs = scale(chart.x, values(chart, "x"), (0, across), 6 if wide else 4)
-    layers = [_axes(xs, ys)]
+    layers = [_axes(xs, ys, bool(chart.x.title))]
     layers += cell_layers(chart.cells, xs, ys) + rule_layers(chart, xs, ys)
     for line in chart.lines:
         layers += line_layers(line, xs, ys)
@@ -45,13 +45,12 @@ def _plot(chart: Chart, total: int) -> str:
         if chart.y
         else []
     )
-    names.append(
-        Placed(shorten(_named(chart.x, xs), across - 16) + " \u2192", across, high + 39, "right", "muted", False, 12.5)
-    )
+    if chart.x.title:
+        told = shorten(_named(chart.x, xs), across - 16) + " \u2192"
+        names.append(Placed(told, across, high + 39, "right", "muted", False, 12.5))
     layers += words(names)
-    return draw(
-        layers, (across, high), {"left": left, "right": right, "top": 28, "bottom": 48}, chart.title, chart.description
-    )
+    around = {"left": left, "right": right, "top": 28, "bottom": 48 if chart.x.title else 12}
+    return draw(layers, (across, high), around, chart.title, chart.description)
 
 
 def _named(axis: Axis, by: Scale) -> str:
@@ -59,6 +58,9 @@ def _named(axis: Axis, by: Scale) -> str:
     return f"{axis.title} ({by.beyond})" if by.beyond else axis.title
 
 
-def _axes(xs: Scale, ys: Scale) -> dict:
+def _axes(xs: Scale, ys: Scale, across: bool) -> dict:
+    """Both axes; of a chart that shows levels alone, the upright one."""
     encoding = {"x": xs.encoding("x", "bottom"), "y": ys.encoding("y", "left")}
+    if not across:
+        encoding["x"]["axis"] = {"orient": "bottom", "labels": False, "ticks": False, "domain": False}
     return layer("point", [{"x": xs.domain[0], "y": ys.domain[0]}], encoding, opacity=0)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 
 from byheart.records.spec import Record
 
+_FIGURE = re.compile(r"[-\u2212]?\d[\d.,:]*(e[-+]?\d+)?|missing|")  # what stands at the right of its column
 FIELDS = 5  # columns of a table of examples
 FIRST = {"pictures": (5, 7), "rows": (2, 2), "text": (2, 2), "ids": (5, 7)}
 
@@ -73,11 +75,14 @@ def gallery(record: Exhibits, known: dict[str, dict], noun: str, names: Mapping[
             }
         )
     views = {one.view for group in record.groups for one in group.shown}
+    cells = [[item["fields"][place] for made in groups for item in made["items"]] for place in range(len(columns))]
+    figures = [all(_FIGURE.fullmatch(cell) for cell in column) for column in cells]
     return {
         "title": record.title,
         "keys": record.keys,
         "kind": kind,
         "columns": columns,
+        "figures": figures,
         "groups": groups,
         "one_view": len(views) < 2,
         "size": sum(len(group["items"]) for group in groups),
@@ -126,9 +131,14 @@ def _item(one: Exhibit, content: dict, noun: str, columns: list[str], names: Map
             ]
         ),
         "text": content.get("text"),
-        "fields": [fields.get(name, "") for name in columns],
+        "fields": [_cell(fields.get(name, "")) for name in columns],
         "shown": any(content.get(what) for what in ("picture", "fields", "text")),
     }
+
+
+def _cell(text: str) -> str:
+    """A cell as it is shown: a number with a true minus sign."""
+    return text.replace("-", "\u2212", 1) if text.startswith("-") and _FIGURE.fullmatch(text) else text
 
 
 def _coarse(picture: str | None) -> bool:

@@ -11,6 +11,7 @@ Run = tuple[str, str]
 
 _END = r"[\u2212+\-]?[\d.,]+(?:e-?\d+)?\u202f?%?"
 _PIECES = re.compile(rf"(`[^`\n]{{1,200}}`)|(\[{_END}, ?{_END}\])")
+_EXPONENT = re.compile(r"\bR2\b")
 _KEPT = {"\n", "\t"}
 _NOT_XML = "\ufffe\uffff"  # on these the drawing of a chart aborts the process
 SPACE = "\u202f"
@@ -47,15 +48,25 @@ def runs(text: str | list[Run]) -> list[Run]:
         [('', 'AUC 0.98 '), ('i', '[0.97, 0.99]'), ('', ', run '), ('code', 'byheart list'), ('', '.')]
     """
     if not isinstance(text, str):
-        return [(kind, part) for kind, part in text]
+        return [(kind, part if kind == "code" else _set(part)) for kind, part in text]
     made: list[Run] = []
     at = 0
     for match in _PIECES.finditer(text):
         if match.start() > at:
-            made.append(("", text[at : match.start()]))
+            made.append(("", _set(text[at : match.start()])))
         made.append(("code", match[1][1:-1]) if match[1] else ("i", match[2]))
         at = match.end()
-    return [*made, ("", text[at:])] if at < len(text) or not made else made
+    return [*made, ("", _set(text[at:]))] if at < len(text) or not made else made
+
+
+def _set(text: str) -> str:
+    """Words as they are set: R2 with its exponent, and no line that ends within `1-nearest`.
+
+    Example:
+        >>> _set("held-out R2 of 1-nearest neighbour") == "held-out R\u00b2 of 1-\u2060nearest neighbour"
+        True
+    """
+    return _EXPONENT.sub("R\u00b2", text).replace("1-nearest", "1-\u2060nearest")
 
 
 def plain(text: str | list[Run]) -> str:
