@@ -47,11 +47,16 @@ def _without(text: str, other: Callable[[str], str]) -> str:
     return text.translate({ord(sign): other(sign) for sign in odd}) if odd else text
 
 
-def put(text: str, stream: TextIO | None = None) -> None:
-    """Print text, on standard output if no stream is named; what its coding does not hold becomes a question mark."""
+def put(text: str, stream: TextIO | None = None, layout: Callable[[str, TextIO], str] | None = None) -> None:
+    """Print text, on standard output if no stream is named; what its coding does not hold becomes a question mark.
+
+    `layout` breaks the lines of what can be printed, and colours them.
+    """
     stream = stream or sys.stdout
     coding = stream.encoding or "utf-8"
-    print(printable(text).encode(coding, "replace").decode(coding), file=stream, flush=True)
+    shown = printable(text)
+    shown = layout(shown, stream) if layout else shown
+    print(shown.encode(coding, "replace").decode(coding), file=stream, flush=True)
 
 
 def to_stderr(line: str) -> None:

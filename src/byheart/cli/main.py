@@ -167,10 +167,11 @@ def _told(error: Exception) -> tuple[str, int]:
 
 def _end(message: str, code: int, lines: int | None = LONGEST) -> None:
     if message:
+        from byheart.cli.layout import laid_out
         from byheart.terminal import put
 
         try:  # A message of another library may be long; what counts stands first.
-            put("\n".join(map(_shortened, message.splitlines()[:lines])), sys.stderr)
+            put("\n".join(map(_shortened, message.splitlines()[:lines])), sys.stderr, laid_out)
         except OSError:  # the terminal hung up
             sys.stderr = None
     sys.exit(code)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from byheart.cli.layout import laid_out
 from byheart.terminal import as_json, put
 
 
@@ -16,7 +17,7 @@ def print_json(document: Any) -> None:
 
 def print_lines(*lines: str) -> None:
     """Lines on standard output; where a name of the user's breaks one, the break is shown, so that it forges none."""
-    put("\n".join(line.replace("\n", "\\n") for line in lines))
+    put("\n".join(line.replace("\n", "\\n") for line in lines), layout=laid_out)
 
 
 def summary(document: dict[str, Any], page: str, data: str) -> list[str]:
