@@ -98,11 +98,11 @@ def test_the_numbers_stand_in_the_message_and_a_second_run_trains_nothing(theirs
     ])  # fmt: skip
     assert "def check(self)" not in first.stdout.str()  # their line is shown, not ours
     trained = theirs.times
-    assert trained == 9
+    assert trained >= 9  # and as often as it takes to say how long that is
     theirs.run("-n", "0").assert_outcomes(passed=2, failed=4)
     assert theirs.times == trained
     theirs.run("-n", "0", "--cache-clear", "-k", "held").assert_outcomes(passed=1, failed=2, deselected=3)
-    assert theirs.times == 2 * trained
+    assert theirs.times >= trained + 9
 
 
 def test_the_ledger_lies_in_the_cache_and_lasts_a_run_where_there_is_none(theirs, pytester):
@@ -112,7 +112,7 @@ def test_the_ledger_lies_in_the_cache_and_lasts_a_run_where_there_is_none(theirs
     theirs.run("-n", "0", "-k", "test_held or allowed", "-p", "no:cacheprovider").assert_outcomes(
         passed=2, deselected=4
     )
-    assert theirs.times == 2 * trained
+    assert theirs.times >= trained + 9
 
 
 def test_workers_share_the_ledger(theirs, pytester, monkeypatch):
