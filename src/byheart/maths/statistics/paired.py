@@ -19,7 +19,6 @@ from byheart.maths.shapes import Given, Shaped
 from byheart.maths.statistics.effective_sample_size import (
     Estimate,
     estimate,
-    freedom_of_variance,
     group_numbers,
     unlike,
     variance_of_mean,
@@ -255,9 +254,9 @@ def paired_memorised_share(
     draws = worth(places)
     examples = max(unlike(draws), variance_of_mean(psi, places, draws))
     moved = bank.member_variance(1.0, -1.0, psi, PAIRED * ONE_BY_ONE_SCORES)
-    sources, freedom = sum_of(examples, freedom_of_variance(psi, places), moved)
+    sources = sum_of(examples, np.inf, moved)[0]
     sources = sources._replace(members=sources.members + (other_bias - bias) ** 2)
-    return estimate(second - first, sources, -1.0, 1.0, draws, len(places), freedom)
+    return estimate(second - first, sources, -1.0, 1.0, draws, len(places))
 
 
 def unpaired_difference(first: Shaped[np.ndarray, " 3"], second: Shaped[np.ndarray, " 3"]) -> Shaped[np.ndarray, " 3"]:
