@@ -34,7 +34,7 @@ def _whole(kind, name):
 
 WHOLE = [
     pytest.param(spec, id=f"{kind}-{name}")
-    for kind in BUILT_IN
+    for kind in sorted(BUILT_IN.keys() - {"engine", "ledger", "claim"})  # those are no specs
     for name in BUILT_IN[kind]
     if (spec := _whole(kind, name)) is not None
 ]
