@@ -9,9 +9,9 @@ from sklearn.tree import DecisionTreeClassifier
 from torch.utils.data import DataLoader, Dataset
 
 import byheart as bh
-from byheart.auditing.audit import make_request
 from byheart.auditing.cli_request import request_from_words
-from byheart.auditing.request import arrays_from, collected, draws_of, with_batch_of
+from byheart.auditing.given import arrays_from, collected, draws_of, with_batch_of
+from byheart.auditing.request import make_request
 from byheart.engines.inline import Inline
 from byheart.errors import InputRefused
 from byheart.learners.torch_module import FromFactory

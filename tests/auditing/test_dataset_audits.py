@@ -6,8 +6,8 @@ from sklearn.tree import DecisionTreeClassifier
 from torch.utils.data import DataLoader, TensorDataset
 
 import byheart as bh
-from byheart.auditing.audit import make_request
-from byheart.auditing.request import arrays_from, collected, from_file, with_batch_of
+from byheart.auditing.given import arrays_from, collected, from_file, with_batch_of
+from byheart.auditing.request import make_request
 from byheart.learners.torch_module import FromFactory
 from byheart.records.options import Options
 

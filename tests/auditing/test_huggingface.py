@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import byheart as bh
-from byheart.auditing.request import arrays_from, collected
+from byheart.auditing.given import arrays_from, collected
 from byheart.errors import InputRefused
 from byheart.learners.torch_module import FromFactory
 from byheart.training.members import balanced

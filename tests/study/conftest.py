@@ -7,9 +7,9 @@ import pytest
 from sklearn.tree import DecisionTreeClassifier
 
 import byheart.study.steps as steps
-from byheart.auditing.audit import make_request
 from byheart.auditing.audit import run as carry_out
-from byheart.auditing.request import arrays_from, learner_from
+from byheart.auditing.given import arrays_from, learner_from
+from byheart.auditing.request import make_request
 from byheart.learners.mlp import Mlp
 from byheart.records.options import Options
 from byheart.tasks.modular import Modular

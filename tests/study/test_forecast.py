@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from byheart.auditing.audit import make_request, planned
+from byheart.auditing.audit import planned
+from byheart.auditing.request import make_request
 from byheart.learners.mlp import Mlp
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.records.options import Options

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from byheart.auditing.audit import make_request
 from byheart.auditing.audit import run as carry_out
-from byheart.auditing.request import from_file
+from byheart.auditing.given import from_file
+from byheart.auditing.request import make_request
 from byheart.fingerprint.description import described, material, revive
 from byheart.fingerprint.trust import load
 from byheart.learners.estimator import Estimator

@@ -18,7 +18,7 @@ from torch.utils.data import (
     WeightedRandomSampler,
 )
 
-from byheart.auditing.request import arrays_from, collected, with_batch_of
+from byheart.auditing.given import arrays_from, collected, with_batch_of
 from byheart.errors import InputRefused
 from byheart.learners.torch_module import FromFactory
 from byheart.tasks.containers import Container

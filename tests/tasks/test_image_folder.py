@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from byheart.auditing.request import arrays_from, collected
+from byheart.auditing.given import arrays_from, collected
 from byheart.errors import InputRefused
 from byheart.study.parse import folder as folder_task
 from byheart.tasks.image_folder import read_folder

@@ -12,31 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 from byheart.arguments import may_be, must_be
 from byheart.auditing.compare import lever_effect
-from byheart.auditing.document import document, document_key, is_document, run_id, without_examples
+from byheart.auditing.document import document, document_key, is_document, run_id
 from byheart.auditing.first_answer import tell_first_answer
+from byheart.auditing.given import arrays_from, collected, draws_of, learner_from, with_batch_of
 from byheart.auditing.kept_names import keep_names
 from byheart.auditing.provenance import shown_settings
-from byheart.auditing.request import (
-    Request,
-    arrays_from,
-    collected,
-    draws_of,
-    learner_from,
-    resolved_device,
-    with_batch_of,
-    with_flips,
-    with_phases,
-    with_transform,
-)
-from byheart.auditing.result import Audit, must_be_writable
+from byheart.auditing.request import Request, make_request, with_transform
+from byheart.auditing.result import Audit
+from byheart.auditing.writing import must_be_writable
 from byheart.engines.base import Engine
 from byheart.engines.choice import engine_for
 from byheart.engines.inline import Inline
-from byheart.errors import LedgerDamaged, UsageError
+from byheart.errors import LedgerDamaged
 from byheart.fingerprint.code import why_unkeyed
 from byheart.fingerprint.description import can_move
 from byheart.ledger.base import Result, Say
-from byheart.probes.base import Subject
 from byheart.processes import sweep, temporary_name
 from byheart.progress import Progress
 from byheart.records.options import Options
@@ -50,7 +40,7 @@ from byheart.study.soundness import mend
 from byheart.terminal import to_stderr
 
 if TYPE_CHECKING:
-    from byheart.levers.augmentation import Augmentation
+    pass
 
 
 def audit(
@@ -194,46 +184,6 @@ def audit(
         return run(request, folder, settings=settings, say=tell, progress=progress or shown)
 
 
-def make_request(
-    task: Any,
-    learner: Any,
-    options: Options,
-    command: str,
-    notes: tuple[str, ...] = (),
-    draws: tuple[Augmentation, ...] = (),
-) -> Request:
-    """The request of a task, a learner (None: the default one) and options; what is only said of data is not read.
-
-    `draws` are the augmentation of the data, where they came with one.
-
-    Raises:
-        UsageError: too few members, a share out of range, an unknown lever, setting or device.
-    """
-    members = task.usual_members if options.members is None else options.members
-    if members < 1:
-        raise UsageError("at least one member", f"{members}", "Try --members 64, or 4 for a first answer.")
-    if not 0 < options.share < 1:
-        raise UsageError(expected="a share between 0 and 1", came=f"{options.share}", do="Try --share 0.7.")
-    if int(options.jobs) < 1:
-        raise UsageError(expected="at least one job", came=f"{options.jobs}", do="Try --jobs 2.")
-    parse.probes(options.also)  # a wrong word is named before anything is drawn
-    moved = parse.levers(options.levers)
-    if learner is not None and options.settings:
-        learner = parse.changed(learner, options.settings)
-    task = with_flips(with_phases(task, options.phases), options.flip)
-    return Request(
-        subject=Subject(task, learner, (*moved, *draws), options.seed, members, options.share),
-        command=command,
-        device=resolved_device(options.device),
-        jobs=int(options.jobs),
-        budget_seconds=None if options.budget is None else parse.seconds(options.budget),
-        notes=(*notes, *(lever.note for lever in draws)),
-        also=options.also,
-        first=options.first,
-        baseline=bool(moved) and not options.no_baseline,
-    )
-
-
 def run(
     request: Request,
     folder: Path | None,
@@ -326,4 +276,4 @@ def _carried_out(
     return made, answers, session
 
 
-__all__ = ["Audit", "audit", "learner_from", "make_request", "run", "without_examples"]
+__all__ = ["Audit", "audit", "make_request", "run"]

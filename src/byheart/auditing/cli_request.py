@@ -8,10 +8,10 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from byheart.auditing.audit import make_request
+from byheart.auditing.given import from_file, missing_for
 from byheart.auditing.named_learner import named_learner
 from byheart.auditing.provenance import cpu_count
-from byheart.auditing.request import DEFAULT_FLIPS, Request, from_file, missing_for, with_flips, with_transform
+from byheart.auditing.request import DEFAULT_FLIPS, Request, make_request, with_flips, with_transform
 from byheart.errors import UsageError
 from byheart.ledger.base import Say
 from byheart.records.options import Options, word_of

@@ -17,7 +17,8 @@ from byheart.auditing.explain_run import report_hides
 from byheart.auditing.finished_audits import document_of
 from byheart.auditing.kept_names import kept_names
 from byheart.auditing.paired_differences import BITS, GAP, MEMORISED, NEW, VARIANCE, Pair
-from byheart.auditing.result import Audit, write_text
+from byheart.auditing.result import Audit
+from byheart.auditing.writing import write_text
 from byheart.errors import ByheartError, InputRefused, UsageError
 from byheart.ledger.base import Ledger, Say
 from byheart.ledger.sqlite import SqliteLedger

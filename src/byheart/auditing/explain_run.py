@@ -9,7 +9,7 @@ from pathlib import Path
 from byheart.auditing.explain import Query, explain, subject_of
 from byheart.auditing.finished_audits import document_of
 from byheart.auditing.kept_names import kept_names
-from byheart.auditing.result import write_text
+from byheart.auditing.writing import write_text
 from byheart.fingerprint.trust import reading
 from byheart.ledger.base import Say
 from byheart.ledger.sqlite import SqliteLedger

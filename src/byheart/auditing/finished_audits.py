@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from byheart.auditing.document import without_examples
-from byheart.auditing.result import write_text
+from byheart.auditing.writing import write_text
 from byheart.errors import InputRefused, LedgerDamaged, UsageError, unknown_name
 from byheart.ledger.base import Result
 from byheart.ledger.sqlite import SqliteLedger

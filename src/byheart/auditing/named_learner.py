@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from byheart.auditing.request import learner_from
+from byheart.auditing.given import learner_from
 from byheart.errors import InputRefused, UnknownName, UsageError, unknown_name
 from byheart.fingerprint.code import contained, load_module
 from byheart.registry import find

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,10 +19,9 @@ from byheart.auditing.explain import explain
 from byheart.auditing.gate import Gate, bounds_from, gate
 from byheart.auditing.issues import Issues, examples_of, issues_of
 from byheart.auditing.kept_names import kept_names, named_data
-from byheart.errors import ByheartError, OutputRefused, UsageError
-from byheart.files import write_whole
+from byheart.auditing.writing import write_text
+from byheart.errors import ByheartError, UsageError
 from byheart.ledger.base import Ledger, Result
-from byheart.processes import sweep
 from byheart.records.columns import Columns
 from byheart.records.comparison import ComparisonRecord
 from byheart.records.explanation import Explanation
@@ -279,39 +277,3 @@ class Audit:
             for found in self._findings.values()
             if isinstance(found, Finding) and found.headline
         ]
-
-
-def write_text(target: Path, text: str) -> Path:
-    """Write a text file whole or not at all (`byheart.files.write_whole`).
-
-    Raises:
-        OutputRefused: the folder cannot be written or is full.
-    """
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        sweep(target.parent.glob(".*.tmp"))
-        write_whole(target, text.encode("utf-8"))
-    except OSError as error:
-        raise OutputRefused(
-            expected=f"to write {target}", came=f"{error.strerror or error}", do="Choose another folder with --out."
-        ) from error
-    return target
-
-
-def must_be_writable(folder: Path, option: str = "--out") -> None:
-    """Refuse a folder that cannot be written before anything is computed.
-
-    Raises:
-        OutputRefused: the folder is read-only, full or a file.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder, prefix=".byheart-") as probe:
-            probe.write(b"1" * 4096)
-            probe.flush()
-    except OSError as error:
-        raise OutputRefused(
-            expected=f"a folder that can be written, {folder}",
-            came=f"{error.strerror or error}",
-            do=f"Nothing was lost. Choose another with {option}.",
-        ) from None

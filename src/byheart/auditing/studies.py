@@ -8,12 +8,11 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from byheart.auditing.audit import make_request
 from byheart.auditing.document import evidence, spoken_of, unlabelled
 from byheart.auditing.provenance import LEVEL, plain, shown_settings
-from byheart.auditing.request import Request, resolved_device
-from byheart.auditing.result import write_text
+from byheart.auditing.request import Request, make_request, resolved_device
 from byheart.auditing.surveys import check_quantities, check_surveys, surveyed
+from byheart.auditing.writing import write_text
 from byheart.engines.choice import engine_for
 from byheart.errors import ByheartError, InputRefused, StepFailed, UsageError
 from byheart.fingerprint.trust import reading

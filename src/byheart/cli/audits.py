@@ -43,7 +43,7 @@ def audit(
     """Measure what a model trained this way has memorised and what it has understood."""
     from byheart.auditing.audit import run
     from byheart.auditing.cli_request import request_from_words
-    from byheart.auditing.result import must_be_writable
+    from byheart.auditing.writing import must_be_writable
     from byheart.cli.summary import issue_lines, print_json, print_lines, summary
     from byheart.errors import StepFailed
     from byheart.progress import Progress
@@ -104,7 +104,7 @@ def writable(out: Path) -> Iterator[None]:
     """
     import shutil
 
-    from byheart.auditing.result import must_be_writable
+    from byheart.auditing.writing import must_be_writable
     from byheart.errors import InputRefused, UsageError
 
     made = [path for path in (out, *out.parents) if not path.exists()]

@@ -41,7 +41,7 @@ def gate(
     from byheart.auditing.gate import EXIT_CODES, bounds_from
     from byheart.auditing.gate import gate as held_to
     from byheart.auditing.junit import junit as as_junit
-    from byheart.auditing.result import write_text
+    from byheart.auditing.writing import write_text
     from byheart.cli import project_file
     from byheart.cli.summary import print_json, print_lines
 
