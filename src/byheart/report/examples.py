@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from byheart.records.spec import Record
 
-_FIGURE = re.compile(r"[-\u2212]?\d[\d.,:]*(e[-+]?\d+)?|missing|")  # what stands at the right of its column
+_FIGURE = re.compile(r"[-+\u2212]?\d[\d.,:]*(e[-+]?\d+)?(\u202f%)?|missing|")  # what stands at the right of its column
 FIELDS = 5  # columns of a table of examples
 FIRST = {"pictures": (5, 7), "rows": (2, 2), "text": (2, 2), "ids": (5, 7)}
 
@@ -76,13 +76,19 @@ def gallery(record: Exhibits, known: dict[str, dict], noun: str, names: Mapping[
         )
     views = {one.view for group in record.groups for one in group.shown}
     cells = [[item["fields"][place] for made in groups for item in made["items"]] for place in range(len(columns))]
-    figures = [all(_FIGURE.fullmatch(cell) for cell in column) for column in cells]
+    lines = [[item["lines"][place] for made in groups for item in made["items"] if place < len(item["lines"])]
+             for place in range(len(record.keys))]  # fmt: skip
+    figures, of_lines = (
+        [bool(column) and all(_FIGURE.fullmatch(cell) for cell in column) for column in columns_of]
+        for columns_of in (cells, lines)
+    )
     return {
         "title": record.title,
         "keys": record.keys,
         "kind": kind,
         "columns": columns,
         "figures": figures,
+        "figures_of_lines": of_lines,
         "groups": groups,
         "one_view": len(views) < 2,
         "size": sum(len(group["items"]) for group in groups),
