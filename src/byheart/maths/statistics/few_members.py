@@ -140,8 +140,8 @@ def few_members_auc(
     r"""How well does a score tell what fewer than eight members saw from what they did not?
 
     AUC = the mean over seen pairs of the share of unseen pairs that score below, ties half. What a pair adds is its
-    share less the AUC, on either side (placement values), so that the interval is that of `pairs_estimate` with
-    weights 1 and 1. Range [0, 1]. Oracle: 0.5. Rote: 1.
+    share less the AUC, on either side (placement values), so that the interval is that of `pairs_estimate`. Range
+    [0, 1]. Oracle: 0.5. Rote: 1.
 
     Args:
         score: (m, n) higher means "was seen"; NaN is not judged.
@@ -172,4 +172,6 @@ def few_members_auc(
         below = np.searchsorted(against, own, "left") + np.searchsorted(against, own, "right")
         placed[side] = below / (2 * len(against))
     area = float(placed[seen].mean())
-    return pairs_estimate(area, np.where(judged >= 0, placed - area, 0.0), judged, (1.0, 1.0), groups, low=0, high=1)
+    # turned so that a high value is a high score on both sides, as what members share of an example is
+    z = np.where(seen, placed - area, np.where(unseen, area - placed, 0.0))
+    return pairs_estimate(area, z, judged, (1.0, -1.0), groups, low=0, high=1)
