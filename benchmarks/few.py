@@ -3,8 +3,8 @@
     python benchmarks/few.py [--members 4] [--audits 60] [--draws 40] [--only NAME ...] [--folder few-banks]
 
 - same data: one bank of 256 members is trained once; its members 1 to 4, 5 to 8 and so on are banks of four (subsets
-  are dealt in turn from shuffled decks, so that any four in a row are as good as the first). How many of their intervals
-  hold the value of all 256? At least 90 % are meant to.
+  are dealt in turn from shuffled decks, so that any four in a row are as good as the first). How many of their
+  intervals hold the value of all 256? At least 90 % are meant to.
 - fresh draws: every audit draws training set, labels, subsets and seeds anew. The truth is the mean over other draws of
   what 24 members say, and its standard error excuses a miss. 90 to 99 % are meant to hold; a line fails where the
   Wilson interval of its share lies outside (no upper limit where the truth is within 1 % of an end of its range).

@@ -94,6 +94,15 @@ def test_one_member_speaks_of_its_training_and_no_verdict_passes_on_it(draws):
         assert alone.title == verdict.title or alone.outcome == "not applicable"
 
 
+def test_labels_are_not_checked_by_few_members_and_the_verdict_says_why(draws):
+    draw = draws["balanced", 4]
+    judged = find("verdict", "BH101")().judge({"memory/label-noise": draw.measure(Quadrant())})
+    assert (judged.outcome, judged.sentence) == (
+        "not applicable",
+        "It needs at least 8 members, which this audit does not have.",
+    )
+
+
 def test_copies_that_contradict_are_accused_whatever_was_trained(draws):
     draw = draws["copies that contradict", 1]
     answers = {probe.name: draw.measure(probe) for probe in (*AVERAGES, Duplicates())}

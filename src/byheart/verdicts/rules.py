@@ -78,6 +78,9 @@ class LabelsToCheck(Verdict):
         """A tip where models trained without them predict other labels, of more than would be of clean data."""
         share = quantity(findings, self.anchor, "worth_checking_share")
         right = quantity(findings, self.anchor, "checking_accuracy")
+        found = findings.get(self.anchor)
+        if isinstance(found, Finding) and found.withheld is not None and found.withheld.code == "few members":
+            return self.absent(f"at least {found.withheld.figures['needed']} members")
         if share is None and right is not None:
             line = f"About labels it has not seen, this recipe or {_baseline(findings[self.anchor])} is right in "
             line += f"{shown(right)}, a guess at the most frequent class in {percent(right.null or 0.0, 1)}: "
