@@ -130,6 +130,9 @@ class Audit:
             ByheartError: the scores were not measured.
         """
         columns = self.columns("memory/counterfactual")
+        if "rank" not in columns:
+            do = 'See audit.findings["memory/counterfactual"] for the reason; below 8 members, train more.'
+            raise ByheartError(expected="memorisation scores of single examples", came="none", do=do)
         train, called = self._train(), kept_names(self._ledger, self._document).get("train")
         must_be("a whole number", k=k)
         order = np.argsort(columns["rank"], kind="stable")[: max(0, k)]
