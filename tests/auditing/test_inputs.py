@@ -136,7 +136,7 @@ def test_missing_features_reach_estimators_that_take_them_and_are_filled_in_for_
 
 
 @pytest.mark.parametrize("options, words", [
-    ({"members": 7}, ["at least 8 members", "7", "--members"]),
+    ({"members": 0}, ["at least one", "0", "--members"]),
     ({"share": 0.0}, ["between 0 and 1"]),
     ({"share": 1.0}, ["between 0 and 1"]),
     ({"share": float("nan")}, ["between 0 and 1", "nan"]),
