@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import typer
 
@@ -10,6 +12,7 @@ from byheart.cli.audits import audit, plan
 from byheart.cli.compare import compare
 from byheart.cli.explain import explain
 from byheart.cli.gate import gate
+from byheart.cli.help import AppHelp, CommandHelp
 from byheart.cli.init import init
 from byheart.cli.list_show import list_words, report, show
 from byheart.cli.options import with_options
@@ -26,23 +29,28 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("init")(init)
-app.command("audit")(with_options(audit))
-app.command("plan")(with_options(plan, without=("budget",)))
-app.command("list", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(list_words)
-app.command("show")(show)
-app.command("report")(report)
-app.command("view")(view)
-app.command("export")(export)
-app.command("gate")(gate)
-app.command("explain")(explain)
-app.command("compare")(compare)
-app.command("study")(study)
+AUDIT, FINISHED, REFERENCE = "Audit", "Finished audits (RUN: its digits, its folder, or latest)", "Names and claims"
 
 
-@app.callback(
-    epilog="byheart --version prints the version; --debug anywhere shows our own traceback when something breaks."
-)
+def _add(panel: str, name: str, command: Callable[..., None], **more: Any) -> None:
+    app.command(name, cls=CommandHelp, rich_help_panel=panel, **more)(command)
+
+
+_add(AUDIT, "init", init)
+_add(AUDIT, "plan", with_options(plan, without=("budget",)))
+_add(AUDIT, "audit", with_options(audit))
+_add(FINISHED, "show", show)
+_add(FINISHED, "view", view)
+_add(FINISHED, "report", report)
+_add(FINISHED, "export", export)
+_add(FINISHED, "explain", explain)
+_add(FINISHED, "compare", compare)
+_add(FINISHED, "gate", gate)
+_add(REFERENCE, "list", list_words, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+_add(REFERENCE, "study", study)
+
+
+@app.callback(cls=AppHelp)
 def _root(ctx: typer.Context) -> None:
     """Know what your model knows by heart, and what it has understood."""
     if ctx.invoked_subcommand in WITH_DEFAULTS and not {"-h", "--help"} & set(sys.argv):

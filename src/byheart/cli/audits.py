@@ -15,19 +15,29 @@ from byheart.records.options import Options
 Subject = Annotated[
     str,
     typer.Argument(
-        metavar="[SUBJECT]",
+        metavar="SUBJECT",
         help="A task's name, data.csv, .parquet, .npz, images/ or my_audit.py. Nothing: embedded images with planted label noise.",
     ),
 ]
 Jobs = Annotated[str, typer.Option("--jobs", help="Worker processes, or auto; changes no number.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
-Out = Annotated[Path, typer.Option("--out", help="Folder of the report and the ledger.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the document on standard output and nothing else there.")]
-Hide = Annotated[bool, typer.Option("--hide-examples", help="Leave only ids of examples in the report.")]
-Issues = Annotated[
-    Path | None, typer.Option("--issues", help="Write the issues, an example per row: FILE.csv, .parquet or .jsonl.")
+Out = Annotated[Path, typer.Option("--out", help="Folder of the report and the ledger.", rich_help_panel="Output")]
+AsJson = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="Print the document on standard output and nothing else there.", rich_help_panel="Output"
+    ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
+Hide = Annotated[
+    bool, typer.Option("--hide-examples", help="Leave only ids of examples in the report.", rich_help_panel="Output")
+]
+Issues = Annotated[
+    Path | None,
+    typer.Option(
+        "--issues", help="Write the issues, an example per row: FILE.csv, .parquet or .jsonl.", rich_help_panel="Output"
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.", rich_help_panel="Output")]
 
 
 def audit(

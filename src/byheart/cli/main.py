@@ -24,15 +24,24 @@ def main() -> None:
     debug = "--debug" in sys.argv
     if debug:
         sys.argv = [word for word in sys.argv if word != "--debug"]
-    if not sys.argv[1:]:
-        sys.argv.append("--help")
+    shell = os.environ.get("_BYHEART_COMPLETE", "")
+    if not shell and sys.argv[1:2] in ([], ["help"]):
+        sys.argv[1:] = [*sys.argv[2:], "--help"]
     try:
         _listen()
         from byheart.terminal import clean_warnings, put
 
         clean_warnings()
         _check_words(sys.argv[1:])
-        # By hand: typer reads any word through pydantic, and these three must cost nothing.
+        # By hand: typer reads any word through pydantic, and these must cost nothing.
+        if shell:
+            from byheart.cli.completion import answer, tabs
+
+            return put(answer(shell, sys.argv[1:]), layout=tabs)
+        if sys.argv[1:2] in (["--install-completion"], ["--show-completion"]):
+            from byheart.cli.shell_scripts import script
+
+            return put(script(sys.argv[2:], sys.argv[1] == "--install-completion"))
         if sys.argv[1:] == ["--version"]:
             from importlib.metadata import version
 
@@ -49,7 +58,7 @@ def main() -> None:
             _log_everything()
         from byheart.cli.app import app
 
-        code = app(standalone_mode=False)
+        code = app(prog_name="byheart", standalone_mode=False)
         if code == 130:  # typer turns an interrupt into this number
             raise KeyboardInterrupt
         sys.exit(code if isinstance(code, int) else 0)
@@ -153,7 +162,8 @@ def _told(error: Exception) -> tuple[str, int]:
     if isinstance(error, typer.Abort):
         return INTERRUPTED, 130
     if hasattr(error, "format_message"):  # typer's own usage errors, of a class it does not export
-        return f"byheart: {error.format_message()}\nGiven: {shlex.join(sys.argv[1:])}\nTry: byheart --help", 2
+        page = getattr(getattr(error, "ctx", None), "command_path", "byheart")
+        return f"byheart: {error.format_message()}\nGiven: {shlex.join(sys.argv[1:])}\nTry: {page} --help", 2
     if isinstance(error, BrokenPipeError):
         return "", 0
     if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:

@@ -16,6 +16,8 @@ KINDS = {
     "int": int, "float": float, "bool": bool,
 }  # fmt: skip
 
+FIRST_OF_PANEL = {"target": "Data", "learner": "Model", "members": "Training", "also": "Output"}  # in their order
+
 
 def with_options(command: Callable[..., None], without: tuple[str, ...] = ()) -> Callable[..., None]:
     """`command(subject, options, notes, ...)` for typer: a parameter for each field of `Options` in the place of `options`.
@@ -30,11 +32,12 @@ def with_options(command: Callable[..., None], without: tuple[str, ...] = ()) ->
         options = Options(**{name: tuple(value or ()) if name in many else value for name, value in given.items()})
         command(options=options, notes=_notes(ctx, options), **words)
 
+    panels = _panels([one.name for one in fields(Options)])
     made = [
         inspect.Parameter(
             one.name, inspect.Parameter.KEYWORD_ONLY, annotation=KINDS.get(str(one.type), list[str] | None),
             default=typer.Option(default_of(one) or None if isinstance(default_of(one), tuple) else default_of(one),
-                                 f"--{word_of(one)}", help=one.metadata["help"]),
+                                 f"--{word_of(one)}", help=one.metadata["help"], rich_help_panel=panels[one.name]),
         )
         for one in asked
     ]  # fmt: skip
@@ -48,6 +51,20 @@ def with_options(command: Callable[..., None], without: tuple[str, ...] = ()) ->
     called.__signature__ = inspect.Signature([ctx, *rest[:1], *made, *rest[1:]])  # type: ignore[attr-defined]
     called.__doc__, called.__annotations__ = command.__doc__, {}
     return called
+
+
+def _panels(names: list[str]) -> dict[str, str]:
+    """Name of an option -> its panel.
+
+    Example:
+        >>> _panels(["target", "learner", "settings"])["settings"]
+        'Model'
+    """
+    found, panel = {}, ""
+    for name in names:
+        panel = FIRST_OF_PANEL.get(name, panel)
+        found[name] = panel
+    return found
 
 
 def _notes(ctx: typer.Context, options: Options) -> tuple[str, ...]:

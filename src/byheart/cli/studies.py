@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from byheart.records.claim_result import Outcome, Reading, Studied
     from byheart.report.cards import About
 
-Name = Annotated[str, typer.Argument(metavar="[NAME]", help="A claim, or a claim file (.toml). Nothing: lists them.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A claim, or a claim file (.toml). Nothing: lists them.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder of the page and the ledger.")]
 Set = Annotated[
     list[str] | None,

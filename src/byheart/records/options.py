@@ -55,6 +55,7 @@ class Options:
     settings: tuple[str, ...] | Mapping[str, Any] = asked(
         (), "Setting of the learner, NAME=VALUE; may be repeated.", word="set"
     )
+    returns: str = asked("auto", "What a model of yours returns: auto, logits, probabilities, labels or values.")
     levers: tuple[str, ...] = asked(
         (),
         "weight-decay=0.001, dropout=0.5, label-smoothing=0.1, early-stop=8; in phases replay=0.5:size=100 or "
@@ -71,7 +72,6 @@ class Options:
     budget: str | None = asked(None, "Time to spend, such as 60s or 5m; cuts members, never epochs.")
     jobs: str | int = asked("auto", "Worker processes, or auto; changes no number.")
     device: str = asked("auto", "auto, cpu, cuda or mps.")
-    returns: str = asked("auto", "What a model of yours returns: auto, logits, probabilities, labels or values.")
     also: tuple[str, ...] = asked(
         (), "Probe on request: memory/credit, memory/effect[:method=retrain]; may be repeated."
     )
