@@ -284,6 +284,13 @@ def test_names_of_the_users_stand_on_the_page(tmp_path):
     assert called[first] in found.save(tmp_path / "compare.html").read_text(encoding="utf-8")
 
 
+def test_what_is_no_audit_is_refused_by_name(pair, tmp_path):
+    with pytest.raises(UsageError, match="an audit, or the folder of one, got dict"):
+        compare(pair[0], pair[1].to_dict())
+    with pytest.raises(UsageError, match="a ledger with a finished audit"):
+        compare(pair[0], tmp_path)
+
+
 def test_what_is_withheld_is_said_with_its_reason():
     rng = np.random.default_rng(4)
     x = rng.normal(size=(150, 2))

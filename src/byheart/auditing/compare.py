@@ -101,6 +101,9 @@ def compare(first: Audit | str | Path, second: Audit | str | Path, *, hide_examp
         >>> found.pairing, found.found("train_accuracy").difference.value > 0.2
         ('paired', True)
     """
+    for one in (first, second):
+        if not isinstance(one, Audit | str | Path):
+            raise UsageError("an audit, or the folder of one", type(one).__name__, "Give what bh.audit(...) returns.")
     sides = [
         _of_document(one.to_dict(), one.ledger) if isinstance(one, Audit) else _of_folder(str(one), Path(one))[0]
         for one in (first, second)
@@ -191,7 +194,7 @@ def lever_effect(session: Session, answers: Answers, tell: Say) -> tuple[Compari
         ]
         return compared(*sides, hide=True), ()
     except ByheartError as error:
-        line = f"What {named} moves is not known: without it the training failed ({error})."
+        line = f"What {named} moves is not known: {error}"
         tell(line)
         return None, (line,)
     finally:
