@@ -25,7 +25,7 @@ M, N, Q = 12, 120, 80
 class World:
     """Examples and new ones; `groups` are seen or left out together."""
 
-    def __init__(self, seed, *, noise=0.2, copies=1, rare=None, classes=2):
+    def __init__(self, seed, *, noise=0.2, copies=1, rare=None, classes=2, together=1):
         rng = np.random.default_rng(seed)
         n = N // copies
         x = rng.normal(size=(n + Q, 3))
@@ -33,7 +33,9 @@ class World:
         flips = rng.random(n + Q) < noise
         y = np.where(flips, rng.integers(0, classes, n + Q), y)
         self.x, self.y = np.repeat(x[:n], copies, 0), np.repeat(y[:n], copies)
-        self.groups = np.repeat(np.arange(n), copies)
+        self.groups = np.repeat(np.arange(n), copies) // together
+        if together > 1:  # rows of a group differ and share a label, which is chance
+            self.y = rng.integers(0, classes, n)[self.groups]
         self.new_x, self.new_y = x[n:], y[n:]
         self.members = balanced(len(self.x), M, 0.7, seed, self.groups)
         self.mask = self.members.seen
@@ -146,6 +148,7 @@ WORLDS = {
     "pure noise": {"noise": 1.0},
     "a class of 2 %": {"rare": 0.02, "noise": 0.0},
     "nothing to get wrong": {"noise": 0.0},
+    "groups that share a label": {"together": 4},
 }
 
 
