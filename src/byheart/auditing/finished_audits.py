@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -43,11 +44,16 @@ def document_to_read(run: str, out: Path) -> tuple[Path, dict[str, Any]]:
         InputRefused: the `report.json` of the folder is none of byheart's.
     """
     folder = Path(run) if (Path(run) / REPORT).is_file() else out
-    if (run == "latest" or Path(run).resolve() == folder.resolve()) and (folder / REPORT).is_file():
+    if (run == "latest" or _same(run, folder)) and (folder / REPORT).is_file():
         made = _report(folder / REPORT)
         if made["subject"]["run"] not in dict(runs(folder)):
             return folder, made
     return document_of(run, out)
+
+
+def _same(run: str, folder: Path) -> bool:
+    """Whether `run` is the path of the folder; a ring of links is a path as well."""
+    return os.path.realpath(run) == os.path.realpath(folder)
 
 
 def _report(path: Path) -> dict[str, Any]:
@@ -74,7 +80,7 @@ def document_of(run: str, out: Path) -> tuple[Path, dict[str, Any]]:
             came="none",
             do="Run byheart audit first, or name its folder with --out.",
         )
-    whole = folder != out or run == "latest" or Path(run).resolve() == out.resolve()
+    whole = folder != out or run == "latest" or _same(run, out)
     wanted = known[-1][0] if whole else run
     matches = [name for name, _ in known if name.startswith(wanted)]
     if len(matches) != 1:

@@ -35,12 +35,13 @@ def execute(
     engine: Engine,
     progress: Told | None = None,
     say: Say | None = None,
+    prints: Prints | None = None,
 ) -> Executed:
     """Run the steps that the ledger has no result of, in any order; every end is recorded as it comes.
 
     A step that another process holds is waited for, and `say` is told for whom. Steps that a worker cannot make from
     their description run in this process, after the others; all do where the engine is this process. A kept failure is
-    tried again.
+    tried again. `prints` goes on from an earlier wave.
     """
     told = progress or (lambda step, state: None)
     todo = [step for step in steps if not sound(step, ledger, say)]
@@ -53,7 +54,7 @@ def execute(
     for step in todo:
         told(step, "to do")
     failures: dict[str, Failure] = {}
-    ran, prints = 0, _Prints()
+    ran, prints = 0, prints or Prints()
     with ExitStack() as claims:
         mine = [
             step
@@ -80,8 +81,8 @@ def execute(
     return Executed(ran, len(steps) - len(todo), failures)
 
 
-class _Prints:
-    """What users' code printed in a wave: the first member's is shown on standard error, the others' are counted."""
+class Prints:
+    """What users' code printed: the first member's is shown on standard error, the others' are counted by the wave."""
 
     def __init__(self) -> None:
         self.others = 0
@@ -99,6 +100,7 @@ class _Prints:
         """Say how many others printed."""
         if self.others:
             put(f"your code printed {self.others} times more, not shown", sys.stderr)
+        self.others = 0
 
 
 def _record(done: Done, step: Step, ledger: Ledger) -> None:

@@ -15,7 +15,7 @@ from byheart.ledger.sqlite import SqliteLedger
 from byheart.probes.base import Probe, Subject
 from byheart.records.finding import Answer, Failed, answer_from
 from byheart.study.default_learner import default_learner
-from byheart.study.execute import Executed, Told, execute
+from byheart.study.execute import Executed, Prints, Told, execute
 from byheart.study.plan import Plan, Settings, Trial, draw_step, plan, trial_step, without
 from byheart.study.serialization import output_from, recorded
 from byheart.study.soundness import sound
@@ -85,11 +85,11 @@ class Session:
     ) -> None:  # fmt: skip
         self.subject, self.probes, self.folder = subject, tuple(probes), folder
         self.engine, self.settings, self.progress, self.say = engine, settings, progress, say
-        self.ledger = SqliteLedger(folder)
+        self.ledger, self._prints = SqliteLedger(folder), Prints()
 
     def execute(self, steps: Sequence[Step], engine: Engine | None = None) -> Executed:
         """Run the steps that the ledger has no sound result of."""
-        return execute(steps, self.ledger, self.folder, engine or self.engine, self.progress, self.say)
+        return execute(steps, self.ledger, self.folder, engine or self.engine, self.progress, self.say, self._prints)
 
     def drawn(self, settings: Mapping[str, Any] | None = None) -> Drawn:
         """Draw the data (or find them in the ledger), and complete the subject by them (`complete`).

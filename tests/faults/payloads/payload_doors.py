@@ -22,7 +22,7 @@ FIXED = documents.FIXED | {"mark", "judged", "schema_version"}
 ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2063\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 OURS = {("code", ()), ("code", ("class",)), ("i", ())}  # what `words.html` makes of backticks and intervals
 WRAPPED = {"tspan", "text", "code", "i"}  # how many there are depends on the length of words
-SPOKEN = {"title", "aria-label", "alt", "data-name", "content"}  # attributes that hold words
+SPOKEN = {"title", "aria-label", "alt", "data-name", "data-say", "data-id", "content"}  # attributes that hold words; scripts set them as text
 PLAIN = re.compile(r"[\w.,:;#%()\- ]*")  # other attributes: ours, or figures and anchors
 PICTURE = ("data:image/png;base64,", "data:image/jpeg;base64,", "data:image/webp;base64,")
 
