@@ -95,8 +95,8 @@ def test_a_wrong_word_names_the_nearest_right_one(table, at, value, near):
     ({"learner": "mpl"}, "Nearest: mlp"),
     ({"learner": "mlp", "learner_settings": {"epoch": 3}}, "Nearest: epochs"),
     ({"levers": ["dropot=0.5"]}, "Nearest: dropout"),
-    ({"members": 3}, "at least 8 members"),
-    ({"members": 0}, "at least 8 members"),
+    ({"members": 0}, "at least one member"),
+    ({"members": -3}, "at least one member"),
     ({"flip": 7.0}, "share of labels"),
 ])  # fmt: skip
 def test_words_of_tasks_learners_and_levers_are_checked_before_anything_runs(table, change, told):
