@@ -102,6 +102,18 @@ def test_the_area_by_loss_alone_is_that_of_all_pairs(m):
     assert 0 <= found.low < found.value < found.high <= 1
 
 
+def test_the_interval_of_the_area_is_not_of_what_examples_have_in_common():
+    """Scores that are mostly the example's own: AUCs of audits spread little, and their intervals know it."""
+    rng, found = np.random.default_rng(5), []
+    for _ in range(60):
+        mask = balanced(200, 4, 0.7, int(rng.integers(1 << 30))).mask
+        score = 3 * rng.normal(size=200) + 0.3 * rng.normal(size=(4, 200)) + mask
+        found.append(few_members_auc(score, mask)[:3])
+    value, low, high = np.array(found).T
+    assert np.mean((low <= value.mean()) & (value.mean() <= high)) >= 0.95 - 4 * (0.95 * 0.05 / 60) ** 0.5
+    assert np.mean(high - low) / 2 < 4 * value.std()
+
+
 def test_new_examples_of_one_member_have_an_interval_over_examples_alone():
     right = (np.arange(100) % 10 > 0)[None].astype(float)
     found = new_examples_interval(right, 50, 15)

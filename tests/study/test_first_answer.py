@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from byheart.auditing.audit import audit
+from byheart.auditing.cli_request import command
 from byheart.errors import ByheartError
 from byheart.learners.estimator import Estimator
+from byheart.records.options import Options
 from byheart.study.session import Session
 
 
@@ -86,3 +88,7 @@ def test_the_first_members_are_kept_where_an_audit_stops(data, tmp_path, counted
 
 def test_nothing_comes_first_of_two_members(data, tmp_path, counted):
     assert heard(data, tmp_path, counted, members=2, first=True)[1] == []
+
+
+def test_the_command_of_a_page_does_not_ask_for_it():
+    assert command("digits", Options(first=True)) == command("digits", Options())
