@@ -62,7 +62,9 @@ def _fonts() -> str:
         family, weight = name.split("-")
         coded = base64.b64encode((files("byheart.report") / "fonts" / f"{name}.woff2").read_bytes()).decode()
         source = f'url(data:font/woff2;base64,{coded}) format("woff2")'
-        rules.append(f'@font-face{{font-family:"byheart {family}";font-weight:{weight};src:{source}}}\n')
+        # the minus sign of the serif stands as far apart as a dash
+        signs = ";unicode-range:U+0-2211,U+2213-FFFF" if family == "head" else ""
+        rules.append(f'@font-face{{font-family:"byheart {family}";font-weight:{weight};src:{source}{signs}}}\n')
     return "".join(rules)
 
 
