@@ -131,6 +131,16 @@ def test_how_many_members_a_probe_asks_for_itself_is_its_own_choice(draws):
     assert too_few(draw.bank, draw.bank.subject.bank(), fewest=1) is None
 
 
+@pytest.mark.parametrize("m, said", [(1, "for this one training alone"), (4, "Student's t on 3 degrees of freedom")])
+def test_cards_say_what_their_intervals_know(draws, card, m, said):
+    draw = draws["balanced", m]
+    for probe in AVERAGES[:2]:
+        words = card(draw.bank, draw.measure(probe))
+        assert any(said in line for line in words.how)
+        assert "More members would narrow the interval" in words.body[-1]
+    assert any("Sums run over the pairs" in line for line in card(draw.bank, draw.measure(Bits())).how)
+
+
 def test_few_members_rank_by_a_proxy_and_say_so(draws, card):
     draw = draws["past its best", 4]
     finding, columns = draw.measure(Order()), Order().measure(draw.bank)[1]

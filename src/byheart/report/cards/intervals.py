@@ -38,8 +38,11 @@ def largest_source(
         >>> largest_source(facts, (0.1, 0.2), About(members=8))[0].partition(". ")[2]
         'With 16 members it would be about ±4.3 instead of ±5.0 points.'
     """
-    if interval is None or details.get("source") is None or 0 < about.members < FEW:
+    if interval is None or details.get("source") is None:
         return ()
+    if 0 < about.members < FEW:
+        more = f"More members would narrow the interval; from {FEW} on scores say which {about.nouns} are memorised."
+        return (more,)
     name, share = details["source"], details["source_share"]
     remedy = f"{count(2 * about.members)} members" if name == "members" else f"{count(2 * (n or about.n))} training "
     remedy += "" if name == "members" else about.nouns

@@ -53,7 +53,7 @@ def card(finding: Finding, about: About) -> Card:
 
 def _by_proxy(finding: Finding, about: About) -> Card:
     """A ranking by the mean confidence of one training, and how far such proxies were seen to agree with scores."""
-    nouns = about.nouns
+    nouns, what = about.nouns, "label" if about.classes else "value"
 
     def exhibit(row: Row) -> Exhibit:
         if "label" not in row:  # a document that hides examples
@@ -68,7 +68,7 @@ def _by_proxy(finding: Finding, about: About) -> Card:
     return Card(
         says="",
         body=(
-            f"Ranked by a proxy: mean confidence in the {about.target} over the checkpoints of the one model trained "
+            f"Ranked by a proxy: mean confidence in the {what} over the checkpoints of the one model trained "
             f"on everything. A proxy names {nouns} to look at and does not say that they are memorised.",
         ),
         tables={
