@@ -20,6 +20,9 @@ from byheart.ledger import index
 
 torch.set_num_threads(1)
 
+for name in ("COLUMNS", "FORCE_COLOR", "NO_COLOR"):  # of whoever runs the tests: a line of ours is one line
+    os.environ.pop(name, None)
+
 # A disk takes milliseconds to say that it has written, a hundred times an audit, and only a power cut tells the
 # difference. What calls it is seen all the same: tests of the ledger and of failing disks put their own in its place.
 _waits, _sync = index.SYNC, os.fsync
@@ -75,8 +78,6 @@ def byheart(monkeypatch, tmp_path):
     """Runs `byheart WORDS` in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
-    for name in ("COLUMNS", "FORCE_COLOR", "NO_COLOR"):  # of whoever runs the tests
-        monkeypatch.delenv(name, raising=False)
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
 
     def run(*words):

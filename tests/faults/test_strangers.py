@@ -234,7 +234,6 @@ def forged(folder, learner, task=None, levers=(), probe="generalization/gap"):
 def run(monkeypatch, capsys):
     """Runs a command line in this process: exit code and all that it says."""
     monkeypatch.setattr("byheart.cli.main._listen", lambda: None)
-    monkeypatch.setenv("COLUMNS", "5000")  # a line of ours is one line
     monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
 
     def command(*words):
