@@ -13,8 +13,8 @@ What was measured of a recipe is kept in the folder, so that the benchmark can b
 stopped; the table is of all that is there. Exit code 1 if a line fails.
 
 Measured with four members and 60 audits of each kind, 102 CPU seconds: how many of the 60 intervals hold the value of
-256 members on the same data / per cent of those over fresh draws that hold the truth. None fails; the two lowest, of the
-1-nearest neighbour, hold in 93.0 % [88.6, 95.8] of 200 audits.
+256 members on the same data / per cent of those over fresh draws that hold the truth. None fails; the two lowest, of
+the 1-nearest neighbour, hold in 93.0 % [88.6, 95.8] of 200 audits.
 
     recipe               understood  memorised  not learned      gap  membership
     logistic regression       60/98      57/97        60/97    60/98      58/100
