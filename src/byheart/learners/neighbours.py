@@ -9,6 +9,7 @@ from pydantic import Field
 
 from byheart.learners.closed_form import ClosedForm
 from byheart.learners.output_conversion import gathered
+from byheart.maths.memorisation.nearest_neighbours import bounded, squared_blocks, within_reach
 from byheart.tasks.data import Data
 from byheart.training.members import Members
 from byheart.training.preprocessing import known, prepare, shared
@@ -121,15 +122,27 @@ def nearest(x: np.ndarray, base: np.ndarray, own: np.ndarray, count: int) -> np.
     """
     count = min(count, len(base))
     found = np.empty((len(x), count), dtype=np.int64)
+    if bounded(len(base), count):
+        for start, block in squared_blocks(x, base):
+            part = slice(start, start + len(block))
+            _itself_first(block, own[part])
+            values, places = within_reach(block, count)
+            chosen = np.take_along_axis(places, _candidates(values, count), 1)
+            found[part] = _ordered(x[part], base, own[part], chosen)
+        return found
     norms = np.einsum("nd,nd->n", base, base)
     for start in range(0, len(x), CHUNK):
         part = slice(start, start + CHUNK)
         block = norms - 2.0 * (x[part] @ base.T)  # (256, n); |x|^2 is the same along a row
-        itself = own[part]
-        rows = np.flatnonzero(itself >= 0)
-        block[rows, itself[rows]] = -np.inf
-        found[part] = _ordered(x[part], base, itself, _candidates(block, count))
+        _itself_first(block, own[part])
+        found[part] = _ordered(x[part], base, own[part], _candidates(block, count))
     return found
+
+
+def _itself_first(block: np.ndarray, own: np.ndarray) -> None:
+    """Make the example itself, where `own` (q,) says which it is, the nearest in `block` (q, n)."""
+    rows = np.flatnonzero(own >= 0)
+    block[rows, own[rows]] = -np.inf
 
 
 def _candidates(block: np.ndarray, count: int) -> np.ndarray:
