@@ -14,6 +14,7 @@ from byheart.maths.memorisation.counterfactual import (
     split_half_reliability,
 )
 from byheart.maths.memorisation.influence import influence_counts, largest_influence_null, members_needed
+from byheart.maths.memorisation.influence_by_chance import largest_by_chance
 from byheart.maths.memorisation.mean_difference import spread
 
 
@@ -194,6 +195,43 @@ def test_pairs_keep_their_promise_of_time_and_memory(draw_mask):
     tracemalloc.stop()
     assert seconds < 3 * 10 * 4 / 40
     assert peak < 200e6
+
+
+@pytest.mark.parametrize("m, n, q", [(24, 300, 60), (40, 1000, 200)])
+def test_the_largest_by_chance_in_closed_form_is_that_of_shuffles(draw_mask, m, n, q):
+    """Chance passes the bar at most once in 20, within four standard errors, and half of the time about the middle."""
+    rng = np.random.default_rng(14)
+    mask = draw_mask(m, n, rng)
+    outcome = rng.random((m, q)) < rng.random(q)
+    outcome[:, :3] = True  # never vary
+    bar, middle = largest_by_chance(outcome, mask, (1 / 20, math.log(2)))
+    null = largest_influence_null(outcome, mask, rng, 400)
+    assert (null > bar + 1e-6).mean() <= 1 / 20 + 4 * math.sqrt(0.05 * 0.95 / 400)
+    assert (null > bar - 0.1).mean() > 1 / 20  # and is not far above what chance does
+    assert (null >= middle - 1e-6).mean() > 0.4
+    assert (null > middle + 1e-6).mean() < 0.6
+
+
+def test_the_largest_by_chance_counts_pairs_as_the_permutations_do():
+    mask = np.array([[1, 0], [1, 1], [0, 1], [0, 0]], bool)
+    outcome = np.array([[1], [1], [0], [0]], bool)
+    # two of four saw an example: in 1 of 6 orders both are right (influence 1), in 4 one is (0), in 1 none (-1)
+    assert largest_by_chance(outcome, mask, (2 / 6, 2 / 6 - 1e-9, 5 / 3)).tolist() == [0.0, 1.0, -1.0]
+    assert np.isnan(largest_by_chance(outcome, np.ones((4, 2), bool), (0.1,))).all()
+    assert largest_by_chance(np.ones((4, 3)), mask, (0.1,)).tolist() == [0.0]
+    with pytest.raises(InputRefused, match="right or wrong"):
+        largest_by_chance(outcome * 0.5, mask, (0.1,))
+
+
+def test_the_largest_of_each_example_is_known_with_the_counts(draw_mask):
+    rng = np.random.default_rng(15)
+    mask = draw_mask(20, 600, rng)
+    mask[:, 3] = True
+    outcome = rng.random((20, 50)) < rng.random(50)
+    largest = influence_counts(outcome, mask, [0.1]).largest
+    expected = np.nanmax(np.delete(naive_influences(outcome, mask), 3, 0), axis=1)
+    assert largest[3] == -np.inf
+    np.testing.assert_allclose(np.delete(largest, 3), expected, atol=1e-6)
 
 
 def test_members_needed_closed_form():

@@ -8,6 +8,7 @@ from scipy.stats import norm, t
 
 from byheart.errors import InputRefused
 from byheart.maths.memorisation.membership import likelihood_ratio, prior_of_variances
+from byheart.maths.statistics import detection
 from byheart.maths.statistics.detection import (
     _curve,
     _Redrawn,
@@ -221,6 +222,27 @@ def test_redrawn_points_equal_the_weighted_curve(rng, draw_mask, ties):
         false, true = _curve(kept, models[kept.member] * groups[places[kept.example]])
         wanted = [((true[1:] + true[:-1]) / 2 * np.diff(false)).sum(), *np.interp(levels, false, true)]
         np.testing.assert_allclose(redrawn(models, groups), wanted, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["smooth", "ties", "heavy", "apart", "constant"])
+def test_redraws_in_bins_are_those_of_every_judgement(monkeypatch, draw_mask, kind):
+    rng = np.random.default_rng(4)
+    mask = draw_mask(24, 3000, rng)
+    noise = rng.standard_cauchy(mask.shape) if kind == "heavy" else rng.normal(size=mask.shape)
+    score = {
+        "smooth": noise + mask * rng.normal(1, 0.5, 3000), "heavy": noise + 5 * mask,
+        "ties": np.round(noise + mask), "apart": 100.0 * mask + noise, "constant": 0.0 * noise,
+    }[kind]  # fmt: skip
+    score[rng.random(mask.shape) < 0.01] = np.nan
+    levels, groups = (0.01, 0.3), np.arange(3000) // 2
+    drawn = []
+    for many in (detection.MANY, 0):
+        monkeypatch.setattr(detection, "MANY", many)
+        points = operating_points(score, mask, np.random.default_rng(5), levels, groups, draws=60)
+        drawn.append([points.auc_interval, *(point.interval for point in points.points)])
+    each, binned = np.array(drawn)
+    width = np.diff(each, axis=1)
+    assert (np.abs(each - binned) <= 0.05 * width + 1e-9).all(), (each, binned)
 
 
 def test_risks_average_to_the_auc(rng, draw_mask):

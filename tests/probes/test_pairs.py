@@ -8,6 +8,7 @@ import pytest
 from byheart.learners.neighbours import Neighbours
 from byheart.maths.memorisation.influence import members_needed
 from byheart.probes.base import reason
+from byheart.probes.memory import influence
 from byheart.probes.memory.influence import Pairs
 from byheart.records.finding import NotApplicable
 from byheart.tasks.base import Task
@@ -91,6 +92,20 @@ def test_pure_noise_is_withheld_without_a_headline(noise, card):
     assert finding.withheld == reason("no clear pair", members=48, needed=needed, threshold=0.15)
     (measured, chance), curve = said.charts[0].lines, finding.curves["pairs_by_influence"]
     assert (measured.y[0], chance.y[0]) == (curve.y[0], curve.null[0])
+
+
+def test_of_many_pairs_the_bar_is_a_closed_form_and_said_so(twin, noise, card, monkeypatch):
+    bank, shuffled = twin
+    monkeypatch.setattr(influence, "MANY_PAIRS", 1)
+    finding = Pairs().measure(bank)[0]
+    assert finding.details["closed_form"]
+    assert finding.ranked["clear_new"].ids[0] == shuffled.ranked["clear_new"].ids[0]
+    assert finding.quantities["largest_influence"].value == shuffled.quantities["largest_influence"].value
+    assert finding.details["largest_by_chance"] == pytest.approx(shuffled.details["largest_by_chance"], abs=0.1)
+    said = card(bank, finding)
+    assert "exceeds it at most once in 200 shuffles" in dict(said.rows)["null"]
+    assert "hypergeometric" in said.how[0]
+    assert Pairs().measure(noise(48))[0].status == "withheld"
 
 
 def test_false_alarms_are_rare(make_bank, rng):

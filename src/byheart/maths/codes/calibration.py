@@ -63,6 +63,8 @@ def halves(
     5
     """
     names = groups if groups is not None else ids if ids is not None else range(n)
+    if isinstance(names, np.ndarray) and names.dtype != object:
+        names = names.tolist()  # at once, which is ten times as fast
     names = tuple(str(name.item() if hasattr(name, "item") else name) for name in names)
     if len(names) != n:
         what = "groups" if groups is not None else "ids"

@@ -16,14 +16,19 @@ from byheart.maths.shapes import Float, Given
 # float32 influences are exact to about 1e-7: a tie with a threshold counts as reaching it
 ROUNDING = 1e-6
 ROWS = 256
+FEW = 32  # one value in so many reaches a threshold: the others are dropped before the next
 
 
 class Counts(NamedTuple):
-    """Pairs at or above each of g thresholds: `measured` (g,), `shuffled` (shuffles, g), among `pairs`."""
+    """Pairs at or above each of g thresholds: `measured` (g,), `shuffled` (shuffles, g), among `pairs`.
+
+    `largest` (n,): the largest measured influence of each training example, to about 1e-6; -inf where there is none.
+    """
 
     measured: np.ndarray
     shuffled: np.ndarray
     pairs: int
+    largest: np.ndarray
 
 
 class MembersNeeded(NamedTuple):
@@ -39,6 +44,7 @@ class _Design(NamedTuple):
     weights: np.ndarray
     outcome: np.ndarray
     dropped: int
+    two_sided: np.ndarray
 
     def most(self) -> np.ndarray:
         """(q,) the largest influence that any order of the members gives: the best outcomes to those that saw."""
@@ -69,7 +75,7 @@ def _design(outcome: Any, mask: Any) -> _Design:
     values = outcome[:, varies].astype(np.float64)
     # influences do not change when a query's outcomes are centred; large margins then keep their digits
     values -= values.mean(0)
-    return _Design(np.ascontiguousarray(weights), values.astype(np.float32), int((~varies).sum()))
+    return _Design(np.ascontiguousarray(weights), values.astype(np.float32), int((~varies).sum()), two_sided)
 
 
 def largest_influence_null(
@@ -168,13 +174,32 @@ def influence_counts(
     still = len(design.weights) * design.dropped * (grid <= ROUNDING).astype(np.int64)
     counts = np.tile(still, (len(orders), 1))
     ascending = np.argsort(grid, kind="stable")
+    largest = np.full(len(design.two_sided), -np.inf)
+    largest[design.two_sided] = _still(design)
     for row, order in enumerate(orders if varying else []):
+        most = []
         for chunk in design.chunks(order):
-            above = chunk.ravel()
-            for g in ascending:
-                above = above[above >= np.float32(grid[g] - ROUNDING)]
-                counts[row, g] += len(above)
-    return Counts(counts[0], counts[1:], len(design.weights) * (varying + design.dropped))
+            counts[row, ascending] += _reaching(chunk.ravel(), grid[ascending])
+            most.append(chunk.max(1))
+        if row == 0:
+            largest[design.two_sided] = np.maximum(largest[design.two_sided], np.concatenate(most))
+    return Counts(counts[0], counts[1:], len(design.weights) * (varying + design.dropped), largest)
+
+
+def _still(design: _Design) -> float:
+    """The largest influence on queries that never vary."""
+    return 0.0 if design.dropped else -np.inf
+
+
+def _reaching(values: np.ndarray, ascending: np.ndarray) -> list[int]:
+    """How many values reach each threshold; those below are dropped once few are left."""
+    found = []
+    for threshold in ascending:
+        reached = values >= np.float32(threshold - ROUNDING)
+        found.append(int(np.count_nonzero(reached)))
+        if found[-1] * FEW < len(values):
+            values = values[reached]
+    return found
 
 
 def members_needed(

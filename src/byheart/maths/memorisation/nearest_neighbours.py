@@ -171,7 +171,12 @@ def bounded(n: int, k: int) -> bool:
 
 
 def squared_blocks(asked: np.ndarray, known: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Start and |b|^2 - 2 x.b (a, n) of some rows x and all known rows b: one product, in one array for all blocks."""
+    """Start and |b|^2 - 2 x.b (a, n) of some rows x and all known rows b: one product, in one array for all blocks.
+
+    Less what is the same for all b: columns in which they do not differ are left out.
+    """
+    varies = (known != known[:1]).any(0)
+    asked, known = asked[:, varies], known[:, varies]
     product = np.vstack([-2 * known.T, np.einsum("nd,nd->n", known, known)])
     rows = np.column_stack([asked, np.ones(len(asked), asked.dtype)])
     block = np.empty((min(ROWS // 2, len(asked)), len(known)), product.dtype)

@@ -148,8 +148,8 @@ def operating_points(
 
     Cost: a sort and O(draws m n); from 1.5 million judgements on draws count them in bins (`BinnedRedraws`), which
     moves the ends of an interval by less than a twentieth of its width. Fails when: models are fewer than about 8, so
-    that drawing among them knows little
-    of others; where the two kinds are perfectly apart the interval of AUC collapses to 1.
+    that drawing among them knows little of others; where the two kinds are perfectly apart the interval of AUC
+    collapses to 1.
 
     Reference: Carlini et al. 2022, "Membership inference attacks from first principles", section IV; two-way
     bootstrap: Owen 2007, "The pigeonhole bootstrap", Annals of Applied Statistics 1.

@@ -15,14 +15,20 @@ def card(finding: Finding, about: About) -> Card:
     details, at = finding.details, finding.quantities["pairs_at_threshold"]
     pairs, reach, needed = count(at.n), count(round(at.value)), count(details["members_needed"])
     bar, shuffles = number(details["largest_by_chance"], 2), details["shuffles"]
-    chart = _chart(finding, about)
+    closed, chart = details.get("closed_form", False), _chart(finding, about)
+    seldom = f"at most once in {shuffles + 1} shuffles of the masks"
     return Card(
         says=f"largest influence of {pairs} pairs; clear of chance: {count(details['clear'])}"
         if details["clear"]
         else "",
         rows=(
             ("n", f"{pairs} pairs"),
-            ("null", f"{bar}: the largest of all pairs in {shuffles} shuffles of the masks"),
+            (
+                "null",
+                f"{bar}: the largest of all pairs exceeds it {seldom}"
+                if closed
+                else f"{bar}: the largest of all pairs in {shuffles} shuffles of the masks",
+            ),
             (
                 f"at {details['threshold']}",
                 f"{reach} pair{'' if at.value == 1 else 's'} reach it, by chance {count(round(at.null))}",
@@ -34,8 +40,14 @@ def card(finding: Finding, about: About) -> Card:
         exhibits=_exhibits(finding, about),
         how=(
             f"influence = {_measured(about)} about new {about.noun} j among those that saw training {about.noun} i "
-            f"\u2212 the same among those that did not. A pair is shown only above the largest of all {pairs} pairs in "
-            f"each of {shuffles} shuffles of the masks (p \u2264 1/{shuffles + 1}).",
+            f"\u2212 the same among those that did not. A pair is shown only above "
+            + (
+                f"what the largest of all {pairs} pairs exceeds {seldom}, "
+                "by the hypergeometric distribution of how many members are right among those that saw"
+                if closed
+                else f"the largest of all {pairs} pairs in each of {shuffles} shuffles of the masks"
+            )
+            + f" (p \u2264 1/{shuffles + 1}).",
             f"To name single pairs at {details['threshold']} with one false alarm in twenty takes about {needed} "
             "members. A withheld card keeps its evidence, and says what would lift it; it shows no scale.",
         ),
@@ -47,7 +59,9 @@ def card(finding: Finding, about: About) -> Card:
                 + (" of a standard deviation of the target" if about.words.continuous else ""),
             },
             {
-                "largest_influence": f"the largest under {shuffles} shuffles of the masks (median, highest {bar})",
+                "largest_influence": f"the largest, in closed form (about the median; {seldom} above {bar})"
+                if closed
+                else f"the largest under {shuffles} shuffles of the masks (median, highest {bar})",
                 "pairs_at_threshold": "the count under shuffled masks",
             },
         ),
