@@ -7,7 +7,7 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
 from byheart.learners.neighbours import Neighbours, first_present, nearest
-from byheart.maths.memorisation import nearest_neighbours
+from byheart.maths.memorisation import bounded_search
 from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.digits import Digits
 from byheart.tasks.modular import Modular
@@ -139,10 +139,10 @@ def test_too_few_present_are_named():
 @pytest.mark.parametrize("steps", [0, 3])
 def test_many_rows_have_the_same_neighbours_by_a_bound(monkeypatch, steps):
     rng = np.random.default_rng(3)
-    monkeypatch.setattr(nearest_neighbours, "SAMPLE", 256)
+    monkeypatch.setattr(bounded_search, "SAMPLE", 256)
     base = rng.normal(size=(3_000, 5)).astype(np.float32)
     base = np.round(base * steps) if steps else base
     x, own = base[:300], np.where(np.arange(300) % 2, np.arange(300), -1)
     found = nearest(x, base, own, 40)
-    monkeypatch.setattr(nearest_neighbours, "PAYS", 10**9)
+    monkeypatch.setattr(bounded_search, "PAYS", 10**9)
     np.testing.assert_array_equal(found, nearest(x, base, own, 40))

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from byheart.learners.closed_form import ClosedForm
 from byheart.learners.output_conversion import gathered
-from byheart.maths.memorisation.nearest_neighbours import bounded, squared_blocks, within_reach
+from byheart.maths.memorisation.bounded_search import bounded, squared_blocks, within_reach
 from byheart.tasks.data import Data
 from byheart.training.members import Members
 from byheart.training.preprocessing import known, prepare, shared

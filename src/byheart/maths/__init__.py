@@ -4,10 +4,11 @@
 |---|---|---|
 | `memorisation` | `counterfactual` | what does having seen an example change? scores, influence, their nulls |
 | | `share`, `changed_sides` | which share is memorised, without the noise of the scores? in one recipe alone? |
-| | `influence` | the same for all pairs of a training and a new example, in pieces that fit memory |
+| | `influence`, `influence_by_chance` | the same for all pairs of a training and a new example; the largest by chance |
 | | `mean_difference` | the difference between members that saw an example and members that did not |
 | | `membership`, `strongest_attack` | was it in the training set? likelihood ratios, and which attack is strongest |
 | | `duplicates`, `feature_scaling`, `nearest_neighbours` | is an example there twice? what chance brings |
+| | `bounded_search` | which of very many rows are nearest? |
 | | `learning_order` | in what order is it learned, and how well does a cheap proxy predict an expensive score? |
 | | `exposure`, `extraction`, `capacity` | how far does a secret stand out, can it be sampled, how much fits? |
 | `codes` | `bank` | how many bits are understood, memorised, left? the bit budget of a bank of members |
@@ -15,6 +16,7 @@
 | | `variance`, `value_bits` | the same for real-valued targets: shares of their variance; differences in bits |
 | | `passages` | how many bits does it take to write down a passage? |
 | `statistics` | `ranks`, `ranking`, `detection` | Wilson, Spearman, R2; AUC; how often a judgement is right |
+| | `binned_redraws` | how far does the curve of millions of judgements move with others? |
 | | `resampling`, `intervals`, `new_examples` | the bootstrap; means over a bank; accuracy and R2 on new examples |
 | | `paired` | how far apart are two recipes on the same subsets? |
 | | `bounded_mean` | the mean of a few values of which many sit at a ceiling |

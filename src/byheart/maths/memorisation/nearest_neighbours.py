@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial import KDTree
 
+from byheart.maths.memorisation.bounded_search import bounded, squared_blocks, within_reach
 from byheart.maths.memorisation.membership import Prior, prior_of_variances
 from byheart.maths.shapes import Bool, Float, Int, Shaped
 
@@ -18,7 +19,6 @@ LARGEST_RATIO = 0.5  # distances with many ties have no dimension; farther than 
 MEMORY = 1 << 24  # distances at once
 FEW_AXES, MANY = 12, 5_000  # axes up to which a tree pays, and rows from which on
 ROWS = 64  # rows at once: the exact distances of their nearest are (rows, k, d) in float64
-SAMPLE, PAYS = 4_096, 4  # columns that bound the smallest entries, and the parts of that size from which it pays
 
 
 class Cloud(NamedTuple):
@@ -120,9 +120,23 @@ def nearest(
 ) -> tuple[np.ndarray, ...]:
     """How far are the k nearest of the known rows, and which are they?
 
-    (a, k) ascending, by their names in `first`.
+    Args:
+        asked: (a, d) rows whose neighbours are sought.
+        known: (n, d) rows among which they are.
+        own: (a,) the name of each row asked, which is never its own neighbour; None where none is known.
+        first: (n,) the names of the known rows.
 
-    Never the row itself, whose name stands in `own`.
+    Returns:
+        (a, k) distances, ascending, and (a, k) the names of whom they lead to. The poles have no part in it.
+
+    Raises:
+        Nothing: what comes is made by `duplicates`.
+
+    Cost: O(a n d). Fails when: nothing. Reference: none.
+
+    >>> line = np.array([[0.0], [1.0], [5.0]])
+    >>> nearest(line, line, np.arange(3), np.arange(3))[1].tolist()
+    [[1, 2], [0, 2], [1, 0]]
     """
     k = min(NEIGHBOURS, len(known) - (own is not None))
     distance, row = np.empty((len(asked), k)), np.empty((len(asked), k), int)
@@ -163,61 +177,6 @@ def _by_bound(
             squared[np.arange(len(squared)), itself[start : start + len(squared)]] = np.inf
         values, places = within_reach(squared, k)
         yield start, np.take_along_axis(places, np.argpartition(values, k - 1, 1)[:, :k], 1)
-
-
-def bounded(n: int, k: int) -> bool:
-    """Whether the k smallest of n numbers are found faster by a bound on them: n is some 16,000 or more."""
-    return n >= PAYS * max(SAMPLE, 4 * k)
-
-
-def squared_blocks(asked: np.ndarray, known: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Start and |b|^2 - 2 x.b (a, n) of some rows x and all known rows b: one product, in one array for all blocks.
-
-    Less what is the same for all b: columns in which they do not differ are left out.
-    """
-    varies = (known != known[:1]).any(0)
-    asked, known = asked[:, varies], known[:, varies]
-    product = np.vstack([-2 * known.T, np.einsum("nd,nd->n", known, known)])
-    rows = np.column_stack([asked, np.ones(len(asked), asked.dtype)])
-    block = np.empty((min(ROWS // 2, len(asked)), len(known)), product.dtype)
-    for start in range(0, len(asked), len(block)):
-        part = rows[start : start + len(block)]
-        yield start, np.matmul(part, product, out=block[: len(part)])
-
-
-def within_reach(block: Shaped[np.ndarray, "a n"], k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which entries of each row can be among its k smallest?
-
-    The k-th smallest of some of the columns is at least the k-th smallest of all, so one comparison of every entry
-    leaves a few: choosing among these gives what choosing among all would, ties too.
-
-    Args:
-        block: (a, n) numbers of at least PAYS SAMPLE columns.
-        k: how many are wanted.
-
-    Returns:
-        (a, c) the entries left, in the order of their columns, infinity behind them; (a, c) their columns.
-
-    Raises:
-        Nothing: `bounded` says where it is of use.
-
-    Cost: two passes over the block. Fails when: nothing; it is slower where more than k entries tie. Reference: none.
-
-    >>> values, columns = within_reach(np.arange(20_000.0)[None, ::-1], 2)
-    >>> values[0].tolist(), columns[0].tolist()
-    ([7.0, 6.0, 5.0, 4.0, 3.0, 2.0, 1.0, 0.0], [19992, 19993, 19994, 19995, 19996, 19997, 19998, 19999])
-    """
-    n = block.shape[1]
-    edge = np.partition(block[:, :: max(1, n // max(SAMPLE, 4 * k))], k - 1, 1)[:, k - 1 : k]
-    flat = np.flatnonzero(block <= edge)
-    ends = np.searchsorted(flat, n * np.arange(len(block) + 1))
-    count = np.diff(ends)
-    row = np.repeat(np.arange(len(block)), count)
-    at, column = (row, np.arange(len(flat)) - ends[row]), flat - n * row
-    values = np.full((len(block), int(count.max())), np.inf, block.dtype)
-    columns = np.zeros(values.shape, int)
-    values[at], columns[at] = block[row, column], column
-    return values, columns
 
 
 def _by_tree(
