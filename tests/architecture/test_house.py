@@ -213,7 +213,7 @@ def test_torch_is_asked_for_as_a_range_and_nothing_is_pinned():
 HEAVY = {"torch", "numpy", "scipy", "pydantic", "sklearn", "altair", "pandas", "jaxtyping", "beartype"}
 
 
-@pytest.mark.parametrize("words", [["--help"], ["list"], ["list", "task"], ["--version"], ["study"]])
+@pytest.mark.parametrize("words", [[], ["--help"], ["list"], ["list", "claim"], ["--version"], ["study"], ["--show-completion", "zsh"]])
 def test_the_command_line_starts_without_heavy_packages(words):
     code = (
         f"import sys; sys.argv = ['byheart', *{words!r}]\n"
