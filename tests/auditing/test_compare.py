@@ -155,7 +155,7 @@ def test_other_data_are_refused_with_what_to_do(pair, data, words):
     for both in ((pair[0], other), (other, pair[0])):
         with pytest.raises(InputRefused, match="same") as refused:
             compare(*both)
-        assert "Audit both recipes on the same data and test" in str(refused.value)
+        assert "Audit both on the same data and test" in str(refused.value)
     with pytest.raises(InputRefused, match=words):
         compare(pair[0], other)
 
@@ -227,7 +227,7 @@ def test_the_command_line_takes_folders_and_digits(pair, folders, byheart):
     said = byheart("compare", folders / "flat", folders / "deep", "--out", "here")
     assert said.code == 0, said.err
     assert "By heart" in said.out
-    assert "Unlike        max_depth 1 → none" in said.out
+    assert "Unlike        max_depth 1 → default" in said.out
     assert said.out.rstrip().endswith("here/compare.html")
     digits = pair[0].to_dict()["subject"]["run"]
     said = byheart("compare", digits[:6], "latest", "--in", folders / "flat", "--json")
@@ -239,7 +239,7 @@ def test_the_command_line_takes_folders_and_digits(pair, folders, byheart):
 
 
 def test_settings_that_differ_are_named_one_by_one_and_code_by_its_digest(pair, found):
-    assert found.unlike() == {"max_depth": ("1", "none")}
+    assert found.unlike() == {"max_depth": ("1", "default")}
     lucky = [audited(DATA, None, fit=one, test=TEST, members=8) for one in (by_luck, by_other_luck)]
     unlike = compare(*lucky).unlike()
     assert {"learner", "code"} == {*unlike}

@@ -320,6 +320,7 @@ def _pandas(**changed):
 NESTED = [[1, 2]] * N
 BAD = {
     "a name twice": (lambda: _pandas().set_axis(["size", *"abcdef", "size"], axis=1), "a", ["different names", "'size' 2 times"]),
+    "names of two kinds": (lambda: _pandas().rename(columns={"size": 7}), "price", ["one kind in the names of columns", "1 of int and"]),
     "two kinds": (lambda: _pandas(size=pd.Series(["x", 1] * (N // 2), dtype=object).to_numpy()), "price", ["one kind in column 'size'", "32 of int and 32 of str"]),
     "levels of rows": (lambda: _pandas().set_index("town", append=True), "price", ["rows of one level", "reset_index()"]),
     "levels of columns": (lambda: pd.concat({"a": _pandas()}, axis=1), "price", ["columns of one level"]),

@@ -81,7 +81,9 @@ def same_data(first: Side, second: Side) -> None:
         InputRefused: they differ; says in what.
     """
     (a, b), (one, other) = (first.data, second.data), (first.about, second.about)
-    do = "Audit both recipes on the same data and test, with the same --target, --drop, --split, --flip and --seed."
+    do = (
+        "Audit both on the same data and test, with the same --target, --drop, --split, --transform, --flip and --seed."
+    )
     if not _equal(a.train.ids, b.train.ids) or not _equal(a.train.x, b.train.x):
         came = f"{len(a.train)} examples of {one.title} and {len(b.train)} of {other.title}"
         alike = ", which differ" if len(a.train) == len(b.train) else ""

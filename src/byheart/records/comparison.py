@@ -127,12 +127,13 @@ class ComparisonRecord(Record):
         return next((one for one in self.differences if one.name == name), None)
 
     def unlike(self) -> dict[str, tuple[str, str]]:
-        """The settings that differ between the two, with both values; "none" where one has none.
+        """The settings that differ between the two, with both values; "default" where one leaves it, "none" of a lever.
 
         Of two other learners those that both have, for one does not have the other's.
         """
         ours, theirs = self.first.settings, self.second.settings
         same = str(ours.get("learner", "")).partition(" ")[0] == str(theirs.get("learner", "")).partition(" ")[0]
         names = [name for name in dict.fromkeys([*ours, *theirs]) if same or (name in ours and name in theirs)]
-        both = {name: (str(ours.get(name, "none")), str(theirs.get(name, "none"))) for name in names}
+        left = {name: "none" if name.startswith("lever ") else "default" for name in names}
+        both = {name: (str(ours.get(name, left[name])), str(theirs.get(name, left[name]))) for name in names}
         return {name: (a, b) for name, (a, b) in both.items() if a != b}

@@ -203,7 +203,7 @@ def copies_among(x: np.ndarray, output: Output) -> Copies:
     """
     from byheart.maths.memorisation.duplicates import copies
 
-    form = (x.dtype, x.shape, output.kind, output.show, [column.type for column in output.columns])
+    form = (x.dtype, x.shape, output.kind, output.show, [(column.type, column.of) for column in output.columns])
     digest = hashlib.blake2b(repr(form).encode())
     digest.update(np.ascontiguousarray(x))
     compared = digest.hexdigest()

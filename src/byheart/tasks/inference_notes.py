@@ -55,7 +55,8 @@ def _line(title: str, those: Sequence[Column | Reading], output: Output, columns
 
 
 def _one(column: Column | Reading, output: Output, why: str) -> str:
-    parts = [part.name[len(column.name) + 2 : -1] for part in output.columns if part.of == column.name]
+    parts = [part.name[len(column.name) + 2 : -1] for part in output.columns if part.of and part.of == column.name]
     words = [f"{len(column.categories)} words"] if column.categories else []
     remarks = [*words, *([why] if why else []), *([f"with its {', '.join(parts)}"] if parts else [])]
-    return f"{column.name} ({', '.join(remarks)})" if remarks else column.name
+    name = column.name if column.name.strip() else repr(column.name)
+    return f"{name} ({', '.join(remarks)})" if remarks else name

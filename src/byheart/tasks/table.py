@@ -37,7 +37,7 @@ class Table(Tabular):
     """
 
     name = "table"
-    version = 3
+    version = 4
     not_in_key = frozenset({"path", "id"})
 
     path: str

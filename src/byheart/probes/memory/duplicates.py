@@ -47,7 +47,7 @@ class Duplicates(Probe):
     """
 
     name: ClassVar[str] = "memory/duplicates"
-    version: ClassVar[int] = 9
+    version: ClassVar[int] = 10
     assumes: ClassVar[tuple[Assumption, ...]] = ()
     fewest_members: ClassVar[int] = 1
     poles: ClassVar[tuple[str, str]] = ("all different", "all copies")

@@ -39,6 +39,7 @@ class Frame(Tabular):
     """
 
     name = "frame"
+    version = 2
     portable: ClassVar[bool] = False
 
     x: str

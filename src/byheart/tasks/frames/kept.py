@@ -75,7 +75,7 @@ class KeptFrame(Container):
             return f"{self.library} series of text"
         types = self.native.schema if self.library != "pandas" else dict(self.native.dtypes)
         dtypes = dict(zip(types.names, types.types)) if self.library == "pyarrow" else types
-        named = [f"{name} {dtype}" for name, dtype in dict(dtypes).items()]
+        named = [f"{name if str(name).strip() else repr(name)} {dtype}" for name, dtype in dict(dtypes).items()]
         more = f", and {len(named) - LISTED} more" if len(named) > LISTED else ""
         of = "1 column" if len(named) == 1 else f"{len(named)} columns"
         return f"{self.library} frames of {of}: {', '.join(named[:LISTED])}{more}"

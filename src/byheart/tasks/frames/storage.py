@@ -106,7 +106,8 @@ def _in_arrow(native: Any, library: str) -> bytes:
 
 def _of_pandas(frame: Any) -> tuple[dict[str, Any], Arrays]:
     arrays: Arrays = {}
-    columns = [_column(frame.iloc[:, place], f"{place}", name, arrays) for place, name in enumerate(frame.columns)]
+    named = [f"column {name!r}" for name in frame.columns]
+    columns = [_column(frame.iloc[:, place], f"{place}", where, arrays) for place, where in enumerate(named)]
     index, names = (_index(one, key, arrays) for one, key in ((frame.index, "index"), (frame.columns, "names")))
     return {"columns": columns, "names": names, "index": index}, arrays
 
@@ -125,7 +126,8 @@ def _index(index: Any, key: str, arrays: Arrays) -> dict[str, Any]:
 
     if type(index) is pandas.RangeIndex:
         return {"range": [index.start, index.stop, index.step], "name": _scalar(index.name)}
-    kept = _column(pandas.Series(index, dtype=index.dtype), key, key, arrays)
+    where = {"index": "the index", "names": "the names of columns"}[key]
+    kept = _column(pandas.Series(index, dtype=index.dtype), key, where, arrays)
     return {"values": kept, "name": _scalar(index.name)}
 
 
@@ -139,8 +141,8 @@ def _read_index(kept: Mapping[str, Any], key: str, arrays: Mapping[str, np.ndarr
     return pandas.Index(values, name=name, dtype=values.dtype)
 
 
-def _column(series: Any, key: str, name: Any, arrays: Arrays) -> dict[str, Any]:
-    """One column as JSON; its numbers go to `arrays` under `key`."""
+def _column(series: Any, key: str, where: str, arrays: Arrays) -> dict[str, Any]:
+    """One column as JSON; its numbers go to `arrays` under `key`. Refusals say `where` it stands."""
     import pandas
 
     dtype, values = series.dtype, series.array
@@ -156,7 +158,7 @@ def _column(series: Any, key: str, name: Any, arrays: Arrays) -> dict[str, Any]:
     if isinstance(dtype, pandas.CategoricalDtype):
         arrays[key] = np.asarray(values.codes)
         words = pandas.Series(dtype.categories, dtype=dtype.categories.dtype)
-        kept = _column(words, f"{key}.categories", name, arrays)
+        kept = _column(words, f"{key}.categories", where, arrays)
         return {"kind": "category", "ordered": bool(dtype.ordered), "categories": kept}
     if isinstance(dtype, pandas.StringDtype):
         missing = "NA" if dtype.na_value is pandas.NA else "nan"
@@ -172,10 +174,10 @@ def _column(series: Any, key: str, name: Any, arrays: Arrays) -> dict[str, Any]:
         arrays[key] = np.frombuffer(_in_arrow(table, "pyarrow"), np.uint8).copy()
         return {"kind": "arrow"}
     if isinstance(dtype, np.dtype) and dtype.kind == "O":
-        return {"kind": "object", "values": _objects(series, name)}
+        return {"kind": "object", "values": _objects(series, where)}
     raise InputRefused(
         expected="columns of numbers, text, truth values, dates, durations or categories",
-        came=f"dtype {dtype} in column {name!r}",
+        came=f"dtype {dtype} in {where}",
         do="Convert it, or drop the column.",
     )
 
@@ -213,7 +215,7 @@ def _read(kept: Mapping[str, Any], key: str, arrays: Mapping[str, np.ndarray]) -
     return pandas.Series(values, dtype=object)
 
 
-def _objects(series: Any, name: Any) -> list[Any]:
+def _objects(series: Any, where: str) -> list[Any]:
     """Text, truth values, numbers and dates of one kind, as JSON.
 
     Raises:
@@ -223,7 +225,7 @@ def _objects(series: Any, name: Any) -> list[Any]:
     if len(kinds - {"int", "float"}) > 1 or (len(kinds) > 1 and not kinds <= {"int", "float"}):
         counts = {kind: sum(type(one).__name__ == kind for one in series.tolist()) for kind in sorted(kinds)}
         raise InputRefused(
-            expected=f"values of one kind in column {name!r}",
+            expected=f"values of one kind in {where}",
             came=" and ".join(f"{count:,} of {kind}" for kind, count in counts.items()),
             do="Convert it to one: .astype(str), or pd.to_numeric(..., errors='coerce').",
         )
@@ -231,7 +233,7 @@ def _objects(series: Any, name: Any) -> list[Any]:
         return [_scalar(one) for one in series.tolist()]
     except TypeError:
         raise InputRefused(
-            expected=f"one number, word or date per cell in column {name!r}", came=", ".join(sorted(kinds)),
+            expected=f"one number, word or date per cell in {where}", came=", ".join(sorted(kinds)),
             do="Spread it over columns of its own, or drop it.",
         ) from None  # fmt: skip
 

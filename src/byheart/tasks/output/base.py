@@ -134,12 +134,18 @@ class Output(ABC):
         return self.show not in PICTURES and len(shape) == 1 and shape[0] <= WIDEST_TABLE
 
     def laid_out(self, x: np.ndarray, other: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
-        """Examples x, and `other` ones, as rows (n, d) whose distances mean something."""
+        """Examples x, and `other` ones, as rows (n, d) whose distances mean something.
+
+        The month and weekday of a date follow from it: counted beside it they make days of one weekday near copies.
+        """
         from byheart.maths.memorisation.feature_scaling import comparable
 
         form = "pictures" if self.show in PICTURES else "columns"
-        categories = [column.type == "category" for column in self.columns]
-        return comparable(self.numbers(x), None if other is None else self.numbers(other), form, categories)
+        own = [place for place, column in enumerate(self.columns) if not column.of]
+        categories = [self.columns[place].type == "category" for place in own]
+        views = [self.numbers(view) for view in (x, other) if view is not None]
+        chosen = [view[:, own] for view in views] if self.columns else views
+        return comparable(*chosen, form=form, categories=categories)
 
     @property
     def near_in(self) -> str:
