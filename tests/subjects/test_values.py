@@ -12,13 +12,13 @@ import byheart as bh
 
 
 def loads():
-    """600 days of a power station: y = 0.6 y_yesterday + noise of 1, and a temperature that moves it by 0.5 a degree."""
+    """900 days of a power station: y = 0.4 y_yesterday + noise of 1, and a temperature that moves it by 0.5 a degree."""
     rng = np.random.default_rng(60606)
-    n = 600
-    warm = 10 * np.sin(np.arange(n) * 2 * np.pi / 90) + rng.normal(size=n)
+    n = 900
+    warm = 10 * np.sin(np.arange(n) * 2 * np.pi / 9) + rng.normal(size=n)
     y = np.zeros(n)
     for day in range(1, n):
-        y[day] = 0.6 * y[day - 1] + rng.normal()
+        y[day] = 0.4 * y[day - 1] + rng.normal()
     day = pd.date_range("2021-03-01", periods=n, freq="D")
     return pd.DataFrame({"day": day, "warm": warm, "weekday": day.dayofweek, "load": y + 0.5 * warm})
 
@@ -38,11 +38,11 @@ class TestSeries:
 
     def test_the_later_block_is_held_out(self, audit, listed):
         said = audit.to_dict()["provenance"]
-        assert "the last 120 of 600 rows in time" in said["data"]["holdout"]
-        assert max(audit.examples()["position"]) < 480
+        assert "the last 180 of 900 rows in time" in said["data"]["holdout"]
+        assert max(audit.examples()["position"]) < 720
         assert not listed(audit, "duplicate", ())
         q = audit.findings["complexity/description-length"].quantities
-        assert q["understood_share"].interval[1] < 0.95  # of the noise of a day, 1 / (1 - 0.6^2), nothing is understood
+        assert q["understood_share"].interval[1] < 0.95  # of the noise of a day, 1 / (1 - 0.4^2), nothing is understood
 
 
 def claims(n=220):

@@ -10,6 +10,7 @@ from byheart.records.finding import Failed, Finding, NotApplicable
 from byheart.records.quantity import Quantity
 from byheart.records.reason import Reason
 from byheart.verdicts.issues import NAMED, RULES, Facts, View, issue_lists
+from byheart.verdicts.rules import LabelsToCheck
 
 N = 60
 KINDS = list(RULES)
@@ -125,6 +126,39 @@ def test_equal_inputs_that_are_no_copies_are_not_listed(measured, details, code)
 def test_more_copies_than_chance_makes_are_listed():
     columns, found = copied(np.arange(N) // 2, np.zeros(N), share(0.2, 0.13, 0.3, null=0.06))
     assert len(listed(facts({"duplicates": columns}, duplicates=found))["duplicate"].ids) == N
+
+
+def test_equal_rows_are_copies_where_chance_makes_near_ones_alone():
+    """Rows 0 to 7 are equal in pairs, 0 and 1 of other labels; 8 to 11 are near. The labels alternate."""
+    near, exact = np.arange(N), np.arange(N)
+    near[:12], exact[:8] = np.arange(12) // 2, np.arange(8) // 2
+    groups = [np.unique(one, return_inverse=True)[1] for one in (near, exact)]
+    for by_chance, rows in ((0.0, {*range(2, 8)}), (8 / N / 20, {*range(2, 8)}), (8 / N / 5, set()), (None, set())):
+        counted = {"exact_copies": 8, "pairs_contradicting_exactly": 1}
+        counted |= {} if by_chance is None else {"exact_by_chance": by_chance}
+        columns, found = copied(groups[0], (near < 1) | (near == 5), share(12 / N, 0.03, 0.3, null=0.06), **counted)
+        columns["exact_group"] = groups[1]
+        made = listed(facts({"duplicates": columns}, duplicates=found))
+        assert {*made["duplicate"].ids} == rows
+        assert {*made["contradicting copy"].ids} == ({0, 1} if rows else set())
+        told = LabelsToCheck().judge({"memory/duplicates": found})
+        assert told.outcome == ("issue" if rows else "not applicable")
+
+
+@pytest.mark.parametrize("measured, details, ids", [
+    (share(0.9, 0.7, 0.97), {}, (0, 1)),
+    (share(0.1, 0.0, 0.2), {"leaked_exactly": 6, "exact_by_chance": 0.0}, (1,)),
+    (share(0.1, 0.0, 0.2), {"leaked_exactly": 6, "exact_by_chance": 0.1}, ()),
+])  # fmt: skip
+def test_what_leaked_is_held_against_its_own_share_and_not_that_of_copies_in_training(measured, details, ids):
+    columns, found = copied(np.arange(N), np.zeros(N), share(0.0, 0.0, 0.02, null=0.001))
+    table = FactTable(values={"new": [0, 1], "copy_of": [7, 3], "exact": [False, True]})
+    quantities = {"duplicate_share": share(0.0, 0.0, 0.02, null=0.001), "leaked_share": measured}
+    found = finding("memory/duplicates", quantities=quantities, tables={"leaked": table}, details=details)
+    made = listed(facts({"duplicates": {**columns, "exact_group": np.arange(N)}}, duplicates=found, test=3))
+    assert made["leaked into test"].ids == ids
+    assert made["leaked into test"].answered == bool(ids)
+    assert made["duplicate"].answered
 
 
 def test_values_have_no_labels_to_contradict_and_no_threshold_of_memorised():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -13,7 +14,7 @@ from byheart.records.finding import Answer, Failed, Finding
 from byheart.records.issue import FigureColumn, FigureUnit, Ident, IssueKind, IssueList
 from byheart.records.reason import Reason
 from byheart.verdicts.base import quantity
-from byheart.verdicts.rules import LabelsToCheck, copies_by_chance
+from byheart.verdicts.rules import LabelsToCheck, certain_copies
 
 DUPLICATES, LABELS = "memory/duplicates", "memory/label-noise"
 SCORES, MEMBERSHIP = "memory/counterfactual", "memory/membership"
@@ -131,6 +132,10 @@ def _contradicting(facts: Facts) -> IssueList:
     if reason := _by_chance(facts):
         return _empty(kind, reason)
     contradicts = columns["contradicts"] > 0
+    if _equal_alone(facts):  # the near ones may be coincidences
+        pairs = {*zip(columns["exact_group"][contradicts].tolist(), facts.views["train"].y[contradicts].tolist())}
+        labels = Counter(group for group, _ in pairs)
+        contradicts &= np.array([labels[group] > 1 for group in columns["exact_group"].tolist()])
     return _copies(facts, kind, contradicts, contradicts, facts.views["train"].y)
 
 
@@ -142,7 +147,8 @@ def _duplicates(facts: Facts) -> IssueList:
     columns = facts.columns[DUPLICATES]
     if reason := _by_chance(facts):
         return _empty(kind, reason)
-    copied = columns["copies"] > 0
+    group = columns["exact_group" if _equal_alone(facts) else "copy_group"]
+    copied = np.bincount(group)[group] > 1
     listed = copied & (columns["contradicts"] == 0) if "contradicts" in columns else copied
     return _copies(facts, kind, listed, copied, np.arange(len(copied)))
 
@@ -157,14 +163,17 @@ def _leaked(facts: Facts) -> IssueList:
     table = facts.findings[DUPLICATES].tables.get("leaked")  # type: ignore[union-attr]
     if table is None:
         return _list(facts, kind, np.zeros(0, int), view="test")
-    if reason := _by_chance(facts):
+    if reason := _by_chance(facts, leaked=True):
         return _empty(kind, reason)
-    old, new = (_place(facts.views[view], table.values[name]) for view, name in (("train", "copy_of"), ("test", "new")))
+    exact = np.array(table.values["exact"], bool)
+    chosen = exact if _equal_alone(facts, leaked=True) else np.ones(len(exact), bool)
+    places = (("train", "copy_of"), ("test", "new"))
+    old, new = (_place(facts.views[view], np.asarray(table.values[name])[chosen]) for view, name in places)
     train = facts.views["train"]
     of_copy = [facts.label(target) for target in train.y[old]]
     return _list(
         facts, kind, new, view="test", others=[(train.ids[row],) for row in old], n_others=[1] * len(old),
-        exact=_column(list(table.values["exact"]), "", "whether the inputs are equal byte by byte"),
+        exact=_column(exact[chosen].tolist(), "", "whether the inputs are equal byte by byte"),
         label_of_copy=_column(of_copy, "", "label of the copy in training"),
     )  # fmt: skip
 
@@ -211,21 +220,27 @@ def _exposed(facts: Facts) -> IssueList:
     )  # fmt: skip
 
 
-def _by_chance(facts: Facts) -> Reason | None:
+def _equal_alone(facts: Facts, leaked: bool = False) -> bool:
+    """Whether only copies that are equal byte by byte are certain."""
+    return certain_copies(facts.findings, leaked) == "exact"
+
+
+def _by_chance(facts: Facts, leaked: bool = False) -> Reason | None:
     """Why equal inputs are no copies here: cells of a design, or coincidences of a coarse table."""
     finding = facts.findings[DUPLICATES]
     if cells := finding.details.get("cells"):  # type: ignore[union-attr]
         return Reason(code="cells", figures={"cells": cells})
     share = quantity(facts.findings, DUPLICATES, "duplicate_share")
-    copied = share is not None and (share.value or facts.findings[DUPLICATES].tables)  # type: ignore[union-attr]
-    if copied and share.null and copies_by_chance(facts.findings):
-        return Reason(code="copies by chance", figures={"share": share.value, "chance": share.null})
+    seen = quantity(facts.findings, DUPLICATES, "leaked_share") if leaked else share
+    if share and share.null and seen and seen.value and certain_copies(facts.findings, leaked) == "none":
+        return Reason(code="copies by chance", figures={"share": seen.value, "chance": share.null})
     return None
 
 
 def _copies(facts: Facts, kind: IssueKind, listed: np.ndarray, among: np.ndarray, side: np.ndarray) -> IssueList:
     """The listed rows group by group, each with those `among` its group that stand on another side (n,) than it."""
-    group, ids = facts.columns[DUPLICATES]["copy_group"].tolist(), facts.views["train"].ids
+    columns, ids = facts.columns[DUPLICATES], facts.views["train"].ids
+    group = columns["exact_group" if _equal_alone(facts) else "copy_group"].tolist()
     sides: dict[int, dict[Any, list[int]]] = {}  # group -> side -> rows
     for row in np.flatnonzero(among).tolist():
         sides.setdefault(group[row], {}).setdefault(side[row].item(), []).append(row)

@@ -45,10 +45,11 @@ class LabelsToCheck(Verdict):
     """
 
     name: ClassVar[str] = "BH101"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     title: ClassVar[str] = "Labels worth checking"
     threshold: ClassVar[str] = (
-        "an issue where copies, at least twice as many as chance makes, carry different labels; a tip where at least "
+        "an issue where copies, at least twice as many as chance makes, or equal rows, ten times as many, carry "
+        "different labels; a tip where at least "
         f"{percent(LISTED, 0)} of the labels cost models trained without them, of this recipe and of a baseline of "
         "another family, half a bit more than a blind guess, and both predict another label; withheld where either of "
         "the two is not right more often than a blind guess about labels it has not seen, beyond the interval"
@@ -63,8 +64,8 @@ class LabelsToCheck(Verdict):
     def judge(self, findings: Mapping[str, Answer]) -> Judgement:
         """An issue where copies contradict each other, which no model is needed to see; else at most a tip."""
         pairs = quantity(findings, "memory/duplicates", "contradicting")
-        if pairs is not None and pairs.value > 0 and not copies_by_chance(findings):
-            n = round(pairs.value)
+        n = 0 if pairs is None else _contradicting(findings, round(pairs.value))
+        if n > 0:
             carry = "1 pair of copies carries" if n == 1 else f"{number(n)} pairs of copies carry"
             return self.say(
                 "issue",
@@ -113,10 +114,31 @@ class LabelsToCheck(Verdict):
         return f"{line}; of all {number(precision.n)} labels listed then, {shown(precision)} are ones that we changed."
 
 
-def copies_by_chance(findings: Mapping[str, Answer]) -> bool:
-    """Whether half of the copies may be coincidences of a coarse table: rows of different things with equal values."""
-    share = quantity(findings, "memory/duplicates", "duplicate_share")
-    return share is not None and share.interval is not None and share.interval[0] <= 2 * (share.null or 0.0)
+def _contradicting(findings: Mapping[str, Answer], pairs: int) -> int:
+    """How many of the pairs that carry different labels are copies for certain."""
+    certain, found = certain_copies(findings), findings["memory/duplicates"]
+    exactly = found.details.get("pairs_contradicting_exactly", 0) if isinstance(found, Finding) else 0
+    return {"all": pairs, "exact": int(exactly), "none": 0}[certain]  # type: ignore[arg-type]
+
+
+def certain_copies(findings: Mapping[str, Answer], leaked: bool = False) -> Literal["all", "exact", "none"]:
+    """Which copies, in training or of it in the test, are more than coincidences of a coarse table?
+
+    Not all where half of them may be coincidences: rows of different things with nearly equal values. Equal rows are
+    certain then where chance makes at most a tenth of them.
+    """
+    share, found = (quantity(findings, "memory/duplicates", "duplicate_share"), findings.get("memory/duplicates"))
+    if share is None or not isinstance(found, Finding):
+        return "all"
+    chance, of, exact = share.null or 0.0, share.n, found.details.get("exact_copies", 0)
+    if leaked:
+        share = quantity(findings, "memory/duplicates", "leaked_share") or share
+        of, exact = share.n, found.details.get("leaked_exactly", 0)
+    if share.interval is None or share.interval[0] > 2 * chance:
+        return "all"
+    by_chance = found.details.get("exact_by_chance")
+    certain = by_chance is not None and exact > 0 and 10 * by_chance * of <= exact  # type: ignore[operator]
+    return "exact" if certain else "none"
 
 
 def _baseline(found: Answer) -> str:

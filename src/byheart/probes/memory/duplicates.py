@@ -56,8 +56,10 @@ class Duplicates(Probe):
         """Shares of copies, contradicting labels, accuracy without leaked examples, and the pairs."""
         kept, pairs = bank.data.copies, pairs_of(bank)
         exact, sizes = (np.bincount(groups)[groups] for groups in (kept.exact, kept.groups))
+        chance, exact_chance = self._null(bank)
+        same = [pair for pair in pairs.contradicting if kept.exact[pair[0]] == kept.exact[pair[1]]]
         finding = self.finding(
-            self._quantities(bank, pairs),
+            self._quantities(bank, pairs, chance),
             question=self.question.replace("an example", with_article(bank.noun(1))),
             headline="duplicate_share",
             poles=(Pole(name="All different", value=0.0), Pole(name="All copies", value=1.0)),
@@ -65,21 +67,24 @@ class Duplicates(Probe):
             ranked=_ranked(bank, pairs),
             tables={"leaked": _leaks(bank, pairs)} if pairs.leaked else {},
             details={
-                "exact_copies": int((exact > 1).sum()), "near_copies": int((kept.copied & (exact == 1)).sum()),
+                "exact_copies": int((exact > 1).sum()), "exact_by_chance": exact_chance,
+                "near_copies": int((kept.copied & (exact == 1)).sum()),
                 "examined": float(kept.examined), "threshold": kept.threshold, "neighbours": NEIGHBOURS,
                 "dimension": kept.dimension if np.isfinite(kept.dimension) else None, "distance": _distance(bank),
                 "cells": bank.data.grouping.cells,
+                "pairs_contradicting_exactly": len(same),
                 **{f"pairs_{name}": len(getattr(pairs, name)) for name in KINDS}, **_leaked(bank, pairs),
             },
         )  # fmt: skip
         return finding, {
             "copies": (sizes - 1).astype(np.int64), "copy_group": kept.groups.astype(np.int64),
+            "exact_group": kept.exact.astype(np.int64),
             **({"contradicts": _contradicts(bank, pairs)} if _labelled(bank) else {}),
         }  # fmt: skip
 
-    def _quantities(self, bank: Bank, pairs: Pairs) -> dict[str, Quantity]:
+    def _quantities(self, bank: Bank, pairs: Pairs, chance: float) -> dict[str, Quantity]:
         kept = bank.data.copies
-        copied = share(kept.copied, kept.groups, self._null(bank), draws=int(kept.groups.max()) + 1, better="low")
+        copied = share(kept.copied, kept.groups, chance, draws=int(kept.groups.max()) + 1, better="low")
         made = {"duplicate_share": copied}
         if _labelled(bank):
             made["contradicting"] = Quantity(
@@ -92,11 +97,11 @@ class Duplicates(Probe):
         made["leaked_share"] = share(leaked, bank.data.new_copies, 0.0, better="low")
         return made | accuracies(bank, leaked)
 
-    def _null(self, bank: Bank) -> float:
-        """Share of copies when each column is shuffled among the examples of a class, by order of ids."""
+    def _null(self, bank: Bank) -> tuple[float, float]:
+        """Share of copies and of exact ones when columns are shuffled among examples of a class, by order of ids."""
         train = bank.data.train
         if _distance(bank) != "columns":
-            return 0.0
+            return 0.0, 0.0
         train, rng = train.take(np.argsort(train.ids, kind="stable")), self.rng(bank, "null")
         x = train.x.reshape(len(train), -1).copy()
         y = train.y if _labelled(bank) else np.zeros(len(train), int)
@@ -107,8 +112,10 @@ class Duplicates(Probe):
             for rows in classes:
                 x[rows] = rng.permuted(x[rows], axis=0)
             shuffled = replace(bank.data, views={"train": replace(train, x=x.reshape(train.x.shape))})
-            shares.append(copies(x, *shuffled.laid_out(), work=PRODUCTS).copied.mean())
-        return float(np.mean(shares))
+            met = copies(x, *shuffled.laid_out(), work=PRODUCTS)
+            shares.append((met.copied.mean(), (np.bincount(met.exact)[met.exact] > 1).mean()))
+        near_too, exact = np.mean(shares, axis=0)
+        return float(near_too), float(exact)
 
 
 class Pairs(NamedTuple):
