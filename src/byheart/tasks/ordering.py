@@ -94,9 +94,10 @@ def ordering(
         best = max(tried, key=lambda one: (one.by != "" and _sorted(clocks[one.by]), one.by != ""))
         return replace(best, asked=True), ""
     if strongest.found < max(STRONG, ERRORS / np.sqrt(len(examples))):
-        return None, _not_in_time(clocks, tried)
+        return None, _not_in_time(clocks, tried) or _counted(examples, names)
     if not strongest.by and (why := _arranged(examples, output)):
-        return None, f"{why}; the order says nothing then, and the split is random (--split time if it is time)"
+        line = f"{why}; the order says nothing then, and the split is random (--split time if it is time)"
+        return None, ". ".join(filter(None, [line, _counted(examples, names)]))
     return strongest, ""
 
 
@@ -162,7 +163,8 @@ def split(
     later = "the test is a later block, and " if share else ""
     note = (
         f"{nouns} {found.said}: {later}models leave out blocks of {int(cut.train.sum()) // cut.grouped.blocks:,} "
-        f"consecutive {nouns}; {lost:,} at the borders are in no set. If they do not follow one another: --split random"
+        f"consecutive {nouns}; {lost:,} at the borders are in no set. If they do not follow one another: "
+        "--split random, with --group for what neighbours share"
     )
     return replace(cut, how=how, note=note)
 
@@ -263,6 +265,19 @@ def _arranged(examples: Examples, output: Output) -> str:
             name = output.columns[place].name if output.columns else f"x{place}"
             return f"the rows are sorted by {name}"
     return ""
+
+
+def _counted(examples: Examples, names: list[str]) -> str:
+    """What a column that counts the rows gives away: where each stands among the others."""
+    steps = np.diff(examples.x.astype(np.float64), axis=0)
+    even = (np.abs(steps - steps[0]) <= 1e-9 * np.abs(steps[0])).all(0) & (steps[0] != 0)
+    if not even.any():
+        return ""
+    name = names[even.argmax()] if names else f"x{even.argmax()}"
+    return (
+        f"{name} counts the rows one after another, and the split is random: a model can read the place of a row from "
+        "it. If it is time, --split time; if it names the rows, --id or leave it out"
+    )
 
 
 def _not_in_time(clocks: Mapping[str, np.ndarray], tried: list[Ordering]) -> str:
