@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from byheart.learners.neighbours import LIST
 from byheart.maths.codes.passages import GRID
+from byheart.maths.memorisation.bounded_search import bounded
+from byheart.maths.statistics.binned_redraws import MANY
 from byheart.probes.base import Subject
+from byheart.probes.memory.influence import MANY_PAIRS
 from byheart.records.finding import NotApplicable
 from byheart.study.plan import Trial
 
@@ -30,6 +34,11 @@ DUPLICATE = 1.9e-8  # of two examples that are compared for copies
 INFLUENCE = 2e-8  # of a training and a new example: influence pairs
 NUMBER = 4e-11  # of a number of two examples whose distance is taken
 NEAREST = 1.2e-9  # of a member and two examples: the nearest are chosen
+# of two examples where examples are many and a bound leaves few: copies, and a list of nearest neighbours
+MANY_DUPLICATE, MANY_NEAREST = 2.6e-9, 9.4e-10
+LOOKED_UP = 1.4e-6  # of a member and an example, in that list
+CLOSED_INFLUENCE = 5e-9  # of a training and a new example, where the largest by chance is a closed form
+IN_BINS = 4.1e-6  # less for a member and an example, where redraws count them in bins
 
 # bytes
 PROCESS = 430e6  # of Python and its packages, where one process does everything
@@ -64,6 +73,7 @@ def cpu_seconds(data: Any, subject: Subject, known: Trial | None, counts: Counts
     fleet = subject.learner.fleet
     fixed = START + bool(known and fleet) * TRIAL + (jobs - 1) * WORKER + READ * examples
     answers = counts.measured * ANSWER + OF_EXAMPLE * n + OF_OUTPUT * n * subject.members * _outputs(data)
+    answers -= IN_BINS * n * subject.members * (bool(counts.measured) and n * subject.members >= MANY)
     own = counts.own * (each or 0.0) * (OVERHEAD * _with_outcomes(subject, n, examples) if fleet else 1.0)
     return fixed + own + answers + bool(counts.measured) * _pairs(data, counts)
 
@@ -72,8 +82,13 @@ def _pairs(data: Any, counts: Counts) -> float:
     """CPU seconds of what compares every two examples: duplicates, influence pairs, and the nearest neighbours."""
     n, examples = _examples(data)
     members = [counts.baselines[name] for name in ("neighbours", "ten-neighbours") if counts.baselines.get(name)]
-    nearest = NUMBER * data.train.x.size * examples * len(members) + NEAREST * n * examples * sum(members)
-    return DUPLICATE * n * examples + INFLUENCE * n * len(data.views.get("test", ())) + nearest
+    pairs, asked = n * examples, n * len(data.views.get("test", ()))
+    influence = (CLOSED_INFLUENCE if data.output.labelled and asked >= MANY_PAIRS else INFLUENCE) * asked
+    if bounded(n, LIST):
+        nearest = MANY_NEAREST * pairs * len(members) + LOOKED_UP * examples * sum(members)
+        return MANY_DUPLICATE * pairs + influence + nearest
+    nearest = NUMBER * data.train.x.size * examples * len(members) + NEAREST * pairs * sum(members)
+    return DUPLICATE * pairs + influence + nearest
 
 
 def _with_outcomes(subject: Subject, n: int, examples: int) -> float:
