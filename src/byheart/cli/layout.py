@@ -47,7 +47,7 @@ def width(stream: TextIO) -> int:
     if told.isascii() and told.isdigit() and int(told) > 0:
         return int(told)
     try:
-        return os.get_terminal_size(stream.fileno()).columns if stream.isatty() else 0
+        return os.get_terminal_size(stream.fileno()).columns if _is_terminal(stream) else 0
     except (OSError, ValueError):  # a stream of no terminal
         return 0
 
@@ -61,9 +61,15 @@ def depth(stream: TextIO) -> int:
     if told or forced == "0":
         return 0
     old_windows = sys.platform == "win32" and "WT_SESSION" not in os.environ  # prints the codes as they are
-    if not forced and (term == "dumb" or old_windows or not stream.isatty()):
+    if not forced and (term == "dumb" or old_windows or not _is_terminal(stream)):
         return 0
     return 1 if os.environ.get("COLORTERM") in ("truecolor", "24bit") else 2
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    """Whether it is; what others put in the place of standard output may not be asked."""
+    asked = getattr(stream, "isatty", None)
+    return asked is not None and asked()
 
 
 def wrapped(line: str, columns: int) -> list[str]:
