@@ -21,14 +21,14 @@ BASELINES = 4  # that are trained beside the learner
 
 # CPU seconds
 START = 8.0  # Python's packages, drawing the page
-READ = 4e-4  # an example: a row of a table is read, checked and hashed
+READ = 2e-4  # an example: a row of a table is read, checked and hashed
 TRIAL = 4.0  # of the way in which a fleet is trained
 AGAIN = 2.0  # of an audit that the ledger has
 WORKER = 5.0  # packages of training in each process that trains, after the first: who hands out work has none
 OVERHEAD = 1.4  # of a training over its steps alone, in a trial: the best of three
 FORWARD = 1 / 3  # of a step: outcomes at a checkpoint
 ANSWER = 0.1  # each probe
-OF_EXAMPLE = 3e-4  # all probes together
+OF_EXAMPLE = 2e-4  # all probes together
 OF_OUTPUT = 3.7e-6  # all probes together, of each output of each member on each example
 DUPLICATE = 1.9e-8  # of two examples that are compared for copies
 INFLUENCE = 2e-8  # of a training and a new example: influence pairs
