@@ -7,6 +7,7 @@ looking into an empty folder leaves no trace.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sqlite3
 import threading
@@ -17,6 +18,7 @@ from pathlib import Path
 from byheart.errors import InputRefused, LedgerDamaged, OutputRefused
 from byheart.files import make_folder, refuse_link
 from byheart.ledger.blobs import set_aside
+from byheart.ledger.entry import Entry
 
 NAME = "index.db"
 APPLICATION = 0x62796874  # "byht"
@@ -240,6 +242,24 @@ def _set_journal(connection: sqlite3.Connection, path: Path) -> None:
                     break
                 time.sleep(0.02)
     connection.execute("PRAGMA journal_mode = DELETE")
+
+
+def insert_entry(index: sqlite3.Connection, entry: Entry, digest: str) -> None:
+    """Let the key of an entry stand for its blob."""
+    kind = entry.about.get("kind", "")
+    index.execute(
+        "INSERT INTO entry (key, digest, state, kind, about) VALUES (?, ?, ?, ?, ?)",
+        (entry.key, digest, entry.state, kind if isinstance(kind, str) else "", json.dumps(entry.about)),
+    )
+
+
+def note_disagreement(index: sqlite3.Connection, key: str, kept: str, refused: str) -> None:
+    """Keep the evidence once, however often the same outcome comes."""
+    same = "SELECT 1 FROM event WHERE key = ? AND kept = ? AND refused = ?"
+    if index.execute(same, (key, kept, refused)).fetchone() is None:
+        index.execute(
+            "INSERT INTO event (key, kept, refused, since) VALUES (?, ?, ?, ?)", (key, kept, refused, time.time())
+        )
 
 
 def filesystem(path: Path) -> str:

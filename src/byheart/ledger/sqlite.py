@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sqlite3
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +25,7 @@ from byheart.ledger.arrays import LateArrays
 from byheart.ledger.base import Failure, Ledger, Result, Say, State
 from byheart.ledger.blobs import Blobs, damaged, is_digest
 from byheart.ledger.entry import Entry, arrays_bytes, entry_bytes, read_entry
-from byheart.ledger.index import MEND, Index, writing
+from byheart.ledger.index import MEND, Index, insert_entry, note_disagreement, writing
 from byheart.ledger.locks import Claims
 from byheart.ledger.recovery import sound_entries
 
@@ -121,9 +119,9 @@ class SqliteLedger(Ledger):
             index.execute("DELETE FROM claim WHERE key = ?", (key,))
             old = index.execute("SELECT digest FROM entry WHERE key = ?", (key,)).fetchone()
             if old is None:
-                _insert(index, entry, digest)
+                insert_entry(index, entry, digest)
             elif old[0] != digest and self._differ(old[0], entry):
-                _note(index, key, old[0], digest)
+                note_disagreement(index, key, old[0], digest)
 
     def renew(self, key: str) -> None:
         """Make `key` the one recorded last, in the order of `keys`; nothing else of it changes.
@@ -286,24 +284,7 @@ class SqliteLedger(Ledger):
         with self._index.transaction() as index:
             index.execute("DELETE FROM entry")
             for digest, entry in found:
-                _insert(index, entry, digest)
-
-
-def _insert(index: sqlite3.Connection, entry: Entry, digest: str) -> None:
-    kind = entry.about.get("kind", "")
-    index.execute(
-        "INSERT INTO entry (key, digest, state, kind, about) VALUES (?, ?, ?, ?, ?)",
-        (entry.key, digest, entry.state, kind if isinstance(kind, str) else "", json.dumps(entry.about)),
-    )
-
-
-def _note(index: sqlite3.Connection, key: str, kept: str, refused: str) -> None:
-    """Keep the evidence once, however often the same outcome comes."""
-    same = "SELECT 1 FROM event WHERE key = ? AND kept = ? AND refused = ?"
-    if index.execute(same, (key, kept, refused)).fetchone() is None:
-        index.execute(
-            "INSERT INTO event (key, kept, refused, since) VALUES (?, ?, ?, ?)", (key, kept, refused, time.time())
-        )
+                insert_entry(index, entry, digest)
 
 
 def _check_key(key: str) -> str:
