@@ -169,7 +169,7 @@ def test_dates_that_say_nothing_are_said_and_left_alone(tmp_path):
     assert Table.of(tmp_path / "t.csv", "y", order="time").draw(0).grouping.by == "born"
 
 
-def test_interpolating_a_series_does_not_pass_for_understanding(tmp_path, byheart, monkeypatch):
+def test_interpolating_a_series_does_not_pass_for_understanding(tmp_path, byheart, quick_page, monkeypatch):
     import json
 
     monkeypatch.chdir(tmp_path)
