@@ -9,8 +9,10 @@ import beartype
 import jaxtyping
 from beartype._check.code import codemain
 
-# of a list one entry is looked at, drawn at random: not from the stream that the tests watch
-codemain.getrandbits = random.Random(0).getrandbits
+# of a list one entry is looked at, drawn at random: not from the stream that the tests watch, and from one stream alone,
+# for pytest imports this module twice
+codemain.drawn_apart = getattr(codemain, "drawn_apart", None) or random.Random(0).getrandbits
+codemain.getrandbits = codemain.drawn_apart
 
 # a float may be given as an int, as everywhere in Python
 _checked = beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))
