@@ -100,11 +100,9 @@ def byheart(monkeypatch, tmp_path):
 @pytest.fixture
 def quick_page(monkeypatch):
     """Drawing takes half a second: for tests that do not look at the page."""
-    from byheart.auditing import finished_audits
     from byheart.report import page
 
-    for place in (page, finished_audits):
-        monkeypatch.setattr(place, "render", lambda document: f"<!doctype html>{len(document)}")
+    monkeypatch.setattr(page, "render", lambda document: f"<!doctype html>{len(document)}")
 
 
 def pytest_terminal_summary(terminalreporter):

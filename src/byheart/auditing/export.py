@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from byheart.auditing.issues import issues_of
-from byheart.report.page import render
+from byheart.report import page
 from byheart.terminal import as_json
 
 EARLIEST = (1980, 1, 1, 0, 0, 0)  # of every file within: equal audits give equal bytes
@@ -23,7 +23,7 @@ def archive(document: Mapping[str, Any]) -> bytes:
     """
     made = dict(document)
     files = {
-        "report.html": render(made).encode(),
+        "report.html": page.render(made).encode(),
         "report.json": f"{as_json(made)}\n".encode(),
         "issues.csv": issues_of(made).columns().written(".csv"),
         "provenance.json": f"{as_json(made['provenance'])}\n".encode(),

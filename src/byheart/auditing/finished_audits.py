@@ -13,7 +13,7 @@ from byheart.auditing.writing import write_text
 from byheart.errors import InputRefused, LedgerDamaged, UsageError, unknown_name
 from byheart.ledger.base import Result
 from byheart.ledger.sqlite import SqliteLedger
-from byheart.report.page import render
+from byheart.report import page
 
 REPORT = "report.json"
 
@@ -103,4 +103,4 @@ def document_of(run: str, out: Path) -> tuple[Path, dict[str, Any]]:
 
 def write_page(document: Mapping[str, Any], target: Path, hide_examples: bool) -> Path:
     """Write the page of a document."""
-    return write_text(target, render(without_examples(document) if hide_examples else dict(document)))
+    return write_text(target, page.render(without_examples(document) if hide_examples else dict(document)))

@@ -65,13 +65,14 @@ def _calling() -> str:
 def _installed(shell: str) -> str:
     """Write the script, and once the line that reads it; both told."""
     from byheart.errors import OutputRefused
+    from byheart.files import write_whole
 
     name, start = FILES[shell]
     path = Path.home() / name
     told = [f"{path} written"]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(SCRIPTS[shell], encoding="utf-8")
+        write_whole(path, SCRIPTS[shell].encode())
         if start:
             told += _read_from(Path.home() / start, shell, path)
     except OSError as error:

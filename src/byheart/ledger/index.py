@@ -14,11 +14,14 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from byheart.errors import InputRefused, LedgerDamaged, OutputRefused
 from byheart.files import make_folder, refuse_link
 from byheart.ledger.blobs import set_aside
-from byheart.ledger.entry import Entry
+
+if TYPE_CHECKING:
+    from byheart.ledger.entry import Entry
 
 NAME = "index.db"
 APPLICATION = 0x62796874  # "byht"
