@@ -179,17 +179,27 @@ def _child(folder, streams, meets):
 class Lab:
     """Runs the audit in children; the parent did it once, so that all is imported and remembered."""
 
-    def __init__(self, place, patch):
+    def __init__(self, place):
         self.place, self.streams = place, place / "streams"
         self.streams.mkdir()
         rng = np.random.default_rng(7)
         x = rng.normal(size=(60, 2))
         np.savez(place / "data.npz", x=x, y=(x[:, 0] > 0).astype(int))
-        patch.setattr(sys, "argv", ["byheart", "audit", str(place / "data.npz"), *WORDS])
-        patch.setattr(steps, "perform", remembering(steps.perform))
+        self.perform = remembering(steps.perform)
+        with pytest.MonkeyPatch.context() as patch:
+            self.put_in_place(patch)
+            self.begin(patch)
+
+    def put_in_place(self, patch):
+        """What the children find in this process: the words, the steps that are remembered, no drawing."""
+        patch.setattr(sys, "argv", ["byheart", "audit", str(self.place / "data.npz"), *WORDS])
+        patch.setattr(steps, "perform", self.perform)
         patch.setattr(page, "render", lambda document: f"<!doctype html>{len(document)}")
+
+    def begin(self, patch):
+        """The audit once here, and twice in a child, whose changes of the disk are told."""
         self.warm(patch)
-        self.finished = place / "finished"
+        self.finished = self.place / "finished"
         self.finished.mkdir()
         self.trace, first = self.traced()
         ledger = SqliteLedger(self.finished / "out" / "ledger")
@@ -362,9 +372,14 @@ class Table:
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        yield Lab(tmp_path_factory.mktemp("lab"), patch)
+def made_lab(tmp_path_factory):
+    return Lab(tmp_path_factory.mktemp("lab"))
+
+
+@pytest.fixture
+def lab(made_lab, monkeypatch):
+    made_lab.put_in_place(monkeypatch)  # for this test alone: the worker goes on to others
+    return made_lab
 
 
 @pytest.fixture

@@ -238,10 +238,10 @@ SILENT = {"index: no rows", "index: claims of the dead", "folder: drafts of the 
 
 
 @pytest.fixture(scope="session")
-def unmeasured(lab):
+def unmeasured(made_lab):
     """The finished folder without its answers, so that what was trained is read again."""
-    folder = lab.place / "unmeasured"
-    shutil.copytree(lab.finished, folder)
+    folder = made_lab.place / "unmeasured"
+    shutil.copytree(made_lab.finished, folder)
     ledger = SqliteLedger(folder / "out/ledger")
     for key, (_, entry) in _entries(folder).items():
         if entry["about"]["kind"] in ("measure", "document"):
