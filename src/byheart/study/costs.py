@@ -20,7 +20,7 @@ from byheart.study.plan import Trial
 BASELINES = 4  # that are trained beside the learner
 
 # CPU seconds
-START = 8.0  # Python's packages, drawing the page
+START = 5.0  # Python's packages, drawing the page
 READ = 2e-4  # an example: a row of a table is read, checked and hashed
 TRIAL = 4.0  # of the way in which a fleet is trained
 AGAIN = 2.0  # of an audit that the ledger has
