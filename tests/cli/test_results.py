@@ -260,7 +260,7 @@ def test_a_budget_is_said_before_training(tree, monkeypatch):
     said = tree("--budget", f"{START + 1.25}s", "--members", "64", "--json")
     assert said.code == 0
     lines = said.err.splitlines()
-    line = next(i for i, text in enumerate(lines) if text.startswith("Budget 9 s: "))
+    line = next(i for i, text in enumerate(lines) if text.startswith(f"Budget {START + 1.25:.0f} s: "))
     assert line < next(i for i, text in enumerate(lines) if "to do" in text)
     assert json.loads(said.out)["provenance"]["members"]["members"] == 8
     assert lines[line] in json.loads(said.out)["provenance"]["notes"]
