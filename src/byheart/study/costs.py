@@ -5,6 +5,7 @@ Constants were measured on the two-core build machine; `benchmarks/forecasts.py`
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -107,7 +108,9 @@ def memory_bytes(data: Any, subject: Subject, known: Trial | None, jobs: int) ->
     copies = COPIES * 4 * sum(view.x.size for view in data.views.values())
     processes = DRIVER + jobs * (WORKERS_OWN + copies) if jobs > 1 else PROCESS + copies
     passed = PASS * 4 * data.train.x.size * data.output.k if data.output.passages else 0.0
-    trial = OF_PARAMETER * _parameters(subject.learner, data) * TRIED if known and known.way != "each" else 0
+    # who hands out work does not load torch to count: the trial was in a worker, and is over
+    counted = known and known.way != "each" and (jobs == 1 or "torch" in sys.modules)
+    trial = OF_PARAMETER * _parameters(subject.learner, data) * TRIED if counted else 0
     return int(processes + passed + max(trial, RUNS * run_bytes(data, subject)))
 
 
