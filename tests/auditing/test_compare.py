@@ -194,7 +194,9 @@ def test_a_class_of_2_per_cent_withholds_the_bits_and_compares_the_rest():
     data = noisy(300, rare=0.02)
     found = compare(*(audited(data, one()) for one in (flat, deep)))
     assert found.found("memorised_bits_share") is None
-    assert found.found("held_out_accuracy") is not None
+    right = found.found("held_out_accuracy")
+    assert right.first == right.second - right.difference.value
+    assert right.difference.interval[0] <= right.difference.value <= right.difference.interval[1]
 
 
 def test_examples_that_changed_sides_are_named_where_chance_does_not_bring_as_many(pair, found):

@@ -1,5 +1,6 @@
 """Datasets of Hugging Face: pictures, features, tables and tensors, and what code of the user's receives."""
 
+import datasets
 import numpy as np
 import pytest
 import torch
@@ -10,8 +11,6 @@ from byheart.errors import InputRefused
 from byheart.learners.torch_module import FromFactory
 from byheart.training.members import balanced
 from byheart.training.training import Training
-
-datasets = pytest.importorskip("datasets")
 
 N = 80
 RNG = np.random.default_rng(0)

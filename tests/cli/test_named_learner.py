@@ -96,7 +96,6 @@ def test_a_wrong_path_or_setting_is_one_short_message(audited, words, code, told
 
 
 def test_missing_cells_reach_a_package_that_takes_them(byheart, tmp_path, monkeypatch):
-    pytest.importorskip("lightgbm")
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(3)
     x = rng.normal(size=(120, 2))

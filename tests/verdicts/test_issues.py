@@ -133,22 +133,30 @@ def test_equal_rows_are_copies_where_chance_makes_near_ones_alone():
     near, exact = np.arange(N), np.arange(N)
     near[:12], exact[:8] = np.arange(12) // 2, np.arange(8) // 2
     groups = [np.unique(one, return_inverse=True)[1] for one in (near, exact)]
-    for by_chance, rows in ((0.0, {*range(2, 8)}), (8 / N / 20, {*range(2, 8)}), (8 / N / 5, set()), (None, set())):
-        counted = {"exact_copies": 8, "pairs_contradicting_exactly": 1}
-        counted |= {} if by_chance is None else {"exact_by_chance": by_chance}
+    pairs, both = {*range(2, 8)}, {0, 1}
+    cases = (
+        ((0.0, 0.0), (0.0, 0.0), pairs, both), ((0.4, 0.001), (0.1, 0.01), pairs, both),
+        ((0.5, 0.002), (0.1, 0.01), set(), both), ((0.3, 0.02), (0.1, 0.01), set(), both),
+        ((0.0, 0.0), (0.2, 0.01), pairs, set()), ((0.0, 0.0), (0.1, 0.02), pairs, set()), ((None, None), (None, None), set(), set()),
+    )  # fmt: skip
+    for equal, unlike, rows, against in cases:
+        names = ("exact_pairs", "contradicting_pairs")
+        counted = {"exact_pairs": 4, "contradicting_pairs": 1}
+        for name, (expected, rare) in zip(names, (equal, unlike)):
+            counted |= {} if expected is None else {f"{name}_by_chance": expected, f"{name}_probability": rare}
         columns, found = copied(groups[0], (near < 1) | (near == 5), share(12 / N, 0.03, 0.3, null=0.06), **counted)
         columns["exact_group"] = groups[1]
         made = listed(facts({"duplicates": columns}, duplicates=found))
         assert {*made["duplicate"].ids} == rows
-        assert {*made["contradicting copy"].ids} == ({0, 1} if rows else set())
+        assert {*made["contradicting copy"].ids} == against
         told = LabelsToCheck().judge({"memory/duplicates": found})
-        assert told.outcome == ("issue" if rows else "not applicable")
+        assert told.outcome == ("issue" if against else "not applicable")
 
 
 @pytest.mark.parametrize("measured, details, ids", [
     (share(0.9, 0.7, 0.97), {}, (0, 1)),
-    (share(0.1, 0.0, 0.2), {"leaked_exactly": 6, "exact_by_chance": 0.0}, (1,)),
-    (share(0.1, 0.0, 0.2), {"leaked_exactly": 6, "exact_by_chance": 0.1}, ()),
+    (share(0.1, 0.0, 0.2), {"leaked_pairs": 6, "leaked_pairs_by_chance": 0.0, "leaked_pairs_probability": 0.0}, (1,)),
+    (share(0.1, 0.0, 0.2), {"leaked_pairs": 6, "leaked_pairs_by_chance": 2.0, "leaked_pairs_probability": 0.02}, ()),
 ])  # fmt: skip
 def test_what_leaked_is_held_against_its_own_share_and_not_that_of_copies_in_training(measured, details, ids):
     columns, found = copied(np.arange(N), np.zeros(N), share(0.0, 0.0, 0.02, null=0.001))

@@ -9,6 +9,7 @@
 | | `membership`, `strongest_attack` | was it in the training set? likelihood ratios, and which attack is strongest |
 | | `duplicates`, `feature_scaling`, `nearest_neighbours` | is an example there twice? what chance brings |
 | | `bounded_search` | which of very many rows are nearest? |
+| | `coincidences` | how many rows of a table are equal by chance? |
 | | `learning_order` | in what order is it learned, and how well does a cheap proxy predict an expensive score? |
 | | `exposure`, `extraction`, `capacity` | how far does a secret stand out, can it be sampled, how much fits? |
 | `codes` | `bank` | how many bits are understood, memorised, left? the bit budget of a bank of members |

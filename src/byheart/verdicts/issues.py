@@ -14,7 +14,7 @@ from byheart.records.finding import Answer, Failed, Finding
 from byheart.records.issue import FigureColumn, FigureUnit, Ident, IssueKind, IssueList
 from byheart.records.reason import Reason
 from byheart.verdicts.base import quantity
-from byheart.verdicts.rules import LabelsToCheck, certain_copies
+from byheart.verdicts.rules import LabelsToCheck, Of, certain_copies, chance_of
 
 DUPLICATES, LABELS = "memory/duplicates", "memory/label-noise"
 SCORES, MEMBERSHIP = "memory/counterfactual", "memory/membership"
@@ -129,14 +129,14 @@ def _contradicting(facts: Facts) -> IssueList:
     columns = facts.columns[DUPLICATES]
     if "contradicts" not in columns:
         return _empty(kind, Reason(code="another output", figures={"asked": "classes", "kind": facts.kind}))
-    if reason := _by_chance(facts):
+    if reason := _by_chance(facts, "contradicting" if columns["contradicts"].any() else "training"):
         return _empty(kind, reason)
-    contradicts = columns["contradicts"] > 0
-    if _equal_alone(facts):  # the near ones may be coincidences
+    contradicts, equal = columns["contradicts"] > 0, _equal_alone(facts, "contradicting")
+    if equal:  # the near ones may be coincidences
         pairs = {*zip(columns["exact_group"][contradicts].tolist(), facts.views["train"].y[contradicts].tolist())}
         labels = Counter(group for group, _ in pairs)
         contradicts &= np.array([labels[group] > 1 for group in columns["exact_group"].tolist()])
-    return _copies(facts, kind, contradicts, contradicts, facts.views["train"].y)
+    return _copies(facts, kind, contradicts, contradicts, facts.views["train"].y, equal)
 
 
 def _duplicates(facts: Facts) -> IssueList:
@@ -147,10 +147,11 @@ def _duplicates(facts: Facts) -> IssueList:
     columns = facts.columns[DUPLICATES]
     if reason := _by_chance(facts):
         return _empty(kind, reason)
-    group = columns["exact_group" if _equal_alone(facts) else "copy_group"]
+    equal = _equal_alone(facts)
+    group = columns["exact_group" if equal else "copy_group"]
     copied = np.bincount(group)[group] > 1
     listed = copied & (columns["contradicts"] == 0) if "contradicts" in columns else copied
-    return _copies(facts, kind, listed, copied, np.arange(len(copied)))
+    return _copies(facts, kind, listed, copied, np.arange(len(copied)), equal)
 
 
 def _leaked(facts: Facts) -> IssueList:
@@ -163,10 +164,10 @@ def _leaked(facts: Facts) -> IssueList:
     table = facts.findings[DUPLICATES].tables.get("leaked")  # type: ignore[union-attr]
     if table is None:
         return _list(facts, kind, np.zeros(0, int), view="test")
-    if reason := _by_chance(facts, leaked=True):
+    if reason := _by_chance(facts, "test"):
         return _empty(kind, reason)
     exact = np.array(table.values["exact"], bool)
-    chosen = exact if _equal_alone(facts, leaked=True) else np.ones(len(exact), bool)
+    chosen = exact if _equal_alone(facts, "test") else np.ones(len(exact), bool)
     places = (("train", "copy_of"), ("test", "new"))
     old, new = (_place(facts.views[view], np.asarray(table.values[name])[chosen]) for view, name in places)
     train = facts.views["train"]
@@ -220,27 +221,29 @@ def _exposed(facts: Facts) -> IssueList:
     )  # fmt: skip
 
 
-def _equal_alone(facts: Facts, leaked: bool = False) -> bool:
+def _equal_alone(facts: Facts, of: Of = "training") -> bool:
     """Whether only copies that are equal byte by byte are certain."""
-    return certain_copies(facts.findings, leaked) == "exact"
+    return certain_copies(facts.findings, of) == "exact"
 
 
-def _by_chance(facts: Facts, leaked: bool = False) -> Reason | None:
+def _by_chance(facts: Facts, of: Of = "training") -> Reason | None:
     """Why equal inputs are no copies here: cells of a design, or coincidences of a coarse table."""
     finding = facts.findings[DUPLICATES]
     if cells := finding.details.get("cells"):  # type: ignore[union-attr]
         return Reason(code="cells", figures={"cells": cells})
     share = quantity(facts.findings, DUPLICATES, "duplicate_share")
-    seen = quantity(facts.findings, DUPLICATES, "leaked_share") if leaked else share
-    if share and share.null and seen and seen.value and certain_copies(facts.findings, leaked) == "none":
-        return Reason(code="copies by chance", figures={"share": seen.value, "chance": share.null})
+    seen = quantity(facts.findings, DUPLICATES, "leaked_share") if of == "test" else share
+    if share and seen and seen.value and certain_copies(facts.findings, of) == "none":
+        return Reason(code="copies by chance", figures={"share": seen.value, "chance": chance_of(facts.findings, of)})
     return None
 
 
-def _copies(facts: Facts, kind: IssueKind, listed: np.ndarray, among: np.ndarray, side: np.ndarray) -> IssueList:
+def _copies(
+    facts: Facts, kind: IssueKind, listed: np.ndarray, among: np.ndarray, side: np.ndarray, equal: bool
+) -> IssueList:
     """The listed rows group by group, each with those `among` its group that stand on another side (n,) than it."""
     columns, ids = facts.columns[DUPLICATES], facts.views["train"].ids
-    group = columns["exact_group" if _equal_alone(facts) else "copy_group"].tolist()
+    group = columns["exact_group" if equal else "copy_group"].tolist()
     sides: dict[int, dict[Any, list[int]]] = {}  # group -> side -> rows
     for row in np.flatnonzero(among).tolist():
         sides.setdefault(group[row], {}).setdefault(side[row].item(), []).append(row)

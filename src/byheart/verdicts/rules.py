@@ -24,6 +24,12 @@ OF_VALUES = {
 # Five points either way is half of the tenth that BH102 judges: wider, and it could not tell 0 from its threshold.
 HALF_WIDTH = 0.05
 LISTED = 0.01
+RARE = 0.01  # a probability of as many equal rows by chance, at which they count as copies
+Of = Literal["training", "contradicting", "test"]
+# counts of pairs in the details of memory/duplicates, and rows that a pair makes copies
+OF: dict[Of, tuple[str, int]] = {
+    "training": ("exact_pairs", 2), "contradicting": ("contradicting_pairs", 2), "test": ("leaked_pairs", 1),
+}  # fmt: skip
 
 # What the bits of a budget are of, and what one example is then called.
 BITS = {"labels": "label bits", "values": "bits of the values", "text": "bits of the text"}
@@ -45,11 +51,11 @@ class LabelsToCheck(Verdict):
     """
 
     name: ClassVar[str] = "BH101"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     title: ClassVar[str] = "Labels worth checking"
     threshold: ClassVar[str] = (
         "an issue where copies, at least twice as many as chance makes, or equal rows, ten times as many, carry "
-        "different labels; a tip where at least "
+        f"different labels, beyond chance ({percent(RARE, 0)}) where they are equal; a tip where at least "
         f"{percent(LISTED, 0)} of the labels cost models trained without them, of this recipe and of a baseline of "
         "another family, half a bit more than a blind guess, and both predict another label; withheld where either of "
         "the two is not right more often than a blind guess about labels it has not seen, beyond the interval"
@@ -116,29 +122,51 @@ class LabelsToCheck(Verdict):
 
 def _contradicting(findings: Mapping[str, Answer], pairs: int) -> int:
     """How many of the pairs that carry different labels are copies for certain."""
-    certain, found = certain_copies(findings), findings["memory/duplicates"]
-    exactly = found.details.get("pairs_contradicting_exactly", 0) if isinstance(found, Finding) else 0
-    return {"all": pairs, "exact": int(exactly), "none": 0}[certain]  # type: ignore[arg-type]
+    found = findings["memory/duplicates"]
+    exactly = found.details.get("contradicting_pairs", 0) if isinstance(found, Finding) else 0
+    return {"all": pairs, "exact": int(exactly), "none": 0}[certain_copies(findings, "contradicting")]  # type: ignore[arg-type]
 
 
-def certain_copies(findings: Mapping[str, Answer], leaked: bool = False) -> Literal["all", "exact", "none"]:
-    """Which copies, in training or of it in the test, are more than coincidences of a coarse table?
+def certain_copies(findings: Mapping[str, Answer], of: Of = "training") -> Literal["all", "exact", "none"]:
+    """Which copies, in training, with different labels or in the test, are more than coincidences of a coarse table?
 
     Not all where half of them may be coincidences: rows of different things with nearly equal values. Equal rows are
-    certain then where chance makes at most a tenth of them.
+    certain then where they are beyond chance; those with different labels have to be so at any rate.
     """
     share, found = (quantity(findings, "memory/duplicates", "duplicate_share"), findings.get("memory/duplicates"))
     if share is None or not isinstance(found, Finding):
         return "all"
-    chance, of, exact = share.null or 0.0, share.n, found.details.get("exact_copies", 0)
-    if leaked:
-        share = quantity(findings, "memory/duplicates", "leaked_share") or share
-        of, exact = share.n, found.details.get("leaked_exactly", 0)
-    if share.interval is None or share.interval[0] > 2 * chance:
+    name = OF[of][0]
+    if of == "contradicting":
+        known = certain_copies(findings)
+        if not found.details.get(name):
+            return "all" if known == "all" else "none"
+        if not _beyond_chance(found, name):
+            return "none"
+        return "all" if known == "all" else "exact"
+    seen = (quantity(findings, "memory/duplicates", "leaked_share") or share) if of == "test" else share
+    if seen.interval is None or seen.interval[0] > 2 * chance_of(findings, of):
         return "all"
-    by_chance = found.details.get("exact_by_chance")
-    certain = by_chance is not None and exact > 0 and 10 * by_chance * of <= exact  # type: ignore[operator]
-    return "exact" if certain else "none"
+    return "exact" if _beyond_chance(found, name) else "none"
+
+
+def chance_of(findings: Mapping[str, Answer], of: Of = "training") -> float:
+    """The share of rows that chance makes copies: near and equal ones by shuffles, or equal ones by their columns."""
+    share, found = quantity(findings, "memory/duplicates", "duplicate_share"), findings.get("memory/duplicates")
+    if share is None or not isinstance(found, Finding):
+        return 0.0
+    seen = (quantity(findings, "memory/duplicates", "leaked_share") or share) if of == "test" else share
+    name, rows = OF[of]
+    return max(share.null or 0.0, rows * float(found.details.get(f"{name}_by_chance") or 0.0) / seen.n)  # type: ignore[arg-type]
+
+
+def _beyond_chance(found: Answer, name: str) -> bool:
+    """Whether chance makes at most a tenth of such pairs, and as many at most once in a hundred tables."""
+    details = found.details if isinstance(found, Finding) else {}
+    seen, expected, rare = (details.get(key) for key in (name, f"{name}_by_chance", f"{name}_probability"))
+    if not seen or expected is None or rare is None:
+        return False
+    return 10 * float(expected) <= float(seen) and float(rare) <= RARE  # type: ignore[arg-type]
 
 
 def _baseline(found: Answer) -> str:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from byheart.maths.memorisation.coincidences import Coincidences, beyond_chance, coincidences
 from byheart.maths.memorisation.duplicates import Copies, Leaks, contradicting, copies, leaks
 from byheart.maths.memorisation.nearest_neighbours import NEIGHBOURS
 from byheart.maths.statistics.new_examples import new_examples_interval, new_r2_interval
@@ -47,7 +48,7 @@ class Duplicates(Probe):
     """
 
     name: ClassVar[str] = "memory/duplicates"
-    version: ClassVar[int] = 10
+    version: ClassVar[int] = 11
     assumes: ClassVar[tuple[Assumption, ...]] = ()
     fewest_members: ClassVar[int] = 1
     poles: ClassVar[tuple[str, str]] = ("all different", "all copies")
@@ -56,7 +57,7 @@ class Duplicates(Probe):
         """Shares of copies, contradicting labels, accuracy without leaked examples, and the pairs."""
         kept, pairs = bank.data.copies, pairs_of(bank)
         exact, sizes = (np.bincount(groups)[groups] for groups in (kept.exact, kept.groups))
-        chance, exact_chance = self._null(bank)
+        chance, by_chance = self._null(bank), _by_chance(bank)
         same = [pair for pair in pairs.contradicting if kept.exact[pair[0]] == kept.exact[pair[1]]]
         finding = self.finding(
             self._quantities(bank, pairs, chance),
@@ -67,12 +68,14 @@ class Duplicates(Probe):
             ranked=_ranked(bank, pairs),
             tables={"leaked": _leaks(bank, pairs)} if pairs.leaked else {},
             details={
-                "exact_copies": int((exact > 1).sum()), "exact_by_chance": exact_chance,
+                "exact_copies": int((exact > 1).sum()),
+                **_beyond("exact_pairs", int((exact - 1).sum()) // 2, by_chance.pairs),
+                **_beyond("contradicting_pairs", len(same), by_chance.contradicting),
+                **(_beyond("leaked_pairs", int(pairs.leaks.exact.sum()), by_chance.other) if pairs.leaks else {}),
                 "near_copies": int((kept.copied & (exact == 1)).sum()),
                 "examined": float(kept.examined), "threshold": kept.threshold, "neighbours": NEIGHBOURS,
                 "dimension": kept.dimension if np.isfinite(kept.dimension) else None, "distance": _distance(bank),
                 "cells": bank.data.grouping.cells,
-                "pairs_contradicting_exactly": len(same),
                 **{f"pairs_{name}": len(getattr(pairs, name)) for name in KINDS}, **_leaked(bank, pairs),
             },
         )  # fmt: skip
@@ -97,11 +100,11 @@ class Duplicates(Probe):
         made["leaked_share"] = share(leaked, bank.data.new_copies, 0.0, better="low")
         return made | accuracies(bank, leaked)
 
-    def _null(self, bank: Bank) -> tuple[float, float]:
-        """Share of copies and of exact ones when columns are shuffled among examples of a class, by order of ids."""
+    def _null(self, bank: Bank) -> float:
+        """Share of copies when columns are shuffled among examples of a class, by order of ids."""
         train = bank.data.train
         if _distance(bank) != "columns":
-            return 0.0, 0.0
+            return 0.0
         train, rng = train.take(np.argsort(train.ids, kind="stable")), self.rng(bank, "null")
         x = train.x.reshape(len(train), -1).copy()
         y = train.y if _labelled(bank) else np.zeros(len(train), int)
@@ -112,10 +115,24 @@ class Duplicates(Probe):
             for rows in classes:
                 x[rows] = rng.permuted(x[rows], axis=0)
             shuffled = replace(bank.data, views={"train": replace(train, x=x.reshape(train.x.shape))})
-            met = copies(x, *shuffled.laid_out(), work=PRODUCTS)
-            shares.append((met.copied.mean(), (np.bincount(met.exact)[met.exact] > 1).mean()))
-        near_too, exact = np.mean(shares, axis=0)
-        return float(near_too), float(exact)
+            shares.append(copies(x, *shuffled.laid_out(), work=PRODUCTS).copied.mean())
+        return float(np.mean(shares))
+
+
+def _by_chance(bank: Bank) -> Coincidences:
+    """Pairs of equal rows that a coarse table has by chance; parts of a date are no columns of their own."""
+    data, output = bank.data, bank.data.output
+    if _distance(bank) != "columns":
+        return Coincidences(0.0, 0.0, 0.0)
+    own = [place for place, column in enumerate(output.columns) if not column.of] or slice(None)
+    views = {name: output.numbers(data.views[name].x).reshape(len(data.views[name]), -1)[:, own] for name in data.views}
+    y = data.train.y if _labelled(bank) else np.zeros(len(data.train), int)
+    return coincidences(views["train"], y, views.get("test"))
+
+
+def _beyond(name: str, seen: int, expected: float) -> dict[str, float | int]:
+    """What was seen, what chance brings, and the probability that it brings as many."""
+    return {name: seen, f"{name}_by_chance": expected, f"{name}_probability": beyond_chance(seen, expected)}
 
 
 class Pairs(NamedTuple):
