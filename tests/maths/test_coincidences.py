@@ -59,5 +59,7 @@ def test_as_many_are_rare():
 def test_what_does_not_fit_is_refused():
     with pytest.raises(InputRefused, match="a label each"):
         coincidences(np.zeros((3, 2)), [0, 1])
+    with pytest.raises(InputRefused, match="0 or more"):
+        beyond_chance(1, -0.1)
     with pytest.raises(InputRefused, match="same columns"):
         coincidences(np.zeros((3, 2)), [0, 1, 0], np.zeros((2, 3)))

@@ -87,7 +87,7 @@ def _counts(label: np.ndarray, value: np.ndarray, k: int) -> np.ndarray:
 
 
 def beyond_chance(seen: int, expected: float) -> float:
-    """How probable are so many coincidences or more? Rare ones are Poisson.
+    """How probable are so many coincidences or more?
 
     P(X >= seen), X Poisson of mean `expected`: 1 where nothing was seen, 0 where what was seen cannot be by chance.
 
@@ -98,8 +98,17 @@ def beyond_chance(seen: int, expected: float) -> float:
     Returns:
         A probability.
 
+    Raises:
+        InputRefused: fewer than none.
+
+    Cost: none. Fails when: pairs hang together (three equal rows are three pairs): so many are less rare then.
+
+    Reference: Arratia, Goldstein, Gordon 1989, Two moments suffice for Poisson approximations, Annals of Probability 17.
+
     Example:
         >>> round(beyond_chance(1, 0.39), 2), beyond_chance(0, 0.0), beyond_chance(1, 0.0)
         (0.32, 1.0, 0.0)
     """
+    if seen < 0 or expected < 0:
+        raise InputRefused("pairs seen and expected, 0 or more", f"{seen} and {expected}", "Count them.")
     return float(poisson.sf(seen - 1, expected)) if expected > 0 else float(seen == 0)
