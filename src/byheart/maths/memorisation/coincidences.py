@@ -103,7 +103,7 @@ def beyond_chance(seen: int, expected: float) -> float:
 
     Cost: none. Fails when: pairs hang together (three equal rows are three pairs): so many are less rare then.
 
-    Reference: Arratia, Goldstein, Gordon 1989, Two moments suffice for Poisson approximations, Annals of Probability 17.
+    Reference: Arratia, Goldstein, Gordon 1989, Two moments suffice for Poisson approximations, theorem 1.
 
     Example:
         >>> round(beyond_chance(1, 0.39), 2), beyond_chance(0, 0.0), beyond_chance(1, 0.0)
