@@ -207,15 +207,16 @@ def test_a_wrong_split_in_python():
         bh.audit((features(), target(features())), split="tme")
 
 
-def test_a_column_that_counts_the_rows_is_said_where_the_split_is_random():
-    """A trend along it is flat once it is known: nothing in the residuals tells, and a tree reads it off the neighbours."""
+def test_a_column_that_counts_the_rows_is_time_where_neighbours_are_alike_and_said_elsewhere():
+    """A trend along it is flat once it is known, and a tree reads it off the neighbours."""
     rng = np.random.default_rng(4)
     row, other = np.arange(300.0), rng.normal(size=300)
     y = 0.05 * row + rng.normal(size=300)
     told = [inferred(np.c_[column, other], y) for column in (row, 7 - 0.1 * row, np.sort(rng.normal(size=300)), row[::-1] ** 2)]
-    assert [("x0 counts the rows" in line and "--split time" in line) for line in told] == [True, True, False, False]
-    halves = (row >= 150).astype(int)  # sorted by label, and the row number tells it
-    assert "x0 counts the rows" in inferred(np.c_[row, other], halves)
+    assert ["in time by column 'x0'" in line for line in told] == [True, True, False, False]
+    apart = inferred(np.c_[row, other], rng.normal(size=300))  # nothing follows from it
+    halves = inferred(np.c_[row, other], (row >= 150).astype(int))  # sorted by label, and the row number tells it
+    assert all("x0 counts the rows" in line and "--split time" in line for line in (apart, halves))
 
 
 def inferred(x, y):

@@ -81,11 +81,12 @@ def ordering(
                 "rows of numbers to put in order", f"x of shape {examples.x.shape}", "Use --split random."
             )
         return None, ""
-    names = [column.name for column in output.columns]
+    names, counting = _names(examples, output), _counting(examples, output)
     clocks = {name: values for name, values in times.items() if _numbers_rows(values)}
     for place, name in enumerate(names):
         column = examples.x[:, place]
-        if name not in clocks and _TIME.match(name) and _sorted(column) and _numbers_rows(column):
+        timely = name in counting or (_TIME.match(name) and _sorted(column) and _numbers_rows(column))
+        if name not in clocks and timely:
             clocks[name] = column
     tried = [_tried(examples, output, name, values) for name, values in clocks.items()]
     tried.append(_tried(examples, output, "", np.arange(len(examples))))
@@ -94,10 +95,11 @@ def ordering(
         best = max(tried, key=lambda one: (one.by != "" and _sorted(clocks[one.by]), one.by != ""))
         return replace(best, asked=True), ""
     if strongest.found < max(STRONG, ERRORS / np.sqrt(len(examples))):
-        return None, _not_in_time(clocks, tried) or _counted(examples, names)
-    if not strongest.by and (why := _arranged(examples, output)):
+        return None, _counted(counting) or _not_in_time(clocks, tried)
+    sure = strongest.by and (strongest.by in times or _TIME.match(strongest.by))
+    if not sure and (why := _arranged(examples, output, strongest.by)):
         line = f"{why}; the order says nothing then, and the split is random (--split time if it is time)"
-        return None, ". ".join(filter(None, [line, _counted(examples, names)]))
+        return None, ". ".join(filter(None, [line, _counted(counting)]))
     return strongest, ""
 
 
@@ -229,15 +231,14 @@ def _targets(examples: Examples, output: Output) -> np.ndarray:
 
 def _features(examples: Examples, output: Output, by: str) -> np.ndarray:
     """(n, d): the columns without the one that gives the order."""
-    columns = [place for place, column in enumerate(output.columns) if column.name != by]
-    if by and not columns:
+    columns = [place for place, name in enumerate(_names(examples, output)) if name != by]
+    if not columns:
         return np.empty((len(examples), 0))
     from byheart.maths.memorisation.feature_scaling import comparable
 
     numbers = output.numbers(examples.x)
-    kept = numbers[:, columns] if by else numbers
     categories = [output.columns[place].type == "category" for place in columns] if output.columns else []
-    return comparable(kept, None, "columns", categories)[0].astype(np.float64)
+    return comparable(numbers[:, columns], None, "columns", categories)[0].astype(np.float64)
 
 
 def _sorted(values: np.ndarray) -> bool:
@@ -251,32 +252,39 @@ def _numbers_rows(values: np.ndarray) -> bool:
     return len(known) >= 0.9 * len(values) and len(np.unique(known)) >= DISTINCT * len(values)
 
 
-def _arranged(examples: Examples, output: Output) -> str:
-    """How somebody sorted the rows, so that neighbours are alike without following one another."""
+def _arranged(examples: Examples, output: Output, but: str) -> str:
+    """How somebody sorted the rows, by another column than `but`, so that neighbours are alike without following one
+    another.
+    """
     if output.labelled:
         runs = 1 + int((np.diff(examples.y) != 0).sum())
         if runs < max(FEWEST_BLOCKS, 4 * output.k):
             return "the rows are sorted by their labels"
     elif _sorted(examples.y.reshape(len(examples), -1)[:, 0]):
         return "the rows are sorted by their target"
-    for place in range(examples.x.shape[1]):
+    for place, name in enumerate(_names(examples, output)):
         column = examples.x[:, place]
-        if _sorted(column) and _numbers_rows(column):
-            name = output.columns[place].name if output.columns else f"x{place}"
+        if name != but and _sorted(column) and _numbers_rows(column):
             return f"the rows are sorted by {name}"
     return ""
 
 
-def _counted(examples: Examples, names: list[str]) -> str:
-    """What a column that counts the rows gives away: where each stands among the others."""
+def _names(examples: Examples, output: Output) -> list[str]:
+    return [column.name for column in output.columns] or [f"x{place}" for place in range(examples.x.shape[1])]
+
+
+def _counting(examples: Examples, output: Output) -> list[str]:
+    """The columns that count the rows one after another, in even steps: they give away the place of a row."""
     steps = np.diff(examples.x.astype(np.float64), axis=0)
     even = (np.abs(steps - steps[0]) <= 1e-9 * np.abs(steps[0])).all(0) & (steps[0] != 0)
-    if not even.any():
-        return ""
-    name = names[even.argmax()] if names else f"x{even.argmax()}"
-    return (
-        f"{name} counts the rows one after another, and the split is random: a model can read the place of a row from "
-        "it. If it is time, --split time; if it names the rows, --id or leave it out"
+    return [name for name, one in zip(_names(examples, output), even) if one]
+
+
+def _counted(counting: list[str]) -> str:
+    """What a column that counts the rows gives away: where each stands among the others."""
+    return "" if not counting else (
+        f"{counting[0]} counts the rows one after another, and the split is random: a model can read the place of a "
+        "row from it. If it is time, --split time; if it names the rows, --id or leave it out"
     )
 
 

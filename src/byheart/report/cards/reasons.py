@@ -86,10 +86,7 @@ class _Written(Formatter):
 
 def _more_draws(figures: Mapping[str, Any]) -> str:
     if figures["named"] == "blocks":
-        return (
-            "Give a longer series: rows that follow one another in time count by the block; or --split random, if they "
-            "do not."
-        )
+        return "Give a longer series: rows in time count by the block; or --split random, if they are not in time."
     if figures["named"]:
         return "Give more groups, or finer ones; examples of one group count as one."
     return "Take out the copies (memory/duplicates lists them), or give more that differ."
