@@ -97,6 +97,16 @@ CONTRACT = ("Args:", "Returns:", "Raises:", "Cost:", "Fails when:", "Reference",
 PLAIN = 6  # statements: so much arithmetic can be read off faster than a contract
 
 
+def _defined_in(module, name):
+    """The module of the mathematics that a package takes `name` from; the module itself where it takes it from none."""
+    package = SOURCE / Path(*module.split(".")[1:]) / "__init__.py"
+    if package.exists():
+        for node in ast.parse(package.read_text()).body:
+            if isinstance(node, ast.ImportFrom) and name in {one.asname or one.name for one in node.names}:
+                return node.module
+    return module
+
+
 def _imported(paths):
     """(module, name) of what these files take from the mathematics, by `from ... import` or as an attribute of a module."""
     found = set()
@@ -104,7 +114,7 @@ def _imported(paths):
         tree, modules = ast.parse(path.read_text()), {}
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("byheart.maths"):
-                found |= {(node.module, one.name) for one in node.names}
+                found |= {(_defined_in(node.module, one.name), one.name) for one in node.names}
                 modules |= {one.asname or one.name: f"{node.module}.{one.name}" for one in node.names}
         for node in ast.walk(tree):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:

@@ -41,4 +41,6 @@ that read a recorded training do:
 | | `quadrature`, `reverse_sweep`, `unrolled` | where along a step credit is read; how a change is carried on |
 | | `hessian_products`, `second_derivatives`, `kronecker_fisher` | products with the Hessian; the Fisher matrix |
 | | `targets` | which number of an output is asked about |
+| `measures` | `front`, `table`, `evidence`, `layers` | what do the published measures of generalisation say? |
+| | `norms`, `margins` | norms of the layers; what the outputs on the training set say |
 """

@@ -1,0 +1,203 @@
+"""What a measure is computed from, and what comes out: read once, in float64, whoever asks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from byheart.errors import InputRefused
+from byheart.maths.measures.layers import Layer, layers_of, same_layers
+from byheart.maths.recording.module_copy import called, copied
+
+Input = Literal["weights", "initial weights", "data", "search", "training log"]
+
+
+class Inapplicable(Exception):
+    """This measure has no value here, and why."""
+
+
+class Measure(NamedTuple):
+    """The value of a measure in float64, and its natural logarithm where it has one.
+
+    `needs` what it reads; `applicable` False where it has no value, `reason` then says why.
+    """
+
+    value: float | None
+    log_value: float | None
+    needs: tuple[Input, ...]
+    applicable: bool = True
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class TrainingLog:
+    """What is left of the training: the mean training loss after each recorded step, the weights after epoch 1.
+
+    Attributes:
+        steps: (c,) numbers of gradient steps, ascending, 0 before the first.
+        cross_entropy_nats: (c,) mean training cross-entropy there.
+        first_epoch: weights after the first epoch by name, as in a state dict; None where they were not kept.
+    """
+
+    steps: np.ndarray
+    cross_entropy_nats: np.ndarray
+    first_epoch: Mapping[str, Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class Search:
+    """How far weights are searched for the largest perturbation that loses `loss` of the training accuracy.
+
+    Attributes:
+        loss: accuracy that may be lost [share].
+        largest: upper end of the bisection.
+        halvings: its depth.
+        draws: Gaussian perturbations at each radius, the same ones at every radius.
+        starts: random starts of the ascent.
+        ascent_steps: steps of the ascent from each.
+        seed: of both.
+    """
+
+    loss: float = 0.1
+    largest: float = 2.0
+    halvings: int = 16
+    draws: int = 10
+    starts: int = 4
+    ascent_steps: int = 20
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A model in evaluation mode and float64, its start, its training examples, its log; each may be absent.
+
+    Attributes:
+        model: the final model, a copy of its own.
+        initial: the same architecture at its first weights.
+        x: training inputs (m, ...).
+        y: class numbers (m,).
+        log: what is left of the training.
+        search: how perturbations are searched; None for no search.
+        compat: "dziugaite2020" for the variants of that published code.
+    """
+
+    model: nn.Module
+    initial: nn.Module | None = None
+    x: Tensor | None = None
+    y: Tensor | None = None
+    log: TrainingLog | None = None
+    search: Search | None = None
+    compat: str = ""
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(
+        cls, model: nn.Module, initial: Any, examples: Any, log: TrainingLog | None, search: Search | None, compat: str
+    ) -> Evidence:
+        """Copies of what the caller has, checked.
+
+        Raises:
+            InputRefused: weights or examples with NaN or infinity, shapes that differ from the initial ones.
+        """
+        final = _ready(model, "the model")
+        start = None
+        if initial is not None:
+            start = _ready(initial, "the initial model") if isinstance(initial, nn.Module) else _at(final, initial)
+        x = y = None
+        if examples is not None:
+            x, y = (torch.as_tensor(part) for part in examples)
+            x = x.double() if x.is_floating_point() else x
+            if len(x) != len(y) or not len(x):
+                raise InputRefused("x and y with a row an example", f"{len(x)} and {len(y)} rows", "Give one y an x.")
+            if x.is_floating_point() and not x.isfinite().all():
+                raise InputRefused("examples without NaN or infinity", "some", "Leave them out or repair them.")
+            y = y.long()
+        return cls(final, start, x, y, log, search, compat)
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """Linear and convolutional layers in the order they run, BatchNorm folded in."""
+        return layers_of(self.model, self.x)
+
+    @cached_property
+    def initial_layers(self) -> tuple[Layer, ...]:
+        """The same of the initial model."""
+        if self.initial is None:
+            raise Inapplicable("the initial weights are not known")
+        found = layers_of(self.initial, self.x)
+        same_layers(self.layers, found)
+        return found
+
+    @property
+    def m(self) -> int:
+        """The number of training examples."""
+        return len(self.data[1])
+
+    @property
+    def data(self) -> tuple[Tensor, Tensor]:
+        """Training inputs and labels."""
+        if self.x is None or self.y is None:
+            raise Inapplicable("the training examples are not given")
+        return self.x, self.y
+
+    @cached_property
+    def logits(self) -> Tensor:
+        """(m, k) of the training examples."""
+        x, _ = self.data
+        with torch.no_grad():
+            found = torch.cat([called(self.model, part) for part in x.split(512)])
+        if found.dim() != 2 or found.shape[1] < 2:
+            raise Inapplicable(f"the model gives no scores of at least two classes, but shape {tuple(found.shape)}")
+        return found
+
+    @cached_property
+    def margins(self) -> Tensor:
+        """(m,) score of the label less the largest of the others."""
+        _, y = self.data
+        own = self.logits.gather(1, y[:, None])[:, 0]
+        others = self.logits.scatter(1, y[:, None], -math.inf).amax(1)
+        return own - others
+
+    @cached_property
+    def margin(self) -> float:
+        """The 10th percentile of the margins, which must be positive."""
+        found = float(torch.quantile(self.margins, 0.1))
+        if found <= 0:
+            raise Inapplicable(f"the 10th percentile of the margins is {found:.3g}: more than a tenth is not fitted")
+        return found
+
+    @cached_property
+    def accuracy(self) -> float:
+        """Share of the training examples that are right."""
+        return float((self.logits.argmax(1) == self.data[1]).double().mean())
+
+
+def _ready(module: nn.Module, noun: str) -> nn.Module:
+    made = copied(module).double().eval()
+    for name, value in made.state_dict().items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise InputRefused(f"{noun} without NaN or infinity", f"some in {name}", "Train it again or leave it out.")
+    return made
+
+
+def _at(final: nn.Module, weights: Mapping[str, Any]) -> nn.Module:
+    """The architecture of `final` at other weights."""
+    made, own = copied(final), final.state_dict()
+    for name, value in weights.items():
+        if name not in own or tuple(value.shape) != tuple(own[name].shape):
+            there = tuple(own[name].shape) if name in own else "nothing of that name"
+            raise InputRefused(
+                expected=f"initial weights of the shapes of the final ones ({name}: {there})",
+                came=str(tuple(value.shape)), do="Give the initial weights of the same architecture.",
+            )  # fmt: skip
+    if missing := sorted(set(own) - set(weights)):
+        raise InputRefused("initial weights of every layer", f"none of {missing[0]}", "Give the whole state dict.")
+    made.load_state_dict({name: torch.as_tensor(value) for name, value in weights.items()})
+    return _ready(made, "the initial model")
