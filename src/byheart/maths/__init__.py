@@ -25,6 +25,9 @@
 | | `training_variance` | the part due to the training set that all members share, and to few members |
 | | `few_members` | averages over the pairs of fewer than eight members |
 | | `effective_sample_size`, `seen_unseen` | examples of which some are copies; the two sides of a bank |
+| `descent` | `ridgeless`, `random_features` | how large is the error with p features and n examples? closed forms |
+| | `two_scales` | why does the error fall, rise and fall again while training? |
+| | `smoothers` | with which weights does ridge use the labels, and how many parameters is that on new points? |
 | | `inputs`, `shapes` (above the folders) | what all of these accept, and how they refuse; shapes as annotations |
 
 Arrays are numpy arrays or torch tensors; what comes back is numpy, float64. The modules above import no torch. Those
