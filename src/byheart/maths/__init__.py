@@ -28,6 +28,11 @@
 | `descent` | `ridgeless`, `random_features` | how large is the error with p features and n examples? closed forms |
 | | `two_scales` | why does the error fall, rise and fall again while training? |
 | | `smoothers` | with which weights does ridge use the labels, and how many parameters is that on new points? |
+| `ranking` | `kendall` | does a measure order runs as their generalisation gap does? tau-a, granulated |
+| | `conditional_information` | how much does its order tell beyond the hyper-parameters? |
+| | `sign_error` | how often does it point the wrong way when one hyper-parameter changes? |
+| | `increment` | what does it foretell that the hyper-parameters do not? |
+| | `ordering_baselines`, `configurations` | oracle, canonical, random orders; which runs differ in one setting alone |
 | | `inputs`, `shapes` (above the folders) | what all of these accept, and how they refuse; shapes as annotations |
 
 Arrays are numpy arrays or torch tensors; what comes back is numpy, float64. The modules above import no torch. Those

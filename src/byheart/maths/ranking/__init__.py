@@ -1,0 +1,19 @@
+"""Ranking: how well does a measure order runs by their generalisation gap? Every protocol, any table of runs.
+
+A run is a trained model: its measure, its gap (training accuracy less test accuracy) and its settings, one column per
+hyper-parameter. Rows of equal settings are repeats of one configuration (seeds).
+
+    from byheart.maths import ranking
+    ranking.tau_a(measure, gap); ranking.granulated(measure, gap, settings)
+"""
+
+from byheart.maths.ranking.conditional_information import conditional_information, information_by_size
+from byheart.maths.ranking.increment import Increment, predictive_increment
+from byheart.maths.ranking.kendall import granulated, tau_a
+from byheart.maths.ranking.ordering_baselines import canonical_ordering, oracle, random_ordering
+from byheart.maths.ranking.sign_error import Environments, SignError, environments, sign_error
+
+__all__ = [
+    "Environments", "Increment", "SignError", "canonical_ordering", "conditional_information", "environments",
+    "granulated", "information_by_size", "oracle", "predictive_increment", "random_ordering", "sign_error", "tau_a",
+]  # fmt: skip
