@@ -65,7 +65,10 @@ def _codes(column: np.ndarray, place: int) -> np.ndarray:
 
 
 def groups(codes: Int[np.ndarray, "r columns"]) -> Int[np.ndarray, " r"]:
-    """Which rows are equal? The number of its group for each row; without columns all rows are one group."""
+    """Which rows are equal?
+
+    The number of its group for each row; without columns all rows are one group.
+    """
     if not codes.shape[1]:
         return np.zeros(len(codes), np.int64)
     return np.unique(codes, axis=0, return_inverse=True)[1].reshape(-1)
@@ -74,7 +77,10 @@ def groups(codes: Int[np.ndarray, "r columns"]) -> Int[np.ndarray, " r"]:
 def averaged(
     codes: Int[np.ndarray, "r h"], *columns: Float[np.ndarray, " r"]
 ) -> tuple[Int[np.ndarray, "c h"], tuple[Float[np.ndarray, " c"], ...]]:
-    """What are the means over the repeats of each configuration? The settings of each, and the means."""
+    """What are the means over the repeats of each configuration?
+
+    The settings of each configuration, and the means.
+    """
     of = groups(codes)
     counts = np.bincount(of)
     first = np.unique(of, return_index=True)[1]
