@@ -51,4 +51,7 @@ that read a recorded training do:
 | | `targets` | which number of an output is asked about |
 | `measures` | `front`, `table`, `evidence`, `layers` | what do the published measures of generalisation say? |
 | | `norms`, `margins` | norms of the layers; what the outputs on the training set say |
+| | `spectral`, `convolution_spectrum` | spectral norms of matrices; of the convolution itself |
+| | `path_norm`, `size` | the sum over all paths; how rich the architecture is |
+| | `folding` | which BatchNorm layers are part of the layer before? |
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -13,14 +13,15 @@ import torch
 from torch import Tensor, nn
 
 from byheart.errors import InputRefused
-from byheart.maths.measures.layers import Layer, layers_of, same_layers
-from byheart.maths.recording.module_copy import called, copied
+from byheart.maths.measures.folding import folded
+from byheart.maths.measures.layers import Coverage, Inapplicable, Layer, coverage_of, layers_of, outputs_of, same_layers
+from byheart.maths.recording.module_copy import copied
 
 Input = Literal["weights", "initial weights", "data", "search", "training log"]
 
 
-class Inapplicable(Exception):
-    """This measure has no value here, and why."""
+DELTA = 0.05  # of the bounds: they hold with probability 1 - delta
+__all__ = ["DELTA", "Evidence", "Inapplicable", "Input", "Measure", "Search", "TrainingLog"]
 
 
 class Measure(NamedTuple):
@@ -86,6 +87,7 @@ class Evidence:
         log: what is left of the training.
         search: how perturbations are searched; None for no search.
         compat: "dziugaite2020" for the variants of that published code.
+        notes: what is to be said of how the layers were read.
     """
 
     model: nn.Module
@@ -119,21 +121,66 @@ class Evidence:
             if x.is_floating_point() and not x.isfinite().all():
                 raise InputRefused("examples without NaN or infinity", "some", "Leave them out or repair them.")
             y = y.long()
-        return cls(final, start, x, y, log, search, compat)
+        models, notes = folded([final] if start is None else [final, start], x, compat)
+        return cls(models[0], None if start is None else models[1], x, y, log, search, compat, list(notes))
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """Linear and convolutional layers in the order they run, BatchNorm folded in."""
-        return layers_of(self.model, self.x)
+        found, how = layers_of(self.model, self.x)
+        if how == "modules":
+            self.notes.append("the order of the layers is that of the modules: there is no example to run")
+        return found
 
     @cached_property
     def initial_layers(self) -> tuple[Layer, ...]:
         """The same of the initial model."""
         if self.initial is None:
             raise Inapplicable("the initial weights are not known")
-        found = layers_of(self.initial, self.x)
+        found, _ = layers_of(self.initial, self.x)
         same_layers(self.layers, found)
         return found
+
+    @cached_property
+    def moved(self) -> tuple[Layer, ...]:
+        """The layers of the final less the initial weights."""
+        there = {layer.name: layer for layer in self.initial_layers}
+        return tuple(layer.less(there[layer.name]) for layer in self.layers)
+
+    @cached_property
+    def coverage(self) -> Coverage:
+        """How much of the network the measures of weights speak of, and what they skip."""
+        return coverage_of(self.model, self.layers)
+
+    @property
+    def network(self) -> nn.Module:
+        """The final model, for a measure that runs it."""
+        return self.model
+
+    @cached_property
+    def input_side(self) -> int:
+        """n: the side of what the first layer reads where that is a convolution, its number of inputs otherwise."""
+        first = self.layers[0]
+        if first.weight.dim() == 2:
+            return first.weight.shape[1]
+        if first.size is None:
+            raise Inapplicable("the side of the input is not known: it takes an example")
+        return max(first.size)
+
+    @cached_property
+    def input_norm(self) -> float:
+        """B: the largest Euclidean norm of what the first layer reads, over the training examples."""
+        x, _ = self.data
+        norms: list[float] = []
+        first = self.model.get_submodule(self.layers[0].name)
+        handle = first.register_forward_pre_hook(_keeping_norms(norms))
+        try:
+            with torch.no_grad():
+                for part in x.split(512):
+                    outputs_of(self.model, part)
+        finally:
+            handle.remove()
+        return max(norms)
 
     @property
     def m(self) -> int:
@@ -152,7 +199,7 @@ class Evidence:
         """(m, k) of the training examples."""
         x, _ = self.data
         with torch.no_grad():
-            found = torch.cat([called(self.model, part) for part in x.split(512)])
+            found = torch.cat([outputs_of(self.model, part) for part in x.split(512)])
         if found.dim() != 2 or found.shape[1] < 2:
             raise Inapplicable(f"the model gives no scores of at least two classes, but shape {tuple(found.shape)}")
         return found
@@ -168,15 +215,33 @@ class Evidence:
     @cached_property
     def margin(self) -> float:
         """The 10th percentile of the margins, which must be positive."""
-        found = float(torch.quantile(self.margins, 0.1))
+        if self.compat:
+            return self._published_margin
+        found = float(np.quantile(self.margins.numpy(), 0.1))
         if found <= 0:
             raise Inapplicable(f"the 10th percentile of the margins is {found:.3g}: more than a tenth is not fitted")
         return found
+
+    @property
+    def _published_margin(self) -> float:
+        """As the code of Dziugaite et al. 2020: the (m // 10)-th smallest, and of a negative one the absolute value."""
+        if self.m < 10:
+            raise Inapplicable(f"the published code takes the (m // 10)-th smallest margin, and m is {self.m}")
+        if not (found := float(self.margins.kthvalue(self.m // 10).values)):
+            raise Inapplicable("the margin is 0")
+        return abs(found)
 
     @cached_property
     def accuracy(self) -> float:
         """Share of the training examples that are right."""
         return float((self.logits.argmax(1) == self.data[1]).double().mean())
+
+
+def _keeping_norms(norms: list[float]) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+    def keep(_part: nn.Module, given: tuple[Tensor, ...]) -> None:
+        norms.append(float(given[0].flatten(1).norm(dim=1).max()))
+
+    return keep
 
 
 def _ready(module: nn.Module, noun: str) -> nn.Module:

@@ -7,14 +7,16 @@ has none (`logarithm=False`: it can be negative) it gives the value.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
-from byheart.maths.measures import margins, norms
+from byheart.maths.measures import margins, norms, path_norm, size, spectral
 from byheart.maths.measures.evidence import Evidence, Input
 
 WEIGHTS: tuple[Input, ...] = ("weights",)
 BOTH: tuple[Input, ...] = ("weights", "initial weights")
 DATA: tuple[Input, ...] = ("weights", "data")
+ALL: tuple[Input, ...] = ("weights", "initial weights", "data")
 
 
 class Row(NamedTuple):
@@ -28,9 +30,38 @@ class Row(NamedTuple):
 
 
 ROWS: dict[str, Row] = {
+    "vc-dim": Row(size.vc_dimension, WEIGHTS, 1, 19),
+    "params": Row(size.parameters, WEIGHTS, 2, 20),
     "cross-entropy": Row(margins.cross_entropy, DATA, 3, 21),
     "inverse-margin": Row(margins.inverse_margin, DATA, 4, 22),
+    "neg-entropy": Row(margins.negative_entropy, DATA, 5, 23, logarithm=False),
+    "spec-init": Row(spectral.spec_init, ALL, 6, 25),
+    "spec-orig": Row(spectral.spec_orig, DATA, 7, 26),
+    "spec-init-main": Row(spectral.spec_init_main, ALL, 8, 29),
+    "spec-orig-main": Row(spectral.spec_orig_main, DATA, 9, 30),
+    "prod-of-spec-over-margin": Row(spectral.prod_of_spec_over_margin, DATA, 10, 31),
+    "prod-of-spec": Row(spectral.prod_of_spec, WEIGHTS, 11, 32),
+    "fro-over-spec": Row(spectral.fro_over_spec, WEIGHTS, 12, 33),
+    "sum-of-spec-over-margin": Row(spectral.sum_of_spec_over_margin, DATA, 13, 34),
+    "sum-of-spec": Row(spectral.sum_of_spec, WEIGHTS, 14, 35),
+    "prod-of-fro-over-margin": Row(norms.prod_of_fro_over_margin, DATA, 15, 36),
     "prod-of-fro": Row(norms.prod_of_fro, WEIGHTS, 16, 37),
+    "sum-of-fro-over-margin": Row(norms.sum_of_fro_over_margin, DATA, 17, 38),
+    "sum-of-fro": Row(norms.sum_of_fro, WEIGHTS, 18, 39),
+    "fro-distance": Row(norms.fro_distance, BOTH, 19, 40),
+    "dist-spec-init": Row(spectral.dist_spec_init, BOTH, 20, 41),
     "param-norm": Row(norms.param_norm, WEIGHTS, 21, 42),
+    "path-norm-over-margin": Row(path_norm.path_norm_over_margin, DATA, 22, 43),
+    "path-norm": Row(path_norm.path_norm, WEIGHTS, 23, 44),
+    # of Dziugaite et al. 2020
+    "l2": Row(norms.length, WEIGHTS),
+    "l2-distance": Row(norms.length_of_move, BOTH),
 }
+# and the spectral measures again, of the operator of a convolution
+EXACT = {
+    f"{name}-fft": row._replace(function=partial(row.function, squared=spectral.exact), number=None)
+    for name, row in ROWS.items()
+    if row.function.__module__ == spectral.__name__
+}
+ROWS |= EXACT
 NAMES = tuple(ROWS)

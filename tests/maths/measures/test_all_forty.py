@@ -1,0 +1,105 @@
+"""Every measure of the table has a check against a truth of its own, and a factor 2 or a turned sign fails it.
+
+A check is a function of the measure's name that calls `compute` and asserts; `@check("name", ...)` lists it.
+"""
+
+import functools
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from byheart.maths.measures import ROWS, compute
+from byheart.maths.measures.evidence import DELTA
+
+CHECKS = {}
+
+
+def check(*names):
+    def listing(function):
+        CHECKS.update(dict.fromkeys(names, function))
+        return function
+
+    return listing
+
+
+def drawn(seed):
+    """A small convolutional network with BatchNorm, a stride and a bias everywhere but before the norm."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = nn.Sequential(
+            nn.Conv2d(2, 3, 3, padding=1, bias=False), nn.BatchNorm2d(3), nn.ReLU(),
+            nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(36, 3),
+        ).double()  # fmt: skip
+        for part in (net[1].weight, net[1].bias, net[1].running_mean):
+            part.data.normal_()
+        net[1].running_var.uniform_(0.5, 2)
+    return net.eval().requires_grad_(False)
+
+
+@functools.cache
+def world(twin):
+    """(arguments of `compute`, the twin's numbers): every label is the largest logit, so margins are positive."""
+    model, initial = drawn(0), drawn(1)
+    x = torch.randn(40, 2, 6, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    logits = model(x)
+    y = logits.argmax(1)
+    steps = [
+        twin.Step(w, w0, b, *place)
+        for (w, b), (w0, _), place in zip(
+            plain(model, twin), plain(initial, twin), (((6, 6), 1, 1), ((6, 6), 2, 1), ()), strict=True
+        )
+    ]
+    numbers = twin.measures(steps, x.numpy(), y.tolist(), logits.numpy(), DELTA)
+    return {"model": model, "initial": initial.state_dict(), "examples": (x, y)}, numbers
+
+
+def plain(net, twin):
+    """(W, b) of its three layers in numpy, the norm written into the first."""
+    norm = [part.numpy() for part in (net[1].weight, net[1].bias, net[1].running_mean, net[1].running_var)]
+    yield twin.with_norm(net[0].weight.numpy(), torch.zeros(3).double().numpy(), *norm, net[1].eps)
+    yield from ((net[i].weight.numpy(), net[i].bias.numpy()) for i in (3, 6))
+
+
+SPECTRAL = (
+    "spec-init", "spec-orig", "spec-init-main", "spec-orig-main", "prod-of-spec-over-margin", "prod-of-spec",
+    "fro-over-spec", "sum-of-spec-over-margin", "sum-of-spec", "dist-spec-init",
+)  # fmt: skip
+OTHERS = (
+    "vc-dim", "params", "cross-entropy", "inverse-margin", "neg-entropy", "prod-of-fro-over-margin", "prod-of-fro",
+    "sum-of-fro-over-margin", "sum-of-fro", "fro-distance", "param-norm", "path-norm-over-margin", "path-norm", "l2", "l2-distance",
+)  # fmt: skip
+
+
+@check(*SPECTRAL, *(f"{name}-fft" for name in SPECTRAL), *OTHERS)
+def as_the_slow_twin(name, reference):
+    given, numbers = world(reference("measures_slow"))
+    found = compute(**given, names=[name])[name]
+    assert found.value == pytest.approx(numbers[name], rel=1e-10)
+    if found.log_value is not None:
+        assert found.log_value == pytest.approx(math.log(numbers[name]), rel=1e-10, abs=1e-10)
+
+
+def test_every_measure_has_a_check():
+    assert set(CHECKS) == set(ROWS)
+
+
+@pytest.mark.parametrize("name", sorted(CHECKS))
+def test_measure(name, reference):
+    CHECKS[name](name, reference)
+
+
+@pytest.mark.parametrize("name", sorted(CHECKS))
+@pytest.mark.parametrize("sabotage", ["factor 2", "sign"])
+def test_a_sabotaged_measure_fails_its_check(name, sabotage, reference, monkeypatch):
+    row = ROWS[name]
+    broken = {
+        ("factor 2", True): lambda evidence: row.function(evidence) + math.log(2),
+        ("factor 2", False): lambda evidence: 2 * row.function(evidence),
+        ("sign", True): lambda evidence: -row.function(evidence),
+        ("sign", False): lambda evidence: -row.function(evidence),
+    }
+    monkeypatch.setitem(ROWS, name, row._replace(function=broken[sabotage, row.logarithm]))
+    with pytest.raises(AssertionError):
+        CHECKS[name](name, reference)
