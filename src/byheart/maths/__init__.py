@@ -54,4 +54,6 @@ that read a recorded training do:
 | | `spectral`, `convolution_spectrum` | spectral norms of matrices; of the convolution itself |
 | | `path_norm`, `size` | the sum over all paths; how rich the architecture is |
 | | `folding` | which BatchNorm layers are part of the layer before? |
+| | `perturbation`, `ascent`, `moved_weights` | how far may weights be moved before accuracy is lost? |
+| | `flatness` | what that says, alone and in bounds |
 """

@@ -6,12 +6,14 @@ A check is a function of the measure's name that calls `compute` and asserts; `@
 import functools
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from byheart.maths.measures import ROWS, compute
-from byheart.maths.measures.evidence import DELTA
+from byheart.maths.measures import ROWS, Search, compute
+from byheart.maths.measures.evidence import DELTA, Noted
+from byheart.seeds import derive
 
 CHECKS = {}
 
@@ -81,6 +83,46 @@ def as_the_slow_twin(name, reference):
         assert found.log_value == pytest.approx(math.log(numbers[name]), rel=1e-10, abs=1e-10)
 
 
+BOUNDS = [name for name, row in ROWS.items() if row.number in range(25, 37)]
+SEARCH = Search(draws=5, starts=1, ascent_steps=3, halvings=20, tolerance=1e-4)
+RAY = np.array([1.0, -2.0, 0.5])
+
+
+@functools.cache
+def ray(searches, bounds):
+    """A linear classifier of examples on one line: where a box flips them is known, and all flip at once."""
+    w, w0 = np.array([[2.0, -1.0, 0.5], [-1.0, 0.3, 0.1]]), np.array([[0.4, 0.2, -0.3], [0.1, 0.6, 0.7]])
+    model = nn.Linear(3, 2, bias=False).double().requires_grad_(False)
+    model.weight.copy_(torch.as_tensor(w))
+    x = torch.as_tensor(np.linspace(0.5, 3, 20) * np.tile([1, -1], 10))[:, None] * torch.as_tensor(RAY)
+    y = (x[:, 0] < 0).long()
+    noise = [
+        torch.randn(2, 3, generator=torch.Generator().manual_seed(derive(0, "noise", k)), dtype=torch.float64)
+        for k in range(5)
+    ]
+    radii = {
+        kind: searches.bisected(
+            lambda s, of=of: searches.lost_to_noise(model, x, y, [[one.numpy()] for one in noise], of, s),
+            0.1,
+            2.0,
+            60,
+            1e-9,
+        )
+        for kind, of in (("sigma", lambda _, s: s), ("sigma-mag", lambda w, s: np.sqrt(s**2 * w**2 + 1e-6)))
+    }
+    margin = RAY @ (w[0] - w[1])
+    radii["alpha"] = margin / (2 * np.abs(RAY).sum())
+    radii["alpha-mag"] = (margin - 2e-3 * np.abs(RAY).sum()) / (np.abs(RAY) @ np.abs(w).sum(0))
+    given = {"model": model, "initial": {"weight": torch.as_tensor(w0)}, "examples": (x, y), "search": SEARCH}
+    return given, bounds.rows([w], [w0], 20, radii)
+
+
+@check(*BOUNDS)
+def as_the_search_says(name, reference):
+    given, numbers = ray(reference("searches_slow"), reference("search_bounds_slow"))
+    assert compute(**given, names=[name])[name].value == pytest.approx(numbers[name], rel=1e-3)
+
+
 def test_every_measure_has_a_check():
     assert set(CHECKS) == set(ROWS)
 
@@ -94,12 +136,17 @@ def test_measure(name, reference):
 @pytest.mark.parametrize("sabotage", ["factor 2", "sign"])
 def test_a_sabotaged_measure_fails_its_check(name, sabotage, reference, monkeypatch):
     row = ROWS[name]
-    broken = {
-        ("factor 2", True): lambda evidence: row.function(evidence) + math.log(2),
-        ("factor 2", False): lambda evidence: 2 * row.function(evidence),
-        ("sign", True): lambda evidence: -row.function(evidence),
-        ("sign", False): lambda evidence: -row.function(evidence),
-    }
-    monkeypatch.setitem(ROWS, name, row._replace(function=broken[sabotage, row.logarithm]))
+    change = {
+        ("factor 2", True): lambda value: value + math.log(2),
+        ("factor 2", False): lambda value: 2 * value,
+        ("sign", True): lambda value: -value,
+        ("sign", False): lambda value: -value,
+    }[sabotage, row.logarithm]
+
+    def broken(evidence):
+        found = row.function(evidence)
+        return found._replace(value=change(found.value)) if isinstance(found, Noted) else change(found)
+
+    monkeypatch.setitem(ROWS, name, row._replace(function=broken))
     with pytest.raises(AssertionError):
         CHECKS[name](name, reference)

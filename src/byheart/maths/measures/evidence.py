@@ -21,13 +21,14 @@ Input = Literal["weights", "initial weights", "data", "search", "training log"]
 
 
 DELTA = 0.05  # of the bounds: they hold with probability 1 - delta
-__all__ = ["DELTA", "Evidence", "Inapplicable", "Input", "Measure", "Search", "TrainingLog"]
+__all__ = ["DELTA", "Evidence", "Inapplicable", "Input", "Measure", "Noted", "Search", "TrainingLog"]
 
 
 class Measure(NamedTuple):
     """The value of a measure in float64, and its natural logarithm where it has one.
 
-    `needs` what it reads; `applicable` False where it has no value, `reason` then says why.
+    `needs` what it reads; `applicable` False where it has no value, `reason` then says why. Of a measure that applies,
+    `reason` holds what has to be said beside the value, if anything.
     """
 
     value: float | None
@@ -35,6 +36,13 @@ class Measure(NamedTuple):
     needs: tuple[Input, ...]
     applicable: bool = True
     reason: str = ""
+
+
+class Noted(NamedTuple):
+    """What the function of a measure gives where something has to be said beside the value."""
+
+    value: float
+    note: str
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,8 @@ class Search:
     Attributes:
         loss: accuracy that may be lost [share].
         largest: upper end of the bisection.
-        halvings: its depth.
+        halvings: its depth at most.
+        tolerance: it ends when the radius is known to this share of itself.
         draws: Gaussian perturbations at each radius, the same ones at every radius.
         starts: random starts of the ascent.
         ascent_steps: steps of the ascent from each.
@@ -69,6 +78,7 @@ class Search:
     loss: float = 0.1
     largest: float = 2.0
     halvings: int = 16
+    tolerance: float = 0.01
     draws: int = 10
     starts: int = 4
     ascent_steps: int = 20
@@ -98,6 +108,7 @@ class Evidence:
     search: Search | None = None
     compat: str = ""
     notes: list[str] = field(default_factory=list)
+    radii: dict[str, Any] = field(default_factory=dict)  # of searches already made, see perturbation.py
 
     @classmethod
     def of(

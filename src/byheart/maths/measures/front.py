@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from byheart.errors import InputRefused, unknown_name
-from byheart.maths.measures.evidence import Evidence, Inapplicable, Measure, Search, TrainingLog
+from byheart.maths.measures.evidence import Evidence, Inapplicable, Measure, Noted, Search, TrainingLog
 from byheart.maths.measures.table import ROWS, Row
 
 COMPAT = ("", "dziugaite2020")
@@ -81,7 +81,8 @@ def measure(row: Row, evidence: Evidence) -> Measure:
         found = row.function(evidence)
     except Inapplicable as why:
         return Measure(None, None, row.needs, False, str(why))
+    found, note = found if isinstance(found, Noted) else (found, "")
     if not row.logarithm:
-        return Measure(found, None, row.needs)
+        return Measure(found, None, row.needs, True, note)
     value = math.exp(found) if found < 709 else math.inf  # beyond the largest float64 the logarithm is what counts
-    return Measure(value, found, row.needs)
+    return Measure(value, found, row.needs, True, note)

@@ -10,19 +10,21 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from byheart.maths.measures import margins, norms, path_norm, size, spectral
-from byheart.maths.measures.evidence import Evidence, Input
+from byheart.maths.measures import flatness, margins, norms, path_norm, size, spectral
+from byheart.maths.measures.evidence import Evidence, Input, Noted
 
 WEIGHTS: tuple[Input, ...] = ("weights",)
 BOTH: tuple[Input, ...] = ("weights", "initial weights")
 DATA: tuple[Input, ...] = ("weights", "data")
 ALL: tuple[Input, ...] = ("weights", "initial weights", "data")
+SEARCH: tuple[Input, ...] = ("weights", "data", "search")
+START: tuple[Input, ...] = ("weights", "initial weights", "data", "search")
 
 
 class Row(NamedTuple):
     """One measure."""
 
-    function: Callable[[Evidence], float]
+    function: Callable[[Evidence], float | Noted]
     needs: tuple[Input, ...]
     number: int | None = None  # in table 1.2 of Jiang et al. 2020, appendix C; None of later ones
     equation: int | None = None
@@ -53,6 +55,18 @@ ROWS: dict[str, Row] = {
     "param-norm": Row(norms.param_norm, WEIGHTS, 21, 42),
     "path-norm-over-margin": Row(path_norm.path_norm_over_margin, DATA, 22, 43),
     "path-norm": Row(path_norm.path_norm, WEIGHTS, 23, 44),
+    "pacbayes-init": Row(flatness.pacbayes_init, START, 25, 48),
+    "pacbayes-orig": Row(flatness.pacbayes_orig, SEARCH, 26, 49),
+    "sharpness-init": Row(flatness.sharpness_init, START, 27, 51),
+    "sharpness-orig": Row(flatness.sharpness_orig, SEARCH, 28, 52),
+    "pacbayes-flatness": Row(flatness.pacbayes_flatness, SEARCH, 29, 53),
+    "sharpness-flatness": Row(flatness.sharpness_flatness, SEARCH, 30, 54),
+    "pacbayes-mag-init": Row(flatness.pacbayes_mag_init, START, 31, 56),
+    "pacbayes-mag-orig": Row(flatness.pacbayes_mag_orig, START, 32, 57, logarithm=False),
+    "sharpness-mag-init": Row(flatness.sharpness_mag_init, START, 33, 59),
+    "sharpness-mag-orig": Row(flatness.sharpness_mag_orig, START, 34, 60, logarithm=False),
+    "pacbayes-mag-flatness": Row(flatness.pacbayes_mag_flatness, SEARCH, 35, 61),
+    "sharpness-mag-flatness": Row(flatness.sharpness_mag_flatness, SEARCH, 36, 62),
     # of Dziugaite et al. 2020
     "l2": Row(norms.length, WEIGHTS),
     "l2-distance": Row(norms.length_of_move, BOTH),
