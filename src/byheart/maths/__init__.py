@@ -33,6 +33,9 @@
 | | `sign_error` | how often does it point the wrong way when one hyper-parameter changes? |
 | | `increment` | what does it foretell that the hyper-parameters do not? |
 | | `ordering_baselines`, `configurations` | oracle, canonical, random orders; which runs differ in one setting alone |
+| `bounds` | `binary_kl`, `pac_bayes` | how high can the true error be? McAllester, Seeger, Catoni; the inverse of kl |
+| | `compressed_size`, `hold_out`, `subsampled_tokens` | ... of one network, by its code; by a hold-out; of tokens |
+| | `monte_carlo`, `prior_widths` | the mean risk of networks drawn at random; a grid of priors, paid |
 | | `inputs`, `shapes` (above the folders) | what all of these accept, and how they refuse; shapes as annotations |
 
 Arrays are numpy arrays or torch tensors; what comes back is numpy, float64. The modules above import no torch. Those
