@@ -78,7 +78,7 @@ def kl_inverse_below(q: float, nats: float) -> float:
     Raises:
         InputRefused: a rate outside 0 to 1, or negative nats.
 
-    Cost, Fails when and Reference as `kl_inverse`.
+    Cost: as `kl_inverse`. Fails when: never. Reference: as `kl_inverse`.
 
     >>> round(kl_inverse_below(1.0, 0.5), 6), kl_inverse_below(0.2, 0.0)
     (0.606531, 0.2)

@@ -93,7 +93,7 @@ def seeger_below(risk: float, kl_nats: float, n: int, delta: float = 0.05) -> fl
     Raises:
         InputRefused: as `seeger`.
 
-    Cost, Fails when and Reference as `seeger`.
+    Cost: none. Fails when: as `seeger`. Reference: as `seeger`.
 
     >>> round(seeger_below(0.1, 10.0, 1000), 4)
     0.0536

@@ -29,8 +29,8 @@ def prior_widths(lowest: float = 0.0025, count: int = 8, factor: float = 2.0) ->
     Raises:
         InputRefused: no width, or widths that do not grow.
 
-    Cost, Fails when: none. Reference: Dziugaite and Roy 2017, Computing nonvacuous generalization bounds for deep
-    (stochastic) neural networks, UAI, section 3.3 (an infinite grid there).
+    Cost: none. Fails when: never. Reference: Dziugaite and Roy 2017, Computing nonvacuous generalization bounds for
+    deep (stochastic) neural networks, UAI, section 3.3 (an infinite grid there).
 
     >>> prior_widths(0.01, 3)
     (0.01, 0.02, 0.04)
