@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from byheart.auditing.audit import audit
     from byheart.auditing.compare import Comparison, compare
+    from byheart.auditing.measure import Measurement, measure
     from byheart.auditing.result import Audit
     from byheart.errors import ByheartError, InputRefused, UsageError
     from byheart.records.finding import Finding
@@ -28,6 +29,9 @@ _PUBLIC = {
     # what changed between two audits
     "compare": "byheart.auditing.compare",
     "Comparison": "byheart.auditing.compare",
+    # a network as it is
+    "measure": "byheart.auditing.measure",
+    "Measurement": "byheart.auditing.measure",
     # your own loop, recorded step by step
     "record": "byheart.training.recording",
     # what it finds
@@ -40,8 +44,8 @@ _PUBLIC = {
 }
 
 __all__ = [
-    "Audit", "ByheartError", "Comparison", "Finding", "InputRefused", "Quantity", "UsageError", "audit", "compare",
-    "record",
+    "Audit", "ByheartError", "Comparison", "Finding", "InputRefused", "Measurement", "Quantity", "UsageError", "audit",
+    "compare", "measure", "record",
 ]  # fmt: skip
 
 

@@ -54,9 +54,12 @@ def test_no_assert_outside_tests_and_suites():
 def test_no_pickle_is_read_and_no_global_seed_is_set():
     forbidden = re.compile(r"pickle\.loads?\(|allow_pickle=True|torch\.load\(|joblib|yaml\.|np\.random\.seed\(")
     found = [
-        str(p.relative_to(SOURCE)) for p in MODULES if not {"testing", "engines"} & set(p.parts) and forbidden.search(p.read_text())
+        (str(p.relative_to(SOURCE)), said)
+        for p in MODULES
+        if not {"testing", "engines"} & set(p.parts)
+        for said in forbidden.findall(p.read_text())
     ]
-    assert found == []
+    assert found == [("learners/checkpoint_file.py", "torch.load(")]  # the one door, with weights_only=True: tests/faults
 
 
 def test_public_names_exist_and_are_documented():

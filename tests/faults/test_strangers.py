@@ -56,6 +56,7 @@ STATED = {
     ("records/columns.py", "find_spec"): "of polars, pandas or pyarrow, which runs nothing",
     ("fingerprint/sources.py", "importlib.util.find_spec"): "of a top-level name, which runs nothing",
     ("records/provenance.py", "system"): "of platform: what it is called",
+    ("learners/checkpoint_file.py", "torch.load"): "weights_only=True",
     ("tasks/archive.py", "np.load"): "allow_pickle=False",
     ("tasks/vendored.py", "np.load"): "allow_pickle=False",
 }
@@ -83,6 +84,8 @@ def test_one_module_leads_from_bytes_to_what_can_be_called():
     assert {(name, called) for name, called, _ in found if name != "fingerprint/trust.py"} == set(STATED)
     loads = [node for name, called, node in found if called == "np.load"]
     assert all("allow_pickle=False" in ast.unparse(node) for node in loads)
+    (door,) = [node for _, called, node in found if called == "torch.load"]
+    assert "weights_only=True" in ast.unparse(door)
     asked = [ast.unparse(node) for path in modules for node in ast.walk(ast.parse(path.read_text()))
              if isinstance(node, ast.Call) and ast.unparse(node.func) == "library"]  # fmt: skip
     assert asked

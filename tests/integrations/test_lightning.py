@@ -9,6 +9,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from byheart.errors import InputRefused, UsageError
 from byheart.integrations import lightning as ours
 from byheart.integrations.framework_recorder import Noted, note
+from byheart.learners.checkpoint_file import read_checkpoint
+from byheart.learners.weight_names import load_into
 from byheart.maths.attribution.credit import path_credit
 
 
@@ -54,6 +56,22 @@ def fit(callback, module, loader, **settings):
     options = {"max_epochs": 2, "gradient_clip_val": 0.3} | settings
     pl.Trainer(callbacks=[callback], accelerator="cpu", logger=False, enable_checkpointing=False, barebones=False,
                enable_progress_bar=False, enable_model_summary=False, **options).fit(module, loader)  # fmt: skip
+
+
+def test_a_checkpoint_of_a_trainer_comes_through_the_door_for_weights(tmp_path):
+    import lightning.pytorch as pl
+
+    module = net(True)
+    module.save_hyperparameters({"width": 8, "names": ["a"]})
+    trainer = pl.Trainer(accelerator="cpu", logger=False, enable_progress_bar=False, enable_model_summary=False, max_epochs=1,
+                         callbacks=[pl.callbacks.ModelCheckpoint(tmp_path, save_last=True)])  # fmt: skip
+    trainer.fit(module, DataLoader(TensorDataset(*examples()), batch_size=10))
+    found = read_checkpoint(tmp_path / "last.ckpt")
+    assert found.notes[0].startswith("read: its state_dict of a Lightning checkpoint")
+    target = nn.ModuleDict({"0": nn.Linear(4, 8), "3": nn.Linear(8, 3)})
+    assert load_into(target, found.weights, "the weights") == ["names: without net."]
+    assert torch.equal(target["3"].weight, module.net[3].weight)
+
 
 def examples():
     torch.manual_seed(0)

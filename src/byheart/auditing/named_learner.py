@@ -36,10 +36,10 @@ def named_learner(word: str, settings: Mapping[str, Any], returns: str = "auto")
     where, sign, name = word.rpartition(":")
     if not sign:
         return parse.estimator(word, settings)
-    found = _named(_module(where), where, name)
+    found = name_in(module_at(where), where, name)
     if _is_estimator(found) and isinstance(found, type):
         if where.endswith(".py"):
-            return learner_from(_called(found, settings, word), None, returns)
+            return learner_from(made_by(found, settings, word), None, returns)
         return find("learner", "estimator")(cls=f"{found.__module__}:{found.__qualname__}", params=dict(settings))
     if _is_estimator(found):
         return learner_from(found.set_params(**_known(settings, found.get_params(), word)), None, returns)
@@ -49,9 +49,9 @@ def named_learner(word: str, settings: Mapping[str, Any], returns: str = "auto")
         return learner_from(None, _with(found, settings, word, ()), returns)
     own = _settings_of(found)
     with contained(0):
-        made = _called(found, {key: value for key, value in settings.items() if key in own}, word)
+        made = made_by(found, {key: value for key, value in settings.items() if key in own}, word)
     if _is_estimator(made):
-        return learner_from(_called(found, _known(settings, own, word), word), None, returns)
+        return learner_from(made_by(found, _known(settings, own, word), word), None, returns)
     if not hasattr(made, "parameters"):
         raise _no_learner(word, f"a function that returned a {type(made).__name__}")
     fields = list(find("learner", "module").model_fields)
@@ -59,7 +59,7 @@ def named_learner(word: str, settings: Mapping[str, Any], returns: str = "auto")
     return parse.changed(learner, {key: value for key, value in settings.items() if key not in own})
 
 
-def _module(where: str) -> Any:
+def module_at(where: str) -> Any:
     """The module at a path or by its dotted name; a file of that name in the working directory counts."""
     beside = Path(*where.split(".")).with_suffix(".py")
     if where.endswith(".py") or beside.is_file():
@@ -78,7 +78,8 @@ def _module(where: str) -> Any:
         raise InputRefused(f"{where} to be importable", f"{type(error).__name__}: {error}", "Correct it.") from None
 
 
-def _named(module: Any, where: str, name: str) -> Any:
+def name_in(module: Any, where: str, name: str) -> Any:
+    """What a name, with dots in it perhaps, stands for in a module; a wrong one names the nearest."""
     found = module
     for part in name.split("."):
         if not part or not hasattr(found, part):
@@ -125,7 +126,8 @@ def _with(function: Callable[..., Any], settings: Mapping[str, Any], word: str, 
     return functools.partial(function, **mine) if mine else function
 
 
-def _called(make: Callable[..., Any], settings: Mapping[str, Any], word: str) -> Any:
+def made_by(make: Callable[..., Any], settings: Mapping[str, Any], word: str) -> Any:
+    """What a class or function of the user's makes at seed 0, with these settings."""
     given = {"seed": 0} if "seed" in _parameters(make) and not isinstance(make, type) else {}
     if "generator" in _parameters(make):
         import torch

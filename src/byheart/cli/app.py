@@ -15,6 +15,7 @@ from byheart.cli.gate import gate
 from byheart.cli.help import AppHelp, CommandHelp
 from byheart.cli.init import init
 from byheart.cli.list_show import list_words, report, show
+from byheart.cli.measure import measure
 from byheart.cli.options import with_options
 from byheart.cli.studies import study
 from byheart.cli.view import export, view
@@ -39,6 +40,7 @@ def _add(panel: str, name: str, command: Callable[..., None], **more: Any) -> No
 _add(AUDIT, "init", init)
 _add(AUDIT, "plan", with_options(plan, without=("budget",)))
 _add(AUDIT, "audit", with_options(audit))
+_add(AUDIT, "measure", measure)
 _add(FINISHED, "show", show)
 _add(FINISHED, "view", view)
 _add(FINISHED, "report", report)

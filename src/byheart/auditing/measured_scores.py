@@ -1,0 +1,92 @@
+"""What a measured model scores on its examples: the class each score stands for, the share that is right, the gap."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from byheart.errors import InputRefused
+from byheart.learners.module_inputs import evaluating, refused_inputs, taken_dtype
+from byheart.maths.memorisation.duplicates import exact_groups
+from byheart.maths.recording.module_copy import called
+from byheart.maths.statistics.effective_sample_size import worth
+from byheart.maths.statistics.ranks import newcombe, wilson
+from byheart.records.quantity import Quantity, interval_by
+
+BATCH = 512
+
+
+def called_on(module: nn.Module, x: Tensor) -> Tensor:
+    """x in the type that the module takes.
+
+    Raises:
+        InputRefused: it takes none of them.
+    """
+    x = x.to(taken_dtype(module, x[:2]))
+    try:
+        with evaluating(module):
+            called(module, x[:2])
+    except Exception as error:  # whatever a user's module raises
+        raise refused_inputs(x, error) from error
+    return x
+
+
+def scores(module: nn.Module, x: Tensor) -> Tensor:
+    """(n, k) what the module gives for x, in evaluation mode.
+
+    Raises:
+        InputRefused: no scores of at least two classes.
+    """
+    with evaluating(module):
+        found = [called(module, part) for part in x.split(BATCH)]
+    if not all(isinstance(part, Tensor) and part.dim() == 2 and part.shape[1] > 1 for part in found):
+        came = tuple(found[0].shape) if isinstance(found[0], Tensor) else type(found[0]).__name__
+        raise InputRefused(
+            expected=f"scores (n, k) of at least two classes, from x {tuple(x.shape)}", came=f"{came}",
+            do="Measures that read data are defined for classifiers; leave --train and --test out.",
+        )  # fmt: skip
+    return torch.cat(found)
+
+
+def score_of_class(classes: Sequence[str], k: int) -> np.ndarray:
+    """Class -> which of the k scores is its own: its number, or its place among as many names as there are scores.
+
+    Raises:
+        InputRefused: neither.
+
+    Example:
+        >>> score_of_class(("0", "2", "7"), 10).tolist(), score_of_class(("cat", "dog"), 2).tolist()
+        ([0, 2, 7], [0, 1])
+    """
+    numbers = [int(name) for name in classes if name.isascii() and name.isdigit()]
+    if len(numbers) == len(classes) and max(numbers) < k:
+        return np.array(numbers)
+    if len(classes) == k:
+        return np.arange(k)
+    raise InputRefused(
+        expected=f"labels 0 to {k - 1}, or {k} names, for the model gives {k} scores",
+        came=f"{len(classes)} classes, {', '.join(classes[:5])}",
+        do="Give the labels as the numbers of the scores.",
+    )
+
+
+def accuracy(right: np.ndarray, x: Any) -> tuple[Quantity, float]:
+    """The share that is right with Wilson's interval, and how many draws n is: exact copies count as one."""
+    n, draws = len(right), worth(exact_groups(np.asarray(x)))
+    share = float(right.mean())
+    interval = interval_by("Wilson", wilson(share * draws, draws))
+    made = Quantity(value=share, unit="accuracy", null=None, n=n, better="high", speaks_of="run", **interval)
+    return made, draws
+
+
+def gap(train: tuple[Quantity, float], test: tuple[Quantity, float]) -> Quantity:
+    """How much less often test examples are right than training examples."""
+    (one, n), (other, q) = train, test
+    interval = interval_by("Newcombe", newcombe(one.value * n, n, other.value * q, q))
+    return Quantity(
+        value=one.value - other.value, unit="points", null=0.0, n=other.n, better="low", speaks_of="run", **interval
+    )

@@ -1,0 +1,275 @@
+"""`byheart measure`: what is measured of a network as it is, from what evidence, and what is refused."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+import byheart as bh
+from byheart.maths.measures import compute
+
+FACTORY = """
+from torch import nn
+print("a print of the user's")
+def make(width=5):
+    return nn.Sequential(nn.Linear(4, width), nn.ReLU(), nn.Linear(width, 3))
+half = make().half()
+number = 3
+def wrong():
+    return number
+def needs(width):
+    return make(width)
+"""
+
+
+def net(seed):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
+
+
+def trained():
+    """A network that fits 60 points of three classes, its start, the points and 40 new ones."""
+    rng = np.random.default_rng(3)
+    y = np.arange(100) % 3
+    x = (rng.normal(size=(100, 4)) + 1.5 * np.eye(4)[y]).astype(np.float32)
+    model = net(1)
+    optimizer = torch.optim.Adam(model.parameters(), 0.02)
+    for _ in range(150):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(torch.from_numpy(x[:60])), torch.from_numpy(y[:60])).backward()
+        optimizer.step()
+    return model, net(1), (x[:60], y[:60]), (x[60:], y[60:])
+
+
+@pytest.fixture(scope="module")
+def network():
+    return trained()
+
+
+@pytest.fixture
+def files(network, tmp_path):
+    """final.safetensors, final.pt, initial.safetensors, net.py, train.npz, test.npz in the folder of the test."""
+    model, start, train, test = network
+    save_file(model.state_dict(), tmp_path / "final.safetensors")
+    save_file(start.state_dict(), tmp_path / "initial.safetensors")
+    torch.save({"state_dict": {f"module.{k}": v for k, v in model.state_dict().items()}}, tmp_path / "final.pt")
+    (tmp_path / "net.py").write_text(FACTORY)
+    for name, (x, y) in (("train", train), ("test", test)):
+        np.savez(tmp_path / f"{name}.npz", x=x, y=y)
+    return tmp_path
+
+
+@pytest.fixture
+def measured(byheart, files):
+    """The JSON document of `byheart measure WORDS`."""
+
+    def run(*words):
+        said = byheart("measure", *words, "--json", "--quiet")
+        assert said.code == 0, said.err
+        return json.loads(said.out)
+
+    return run
+
+
+def squares(model):
+    return float(sum((value.double() ** 2).sum() for value in model.state_dict().values() if value.dim() == 2))
+
+
+# What is measured ---------------------------------------------------------------------------------------------------
+
+
+def test_a_checkpoint_alone_has_the_measures_of_weights_and_says_what_it_lacks(measured, network, byheart):
+    found = measured("final.safetensors")
+    assert found["evidence"] == ["weights"]
+    assert found["measures"]["param-norm"]["value"] == pytest.approx(squares(network[0]), rel=1e-12)
+    assert all(one["needs"] == ["weights"] for one in found["measures"].values())
+    assert "names no architecture" in found["model"]["lacking"]
+    assert found["model"]["parameters"] == 4 * 5 + 5 + 5 * 3 + 3
+    said = byheart("measure", "final.safetensors").out
+    assert "Measured from  weights\n" in said
+    assert "needs the training examples (--train)" in said
+    assert "param-norm" in said
+
+
+def test_wrappers_prefixes_change_nothing(measured):
+    assert measured("final.pt")["measures"] == measured("final.safetensors")["measures"]
+
+
+def test_a_factory_with_weights_start_and_examples_has_all_of_it(measured, network):
+    model, start, (x, y), (x_test, y_test) = network
+    found = measured(
+        "net.py:make", "--weights", "final.pt", "--initial", "initial.safetensors", "--train", "train.npz", "--test", "test.npz"
+    )
+    assert found["evidence"] == ["weights", "initial weights", "data"]
+    direct = compute(model, start.state_dict(), (x, y))
+    measures = {name: one for name, one in direct.items() if one.applicable}
+    assert set(found["measures"]) == set(measures)
+    for name, one in measures.items():
+        assert found["measures"][name]["value"] == pytest.approx(one.value, rel=1e-9), name
+    right = {}
+    for view, own, labels in (("train", x, y), ("test", x_test, y_test)):
+        right[view] = int((model(torch.from_numpy(own)).argmax(1).numpy() == labels).sum())
+        one = found["scores"][f"{view}_accuracy"]
+        assert (one["value"], one["n"], one["method"]) == (right[view] / len(own), len(own), "Wilson")
+    assert found["scores"]["gap"]["value"] == pytest.approx(right["train"] / 60 - right["test"] / 40)
+    low, high = found["scores"]["gap"]["interval"]
+    assert low < found["scores"]["gap"]["value"] < high
+
+
+def test_what_the_users_file_prints_is_no_part_of_the_document(byheart, files):
+    said = byheart("measure", "net.py:make", "--json")
+    assert json.loads(said.out)["model"]["architecture"] is True
+    assert "a print of the user's" in said.err
+
+
+def test_examples_without_an_architecture_are_said_to_be_of_no_use(measured):
+    found = measured("final.safetensors", "--train", "train.npz")
+    assert found["evidence"] == ["weights"]
+    (one,) = [group for group in found["unmeasured"] if "cross-entropy" in group["names"]]
+    assert "needs an architecture to call on the examples" in one["why"]
+
+
+def test_every_measure_is_there_once_measured_or_not(measured):
+    from byheart.maths.measures import NAMES
+
+    for words in (["final.pt"], ["net.py:make", "--weights", "final.pt", "--train", "train.npz"]):
+        found = measured(*words)
+        listed = [*found["measures"], *(name for group in found["unmeasured"] for name in group["names"])]
+        assert sorted(listed) == sorted(NAMES)
+
+
+def test_every_probe_is_said_to_be_left_out(measured):
+    from byheart.registry import names
+
+    listed = [name for group in measured("final.pt")["probes"] for name in group["names"]]
+    assert sorted(listed) == sorted(names("probe"))
+
+
+@pytest.mark.parametrize("labels", [[0, 2], ["0", "2"], [0.0, 2.0]])
+def test_labels_are_the_numbers_of_the_scores_where_some_do_not_occur(labels, measured, network, files):
+    model, _, (x, y), _ = network
+    rows = y != 1
+    np.savez(files / "two.npz", x=x[rows], y=np.where(y[rows] == 0, labels[0], labels[1]))
+    found = measured("net.py:make", "--weights", "final.pt", "--train", "two.npz")
+    right = float((model(torch.from_numpy(x[rows])).argmax(1).numpy() == y[rows]).mean())
+    assert right > 0.8
+    assert found["scores"]["train_accuracy"]["value"] == right
+
+
+def test_names_are_the_scores_in_their_order(measured, network, files):
+    _, _, (x, y), _ = network
+    np.savez(files / "named.npz", x=x, y=np.array(["ant", "bee", "cow"])[y])
+    words = ["net.py:make", "--weights", "final.pt", "--train"]
+    assert measured(*words, "named.npz")["scores"] == measured(*words, "train.npz")["scores"]
+
+
+def test_a_table_gives_all_its_rows(measured, network, files):
+    _, _, (x, y), _ = network
+    lines = ["a,b,c,d,kind", *(f"{','.join(map(repr, map(float, row)))},{label}" for row, label in zip(x, y))]
+    (files / "table.csv").write_text("\n".join(lines))
+    words = ["net.py:make", "--weights", "final.pt", "--train"]
+    found = measured(*words, "table.csv", "--target", "kind")
+    assert found["scores"]["train_accuracy"]["n"] == 60
+    expected = measured(*words, "train.npz")
+    assert found["scores"]["train_accuracy"]["value"] == expected["scores"]["train_accuracy"]["value"]
+    assert found["measures"]["cross-entropy"]["value"] == pytest.approx(expected["measures"]["cross-entropy"]["value"], rel=1e-6)
+
+
+def test_an_archive_that_brings_its_test_gives_both(measured, network, files):
+    _, _, (x, y), (x_test, y_test) = network
+    np.savez(files / "both.npz", x=x, y=y, x_test=x_test, y_test=y_test)
+    words = ["net.py:make", "--weights", "final.pt", "--train"]
+    assert measured(*words, "both.npz")["scores"] == measured(*words, "train.npz", "--test", "test.npz")["scores"]
+
+
+def test_a_test_alone_gives_its_accuracy_and_no_measure_of_data(measured):
+    found = measured("net.py:make", "--weights", "final.pt", "--test", "test.npz")
+    assert list(found["scores"]) == ["test_accuracy"]
+    assert found["evidence"] == ["weights"]
+
+
+# From Python --------------------------------------------------------------------------------------------------------
+
+
+def test_in_python_a_module_a_state_dict_and_a_path_are_measured_alike(network, files):
+    model, start, train, test = network
+    whole = bh.measure(model, start, train, test)
+    assert whole.evidence == ("weights", "initial weights", "data")
+    assert whole["param-norm"].value == pytest.approx(squares(model), rel=1e-12)
+    for other in (model.state_dict(), files / "final.pt", str(files / "final.safetensors")):
+        assert bh.measure(other)["param-norm"].value == pytest.approx(squares(model), rel=1e-12)
+    assert repr(whole) == "<Measurement of Sequential from weights, initial weights, data>"
+    assert whole.to_dict()["scores"]["gap"]["n"] == 40
+
+
+def test_measuring_changes_neither_the_module_nor_its_mode_nor_the_random_state(network, untouched):
+    model, start, train, test = network
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    model.train()
+    bh.measure(model, start, train, test)
+    assert model.training
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+# What is refused ----------------------------------------------------------------------------------------------------
+
+
+def spoil(files):
+    """Files that are not to be measured."""
+    weights = net(0).state_dict()
+    save_file({**weights, "2.bias": torch.full((3,), float("nan"))}, files / "nan.safetensors")
+    save_file({**weights, "0.weight": torch.ones(7, 4)}, files / "other.safetensors")
+    save_file({"norm.weight": torch.ones(4), "norm.bias": torch.ones(4)}, files / "flat.safetensors")
+    (files / "cut.safetensors").write_bytes((files / "final.safetensors").read_bytes()[:-30])
+    (files / "empty.pt").touch()
+    (files / "text.pt").write_text("not weights")
+    torch.save(net(0), files / "whole.pt")
+    np.savez(files / "wide.npz", x=np.ones((60, 9), np.float32) * np.arange(60)[:, None], y=np.arange(60) % 3)
+    np.savez(files / "many.npz", x=np.arange(240.0).reshape(60, 4), y=np.arange(60) % 4)
+    np.savez(files / "values.npz", x=np.arange(240.0).reshape(60, 4), y=np.linspace(0.1, 7.3, 60))
+
+
+REFUSED = [
+    (["nan.safetensors"], "2.bias"),
+    (["empty.pt"], "empty.pt, which is empty"),
+    (["text.pt"], "text.pt, which is neither"),
+    (["cut.safetensors"], "cut.safetensors, which is damaged"),
+    (["whole.pt"], "None of it was run"),
+    (["flat.safetensors"], "weights of one axis alone"),
+    (["final.pt", "--initial", "other.safetensors"], "0.weight"),
+    (["final.pt", "--initial", "nan.safetensors"], "2.bias"),
+    (["net.py:make", "--weights", "other.safetensors"], "0.weight of shape (7, 4)"),
+    (["net.py:make", "--initial", "other.safetensors"], "0.weight of shape (7, 4)"),
+    (["net.py:wrong"], "a int from it"),
+    (["net.py:needs"], "missing 1 required positional argument"),
+    (["net.py:number"], "a int"),
+    (["net.py:make", "--train", "wide.npz"], "shape (60, 9)"),
+    (["net.py:make", "--train", "many.npz"], "labels 0 to 2"),
+    (["net.py:make", "--train", "values.npz"], "classifiers"),
+    (["net.py:make", "--train", "empty.pt"], "empty.pt"),
+]
+USAGE = [
+    (["fnal.pt"], "Nearest in"),
+    (["net.py"], "net.py:make"),
+    (["net.py:mak"], "Nearest: make"),
+    (["nett.py:make"], "Nearest in"),
+    (["final.pt", "--weights", "final.pt"], "FILE.py:NAME"),
+    (["final.pt", "--initial", "nothing.pt"], "nothing.pt"),
+    (["net.py:make", "--train", "nothing.npz"], "nothing.npz"),
+    (["net.py:make", "--train", "digit"], "Nearest: digits"),
+]
+
+
+@pytest.mark.parametrize("words, said", REFUSED, ids=lambda one: "-".join(one) if isinstance(one, list) else "")
+def test_what_cannot_be_measured_is_refused_in_a_sentence(words, said, byheart, files, short):
+    spoil(files)
+    short(byheart("measure", *words, "--quiet"), 3, said)
+
+
+@pytest.mark.parametrize("words, said", USAGE, ids=lambda one: "-".join(one) if isinstance(one, list) else "")
+def test_wrong_words_are_refused_with_the_nearest(words, said, byheart, files, short):
+    short(byheart("measure", *words, "--quiet"), 2, said)
