@@ -174,7 +174,9 @@ def _computed(
                 "Leave --train out, or convert inputs to the type of the weights in the module.",
             ) from error  # fmt: skip
     final, first = _holding(subject.weights), None if start is None else _holding(start)
-    return compute(final, first, names=names)
+    found = compute(final, first, names=names)
+    unrun = Measure(None, None, ("weights",), False, "the architecture is not known, only weights are")
+    return {name: unrun if family(name) == "path_norm" else one for name, one in found.items()}
 
 
 def _holding(weights: Mapping[str, Tensor]) -> nn.Module:
@@ -209,4 +211,5 @@ def _row(name: str, one: Measure) -> dict[str, Any]:
 
 def family(name: str) -> str:
     """The family that a measure is of: the file of its formula."""
-    return ROWS[name].function.__module__.rpartition(".")[2]
+    function = ROWS[name].function
+    return getattr(function, "func", function).__module__.rpartition(".")[2]

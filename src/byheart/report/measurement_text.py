@@ -54,7 +54,8 @@ def _tables(measures: Mapping[str, Any]) -> list[str]:
         row = f"  {name:<{width}}  {value(one):>12}  {logarithm(one):>10}".rstrip()
         families.setdefault(one["family"], []).append(row)
     head = f"{'value':>{width + 16 - LABEL}}{'log':>12}"
-    return [line for name, rows in families.items() for line in (f"{name.capitalize():<{LABEL}}{head}", *rows)]
+    titles = {name: name.replace("_", " ").capitalize() for name in families}
+    return [line for name, rows in families.items() for line in (f"{titles[name]:<{LABEL}}{head}", *rows)]
 
 
 def value(one: Mapping[str, Any]) -> str:
