@@ -243,6 +243,7 @@ def test_torch_before_the_safe_one_reads_no_pickle(saved, monkeypatch):
     refused(saved(WEIGHTS), "torch 2.10 or newer", "2.9.1")
 
 
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
 def test_sparse_quantised_and_nameless_values_are_said(saved):
     found = read_checkpoint(saved({
         "w": torch.ones(2, 2), "s": torch.eye(2).to_sparse(), "_extra_state": None, "epoch": 3,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -59,14 +60,15 @@ def _tables(measures: Mapping[str, Any]) -> list[str]:
 
 
 def value(one: Mapping[str, Any]) -> str:
-    """The value with four figures; that of one beyond the largest float as a power of e.
+    """The value with four figures; of one beyond the largest float, from its logarithm.
 
     Example:
         >>> value({"value": 16609.62, "log_value": 9.7}), value({"value": None, "log_value": 1000.0})
-        ('1.661e+04', 'e^1000.0')
+        ('1.661e+04', '1.970e+434')
     """
     if one["value"] is None:
-        return "0" if one["log_value"] is None else f"e^{number(one['log_value'], 1)}"
+        exponent, rest = divmod(one["log_value"] / math.log(10), 1)
+        return f"{10**rest:.3f}e+{exponent:.0f}"
     return f"{one['value']:.4g}".replace("-", "\u2212")
 
 
