@@ -59,4 +59,5 @@ that read a recorded training do:
 | | `folding` | which BatchNorm layers are part of the layer before? |
 | | `perturbation`, `ascent`, `moved_weights` | how far may weights be moved before accuracy is lost? |
 | | `flatness` | what that says, alone and in bounds |
+| | `gradient_measures`, `optimisation_log` | gradients of single examples; how many steps training took |
 """

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from byheart.maths.measures import ROWS, Search, compute
+from byheart.maths.measures import ROWS, Search, TrainingLog, compute
 from byheart.maths.measures.evidence import DELTA, Noted
 from byheart.seeds import derive
 
@@ -121,6 +121,52 @@ def ray(searches, bounds):
 def as_the_search_says(name, reference):
     given, numbers = ray(reference("searches_slow"), reference("search_bounds_slow"))
     assert compute(**given, names=[name])[name].value == pytest.approx(numbers[name], rel=1e-3)
+
+
+@functools.cache
+def homogeneous():
+    """A network of three layers and ReLUs without biases, and its weights after the first epoch."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        net, first = (
+            nn.Sequential(
+                *[
+                    nn.Linear(3, 5, bias=False),
+                    nn.ReLU(),
+                    nn.Linear(5, 5, bias=False),
+                    nn.ReLU(),
+                    nn.Linear(5, 3, bias=False),
+                ]
+            )
+            for _ in range(2)
+        )
+        examples = torch.randn(30, 3).double(), torch.arange(30) % 3
+    return net.double(), first.double(), examples
+
+
+@check("fisher-rao")
+def as_the_logits_say(name, reference):
+    net, _, (x, y) = homogeneous()
+    f = net(x).detach()
+    slopes = 3 * ((f.softmax(1) - torch.eye(3)[y]) * f).sum(1)
+    assert compute(net, examples=(x, y), names=[name])[name].value == pytest.approx(
+        16 * float((slopes**2).mean()), rel=1e-12
+    )
+
+
+@check("grad-noise-epoch-1", "grad-noise-final")
+def as_the_loop_over_examples(name, reference):
+    net, first, examples = homogeneous()
+    log = TrainingLog(np.arange(3), np.ones(3), first.state_dict())
+    expected = reference("gradient_noise_slow").variance(net if name == "grad-noise-final" else first, *examples)
+    assert compute(net, examples=examples, log=log, names=[name])[name].value == pytest.approx(expected, rel=1e-11)
+
+
+@check("steps-to-0.1", "steps-0.1-to-0.01")
+def as_the_log_says(name, reference):
+    log = TrainingLog(np.array([0, 7, 9, 20, 31]), np.array([2.3, 0.5, 0.1, 0.2, 0.005]))
+    expected = {"steps-to-0.1": 9, "steps-0.1-to-0.01": 22}[name]
+    assert compute(homogeneous()[0], log=log, names=[name])[name].value == pytest.approx(expected, rel=1e-12)
 
 
 def test_every_measure_has_a_check():

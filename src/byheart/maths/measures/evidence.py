@@ -98,6 +98,8 @@ class Evidence:
         search: how perturbations are searched; None for no search.
         compat: "dziugaite2020" for the variants of that published code.
         notes: what is to be said of how the layers were read.
+        first: the model after the first epoch.
+        radii: what the searches found, see `perturbation`.
     """
 
     model: nn.Module
@@ -108,7 +110,8 @@ class Evidence:
     search: Search | None = None
     compat: str = ""
     notes: list[str] = field(default_factory=list)
-    radii: dict[str, Any] = field(default_factory=dict)  # of searches already made, see perturbation.py
+    first: nn.Module | None = None
+    radii: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -120,9 +123,11 @@ class Evidence:
             InputRefused: weights or examples with NaN or infinity, shapes that differ from the initial ones.
         """
         final = _ready(model, "the model")
-        start = None
+        start = first = None
         if initial is not None:
             start = _ready(initial, "the initial model") if isinstance(initial, nn.Module) else _at(final, initial)
+        if log is not None and log.first_epoch is not None:
+            first = _at(final, log.first_epoch, "weights after the first epoch")
         x = y = None
         if examples is not None:
             x, y = (torch.as_tensor(part) for part in examples)
@@ -132,8 +137,9 @@ class Evidence:
             if x.is_floating_point() and not x.isfinite().all():
                 raise InputRefused("examples without NaN or infinity", "some", "Leave them out or repair them.")
             y = y.long()
-        models, notes = folded([final] if start is None else [final, start], x, compat)
-        return cls(models[0], None if start is None else models[1], x, y, log, search, compat, list(notes))
+        made, notes = folded([one for one in (final, start, first) if one is not None], x, compat)
+        start = None if start is None else made[1]
+        return cls(made[0], start, x, y, log, search, compat, list(notes), None if first is None else made[-1])
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
@@ -213,6 +219,11 @@ class Evidence:
             found = torch.cat([outputs_of(self.model, part) for part in x.split(512)])
         if found.dim() != 2 or found.shape[1] < 2:
             raise Inapplicable(f"the model gives no scores of at least two classes, but shape {tuple(found.shape)}")
+        if wrong := [int(label) for label in self.data[1].unique() if not 0 <= label < found.shape[1]]:
+            raise InputRefused(
+                expected=f"class numbers from 0 to {found.shape[1] - 1}, as the model has {found.shape[1]} scores",
+                came=str(wrong[:5])[1:-1], do="Number the classes as the model does.",
+            )  # fmt: skip
         return found
 
     @cached_property
@@ -263,17 +274,17 @@ def _ready(module: nn.Module, noun: str) -> nn.Module:
     return made
 
 
-def _at(final: nn.Module, weights: Mapping[str, Any]) -> nn.Module:
+def _at(final: nn.Module, weights: Mapping[str, Any], noun: str = "initial weights") -> nn.Module:
     """The architecture of `final` at other weights."""
     made, own = copied(final), final.state_dict()
     for name, value in weights.items():
         if name not in own or tuple(value.shape) != tuple(own[name].shape):
             there = tuple(own[name].shape) if name in own else "nothing of that name"
             raise InputRefused(
-                expected=f"initial weights of the shapes of the final ones ({name}: {there})",
-                came=str(tuple(value.shape)), do="Give the initial weights of the same architecture.",
+                expected=f"{noun} of the shapes of the final ones ({name}: {there})",
+                came=str(tuple(value.shape)), do=f"Give {noun} of the same architecture.",
             )  # fmt: skip
     if missing := sorted(set(own) - set(weights)):
-        raise InputRefused("initial weights of every layer", f"none of {missing[0]}", "Give the whole state dict.")
+        raise InputRefused(f"{noun} of every layer", f"none of {missing[0]}", "Give the whole state dict.")
     made.load_state_dict({name: torch.as_tensor(value) for name, value in weights.items()})
-    return _ready(made, "the initial model")
+    return _ready(made, noun)

@@ -10,7 +10,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from byheart.maths.measures import flatness, margins, norms, path_norm, size, spectral
+from byheart.maths.measures import (
+    flatness,
+    gradient_measures,
+    margins,
+    norms,
+    optimisation_log,
+    path_norm,
+    size,
+    spectral,
+)
 from byheart.maths.measures.evidence import Evidence, Input, Noted
 
 WEIGHTS: tuple[Input, ...] = ("weights",)
@@ -18,6 +27,7 @@ BOTH: tuple[Input, ...] = ("weights", "initial weights")
 DATA: tuple[Input, ...] = ("weights", "data")
 ALL: tuple[Input, ...] = ("weights", "initial weights", "data")
 SEARCH: tuple[Input, ...] = ("weights", "data", "search")
+LOG: tuple[Input, ...] = ("training log",)
 START: tuple[Input, ...] = ("weights", "initial weights", "data", "search")
 
 
@@ -55,6 +65,7 @@ ROWS: dict[str, Row] = {
     "param-norm": Row(norms.param_norm, WEIGHTS, 21, 42),
     "path-norm-over-margin": Row(path_norm.path_norm_over_margin, DATA, 22, 43),
     "path-norm": Row(path_norm.path_norm, WEIGHTS, 23, 44),
+    "fisher-rao": Row(gradient_measures.fisher_rao, DATA, 24, 45),
     "pacbayes-init": Row(flatness.pacbayes_init, START, 25, 48),
     "pacbayes-orig": Row(flatness.pacbayes_orig, SEARCH, 26, 49),
     "sharpness-init": Row(flatness.sharpness_init, START, 27, 51),
@@ -67,6 +78,10 @@ ROWS: dict[str, Row] = {
     "sharpness-mag-orig": Row(flatness.sharpness_mag_orig, START, 34, 60, logarithm=False),
     "pacbayes-mag-flatness": Row(flatness.pacbayes_mag_flatness, SEARCH, 35, 61),
     "sharpness-mag-flatness": Row(flatness.sharpness_mag_flatness, SEARCH, 36, 62),
+    "steps-to-0.1": Row(optimisation_log.steps_to_a_tenth, LOG, 37, 63),
+    "steps-0.1-to-0.01": Row(optimisation_log.steps_from_a_tenth, LOG, 38, 64),
+    "grad-noise-epoch-1": Row(gradient_measures.noise_after_first_epoch, ("data", "training log"), 39, 65),
+    "grad-noise-final": Row(gradient_measures.noise_at_end, DATA, 40, 66),
     # of Dziugaite et al. 2020
     "l2": Row(norms.length, WEIGHTS),
     "l2-distance": Row(norms.length_of_move, BOTH),
