@@ -117,6 +117,10 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
             "byheart.probes.generalization.gap:Gap",
             "How much worse is it on examples it has not seen?",
         ),
+        "generalization/measures": (
+            "byheart.probes.generalization.measures:Measures",
+            "What do the published measures of generalisation say of this network?",
+        ),
         "generalization/width": (
             "byheart.probes.generalization.width:Width",
             "Does a wider network do better on new examples? (on request)",

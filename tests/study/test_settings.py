@@ -9,6 +9,7 @@ from byheart.learners.transformer import Transformer
 from byheart.levers.penalties import Dropout, WeightDecay
 from byheart.study.settings import with_settings
 from byheart.tasks.digits import Digits
+from byheart.tasks.in_phases import InPhases
 from byheart.tasks.label_noise import Flipped
 
 
@@ -39,7 +40,7 @@ def test_a_wrong_word_names_the_nearest(path, nearest):
         with_settings(Digits(), Mlp(), (), {path: 1})
 
 
-@pytest.mark.parametrize("path", ["learner", "lever.dropout", "task.n.deeper"])
+@pytest.mark.parametrize("path", ["learner", "lever.dropout", "task.n.deeper.still"])
 def test_a_path_of_other_length_is_refused(path):
     with pytest.raises(UsageError, match=r"lever\.NAME\.FIELD"):
         with_settings(Digits(), Mlp(), (), {path: 1})
@@ -58,3 +59,16 @@ def test_settings_of_one_part_are_set_at_once_in_any_order():
     })  # fmt: skip
     assert (made.levers[0].strength, made.levers[0].fisher) == (10, "exact")
     assert (made.learner.width, made.learner.heads) == (12, 3)
+
+
+def test_a_task_around_others_is_changed_where_it_stands_or_put_around_them():
+    bare = with_settings(Digits(), Mlp(), (), {"task.flipped.share": 0.3}).task
+    assert (bare.name, bare.share, bare.task) == ("flipped", 0.3, Digits())
+    inner = InPhases(task=Flipped(task=Digits(), share=0.1, control=True))
+    changed = with_settings(inner, Mlp(), (), {"task.flipped.share": 0.3}).task
+    assert changed == InPhases(task=Flipped(task=Digits(), share=0.3, control=True))
+
+
+def test_a_task_that_stands_around_none_is_refused_with_those_that_do():
+    with pytest.raises(UsageError, match="flipped"):
+        with_settings(Digits(), Mlp(), (), {"task.digits.n": 3})

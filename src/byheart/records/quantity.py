@@ -33,6 +33,7 @@ Unit = Literal[
     "squared error",
     "subjects",
     "setting",
+    "log10",
 ]
 
 

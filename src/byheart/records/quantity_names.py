@@ -40,6 +40,7 @@ NAMES = {
         "train_r2 held_out_r2 test_r2 one_model_train_r2 one_model_test_r2 "
         "held_out_loss best_epoch held_out_loss_rise held_out_temperature held_out_temperature_gain held_out_raw_bits"
     ),
+    "generalization/measures": "told_from_noise one_model_gap",
     "generalization/width": "widest_held_out_gain widest_train_gain",
     "complexity/description-length": (
         "reference_bits understood_bits understood_bits_share memorised_bits memorised_bits_share left_bits "

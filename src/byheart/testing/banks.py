@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from byheart.learners.attribution_run import attributed
 from byheart.learners.base import Learner
 from byheart.probes.base import Bank, Need, Probe, Subject
+from byheart.records.axes import Kept
 from byheart.records.finding import NotApplicable
 from byheart.registry import find
 from byheart.report.cards import About
@@ -78,7 +80,20 @@ def reordered(bank: Bank, seed: int = 1) -> tuple[Bank, np.ndarray]:
     """The same bank with the examples of every view in another order, and that order for training."""
     rng = np.random.default_rng(seed)
     orders = {view: rng.permutation(len(examples)) for view, examples in bank.data.views.items()}
-    first, data = orders["train"], bank.data
+    first = orders["train"]
+
+    def run_of(run: Run) -> Run:
+        views = {view: taken(run.views[view], "examples", order) for view, order in orders.items()}
+        return replace(run.of_rows(first), views=views)
+
+    drawn = {key: _in_order(data, orders) for key, data in bank.drawn.items()}
+    runs = {key: run_of(run) for key, run in bank.runs.items()}
+    return Bank(bank.subject, _in_order(bank.data, orders), runs, drawn), first
+
+
+def _in_order(data: Data, orders: Mapping[str, np.ndarray]) -> Data:
+    """The same data with the examples of each view in this order."""
+    first = orders["train"]
     views = {view: data.views[view].take(order) for view, order in orders.items()}
     posterior = data.truth.posterior
     if posterior is not None and len(posterior) == len(first) != data.output.k:
@@ -89,20 +104,40 @@ def reordered(bank: Bank, seed: int = 1) -> tuple[Bank, np.ndarray]:
     truth = replace(data.truth, **columns, posterior=posterior)
     phases = tuple(np.argsort(first)[rows] for rows in data.phases)
     grouped = None if data.grouped is None else data.grouped.take(first)
-    moved = replace(data, views=views, truth=truth, phases=phases, grouped=grouped)
-
-    def run_of(run: Run) -> Run:
-        views = {view: taken(run.views[view], "examples", order) for view, order in orders.items()}
-        return replace(run.of_rows(first), views=views)
-
-    return Bank(bank.subject, moved, {key: run_of(run) for key, run in bank.runs.items()}), first
+    return replace(data, views=views, truth=truth, phases=phases, grouped=grouped)
 
 
 def renamed(bank: Bank, seed: int = 1) -> Bank:
     """The same bank with its classes numbered otherwise, names, logits and truth along with them."""
-    data, k = bank.data, bank.data.output.k
-    to = np.roll(np.random.default_rng(seed).permutation(k), 1)  # new number of each class
+    to = np.roll(np.random.default_rng(seed).permutation(bank.data.output.k), 1)  # new number of each class
     back = np.argsort(to)
+
+    def moved_columns(kept: Outcomes) -> Outcomes:
+        trail = None if kept.trail is None else kept.trail[..., back]
+        return replace(kept, logits=kept.logits[..., back], trail=trail)
+
+    def run_of(run: Run) -> Run:
+        views = {view: moved_columns(outcomes) for view, outcomes in run.views.items()}
+        kept = {label: _last_layer(one, back) if "weights" in label else one for label, one in run.kept.items()}
+        return replace(run, views=views, kept=kept)
+
+    drawn = {key: _renumbered(data, to) for key, data in bank.drawn.items()}
+    return Bank(bank.subject, _renumbered(bank.data, to), {key: run_of(run) for key, run in bank.runs.items()}, drawn)
+
+
+def _last_layer(kept: Kept, back: np.ndarray) -> Kept:
+    """Kept weights with the outputs of the last layer in another order: of its matrix and its bias."""
+    last = list(kept)[-1].rpartition(".")[0]
+    arrays = {}
+    for name, values in kept.arrays.items():
+        outputs = 1 + (kept.axes[name][0] == "checkpoints")
+        arrays[name] = np.take(values, back, axis=outputs) if name.rpartition(".")[0] == last else values
+    return Kept(arrays, kept.axes)
+
+
+def _renumbered(data: Data, to: np.ndarray) -> Data:
+    """The same data, whose classes have other numbers."""
+    k, back = data.output.k, np.argsort(to)
 
     def labels(examples: Examples) -> Examples:
         return replace(examples, y=to[examples.y])
@@ -114,13 +149,4 @@ def renamed(bank: Bank, seed: int = 1) -> Bank:
     clean = None if truth.clean is None else to[truth.clean]
     output: Output = replace(data.output, classes=tuple(data.output.classes[c] for c in back))
     truth = replace(truth, clean=clean, posterior=posterior)
-    moved = replace(data, views=views, output=output, truth=truth)
-
-    def moved_columns(kept: Outcomes) -> Outcomes:
-        trail = None if kept.trail is None else kept.trail[..., back]
-        return replace(kept, logits=kept.logits[..., back], trail=trail)
-
-    def run_of(run: Run) -> Run:
-        return replace(run, views={view: moved_columns(kept) for view, kept in run.views.items()})
-
-    return Bank(bank.subject, moved, {key: run_of(run) for key, run in bank.runs.items()})
+    return replace(data, views=views, output=output, truth=truth)
