@@ -1,4 +1,4 @@
-"""Settings by path: `learner.hidden`, `task.n`, `task.flipped.share`, `lever.weight-decay.strength`, each with a value."""
+"""Settings by path: `learner.hidden`, `task.n`, `task.flipped.share`, `lever.weight-decay.strength`; a value each."""
 
 from __future__ import annotations
 

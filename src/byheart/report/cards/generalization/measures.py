@@ -18,21 +18,19 @@ NO_VERDICT = (
 def card(finding: Finding, about: About) -> Card:
     """How many measures tell the network from one trained on random labels, and what each of them is."""
     told = finding.quantities.get("told_from_noise")
-    rows = finding.tables["measures"].rows()
+    rows, compared = finding.tables["measures"].rows(), int(str(finding.details["told"]))
     tables = {"measures": _table(rows)}
     if skipped := finding.tables.get("skipped"):
         tables["without a value"] = Table(columns=("measure", "why"), rows=tuple(_words(row) for row in skipped.rows()))
     return Card(
-        says=f"of {count(int(finding.details['told']))} measures are larger for the same recipe trained on random labels"
-        if told
-        else "",
+        says=f"of {count(compared)} measures are larger for the same recipe trained on random labels" if told else "",
         body=(*_gaps(finding, about), NO_VERDICT),
         charts=(_chart(rows),) if told else (),
         tables=tables,
         how=(
-            "Each measure is computed by its definition, in 64-bit floating point, from the weights of the model trained "
-            "on everything, BatchNorm folded in; none is divided by the number of examples. Values are log10, of "
-            "negative entropy nats. A larger measure should come with a larger gap between training and new "
+            "Each measure is computed by its definition, in 64-bit floating point, from the weights of the model "
+            "trained on everything, BatchNorm folded in; none is divided by the number of examples. Values are "
+            "log10, of negative entropy nats. A larger measure should come with a larger gap between training and new "
             f"{about.nouns}.",
             "The reference is the same recipe on the same inputs with every label redrawn at random: it can only "
             "memorise. One training each, so no interval.",
