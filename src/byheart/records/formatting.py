@@ -14,7 +14,7 @@ from byheart.records.quantity import Quantity
 MINUS, NARROW, DASH = "\u2212", "\u202f", "\u2013"
 _PER_CENT = {"share", "accuracy"}
 _COUNTED = {"examples", "pairs", "epochs", "steps", "members", "subjects"}
-_SUFFIX = {"nats": " nats", "seconds": " s", "bits/byte": " bits per byte", "log10": " (log10)"}
+_SUFFIX = {"nats": " nats", "seconds": " s", "bits/byte": " bits per byte", "log10": " powers of ten"}
 _SUFFIX_OF_VALUES = {**_SUFFIX, "bits/parameter": " bits per parameter", "bits/value": " bits"}
 _SMALLEST_P = 1e-4
 _WHY_NO_INTERVAL = {
