@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from byheart.learners.mlp import Mlp
@@ -42,7 +43,8 @@ class TestMeasures(ProbeSuite):
             return bank_of(probe, Flipped(task=Digits(n=200), share=1.0), LEARNER, members=12)
         bank = bank_of(probe, Digits(n=200), LEARNER, members=12)
         own, (noise,) = bank[probe.own(bank.subject)], probe.references(bank.subject).values()
-        larger = {name: 3 * values for name, values in own.kept[END.label].arrays.items()}
+        rng = np.random.default_rng(0)  # larger, and of no direction: the norms grow, and their ratio to the spectral norm
+        larger = {name: 3 * w + rng.normal(0, 1, w.shape) for name, w in own.kept[END.label].arrays.items()}
         return replace(bank, runs={**bank.runs, noise.key(): bank[noise].with_kept(END.label, larger)})
 
     def dosed(self, probe, dose):

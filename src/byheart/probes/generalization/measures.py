@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from pydantic import Field
+from torch import nn
 
 from byheart.maths.measures import ROWS, Measure, Search, TrainingLog, compute
 from byheart.maths.statistics.effective_sample_size import worth
@@ -30,8 +31,8 @@ class Measures(Probe):
 
     Each of the 40 measures of Jiang et al. and some later ones, of the model trained on everything, as log10 (negative
     entropy in nats). None of them judges alone: beside it stands the same recipe trained on labels of which a share
-    is redrawn at random, which must generalise worse. told = share of the measures that are larger there, ties half;
-    those of the architecture alone are not counted.
+    is redrawn at random, which must generalise worse. told = share of the measures of that paper that are larger
+    there, ties half; those of the architecture alone are not counted.
 
     A network that was itself trained on random labels: 50 %; one that every measure tells from it: 100 %. Rote and
     Oracle have no weights: not applicable. Cost: one model more; with `search` three, and some thousand passes
@@ -117,6 +118,8 @@ class Measures(Probe):
         subject, data, run = bank.subject, bank.data_of(need), bank[need]
         final, start = (module_at(subject.learner, data, run, one.label, levers=subject.levers) for one in (END, START))
         names = [name for name, row in ROWS.items() if self.search or "search" not in row.needs]
+        if not any(isinstance(part, nn.Conv2d) for part in final.module.modules()):
+            names = [name for name in names if not name.endswith("-fft")]  # of a matrix they are what they are without
         return compute(
             final.module, start.module, (final.trained_on, data.train.y), log=_log(subject, run, len(data.train)),
             search=Search(seed=subject.seed) if self.search else None, names=names,
@@ -163,7 +166,8 @@ def _scale(one: Measure | None) -> float | None:
 
 def _told(known: Mapping[str, Measure], noise: Mapping[str, Measure]) -> dict[str, float]:
     """Whether each measure is larger on random labels: 1, 0, and a half where they are the same."""
-    pairs = {name: (_scale(one), _scale(noise.get(name))) for name, one in known.items() if name not in OF_ARCHITECTURE}
+    counted = (name for name in known if ROWS[name].number is not None and name not in OF_ARCHITECTURE)
+    pairs = {name: (_scale(known[name]), _scale(noise.get(name))) for name in counted}
     return {name: (np.sign(b - a) + 1) / 2 for name, (a, b) in pairs.items() if a is not None and b is not None}
 
 
