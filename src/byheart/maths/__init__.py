@@ -36,6 +36,7 @@
 | `bounds` | `binary_kl`, `pac_bayes` | how high can the true error be? McAllester, Seeger, Catoni; the inverse of kl |
 | | `compressed_size`, `hold_out`, `subsampled_tokens` | ... of one network, by its code; by a hold-out; of tokens |
 | | `monte_carlo`, `prior_widths` | the mean risk of networks drawn at random; a grid of priors, paid |
+| `kernels` | `infinite_width`, `kernel_machines` | the kernels of infinitely wide networks; ridge and support vectors |
 | | `inputs`, `shapes` (above the folders) | what all of these accept, and how they refuse; shapes as annotations |
 
 Arrays are numpy arrays or torch tensors; what comes back is numpy, float64. The modules above import no torch. Those
@@ -60,4 +61,6 @@ that read a recorded training do:
 | | `perturbation`, `ascent`, `moved_weights` | how far may weights be moved before accuracy is lost? |
 | | `flatness` | what that says, alone and in bounds |
 | | `gradient_measures`, `optimisation_log` | gradients of single examples; how many steps training took |
+| `kernels` | `tangent_kernel`, `jacobians` | how alike do a model's parameters move its outputs for two inputs? |
+| | `layer_factors` | what the gradients of one layer are products of |
 """
