@@ -2,9 +2,11 @@
 
 import itertools
 import math
+from importlib import import_module
 
 import numpy as np
 import pytest
+from scipy.special import stdtrit
 
 from byheart.errors import InputRefused, UnknownName
 from byheart.maths import ranking
@@ -94,7 +96,7 @@ def test_information_by_hand_two_settings_of_two_values():
     settings = [(a, b) for a in (0, 1) for b in (0, 1) for _ in (0, 1)]
     gap = np.arange(8.0)
     first = [a for a, _ in settings]
-    found = ranking.information_by_size(first, gap, settings)
+    found = ranking.information(first, gap, settings)
     # no setting known: of 56 ordered pairs 32 lie apart in the measure, 24 do not; then the gap is one fair bit
     assert found.none == pytest.approx(32 / 56)
     # the first known: between its values the gap is fixed, within the measure is silent
@@ -135,7 +137,7 @@ def test_where_settings_fix_both_runs_there_is_nothing_to_tell():
     """One run per combination of two settings: known together they leave no order, which is no information of 0."""
     settings = [(a, b) for a in range(3) for b in range(3)]
     gap = np.random.default_rng(0).normal(size=9)
-    assert ranking.information_by_size(gap, gap, settings) == pytest.approx((1.0, 1.0, math.nan), nan_ok=True)
+    assert ranking.information(gap, gap, settings) == pytest.approx((1.0, 1.0, math.nan, math.nan), nan_ok=True)
     assert math.isnan(ranking.conditional_information(gap, gap, settings, "pgdl"))
     assert math.isnan(ranking.conditional_information(gap, [1.0] * 9, settings))
 
@@ -190,7 +192,7 @@ def test_without_repeats_an_environment_is_the_intervention():
 CALLS = {
     "tau_a": lambda m, g, s: [ranking.tau_a(m, g)],
     "granulated": lambda m, g, s: [*ranking.granulated(m, g, s).per_setting, ranking.granulated(m, g, s).overall],
-    "paper": lambda m, g, s: [ranking.conditional_information(m, g, s), *ranking.information_by_size(m, g, s)],
+    "paper": lambda m, g, s: [ranking.conditional_information(m, g, s), *ranking.information(m, g, s)[:3]],
     "pgdl": lambda m, g, s: [ranking.conditional_information(m, g, s, "pgdl")],
     "sign_error": lambda m, g, s: [ranking.sign_error(m, g, s, 20_000).mean, *ranking.sign_error(m, g, s, 20_000).per_setting],
     "increment": lambda m, g, s: [*ranking.predictive_increment(m, g, s)[2:], *ranking.predictive_increment(m, g, s).interval],
@@ -308,3 +310,55 @@ def test_baselines():
         ranking.oracle(gap, -1.0, rng)
     orders = [ranking.tau_a(ranking.random_ordering(20, rng), np.arange(20)) for _ in range(300)]
     assert abs(np.mean(orders)) < 4 * math.sqrt(2 * (2 * 20 + 5) / (9 * 20 * 19)) / math.sqrt(300)
+
+
+def test_blocks_of_runs_change_nothing(monkeypatch):
+    m, g, settings = table(1, repeats=3)
+    before = ranking.tau_a(m, g), *ranking.information(m, g, settings)
+    for module in ("conditional_information", "kendall"):
+        monkeypatch.setattr(import_module(f"byheart.maths.ranking.{module}"), "BLOCK", 7)
+    assert (ranking.tau_a(m, g), *ranking.information(m, g, settings)) == pytest.approx(before, abs=1e-14)
+
+
+def test_intervals_are_the_jackknifes_of_configurations():
+    """Of a mean over all pairs the jackknife is n (n - 1) / (n - 2)^2 times the variance of the projection."""
+    rng = np.random.default_rng(0)
+    m, g = rng.normal(size=(2, 30))
+    settings = [(i,) for i in range(30)]
+    left = np.array([ranking.tau_a(np.delete(m, i), np.delete(g, i)) for i in range(30)])
+    variance = 29 / 30 * ((left - left.mean()) ** 2).sum()
+    tau, psi = ranking.ranking_intervals(m, g, settings)
+    half = stdtrit(29, 0.975) * math.sqrt(variance * 28**2 / (30 * 29))
+    assert tau == pytest.approx((ranking.tau_a(m, g) - half, ranking.tau_a(m, g) + half))
+    assert psi == pytest.approx(tau)  # along the only setting all runs are one cell
+
+
+def test_intervals_cover_the_truth_of_fresh_runs():
+    """Normal pairs of correlation 0.5: tau is 2/pi arcsin 0.5 = 1/3; signs right with probability (1 + tau)/2."""
+    rng, settings = np.random.default_rng(1), [(a, b) for a in range(20) for b in (0, 1)]
+    held, draws = np.zeros(3), 200
+    for _ in range(draws):
+        g = rng.normal(size=40)
+        m = 0.5 * g + math.sqrt(0.75) * rng.normal(size=40)
+        tau, psi = ranking.ranking_intervals(m, g, settings)
+        held += [one[0] <= 1 / 3 <= one[1] for one in (tau, psi, psi)]
+    assert (held >= 0.95 * draws - 4 * math.sqrt(0.95 * 0.05 * draws)).all()
+    assert held[0] < draws  # not so wide that it always holds it
+
+
+def test_the_interval_of_the_sign_error_holds_its_truth_and_shrinks_with_runs():
+    """The measure points the wrong way for one configuration of four, along the only setting that moves the gap."""
+    def found(many, rng):
+        settings = [(a, b) for a in (0, 1) for b in range(many)]
+        turned = rng.random(2 * many) < 0.25
+        gap = np.array([0.1 + 0.4 * a for a, _ in settings])
+        measure = np.where(turned, -1.0, 1.0) * gap
+        return ranking.sign_error(measure, gap, settings, 10_000).mean, ranking.sign_error_interval(measure, gap, settings, 10_000)
+    rng, held, draws = np.random.default_rng(2), 0, 200
+    for _ in range(draws):
+        _, (low, high) = found(30, rng)
+        held += low <= 0.25 <= high  # wrong where the larger gap was turned, whichever way the smaller one is
+    assert held >= 0.95 * draws - 4 * math.sqrt(0.95 * 0.05 * draws)
+    widths = [np.mean([np.ptp(found(many, rng)[1]) for _ in range(20)]) for many in (20, 80)]
+    assert widths[0] > 1.5 * widths[1]
+    assert ranking.sign_error_interval([1] * 4 + [2] * 4, [0.1] * 4 + [0.3] * 4, [(0,)] * 4 + [(1,)] * 4, 10_000) == (0.0, 0.0)

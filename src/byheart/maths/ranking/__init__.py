@@ -7,13 +7,14 @@ hyper-parameter. Rows of equal settings are repeats of one configuration (seeds)
     ranking.tau_a(measure, gap); ranking.granulated(measure, gap, settings)
 """
 
-from byheart.maths.ranking.conditional_information import conditional_information, information_by_size
+from byheart.maths.ranking.conditional_information import Information, conditional_information, information
 from byheart.maths.ranking.increment import Increment, predictive_increment
-from byheart.maths.ranking.kendall import granulated, tau_a
+from byheart.maths.ranking.kendall import granulated, ranking_intervals, tau_a
 from byheart.maths.ranking.ordering_baselines import canonical_ordering, oracle, random_ordering
-from byheart.maths.ranking.sign_error import Environments, SignError, environments, sign_error
+from byheart.maths.ranking.sign_error import Environments, SignError, environments, sign_error, sign_error_interval
 
 __all__ = [
-    "Environments", "Increment", "SignError", "canonical_ordering", "conditional_information", "environments",
-    "granulated", "information_by_size", "oracle", "predictive_increment", "random_ordering", "sign_error", "tau_a",
+    "Environments", "Increment", "Information", "SignError", "canonical_ordering", "conditional_information",
+    "environments", "granulated", "information", "oracle", "predictive_increment", "random_ordering",
+    "ranking_intervals", "sign_error", "sign_error_interval", "tau_a",
 ]  # fmt: skip

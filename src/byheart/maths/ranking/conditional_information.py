@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from byheart.errors import InputRefused, unknown_name
-from byheart.maths.ranking.configurations import checked, groups, order_of, setting_codes
+from byheart.maths.ranking.configurations import checked, order_of, setting_codes
 from byheart.maths.shapes import Float, Given, Int
 
 Convention = Literal["paper", "pgdl"]
@@ -66,25 +66,38 @@ def conditional_information(
     """
     if convention not in CONVENTIONS:
         raise unknown_name("convention", str(convention), CONVENTIONS)
-    sizes = range(MOST + 1) if convention == "paper" else (MOST,)
-    known = [one for _, one in _ratios(measure, gap, settings, sizes, convention) if one == one]
-    return min(known, default=float("nan"))
+    found = information(measure, gap, settings)
+    if convention == "paper":
+        return found.least
+    if np.asarray(settings).shape[1] < MOST:
+        raise InputRefused(
+            expected=f"at least {MOST} hyper-parameters, which this convention holds fixed together",
+            came=f"{np.asarray(settings).shape[1]}",
+            do='Use convention="paper".',
+        )
+    return found.pgdl
 
 
-class BySize(NamedTuple):
-    """The least information with no, one and two hyper-parameters known; NaN where none can be had."""
+class Information(NamedTuple):
+    """The least share with no, one and two hyper-parameters known, and the competition's; NaN where there is none."""
 
     none: float
     one: float
     two: float
+    pgdl: float
+
+    @property
+    def least(self) -> float:
+        """K in the paper's convention."""
+        return _least(self[:3])
 
 
-def information_by_size(measure: Given[Any, " r"], gap: Given[Any, " r"], settings: Given[Any, "r h"]) -> BySize:
+def information(measure: Given[Any, " r"], gap: Given[Any, " r"], settings: Given[Any, "r h"]) -> Information:
     r"""How does what a measure tells of the gap shrink as more hyper-parameters are known?
 
-    min over |S| = s of I(V_mu, V_g | U_S) / H(V_g | U_S) for s = 0, 1, 2, in the paper's convention (see
-    `conditional_information`); its K is the least of the three. Range [0, 1], 1 for an oracle, 0 for a constant
-    measure.
+    min over |S| = s of I(V_mu, V_g | U_S) / H(V_g | U_S) for s = 0, 1, 2, in the paper's convention, whose K is the
+    least of the three, and K in the competition's (see `conditional_information`). Range [0, 1], 1 for an oracle, 0 for
+    a constant measure.
 
     Args:
         measure: (r,) the measure of each run.
@@ -92,7 +105,7 @@ def information_by_size(measure: Given[Any, " r"], gap: Given[Any, " r"], settin
         settings: (r, h) its hyper-parameters.
 
     Returns:
-        `none`, `one`, `two`.
+        `none`, `one`, `two`, `pgdl`, each NaN where there is no such set or no order to be told; `least`.
 
     Raises:
         InputRefused: as `conditional_information`.
@@ -102,71 +115,103 @@ def information_by_size(measure: Given[Any, " r"], gap: Given[Any, " r"], settin
     Reference: Jiang et al. 2020, "Fantastic generalization measures", section 3.
 
     >>> settings = [[a, b] for a in (0, 1) for b in (0, 1) for seed in (0, 1)]
-    >>> information_by_size([0, 0, 0, 0, 1, 1, 1, 1], [1, 2, 3, 4, 5, 6, 7, 8], settings).two
+    >>> information([0, 0, 0, 0, 1, 1, 1, 1], [1, 2, 3, 4, 5, 6, 7, 8], settings).two
     0.0
     """
-    found = list(_ratios(measure, gap, settings, range(MOST + 1), "paper"))
-    least = [
-        min((one for s, one in found if s == size and one == one), default=float("nan")) for size in range(MOST + 1)
-    ]
-    return BySize(*least)
-
-
-def _ratios(measure: Any, gap: Any, settings: Any, sizes: Any, convention: Convention) -> Iterator[tuple[int, float]]:
-    """(|S|, information as a share of the entropy) of each set S of hyper-parameters."""
     measure, gap = checked(measure, gap)
     codes = setting_codes(settings, len(measure))
-    if codes.shape[1] < min(sizes):
-        raise InputRefused(
-            expected=f"at least {min(sizes)} hyper-parameters, which this convention holds fixed together",
-            came=f"{codes.shape[1]}",
-            do='Use convention="paper".',
-        )
-    ranks = order_of(measure, "measure"), order_of(gap, "gap")
-    for size in sizes:
-        for places in combinations(range(codes.shape[1]), size):
-            counts = _pair_counts(*ranks, groups(codes[:, list(places)]))
-            yield size, (_paper if convention == "paper" else _pgdl)(counts, groups(codes[:, list(places)]))
+    tables = _pair_counts(order_of(measure, "measure"), order_of(gap, "gap"), codes)
+    by_size = [
+        _least([_paper(cells) for places, (cells, _) in tables.items() if len(places) == size])
+        for size in range(MOST + 1)
+    ]
+    scorer = [_pgdl(cells, own) for places, (cells, own) in tables.items() if len(places) == MOST]
+    return Information(*by_size, _least(scorer))
+
+
+def _least(values: Sequence[float]) -> float:
+    return min((one for one in values if one == one), default=float("nan"))
+
+
+Places = tuple[int, ...]
+Counts = tuple[np.ndarray, np.ndarray]  # ordered pairs (cells, 3, 3) of different runs; runs of themselves (cells,)
 
 
 def _pair_counts(
-    measure: Int[np.ndarray, " r"], gap: Int[np.ndarray, " r"], group: Int[np.ndarray, " r"]
-) -> Float[np.ndarray, "c c 3 3"]:
-    """How many ordered pairs of runs lie in each cell (group of one, of the other), by their two signs."""
-    k = int(group.max()) + 1
-    if k * k * 9 > CELLS:
+    measure: Int[np.ndarray, " r"], gap: Int[np.ndarray, " r"], codes: Int[np.ndarray, "r h"]
+) -> dict[Places, Counts]:
+    """For each set S of at most two hyper-parameters, how many pairs lie in each cell with each two signs.
+
+    Counted for the largest sets; those of smaller ones are their sums.
+    """
+    values = codes.max(0) + 1
+    sets = list(combinations(range(codes.shape[1]), min(MOST, codes.shape[1])))
+    group = {
+        places: np.ravel_multi_index(tuple(codes[:, list(places)].T), tuple(values[list(places)])) for places in sets
+    }
+    size = {places: int(values[list(places)].prod()) for places in sets}
+    if (most := max(size.values())) ** 2 * 9 > CELLS:
         raise InputRefused(
             expected=f"two hyper-parameters with at most {int((CELLS / 9) ** 0.5)} combinations of values",
-            came=f"{k}",
+            came=f"{most}",
             do="Round or bin hyper-parameters that were drawn from a continuous range.",
         )
-    counts = np.zeros(k * k * 9, np.int64)
-    for start in range(0, len(group), BLOCK):
+    found: dict[Places, Counts] = {}
+    for places, counts in _counted(measure, gap, group, size).items():
+        axes = tuple(values[list(places)])
+        runs = np.bincount(group[places], minlength=size[places])
+        for kept in _subsets(places):
+            if kept not in found:
+                gone = tuple(i for i, place in enumerate(places) if place not in kept)
+                cells = counts.reshape(*axes, *axes, 3, 3).sum((*gone, *(i + len(axes) for i in gone)))
+                of = runs.reshape(axes).sum(gone).reshape(-1)
+                cells = cells.reshape(len(of), len(of), 3, 3).astype(float)
+                cells[np.arange(len(of)), np.arange(len(of)), 1, 1] -= of  # a run is no pair with itself
+                found[kept] = cells.reshape(-1, 3, 3), np.diag(of).reshape(-1)
+    return found
+
+
+def _subsets(places: Places) -> list[Places]:
+    return [kept for size in range(len(places) + 1) for kept in combinations(places, size)]
+
+
+def _counted(
+    measure: np.ndarray, gap: np.ndarray, group: dict[Places, np.ndarray], size: dict[Places, int]
+) -> dict[Places, np.ndarray]:
+    """Ordered pairs, a run beside itself too, by the groups of both and two signs.
+
+    A block of runs is compared with those from it on: a pair met from its other end has groups and signs exchanged, so
+    each pair of two blocks is looked at once.
+    """
+    inside = {places: np.zeros(size[places] ** 2 * 9, np.int64) for places in group}
+    across = {places: np.zeros(size[places] ** 2 * 9, np.int64) for places in group}
+    for start in range(0, len(measure), BLOCK):
         rows = slice(start, start + BLOCK)
-        code = group[rows, None] * k + group
-        for values in (measure, gap):
-            code = code * 3 + np.sign(values[rows, None] - values) + 1
-        counts += np.bincount(code.ravel(), minlength=len(counts))
-    counts = counts.reshape(k, k, 3, 3)
-    counts[np.arange(k), np.arange(k), 1, 1] -= np.bincount(group)  # a run is no pair with itself
-    return counts.astype(float)
+        for into, columns in ((inside, rows), (across, slice(start + BLOCK, None))):
+            signs = 3 * np.sign(measure[rows, None] - measure[columns]) + np.sign(gap[rows, None] - gap[columns]) + 4
+            for places, of in group.items():
+                code = (of[rows, None] * size[places] + of[columns]) * 9 + signs
+                into[places] += np.bincount(code.ravel(), minlength=len(into[places]))
+    whole = {}
+    for places, k in size.items():
+        once = across[places].reshape(k, k, 3, 3)
+        whole[places] = inside[places].reshape(k, k, 3, 3) + once + once.transpose(1, 0, 2, 3)[:, :, ::-1, ::-1]
+    return whole
 
 
-def _paper(counts: Float[np.ndarray, "c c 3 3"], group: Int[np.ndarray, " r"]) -> float:
-    """Cells weighted by how many pairs they hold, which cancels but for each cell's own total."""
-    cells = counts.reshape(-1, 3, 3)
+def _paper(cells: Float[np.ndarray, "c 3 3"]) -> float:
+    """Cells weighted by how many pairs they hold."""
     total = cells.sum((1, 2))
     information, entropy = _information(cells), _entropy(cells.sum(1))
     return _share(float(total @ information), float(total @ entropy), float(total.sum()))
 
 
-def _pgdl(counts: Float[np.ndarray, "c c 3 3"], group: Int[np.ndarray, " r"]) -> float:
+def _pgdl(cells: Float[np.ndarray, "c 3 3"], own: Int[np.ndarray, " c"]) -> float:
     """Greater or not, a run beside itself too, every cell alike."""
-    counts = counts.copy()
-    counts[np.arange(len(counts)), np.arange(len(counts)), 1, 1] += np.bincount(group)
-    merged = np.stack([counts[..., :2, :].sum(-2), counts[..., 2, :]], -2)
-    merged = np.stack([merged[..., :2].sum(-1), merged[..., 2]], -1)
-    cells = merged.reshape(-1, 2, 2)
+    cells = cells.copy()
+    cells[:, 1, 1] += own
+    cells = np.stack([cells[:, :2].sum(1), cells[:, 2]], 1)
+    cells = np.stack([cells[..., :2].sum(2), cells[..., 2]], 2)
     cells = cells[cells.sum((1, 2)) > 0]
     return _share(float(_information(cells).sum()), float(_entropy(cells.sum(1), TINY).sum()), float(len(cells)))
 

@@ -8,7 +8,9 @@ import numpy as np
 
 from byheart.errors import InputRefused, unknown_name
 from byheart.maths.ranking.configurations import checked, groups, setting_codes, without
+from byheart.maths.ranking.units import over_units
 from byheart.maths.shapes import Float, Given, Int
+from byheart.maths.statistics.resampling import Interval
 
 Kind = Literal["configurations", "interventions", "auto"]
 KINDS = ("configurations", "interventions", "auto")
@@ -120,6 +122,70 @@ def environments(
     >>> environments([1] * 8, [0.1] * 4 + [0.3] * 4, repeats, 10_000).loss
     array([0.5, 0.5])
     """
+    found = _weighed(measure, gap, settings, test_size, of)
+    twice = np.repeat(found.kept, 2)
+    return Environments(found.setting[twice], found.loss[twice] / found.total[twice], found.size[twice])
+
+
+def sign_error_interval(
+    measure: Given[Any, " r"], gap: Given[Any, " r"], settings: Given[Any, "r h"], test_size: int, of: Kind = "auto"
+) -> Interval:
+    r"""How far would the mean sign-error move with other configurations?
+
+    The mean over environments is a weighted mean over pairs of runs; see `over_units`. Range [0, 1]; an oracle closes
+    it on 0.
+
+    Args:
+        measure: (r,) the measure of each run.
+        gap: (r,) its generalisation gap, a difference of shares.
+        settings: (r, h) its hyper-parameters.
+        test_size: test examples that each gap was measured on.
+        of: `configurations`, `interventions` or `auto`.
+
+    Returns:
+        The 95 % interval of `sign_error(...).mean`; NaN where no environment is kept.
+
+    Raises:
+        InputRefused: as `sign_error`.
+        UnknownName: another kind of environment.
+
+    Cost: as `sign_error`. Fails when: there are few configurations (below about ten).
+
+    Reference: Hoeffding 1948, "A class of statistics with asymptotically normal distribution", theorem 7.1.
+
+    >>> repeats = [[width] for width in (1, 2) for seed in range(4)]
+    >>> sign_error_interval([1] * 4 + [2] * 4, [0.1] * 4 + [0.3] * 4, repeats, 10_000)
+    Interval(low=0.0, high=0.0)
+    """
+    found = _weighed(measure, gap, settings, test_size, of)
+    if not len(found.kept):
+        return Interval(float("nan"), float("nan"))
+    share = np.zeros(len(found.total))
+    share[found.kept] = 1 / (found.total[found.kept] * len(found.kept))
+    weight = found.weight * share[found.environment]
+    runs = len(found.unit)
+    ends = np.concatenate([found.first, found.second])
+    agreed, both = (np.bincount(ends, np.tile(one, 2), minlength=runs) for one in (weight * found.wrong, weight))
+    return over_units(agreed, both, found.unit, (0, 1))
+
+
+class _Weighed(NamedTuple):
+    """All pairs of runs that differ in one hyper-parameter alone (p,), and their environments (e,)."""
+
+    first: np.ndarray
+    second: np.ndarray
+    environment: np.ndarray
+    weight: np.ndarray
+    wrong: np.ndarray
+    setting: np.ndarray
+    total: np.ndarray
+    loss: np.ndarray
+    size: np.ndarray
+    kept: np.ndarray
+    unit: np.ndarray
+
+
+def _weighed(measure: Any, gap: Any, settings: Any, test_size: int, of: Kind) -> _Weighed:
     measure, gap = checked(measure, gap)
     if of not in KINDS:
         raise unknown_name("kind of environment", str(of), KINDS)
@@ -132,17 +198,17 @@ def environments(
     if test_size < 1:
         raise InputRefused("the number of test examples behind each gap", f"{test_size}", "Give at least 1.")
     codes = setting_codes(settings, len(measure))
+    unit = groups(codes)
     if of == "auto":
-        of = "configurations" if np.bincount(groups(codes)).max() > 1 else "interventions"
+        of = "configurations" if np.bincount(unit).max() > 1 else "interventions"
     setting, first, second, environment = _pairs(codes, of)
     weight = certain(gap[first] - gap[second], test_size)
     wrong = (1 - np.sign(measure[first] - measure[second]) * np.sign(gap[first] - gap[second])) / 2
     total, squares, loss = (np.bincount(environment, one) for one in (weight, weight**2, weight * wrong))
     size = np.divide(total**2, squares, out=np.zeros_like(total), where=squares > 0)
     kept = np.flatnonzero((size > LEAST_SIZE) | np.isclose(size, LEAST_SIZE))
-    twice = np.repeat(kept, 2)
-    which = setting[np.unique(environment, return_index=True)[1]] if len(environment) else setting
-    return Environments(which[twice], loss[twice] / total[twice], size[twice])
+    which = setting[np.unique(environment, return_index=True)[1]]
+    return _Weighed(first, second, environment, weight, wrong, which, total, loss, size, kept, unit)
 
 
 def certain(difference: Float[np.ndarray, " p"], test_size: int) -> Float[np.ndarray, " p"]:
