@@ -169,6 +169,11 @@ def sign_error_interval(
     return over_units(agreed, both, found.unit, (0, 1))
 
 
+def largest_size(gap: Given[Any, " r"], settings: Given[Any, "r h"], test_size: int, of: Kind = "auto") -> float:
+    """How many effective pairs has the largest environment, kept or not?"""
+    return float(max(_weighed(gap, gap, settings, test_size, of).size, default=0.0))
+
+
 class _Weighed(NamedTuple):
     """All pairs of runs that differ in one hyper-parameter alone (p,), and their environments (e,)."""
 
