@@ -58,7 +58,8 @@ that read a recorded training do:
 | | `norms`, `margins` | norms of the layers; what the outputs on the training set say |
 | | `spectral`, `convolution_spectrum` | spectral norms of matrices; of the convolution itself |
 | | `path_norm`, `size` | the sum over all paths; how rich the architecture is |
-| | `folding` | which BatchNorm layers are part of the layer before? |
+| | `double_copy`, `folding` | the model in float64; which BatchNorm layers are part of the layer before? |
+| | `stored_weights`, `sample_size` | of a state dict alone; divided by the number of examples |
 | | `perturbation`, `ascent`, `moved_weights` | how far may weights be moved before accuracy is lost? |
 | | `flatness` | what that says, alone and in bounds |
 | | `gradient_measures`, `optimisation_log` | gradients of single examples; how many steps training took |

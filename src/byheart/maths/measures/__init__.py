@@ -4,7 +4,24 @@
 """
 
 from byheart.maths.measures.evidence import Evidence, Measure, Search, TrainingLog
-from byheart.maths.measures.front import compute
+from byheart.maths.measures.front import compute, measures_of
+from byheart.maths.measures.layers import Coverage
+from byheart.maths.measures.sample_size import Adjusted, adjusted
+from byheart.maths.measures.stored_weights import compute_from_weights, stored_weights
 from byheart.maths.measures.table import NAMES, ROWS
 
-__all__ = ["NAMES", "ROWS", "Evidence", "Measure", "Search", "TrainingLog", "compute"]
+__all__ = [
+    "NAMES",
+    "ROWS",
+    "Adjusted",
+    "Coverage",
+    "Evidence",
+    "Measure",
+    "Search",
+    "TrainingLog",
+    "adjusted",
+    "compute",
+    "compute_from_weights",
+    "measures_of",
+    "stored_weights",
+]

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from byheart.errors import InputRefused
+from byheart.maths.measures.double_copy import copy_at, double_copy
 from byheart.maths.measures.folding import folded
 from byheart.maths.measures.layers import Coverage, Inapplicable, Layer, coverage_of, layers_of, outputs_of, same_layers
-from byheart.maths.recording.module_copy import copied
 
 Input = Literal["weights", "initial weights", "data", "search", "training log"]
 
@@ -122,12 +122,13 @@ class Evidence:
         Raises:
             InputRefused: weights or examples with NaN or infinity, shapes that differ from the initial ones.
         """
-        final = _ready(model, "the model")
+        final = double_copy(model, "the model")
         start = first = None
         if initial is not None:
-            start = _ready(initial, "the initial model") if isinstance(initial, nn.Module) else _at(final, initial)
+            given = isinstance(initial, nn.Module)
+            start = double_copy(initial, "the initial model") if given else copy_at(model, initial, "initial weights")
         if log is not None and log.first_epoch is not None:
-            first = _at(final, log.first_epoch, "weights after the first epoch")
+            first = copy_at(model, log.first_epoch, "weights after the first epoch")
         x = y = None
         if examples is not None:
             x, y = (torch.as_tensor(part) for part in examples)
@@ -136,6 +137,8 @@ class Evidence:
                 raise InputRefused("x and y with a row an example", f"{len(x)} and {len(y)} rows", "Give one y an x.")
             if x.is_floating_point() and not x.isfinite().all():
                 raise InputRefused("examples without NaN or infinity", "some", "Leave them out or repair them.")
+            if y.dim() != 1 or (y.is_floating_point() and bool((y != y.round()).any())):
+                raise InputRefused("a class number for each example", f"y of shape {tuple(y.shape)}", "Give y as (n,).")
             y = y.long()
         made, notes = folded([one for one in (final, start, first) if one is not None], x, compat)
         start = None if start is None else made[1]
@@ -185,19 +188,23 @@ class Evidence:
         return max(first.size)
 
     @cached_property
-    def input_norm(self) -> float:
-        """B: the largest Euclidean norm of what the first layer reads, over the training examples."""
+    def _outputs(self) -> tuple[Tensor, float]:
+        """(m, k) logits of the training examples, and the largest Euclidean norm of what the first layer reads."""
         x, _ = self.data
         norms: list[float] = []
         first = self.model.get_submodule(self.layers[0].name)
         handle = first.register_forward_pre_hook(_keeping_norms(norms))
         try:
             with torch.no_grad():
-                for part in x.split(512):
-                    outputs_of(self.model, part)
+                logits = torch.cat([outputs_of(self.model, part) for part in x.split(512)])
         finally:
             handle.remove()
-        return max(norms)
+        return logits, max(norms)
+
+    @property
+    def input_norm(self) -> float:
+        """B: the largest Euclidean norm of what the first layer reads, over the training examples."""
+        return self._outputs[1]
 
     @property
     def m(self) -> int:
@@ -214,11 +221,11 @@ class Evidence:
     @cached_property
     def logits(self) -> Tensor:
         """(m, k) of the training examples."""
-        x, _ = self.data
-        with torch.no_grad():
-            found = torch.cat([outputs_of(self.model, part) for part in x.split(512)])
+        found, _ = self._outputs
         if found.dim() != 2 or found.shape[1] < 2:
             raise Inapplicable(f"the model gives no scores of at least two classes, but shape {tuple(found.shape)}")
+        if not found.isfinite().all():
+            raise Inapplicable("the outputs on the training examples are not all finite")
         if wrong := [int(label) for label in self.data[1].unique() if not 0 <= label < found.shape[1]]:
             raise InputRefused(
                 expected=f"class numbers from 0 to {found.shape[1] - 1}, as the model has {found.shape[1]} scores",
@@ -264,27 +271,3 @@ def _keeping_norms(norms: list[float]) -> Callable[[nn.Module, tuple[Tensor, ...
         norms.append(float(given[0].flatten(1).norm(dim=1).max()))
 
     return keep
-
-
-def _ready(module: nn.Module, noun: str) -> nn.Module:
-    made = copied(module).double().eval()
-    for name, value in made.state_dict().items():
-        if value.is_floating_point() and not value.isfinite().all():
-            raise InputRefused(f"{noun} without NaN or infinity", f"some in {name}", "Train it again or leave it out.")
-    return made
-
-
-def _at(final: nn.Module, weights: Mapping[str, Any], noun: str = "initial weights") -> nn.Module:
-    """The architecture of `final` at other weights."""
-    made, own = copied(final), final.state_dict()
-    for name, value in weights.items():
-        if name not in own or tuple(value.shape) != tuple(own[name].shape):
-            there = tuple(own[name].shape) if name in own else "nothing of that name"
-            raise InputRefused(
-                expected=f"{noun} of the shapes of the final ones ({name}: {there})",
-                came=str(tuple(value.shape)), do=f"Give {noun} of the same architecture.",
-            )  # fmt: skip
-    if missing := sorted(set(own) - set(weights)):
-        raise InputRefused(f"{noun} of every layer", f"none of {missing[0]}", "Give the whole state dict.")
-    made.load_state_dict({name: torch.as_tensor(value) for name, value in weights.items()})
-    return _ready(made, noun)

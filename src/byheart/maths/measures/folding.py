@@ -47,6 +47,26 @@ def folded(models: Sequence[nn.Module], x: Tensor | None, compat: str = "") -> F
     Which layer a norm reads is found in the first of them: in its traced graph, where it can be traced, otherwise by a
     pass of one example. Where examples are there the outputs of each are compared before and after, and a norm whose
     folding moves them by more than 1e-12 stays.
+
+    Args:
+        models: in evaluation mode; they stay as they are.
+        x: examples (n, ...), or None.
+        compat: "dziugaite2020" folds two-dimensional convolutions alone, and leaves 1 / sqrt(1 + eps) of each norm.
+
+    Returns:
+        `Folded`: copies without these norms, and what is to be said.
+
+    Raises:
+        InputRefused: the model cannot be called on x.
+
+    Cost: a trace, and passes of 16 examples. Fails when: a norm has no running statistics, or reads what is not the
+    output of one layer alone; it stays, and is named.
+
+    Reference: Dziugaite et al. 2020, In search of robust measures of generalization, NeurIPS, appendix.
+
+    >>> net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)).eval()
+    >>> folded([net], None).notes
+    ('1 BatchNorm folded into the layer before, found in its traced graph',)
     """
     norms = [name for name, part in models[0].named_modules() if isinstance(part, NORMS)]
     if not norms:
@@ -56,7 +76,7 @@ def folded(models: Sequence[nn.Module], x: Tensor | None, compat: str = "") -> F
     if x is not None and not compat and _moved(models, pairs, x):
         pairs = {norm: layer for norm, layer in pairs.items() if not _moved(models, {norm: layer}, x)}
     made = tuple(fold(model, pairs, compat) for model in models)
-    notes = [f"{len(pairs)} BatchNorm layers folded into the layer before, found {how}"] if pairs else []
+    notes = [f"{len(pairs)} BatchNorm folded into the layer before, found {how}"] if pairs else []
     if left := [name for name in norms if name not in pairs]:
         notes.append(
             f"BatchNorm stays where no single layer before it can take it: {', '.join(left)} (looked for {how})"
@@ -80,7 +100,7 @@ def fold(model: nn.Module, pairs: Pairs, compat: str = "") -> nn.Module:
 def folded_weights(
     weight: Tensor, bias: Tensor | None, norm: Mapping[str, Tensor], eps: float
 ) -> tuple[Tensor, Tensor]:
-    """W g / sqrt(v + eps) and (b - mean) g / sqrt(v + eps) + shift."""
+    """What are W g / sqrt(v + eps) and (b - mean) g / sqrt(v + eps) + shift?"""
     scale = norm.get("weight", torch.ones_like(norm["running_var"])) / (norm["running_var"] + eps).sqrt()
     start = 0.0 if bias is None else bias
     shift = norm.get("bias", 0.0)

@@ -62,17 +62,23 @@ def compute(
     """
     if compat not in COMPAT:
         raise unknown_name("compat", compat, COMPAT[1:])
-    wanted = list(ROWS if names is None else names)
-    for name in wanted:
-        if name not in ROWS:
-            raise unknown_name("measure", name, ROWS)
+    wanted = _known(names)
     evidence = Evidence.of(model, initial, examples, log, search, compat)
     if not evidence.layers:
         raise InputRefused(
             expected="a network with linear or convolutional layers", came=type(model).__name__,
             do="Give the network itself, not a wrapper around something else.",
         )  # fmt: skip
-    return {name: measure(ROWS[name], evidence) for name in wanted}
+    return measures_of(evidence, wanted)
+
+
+def measures_of(evidence: Evidence, names: Sequence[str] | None = None) -> dict[str, Measure]:
+    """What are the measures of evidence that is read already (its notes and its coverage say how)?
+
+    Raises:
+        UnknownName: a measure of another name.
+    """
+    return {name: measure(ROWS[name], evidence) for name in _known(names)}
 
 
 def measure(row: Row, evidence: Evidence) -> Measure:
@@ -86,3 +92,16 @@ def measure(row: Row, evidence: Evidence) -> Measure:
         return Measure(found, None, row.needs, True, note)
     value = math.exp(found) if found < 709 else math.inf  # beyond the largest float64 the logarithm is what counts
     return Measure(value, found, row.needs, True, note)
+
+
+def _known(names: Sequence[str] | None) -> list[str]:
+    """All of them for None; each by its name.
+
+    Raises:
+        UnknownName: a measure of another name.
+    """
+    wanted = list(ROWS if names is None else names)
+    for name in wanted:
+        if name not in ROWS:
+            raise unknown_name("measure", name, ROWS)
+    return wanted

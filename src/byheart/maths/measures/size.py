@@ -15,7 +15,7 @@ def vc_dimension(evidence: Evidence) -> float:
 
 
 def parameters(evidence: Evidence) -> float:
-    """How many weights and biases has it: log sum_i k_i^2 c_{i-1} (c_i + 1) (20)?
+    """How many parameters has it, as the paper counts them: log sum_i k_i^2 c_{i-1} (c_i + 1) (20)?
 
     The code of Dziugaite et al. 2020 counts the weights alone.
     """

@@ -7,6 +7,7 @@ input size (names that end in -fft). The two differ, and neither bounds the othe
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -34,6 +35,16 @@ def exact(layer: Layer, evidence: Evidence) -> float:
         return layer.squared_exact
     size = evidence.data[0].shape[2:] if layer.size else None
     return layer.squared_operator(size, [1] * len(layer.stride))
+
+
+def of_operator(measure: Callable[..., float]) -> Callable[[Evidence], float]:
+    """What is the same measure with exact norms?"""
+
+    @functools.wraps(measure)
+    def with_exact(evidence: Evidence) -> float:
+        return measure(evidence, exact)
+
+    return with_exact
 
 
 def prod_of_spec(evidence: Evidence, squared: Squared = reshaped) -> float:

@@ -7,7 +7,6 @@ has none (`logarithm=False`: it can be negative) it gives the value.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 from byheart.maths.measures import (
@@ -88,7 +87,7 @@ ROWS: dict[str, Row] = {
 }
 # and the spectral measures again, of the operator of a convolution
 EXACT = {
-    f"{name}-fft": row._replace(function=partial(row.function, squared=spectral.exact), number=None)
+    f"{name}-fft": row._replace(function=spectral.of_operator(row.function), number=None)
     for name, row in ROWS.items()
     if row.function.__module__ == spectral.__name__
 }
