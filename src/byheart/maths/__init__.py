@@ -65,4 +65,6 @@ that read a recorded training do:
 | | `gradient_measures`, `optimisation_log` | gradients of single examples; how many steps training took |
 | `kernels` | `tangent_kernel`, `jacobians` | how alike do a model's parameters move its outputs for two inputs? |
 | | `layer_factors` | what the gradients of one layer are products of |
+| `curvature` | `curvature_matrix`, `gauss_newton`, `curvlinops_adapter` | Hessian, Gauss-Newton, Fisher matrix |
+| | `extreme_eigenvalues`, `trace_estimate`, `spectral_density` | their largest, their sum, how they are spread |
 """
