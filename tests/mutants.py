@@ -67,8 +67,10 @@ def tests_of(name: str) -> list[str]:
     def importing(module: str) -> list[str]:
         return [str(path) for path, text in texts.items() if re.search(rf"\bmaths(\.| import ){module}\b", text)]
 
-    users = [path.stem for path in MATHS.glob("*.py") if f"maths.{name} import" in path.read_text()]
-    return importing(name) or sorted({test for user in users for test in importing(user)})
+    dotted = name.replace("/", ".")
+    users = [path.stem for path in MATHS.rglob("*.py") if f"maths.{dotted} import" in path.read_text()]
+    folder = importing(dotted.rpartition(".")[0]) if "." in dotted else []  # tests that use what the folder gives on
+    return importing(dotted) or folder or sorted({test for user in users for test in importing(user)})
 
 
 def killed_by(name: str, mutated: str, seconds: float) -> str:
@@ -99,7 +101,8 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=120)
     options = parser.parse_args()
-    names = [Path(one).stem for one in options.files] or sorted(path.stem for path in MATHS.glob("[!_]*.py"))
+    files = [Path(one).resolve() for one in options.files] or sorted(MATHS.rglob("[!_]*.py"))
+    names = [path.relative_to(MATHS).with_suffix("").as_posix() for path in files]
     for name in names:
         for change, mutated in mutants((MATHS / f"{name}.py").read_text(), name, options.each):
             print(f"{name:<22}{change:<110}{killed_by(name, mutated, options.seconds)}", flush=True)

@@ -17,6 +17,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "fashion": ("byheart.tasks.fashion:Fashion", "Fashion-MNIST, 5,000 training and 2,000 test images"),
         "digits": ("byheart.tasks.digits:Digits", "scikit-learn's handwritten digits, 1,437 and 360 images"),
         "autoregression": ("byheart.tasks.autoregression:Autoregression", "series: two steps foretell the next"),
+        "isotropic": ("byheart.tasks.isotropic:Isotropic", "linear regression on inputs alike in all directions"),
         "modular": ("byheart.tasks.modular:Modular", "a + b mod p, a part of the table for training"),
         "flipped": ("byheart.tasks.label_noise:Flipped", "any of these with a share of the labels redrawn (--flip)"),
         "in-phases": ("byheart.tasks.in_phases:InPhases", "any of these in phases, one after another: two of digits"),
@@ -37,6 +38,14 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "neighbours": ("byheart.learners.neighbours:Neighbours", "k nearest neighbours in closed form"),
         "ridge": ("byheart.learners.ridge:Ridge", "ridge regression on values or one-hot labels, closed form"),
         "kernel-ridge": ("byheart.learners.ridge:KernelRidge", "kernel ridge regression, closed form"),
+        "least-squares": (
+            "byheart.learners.random_features:LeastSquares",
+            "linear map of smallest norm, closed form",
+        ),
+        "random-features": (
+            "byheart.learners.random_features:RandomFeatures",
+            "random ReLU features, the last layer alone fitted, closed form",
+        ),
         "ngram": ("byheart.learners.ngram:Ngram", "what follows the last few tokens of a text, counted"),
         "ten-neighbours": ("byheart.learners.baselines:TenNeighbours", "ten nearest neighbours in closed form"),
         "linear": ("byheart.learners.baselines:Linear", "logistic regression on scaled columns"),
@@ -65,6 +74,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
     "keep": {
         "weights": ("byheart.training.keep:Weights", "all parameters, at the start, at checkpoints or at the end"),
         "embeddings": ("byheart.training.keep:Embeddings", "what the last layer reads of each example of a view"),
+        "smoother": ("byheart.training.keep:Smoother", "how many parameters a linear smoother uses on new points"),
         "free-runs": ("byheart.training.keep:FreeRuns", "what a model of sequences says when left to itself"),
         "attribution": ("byheart.learners.attribution_run:Questions", "credit and effect of recorded training"),
     },
@@ -120,6 +130,10 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "generalization/measures": (
             "byheart.probes.generalization.measures:Measures",
             "What do the published measures of generalisation say of this network?",
+        ),
+        "generalization/descent": (
+            "byheart.probes.generalization.descent:Descent",
+            "Does a larger model do better throughout, or is there a peak on the way? (on request)",
         ),
         "generalization/width": (
             "byheart.probes.generalization.width:Width",

@@ -15,6 +15,7 @@ from byheart.learners.conv import Conv
 from byheart.learners.estimator import Estimator
 from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
+from byheart.learners.random_features import LeastSquares, RandomFeatures
 from byheart.learners.recurrent import Recurrent
 from byheart.learners.reference_learners import Oracle, Rote
 from byheart.learners.ridge import KernelRidge, Ridge
@@ -69,6 +70,9 @@ ON_DIGITS = {
     "ridge": (Ridge, "each"),
     "kernel-ridge": (KernelRidge, "each"),
     "linear kernel-ridge": (lambda: KernelRidge(kernel="linear", strength=1), "each"),
+    "least-squares": (LeastSquares, "each"),
+    "random-features": (lambda: RandomFeatures(width=40), "each"),
+    "random-features with a chosen penalty": (lambda: RandomFeatures(width=300, strength="loo"), "each"),
     "rote": (Rote, "each"),
     "oracle": (Oracle, "each"),
     "logistic": (lambda: Estimator.of(LogisticRegression(max_iter=30)), "each"),
@@ -81,6 +85,7 @@ ON_TABLE = {
     "neighbours": Neighbours,
     "ridge": Ridge,
     "kernel-ridge": KernelRidge,
+    "random-features": lambda: RandomFeatures(width=30, strength=0.1),
     "rote": Rote,
     "regressor": lambda: Estimator.of(KNeighborsRegressor()),
 }

@@ -11,8 +11,10 @@ import pytest
 
 from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
+from byheart.learners.random_features import LeastSquares, RandomFeatures
 from byheart.probes.complexity.description_length import Bits
 from byheart.probes.complexity.value_bits import ValueBits
+from byheart.probes.generalization.descent import Descent
 from byheart.probes.generalization.gap import Gap
 from byheart.probes.memory.counterfactual import Counterfactual
 from byheart.probes.memory.duplicates import Duplicates
@@ -26,8 +28,10 @@ from byheart.tasks.arrays import Arrays
 from byheart.tasks.data import Truth
 from byheart.tasks.digits import Digits
 from byheart.tasks.in_phases import InPhases
+from byheart.tasks.isotropic import Isotropic
 from byheart.tasks.label_noise import Flipped
 from byheart.testing.probes import Merged, ProbeSuite, bank_of
+from byheart.testing.worlds import Draw, World, near
 from byheart.training.run import outcomes
 
 NOISY = Flipped(task=Digits(n=200), share=0.2)
@@ -237,6 +241,71 @@ class TestBits(OnNoisyDigits):
     @pytest.fixture(scope="class")
     def probe(self):
         return Bits()
+
+
+def as_many_inputs_as_examples(seed):
+    """Least squares on inputs of which there are fewer, as many, or more than examples: the peak is where they are equal."""
+    task = Isotropic(n=440, n_test=100, d=10)
+    return Draw(task, LeastSquares(intercept=False), {"peak_at": near(40.0), "theory_gap": near(0.0)}, share=1 / 11)
+
+
+class OnSizes(ProbeSuite):
+    """It asks for runs of its own, each with examples that it left out; no one example is judged."""
+
+    test_8_one_sided_examples_are_not_applicable = None
+
+    @pytest.fixture(scope="class")
+    def probe(self):
+        return Descent(vary="width", values=(5, 40, 80, 130, 600), seeds=10)
+
+
+class TestDescent(OnSizes):
+    """Poles and dose are outcomes: the share of new examples that are wrong at one size alone."""
+
+    doses = (0.0, 0.3, 1.0)
+
+    @pytest.fixture(scope="class")
+    def bank(self, probe):
+        return bank_of(probe, NOISY, RandomFeatures(), share=0.5)
+
+    def pole(self, probe, name):
+        return self.dosed(probe, float(name == "peak alone"))
+
+    def dosed(self, probe, dose):
+        bank = bank_of(probe, NOISY, RandomFeatures(), share=0.5)
+        runs = {}
+        for need in probe.requires(bank.subject):
+            test = bank[need].views["test"]
+            right = np.ones_like(test.correct)
+            if need.vary["learner.width"] == 80:
+                right[..., : round(dose * right.shape[-1])] = False
+            runs[need.key()] = replace(bank[need], views={**bank[need].views, "test": replace(test, correct=right)})
+        return replace(bank, runs=runs)
+
+
+class TestDescentOnValues(OnSizes):
+    """Poles and dose are those of classes and stand above."""
+
+    test_5_poles_sit_at_the_ends = test_6_monotone_in_the_dose = None
+
+    @pytest.fixture(scope="class")
+    def bank(self, probe):
+        return bank_of(probe, Isotropic(n=220, n_test=50, d=10, inputs="sphere"), RandomFeatures(bias=0, intercept=False), share=0.4)
+
+
+class TestDescentOverInputs(OnSizes):
+    """A world of its own, in which the setting is of the data."""
+
+    test_7_order_of_examples_changes_nothing = test_5_poles_sit_at_the_ends = test_6_monotone_in_the_dose = None
+    worlds = (World("as many inputs as examples", as_many_inputs_as_examples),)
+
+    @pytest.fixture(scope="class")
+    def probe(self):
+        return Descent(vary="task.d", values=(10, 20, 40, 60, 120))
+
+    @pytest.fixture(scope="class")
+    def bank(self, probe):
+        return bank_of(probe, Isotropic(n=440, n_test=50, d=10), LeastSquares(intercept=False), share=1 / 11)
 
 
 class OnValues:

@@ -10,6 +10,7 @@ from byheart.tasks.digits import Digits
 from byheart.tasks.fashion import Fashion
 from byheart.tasks.frames.frame import Frame
 from byheart.tasks.in_phases import InPhases
+from byheart.tasks.isotropic import Isotropic
 from byheart.tasks.label_noise import Flipped
 from byheart.tasks.modular import Modular
 from byheart.tasks.randomness import Randomness
@@ -41,6 +42,18 @@ class TestAutoregression(TaskSuite):
     @pytest.fixture
     def task(self):
         return Autoregression(n=40, n_test=20)
+
+
+class TestIsotropic(TaskSuite):
+    @pytest.fixture
+    def task(self):
+        return Isotropic(n=60, n_test=30, d=7)
+
+
+class TestIsotropicOnASphere(TaskSuite):
+    @pytest.fixture
+    def task(self):
+        return Isotropic(n=60, n_test=30, d=7, inputs="sphere")
 
 
 class TestRandomness(TaskSuite):

@@ -10,6 +10,7 @@ from byheart.maths.descent import (
     effective_parameters,
     optimal_random_features_ridge,
     optimal_ridge,
+    peak,
     random_features_risk,
     ridge_risk,
     ridge_smoother,
@@ -17,6 +18,7 @@ from byheart.maths.descent import (
     two_scale_risk,
 )
 from byheart.maths.descent.random_features import STAR, ZETA
+from byheart.maths.descent.smoothers import decomposed
 
 
 def within(values, expected, part=0.0):
@@ -229,6 +231,27 @@ def test_a_smoother_of_ridge_is_its_normal_equations(p, strength):
     np.testing.assert_allclose(ridge_smoother(x, new, strength) @ y, new @ slow, rtol=1e-9)
 
 
+@pytest.mark.parametrize("p", [10, 40])
+def test_leave_one_out_is_what_leaving_each_out_gives(p):
+    rng = np.random.default_rng(7)
+    x, y = rng.normal(size=(20, p)), rng.normal(size=(20, 2))
+    slow = []
+    for i in range(20):
+        rest = np.arange(20) != i
+        slow.append(((ridge_smoother(x[rest], x[i : i + 1], 0.7) @ y[rest] - y[i]) ** 2).mean())
+    assert decomposed(x, 0.7).left_out_error(y) == pytest.approx(np.mean(slow), rel=1e-9)
+
+
+@pytest.mark.parametrize("p", [10, 40])
+def test_squared_lengths_and_coefficients_are_those_of_the_weights(p):
+    rng = np.random.default_rng(8)
+    x, new, y = rng.normal(size=(20, p)), rng.normal(size=(6, p)), rng.normal(size=(20, 3))
+    fit = decomposed(x, 0.3)
+    weights = ridge_smoother(x, new, 0.3)
+    np.testing.assert_allclose(fit.squared(new), (weights**2).sum(1), rtol=1e-10)
+    np.testing.assert_allclose(new @ fit.coefficients(y), weights @ y, rtol=1e-9, atol=1e-12)
+
+
 def test_past_the_peak_least_squares_uses_fewer_parameters_on_new_points_again():
     rng = np.random.default_rng(5)
     x, new = rng.normal(size=(60, 600)), rng.normal(size=(400, 600))
@@ -239,9 +262,67 @@ def test_past_the_peak_least_squares_uses_fewer_parameters_on_new_points_again()
     assert used[30] == pytest.approx(60 * ridgeless_risk(60, 30, 0.0, 1.0), rel=0.25)
 
 
+PEAKED = np.array([3.0, 1.0, 2.0, 6.0, 2.5, 1.5])
+
+
+def seeds_of(curve, spread, m=12):
+    return curve + np.random.default_rng(6).normal(0, spread, (m, len(curve)))
+
+
+def test_a_peak_is_where_and_as_high_as_it_was_made():
+    found = peak(np.arange(1, 7), seeds_of(PEAKED, 0.05), np.random.default_rng(0))
+    assert (found.at.value, found.at.interval, found.at_end) == (4, (4, 4), False)
+    assert found.height.interval.low < 6 < found.height.interval.high
+    assert found.prominence.interval.low < 4.5 < found.prominence.interval.high  # 6 - max(1, 1.5)
+    assert (found.low <= found.curve).all()
+    assert (found.curve <= found.high).all()
+
+
+@pytest.mark.parametrize("curve", [[5.0, 4, 3, 2, 1], [1.0, 2, 3, 4, 5], [9.0, 1, 2, 1, 0.5]])
+def test_a_largest_value_at_an_end_may_lie_beyond_it(curve):
+    found = peak(np.arange(5), seeds_of(np.array(curve), 0.01), np.random.default_rng(0))
+    assert found.at_end
+    assert found.prominence.value == pytest.approx(1.0 if curve[0] == 9 else -1.0, abs=0.05)
+
+
+def test_a_place_that_may_be_an_end_is_one():
+    """Two places as high as each other, one of them the last."""
+    errors = seeds_of(np.array([0.0, 1, 2, 1, 2]), 0.3)
+    assert peak(np.arange(5), errors, np.random.default_rng(0)).at_end
+    errors[:, 4] -= 2
+    assert not peak(np.arange(5), errors, np.random.default_rng(0)).at_end
+
+
+def test_intervals_of_a_peak_hold_what_is_true_as_often_as_they_say():
+    """The height where one place is clearly the largest, and the prominence: medians of normal errors."""
+    held = []
+    for draw in range(150):
+        rng = np.random.default_rng(draw)
+        found = peak(np.arange(6), PEAKED + rng.normal(0, 0.3, (20, 6)), rng)
+        held.append(((found.height.interval[0] <= 6 <= found.height.interval[1]), found.at.interval == (3, 3)))
+    covered, placed = np.mean(held, axis=0)
+    assert covered > 0.95 - 4 * math.sqrt(0.95 * 0.05 / 150)
+    assert placed == 1
+
+
+def test_over_positions_that_fold_a_peak_is_gone():
+    """Errors that are one function of the position: the setting goes up it and down again."""
+    folding = np.array([1.0, 2, 4, 9, 5, 3])
+    errors = seeds_of(folding**2, 0.01)
+    over_setting = peak(np.arange(6), errors, np.random.default_rng(0))
+    over_folding = peak(np.tile(folding, (12, 1)), errors, np.random.default_rng(0))
+    assert over_setting.prominence.value > 50
+    assert over_folding.prominence.value < 0
+    assert (np.diff(over_folding.positions) > 0).all()
+
+
 @pytest.mark.parametrize(
     "call",
     [
+        lambda: peak(np.arange(4), np.zeros((9, 4)), np.random.default_rng(0)),
+        lambda: peak(np.arange(2), np.zeros((12, 2)), np.random.default_rng(0)),
+        lambda: peak(np.arange(3), np.zeros((12, 4)), np.random.default_rng(0)),
+        lambda: peak(np.zeros((11, 4)), np.zeros((12, 4)), np.random.default_rng(0)),
         lambda: ridgeless_risk(0, 3, 1.0, 1.0),
         lambda: ridgeless_risk(9, 3, -1.0, 1.0),
         lambda: ridge_risk(1.0, 1.0, 1.0, 0.0),

@@ -44,6 +44,7 @@ class Learner(Spec):
     prepares: ClassVar[bool] = True
     members_a_step: ClassVar[int] = 0  # 0: all members in one step
     reads: ClassVar[tuple[str, ...]] = ("classes", "values")  # kinds of output it can be trained for
+    keeps: ClassVar[tuple[str, ...]] = ()  # what it can keep (`training.keep`) without our loop, by name
     any_length: ClassVar[bool] = False  # reads sequences of other lengths in other views, too
 
     @property

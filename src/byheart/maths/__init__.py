@@ -27,6 +27,7 @@
 | | `effective_sample_size`, `seen_unseen` | examples of which some are copies; the two sides of a bank |
 | `descent` | `ridgeless`, `random_features` | how large is the error with p features and n examples? closed forms |
 | | `two_scales` | why does the error fall, rise and fall again while training? |
+| | `peaks` | where has a curve over several seeds its peak, and does it stand out? |
 | | `smoothers` | with which weights does ridge use the labels, and how many parameters is that on new points? |
 | `ranking` | `kendall` | does a measure order runs as their generalisation gap does? tau-a, granulated |
 | | `conditional_information` | how much does its order tell beyond the hyper-parameters? |

@@ -138,6 +138,8 @@ def interval_text(quantity: Quantity) -> str:
         return f"[{bits(low, quantity.interval)}, {bits(high, quantity.interval)}]"
     if quantity.unit in _COUNTED:
         return f"[{number(low)}, {number(high)}]"
+    if quantity.unit == "setting":
+        return f"[{amount(low, quantity.unit)}, {amount(high, quantity.unit)}]"
     digits = max(2, min(decimals_for(high - low), 3))
     return f"[{number(low, digits)}, {number(high, digits)}]"
 

@@ -41,6 +41,9 @@ NAMES = {
         "held_out_loss best_epoch held_out_loss_rise held_out_temperature held_out_temperature_gain held_out_raw_bits"
     ),
     "generalization/measures": "told_from_noise one_model_gap",
+    "generalization/descent": (
+        "prominence peak_at peak_error largest_gain beyond_gain folded_prominence theory_gap"
+    ),
     "generalization/width": "widest_held_out_gain widest_train_gain",
     "complexity/description-length": (
         "reference_bits understood_bits understood_bits_share memorised_bits memorised_bits_share left_bits "

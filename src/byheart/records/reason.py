@@ -21,7 +21,8 @@ ReasonCode = Literal[
     "unlike references", "failed", "not measured", "no quantity", "no interval", "several units",
     "recipe and run", "no null", "undecided", "small grid", "nothing kept", "no setting", "too few points",
     "yours", "gone", "few models", "models agree", "few on each side", "cut short", "replay departs",
-    "above tolerance", "cells", "copies by chance", "ranked alone", "few false alarms", "one training", "other",
+    "above tolerance", "cells", "copies by chance", "ranked alone", "few false alarms", "one training",
+    "peak at the end", "few seeds", "other",
 ]  # fmt: skip
 
 # every code, when it is given, and the figures that it has
@@ -157,6 +158,10 @@ FIGURES: dict[ReasonCode, tuple[str, ...]] = {
     "few false alarms": ("needed",),
     # of a gate: the audit has one member
     "one training": (),
+    # of a curve: the interval of its largest place touches an end of the grid, and the peak may lie beyond,
+    "peak at the end": ("at",),
+    # ... or it takes more seeds to tell
+    "few seeds": ("seeds", "needed"),
     # a plug-in's own reason: `why` in words, and if something helps `advice`
     "other": ("why",),
 }

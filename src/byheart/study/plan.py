@@ -155,7 +155,8 @@ def _with_all_kept(need: Need, needs: Sequence[Need]) -> Need:
 
 def _cannot_keep(probe: Probe, needs: Sequence[Need], subject: Subject) -> NotApplicable | None:
     """Why these needs cannot be kept: what is seen of members on their way takes a training that our loop does."""
-    kept = sorted({keep.name for need in needs if not need.learner for keep in need.keep})
+    asked = {keep.name for need in needs if not need.learner for keep in need.keep}
+    kept = sorted(asked - set(subject.learner.keeps))
     if not kept or subject.learner.fleet:
         return None
     return probe.not_applicable("nothing kept", learner=subject.learner.name, keep=", ".join(kept))

@@ -28,7 +28,7 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-_TRUTH = ("clean", "changed", "control", "posterior", "repeats")
+_TRUTH = ("clean", "changed", "control", "posterior", "repeats", "signal", "variances")
 
 
 def data_result(data: Data) -> Result:

@@ -90,6 +90,9 @@ class Truth:
         posterior: (k, k) or (n, k) probability of each label given the original one / the example: the
             best possible prediction, in nats where a loss is made of it.
         best_loss_nats: mean loss of the best possible prediction on the training labels.
+        signal: (d,) variance of the target that each of d independent inputs explains, where it is linear in them; what
+            least squares makes of such data is known in closed form.
+        variances: (d,) of these inputs.
         repeats: how often each example of the view `canaries` stands in training; 0 is held out, never trained on.
         sources: where each number comes from.
     """
@@ -100,6 +103,8 @@ class Truth:
     control: np.ndarray | None = None
     posterior: np.ndarray | None = None
     best_loss_nats: float | None = None
+    signal: np.ndarray | None = None
+    variances: np.ndarray | None = None
     repeats: np.ndarray | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
 

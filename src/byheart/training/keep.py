@@ -75,6 +75,20 @@ class Weights(Snapshot):
         }
 
 
+class Smoother(Keep):
+    """How a linear smoother uses its training labels: what it says is a weighted sum of them (see `maths.descent`).
+
+    Arrays (m,): `effective` number of parameters on new points (the view `test`, else the examples left out),
+    `effective_seen` on those trained on, `norm` of the coefficients, `penalty` on their square.
+
+    Example:
+        >>> Smoother().label
+        'smoother'
+    """
+
+    name: ClassVar[str] = "smoother"
+
+
 class Embeddings(Snapshot):
     """What the last linear layer is given for each example of a view: the representation that the output is read off.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import linalg
@@ -48,6 +48,70 @@ def effective_parameters(weights: Given[Any, "q n"]) -> float:
     return float(weights.shape[1] * (weights**2).sum(1).mean())
 
 
+class Decomposed(NamedTuple):
+    """Training rows X (n, p), the orthonormal `vectors` of the smaller of X'X and XX', and what each is divided by.
+
+    `values` (r,) are the eigenvalues that count, `shrunk` (r,) the same with the strength of the penalty added.
+    """
+
+    x: np.ndarray
+    vectors: np.ndarray
+    values: np.ndarray
+    shrunk: np.ndarray
+
+    @property
+    def wide(self) -> bool:
+        """Whether there are more features than examples, so that the vectors are those of XX'."""
+        return self.x.shape[1] > self.x.shape[0]
+
+    @property
+    def left(self) -> np.ndarray:
+        """(n, r) the directions of the training labels that are fitted, of length 1."""
+        return self.vectors if self.wide else self.x @ self.vectors / np.sqrt(self.values)
+
+    def with_strength(self, strength: float) -> Decomposed:
+        """The same rows under another penalty."""
+        return self._replace(shrunk=self.values + strength)
+
+    def coefficients(self, targets: np.ndarray) -> np.ndarray:
+        """(p, k) of targets (n, k)."""
+        if self.wide:
+            return self.x.T @ (self.vectors @ (self.vectors.T @ targets / self.shrunk[:, None]))
+        return self.vectors @ (self.vectors.T @ (self.x.T @ targets) / self.shrunk[:, None])
+
+    def weights(self, points: np.ndarray) -> np.ndarray:
+        """(q, n) the weights of the training labels at points (q, p)."""
+        return self._along(points) @ self.left.T
+
+    def squared(self, points: np.ndarray) -> np.ndarray:
+        """(q,) the squared lengths of the weights at points (q, p)."""
+        return (self._along(points) ** 2).sum(1)
+
+    def _along(self, points: np.ndarray) -> np.ndarray:
+        """(q, r) the weights in the directions of `left`."""
+        if self.wide:
+            return points @ self.x.T @ self.vectors / self.shrunk
+        return points @ self.vectors * (np.sqrt(self.values) / self.shrunk)
+
+    def left_out_error(self, targets: np.ndarray) -> float:
+        """The mean squared error on each example of a fit to all others, from one decomposition (Allen 1974)."""
+        share, left = self.values / self.shrunk, self.left
+        residual = targets - left @ (share[:, None] * (left.T @ targets))
+        return float(((residual / np.maximum(1 - (left**2) @ share, RCOND)[:, None]) ** 2).mean())
+
+
+def decomposed(train: Float[np.ndarray, "n p"], strength: float = 0.0, rcond: float = RCOND) -> Decomposed:
+    """Which directions of these training rows does least squares use, and how far is each shrunk?
+
+    Eigenvalues below `rcond` times the largest count as 0: at p near n the smallest are rounding, and their inverse
+    would be all of the answer.
+    """
+    smaller = train @ train.T if train.shape[1] > train.shape[0] else train.T @ train
+    values, vectors = linalg.eigh(smaller, driver="evd")
+    kept = values > rcond * max(values[-1], 0.0)
+    return Decomposed(train, vectors[:, kept], values[kept], values[kept] + strength)
+
+
 def ridge_smoother(
     train: Given[Any, "n p"], points: Given[Any, "q p"], strength: float = 0.0, rcond: float = RCOND
 ) -> Float[np.ndarray, "q n"]:
@@ -81,10 +145,4 @@ def ridge_smoother(
         raise InputRefused("training rows and points of as many features", f"{x.shape} and {new.shape}", "Check both.")
     if strength < 0:
         raise InputRefused("a strength of at least 0", f"{strength}", "Give 0 for least squares.")
-    wide = x.shape[1] > x.shape[0]
-    values, vectors = linalg.eigh(x @ x.T if wide else x.T @ x, driver="evd")
-    kept = values > rcond * max(values[-1], 0.0)
-    inverse = np.where(kept, 1 / np.where(kept, values + strength, 1.0), 0.0)
-    if wide:
-        return new @ (x.T @ ((vectors * inverse) @ vectors.T))
-    return (new @ vectors * inverse) @ (x @ vectors).T
+    return decomposed(x, strength, rcond).weights(new)
