@@ -266,10 +266,10 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
     "undecided": ("the interval allows both", ""),
     "small grid": ("measured at {measured:0} points of the grid, and it takes {needed:0}", "a grid of more values"),
     "peak at the end": (
-        "the largest error may lie beyond the grid: it is at {at:2}, at an end of it",
+        "the largest error may lie beyond the grid: it is at {at}, at an end of it",
         "a grid that goes further",
     ),
-    "few seeds": ("{seeds:0} seeds were trained, and it takes {needed:0}", "more seeds"),
+    "few seeds": ("{seeds:0} seeds were trained; {needed:0} are needed.", "Ask for seeds={needed:0} or more."),
     "yours": ("the models on other subsets were not asked about what you gave", ""),
     "gone": ("the models trained on other subsets are not in the ledger; run the audit again", ""),
     "few models": ("only {models} models were trained on other subsets", ""),
