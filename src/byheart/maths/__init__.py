@@ -39,6 +39,7 @@
 | | `compressed_size`, `hold_out`, `subsampled_tokens` | ... of one network, by its code; by a hold-out; of tokens |
 | | `monte_carlo`, `prior_widths` | the mean risk of networks drawn at random; a grid of priors, paid |
 | `kernels` | `infinite_width`, `kernel_machines` | the kernels of infinitely wide networks; ridge and support vectors |
+| `spectra` | `power_tail`, `weight_spectrum` | the power law of a layer's eigenvalues, and what else they say |
 | | `inputs`, `shapes` (above the folders) | what all of these accept, and how they refuse; shapes as annotations |
 
 Arrays are numpy arrays or torch tensors; what comes back is numpy, float64. The modules above import no torch. Those
