@@ -101,7 +101,7 @@ def test_a_random_matrix_is_of_marchenko_and_pastur():
     edge = 0.09 * (240**0.5 + 120**0.5) ** 2
     for one in found:
         assert one.mp_softrank * 10**one.log_spectral_norm == pytest.approx(edge, rel=4 * (2 / 28_800) ** 0.5)
-        assert 0.9 < one.mp_softrank < 1.05
+        assert 0.9 < one.mp_softrank < 1.15
         assert one.rand_distance < 0.02
         assert one.power.alpha > 2
     assert sum(one.num_spikes for one in found) <= 2  # 1 % of matrices have one by chance
