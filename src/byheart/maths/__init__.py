@@ -39,6 +39,7 @@
 | | `compressed_size`, `hold_out`, `subsampled_tokens` | ... of one network, by its code; by a hold-out; of tokens |
 | | `monte_carlo`, `prior_widths` | the mean risk of networks drawn at random; a grid of priors, paid |
 | `kernels` | `infinite_width`, `kernel_machines` | the kernels of infinitely wide networks; ridge and support vectors |
+| | `kernel_change` | how far did a kernel turn in training, and how well does it fit what is learned? |
 | `spectra` | `power_tail`, `weight_spectrum` | the power law of a layer's eigenvalues, and what else they say |
 | | `inputs`, `shapes` (above the folders) | what all of these accept, and how they refuse; shapes as annotations |
 
@@ -66,7 +67,7 @@ that read a recorded training do:
 | | `flatness` | what that says, alone and in bounds |
 | | `gradient_measures`, `optimisation_log` | gradients of single examples; how many steps training took |
 | `kernels` | `tangent_kernel`, `jacobians` | how alike do a model's parameters move its outputs for two inputs? |
-| | `layer_factors` | what the gradients of one layer are products of |
+| | `layer_factors`, `linearisation` | what gradients of a layer are products of; the model were it linear |
 | `curvature` | `curvature_matrix`, `gauss_newton`, `curvlinops_adapter` | Hessian, Gauss-Newton, Fisher matrix |
 | | `extreme_eigenvalues`, `trace_estimate`, `spectral_density` | their largest, their sum, how they are spread |
 """
