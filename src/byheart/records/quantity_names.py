@@ -40,7 +40,7 @@ NAMES = {
         "train_r2 held_out_r2 test_r2 one_model_train_r2 one_model_test_r2 "
         "held_out_loss best_epoch held_out_loss_rise held_out_temperature held_out_temperature_gain held_out_raw_bits"
     ),
-    "generalization/measures": "told_from_noise one_model_gap",
+    "generalization/measures": "ranked_right one_model_gap",
     "generalization/descent": (
         "prominence peak_at peak_error largest_gain beyond_gain folded_prominence theory_gap"
     ),

@@ -19,7 +19,7 @@ ReasonCode = Literal[
     "gradients need classes", "too few to check", "unchecked",
     "no prediction", "remainder", "no secrets", "no secrets held out", "too many secrets", "no logits",
     "unlike references", "failed", "not measured", "no quantity", "no interval", "several units",
-    "recipe and run", "no null", "undecided", "small grid", "nothing kept", "no setting", "too few points",
+    "recipe and run", "no null", "undecided", "small grid", "nothing kept", "gaps alike", "no setting", "too few points",
     "yours", "gone", "few models", "models agree", "few on each side", "cut short", "replay departs",
     "above tolerance", "cells", "copies by chance", "ranked alone", "few false alarms", "one training",
     "peak at the end", "few seeds", "other",
@@ -88,6 +88,8 @@ FIGURES: dict[ReasonCode, tuple[str, ...]] = {
     "undefined": (),
     # `keep` is seen only of members that our loop trains
     "nothing kept": ("learner", "keep"),
+    # no two models differ clearly in their gaps, so no measure can be said to order them
+    "gaps alike": ("models",),
     # the learner has no such setting to vary
     "no setting": ("learner", "setting"),
     # of the settings that were varied too few could be trained

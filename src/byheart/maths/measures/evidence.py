@@ -17,7 +17,7 @@ from byheart.maths.measures.double_copy import copy_at, double_copy
 from byheart.maths.measures.folding import folded
 from byheart.maths.measures.layers import Coverage, Inapplicable, Layer, coverage_of, layers_of, outputs_of, same_layers
 
-Input = Literal["weights", "initial weights", "data", "search", "training log"]
+Input = Literal["weights", "initial weights", "data", "gradients", "search", "training log"]
 
 
 DELTA = 0.05  # of the bounds: they hold with probability 1 - delta

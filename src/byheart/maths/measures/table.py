@@ -25,6 +25,7 @@ WEIGHTS: tuple[Input, ...] = ("weights",)
 BOTH: tuple[Input, ...] = ("weights", "initial weights")
 DATA: tuple[Input, ...] = ("weights", "data")
 ALL: tuple[Input, ...] = ("weights", "initial weights", "data")
+GRADIENTS: tuple[Input, ...] = ("weights", "data", "gradients")  # of each example: they cost what training costs
 SEARCH: tuple[Input, ...] = ("weights", "data", "search")
 LOG: tuple[Input, ...] = ("training log",)
 START: tuple[Input, ...] = ("weights", "initial weights", "data", "search")
@@ -64,7 +65,7 @@ ROWS: dict[str, Row] = {
     "param-norm": Row(norms.param_norm, WEIGHTS, 21, 42),
     "path-norm-over-margin": Row(path_norm.path_norm_over_margin, DATA, 22, 43),
     "path-norm": Row(path_norm.path_norm, WEIGHTS, 23, 44),
-    "fisher-rao": Row(gradient_measures.fisher_rao, DATA, 24, 45),
+    "fisher-rao": Row(gradient_measures.fisher_rao, GRADIENTS, 24, 45),
     "pacbayes-init": Row(flatness.pacbayes_init, START, 25, 48),
     "pacbayes-orig": Row(flatness.pacbayes_orig, SEARCH, 26, 49),
     "sharpness-init": Row(flatness.sharpness_init, START, 27, 51),
@@ -79,8 +80,8 @@ ROWS: dict[str, Row] = {
     "sharpness-mag-flatness": Row(flatness.sharpness_mag_flatness, SEARCH, 36, 62),
     "steps-to-0.1": Row(optimisation_log.steps_to_a_tenth, LOG, 37, 63),
     "steps-0.1-to-0.01": Row(optimisation_log.steps_from_a_tenth, LOG, 38, 64),
-    "grad-noise-epoch-1": Row(gradient_measures.noise_after_first_epoch, ("data", "training log"), 39, 65),
-    "grad-noise-final": Row(gradient_measures.noise_at_end, DATA, 40, 66),
+    "grad-noise-epoch-1": Row(gradient_measures.noise_after_first_epoch, ("data", "gradients", "training log"), 39, 65),
+    "grad-noise-final": Row(gradient_measures.noise_at_end, GRADIENTS, 40, 66),
     # of Dziugaite et al. 2020
     "l2": Row(norms.length, WEIGHTS),
     "l2-distance": Row(norms.length_of_move, BOTH),

@@ -217,6 +217,10 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
         "It reads {keep} of the models, which are seen only where our own loop trains them ({learner}).",
         "Give the model itself: bh.audit(..., model=make_model).",
     ),
+    "gaps alike": (
+        "The gaps of the {models} models do not differ clearly, so nothing can be ranked by them.",
+        "Give more test data, or compare more models: `--also generalization/measures`.",
+    ),
     "no setting": ("It varies the setting {setting}, which {learner} does not have.", ""),
     "too few points": ("{points} of the settings could be trained; {needed} are needed.", ""),
     "another output": (_another_output, ""),
