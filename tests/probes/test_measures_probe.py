@@ -25,6 +25,8 @@ def clean():
 
 
 class TestMeasures(ProbeSuite):
+    """Its poles are outcomes: a reference of larger gap whose measures are all larger, or all smaller."""
+
     dosed_quantity = "one_model_gap"
     # the one model saw everything: there is no left-out side
     test_8_one_sided_examples_are_not_applicable = None
@@ -38,38 +40,58 @@ class TestMeasures(ProbeSuite):
         return clean
 
     def pole(self, probe, name):
-        """A subject whose own labels are all redrawn is its reference; a reference of three times the weights."""
-        if name == "random labels":
-            return bank_of(probe, Flipped(task=Digits(n=200), share=1.0), LEARNER, members=12)
         bank = bank_of(probe, Digits(n=200), LEARNER, members=12)
-        own, (noise,) = bank[probe.own(bank.subject)], probe.references(bank.subject).values()
-        rng = np.random.default_rng(0)  # larger, and of no direction: the norms grow, and their ratio to the spectral norm
-        larger = {name: 3 * w + rng.normal(0, 1, w.shape) for name, w in own.kept[END.label].arrays.items()}
-        return replace(bank, runs={**bank.runs, noise.key(): bank[noise].with_kept(END.label, larger)})
+        own, noise = probe.models(bank.subject).values()
+        rng = np.random.default_rng(0)  # larger, and of no direction: norms grow, and their ratio to the spectral norm
+        kept = bank[own].kept[END.label].arrays
+        larger = {name: 3 * w + rng.normal(0, 1, w.shape) for name, w in kept.items()}
+        to = noise if name == "as the gaps" else own
+        runs = {**bank.runs, noise.key(): of_gap(bank[noise].with_kept(END.label, dict(kept)), 1.0)}
+        runs[own.key()] = of_gap(bank[own], 0.0)
+        return replace(bank, runs={**runs, to.key(): runs[to.key()].with_kept(END.label, larger)})
 
     def dosed(self, probe, dose):
+        """What the gap must follow: the more labels are redrawn, the more is learned by heart."""
         return bank_of(probe, Flipped(task=Digits(n=200), share=dose), Mlp(hidden=(64,), epochs=60, lr=0.02), members=12)
+
+
+def of_gap(run, gap):
+    """The run with outcomes of this gap: all right in training, this share wrong in the test."""
+    right = {view: np.ones_like(outcomes.correct) for view, outcomes in run.views.items()}
+    right["test"][..., : round(gap * right["test"].shape[-1])] = False
+    return replace(run, views={view: replace(outcomes, correct=right[view]) for view, outcomes in run.views.items()})
 
 
 def test_the_values_are_those_of_the_kept_model(clean):
     probe = Measures.by_default()
     finding, _ = probe.measure(clean)
-    model = module_at(LEARNER, clean.data, clean[probe.own(clean.subject)], END.label).module
+    model = module_at(LEARNER, clean.data, clean[probe.models(clean.subject)[0.0]], END.label).module
     found = compute(model, names=["param-norm"])["param-norm"]
     assert finding.quantities["param_norm"].value == pytest.approx(found.log_value / math.log(10), rel=1e-12)
+
+
+def test_gaps_that_overlap_rank_nothing(clean):
+    probe = Measures.by_default()
+    bank = replace(clean, runs={key: of_gap(run, 0.1) for key, run in clean.runs.items()}, drawn={})
+    finding, _ = probe.measure(bank)
+    assert finding.status == "withheld"
+    assert finding.withheld.code == "gaps alike"
+    assert "param_norm" in finding.quantities  # what is measured stays
+
+
+def test_new_labels_count_as_redrawn_as_often():
+    """With half of the labels redrawn over k classes, a clean test accuracy a is (1 - 1/2) a + 1/2k on such labels."""
+    probe = Measures(search=False, noise=(0.5,))
+    bank = bank_of(probe, Digits(n=200), LEARNER, members=12)
+    noise = probe.models(bank.subject)[0.5]
+    made = replace(bank, runs={**bank.runs, noise.key(): of_gap(bank[noise], 0.25)})
+    test = bank[noise].views["test"].correct.shape[-1]
+    accuracy = 1 - round(0.25 * test) / test
+    gap = probe.measure(made)[0].quantities["noise_0_5_gap"]
+    assert gap.value == pytest.approx(1 - (0.5 * accuracy + 0.5 / 10), abs=1e-12)
 
 
 def test_a_table_of_neighbours_has_no_weights():
     subject = bank_of(Measures.by_default(), Digits(n=100), LEARNER, members=8).subject
     subject = type(subject)(subject.task, Neighbours(), offers=subject.offers)
     assert isinstance(Measures.by_default().requires(subject), NotApplicable)
-
-
-def test_the_gap_is_that_of_the_one_model(clean):
-    probe = Measures.by_default()
-    finding, _ = probe.measure(clean)
-    views = clean[probe.own(clean.subject)].views
-    train, test = (float(views[view].correct[-1, 0].mean()) for view in ("train", "test"))
-    gap = finding.quantities["one_model_gap"]
-    assert gap.value == pytest.approx(train - test, abs=1e-12)
-    assert gap.interval[0] < gap.value < gap.interval[1]

@@ -1,49 +1,54 @@
-"""The card of generalization/measures: each measure here and on random labels, and its published record."""
+"""The card of generalization/measures: each measure here and beside a reference, and its published record."""
 
 from __future__ import annotations
 
 from byheart.records.facts import Scalar
 from byheart.records.finding import Finding
 from byheart.records.formatting import DASH, MINUS, count, interval_text, number, percent, value_text
+from byheart.records.published_rankings import SOURCES, published
 from byheart.report.cards.base import About, Card
 from byheart.report.cards.default import note_of
 from byheart.report.chart import Axis, Bar, Chart, Segment, Table
 
 NO_VERDICT = (
-    "No single measure is a verdict: in published comparisons every one of them ranks some models the wrong way "
-    "round. A measure that does not even tell this network from one trained on random labels says nothing here."
+    "No measure is a verdict: in published comparisons each of them orders some models the wrong way round. The table "
+    "says which, and which order the models above wrongly."
 )
+SEARCHES = "Measures of flatness and curvature search or differentiate: `--also generalization/measures`."
 
 
 def card(finding: Finding, about: About) -> Card:
-    """How many measures tell the network from one trained on random labels, and what each of them is."""
-    rows, compared = finding.tables["measures"].rows(), int(str(finding.details["counted"]))
-    tables = {"measures": _table(rows)}
-    if skipped := finding.tables.get("skipped"):
-        tables["without a value"] = Table(columns=("measure", "why"), rows=tuple(_words(row) for row in skipped.rows()))
+    """How many comparisons between models the measures get right, and what each of them is, with its record."""
+    rows, counted = finding.tables["measures"].rows(), int(str(finding.details["counted"]))
     return Card(
-        says=f"of the comparisons that {count(compared)} measures make between models are right",
+        says=f"of the comparisons between models that {count(counted)} measures make are right",
         body=(*_gaps(finding, about), NO_VERDICT),
-        charts=(_chart(rows, finding),) if compared else (),
-        tables=tables,
+        charts=(_chart(rows, finding),),
         how=(
             "Each measure is computed by its definition, in 64-bit floating point, from the weights of the model "
-            "trained on everything, BatchNorm folded in; none is divided by the number of examples. Values are "
-            "log10, of negative entropy nats. A larger measure should come with a larger gap between training and new "
-            f"{about.nouns}.",
-            "A reference is the same recipe on the same inputs with a share of the labels redrawn at random. The gap of a "
-            "model is its training accuracy less its accuracy on new examples, as if their labels were redrawn as often. "
-            "A comparison counts where the intervals of two gaps do not overlap; it is right where the measure is larger "
-            "for the larger gap. One training each, so no interval.",
-            "Fails when the training set is not fitted: measures that divide by the margin then have no value. "
-            + (
-                ""
-                if finding.details["search"]
-                else "Measures of flatness and curvature take a search: `--also generalization/measures`."
-            ),
+            "trained on everything, BatchNorm folded in; none is divided by the number of examples. A larger "
+            f"measure should come with a larger gap between training and new {about.nouns}.",
+            "A reference is the same recipe on the same inputs with a share of the labels redrawn at random. The gap "
+            "of a model is its training accuracy less its accuracy on new examples, as if their labels were redrawn as "
+            "often. A comparison counts where the intervals of two gaps do not overlap, and is right where the measure "
+            "is larger for the larger gap. Measures that training cannot move are not counted. One training of each: "
+            "another may order measures that differ little the other way round.",
+            f"Published: {SOURCES['jiang2020']}; {SOURCES['dziugaite2020']}.",
+            *_without_value(finding),
+            *(() if finding.details["search"] else (SEARCHES,)),
         ),
         notes={name: _note(name, finding) for name in finding.quantities},
     )
+
+
+def _without_value(finding: Finding) -> tuple[str, ...]:
+    """The measures that have no value, by reason."""
+    if "skipped" not in finding.tables:
+        return ()
+    by: dict[str, list[str]] = {}
+    for row in finding.tables["skipped"].rows():
+        by.setdefault(str(row["why"]), []).append(str(row["measure"]))
+    return tuple(f"Without a value, since {why}: {', '.join(names)}." for why, names in by.items())
 
 
 def _gaps(finding: Finding, about: About) -> tuple[str, ...]:
@@ -75,33 +80,29 @@ def _note(name: str, finding: Finding) -> str:
     return f"{what}; {note_of(quantity, null)}"
 
 
-def _power(value: Scalar) -> str:
-    """A value from its log10, in two figures."""
-    if not isinstance(value, int | float):
-        return DASH
+def _power(value: Scalar, plain: bool) -> str:
+    """A value from its log10, in three figures; as it is where it has none."""
+    if not isinstance(value, int | float) or plain:
+        return DASH if not isinstance(value, int | float) else number(value, 3)
     if -3 <= value < 6:
         return number(10**value, max(0, 2 - int(value // 1)))
     exponent = int(value // 1)
     return f"{number(10 ** (value - exponent), 1)} × 10^{str(exponent).replace('-', MINUS)}"
 
 
-def _table(rows: list[dict[str, Scalar]]) -> Table:
-    cells = tuple(
-        (
-            str(row["measure"]),
-            *(
-                _power(row[side]) if row["measure"] != "neg-entropy" else number(float(row[side] or 0), 3)
-                for side in ("here", "reference")
-            ),
-            DASH if (right := row["ranked right"]) is None else percent(float(right), 0),
-        )
-        for row in rows
-    )
-    return Table(columns=("measure", "here", "noisiest", "ranked right"), rows=cells)
+def _table(rows: list[dict[str, Scalar]], noise: str) -> Table:
+    """Each measure here and for the noisiest reference, and what papers report of it."""
+    columns = ("measure", "here", f"{noise} redrawn", "ranked right", "published Psi", "sign-error", "fails under")
+    return Table(columns=columns, rows=tuple(map(_row, rows)))
 
 
-def _words(row: dict[str, Scalar]) -> tuple[str, ...]:
-    return tuple(str(value) for value in row.values())
+def _row(row: dict[str, Scalar]) -> tuple[str, ...]:
+    name, record = str(row["measure"]), published(str(row["measure"]))
+    sides = (_power(row[side], name == "neg-entropy") for side in ("here", "reference"))
+    right = DASH if row["ranked right"] is None else percent(_number(row["ranked right"]), 0)
+    scores = (None, None) if record is None else (record.psi, record.sign_error)
+    fails = DASH if record is None or not record.sign_errors else ", ".join(record.fails) or "none of five"
+    return (name, *sides, right, *(DASH if score is None else number(score, 2) for score in scores), fails)
 
 
 def _chart(rows: list[dict[str, Scalar]], finding: Finding) -> Chart:
@@ -119,7 +120,7 @@ def _chart(rows: list[dict[str, Scalar]], finding: Finding) -> Chart:
         x=Axis(title="powers of ten"),
         bars=bars,
         reading=f"To the right of 0 a measure is larger where {noise} of the labels are redrawn.",
-        table=Table(columns=("measure", "powers of ten"), rows=tuple((name, number(more, 2)) for more, name in by)),
+        table=_table(rows, noise),
     )
 
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from byheart.maths.measures import ROWS, Measure, Search, TrainingLog, compute
 from byheart.probes.base import Assumption, Bank, Cost, Need, Probe, Subject, reason
-from byheart.probes.generalization.reference_models import decided, gap_name, gap_of, ranked_right, scale
+from byheart.probes.generalization.measures.reference_models import decided, gap_name, gap_of, ranked_right, scale
 from byheart.records.facts import FactTable
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, interval_by
