@@ -141,6 +141,8 @@ SAID = [
      "The column memory/counterfactual/rank of `audit.examples()` has the ranking."),
     ("few false alarms", {"needed": 34}, "Too few false alarms stand behind an attack at 1\u202f% of them.",
      "Train more members: --members 34."),
+    ("gaps alike", {"models": 2}, "The gaps of the 2 models do not differ clearly, so nothing can be ranked by them.",
+     "Give more test data, or compare more models: `--also generalization/measures`."),
     ("too few points", {"points": 1, "needed": 2}, "1 of the settings could be trained; 2 are needed.", ""),
     ("small grid", {"measured": 2, "needed": 3}, "measured at 2 points of the grid, and it takes 3", "a grid of more values"),
     ("peak at the end", {"at": 4000.0}, "the largest error may lie beyond the grid: it is at 4000.0, at an end of it",
