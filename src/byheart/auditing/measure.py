@@ -13,9 +13,10 @@ from byheart.auditing.measured_examples import MeasuredExamples, examples_of
 from byheart.auditing.measured_model import MeasuredModel, model_of, trained, weights_of
 from byheart.auditing.measured_scores import accuracy, called_on, gap, score_of_class, scores
 from byheart.auditing.unmeasured import probes_left_out, unmeasured
-from byheart.errors import ByheartError, InputRefused
+from byheart.errors import ByheartError, InputRefused, unknown_name
 from byheart.learners.weight_names import in_order, load_into
-from byheart.maths.measures import ROWS, Measure, Search, compute
+from byheart.maths.measures import ROWS, Evidence, Measure, Search
+from byheart.maths.measures.front import measure as one_measure
 from byheart.maths.recording.module_copy import copied
 from byheart.records.quantity import Quantity
 from byheart.report.measurement_text import lines
@@ -101,7 +102,8 @@ def measure(
     examples, results = None, {}
     if given is not None and subject.module is not None:
         examples, results = _scored(subject.module, given)
-    found = _computed(subject, start, examples, Search() if search else None, names)
+    read = _evidence(subject, start, examples, Search() if search else None)
+    found = _computed(read, names)
     evidence = ("weights", *(["initial weights"] if start is not None else []), *(["data"] if examples else []),
                 *(["search"] if search and examples else []))  # fmt: skip
     document = {
@@ -158,25 +160,50 @@ def _scored(module: nn.Module, given: MeasuredExamples) -> tuple[tuple[Tensor, T
     return examples, found | ({"gap": gap(shares["train"], shares["test"])} if len(shares) == 2 else {})
 
 
-def _computed(
-    subject: MeasuredModel, start: dict[str, Tensor] | None, examples: Any, search: Search | None,
-    names: Sequence[str] | None,
-) -> dict[str, Measure]:  # fmt: skip
-    """The measures; of weights alone through layers that hold them in the order of their names."""
-    if subject.module is not None:
+def _evidence(
+    subject: MeasuredModel, start: dict[str, Tensor] | None, examples: Any, search: Search | None
+) -> Evidence:
+    """What the measures read; of weights alone, through layers that hold them in the order of their names.
+
+    Raises:
+        InputRefused: NaN, no layer with weights, examples that the model does not take in float64.
+    """
+    if subject.module is None:
+        first = None if start is None else _holding(start)
+        return Evidence.of(_holding(subject.weights), first, None, None, None, "")
+    try:
+        evidence = Evidence.of(subject.module, start, examples, None, search, "")
+        layers = evidence.layers
+    except ByheartError:
+        raise
+    except Exception as error:  # whatever a user's module raises in float64
+        raise InputRefused(
+            "a model that can be called in float64", f"{type(error).__name__}: {str(error)[:200]}",
+            "Leave --train out, or convert inputs to the type of the weights in the module.",
+        ) from error  # fmt: skip
+    if not layers:
+        raise InputRefused(
+            "a network with linear or convolutional layers", subject.title, "Give the network, not a wrapper around it."
+        )
+    return evidence
+
+
+def _computed(evidence: Evidence, names: Sequence[str] | None) -> dict[str, Measure]:
+    """Each measure by itself: one that the network does not allow never hides the others.
+
+    Raises:
+        UnknownName: a measure of another name.
+    """
+    if wrong := [name for name in names or () if name not in ROWS]:
+        raise unknown_name("measure", wrong[0], ROWS)
+    found = {}
+    for name in ROWS if names is None else names:
         try:
-            return compute(subject.module, start, examples, search=search, names=names)
-        except ByheartError:
-            raise
-        except Exception as error:  # whatever a user's module raises in float64
-            raise InputRefused(
-                "a model that can be called in float64", f"{type(error).__name__}: {str(error)[:200]}",
-                "Leave --train out, or convert inputs to the type of the weights in the module.",
-            ) from error  # fmt: skip
-    final, first = _holding(subject.weights), None if start is None else _holding(start)
-    found = compute(final, first, names=names)
-    unrun = Measure(None, None, ("weights",), False, "the architecture is not known, only weights are")
-    return {name: unrun if family(name) == "path_norm" else one for name, one in found.items()}
+            found[name] = one_measure(ROWS[name], evidence)
+        except Exception as error:  # whatever a user's module raises on what a measure feeds it
+            said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            found[name] = Measure(None, None, ROWS[name].needs, False, f"it cannot be computed here ({said})")
+    return found
 
 
 def _holding(weights: Mapping[str, Tensor]) -> nn.Module:

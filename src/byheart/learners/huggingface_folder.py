@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ from torch import Tensor, nn
 
 from byheart.errors import InputRefused, shown
 from byheart.fingerprint.code import contained
-from byheart.learners.weight_names import load_into
 
 LARGEST = 10_000_000  # bytes of config.json
 
@@ -44,13 +44,32 @@ def architecture_of(folder: Path, weights: Mapping[str, Tensor]) -> tuple[nn.Mod
         return None, f"{shown(named[0], 60)} is no model of transformers {transformers.__version__}"
     try:
         settings = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        with contained(0):
-            module = cls(settings)
-        load_into(module, weights, f"the weights in {folder.name}/")
+        with contained(0), _quiet(transformers):  # the weights are given: it reads no file of them
+            module, told = cls.from_pretrained(
+                None, config=settings, state_dict=dict(weights), output_loading_info=True, dtype="float32"
+            )
     except Exception as error:  # whatever transformers makes of such a config, or weights that do not fit it
         said = next(iter(str(error).splitlines()), "")
         return None, f"{named[0]} cannot be made of its config.json and weights ({type(error).__name__}: {said[:200]})"
-    return module, ""
+    for what in ("missing", "unexpected", "mismatched"):
+        if names := sorted(map(str, told[f"{what}_keys"])):
+            return None, f"{len(names)} weights of {named[0]} are {what}, the first {names[0]}"
+    return module.eval(), ""
+
+
+@contextlib.contextmanager
+def _quiet(transformers: Any) -> Iterator[None]:
+    """Its bars and reports off: what does not fit is said by us."""
+    logging = transformers.utils.logging
+    before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    try:
+        logging.set_verbosity(logging.CRITICAL)
+        logging.disable_progress_bar()
+        yield
+    finally:
+        logging.set_verbosity(before)
+        if bars:
+            logging.enable_progress_bar()
 
 
 def _config(folder: Path) -> dict[str, Any]:
