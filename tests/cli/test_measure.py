@@ -35,7 +35,7 @@ def trained():
     """A network that fits 60 points of three classes, its start, the points and 40 new ones."""
     rng = np.random.default_rng(3)
     y = np.arange(100) % 3
-    x = (rng.normal(size=(100, 4)) + 1.5 * np.eye(4)[y]).astype(np.float32)
+    x = (rng.normal(size=(100, 4)) + 2.5 * np.eye(4)[y]).astype(np.float32)
     model = net(1)
     optimizer = torch.optim.Adam(model.parameters(), 0.02)
     for _ in range(150):
@@ -190,6 +190,56 @@ def test_a_test_alone_gives_its_accuracy_and_no_measure_of_data(measured):
     found = measured("net.py:make", "--weights", "final.pt", "--test", "test.npz")
     assert list(found["scores"]) == ["test_accuracy"]
     assert found["evidence"] == ["weights"]
+
+
+# A recorded training ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def traced(network, tmp_path_factory):
+    """The folder of a trace of 90 steps of three batches an epoch, the model after it, and losses after every step."""
+    _, start, (x, y), _ = network
+    x, y, model, losses = torch.from_numpy(x), torch.from_numpy(y), net(1), []
+    optimizer = torch.optim.Adam(model.parameters(), 0.1)
+    loss = nn.functional.cross_entropy
+    with bh.record(model, optimizer, "cross-entropy", (x, y)) as trace:
+        for step in range(90):
+            losses.append(loss(model(x), y).item())
+            rows = torch.arange(step % 3, 60, 3)
+            optimizer.zero_grad()
+            loss(model(x[rows]), y[rows]).backward()
+            trace.batch(rows)
+            optimizer.step()
+    losses.append(loss(model(x), y).item())
+    folder = tmp_path_factory.mktemp("trace")
+    trace.save(folder)
+    save_file(model.state_dict(), folder / "after.safetensors")
+    return folder, losses
+
+
+def test_a_trace_gives_the_start_the_steps_and_the_noise_after_an_epoch(traced, measured, network):
+    folder, losses = traced
+    words = ["net.py:make", "--weights", folder / "after.safetensors", "--train", "train.npz"]
+    found = measured(*words, "--trace", folder)
+    assert found["evidence"] == ["weights", "initial weights", "data", "training log"]
+    reached = next(step for step, loss in enumerate(losses) if loss <= 0.1)
+    assert 3 < reached < 90
+    assert found["measures"]["steps-to-0.1"]["value"] == pytest.approx(reached)
+    with_start = measured(*words, "--initial", "initial.safetensors")
+    assert found["measures"]["fro-distance"] == with_start["measures"]["fro-distance"]
+    assert found["measures"]["grad-noise-epoch-1"]["value"] > 0
+    assert found["measures"]["grad-noise-epoch-1"] != found["measures"]["grad-noise-final"]
+
+
+def test_a_trace_of_another_training_is_refused(traced, byheart, files, short):
+    folder, _ = traced
+    run = ["measure", "net.py:make", "--quiet", "--trace", folder]
+    short(byheart(*run, "--weights", "final.pt", "--train", "train.npz"), 3, "ends at other weights in 0.weight")
+    after = ["--weights", folder / "after.safetensors"]
+    short(byheart(*run, *after, "--train", "test.npz"), 3, "the examples (x, y)")
+    short(byheart(*run, *after), 2, "its training examples, with a trace")
+    short(byheart(*run[:-1], files, *after, "--train", "train.npz"), 3, "trace.json")
+    short(byheart(*run[:-1], files / "no", *after, "--train", "train.npz"), 2, "the folder of a trace")
 
 
 # From Python --------------------------------------------------------------------------------------------------------

@@ -12,16 +12,17 @@ from torch import Tensor, nn
 from byheart.auditing.measured_examples import MeasuredExamples, examples_of
 from byheart.auditing.measured_model import MeasuredModel, model_of, trained, weights_of
 from byheart.auditing.measured_scores import accuracy, called_on, gap, score_of_class, scores
+from byheart.auditing.measured_trace import recorded
 from byheart.auditing.unmeasured import probes_left_out, unmeasured
-from byheart.errors import ByheartError, InputRefused, unknown_name
+from byheart.errors import ByheartError, InputRefused, UsageError, unknown_name
 from byheart.learners.weight_names import in_order, load_into
-from byheart.maths.measures import ROWS, Evidence, Measure, Search
+from byheart.maths.measures import ROWS, Evidence, Measure, Search, TrainingLog
 from byheart.maths.measures.front import measure as one_measure
 from byheart.maths.recording.module_copy import copied
 from byheart.records.quantity import Quantity
 from byheart.report.measurement_text import lines
 
-EVIDENCE = ("weights", "initial weights", "data", "search", "training log")
+TRACED = "Give FILE.py:NAME with --weights and --train."
 
 
 @dataclass(frozen=True, repr=False)
@@ -64,6 +65,7 @@ def measure(
     test: Any = None,
     *,
     weights: Any = None,
+    trace: Any = None,
     search: bool = False,
     names: Sequence[str] | None = None,
     say: Callable[[str], None] | None = None,
@@ -78,6 +80,8 @@ def measure(
         train: the training examples: a pair (x, y), a dataset, or whatever `byheart audit` takes.
         test: examples that it was not trained on, likewise.
         weights: a checkpoint or state dict to put into `model`.
+        trace: the recorded training (`byheart.record`), or the folder it was saved in; takes `train`. Its first weights
+            are the initial ones where none are given.
         search: also search how far weights may be perturbed; minutes.
         names: which measures; None is all.
         say: takes lines on how data are read.
@@ -102,10 +106,17 @@ def measure(
     examples, results = None, {}
     if given is not None and subject.module is not None:
         examples, results = _scored(subject.module, given)
-    read = _evidence(subject, start, examples, Search() if search else None)
+    log = None
+    if trace is not None:
+        if examples is None or subject.module is None:
+            raise UsageError("a model that runs and its training examples, with a trace", subject.title, TRACED)
+        log, first = recorded(trace, subject.module, examples)
+        start = first if start is None else start
+    read = _evidence(subject, start, examples, log, Search() if search else None)
     found = _computed(read, names)
-    evidence = ("weights", *(["initial weights"] if start is not None else []), *(["data"] if examples else []),
-                *(["search"] if search and examples else []))  # fmt: skip
+    known = {"weights": True, "initial weights": start is not None, "data": examples is not None,
+             "search": search and examples is not None, "training log": log is not None}  # fmt: skip
+    evidence = tuple(name for name, there in known.items() if there)
     document = {
         "model": {"title": subject.title, "parameters": subject.parameters, "architecture": subject.module is not None,
                   "lacking": subject.lacking},
@@ -161,7 +172,11 @@ def _scored(module: nn.Module, given: MeasuredExamples) -> tuple[tuple[Tensor, T
 
 
 def _evidence(
-    subject: MeasuredModel, start: dict[str, Tensor] | None, examples: Any, search: Search | None
+    subject: MeasuredModel,
+    start: dict[str, Tensor] | None,
+    examples: Any,
+    log: TrainingLog | None,
+    search: Search | None,
 ) -> Evidence:
     """What the measures read; of weights alone, through layers that hold them in the order of their names.
 
@@ -172,7 +187,7 @@ def _evidence(
         first = None if start is None else _holding(start)
         return Evidence.of(_holding(subject.weights), first, None, None, None, "")
     try:
-        evidence = Evidence.of(subject.module, start, examples, None, search, "")
+        evidence = Evidence.of(subject.module, start, examples, log, search, "")
         layers = evidence.layers
     except ByheartError:
         raise

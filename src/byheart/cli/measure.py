@@ -31,6 +31,10 @@ Weights = Annotated[
     str | None, typer.Option("--weights", metavar="FILE", help="A checkpoint to put into the module of FILE.py:NAME.")
 ]
 Target = Annotated[str | None, typer.Option("--target", help="The column to predict, where the examples are a table.")]
+Trace = Annotated[
+    str | None,
+    typer.Option("--trace", metavar="DIR", help="The recorded training, as trace.save of byheart.record writes it."),
+]
 Search = Annotated[
     bool, typer.Option("--search", help="Also search how far weights may be perturbed (flatness): minutes.")
 ]
@@ -45,6 +49,7 @@ def measure(
     test: Test = None,
     weights: Weights = None,
     target: Target = None,
+    trace: Trace = None,
     search: Search = False,
     json: AsJson = False,
     quiet: Quiet = False,
@@ -56,7 +61,9 @@ def measure(
 
     options = {"target": target} if target is not None else {}
     with apart(), Progress(quiet) as progress:
-        found = measured(model, initial, train, test, weights=weights, search=search, say=progress.say, **options)
+        found = measured(
+            model, initial, train, test, weights=weights, trace=trace, search=search, say=progress.say, **options
+        )
     if json:
         print_json(found.to_dict())
     else:
