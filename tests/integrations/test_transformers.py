@@ -1,9 +1,13 @@
 """With the real library, on a tiny model made from a configuration; imported where it is used, as it takes a second."""
 
+import json
+import sys
+
 import numpy as np
 import pytest
 import torch
 
+import byheart as bh
 from byheart.errors import InputRefused, UsageError
 from byheart.integrations import transformers as hf
 from byheart.integrations.framework_recorder import library
@@ -85,3 +89,71 @@ def test_a_wrong_loss_is_found_out_in_training(rng, tmp_path):
     callback = hf.recording_callback((x, y.roll(1)))
     with pytest.raises(InputRefused, match=r"step 0: loss= over examples= to reproduce the gradient"):
         trained(classifier(), x, y, callback, tmp_path)
+
+
+# A folder that save_pretrained wrote, measured -----------------------------------------------------------------------
+
+
+def folders(name, folder):
+    """A tiny model and the folder it is saved in."""
+    import transformers
+
+    torch.manual_seed(0)
+    if name == "bert":
+        model = classifier()
+    elif name == "llama":  # tied, in half precision
+        config = transformers.LlamaConfig(vocab_size=16, hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2,
+                                          num_key_value_heads=1, tie_word_embeddings=True)  # fmt: skip
+        model = transformers.LlamaForCausalLM(config).to(torch.bfloat16)
+    else:  # weights are stored under other names than the model has
+        config = transformers.ViTConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, image_size=8,
+                                        patch_size=4, num_channels=1, num_labels=3)  # fmt: skip
+        model = transformers.ViTForImageClassification(config)
+    model.save_pretrained(folder)
+    return model.eval()
+
+@pytest.mark.parametrize("name", ["bert", "llama", "vit"])
+def test_a_folder_is_measured_as_the_model_it_was_saved_from(name, tmp_path, untouched):
+    with torch.random.fork_rng(devices=[]):
+        model = folders(name, tmp_path / name)
+    found, own = bh.measure(tmp_path / name), bh.measure(model)
+    assert found.to_dict()["model"]["architecture"] is True
+    assert found.to_dict()["model"]["parameters"] == sum(value.numel() for value in model.parameters())
+    assert own.measures == found.measures
+    assert {"param-norm", "prod-of-spec"} <= set(found.to_dict()["measures"])
+
+def test_a_folder_with_examples(tmp_path, rng):
+    model = folders("bert", tmp_path / "bert")
+    ids, y = torch.from_numpy(rng.integers(1, 20, (24, 6))), torch.from_numpy(np.arange(24) % 3)
+    found = bh.measure(tmp_path / "bert", train=(ids, y))
+    with torch.no_grad():
+        right = (model(ids).logits.argmax(1) == y).double().mean()
+    assert found.scores["train_accuracy"].value == float(right)
+    assert found["cross-entropy"].applicable
+    assert not found["path-norm"].applicable  # attention
+
+def test_a_folder_whose_architecture_cannot_be_had_has_the_measures_of_weights(tmp_path, monkeypatch):
+    folder = tmp_path / "bert"
+    folders("bert", folder)
+    config = json.loads((folder / "config.json").read_text())
+
+    def lacking(**changes):
+        (folder / "config.json").write_text(json.dumps({**config, **changes}))
+        found = bh.measure(folder).to_dict()
+        assert found["model"]["architecture"] is False
+        assert found["measures"]["param-norm"]["value"] > 0
+        return found["model"]["lacking"]
+
+    (folder / "model.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    assert "code in the folder" in lacking(auto_map={"AutoModel": "model.Own"})
+    assert not (tmp_path / "ran").exists()
+    assert "Nothing" in lacking(architectures=["Nothing"])
+    assert "'os'" in lacking(architectures=["os"])
+    assert "no architecture" in lacking(architectures=None)
+    assert "weights of BertForMaskedLM are missing" in lacking(architectures=["BertForMaskedLM"])
+    assert "cannot be made" in lacking(hidden_size=24)
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    assert 'pip install "byheart[hf]"' in lacking()
+    (folder / "config.json").write_text("[")
+    with pytest.raises(InputRefused, match=r"config\.json"):
+        bh.measure(folder)
