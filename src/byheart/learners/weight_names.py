@@ -120,18 +120,3 @@ def _unfit(noun: str, came: str, own: Mapping[str, Any], weights: Mapping[str, A
         came=f"{came}; {len(weights)} tensors in all",
         do="Give the architecture that these weights were trained in.",
     )
-
-
-def in_order(names: list[str]) -> list[str]:
-    """Names with the numbers in them in order: layer 10 after layer 2.
-
-    Example:
-        >>> in_order(["l.10.weight", "l.2.weight"])
-        ['l.2.weight', 'l.10.weight']
-    """
-    return sorted(
-        names,
-        key=lambda name: [
-            (not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", name)
-        ],
-    )

@@ -6,12 +6,20 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from byheart.records.formatting import count, interval_text, number, value_text
+from byheart.records.formatting import MINUS, count, interval_text, number, percent, value_text
 from byheart.records.quantity import Quantity
 
 LABEL = 14
-NEVER = "No measure is a verdict: each ranks networks trained alike, and each has failed somewhere."
+NAMED = 4  # modules that are named of those skipped
 ALL = ("weights", "initial weights", "data", "search", "training log")
+SCORES = {"train_accuracy": "Training", "test_accuracy": "Test", "gap": "Gap"}
+# what stands in the columns of published scores, and that nothing follows from one measure
+RECORD = (
+    "wrong: how often it ranks two networks that differ in one setting the wrong way round, a mean over environments; 0.5 "
+    "is a guess, and in the worst environment each of them is wrong always (Dziugaite et al. 2020, networks on CIFAR-10 "
+    "and SVHN). Psi: its rank correlation with the gap, 1 at best (Jiang et al. 2020; recalled, not re-read)."
+)
+NEVER = "No measure is a verdict on one network: it ranks networks trained alike, and each fails somewhere."
 
 
 def lines(document: Mapping[str, Any]) -> list[str]:
@@ -19,44 +27,66 @@ def lines(document: Mapping[str, Any]) -> list[str]:
     model = document["model"]
     return [
         f"byheart measure \u00b7 {model['title']} \u00b7 {count(model['parameters'])} parameters",
-        *(_told("Measured from", [", ".join(document["evidence"])])),
-        *(_told("Not known", [", ".join(one for one in ALL if one not in document["evidence"])])),
-        *(_told("Weights only", [model["lacking"]])),
+        *_labelled("Measured from", [", ".join(document["evidence"])]),
+        *_labelled("Not known", [", ".join(one for one in ALL if one not in document["evidence"])]),
+        *_labelled("Weights only", [model["lacking"]]),
+        *_labelled("Covers", [_covers(model)]),
+        *_labelled("Stored as", [", ".join(model["stored_as"])]),
         *_scores(document["scores"]),
-        *_told("Note", document["notes"]),
+        *_labelled("Note", document["notes"]),
         *_tables(document["measures"]),
         *_groups("Not measured", document["unmeasured"]),
         *_groups("Probes not asked", document["probes"]),
+        *([RECORD] if any(one["published"] for one in document["measures"].values()) else []),
         NEVER,
     ]
 
 
-def _told(label: str, texts: Sequence[str]) -> list[str]:
+def _labelled(label: str, texts: Sequence[str]) -> list[str]:
     return [f"  {label:<{LABEL}} {text}" for text in texts if text]
 
 
+def _covers(model: Mapping[str, Any]) -> str:
+    """The share of the parameters that the measures of weights speak of, and what they skip."""
+    skipped = model["skipped"]
+    more = f" and {len(skipped) - NAMED} more" if len(skipped) > NAMED else ""
+    without = f"; skipped: {', '.join(skipped[:NAMED])}{more}" if skipped else ""
+    return f"{percent(model['covered'])} of the parameters, in linear and convolutional layers{without}"
+
+
 def _scores(scores: Mapping[str, Any]) -> list[str]:
-    names = {"train_accuracy": "Training", "test_accuracy": "Test", "gap": "Gap"}
     found = []
     for name, one in scores.items():
         quantity = Quantity.model_validate(one)
         what = "training less test" if name == "gap" else f"right, of {count(quantity.n)} examples"
-        found += _told(names[name], [f"{value_text(quantity)} {interval_text(quantity)} {what}"])
+        found += _labelled(SCORES[name], [f"{value_text(quantity)} {interval_text(quantity)} {what}"])
     return found
 
 
 def _tables(measures: Mapping[str, Any]) -> list[str]:
-    """A table for each family: name, value, its logarithm."""
-    if not measures:
-        return []
-    width = max(len(name) for name in measures)
+    """A table for each family: name, value, its logarithm, what was published of it."""
+    width = max((len(name) for name in measures), default=0)
     families: dict[str, list[str]] = {}
     for name, one in measures.items():
-        row = f"  {name:<{width}}  {value(one):>12}  {logarithm(one):>10}".rstrip()
-        families.setdefault(one["family"], []).append(row)
-    head = f"{'value':>{width + 16 - LABEL}}{'log':>12}"
-    titles = {name: name.replace("_", " ").capitalize() for name in families}
-    return [line for name, rows in families.items() for line in (f"{titles[name]:<{LABEL}}{head}", *rows)]
+        cells = f"  {name:<{width}}  {value(one):>12}  {logarithm(one):>10}  {_record(one['published'])}"
+        families.setdefault(one["family"], []).append(cells.rstrip())
+    head = f"{'value':>12}  {'log':>10}  {'wrong':>5}  {'Psi':>5}  a guess or worse under other"
+    return [
+        line
+        for name, rows in families.items()
+        for line in (f"{name.replace('_', ' ').capitalize():<{width + 2}}  {head}", *rows)
+    ]
+
+
+def _record(published: Mapping[str, Any] | None) -> str:
+    """The published scores of a measure, and under which interventions it was no better than a guess."""
+    if not published:
+        return ""
+    wrong, psi = (
+        "" if published[name] is None else number(published[name], digits)
+        for name, digits in (("sign_error", 2), ("psi", 2))
+    )
+    return f"{wrong:>5}  {psi:>5}  {', '.join(published['fails'])}"
 
 
 def value(one: Mapping[str, Any]) -> str:
@@ -69,7 +99,7 @@ def value(one: Mapping[str, Any]) -> str:
     if one["value"] is None:
         exponent, rest = divmod(one["log_value"] / math.log(10), 1)
         return f"{10**rest:.3f}e+{exponent:.0f}"
-    return f"{one['value']:.4g}".replace("-", "\u2212")
+    return f"{one['value']:.4g}".replace("-", MINUS)
 
 
 def logarithm(one: Mapping[str, Any]) -> str:

@@ -1,0 +1,58 @@
+"""What the measures read of a model, and the measures of it, each by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from byheart.auditing.measured_model import MeasuredModel
+from byheart.errors import ByheartError, InputRefused, unknown_name
+from byheart.maths.measures import ROWS, Evidence, Measure, Search, TrainingLog, measures_of, stored_weights
+
+
+def evidence_of(
+    subject: MeasuredModel, start: dict[str, Tensor] | None, examples: Any, log: TrainingLog | None,
+    search: Search | None,
+) -> Evidence:  # fmt: skip
+    """The model as the measures read it; of weights alone, layers as the keys tell them.
+
+    Raises:
+        InputRefused: NaN, no layer with weights, examples that the model does not take in float64.
+    """
+    if subject.module is None:
+        return stored_weights(subject.weights, start)
+    try:
+        evidence = Evidence.of(subject.module, start, examples, log, search, "")
+        layers = evidence.layers
+    except ByheartError:
+        raise
+    except Exception as error:  # whatever a user's module raises in float64
+        raise InputRefused(
+            "a model that can be called in float64", f"{type(error).__name__}: {str(error)[:200]}",
+            "Leave --train out, or convert inputs to the type of the weights in the module.",
+        ) from error  # fmt: skip
+    if not layers:
+        raise InputRefused(
+            "a network with linear or convolutional layers", subject.title, "Give the network, not a wrapper around it."
+        )
+    return evidence
+
+
+def computed(evidence: Evidence, names: Sequence[str] | None) -> dict[str, Measure]:
+    """Each measure by itself: one that the network does not allow never hides the others.
+
+    Raises:
+        UnknownName: a measure of another name.
+    """
+    if wrong := [name for name in names or () if name not in ROWS]:
+        raise unknown_name("measure", wrong[0], ROWS)
+    found = {}
+    for name in ROWS if names is None else names:
+        try:
+            found |= measures_of(evidence, [name])
+        except Exception as error:  # whatever a user's module raises on what a measure feeds it
+            said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            found[name] = Measure(None, None, ROWS[name].needs, False, f"it cannot be computed here ({said})")
+    return found
