@@ -192,13 +192,109 @@ def test_a_test_alone_gives_its_accuracy_and_no_measure_of_data(measured):
     assert found["evidence"] == ["weights"]
 
 
+def test_half_precision_is_measured_as_it_is_stored(measured, network, files):
+    for dtype in (torch.float16, torch.bfloat16):
+        weights = {name: value.to(dtype) for name, value in network[0].state_dict().items()}
+        save_file(weights, files / "half.safetensors")
+        found = measured("half.safetensors")
+        assert found["model"]["stored_as"] == [str(dtype).removeprefix("torch.")]
+        rounded = float(sum((value.double() ** 2).sum() for value in weights.values() if value.dim() == 2))
+        assert found["measures"]["param-norm"]["value"] == pytest.approx(rounded, rel=1e-12)
+        assert found["measures"]["param-norm"]["value"] != pytest.approx(squares(network[0]), rel=1e-9)
+
+
+def test_whole_numbers_of_a_quantised_layer_are_left_out_and_said(measured, network, files, byheart):
+    weights = network[0].state_dict()
+    save_file({**weights, "2.weight": torch.ones(3, 5, dtype=torch.int8)}, files / "int8.safetensors")
+    found = measured("int8.safetensors")
+    assert found["model"]["skipped"] == ["2.weight (int8, of no known scale)", "2.bias"]
+    assert found["model"]["covered"] == pytest.approx((4 * 5 + 5) / 43)
+    assert found["measures"]["param-norm"]["value"] == pytest.approx(float((weights["0.weight"].double() ** 2).sum()))
+    assert "skipped: 2.weight (int8, of no known scale)" in byheart("measure", "int8.safetensors").out
+
+
+def test_tied_weights_count_once(measured, files):
+    both = torch.arange(12.0).reshape(4, 3)
+    torch.save({"embed.weight": both, "head.weight": both, "body.weight": torch.ones(4, 4)}, files / "tied.pt")
+    assert measured("tied.pt")["model"]["parameters"] == 12 + 16
+
+
+def test_the_published_record_stands_beside_each_measure(measured, byheart):
+    found = measured("final.pt")["measures"]
+    assert found["param-norm"]["published"]["sign_error"] == 0.1788
+    assert found["param-norm"]["published"]["fails"] == ["width"]
+    assert found["l2"]["published"] is None
+    assert found["prod-of-spec-fft"]["published"]["psi"] is None
+    assert found["prod-of-spec"]["published"] is None  # Dziugaite et al. took the operator of the convolution
+    said = byheart("measure", "final.pt").out
+    (row,) = [line for line in said.splitlines() if line.startswith("  param-norm ")]
+    assert row.split()[-3:] == ["0.18", "0.05", "width"]
+    assert said.splitlines()[-1].startswith("No measure is a verdict")
+
+
+def test_a_product_beyond_the_largest_float_is_shown_by_its_logarithm(measured, files, byheart):
+    save_file({f"{i}.weight": torch.full((2, 2), 1e20) for i in range(10)}, files / "large.safetensors")
+    one = measured("large.safetensors")["measures"]["prod-of-fro"]
+    assert one["value"] is None
+    assert one["log_value"] == pytest.approx(10 * np.log(4 * 1e40), rel=1e-6)
+    assert "1.049e+406" in byheart("measure", "large.safetensors").out
+
+
+def test_a_measure_that_breaks_hides_no_other(network, monkeypatch):
+    from byheart.maths.measures import table
+
+    def broken(_):
+        raise ZeroDivisionError("no reason")
+
+    monkeypatch.setitem(table.ROWS, "l2", table.ROWS["l2"]._replace(function=broken))
+    found = bh.measure(network[0])
+    assert found["param-norm"].applicable
+    assert "ZeroDivisionError: no reason" in found["l2"].reason
+
+
+def test_examples_that_are_in_training_too_are_said(measured, network, files):
+    _, _, (x, y), (x_test, y_test) = network
+    np.savez(files / "leak.npz", x=np.concatenate([x_test, x[:7]]), y=np.concatenate([y_test, y[:7]]))
+    found = measured("net.py:make", "--train", "train.npz", "--test", "leak.npz")
+    assert "overlap: 7 test examples have a twin among the training examples" in found["notes"]
+
+
+def test_copies_of_test_examples_widen_no_less_than_they_count(measured, network, files):
+    """Ten times the same 40 examples say no more than these."""
+    _, _, _, (x_test, y_test) = network
+    np.savez(files / "copies.npz", x=np.tile(x_test, (10, 1)), y=np.tile(y_test, 10))
+    words = ["net.py:make", "--weights", "final.pt", "--test"]
+    once, often = (measured(*words, name)["scores"]["test_accuracy"] for name in ("test.npz", "copies.npz"))
+    assert often["interval"] == pytest.approx(once["interval"])
+    assert (once["n"], often["n"]) == (40, 400)
+
+
+def test_a_model_of_dictionaries_is_called_on_them(network):
+    class Named(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = network[0]
+
+        def forward(self, given):
+            return self.inner(torch.cat([given["left"], given["right"]], 1))
+
+    _, start, (x, y), _ = network
+    plain = bh.measure(network[0], start, (x, y))
+    model, first = Named(), {f"inner.{name}": value for name, value in start.state_dict().items()}
+    named = bh.measure(model, first, ({"left": x[:, :1], "right": x[:, 1:]}, y))
+    assert named.scores["train_accuracy"].value == plain.scores["train_accuracy"].value
+    for name in ("param-norm", "fro-distance", "cross-entropy", "path-norm"):
+        assert named[name].applicable == plain[name].applicable
+        assert named[name].value == pytest.approx(plain[name].value, rel=1e-6) if plain[name].applicable else True
+
+
 # A recorded training ------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def traced(network, tmp_path_factory):
     """The folder of a trace of 90 steps of three batches an epoch, the model after it, and losses after every step."""
-    _, start, (x, y), _ = network
+    _, _, (x, y), _ = network
     x, y, model, losses = torch.from_numpy(x), torch.from_numpy(y), net(1), []
     optimizer = torch.optim.Adam(model.parameters(), 0.1)
     loss = nn.functional.cross_entropy
@@ -289,7 +385,7 @@ REFUSED = [
     (["text.pt"], "text.pt, which is neither"),
     (["cut.safetensors"], "cut.safetensors, which is damaged"),
     (["whole.pt"], "None of it was run"),
-    (["flat.safetensors"], "weights of one axis alone"),
+    (["flat.safetensors"], "weights of two or more axes"),
     (["final.pt", "--initial", "other.safetensors"], "0.weight"),
     (["final.pt", "--initial", "nan.safetensors"], "2.bias"),
     (["net.py:make", "--weights", "other.safetensors"], "0.weight of shape (7, 4)"),

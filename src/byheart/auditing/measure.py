@@ -8,11 +8,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from byheart.auditing.measured_evidence import computed, evidence_of
+from byheart.auditing.measured_evidence import Known, computed, evidence_of
 from byheart.auditing.measured_examples import MeasuredExamples, examples_of
 from byheart.auditing.measured_model import MeasuredModel, model_of, trained, weights_of
 from byheart.auditing.measured_scores import accuracy, called_on, gap, score_of_class, scores
-from byheart.auditing.measured_trace import recorded
+from byheart.auditing.measured_trace import Recorded, recorded
 from byheart.auditing.measurement_document import document_of
 from byheart.errors import InputRefused, UsageError
 from byheart.learners.weight_names import load_into
@@ -20,8 +20,6 @@ from byheart.maths.measures import Measure, Search
 from byheart.maths.recording.module_copy import copied
 from byheart.records.quantity import Quantity
 from byheart.report.measurement_text import lines
-
-TRACED = "Give FILE.py:NAME with --weights and --train."
 
 
 @dataclass(frozen=True, repr=False)
@@ -102,24 +100,32 @@ def measure(
     subject = model_of(model, weights)
     start = None if initial is None else _initial(initial, subject)
     given = examples_of(train, test, options, say)
-    examples, results = None, {}
-    if given is not None and subject.module is not None:
-        examples, results = _scored(subject.module, given)
+    examples, results, module = None, {}, subject.module
+    if given is not None and module is not None:
+        module = given.wrapped(module)
+        examples, results = _scored(module, given)
+        if start is not None and module is not subject.module:
+            start = {f"module.{name}": value for name, value in start.items()}
     log = None
     if trace is not None:
-        if examples is None or subject.module is None:
-            raise UsageError("a model that runs and its training examples, with a trace", subject.title, TRACED)
-        log, first = recorded(trace, subject.module, examples)
+        log, first = _traced(trace, module, examples, subject.title)
         start = first if start is None else start
-    evidence = evidence_of(subject, start, examples, log, Search() if search else None)
+    known = Known(module, subject.weights, start, examples, log, Search() if search and examples else None)
+    evidence = evidence_of(known, subject.title)
     measures = computed(evidence, names)
-    known = {"weights": True, "initial weights": start is not None, "data": examples is not None,
-             "search": search and examples is not None, "training log": log is not None}  # fmt: skip
-    kinds = tuple(kind for kind, there in known.items() if there)
     notes = [*subject.notes, *(given.notes if given else []), *evidence.notes]
     unused = subject.lacking if given is not None else ""
-    document = document_of(subject, evidence.coverage, kinds, results, measures, unused, notes)
-    return Measurement(subject.title, kinds, measures, results, document)
+    document = document_of(subject, evidence.coverage, known.kinds, results, measures, unused, notes)
+    return Measurement(subject.title, known.kinds, measures, results, document)
+
+
+def _traced(trace: Any, module: nn.Module | None, examples: Any, title: str) -> Recorded:
+    if examples is None or module is None:
+        raise UsageError(
+            "a model that runs and its training examples, with a trace", title,
+            "Give FILE.py:NAME with --weights and --train.",
+        )  # fmt: skip
+    return recorded(trace, module, examples)
 
 
 def _initial(initial: Any, subject: MeasuredModel) -> dict[str, Tensor]:
@@ -149,13 +155,12 @@ def _scored(module: nn.Module, given: MeasuredExamples) -> tuple[tuple[Tensor, T
     """The training examples as the measures take them, and the share that is right of what there is."""
     import torch
 
-    called = given.wrapped(module)
     views = [name for name, there in (("train", given.trained), ("test", given.tested)) if there]
     examples, shares = None, {}
     for view in views:
         x, codes = given.tensors(view)
-        x = called_on(called, x)
-        logits = scores(called, x)
+        x = called_on(module, x)
+        logits = scores(module, x)
         y = score_of_class(given.data.output.classes, logits.shape[1])[codes]
         shares[view] = accuracy(logits.argmax(1).numpy() == y, x)
         examples = (x, torch.from_numpy(y)) if view == "train" else examples

@@ -2,29 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from byheart.auditing.measured_model import MeasuredModel
 from byheart.errors import ByheartError, InputRefused, unknown_name
 from byheart.maths.measures import ROWS, Evidence, Measure, Search, TrainingLog, measures_of, stored_weights
 
 
-def evidence_of(
-    subject: MeasuredModel, start: dict[str, Tensor] | None, examples: Any, log: TrainingLog | None,
-    search: Search | None,
-) -> Evidence:  # fmt: skip
-    """The model as the measures read it; of weights alone, layers as the keys tell them.
+@dataclass(frozen=True)
+class Known:
+    """What is known of a network.
+
+    Attributes:
+        module: the network; None where there are weights alone.
+        weights: its state dict.
+        start: the state dict before training.
+        examples: x and class numbers of the training examples, as the module takes them.
+        log: of its training.
+        search: how perturbations are searched.
+    """
+
+    module: nn.Module | None
+    weights: Mapping[str, Tensor]
+    start: Mapping[str, Tensor] | None
+    examples: tuple[Tensor, Tensor] | None
+    log: TrainingLog | None
+    search: Search | None
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What there is of what a measure may need."""
+        there = {
+            "weights": True, "initial weights": self.start, "data": self.examples, "search": self.search,
+            "training log": self.log,
+        }  # fmt: skip
+        return tuple(kind for kind, value in there.items() if value is not None)
+
+
+def evidence_of(known: Known, title: str) -> Evidence:
+    """The network as the measures read it; of weights alone, layers as the keys tell them.
 
     Raises:
         InputRefused: NaN, no layer with weights, examples that the model does not take in float64.
     """
-    if subject.module is None:
-        return stored_weights(subject.weights, start)
+    if known.module is None:
+        return stored_weights(known.weights, known.start)
     try:
-        evidence = Evidence.of(subject.module, start, examples, log, search, "")
+        evidence = Evidence.of(known.module, known.start, known.examples, known.log, known.search, "")
         layers = evidence.layers
     except ByheartError:
         raise
@@ -35,7 +61,7 @@ def evidence_of(
         ) from error  # fmt: skip
     if not layers:
         raise InputRefused(
-            "a network with linear or convolutional layers", subject.title, "Give the network, not a wrapper around it."
+            "a network with linear or convolutional layers", title, "Give the network, not a wrapper around it."
         )
     return evidence
 

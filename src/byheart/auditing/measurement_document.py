@@ -1,4 +1,4 @@
-"""A measurement as JSON holds it: the model, the evidence, each measure with its published record, and what is missing."""
+"""A measurement as JSON holds it: the model, the evidence, each measure with its published record, what is missing."""
 
 from __future__ import annotations
 

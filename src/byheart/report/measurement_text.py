@@ -13,11 +13,10 @@ LABEL = 14
 NAMED = 4  # modules that are named of those skipped
 ALL = ("weights", "initial weights", "data", "search", "training log")
 SCORES = {"train_accuracy": "Training", "test_accuracy": "Test", "gap": "Gap"}
-# what stands in the columns of published scores, and that nothing follows from one measure
 RECORD = (
-    "wrong: how often it ranks two networks that differ in one setting the wrong way round, a mean over environments; 0.5 "
-    "is a guess, and in the worst environment each of them is wrong always (Dziugaite et al. 2020, networks on CIFAR-10 "
-    "and SVHN). Psi: its rank correlation with the gap, 1 at best (Jiang et al. 2020; recalled, not re-read)."
+    "wrong: how often it ranks two networks that differ in one setting the wrong way round, a mean over environments; "
+    "0.5 is a guess, and in its worst environment each measure is always wrong (Dziugaite et al. 2020, networks on "
+    "CIFAR-10 and SVHN). Psi: its rank correlation with the gap, 1 at best (Jiang et al. 2020; recalled, not re-read)."
 )
 NEVER = "No measure is a verdict on one network: it ranks networks trained alike, and each fails somewhere."
 
