@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -52,7 +53,7 @@ def test_the_short_output_is_of_the_long_one():
 def test_nothing_else_stands_in_a_snippet():
     heads = [text.split("\n")[0].split(" · ")[0] for kind, text in BLOCKS if not kind]
     known = re.compile(
-        r"python3 -m venv |byheart (init|audit digits|show) |  Understood|byheart (audit|study)$|  Paired: |The model says "
+        r"python3 -m venv |byheart (init|audit digits|show|measure) |  Understood|byheart (audit|study)$|  Paired: |The model says "
     )
     assert [head for head in heads if not known.match(head)] == []
 
@@ -195,7 +196,12 @@ def test_the_commands_run_one_after_another(byheart, tmp_path, monkeypatch):
             *SMALL,
         )
         assert byheart("audit", *words).code == 0
-    assert len(COMMANDS) == 25
+    (tmp_path / "net.py").write_text("from torch import nn\n\n\ndef make():\n    return nn.Linear(3, 2)\n")
+    weights = torch.nn.Linear(3, 2).state_dict()
+    save_file(weights, tmp_path / "model.safetensors")
+    for name in ("model.pt", "start.pt"):
+        torch.save(weights, tmp_path / name)
+    assert len(COMMANDS) == 27
     for words in COMMANDS:
         said = byheart(*small(words))
         assert said.code in ((0, 1, 4) if words[0] == "gate" else (0,)), (words, said.err)

@@ -111,6 +111,7 @@ def _values(option: str, before: list[str]) -> Words:
         "--max": _quantities,
         "--min": _quantities,
         "--kind": _kinds_of_model,
+        "--train": _tasks,
         "--device": lambda: dict.fromkeys(("auto", "cpu", "cuda", "mps"), ""),
         "--returns": lambda: dict.fromkeys(("auto", "logits", "probabilities", "labels", "values"), ""),
         "--task": lambda: dict.fromkeys(("classes", "values"), ""),
@@ -130,10 +131,14 @@ def _subjects(before: list[str]) -> Words:
     if command in OF_RUNS:
         return _runs(_folder(before))
     if command in ("audit", "plan"):
-        return {name: line for name, line in _names("task").items() if name not in NO_WORDS}
+        return _tasks()
     if command == "list":
         return dict.fromkeys(kinds(), "")
     return listed() if command == "study" else {}
+
+
+def _tasks() -> Words:
+    return {name: line for name, line in _names("task").items() if name not in NO_WORDS}
 
 
 def _names(kind: str) -> Words:
