@@ -57,6 +57,7 @@ STATED = {
     ("fingerprint/sources.py", "importlib.util.find_spec"): "of a top-level name, which runs nothing",
     ("records/provenance.py", "system"): "of platform: what it is called",
     ("learners/checkpoint_file.py", "torch.load"): "weights_only=True",
+    ("auditing/measured_trace.py", "Trace.load"): "JSON and safetensors",
     ("tasks/archive.py", "np.load"): "allow_pickle=False",
     ("tasks/vendored.py", "np.load"): "allow_pickle=False",
 }
