@@ -70,4 +70,5 @@ that read a recorded training do:
 | | `layer_factors`, `linearisation` | what gradients of a layer are products of; the model were it linear |
 | `curvature` | `curvature_matrix`, `gauss_newton`, `curvlinops_adapter` | Hessian, Gauss-Newton, Fisher matrix |
 | | `extreme_eigenvalues`, `trace_estimate`, `spectral_density` | their largest, their sum, how they are spread |
+| | `marginal_likelihood`, `takeuchi` | the evidence of the data; how many weights it acts as if it had |
 """

@@ -4,7 +4,9 @@ A file a quantity. `byheart.maths.attribution.curvature` solves with the same ma
 """
 
 from byheart.maths.curvature.extreme_eigenvalues import top_eigenvalues
+from byheart.maths.curvature.marginal_likelihood import LaplaceEvidence, log_evidence
 from byheart.maths.curvature.spectral_density import Density, density
+from byheart.maths.curvature.takeuchi import takeuchi
 from byheart.maths.curvature.trace_estimate import Estimate, trace
 
-__all__ = ["Density", "Estimate", "density", "top_eigenvalues", "trace"]
+__all__ = ["Density", "Estimate", "LaplaceEvidence", "density", "log_evidence", "takeuchi", "top_eigenvalues", "trace"]
