@@ -10,6 +10,7 @@ from torch import nn
 from byheart.errors import InputRefused
 from byheart.maths.measures import ROWS, Measure, adjusted, compute
 from byheart.maths.measures.evidence import Evidence
+from byheart.maths.measures.layers import Layer
 
 FAMILIES = ("norms", "spectral", "path_norm", "size", "margins")
 OF_WEIGHTS = [name for name, row in ROWS.items() if row.function.__module__.rpartition(".")[2] in FAMILIES]
@@ -136,6 +137,54 @@ def test_a_model_that_has_not_moved_is_at_no_distance(fitted):
     assert found["spec-init"].value == pytest.approx(math.log(60 / 0.05), rel=1e-12)
 
 
+def test_of_large_matrices_the_largest_singular_value_alone_is_searched(monkeypatch):
+    matrix = torch.randn(90, 70, dtype=torch.float64, generator=torch.Generator().manual_seed(4))
+    wanted = float(torch.linalg.svdvals(matrix)[0]) ** 2
+    for dense in (1_000, 10):
+        monkeypatch.setattr("byheart.maths.measures.layers.DENSE", dense)
+        for one in (matrix, matrix.T):
+            assert Layer("", one).squared_spectral == pytest.approx(wanted, rel=1e-12)
+        assert Layer("", matrix * 0).squared_spectral == 0
+        assert Layer("", torch.ones(30, 20).double()).squared_spectral == pytest.approx(600, rel=1e-12)
+
+
+def test_a_transposed_linear_layer_of_gpt2_is_a_layer():
+    class Conv1D(nn.Module):  # as in transformers: y = x W + b, W (inputs, outputs)
+        def __init__(self):
+            super().__init__()
+            self.nf = 3
+            self.weight, self.bias = nn.Parameter(torch.randn(4, 3)), nn.Parameter(torch.zeros(3))
+
+        def forward(self, x):
+            return x @ self.weight + self.bias
+
+    model = Conv1D()
+    found = compute(model, examples=(torch.randn(5, 4), torch.zeros(5)), names=["params", "path-norm", "vc-dim"])
+    assert found["params"].value == pytest.approx(4 * (3 + 1), rel=1e-12)
+    assert found["path-norm"].value == pytest.approx(float((model.weight.detach().double() ** 2).sum()), rel=1e-12)
+    assert found["vc-dim"].value == pytest.approx(math.sqrt(math.log2(6 * 4) ** 3 * 12), rel=1e-12)  # n is 4
+
+
+def test_the_size_of_weights_before_a_norm_changes_nothing():
+    """What a BatchNorm of eps 0 divides by grows with the weights, so the folded network is the same."""
+
+    def made(factor):
+        net = nn.Sequential(nn.Linear(4, 5, bias=False), nn.BatchNorm1d(5, eps=0), nn.ReLU(), nn.Linear(5, 3)).double()
+        net.load_state_dict(weights)
+        net[0].weight.data *= factor
+        net[1].running_mean *= factor
+        net[1].running_var *= factor**2
+        return net
+
+    weights = nn.Sequential(nn.Linear(4, 5, bias=False), nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 3)).state_dict()
+    x = torch.randn(30, 4, dtype=torch.float64)
+    y = made(1.0).eval()(x).argmax(1)
+    one, other = (compute(made(factor), None, (x, y), names=OF_WEIGHTS) for factor in (1.0, 7.0))
+    for name, found in one.items():
+        assert found.applicable is other[name].applicable
+        assert not found.applicable or found.value == pytest.approx(other[name].value, rel=1e-10), name
+
+
 def test_a_layer_of_zeros_has_no_stable_rank(fitted):
     model, _, _ = fitted
     model[2].weight.zero_()
@@ -209,6 +258,7 @@ def test_dividing_by_the_number_of_examples_is_a_step_of_its_own(fitted):
     assert "negative" in once["neg-entropy"].reason
     assert "initial weights" in once["fro-distance"].reason
     assert adjusted({"of no logarithm": Measure(8.0, None, ())}, 2)["of no logarithm"].value == 2
+    assert adjusted({"of no logarithm": Measure(0.25, None, ())}, 1)["of no logarithm"].value == 0.5
     with pytest.raises(InputRefused, match="adjusted ones"):
         adjusted(once, 60)
     with pytest.raises(InputRefused, match="at least one"):

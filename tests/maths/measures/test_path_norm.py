@@ -95,12 +95,13 @@ def test_what_is_no_sum_over_paths_has_none(layer, word):
     assert word in found.reason
 
 
-def test_what_nobody_listed_is_found_by_its_outputs():
-    class Product(nn.Module):
+@pytest.mark.parametrize("function", [lambda x: x * x, lambda x: x + 1e-4], ids=["square", "shift"])
+def test_what_nobody_listed_is_found_by_its_outputs(function):
+    class Unlisted(nn.Module):
         def forward(self, x):
-            return x * x
+            return function(x)
 
-    found = path_norm(still(nn.Sequential(nn.Linear(4, 4), Product(), nn.Linear(4, 2))))
+    found = path_norm(still(nn.Sequential(nn.Linear(4, 4), Unlisted(), nn.Linear(4, 2))))
     assert "twice the input is not twice the output" in found.reason
 
 

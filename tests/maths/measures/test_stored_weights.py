@@ -47,6 +47,32 @@ def test_as_with_the_architecture(arranged):
     assert "3 BatchNorm folded by their keys" in evidence.notes[1]
 
 
+def norms_of(blocks, arranged):
+    """{norm: the layer that it is folded into} by what folding changes, of blocks of {name: (outputs, inputs) or width}."""
+    weights = {}
+    for name, shape in blocks.items():
+        if isinstance(shape, int):
+            weights |= {f"{name}.weight": torch.full((shape,), 2.0), f"{name}.running_mean": torch.zeros(shape)}
+            weights[f"{name}.running_var"] = torch.ones(shape)
+        else:
+            weights[f"{name}.weight"] = torch.ones(*shape, 3, 3)
+    evidence = stored_weights({key: weights[key] for key in arranged(weights)})
+    return [layer.name for layer in evidence.layers if layer.weight.flatten()[0] > 1.5], evidence.notes[1:]
+
+
+def test_which_norm_reads_which_layer_is_guessed_only_where_the_keys_tell():
+    behind = {"b.conv1": (4, 3), "b.bn1": 4, "b.conv2": (4, 4), "b.bn2": 4}
+    assert norms_of(behind, list)[0] == norms_of(behind, sorted)[0] == ["b.conv1", "b.conv2"]
+    # a norm before its layer: in the order of the modules the second reads the first layer; sorted, nobody knows
+    before = {"a.bn1": 3, "a.conv1": (4, 3), "a.bn2": 4, "a.conv2": (4, 4), "b.bn1": 4, "b.conv1": (4, 4)}
+    assert norms_of(before, list)[0] == ["a.conv1"]
+    assert "a.bn1, b.bn1" in norms_of(before, list)[1][-1]
+    assert norms_of(before, sorted)[0] == []
+    # all as wide as one another: names tell nothing
+    assert norms_of({"b.conv1": (4, 4), "b.bn1": 4}, sorted)[0] == []
+    assert norms_of({"f.0": (4, 4), "f.1": 4}, sorted)[0] == ["f.0"]
+
+
 def test_what_needs_more_than_weights_says_so():
     found = compute_from_weights(
         {"weight": torch.ones(2, 3)}, names=["path-norm", "inverse-margin", "fro-distance", "vc-dim"]

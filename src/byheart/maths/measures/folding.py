@@ -78,10 +78,14 @@ def folded(models: Sequence[nn.Module], x: Tensor | None, compat: str = "") -> F
     made = tuple(fold(model, pairs, compat) for model in models)
     notes = [f"{len(pairs)} BatchNorm folded into the layer before, found {how}"] if pairs else []
     if left := [name for name in norms if name not in pairs]:
-        notes.append(
-            f"BatchNorm stays where no single layer before it can take it: {', '.join(left)} (looked for {how})"
-        )
+        notes.append(f"BatchNorm stays where no single layer before it can take it: {some(left)} (looked for {how})")
     return Folded(made, tuple(notes))
+
+
+def some(names: Sequence[str], most: int = 4) -> str:
+    """What is a list of names in a sentence: the first few, and how many more?"""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def fold(model: nn.Module, pairs: Pairs, compat: str = "") -> nn.Module:

@@ -9,12 +9,15 @@ from functools import cached_property
 from typing import NamedTuple
 
 import torch
+from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import Tensor, nn
 
 from byheart.errors import InputRefused
 from byheart.maths.measures.convolution_spectrum import largest_singular_value
 from byheart.maths.recording.module_copy import called
+from byheart.seeds import stream
 
+DENSE = 1_000  # rows up to which all eigenvalues are computed: a tenth of a second
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
@@ -61,9 +64,8 @@ class Layer:
 
     @cached_property
     def squared_spectral(self) -> float:
-        """||W||_2^2 of the reshaped matrix: the largest eigenvalue of the smaller of W W^T and W^T W."""
-        wide = self.matrix if self.matrix.shape[0] <= self.matrix.shape[1] else self.matrix.T
-        return max(0.0, float(torch.linalg.eigvalsh(wide @ wide.T)[-1]))
+        """||W||_2^2 of the reshaped matrix."""
+        return largest_squared_singular_value(self.matrix)
 
     def squared_operator(self, size: Sequence[int] | None, stride: Sequence[int]) -> float:
         """||W||_2^2 of the circular convolution on inputs of that size; of a linear layer, of its matrix."""
@@ -81,6 +83,21 @@ class Layer:
     def less(self, other: Layer) -> Layer:
         """The layer of the difference of weights."""
         return Layer(self.name, self.weight - other.weight, None, self.size, self.stride, self.dilation, self.groups)
+
+
+def largest_squared_singular_value(matrix: Tensor) -> float:
+    """By how much does a matrix stretch: the largest eigenvalue of the smaller of W W^T and W^T W?
+
+    Of a matrix of more than 1,000 rows and columns by Lanczos' method, whose relative error is about 1e-13.
+    """
+    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    rows = wide.shape[0]
+    if rows <= DENSE or not matrix.any():
+        return max(0.0, float(torch.linalg.eigvalsh(wide @ wide.T)[-1]))
+    array = wide.numpy()
+    square = LinearOperator((rows, rows), matvec=lambda v: array @ (array.T @ v), dtype=array.dtype)
+    start = stream(0, "largest singular value").normal(size=rows)
+    return float(eigsh(square, k=1, v0=start, tol=1e-13, return_eigenvectors=False)[0])
 
 
 class Coverage(NamedTuple):

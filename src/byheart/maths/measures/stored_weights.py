@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from byheart.errors import InputRefused
 from byheart.maths.measures.evidence import Evidence, Measure
-from byheart.maths.measures.folding import folded_weights
+from byheart.maths.measures.folding import folded_weights, some
 from byheart.maths.measures.front import measures_of
 from byheart.maths.measures.layers import Coverage, Inapplicable, Layer, same_layers
 from byheart.maths.measures.table import ROWS
@@ -144,7 +144,7 @@ def _layers(weights: Mapping[str, Any], noun: str) -> tuple[tuple[Layer, ...], C
     )
     notes = [f"{len(pairs)} BatchNorm folded by their keys, eps {EPS:g} taken for granted"] if pairs else []
     if left:
-        notes.append(f"BatchNorm whose layer the keys do not tell stays where it is: {', '.join(left)}")
+        notes.append(f"BatchNorm whose layer the keys do not tell stays where it is: {some(left)}")
     return tuple(found.values()), Coverage(share, tuple(sorted(set(stored) - read))), notes
 
 
@@ -152,9 +152,7 @@ def _tensors(weights: Mapping[str, Any], noun: str) -> dict[str, Tensor]:
     """In float64, the same numbers under two names once; of sorted keys, 2 before 10."""
     names = list(weights)
     if names == sorted(names):
-        names.sort(
-            key=lambda name: [(word.isdigit(), int(word) if word.isdigit() else 0, word) for word in _words(name)]
-        )
+        names.sort(key=_by_words)
     found, seen = {}, set()
     for name in names:
         value = torch.as_tensor(weights[name])
@@ -175,33 +173,56 @@ def _is_layer(name: str, value: Tensor) -> bool:
 
 
 def _norms(tensors: Mapping[str, Tensor], layers: Mapping[str, Layer]) -> tuple[dict[str, str], list[str]]:
-    """Which layer each BatchNorm reads, as far as names or their order tell; and those of which nothing does."""
+    """Which layer each BatchNorm reads, as far as the keys tell; and those of which they do not."""
+    norms = [name.rpartition(".")[0] for name in tensors if name.rpartition(".")[2] == "running_var"]
+    sources = (_before(tensors), _by_number(norms), _by_name(norms, tensors, layers))
     pairs: dict[str, str] = {}
-    left = []
-    before = ""
-    for key, value in tensors.items():
-        name, _, last = key.rpartition(".")
-        before = name if name in layers else before
-        if last == "running_var":
-            likely = [one for one in (*_partners(name), before) if one in layers and one not in pairs.values()]
-            fitting = [one for one in likely if layers[one].weight.shape[0] == len(value)]
-            if fitting:
-                pairs[name] = fitting[0]
-            else:
-                left.append(name)
-    return pairs, left
+    for norm in norms:
+        for source in sources:
+            name = source.get(norm, "")
+            if norm not in pairs and name not in pairs.values() and _fits(norm, name, tensors, layers):
+                pairs[norm] = name
+    return pairs, [norm for norm in norms if norm not in pairs]
 
 
-def _partners(norm: str) -> tuple[str, ...]:
-    """Names a norm's layer is likely to have: conv1 for bn1, 3 for 4."""
-    parent, dot, own = norm.rpartition(".")
-    number = [str(int(own) - 1)] if own.isdigit() else []
-    return tuple(parent + dot + one for one in (*(re.sub("bn|norm", word, own) for word in ("conv", "fc")), *number))
+def _before(tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    """Of keys in the order of the modules: the module just before, if both are parts of the same one."""
+    if list(tensors) == sorted(tensors, key=_by_words):
+        return {}
+    owners = list(dict.fromkeys(name.rpartition(".")[0] for name in tensors))
+    parent = [name.rpartition(".")[0] for name in owners]
+    return {owners[i]: owners[i - 1] for i in range(1, len(owners)) if parent[i] == parent[i - 1]}
+
+
+def _by_number(norms: Sequence[str]) -> dict[str, str]:
+    """4 reads 3, as in a `Sequential`."""
+    parts = {norm: norm.rpartition(".") for norm in norms}
+    return {norm: f"{up}{dot}{int(own) - 1}" for norm, (up, dot, own) in parts.items() if own.isdigit()}
+
+
+def _by_name(norms: Sequence[str], tensors: Mapping[str, Tensor], layers: Mapping[str, Layer]) -> dict[str, str]:
+    """bn1 reads conv1, unless the widths of any such pair say that it stands before it, or none says anything."""
+    found = {}
+    for norm in norms:
+        up, dot, own = norm.rpartition(".")
+        names = [up + dot + re.sub("bn|norm", word, own) for word in ("conv", "fc")]
+        if known := [name for name in names if name in layers]:
+            found[norm] = known[0]
+    behind = [_fits(*pair, tensors, layers) for pair in found.items()]
+    told = any(layers[name].weight.shape[0] != layers[name].weight.shape[1] for name in found.values())
+    return found if all(behind) and told else {}
+
+
+def _fits(norm: str, name: str, tensors: Mapping[str, Tensor], layers: Mapping[str, Layer]) -> bool:
+    """Has the norm as many channels as the layer has outputs?"""
+    return name in layers and layers[name].weight.shape[0] == len(tensors[_key(norm, "running_var")])
 
 
 def _key(name: str, part: str) -> str:
     return f"{name}.{part}" if name else part
 
 
-def _words(name: str) -> list[str]:
-    return re.findall(r"\d+|\D+", name)
+def _by_words(name: str) -> list[tuple[bool, int, str]]:
+    """For sorting: 2 before 10."""
+    words = re.findall(r"\d+|\D+", name)
+    return [(word.isdigit(), int(word) if word.isdigit() else 0, word) for word in words]
