@@ -352,6 +352,56 @@ def test_in_python_a_module_a_state_dict_and_a_path_are_measured_alike(network, 
     assert whole.to_dict()["scores"]["gap"]["n"] == 40
 
 
+def test_what_spreads_a_model_over_devices_is_taken_off(network):
+    model = network[0]
+    found = bh.measure(nn.DataParallel(model), weights=model.state_dict(), initial=network[1].state_dict())
+    assert found["fro-distance"].value == bh.measure(model, network[1])["fro-distance"].value
+
+
+def test_bytes_of_pictures_go_in_as_they_are(rng):
+    class Pictures(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(nn.Flatten(), nn.Linear(48, 2))
+
+        def forward(self, x):
+            return self.layers(x.movedim(-1, 1).float() / 255)
+
+    x, y = rng.integers(0, 256, (30, 4, 4, 3), dtype=np.uint8), np.arange(30) % 2
+    found = bh.measure(Pictures(), train=(x, y))
+    assert found["cross-entropy"].applicable
+    assert found["grad-noise-final"].applicable
+
+
+@pytest.mark.parametrize("words, said", [
+    ({"names": "param-nrm"}, "Nearest: param-norm"),
+    ({"names": 3}, "a word or several for names="),
+    ({"search": "yes"}, "True or False for search="),
+    ({"train": "digits", "target": "kind"}, "a table for target"),
+    ({"trace": "nowhere"}, "its training examples, with a trace"),
+])  # fmt: skip
+def test_arguments_of_another_kind_are_refused(words, said, network):
+    with pytest.raises(bh.UsageError, match=said):
+        bh.measure(network[0], **words)
+
+
+@pytest.mark.parametrize("model", [3, None, [1], {1: 2}])
+def test_what_is_no_model_is_refused(model):
+    with pytest.raises(bh.UsageError, match="a module, a state dict or the path of a checkpoint"):
+        bh.measure(model)
+
+
+@pytest.mark.parametrize("model, said", [
+    (nn.Linear(3, 2, device="meta"), "on the device meta"),
+    (nn.ReLU(), "ReLU, which has none"),
+    (nn.LSTM(3, 4), "LSTM, which has none"),
+    ({"w": torch.ones(3)}, "two or more axes"),
+])  # fmt: skip
+def test_a_network_without_values_or_layers_is_refused(model, said):
+    with pytest.raises(bh.InputRefused, match=said):
+        bh.measure(model)
+
+
 def test_measuring_changes_neither_the_module_nor_its_mode_nor_the_random_state(network, untouched):
     model, start, train, test = network
     before = {name: value.clone() for name, value in model.state_dict().items()}

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from byheart.arguments import may_be, must_be
 from byheart.auditing.measured_evidence import Known, computed, evidence_of
 from byheart.auditing.measured_examples import MeasuredExamples, examples_of
 from byheart.auditing.measured_model import MeasuredModel, model_of, trained, weights_of
@@ -64,9 +65,9 @@ def measure(
     weights: Any = None,
     trace: Any = None,
     search: bool = False,
-    names: Sequence[str] | None = None,
+    names: str | Sequence[str] | None = None,
+    target: str | None = None,
     say: Callable[[str], None] | None = None,
-    **options: Any,
 ) -> Measurement:
     """Measure a network as it is, from its weights and from whatever else is given.
 
@@ -81,14 +82,14 @@ def measure(
             are the initial ones where none are given.
         search: also search how far weights may be perturbed; minutes.
         names: which measures; None is all.
+        target: the column to predict, where the examples are a table or a frame.
         say: takes lines on how data are read.
-        options: of the files of examples, as `byheart audit` has them: target, categorical, drop, size.
 
     Returns:
         A `Measurement`; what could not be measured is listed with the reason.
 
     Raises:
-        UsageError: no such file, name or measure.
+        UsageError: no such file, name or measure; an argument of another kind.
         InputRefused: a checkpoint that holds code, NaN, weights that do not fit, examples that the model does not take.
 
     Example:
@@ -97,9 +98,12 @@ def measure(
         >>> round(found["param-norm"].value, 12), found.evidence
         (6.0, ('weights',))
     """
+    must_be("True or False", search=search)
+    may_be("a word or several", names=names)
+    may_be("a word", target=target)
     subject = model_of(model, weights)
     start = None if initial is None else _initial(initial, subject)
-    given = examples_of(train, test, options, say)
+    given = examples_of(train, test, target, say)
     examples, results, module = None, {}, subject.module
     if given is not None and module is not None:
         module = given.wrapped(module)
@@ -112,7 +116,7 @@ def measure(
         start = first if start is None else start
     known = Known(module, subject.weights, start, examples, log, Search() if search and examples else None)
     evidence = evidence_of(known, subject.title)
-    measures = computed(evidence, names)
+    measures = computed(evidence, [names] if isinstance(names, str) else names)
     notes = [*subject.notes, *(given.notes if given else []), *evidence.notes]
     unused = subject.lacking if given is not None else ""
     document = document_of(subject, evidence.coverage, known.kinds, results, measures, unused, notes)

@@ -61,7 +61,9 @@ def evidence_of(known: Known, title: str) -> Evidence:
         ) from error  # fmt: skip
     if not layers:
         raise InputRefused(
-            "a network with linear or convolutional layers", title, "Give the network, not a wrapper around it."
+            "a network with linear or convolutional layers",
+            f"{title}, which has none",
+            "The published measures are of their weights.",
         )
     return evidence
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,18 +55,18 @@ class MeasuredExamples:
         return of_parts(module, self.data)
 
 
-def examples_of(train: Any, test: Any, options: Mapping[str, Any], say: Say | None = None) -> MeasuredExamples | None:
+def examples_of(train: Any, test: Any, target: str | None, say: Say | None = None) -> MeasuredExamples | None:
     """The training and the test examples, each a pair (x, y), a dataset, or any file or name that an audit takes.
 
     Raises:
-        UsageError: no such file, or options that it does not have.
+        UsageError: no such file, or a target of something that is no table.
         InputRefused: what cannot be measured truly; two sources that do not fit together.
     """
     if train is None and test is None:
         return None
-    own, brought = _read(train if train is not None else test, options, say)
+    own, brought = _read(train if train is not None else test, target, say)
     if test is not None and train is not None:
-        brought, more = _read(test, options, say)
+        brought, more = _read(test, target, say)
         if more is not None:
             raise UsageError("one set of examples as the test", f"{test}, which holds two", "Name one of them.")
     new = brought if train is not None else None
@@ -80,20 +80,22 @@ def examples_of(train: Any, test: Any, options: Mapping[str, Any], say: Say | No
     return MeasuredExamples(data, train is not None, test is not None or new is not None, said)
 
 
-def _read(given: Any, options: Mapping[str, Any], say: Say | None) -> tuple[Rows, Rows | None]:
+def _read(given: Any, target: str | None, say: Say | None) -> tuple[Rows, Rows | None]:
     """The rows of a source, and those of a test that it brings along."""
     if isinstance(given, str | os.PathLike):
         path = Path(given)
+        if target is not None and path.suffix.lower() not in parse.TABLES:
+            raise UsageError("a table for target", os.fspath(given), "Leave it out.")
         if path.suffix.lower() == ".npz":
             parse.must_exist(path)
             held = read_archive(path)
             more = Rows(held["x_test"], held["y_test"]) if {"x_test", "y_test"} <= set(held) else None
             return Rows(held["x"], held["y"]), more
-        return _of_task(_task(path, os.fspath(given), options, say))
+        return _of_task(_task(path, os.fspath(given), target, say))
     data, _ = collected(given, None, say=say)
-    if isinstance(data, list | tuple) and len(data) == 2 and not _is_frame(data[0]):
+    if isinstance(data, list | tuple) and len(data) == 2 and not _is_frame(data[0]) and target is None:
         return Rows(*data), None
-    return _of_task(arrays_from(data, None, options))
+    return _of_task(arrays_from(data, None, {"target": target}))
 
 
 def _is_frame(x: Any) -> bool:
@@ -102,11 +104,11 @@ def _is_frame(x: Any) -> bool:
     return bool(library_of(x)) and not is_series(x)
 
 
-def _task(path: Path, word: str, options: Mapping[str, Any], say: Say | None) -> Any:
+def _task(path: Path, word: str, target: str | None, say: Say | None) -> Any:
     if path.suffix == ".py":
         parse.must_exist(path)
         return from_file(path, {}, "auto", say).task
-    return parse.folder(path, options, say) if path.is_dir() else parse.task_from(word, options)
+    return parse.folder(path, {}, say) if path.is_dir() else parse.task_from(word, {"target": target} if target else {})
 
 
 def _of_task(task: Any) -> tuple[Rows, Rows | None]:

@@ -16,7 +16,7 @@ from byheart.fingerprint.code import contained
 from byheart.learners.checkpoint_file import Checkpoint, read_checkpoint
 from byheart.learners.huggingface_folder import architecture_of, is_model_folder
 from byheart.learners.weight_names import as_tensor, load_into, plain_names
-from byheart.maths.recording.module_copy import copied
+from byheart.maths.recording.module_copy import copied, uncompiled
 from byheart.study.parse import must_exist
 
 
@@ -107,7 +107,8 @@ def weights_of(given: Any) -> Checkpoint:
 
 def _given(model: Any) -> MeasuredModel:
     if isinstance(model, nn.Module):
-        return MeasuredModel(type(model).__name__, model, model.state_dict())
+        module = _unwrapped(model)
+        return MeasuredModel(type(module).__name__, module, module.state_dict())
     found = weights_of(model)
     return MeasuredModel(found.title, None, found.weights, "a state dict names no architecture", [*found.notes])
 
@@ -141,7 +142,22 @@ def _made(where: str, name: str, word: str) -> MeasuredModel:
             raise InputRefused(f"{word} to make a module", error.came, "Give its arguments defaults.") from None
     if not isinstance(found, nn.Module):
         raise _no_module(word, f"a {type(found).__name__} from it")
-    return MeasuredModel(f"{Path(where).name}:{name}", found, found.state_dict())
+    module = _unwrapped(found)
+    return MeasuredModel(f"{Path(where).name}:{name}", module, module.state_dict())
+
+
+def _unwrapped(module: nn.Module) -> nn.Module:
+    """The network in what compiles it or spreads it over devices.
+
+    Raises:
+        InputRefused: weights without values.
+    """
+    module = uncompiled(module)
+    if isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        module = uncompiled(module.module)
+    if empty := [name for name, value in module.state_dict().items() if value.is_meta]:
+        raise InputRefused("weights with values", f"{empty[0]} on the device meta", "Load the weights first.")
+    return module
 
 
 def _no_module(word: str, came: str) -> InputRefused:

@@ -59,10 +59,9 @@ def measure(
     from byheart.cli.summary import print_json, print_lines
     from byheart.progress import Progress
 
-    options = {"target": target} if target is not None else {}
     with apart(), Progress(quiet) as progress:
         found = measured(
-            model, initial, train, test, weights=weights, trace=trace, search=search, say=progress.say, **options
+            model, initial, train, test, weights=weights, trace=trace, search=search, target=target, say=progress.say
         )
     if json:
         print_json(found.to_dict())

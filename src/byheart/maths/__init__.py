@@ -65,6 +65,7 @@ that read a recorded training do:
 | | `stored_weights`, `sample_size` | of a state dict alone; divided by the number of examples |
 | | `perturbation`, `ascent`, `moved_weights` | how far may weights be moved before accuracy is lost? |
 | | `flatness` | what that says, alone and in bounds |
+| | `float64_calls` | a model that converts its inputs to single precision, called in double precision |
 | | `gradient_measures`, `optimisation_log` | gradients of single examples; how many steps training took |
 | `kernels` | `tangent_kernel`, `jacobians` | how alike do a model's parameters move its outputs for two inputs? |
 | | `layer_factors`, `linearisation` | what gradients of a layer are products of; the model were it linear |

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from byheart.errors import InputRefused
 from byheart.maths.measures.double_copy import copy_at, double_copy
+from byheart.maths.measures.float64_calls import called_in_float64
 from byheart.maths.measures.folding import folded
 from byheart.maths.measures.layers import Coverage, Inapplicable, Layer, coverage_of, layers_of, outputs_of, same_layers
 
@@ -140,7 +141,10 @@ class Evidence:
             if y.dim() != 1 or (y.is_floating_point() and bool((y != y.round()).any())):
                 raise InputRefused("a class number for each example", f"y of shape {tuple(y.shape)}", "Give y as (n,).")
             y = y.long()
-        made, notes = folded([one for one in (final, start, first) if one is not None], x, compat)
+        there = [one for one in (final, start, first) if one is not None]
+        if x is not None:
+            called_in_float64(there, x)
+        made, notes = folded(there, x, compat)
         start = None if start is None else made[1]
         return cls(made[0], start, x, y, log, search, compat, list(notes), None if first is None else made[-1])
 
