@@ -1,12 +1,15 @@
 """Every survey of ours keeps the promises."""
 
+import numpy as np
 import pytest
 
+from byheart.records.facts import FactTable
+from byheart.surveys.budget import Budget
 from byheart.surveys.dose import Dose
 from byheart.surveys.frontier import Frontier
 from byheart.surveys.peak import Peak
 from byheart.surveys.ranking import Ranking
-from byheart.testing.surveys import OTHER, QUANTITY, SurveySuite, line, subjects
+from byheart.testing.surveys import HALF, OTHER, QUANTITY, SurveySuite, line, subjects
 
 
 class TestDose(SurveySuite):
@@ -28,6 +31,43 @@ class TestPeak(SurveySuite):
         return line([0.5, 0.5, 0.5, 0.5 + dose, 0.5, 0.5])
 
 
+class TestPeakOverSeeds(SurveySuite):
+    dosed_quantity, null_quantities = "prominence", ()
+
+    @pytest.fixture
+    def survey(self):
+        return Peak(quantity=QUANTITY, by="size", over_seeds=True)
+
+    def planted(self, dose):
+        """Twelve seeds of six subjects, the fourth of them higher."""
+        findings, grid = line([0.5, 0.45, 0.5, 0.5 + dose, 0.45, 0.5])
+        rng = np.random.default_rng(0)
+        for of in findings.values():
+            probe, finding = next(iter(of.items()))
+            value = finding.quantities["first"].value
+            table = FactTable(values={"seed": range(12), "first": value + rng.normal(0, 0.01, 12)})
+            of[probe] = finding.model_copy(update={"tables": {"by_seed": table}})
+        return findings, grid
+
+
+class TestBudget(SurveySuite):
+    dosed_quantity, null_quantities = "more_understood", ("more_understood", "understood_growth", "memorised_growth")
+
+    @pytest.fixture
+    def survey(self):
+        return Budget(by="size", understood=QUANTITY, memorised=OTHER, left=OTHER)
+
+    def planted(self, dose):
+        """The first part grows by the dose at each of six sizes, the second does not."""
+        found = subjects({f"size={i}": {QUANTITY: dose * i, OTHER: 0.5} for i in range(6)})
+        return found, {f"size={i}": {"size": i} for i in range(6)}
+
+    def noise(self, rng):
+        a, b = rng.normal(0.5, HALF / 1.959964, (2, 6))
+        found = subjects({f"size={i}": {QUANTITY: x, OTHER: y} for i, (x, y) in enumerate(zip(a, b))})
+        return found, {f"size={i}": {"size": i} for i in range(6)}
+
+
 class TestRanking(SurveySuite):
     dosed_quantity, null_quantities = "second", ("second",)
 
@@ -43,8 +83,6 @@ class TestRanking(SurveySuite):
         return _both(dict(zip(range(6), order)))
 
     def noise(self, rng):
-        from byheart.testing.surveys import HALF
-
         a, b = rng.normal(0.5, HALF / 1.959964, (2, 6))
         return _both(dict(zip(a, b)))
 

@@ -42,7 +42,7 @@ NAMES = {
     ),
     "generalization/measures": "ranked_right one_model_gap",
     "generalization/descent": (
-        "prominence peak_at peak_error largest_gain beyond_gain folded_prominence theory_gap"
+        "error prominence peak_at peak_error largest_gain beyond_gain folded_prominence theory_gap"
     ),
     "generalization/width": "widest_held_out_gain widest_train_gain",
     "complexity/description-length": (

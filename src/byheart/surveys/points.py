@@ -63,14 +63,17 @@ def box_of(quantities: list[Quantity]) -> Box:
 
 
 def measured(findings: Findings, path: str) -> dict[str, Quantity]:
-    """The quantity of each subject that has one, with an interval or exact; subjects by name."""
+    """The quantity of each subject that has one, with an interval or exact; subjects by name.
+
+    Names between `|` are tried in turn: one part may be called otherwise of another kind of output.
+    """
     probe, _, name = path.rpartition("/")
     found = {}
     for subject in sorted(findings):
         answer = findings[subject].get(probe)
         if not isinstance(answer, Finding) or answer.status == "withheld":
             continue
-        one = answer.quantities.get(name)
+        one = next((answer.quantities[word] for word in name.split("|") if word in answer.quantities), None)
         if one is not None and (one.interval is not None or one.why_no_interval == "exact"):
             found[subject] = one
     return found
@@ -95,7 +98,7 @@ class Along(NamedTuple):
         ends = [(y.interval or (y.value, y.value)) if y else (None, None) for y in self.y]
         nulls = tuple(y.null if y else None for y in self.y)
         return Curve(
-            x_axis=Axis(name=self.by), y_axis=Axis(name=self.path.rpartition("/")[2], unit=unit), x=self.x,
+            x_axis=Axis(name=self.by), y_axis=Axis(name=self.path.rpartition("/")[2].partition("|")[0], unit=unit), x=self.x,
             y=tuple(y.value if y else None for y in self.y), low=tuple(low for low, _ in ends),
             high=tuple(high for _, high in ends), n=tuple(y.n if y else 0 for y in self.y),
             null=nulls if any(null is not None for null in nulls) else (),

@@ -9,8 +9,15 @@ from pydantic import Field
 
 from byheart.maths.descent.peaks import FEWEST_POINTS, FEWEST_SEEDS, Statistic, peak
 from byheart.probes.base import Assumption, Bank, Cost, Need, Probe, Subject
-from byheart.probes.generalization.descent.quantities import curve, prominence, quantities, stacked, table
-from byheart.probes.generalization.descent.sweep import EPOCHS, SHARE, needs_along, own_setting, places, theory_line
+from byheart.probes.generalization.descent.quantities import (
+    at_one_place,
+    curve,
+    prominence,
+    quantities,
+    stacked,
+    table,
+)
+from byheart.probes.generalization.descent.sweep import EPOCHS, HERE, SHARE, needs_along, own_setting, places, theory_line
 from byheart.records.facts import Axis, Curve
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.reason import Reason
@@ -28,7 +35,7 @@ class Descent(Probe):
     r"""Does a larger model do better throughout, or is there a peak on the way?
 
     The same recipe along one setting: a size of the model, a setting of the data, the share of the examples, or the
-    epochs. error(v, seed) is the mean error on new examples (the test, else those left out): share wrong, or squared
+    epochs; or `here`, where a study lays subjects along a grid and a survey reads them: the members of the audit. error(v, seed) is the mean error on new examples (the test, else those left out): share wrong, or squared
     error; error(v) its median over seeds (its mean where a closed form is drawn over it, which is of the mean), from
     at least 10 seeds, each with one subset and one start along all values. peak_at, peak_error: place and height of its
     largest value, bootstrap over seeds; absent where the interval of the place touches an end of the grid.
@@ -71,13 +78,18 @@ class Descent(Probe):
         return tuple({need.key(): need for need in needs}.values())
 
     def _has(self, subject: Subject, vary: str) -> bool:
-        return "." in vary or vary in (EPOCHS, SHARE) or vary in type(subject.learner).model_fields
+        return "." in vary or vary in (EPOCHS, HERE, SHARE) or vary in type(subject.learner).model_fields
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Errors along the setting, where they peak, and the same over effective parameters."""
         vary = self.vary or own_setting(bank.subject)
         needs = needs_along(bank.subject, vary, self.values, self.seeds)
         found = places(bank, vary, needs)
+        n = len(bank.data.views["test"]) if "test" in bank.data.views else int(bank.counted.sum())
+        if vary == HERE:
+            facts, by_seed = at_one_place(found[0], bank.data.output.labelled, n, self.rng(bank, "seeds"))
+            details = {"vary": vary, "seeds": len(found[0].seeds)}
+            return self.finding(facts, headline="error", tables={"by_seed": by_seed}, details=details), {}
         if len(found) < FEWEST_POINTS:
             return self.withheld("too few points", points=len(found), needed=FEWEST_POINTS), {}
         if (m := min(len(place.new) for place in found)) < FEWEST_SEEDS:
@@ -86,7 +98,6 @@ class Descent(Probe):
         labelled = bank.data.output.labelled
         x, new, seen = np.array([place.value for place in found]), stacked(found, "new"), stacked(found, "seen")
         top, trained = (peak(x, y, self.rng(bank, "seeds"), statistic) for y in (new, seen))
-        n = len(bank.data.views["test"]) if "test" in bank.data.views else int(bank.counted.sum())
         along = Axis(name=NAMED.get(vary.rpartition(".")[2], vary.rpartition(".")[2].replace("_", " ")))
         facts = quantities(found, top, new, labelled, n, self.rng(bank, "seeds"), statistic)
         curves = {"new": curve(along, top, labelled), "seen": curve(along, trained, labelled)}

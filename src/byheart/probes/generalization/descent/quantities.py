@@ -27,6 +27,18 @@ def unit_of(labelled: bool) -> Unit:
     return "share" if labelled else "squared error"
 
 
+def at_one_place(
+    place: Place, labelled: bool, n: int, rng: np.random.Generator
+) -> tuple[dict[str, Quantity], FactTable]:
+    """The median error over seeds with its interval, and the errors by seed, for surveys along a grid."""
+    m = len(place.new)
+    drawn = np.median(place.new[rng.integers(m, size=(DRAWS, m))], axis=1)
+    value = float(np.median(place.new))
+    found = Located(value, around(value, drawn))
+    by_seed = FactTable(values={"seed": place.seeds, "error": place.new, "error_where_seen": place.seen})
+    return {"error": _quantity(found, unit=unit_of(labelled), null=None, n=n, better="low")}, by_seed
+
+
 def quantities(
     found: Sequence[Place], top: Peak, errors: np.ndarray, labelled: bool, n: int, rng: np.random.Generator,
     statistic: Statistic,

@@ -14,7 +14,7 @@ from byheart.training.run import Run
 
 FACTORS = (1 / 16, 1 / 4, 1, 2, 4)
 SHARES = (0.1, 0.2, 0.4, 0.6, 0.8)
-EPOCHS, SHARE = "epochs", "share"
+EPOCHS, SHARE, HERE = "epochs", "share", "here"
 SIZES = ("hidden", "width")  # what a learner's size is called, where nobody says along what
 
 
@@ -48,7 +48,7 @@ def own_setting(subject: Subject) -> str:
 def needs_along(subject: Subject, vary: str, values: Sequence[float], seeds: int) -> dict[float, Need]:
     """The runs at each value of `vary`: `epochs`, `share` of the examples, a setting of the learner, or any by path.
 
-    Without `vary` the one place where the subject stands; without values five around its own.
+    `here` is the one place where the subject stands, with its own members; without values five around its own.
     """
     last = subject.checkpoints()[-1:]
     if vary == EPOCHS:
@@ -56,8 +56,8 @@ def needs_along(subject: Subject, vary: str, values: Sequence[float], seeds: int
         return dict.fromkeys(map(float, points), _need(subject, seeds, subject.share, points))
     if vary == SHARE:
         return {value: _need(subject, seeds, value, last) for value in values or SHARES}
-    if not vary:
-        return {0.0: _need(subject, seeds, subject.share, last)}
+    if vary == HERE:
+        return {0.0: subject.bank()}
     path = vary if "." in vary else f"learner.{vary}"
     layers = _layers(subject, path)
     made = values or sorted({max(1, round(layers[0] * factor)) for factor in FACTORS})

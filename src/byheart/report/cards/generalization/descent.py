@@ -19,6 +19,8 @@ WIDE = 20.0  # largest over smallest value, beyond which an axis is logarithmic
 
 def card(finding: Finding, about: About) -> Card:
     """The peak, what is behind it, and whether effective parameters fold it back."""
+    if "error" in finding.quantities:
+        return _of_one_place(finding, about)
     details, found = finding.details, finding.quantities
     along, prominence = finding.curves["new"].x_axis.name, found["prominence"]
     how_much = f"{value_text(prominence)} {interval_text(prominence)}".strip()
@@ -37,6 +39,14 @@ def card(finding: Finding, about: About) -> Card:
             f"{details['seeds']} models a value.",
         ),
         notes=notes_of(finding, _notes(along)),
+    )
+
+
+def _of_one_place(finding: Finding, about: About) -> Card:
+    return Card(
+        says=f"error on new {about.nouns}, the median over seeds",
+        how=("The same of every subject along the grid, by seed: a survey reads where it peaks.",),
+        notes=notes_of(finding, {"error": "median over the members of the mean error on new examples"}),
     )
 
 
