@@ -145,7 +145,7 @@ SAID = [
      "Give more test data, or compare more models: `--also generalization/measures`."),
     ("too few points", {"points": 1, "needed": 2}, "1 of the settings could be trained; 2 are needed.", ""),
     ("small grid", {"measured": 2, "needed": 3}, "measured at 2 points of the grid, and it takes 3", "a grid of more values"),
-    ("peak at the end", {"at": 4000.0}, "the largest error may lie beyond the grid: it is at 4000.0, at an end of it",
+    ("peak at the end", {"at": 4000}, "the largest error may lie beyond the grid: it is at 4000, at an end of it",
      "a grid that goes further"),
     ("few seeds", {"seeds": 4, "needed": 10}, "4 seeds were trained; 10 are needed.", "Ask for seeds=10 or more."),
     ("undecided", {}, "the interval allows both", ""),

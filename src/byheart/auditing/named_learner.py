@@ -12,6 +12,7 @@ from typing import Any
 from byheart.auditing.given import learner_from
 from byheart.errors import InputRefused, UnknownName, UsageError, unknown_name
 from byheart.fingerprint.code import contained, load_module
+from byheart.learners.users_code import UsersCode
 from byheart.registry import find
 from byheart.study import parse
 
@@ -57,6 +58,30 @@ def named_learner(word: str, settings: Mapping[str, Any], returns: str = "auto")
     fields = list(find("learner", "module").model_fields)
     learner = learner_from(_with(found, settings, word, fields), None, returns)
     return parse.changed(learner, {key: value for key, value in settings.items() if key not in own})
+
+
+def with_settings_of_its_own(learner: Any, settings: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """A learner of the user's code with the settings filled in that its function takes, and those that are left.
+
+    `learner.hidden` is the parameter `hidden` of `def model(hidden=32)`, as `--learner my_models.py:model --set
+    hidden=64` has it; of any other learner all settings are left.
+
+    Raises:
+        UnknownName: a setting of the learner that neither its function nor our loop takes.
+    """
+    if not isinstance(learner, UsersCode):
+        return learner, dict(settings)
+    function = learner.function()
+    own, code = _settings_of(function), UsersCode.model_fields
+    loops = [name for name in type(learner).model_fields if name not in code]
+    asked = {path.partition(".")[2]: value for path, value in settings.items() if path.startswith("learner.")}
+    _known(asked, [*own, *loops], learner.qualname or learner.name)
+    mine = {name: value for name, value in asked.items() if name in own}
+    left = {path: value for path, value in settings.items() if path.removeprefix("learner.") not in mine}
+    if not mine:
+        return learner, left
+    kept = {name: getattr(learner, name) for name in loops}
+    return type(learner).known(functools.partial(function, **mine), **kept), left
 
 
 def module_at(where: str) -> Any:

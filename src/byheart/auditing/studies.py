@@ -5,16 +5,18 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
+from byheart.auditing.cli_request import request_from_words
 from byheart.auditing.document import evidence, spoken_of, unlabelled
+from byheart.auditing.named_learner import with_settings_of_its_own
 from byheart.auditing.provenance import LEVEL, plain, shown_settings
 from byheart.auditing.request import Request, make_request, resolved_device
 from byheart.auditing.surveys import check_quantities, check_surveys, surveyed
 from byheart.auditing.writing import write_text
 from byheart.engines.choice import engine_for
-from byheart.errors import ByheartError, InputRefused, StepFailed, UsageError
+from byheart.errors import ByheartError, InputRefused, StepFailed, UsageError, unknown_name
 from byheart.fingerprint.trust import reading
 from byheart.ledger.base import Result, Say
 from byheart.probes.base import Probe
@@ -23,6 +25,7 @@ from byheart.records.claim_result import Studied, StudiedSubject
 from byheart.records.finding import Answer
 from byheart.records.options import Options
 from byheart.records.provenance import versions
+from byheart.registry import names
 from byheart.report.study import render_study
 from byheart.study import parse
 from byheart.study.execute import Told
@@ -36,7 +39,7 @@ from byheart.verdicts.claim_checks import judge
 
 def study(
     name: str, claim: Claim, folder: Path, *, word: str = "", values: Sequence[str] = (), device: str = "auto",
-    jobs: int = 1, say: Say | None = None, progress: Told | None = None, trust: bool = False,
+    jobs: int = 1, say: Say | None = None, progress: Told | None = None, trust: bool = False, named: Sequence[str] = (),
 ) -> Studied:  # fmt: skip
     """Does what the field says hold on these subjects?
 
@@ -57,6 +60,7 @@ def study(
         say: called with each line worth telling.
         progress: called with (step, state) as steps end.
         trust: run code that the claim names and that is not byheart's (`trust.reading`), after showing it.
+        named: words of the command; a file of code among them is the caller's and runs.
 
     Raises:
         UsageError: a task, learner, lever, setting or quantity of the claim does not exist.
@@ -83,7 +87,7 @@ def study(
         '1 of 1 expectations held'
     """
     tell = say or (lambda line: None)
-    asked = prepared(claim, device, trust)
+    asked = prepared(claim, device, trust, named)
     settings = Settings(resolved_device(device))
 
     def counted(step: Step, state: str) -> None:
@@ -91,7 +95,7 @@ def study(
         if progress and step.kind in {"train", "measure"}:
             progress(step, state)
 
-    with closing(engine_for(jobs, settings.threads)) as engine, reading(trust):
+    with closing(engine_for(jobs, settings.threads)) as engine, reading(trust, named):
 
         def opened(key: str) -> Session:
             request, probes = asked[key]
@@ -121,14 +125,16 @@ def study(
     )
 
 
-def prepared(claim: Claim, device: str = "auto", trust: bool = False) -> dict[str, tuple[Request, list[Probe]]]:
+def prepared(
+    claim: Claim, device: str = "auto", trust: bool = False, named: Sequence[str] = ()
+) -> dict[str, tuple[Request, list[Probe]]]:
     """The request and the probes of each subject: every word of the claim checked, nothing drawn yet.
 
     Raises:
         UsageError: a task, learner, lever, probe or setting does not exist.
         InputRefused: it names code that is not byheart's, and `trust` is not given.
     """
-    with reading(trust):
+    with reading(trust, named):
         asked = {name: (requested(subject, device), _probes(subject)) for name, subject in claim.subject.items()}
     check_surveys(claim)
     return asked
@@ -144,17 +150,38 @@ def requested(subject: ClaimSubject, device: str = "auto") -> Request:
 
     Raises:
         UsageError: a task, learner, lever or setting does not exist.
+        InputRefused: a file that cannot be read.
     """
-    task = parse.spec("task", subject.task, subject.task_settings)
-    learner = parse.estimator(subject.learner, subject.learner_settings) if subject.learner else None
-    options = Options(
-        levers=subject.levers, members=subject.members, share=subject.share, flip=subject.flip, seed=subject.seed,
-        device=device, jobs=1, settings={} if subject.learner else subject.learner_settings,
-    )  # fmt: skip
-    request = make_request(task, learner, options, "byheart study")
+    words = {name: getattr(subject, name) for name in ("levers", "members", "share", "flip", "seed")}
+    options = Options(**words, device=device, jobs=1)
+    settings = dict(subject.settings)
+    if subject.task in names("task"):
+        task = parse.spec("task", subject.task, subject.task_settings)
+        learner = parse.estimator(subject.learner, subject.learner_settings) if subject.learner else None
+        of_default = {} if subject.learner else subject.learner_settings
+        request = make_request(task, learner, replace(options, settings=of_default), "byheart study")
+    else:
+        request = _of_file(subject, options)
+        if request.subject.learner is not None:  # it came with the file, and so its settings were not known before
+            settings |= {f"learner.{name}": value for name, value in subject.learner_settings.items()}
     made = request.subject
-    task, learner, levers = with_settings(made.task, made.learner, made.levers, subject.settings)
+    learner, settings = with_settings_of_its_own(made.learner, settings)
+    task, learner, levers = with_settings(made.task, learner, made.levers, settings)
     return replace(request, subject=replace(made, task=task, learner=learner, levers=levers))
+
+
+def _of_file(subject: ClaimSubject, options: Options) -> Request:
+    """The request of a file or folder of the user's, read as `byheart audit` reads it.
+
+    Raises:
+        UsageError: an option that there is not; InputRefused: it cannot be read.
+    """
+    known = [one.name for one in fields(Options)]
+    for name in subject.options:
+        if name not in known:
+            raise unknown_name("option of byheart audit", name, known)
+    given = replace(options, learner=subject.learner or None, **subject.options)
+    return request_from_words(subject.task, given, say=None)[0]
 
 
 def _probes(subject: ClaimSubject) -> list[Probe]:

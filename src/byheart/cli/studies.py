@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -41,7 +41,9 @@ def study(
     from byheart.auditing.claims import claim_named
     from byheart.study.parse import paths
 
-    called, claim = claim_named(name, paths(values or [], "--set"))
+    over = paths(values or [], "--set")
+    called, claim = claim_named(name, over)
+    named = [word for word in over.values() if isinstance(word, str)]
     from byheart.auditing.cli_request import jobs_from
     from byheart.auditing.studies import page_of, prepared
     from byheart.auditing.studies import study as studied
@@ -50,11 +52,11 @@ def study(
     from byheart.progress import Progress
 
     workers = jobs_from(jobs)
-    prepared(claim, device, trust)  # a wrong word is said before a folder is made
+    prepared(claim, device, trust, named)  # a wrong word is said before a folder is made
     with apart(), writable(out), Progress(quiet) as progress:
         found = studied(
             called, claim, out, word=Path(name).name, values=values or (), device=device, jobs=workers, say=progress.say, progress=progress,
-            trust=trust,
+            trust=trust, named=named,
         )  # fmt: skip
     page = page_of(found, out)
     if json:
@@ -88,9 +90,27 @@ def lines(found: Studied) -> list[str]:
     for outcome in found.outcomes:
         made.append(f"  {outcome.outcome:<9} {outcome.says}")
         made.append(f"            {told(outcome, subjects)}")
+    made += [line for finding in found.surveys.values() for line in _each(finding)]
     made += [f"  failed    {subject.says}: {subject.failed}" for subject in found.subjects if subject.failed]
     made.append(f"  {found.tally()}")
     return made
+
+
+def _each(finding: Mapping[str, Any]) -> list[str]:
+    """A row a value of the setting, of surveys that lay several quantities side by side."""
+    from byheart.records.facts import FactTable
+    from byheart.records.formatting import amount, number
+
+    if "each" not in (finding.get("tables") or {}):
+        return []
+    table = FactTable.model_validate(finding["tables"]["each"])
+    by, *parts = table.values
+    texts = [
+        [f"{by.rpartition('.')[2]} {number(float(row[by]))}", *(f"{part} {amount(row[part], table.units[part])}" for part in parts)]
+        for row in table.rows()
+    ]
+    widths = [max(map(len, column)) for column in zip(*texts)]
+    return ["  " + "  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in texts]
 
 
 def told(outcome: Outcome, subjects: Mapping[str, About]) -> str:

@@ -14,7 +14,7 @@ import os
 import re
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from importlib.machinery import SourceFileLoader
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
@@ -33,15 +33,18 @@ _LINES = 3
 
 # Whether code that was read is trusted; None outside of `reading`.
 _TRUST: ContextVar[bool | None] = ContextVar("trust", default=None)
+# files that the caller named in the command, whatever else is read
+_NAMED: ContextVar[frozenset[str]] = ContextVar("named", default=frozenset())
 _SHOWN: set[str] = set()
 
 
 @contextlib.contextmanager
-def reading(trust: bool = False) -> Iterator[None]:
+def reading(trust: bool = False, named: Sequence[str] = ()) -> Iterator[None]:
     """Names within this context come from a ledger or a file that anybody may have written.
 
     Args:
         trust: run the code that they name, after showing it.
+        named: words of the caller's own command; a file among them (`my_audit.py`, `my_models.py:make`) may run.
 
     Example:
         >>> with reading():
@@ -50,16 +53,18 @@ def reading(trust: bool = False) -> Iterator[None]:
         byheart.errors.InputRefused: expected a learner of byheart
     """
     token = _TRUST.set(trust)
+    files = _NAMED.set(frozenset(os.path.realpath(re.sub(r"\.py:.*", ".py", word)) for word in named))
     try:
         yield
     finally:
         _TRUST.reset(token)
+        _NAMED.reset(files)
 
 
 def _require_trust(what: str, file: str | Path | None) -> None:
     """Refuse the code in `file`, or show it where it is trusted; code of the caller's passes."""
     trust = _TRUST.get()
-    if trust is None:
+    if trust is None or (file is not None and os.path.realpath(file) in _NAMED.get()):
         return
     shown = f"{what} ({_excerpt(file)})"
     if not trust:

@@ -42,7 +42,8 @@ class ClaimSubject(Spec):
 
     Attributes:
         says: what it is, in a few words; its name where empty.
-        task: the name of a task, with `task_settings`.
+        task: the name of a task, with `task_settings`; or a file or folder, as `byheart audit` takes it.
+        options: options of `byheart audit` on that file, by name: `{"target": "price"}`.
         flip: share of the training labels to redraw.
         learner: the name of a learner or of a scikit-learn class, with `learner_settings`; empty for the default.
         levers: words such as `weight-decay=0.001`.
@@ -58,6 +59,7 @@ class ClaimSubject(Spec):
     says: str = ""
     task: str
     task_settings: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     flip: Number | None = None
     learner: str = ""
     learner_settings: dict[str, Any] = {}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from itertools import product
 from typing import Any
 
 from byheart.errors import UsageError, shown, unknown_name
 from byheart.records.claim import SURVEY, Claim, ClaimSubject, Expectation, Source
+from byheart.records.options import Options
 
 TOGETHER = "together"
+OPTIONS = [one.name for one in fields(Options) if one.metadata["data"] or one.name == "transform"]  # on data of a file
 Point = dict[str, Any]
 
 
@@ -18,6 +21,7 @@ def claim_from(document: Mapping[str, Any], values: Mapping[str, Any] | None = N
 
     A `[grid]` of settings, each with its values, makes the subjects: the product of all, or with `together = true` the
     first value of each, then the second. A setting is a path (`learner.hidden`) or a field of a subject (`flip`).
+    What stands under `[set]` may be named in braces anywhere in the file, and is given a value of its own by its name.
 
     Args:
         document: the tables.
@@ -27,11 +31,11 @@ def claim_from(document: Mapping[str, Any], values: Mapping[str, Any] | None = N
         UnknownName: a word that names no field, setting, probe or subject; the nearest is said.
         UsageError: a field is missing or of the wrong kind, or a comparison is not one.
     """
-    fields = dict(document)
+    fields, values = _filled(document, values or {})
     every, grid = _table(fields.pop("every", {}), "every"), _flat(_table(fields.pop("grid", {}), "grid"))
     subjects = {name: _table(one, name) for name, one in _table(fields.get("subject", {}), "subject").items()}
     surveys = {name: _table(one, name) for name, one in _table(fields.get(SURVEY, {}), SURVEY).items()}
-    over = _put_over(values or {}, grid, surveys)
+    over = _put_over(values, grid, surveys)
     words = _flat(_table(fields.get("words", {}), "words"))
     if grid and subjects:
         raise UsageError(expected="[grid] or [subject.NAME]", came="both", do="A subject is one point of a grid.")
@@ -41,6 +45,35 @@ def claim_from(document: Mapping[str, Any], values: Mapping[str, Any] | None = N
     rows = {word: tuple(cls(**_table(one, word)) for one in _rows(fields, word)) for word, cls in lists.items()}
     varied = {name: {path: one for path, one in point.items() if path != "says"} for name, point in points.items()}
     return Claim(**{**fields, **rows, "words": words, "subject": made, "grid": varied, SURVEY: surveys})
+
+
+def _filled(document: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The tables with the names of `[set]` in braces filled in, and the values that are not of these.
+
+    Example:
+        >>> _filled({"set": {"n": [1]}, "grid": {"a.{n}": "{n}"}, "note": "{n}, {m}"}, {"n": 5, "b": 2})
+        ({'grid': {'a.[5]': [5]}, 'note': '[5], {m}'}, {'b': 2})
+    """
+    names = _table(document.get("set", {}), "set")
+    given = {name: value for name, value in values.items() if name in names}
+    listed = {name for name, usual in names.items() if isinstance(usual, list)}
+    names |= {name: [one] if name in listed and not isinstance(one, list) else one for name, one in given.items()}
+
+    def fill(found: Any) -> Any:
+        if isinstance(found, Mapping):
+            return {fill_text(name): fill(one) for name, one in found.items()}
+        if isinstance(found, list):
+            return [fill(one) for one in found]
+        alone = found[1:-1] if isinstance(found, str) and found[:1] == "{" else ""
+        return names[alone] if alone in names else fill_text(found) if isinstance(found, str) else found
+
+    def fill_text(text: str) -> str:
+        for name, value in names.items():
+            text = text.replace(f"{{{name}}}", str(value))
+        return text
+
+    filled = {name: fill(one) for name, one in document.items() if name != "set"}
+    return filled, {name: one for name, one in values.items() if name not in given}
 
 
 def _put_over(values: Mapping[str, Any], grid: dict[str, Any], surveys: dict[str, Any]) -> Point:
@@ -56,8 +89,10 @@ def _put_over(values: Mapping[str, Any], grid: dict[str, Any], surveys: dict[str
             surveys[rest[0]][rest[1]] = value
         elif "." in path or path in ClaimSubject.model_fields:
             left[path] = value
+        elif path in OPTIONS:
+            left.setdefault("options", {})[path] = value
         else:
-            raise unknown_name("setting of this claim", path, [*grid, *ClaimSubject.model_fields])
+            raise unknown_name("setting of this claim", path, [*grid, *ClaimSubject.model_fields, *OPTIONS])
     return left
 
 

@@ -95,6 +95,16 @@ class Quantity(Record):
         return self
 
 
+def plain(value: float) -> int | float:
+    """A number of the user's as he wrote it: whole ones without a point.
+
+    Example:
+        >>> plain(64.0), plain(0.5)
+        (64, 0.5)
+    """
+    return int(value) if float(value).is_integer() else value
+
+
 def interval_by(method: str, interval: Sequence[float] | None, why: WhyNoInterval = "too few") -> dict[str, Any]:
     """An interval and how it was made, or why there is none: arguments of a `Quantity`.
 

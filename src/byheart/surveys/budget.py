@@ -55,7 +55,7 @@ class Budget(Survey):
         if len(known) < self.fewest:
             return self.small(len(known), **facts)
         return self.finding(
-            _growth(lines["understood"], lines["memorised"], (known[0], known[-1])),
+            _growth(lines["understood"], lines["memorised"], known),
             headline="more_understood",
             tables={"each": _rows(lines, known)},
             details={"by": self.by},
@@ -63,7 +63,8 @@ class Budget(Survey):
         )
 
 
-def _growth(understood: Along, memorised: Along, ends: tuple[int, int]) -> dict[str, Quantity]:
+def _growth(understood: Along, memorised: Along, known: list[int]) -> dict[str, Quantity]:
+    ends = known[0], known[-1]
     points = [one for line in (understood, memorised) for i in ends if (one := line.y[i]) is not None]
     box: Box = box_of(points)
     first = points[0]
@@ -74,7 +75,7 @@ def _growth(understood: Along, memorised: Along, ends: tuple[int, int]) -> dict[
     for name, of in weights.items():
         value, interval = box.weighted(np.array(of, dtype=float))
         made[name] = Quantity(
-            value=value, interval=interval, unit=unit_of_difference(first.unit), null=0.0, n=first.n,
+            value=value, interval=interval, unit=unit_of_difference(first.unit), null=0.0, n=len(known),
             method=ANY_DEPENDENCE, speaks_of=first.speaks_of,
         )  # fmt: skip
     return made

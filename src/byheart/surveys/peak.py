@@ -11,7 +11,7 @@ import numpy as np
 
 from byheart.maths.descent.peaks import FEWEST_POINTS, FEWEST_SEEDS, Located, peak
 from byheart.records.finding import Finding
-from byheart.records.quantity import Quantity
+from byheart.records.quantity import Quantity, plain
 from byheart.records.reason import Reason
 from byheart.seeds import stream
 from byheart.surveys.base import Findings, Grid
@@ -29,8 +29,8 @@ class Peak(OverSetting):
     rises to a place and falls behind it again; 0 or less where it only grows, only falls, or only dips;
     above_before, above_after: the two differences of the most prominent place, which `prominent_at` names.
 
-    With `over_seeds` the value is the median over the seeds that all subjects have in common, and intervals are of 2,000
-    draws of these seeds, each with all its values (`maths.descent.peaks`): they are paired and narrower than the box.
+    With `over_seeds` the value is the median over the seeds that all subjects have in common, and intervals are of
+    2,000 draws of these seeds, each with all its values (`maths.descent.peaks`): paired, and narrower than the box.
     There a place whose interval touches an end of the grid is withheld, for the peak may lie beyond.
 
     Attributes:
@@ -65,7 +65,7 @@ class Peak(OverSetting):
     def _of_seeds(self, x: np.ndarray, errors: np.ndarray, line: Along, facts: dict[str, Any]) -> Finding:
         found = peak(x, errors, stream(0, "survey", self.name))
         if found.at_end:
-            end = Reason(code="peak at the end", figures={"at": found.at.value})
+            end = Reason(code="peak at the end", figures={"at": plain(found.at.value)})
             return self.finding({}, status="withheld", withheld=end, **facts)
         first = line.known[0][1]
         same: dict[str, Any] = {"n": first.n, "speaks_of": first.speaks_of, "method": "bootstrap over seeds"}
@@ -87,7 +87,7 @@ class Peak(OverSetting):
 
 
 def _by_seed(findings: Findings, grid: Grid, path: str, by: str) -> dict[float, dict[int, float]]:
-    """Value of the setting, ascending -> seed -> the quantity, of subjects that keep it by seed; means over all else."""
+    """Value of the setting, ascending -> seed -> the quantity, of subjects that keep it so; means over all else."""
     probe, _, name = path.rpartition("/")
     places: dict[float, list[dict[int, float]]] = {}
     for subject in sorted(grid):

@@ -97,8 +97,9 @@ class Along(NamedTuple):
         unit = next((y.unit for y in self.y if y), "")
         ends = [(y.interval or (y.value, y.value)) if y else (None, None) for y in self.y]
         nulls = tuple(y.null if y else None for y in self.y)
+        name = self.path.rpartition("/")[2].partition("|")[0]
         return Curve(
-            x_axis=Axis(name=self.by), y_axis=Axis(name=self.path.rpartition("/")[2].partition("|")[0], unit=unit), x=self.x,
+            x_axis=Axis(name=self.by), y_axis=Axis(name=name, unit=unit), x=self.x,
             y=tuple(y.value if y else None for y in self.y), low=tuple(low for low, _ in ends),
             high=tuple(high for _, high in ends), n=tuple(y.n if y else 0 for y in self.y),
             null=nulls if any(null is not None for null in nulls) else (),

@@ -17,9 +17,18 @@ from byheart.probes.generalization.descent.quantities import (
     stacked,
     table,
 )
-from byheart.probes.generalization.descent.sweep import EPOCHS, HERE, SHARE, needs_along, own_setting, places, theory_line
+from byheart.probes.generalization.descent.sweep import (
+    EPOCHS,
+    HERE,
+    SHARE,
+    needs_along,
+    own_setting,
+    places,
+    theory_line,
+)
 from byheart.records.facts import Axis, Curve
 from byheart.records.finding import Finding, NotApplicable, Pole
+from byheart.records.quantity import plain
 from byheart.records.reason import Reason
 
 POLES = (
@@ -34,13 +43,14 @@ NAMED = {
 class Descent(Probe):
     r"""Does a larger model do better throughout, or is there a peak on the way?
 
-    The same recipe along one setting: a size of the model, a setting of the data, the share of the examples, or the
-    epochs; or `here`, where a study lays subjects along a grid and a survey reads them: the members of the audit. error(v, seed) is the mean error on new examples (the test, else those left out): share wrong, or squared
-    error; error(v) its median over seeds (its mean where a closed form is drawn over it, which is of the mean), from
-    at least 10 seeds, each with one subset and one start along all values. peak_at, peak_error: place and height of its
-    largest value, bootstrap over seeds; absent where the interval of the place touches an end of the grid.
-    prominence = max over inner v of min(error(v) - least before, error(v) - least after). largest_gain =
-    error(smallest value) - error(largest); beyond_gain = least before the largest error - least behind it.
+    The same recipe along one setting: a size of the model, a setting of the data, the `share` of the examples, or the
+    `epochs`; or `here` alone, where a study lays subjects along a grid and a survey reads them.
+    error(v, seed) is the mean error on new examples (the test, else those left out): share wrong, or squared error;
+    error(v) its median over seeds (its mean where a closed form is drawn over it, which is of the mean), from at least
+    10 seeds, each with one subset and one start along all values. peak_at, peak_error: place and height of its largest
+    value, bootstrap over seeds; absent where the interval of the place touches an end of the grid. prominence = max
+    over inner v of min(error(v) - least before, error(v) - least after). largest_gain = error(smallest value) -
+    error(largest); beyond_gain = least before the largest error - least behind it.
 
     A linear smoother says f(x) = sum_i s_i(x) y_i and uses n mean |s|^2 parameters on new examples;
     folded_prominence is the prominence over these in the place of the model's size: where a peak over the size comes of
@@ -120,7 +130,7 @@ class Descent(Probe):
                 "vary": vary, "seeds": m, "statistic": statistic, "labelled": labelled,
                 "examples": int(np.median(first.members.seen.sum(1))),
                 "best": float(top.positions[top.curve.argmin()]),
-                "no_peak": (Reason(code="peak at the end", figures={"at": top.at.value}),) if top.at_end else (),
+                "no_peak": (Reason(code="peak at the end", figures={"at": plain(top.at.value)}),) if top.at_end else (),
             },
         )  # fmt: skip
         return finding, {}

@@ -1,0 +1,1 @@
+"""Cards of what surveys read of all subjects of a study."""
