@@ -76,7 +76,7 @@ def list_claims(json: bool = False) -> None:
     found = listed()
     if json:
         return print_json({"claim": found})
-    claims = (f"  {name:<14} {line}" for name, line in found.items())
+    claims = (f"  {name:<20} {line}" for name, line in found.items())
     return print_lines("claims", *claims, "Run one: byheart study NAME")
 
 
