@@ -133,6 +133,7 @@ def _table(known: Mapping[str, Measure], noise: Mapping[str, Measure], right: Ma
     columns = {
         "measure": tuple(known),
         "number": tuple(ROWS[name].number for name in known),
+        "logarithm": tuple(ROWS[name].logarithm for name in known),
         "here": tuple(scale(one) for one in known.values()),
         "reference": tuple(scale(noise.get(name)) for name in known),
         "ranked right": tuple(right.get(name) for name in known),

@@ -33,11 +33,15 @@ def card(finding: Finding, about: About) -> Card:
             "often. A comparison counts where the intervals of two gaps do not overlap, and is right where the measure "
             "is larger for the larger gap. Measures that training cannot move are not counted. One training of each: "
             "another may order measures that differ little the other way round.",
-            f"Published: {SOURCES['jiang2020']}; {SOURCES['dziugaite2020']}.",
+            "In the table, Psi and sign-error are published: the mean rank correlation with the gap under one changed "
+            "setting, and how often the gap moved the other way. A measure fails under a setting where that is at "
+            f"least half of the time. Sources: {SOURCES['jiang2020']}; {SOURCES['dziugaite2020']}.",
             *_without_value(finding),
             *(() if finding.details["search"] else (SEARCHES,)),
         ),
-        notes={name: _note(name, finding) for name in finding.quantities},
+        notes={
+            name: _note(name, finding) for name in finding.quantities if name == "ranked_right" or name.endswith("_gap")
+        },
     )
 
 
@@ -65,25 +69,17 @@ def _gaps(finding: Finding, about: About) -> tuple[str, ...]:
 
 
 def _note(name: str, finding: Finding) -> str:
-    quantity = finding.quantities[name]
     if name == "ranked_right":
         what = "mean over measures of the share of compared pairs of models that each orders as their gaps"
-    elif name.endswith("_gap"):
-        what = "training less test accuracy of one model, labels redrawn as often"
     else:
-        what = f"the measure {name.replace('_', '-')}"
-    null = (
-        "its value for the noisiest reference"
-        if quantity.unit in ("log10", "nats") and quantity.null is not None
-        else ""
-    )
-    return f"{what}; {note_of(quantity, null)}"
+        what = "training less test accuracy of one model, labels redrawn as often"
+    return f"{what}; {note_of(finding.quantities[name])}"
 
 
 def _power(value: Scalar, plain: bool) -> str:
     """A value from its log10, in three figures; as it is where it has none."""
     if not isinstance(value, int | float) or plain:
-        return DASH if not isinstance(value, int | float) else number(value, 3)
+        return DASH if not isinstance(value, int | float) else number(value, 3 if abs(value) < 10 else 0)
     if -3 <= value < 6:
         return number(10**value, max(0, 2 - int(value // 1)))
     exponent = int(value // 1)
@@ -92,13 +88,13 @@ def _power(value: Scalar, plain: bool) -> str:
 
 def _table(rows: list[dict[str, Scalar]], noise: str) -> Table:
     """Each measure here and for the noisiest reference, and what papers report of it."""
-    columns = ("measure", "here", f"{noise} redrawn", "ranked right", "published Psi", "sign-error", "fails under")
+    columns = ("measure", "here", f"{noise} redrawn", "ranked right", "Psi", "sign-error", "fails under")
     return Table(columns=columns, rows=tuple(map(_row, rows)))
 
 
 def _row(row: dict[str, Scalar]) -> tuple[str, ...]:
     name, record = str(row["measure"]), published(str(row["measure"]))
-    sides = (_power(row[side], name == "neg-entropy") for side in ("here", "reference"))
+    sides = (_power(row[side], not row["logarithm"]) for side in ("here", "reference"))
     right = DASH if row["ranked right"] is None else percent(_number(row["ranked right"]), 0)
     scores = (None, None) if record is None else (record.psi, record.sign_error)
     fails = DASH if record is None or not record.sign_errors else ", ".join(record.fails) or "none of five"
@@ -129,4 +125,4 @@ def _number(value: Scalar) -> float:
 
 
 def _both(row: dict[str, Scalar]) -> bool:
-    return row["measure"] != "neg-entropy" and row["reference"] is not None and row["ranked right"] is not None
+    return bool(row["logarithm"]) and row["reference"] is not None and row["ranked right"] is not None
