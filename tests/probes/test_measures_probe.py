@@ -5,7 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
+from byheart.learners.base import Network
 from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
 from byheart.maths.measures import compute
@@ -95,3 +98,27 @@ def test_a_table_of_neighbours_has_no_weights():
     subject = bank_of(Measures.by_default(), Digits(n=100), LEARNER, members=8).subject
     subject = type(subject)(subject.task, Neighbours(), offers=subject.offers)
     assert isinstance(Measures.by_default().requires(subject), NotApplicable)
+
+
+class OwnProduct(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Parameter(torch.zeros(64, 10))
+
+    def forward(self, x):
+        return x.flatten(1) @ self.w
+
+
+class Bare(Network):
+    """A learner whose module has weights and no layer."""
+
+    name = "bare"
+
+    def build(self, data, generator):
+        return OwnProduct()
+
+
+def test_a_model_without_layers_does_not_apply():
+    finding, _ = (probe := Measures.by_default()).measure(bank_of(probe, Digits(n=60), Bare(epochs=1), members=8))
+    assert isinstance(finding, NotApplicable)
+    assert "OwnProduct" in finding.reason.figures["why"]

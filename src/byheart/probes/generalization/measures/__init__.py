@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field
 from torch import nn
 
+from byheart.errors import InputRefused
 from byheart.maths.measures import ROWS, Measure, Search, TrainingLog, compute
 from byheart.probes.base import Assumption, Bank, Cost, Need, Probe, Subject, reason
 from byheart.probes.generalization.measures.reference_models import decided, gap_name, gap_of, ranked_right, scale
@@ -81,7 +82,11 @@ class Measures(Probe):
         needs = {share: need for share, need in self.models(bank.subject).items() if need in bank}
         if 0.0 not in needs:
             return self.not_applicable("no runs", members=1), {}
-        found = {share: self.of_model(bank, need) for share, need in needs.items()}
+        try:
+            found = {share: self.of_model(bank, need) for share, need in needs.items()}
+        except InputRefused as error:  # no layer that is a matrix, or weights that are no numbers
+            why = f"It reads {error.expected}; this model is {error.came}."
+            return self.not_applicable("other", why=why, advice=error.do), {}
         gaps = {share: made for share, need in needs.items() if (made := gap_of(bank, need))}
         own, noise = found[0.0], found[max(found)]
         known = {name: one for name, one in own.items() if scale(one) is not None}
