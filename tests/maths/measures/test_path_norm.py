@@ -127,3 +127,17 @@ def test_folding_changes_it():
     weight, bias = net[0].weight * scale[:, None], (net[0].bias - net[1].running_mean) * scale
     wanted = (net[3].weight ** 2 @ ((weight**2).sum(1) + bias**2) + net[3].bias ** 2).sum()
     assert path_norm(net).value == pytest.approx(float(wanted), rel=1e-12)
+
+
+def test_weights_before_the_first_layer_have_a_part_in_the_paths():
+    class Recurrent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell, self.head = nn.GRU(4, 8, batch_first=True), nn.Linear(8, 3)
+
+        def forward(self, x):
+            return self.head(self.cell(x)[0][:, -1])
+
+    x = torch.randn(20, 5, 4, generator=torch.Generator().manual_seed(0))
+    found = compute(Recurrent(), examples=(x, torch.arange(20) % 3), names=["path-norm"])["path-norm"]
+    assert not found.applicable

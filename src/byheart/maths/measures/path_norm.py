@@ -41,7 +41,8 @@ def path_norm(evidence: Evidence) -> float:
     """
     squared, ones = _squared(evidence), _ones(evidence)
     first = squared.get_submodule(evidence.layers[0].name)
-    for inside in (None,) if evidence.compat else (first, None):
+    # what stands before the first layer and is no layer has a part in the paths, which the input has to go through
+    for inside in (None,) if evidence.compat or evidence.coverage.skipped else (first, None):
         if _homogeneous(squared, evidence, ones, inside):
             value = float(_pass(squared, ones, inside).sum())
             if not math.isfinite(value) or value < 0:

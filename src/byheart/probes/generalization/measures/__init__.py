@@ -8,10 +8,9 @@ from typing import Annotated, ClassVar, Self
 
 import numpy as np
 from pydantic import Field
-from torch import nn
 
 from byheart.errors import InputRefused
-from byheart.maths.measures import ROWS, Measure, Search, TrainingLog, compute
+from byheart.maths.measures import ROWS, Evidence, Measure, Search, TrainingLog, measures_of
 from byheart.probes.base import Assumption, Bank, Cost, Need, Probe, Subject, reason
 from byheart.probes.generalization.measures.reference_models import decided, gap_name, gap_of, ranked_right, scale
 from byheart.records.facts import FactTable
@@ -83,7 +82,8 @@ class Measures(Probe):
         if 0.0 not in needs:
             return self.not_applicable("no runs", members=1), {}
         try:
-            found = {share: self.of_model(bank, need) for share, need in needs.items()}
+            read = {share: self.evidence(bank, need) for share, need in needs.items()}
+            found = {share: measures_of(one, self.names_for(one)) for share, one in read.items()}
         except InputRefused as error:  # no layer that is a matrix, or weights that are no numbers
             why = f"It reads {error.expected}; this model is {error.came}."
             return self.not_applicable("other", why=why, advice=error.do), {}
@@ -101,7 +101,8 @@ class Measures(Probe):
             },
             "details": {
                 "search": self.search, "noise": tuple(needs)[1:], "measures": len(own), "known": len(known),
-                "counted": len(right), "pairs": len(pairs),
+                "counted": len(right), "pairs": len(pairs), "covered": read[0.0].coverage.share,
+                "not_covered": read[0.0].coverage.skipped, "notes": tuple(read[0.0].notes),
             },
         }  # fmt: skip
         if not right:
@@ -114,17 +115,23 @@ class Measures(Probe):
         poles = (Pole(name="reversed", value=0.0), Pole(name="as the gaps", value=1.0))
         return self.finding(quantities, headline="ranked_right", poles=poles, **facts), {}
 
-    def of_model(self, bank: Bank, need: Need) -> dict[str, Measure]:
-        """Every measure of one model."""
+    def evidence(self, bank: Bank, need: Need) -> Evidence:
+        """One model, at its end and before, with what it was trained on."""
         subject, data, run = bank.subject, bank.data_of(need), bank[need]
         final, start = (module_at(subject.learner, data, run, one.label, levers=subject.levers) for one in (END, START))
-        names = [name for name, row in ROWS.items() if self.search or not DEAR & set(row.needs)]
-        if not any(isinstance(part, nn.Conv2d) for part in final.module.modules()):
-            names = [name for name in names if not name.endswith("-fft")]  # of a matrix they are what they are without
-        return compute(
-            final.module, start.module, (final.trained_on, data.train.y), log=_log(subject, run, len(data.train)),
-            search=Search(seed=subject.seed) if self.search else None, names=names,
-        )  # fmt: skip
+        search = Search(seed=subject.seed) if self.search else None
+        log = _log(subject, run, len(data.train))
+        found = Evidence.of(final.module, start.module, (final.trained_on, data.train.y), log, search, "")
+        if not found.layers:
+            came = type(final.module).__name__
+            raise InputRefused("linear or convolutional layers", f"{came}, which has none", "")
+        return found
+
+    def names_for(self, evidence: Evidence) -> list[str]:
+        """The measures that are computed: not what costs much, unless asked for."""
+        convolves = any(layer.weight.dim() > 2 for layer in evidence.layers)  # else they are the same
+        names = [name for name in ROWS if convolves or not name.endswith("-fft")]
+        return [name for name in names if self.search or not DEAR & set(ROWS[name].needs)]
 
     def _quantity(self, bank: Bank, name: str, one: Measure, noise: Measure | None) -> Quantity:
         return Quantity(

@@ -36,6 +36,7 @@ def card(finding: Finding, about: About) -> Card:
             "In the table, Psi and sign-error are published: the mean rank correlation with the gap under one changed "
             "setting, and how often the gap moved the other way. A measure fails under a setting where that is at "
             f"least half of the time. Sources: {SOURCES['jiang2020']}; {SOURCES['dziugaite2020']}.",
+            *_covered(finding),
             *_without_value(finding),
             *(() if finding.details["search"] else (SEARCHES,)),
         ),
@@ -43,6 +44,15 @@ def card(finding: Finding, about: About) -> Card:
             name: _note(name, finding) for name in finding.quantities if name == "ranked_right" or name.endswith("_gap")
         },
     )
+
+
+def _covered(finding: Finding) -> tuple[str, ...]:
+    """Which share of the parameters the measures of weights read, where it is not all."""
+    skipped = finding.details["not_covered"]
+    if not skipped:
+        return ()
+    share = percent(_number(finding.details["covered"]))  # type: ignore[arg-type]
+    return (f"Measures of weights read {share} of the parameters; not {', '.join(map(str, skipped))}.",)  # type: ignore[arg-type]
 
 
 def _without_value(finding: Finding) -> tuple[str, ...]:
