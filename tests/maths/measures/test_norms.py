@@ -185,6 +185,18 @@ def test_the_size_of_weights_before_a_norm_changes_nothing():
         assert not found.applicable or found.value == pytest.approx(other[name].value, rel=1e-10), name
 
 
+def test_a_layer_may_be_called_by_the_name_of_its_input(fitted):
+    class Named(nn.Sequential):
+        def forward(self, x):
+            for part in self:
+                x = part(input=x)
+            return x
+
+    model, _, examples = fitted
+    one, other = (compute(net, None, examples, names=OF_WEIGHTS) for net in (model, Named(*model)))
+    assert one == other
+
+
 def test_a_layer_of_zeros_has_no_stable_rank(fitted):
     model, _, _ = fitted
     model[2].weight.zero_()
@@ -218,7 +230,7 @@ def test_layers_that_are_not_read_are_named_with_their_share():
 
     evidence = Evidence.of(Words(), None, (torch.zeros(3, 5, dtype=torch.long), torch.zeros(3)), None, None, "")
     assert [layer.name for layer in evidence.layers] == ["head"]
-    assert evidence.coverage.skipped == ("words (Embedding)", "norm (LayerNorm)", "unused (Linear)")
+    assert evidence.coverage.skipped == ("words (Embedding)", "norm (LayerNorm)", "unused (Linear, which is not called)")
     assert evidence.coverage.share == pytest.approx(10 / (40 + 8 + 10 + 2550))
 
 

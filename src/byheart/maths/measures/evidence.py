@@ -16,7 +16,16 @@ from byheart.errors import InputRefused
 from byheart.maths.measures.double_copy import copy_at, double_copy
 from byheart.maths.measures.float64_calls import called_in_float64
 from byheart.maths.measures.folding import folded
-from byheart.maths.measures.layers import Coverage, Inapplicable, Layer, coverage_of, layers_of, outputs_of, same_layers
+from byheart.maths.measures.layers import (
+    Coverage,
+    Inapplicable,
+    Layer,
+    coverage_of,
+    layers_of,
+    outputs_of,
+    same_layers,
+    what_is_read,
+)
 
 Input = Literal["weights", "initial weights", "data", "gradients", "search", "training log"]
 
@@ -197,7 +206,7 @@ class Evidence:
         x, _ = self.data
         norms: list[float] = []
         first = self.model.get_submodule(self.layers[0].name)
-        handle = first.register_forward_pre_hook(_keeping_norms(norms))
+        handle = first.register_forward_pre_hook(_keeping_norms(norms), with_kwargs=True)
         try:
             with torch.no_grad():
                 logits = torch.cat([outputs_of(self.model, part) for part in x.split(512)])
@@ -270,8 +279,8 @@ class Evidence:
         return float((self.logits.argmax(1) == self.data[1]).double().mean())
 
 
-def _keeping_norms(norms: list[float]) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-    def keep(_part: nn.Module, given: tuple[Tensor, ...]) -> None:
-        norms.append(float(given[0].flatten(1).norm(dim=1).max()))
+def _keeping_norms(norms: list[float]) -> Callable[..., None]:
+    def keep(_part: nn.Module, given: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
+        norms.append(float(what_is_read(given, named).flatten(1).norm(dim=1).max()))
 
     return keep

@@ -141,19 +141,24 @@ def order_of_calls(model: nn.Module, parts: Mapping[str, nn.Module], x: Tensor) 
     """In which order do these modules run, and what sides has what each reads (without examples and channels)?"""
     seen: dict[str, torch.Size] = {}
 
-    def remembering(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-        def remember(_part: nn.Module, given: tuple[Tensor, ...]) -> None:
-            seen.setdefault(name, given[0].shape[2:])
+    def remembering(name: str) -> Callable[..., None]:
+        def remember(_part: nn.Module, given: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
+            seen.setdefault(name, what_is_read(given, named).shape[2:])
 
         return remember
 
-    handles = [part.register_forward_pre_hook(remembering(name)) for name, part in parts.items()]
+    handles = [part.register_forward_pre_hook(remembering(name), with_kwargs=True) for name, part in parts.items()]
     try:
         outputs_of(model, x)
     finally:
         for handle in handles:
             handle.remove()
     return seen
+
+
+def what_is_read(given: tuple[Tensor, ...], named: Mapping[str, Tensor]) -> Tensor:
+    """What does a layer read, however it is called: layer(x) or layer(input=x)?"""
+    return given[0] if given else next(iter(named.values()))
 
 
 def outputs_of(model: nn.Module, x: Tensor) -> Tensor:
@@ -179,7 +184,8 @@ def coverage_of(model: nn.Module, layers: Sequence[Layer]) -> Coverage:
     for name, part in model.named_modules():
         own = list(part.parameters(recurse=False))
         if own and name not in known:
-            skipped.append(f"{name} ({type(part).__name__})" if name else type(part).__name__)
+            kind = type(part).__name__ + (", which is not called" if is_layer(part) else "")
+            skipped.append(f"{name} ({kind})" if name else kind)
         for parameter in own:  # one that two modules share is counted once
             before = counted.get(id(parameter), (0, False))[1]
             counted[id(parameter)] = (parameter.numel(), before or name in known)

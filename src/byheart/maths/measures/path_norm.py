@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from byheart.maths.measures.evidence import Evidence
-from byheart.maths.measures.layers import Inapplicable, outputs_of
+from byheart.maths.measures.layers import Inapplicable, outputs_of, what_is_read
 from byheart.maths.measures.norms import log, over_margin
 from byheart.maths.recording.module_copy import copied
 
@@ -98,7 +98,9 @@ def _pass(model: nn.Module, ones: Tensor, inside: nn.Module | None, times: float
     with torch.no_grad():
         if inside is None:
             return outputs_of(model, ones * times)
-        handle = inside.register_forward_pre_hook(lambda _part, given: (torch.full_like(given[0], times),))
+        handle = inside.register_forward_pre_hook(
+            lambda _part, given, named: ((torch.full_like(what_is_read(given, named), times),), {}), with_kwargs=True
+        )
         try:
             return outputs_of(model, ones)
         finally:
