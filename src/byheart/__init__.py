@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from byheart.auditing.audit import audit
     from byheart.auditing.compare import Comparison, compare
     from byheart.auditing.measure import Measurement, measure
+    from byheart.auditing.rank_measures import RankedMeasures, rank_measures
     from byheart.auditing.result import Audit
     from byheart.errors import ByheartError, InputRefused, UsageError
     from byheart.records.finding import Finding
@@ -32,6 +33,9 @@ _PUBLIC = {
     # a network as it is
     "measure": "byheart.auditing.measure",
     "Measurement": "byheart.auditing.measure",
+    # measures of generalisation over a table of runs of your own
+    "rank_measures": "byheart.auditing.rank_measures",
+    "RankedMeasures": "byheart.auditing.rank_measures",
     # your own loop, recorded step by step
     "record": "byheart.training.recording",
     # what it finds
@@ -44,8 +48,8 @@ _PUBLIC = {
 }
 
 __all__ = [
-    "Audit", "ByheartError", "Comparison", "Finding", "InputRefused", "Measurement", "Quantity", "UsageError", "audit",
-    "compare", "measure", "record",
+    "Audit", "ByheartError", "Comparison", "Finding", "InputRefused", "Measurement", "Quantity", "RankedMeasures",
+    "UsageError", "audit", "compare", "measure", "rank_measures", "record",
 ]  # fmt: skip
 
 

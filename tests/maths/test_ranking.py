@@ -10,7 +10,7 @@ from scipy.special import stdtrit
 
 from byheart.errors import InputRefused, UnknownName
 from byheart.maths import ranking
-from byheart.maths.ranking.sign_error import certain
+from byheart.maths.ranking.environment_pairs import certain
 
 GRID = [(lr, width, depth) for lr in (0.1, 0.01, 0.001) for width in (8, 16) for depth in (1, 2, 3)]
 
@@ -354,7 +354,7 @@ def test_the_interval_of_the_sign_error_holds_its_truth_and_shrinks_with_runs():
         gap = np.array([0.1 + 0.4 * a for a, _ in settings])
         measure = np.where(turned, -1.0, 1.0) * gap
         return ranking.sign_error(measure, gap, settings, 10_000).mean, ranking.sign_error_interval(measure, gap, settings, 10_000)
-    rng, held, draws = np.random.default_rng(2), 0, 200
+    rng, held, draws = np.random.default_rng(2), 0, 100
     for _ in range(draws):
         _, (low, high) = found(30, rng)
         held += low <= 0.25 <= high  # wrong where the larger gap was turned, whichever way the smaller one is

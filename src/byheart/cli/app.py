@@ -17,6 +17,7 @@ from byheart.cli.init import init
 from byheart.cli.list_show import list_words, report, show
 from byheart.cli.measure import measure
 from byheart.cli.options import with_options
+from byheart.cli.rank import rank
 from byheart.cli.studies import study
 from byheart.cli.view import export, view
 
@@ -50,6 +51,7 @@ _add(FINISHED, "compare", compare)
 _add(FINISHED, "gate", gate)
 _add(REFERENCE, "list", list_words, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 _add(REFERENCE, "study", study)
+_add(REFERENCE, "rank", rank)
 
 
 @app.callback(cls=AppHelp)

@@ -31,7 +31,7 @@
 | | `smoothers` | with which weights does ridge use the labels, and how many parameters is that on new points? |
 | `ranking` | `kendall` | does a measure order runs as their generalisation gap does? tau-a, granulated |
 | | `conditional_information` | how much does its order tell beyond the hyper-parameters? |
-| | `sign_error` | how often does it point the wrong way when one hyper-parameter changes? |
+| | `sign_error`, `environment_pairs` | how often does it point the wrong way when one hyper-parameter changes? |
 | | `increment` | what does it foretell that the hyper-parameters do not? |
 | | `scoreboard`, `ordering_baselines` | many measures by all of these scores; oracle, canonical and random orders |
 | | `configurations`, `units` | which runs differ in one setting alone; how far a mean over pairs moves with others |

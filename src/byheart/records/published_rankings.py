@@ -7,8 +7,10 @@ nothing is judged by them.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Literal
 
+from byheart.records.facts import FactTable, Scalar
 from byheart.records.spec import Record
 
 Study = Literal["jiang2020", "dziugaite2020"]
@@ -87,7 +89,7 @@ _PGDL: dict[str, tuple[float, ...]] = {
 _ALIASES = {
     "num-params": "params", "number-of-parameters": "params", "1-margin": "inverse-margin", "1-gamma": "inverse-margin",
     "spectral-orig": "spec-orig", "grad-noise-1-epoch": "grad-noise-epoch-1", "fro-dist": "fro-distance",
-    "fro-spec": "fro-over-spec",
+    "fro-spec": "fro-over-spec", "steps-to-0-1": "steps-to-0.1", "steps-0-1-to-0-01": "steps-0.1-to-0.01",
     "sharpness-mag": "sharpness-mag-flatness", "pacbayes-mag": "pacbayes-mag-flatness",
 }  # fmt: skip
 
@@ -138,6 +140,24 @@ def published(measure: str) -> PublishedRecord | None:
         measure=name, tau=tau, psi=psi, sign_error=mean, sign_error_p90=p90, sign_error_worst=1.0 if errors else None,
         sign_errors=dict(zip(INTERVENTIONS, errors)), information_pgdl=dict(zip(_TASKS, _PGDL.get(name, ()))),
     )  # fmt: skip
+
+
+def published_table(measures: Iterable[str]) -> FactTable:
+    """What papers report of these measures, a row for each of which they report something.
+
+    Example:
+        >>> published_table(["path-norm", "my measure"]).rows()[0]["fails"]
+        'data set'
+    """
+    found = {one: known for one in measures if (known := published(one)) is not None}
+    rows = list(found.values())
+    columns: dict[str, list[Scalar]] = {"measure": list(found)}
+    for score in ("tau", "psi", "sign_error", "sign_error_p90", "sign_error_worst"):
+        columns[score] = [getattr(row, score) for row in rows]
+    for name in INTERVENTIONS:
+        columns[f"sign_error.{name}"] = [row.sign_errors.get(name) for row in rows]
+    columns["fails"] = [", ".join(row.fails) if row.sign_errors else None for row in rows]
+    return FactTable(values=columns)
 
 
 def published_measures() -> tuple[str, ...]:

@@ -23,7 +23,9 @@ ReasonCode = Literal[
     "too few points",
     "yours", "gone", "few models", "models agree", "few on each side", "cut short", "replay departs",
     "above tolerance", "cells", "copies by chance", "ranked alone", "few false alarms", "one training",
-    "peak at the end", "few seeds", "other",
+    "peak at the end", "few seeds",
+    "no single change", "one setting", "no order", "no test size", "no shares", "few pairs", "few configurations",
+    "other",
 ]  # fmt: skip
 
 # every code, when it is given, and the figures that it has
@@ -165,6 +167,20 @@ FIGURES: dict[ReasonCode, tuple[str, ...]] = {
     "peak at the end": ("at",),
     # ... or it takes more seeds to tell
     "few seeds": ("seeds", "needed"),
+    # of a score of measures over runs: no two configurations differ in one hyper-parameter alone,
+    "no single change": (),
+    # ... there is one hyper-parameter, and two are held fixed,
+    "one setting": (),
+    # ... gaps are all tied, or fixed by what is held fixed,
+    "no order": (),
+    # ... it is not known how many test examples stand behind a gap,
+    "no test size": (),
+    # ... gaps are no differences of shares,
+    "no shares": ("largest",),
+    # ... in no environment are enough differences of gaps certain,
+    "few pairs": ("effective", "needed"),
+    # ... or there are fewer configurations than a model of them takes
+    "few configurations": ("configurations", "needed"),
     # a plug-in's own reason: `why` in words, and if something helps `advice`
     "other": ("why",),
 }

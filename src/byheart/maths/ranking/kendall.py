@@ -90,7 +90,10 @@ def granulated(measure: Given[Any, " r"], gap: Given[Any, " r"], settings: Given
     """
     measure, gap = checked(measure, gap)
     codes, (measure, gap) = averaged(setting_codes(settings, len(measure)), measure, gap)
-    cells = _cells(measure, gap, codes)
+    return _granulated(_cells(measure, gap, codes))
+
+
+def _granulated(cells: list[list[tuple[np.ndarray, np.ndarray]]]) -> Granulated:
     psi = [[agreed.sum() / (len(runs) * (len(runs) - 1)) for runs, agreed in along] for along in cells]
     per_setting = np.array([float(np.mean(taus)) if taus else float("nan") for taus in psi])
     moved = per_setting[~np.isnan(per_setting)]
@@ -138,15 +141,32 @@ def ranking_intervals(
     (1.0, 1.0)
     """
     measure, gap = checked(measure, gap)
-    codes, runs = setting_codes(settings, len(measure)), len(measure)
+    found = ranked(measure, gap, setting_codes(settings, len(measure)))
+    return found.tau_interval, found.psi_interval
+
+
+class Ranked(NamedTuple):
+    """tau-a and the granulated psi with their intervals."""
+
+    tau: float
+    tau_interval: Interval
+    psi: Granulated
+    psi_interval: Interval
+
+
+def ranked(measure: Float[np.ndarray, " r"], gap: Float[np.ndarray, " r"], codes: Int[np.ndarray, "r h"]) -> Ranked:
+    """What are `tau_a`, `granulated` and `ranking_intervals` of the same runs, each pair looked at once?"""
+    agreed, runs = agreements(measure, gap), len(measure)
     share = 2 / (runs * (runs - 1))
-    tau = over_units(agreements(measure, gap) * share, np.full(runs, share * (runs - 1)), groups(codes), (-1, 1))
+    tau = over_units(agreed * share, np.full(runs, share * (runs - 1)), groups(codes), (-1, 1))
     codes, (measure, gap) = averaged(codes, measure, gap)
-    cells = [one for one in _cells(measure, gap, codes) if one]
-    agreed, weight = np.zeros(len(codes)), np.zeros(len(codes))
-    for along in cells:
+    cells = _cells(measure, gap, codes)
+    moved = [one for one in cells if one]
+    ends, weight = np.zeros(len(codes)), np.zeros(len(codes))
+    for along in moved:
         for these, more in along:
-            share = 2 / (len(cells) * len(along) * len(these) * (len(these) - 1))
-            agreed[these] += share * more
+            share = 2 / (len(moved) * len(along) * len(these) * (len(these) - 1))
+            ends[these] += share * more
             weight[these] += share * (len(these) - 1)
-    return tau, over_units(agreed, weight, np.arange(len(codes)), (-1, 1))
+    psi = over_units(ends, weight, np.arange(len(codes)), (-1, 1))
+    return Ranked(float(agreed.sum() / (runs * (runs - 1))), tau, _granulated(cells), psi)

@@ -12,6 +12,26 @@ from byheart.maths.inputs import array
 from byheart.maths.ranking.configurations import setting_codes
 from byheart.maths.shapes import Float, Given
 
+# whether a larger value is expected to widen the gap (1) or to narrow it (-1), by words of its name
+EXPECTED = {
+    "lr": -1, "learning": -1, "rate": -1, "batch": 1, "dropout": -1, "decay": -1, "width": -1, "hidden": -1, 
+    "depth": -1, "layers": -1, "n": -1, "size": -1, "flip": 1, "noise": 1,
+}  # fmt: skip
+
+
+def expected_direction(name: str) -> int:
+    """Is a larger value of this hyper-parameter expected to widen the gap (1), to narrow it (-1), or is nothing?
+
+    By the words of its name, for usual names: larger learning rates, dropout, weight decay, width, depth and training
+    sets should narrow it, larger batches and more label noise widen it. What practice expects, not what is true.
+
+    Example:
+        >>> [expected_direction(name) for name in ("learner.batch", "model_width", "weight-decay", "seed")]
+        [1, -1, -1, 0]
+    """
+    words = [word for part in name.lower().split(".") for word in part.replace("-", "_").split("_")]
+    return next((EXPECTED[word] for word in words if word in EXPECTED), 0)
+
 
 def oracle(gap: Given[Any, " r"], noise: float, rng: np.random.Generator) -> Float[np.ndarray, " r"]:
     r"""What would a measure be worth that knew the gap but for an error?

@@ -10,12 +10,13 @@ import numpy as np
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array
 from byheart.maths.ranking.conditional_information import information
-from byheart.maths.ranking.configurations import averaged, setting_codes
+from byheart.maths.ranking.configurations import averaged, checked, setting_codes
+from byheart.maths.ranking.environment_pairs import LEAST_SIZE, EnvironmentPairs, environment_pairs
 from byheart.maths.ranking.increment import FEWEST as FEWEST_CONFIGURATIONS
 from byheart.maths.ranking.increment import predictive_increment
-from byheart.maths.ranking.kendall import granulated, ranking_intervals, tau_a
+from byheart.maths.ranking.kendall import granulated, ranked
 from byheart.maths.ranking.ordering_baselines import canonical_ordering, oracle, random_ordering
-from byheart.maths.ranking.sign_error import environments, largest_size, sign_error, sign_error_interval
+from byheart.maths.ranking.sign_error import SignError, environments_of, interval_of, summed
 from byheart.maths.shapes import Float, Given
 from byheart.seeds import stream
 
@@ -24,6 +25,7 @@ ORACLES = (0.02, 0.05)  # noise, for gaps of accuracy
 CANONICAL, RANDOM = "canonical ordering", "random"
 PAIRS = 1_000_000  # of runs that all draws of a baseline look at, about
 MOST_DRAWS, LEAST_DRAWS = 40, 3
+NAN = float("nan")
 FEWEST = 4  # runs that have a measure
 
 
@@ -96,13 +98,14 @@ def scoreboard(
     gap = array(gap, "gap", "r").astype(float)
     codes = setting_codes(settings, len(gap))
     lacking = lacking_scores(gap, codes, test_size)
-    if "sign_error" in lacking:
-        test_size = None
+    pairs = None if "sign_error" in lacking else environment_pairs(gap, codes, test_size or 0)
 
     def rated(measure: Any) -> Row:
         found = np.asarray(measure, float)
         whole = np.isfinite(found)
-        return scores(found[whole], gap[whole], codes[whole], names, test_size)
+        if whole.all():
+            return _scores(found, gap, codes, names, pairs)
+        return scores(found[whole], gap[whole], codes[whole], names, test_size if pairs else None)
 
     known = {name: int(np.isfinite(np.asarray(one, float)).sum()) for name, one in measures.items()}
     rows = {name: rated(one) for name, one in measures.items() if known[name] >= FEWEST}
@@ -113,14 +116,14 @@ def scoreboard(
 
     baselines: dict[str, Row] = {}
     for noise in ORACLES:
-        made = drawn(f"oracle {noise}", max(LEAST_DRAWS, draws // 4), lambda rng, by=noise: oracle(gap, by, rng))
+        made = drawn(f"oracle {noise}", max(1, draws // 4), lambda rng, by=noise: oracle(gap, by, rng))
         baselines[f"oracle {noise}"] = _mean(made)
     if directions is not None:
         baselines[CANONICAL] = rated(canonical_ordering(codes, directions))
     by_chance = drawn(RANDOM, draws, lambda rng: random_ordering(len(gap), rng))
     baselines[RANDOM] = _mean(by_chance)
     order = sorted(rows, key=lambda name: (-rows[name]["tau"], name))
-    kept = len(environments(gap, gap, codes, test_size).loss) if test_size else 0
+    kept = 2 * len(pairs.kept) if pairs else 0
     few = {name: runs for name, runs in known.items() if runs < FEWEST}
     return Board({name: rows[name] for name in order}, baselines, _bounds(by_chance), draws, lacking, few, kept)
 
@@ -158,34 +161,37 @@ def scores(
     >>> found["psi.width"], found["psi"], found["increment"]
     (1.0, 0.5, nan)
     """
-    codes, nan = setting_codes(settings, len(np.asarray(gap))), float("nan")
-    (tau_low, tau_high), (psi_low, psi_high) = ranking_intervals(measure, gap, codes)
-    psi, told = granulated(measure, gap, codes), information(measure, gap, codes)
-    row = {"runs": len(codes), "tau": tau_a(measure, gap), "tau_low": tau_low, "tau_high": tau_high}
-    row |= {"psi": psi.overall, "psi_low": psi_low, "psi_high": psi_high}
-    row |= {f"psi.{name}": float(one) for name, one in zip(names, psi.per_setting, strict=True)}
+    measure, gap = checked(measure, gap)
+    codes = setting_codes(settings, len(gap))
+    pairs = environment_pairs(gap, codes, test_size) if test_size else None
+    return _scores(measure, gap, codes, names, pairs)
+
+
+def _scores(
+    measure: np.ndarray, gap: np.ndarray, codes: np.ndarray, names: Sequence[str], pairs: EnvironmentPairs | None
+) -> Row:
+    told, of = information(measure, gap, codes), ranked(measure, gap, codes)
+    row = {"runs": len(codes), "tau": of.tau, "tau_low": of.tau_interval.low, "tau_high": of.tau_interval.high}
+    row |= {"psi": of.psi.overall, "psi_low": of.psi_interval.low, "psi_high": of.psi_interval.high}
+    row |= {f"psi.{name}": float(one) for name, one in zip(names, of.psi.per_setting, strict=True)}
     row |= {"information": told.least, "information_none": told.none, "information_one": told.one}
     row |= {"information_two": told.two, "information_pgdl": told.pgdl}
-    row |= _errors(measure, gap, codes, names, test_size)
-    made = (nan, (nan, nan))
+    row |= _errors(measure, names, pairs)
+    made = (NAN, (NAN, NAN))
     if configurations(codes) >= FEWEST_CONFIGURATIONS:
         made = predictive_increment(measure, gap, codes)[:2]
     return row | {"increment": made[0], "increment_low": made[1][0], "increment_high": made[1][1]}
 
 
-def _errors(measure: Any, gap: Any, codes: np.ndarray, names: Sequence[str], test_size: int | None) -> Row:
-    nan = float("nan")
-    if not test_size:
-        per_setting = dict.fromkeys((f"sign_error.{name}" for name in names), nan)
-        of_all = ("", "_low", "_high", "_p90", "_worst")
-        return {**dict.fromkeys((f"sign_error{end}" for end in of_all), nan), **per_setting, "effective_size": nan}
-    found = sign_error(measure, gap, codes, test_size)
-    losses = environments(measure, gap, codes, test_size).loss
-    low, high = sign_error_interval(measure, gap, codes, test_size)
-    row = {"sign_error": found.mean, "sign_error_low": low, "sign_error_high": high}
-    row |= {"sign_error_p90": float(np.quantile(losses, 0.9)) if len(losses) else nan, "sign_error_worst": found.worst}
-    row |= {f"sign_error.{name}": float(one) for name, one in zip(names, found.per_setting, strict=True)}
-    return row | {"effective_size": found.effective_size}
+def _errors(measure: np.ndarray, names: Sequence[str], pairs: EnvironmentPairs | None) -> Row:
+    none = SignError(NAN, NAN, np.full(len(names), NAN), NAN)
+    found = environments_of(measure, pairs) if pairs else None
+    total, ends = (summed(found, len(names)), interval_of(measure, pairs)) if found else (none, (NAN, NAN))
+    p90 = float(np.quantile(found.loss, 0.9)) if found and len(found.loss) else NAN
+    row = {"sign_error": total.mean, "sign_error_low": ends[0], "sign_error_high": ends[1]}
+    row |= {"sign_error_p90": p90, "sign_error_worst": total.worst}
+    row |= {f"sign_error.{name}": float(one) for name, one in zip(names, total.per_setting, strict=True)}
+    return row | {"effective_size": total.effective_size}
 
 
 def configurations(codes: Given[Any, "r h"]) -> int:
@@ -231,8 +237,11 @@ def lacking_scores(gap: Float[np.ndarray, " r"], settings: Given[Any, "r h"], te
         found["sign_error"] = Lack("no test size", {})
     elif np.abs(gap).max() > 1:
         found["sign_error"] = Lack("no shares", {"largest": float(np.abs(gap).max())})
-    elif not len(environments(gap, gap, codes, test_size).loss):
-        found["sign_error"] = Lack("few pairs", {"effective": largest_size(gap, codes, test_size)})
+    else:
+        pairs = environment_pairs(gap, codes, test_size)
+        if not len(pairs.kept):
+            largest = float(max(pairs.size, default=0.0))
+            found["sign_error"] = Lack("few pairs", {"effective": largest, "needed": LEAST_SIZE})
     if (count := configurations(codes)) < FEWEST_CONFIGURATIONS:
         found["increment"] = Lack("few configurations", {"configurations": count, "needed": FEWEST_CONFIGURATIONS})
     return found
@@ -273,7 +282,7 @@ def columns_of(board: Board, names: Sequence[str]) -> dict[str, list[Any]]:
     for score in rows[0][1]:
         found[score] = [None if np.isnan(row[score]) else row[score] for _, row in rows]
     found["runs"] = [int(runs) for runs in found["runs"]]
-    found["fails"] = [", ".join(failing(row, names)) for _, row in rows]
+    found["fails"] = ["" if name == RANDOM else ", ".join(failing(row, names)) for name, row in rows]
     return found
 
 

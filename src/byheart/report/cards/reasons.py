@@ -12,6 +12,7 @@ from byheart.records.claim_result import Outcome, Reading
 from byheart.records.formatting import number, percent
 from byheart.records.reason import Reason, ReasonCode
 from byheart.report.cards.base import About
+from byheart.report.cards.ranking_reasons import RANKING
 
 # a text with figures in braces (`:1` with one decimal, `:%1` as a share with one, `:e1` as 1.0e-03), or a choice of one
 # by the figures
@@ -304,4 +305,5 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
     ),
     "one training": ("it describes this one training, and a gate asks of the recipe", "more members"),
     "other": ("{why}", lambda figures: "{advice}" if figures.get("advice") else ""),
+    **RANKING,
 }
