@@ -150,6 +150,19 @@ SAID = [
     ("few seeds", {"seeds": 4, "needed": 10}, "4 seeds were trained; 10 are needed.", "Ask for seeds=10 or more."),
     ("undecided", {}, "the interval allows both", ""),
     ("one training", {}, "it describes this one training, and a gate asks of the recipe", "more members"),
+    ("no single change", {}, "No two configurations differ in one hyper-parameter alone.",
+     "Add runs that do: a grid of settings, not random draws."),
+    ("one setting", {}, "It holds two hyper-parameters fixed, and one is there.", "Name another column of settings."),
+    ("no order", {}, "The gaps have no order to be told: they are tied, or the hyper-parameters that are held fixed decide "
+     "them.", "Add repeats of configurations, with other seeds."),
+    ("no test size", {}, "It is not known on how many test examples the gaps were measured.",
+     "Give the number: --test-size N."),
+    ("no shares", {"largest": 12.34}, "Sign-errors weigh differences of shares, and the largest gap is 12.3.",
+     "Give gaps of accuracy between -1 and 1."),
+    ("few pairs", {"effective": 9.0, "needed": 12.0}, "In no environment are enough differences of gaps certain: 9.0 "
+     "effective pairs of 12.", "Measure the gaps on more test examples, or add repeats."),
+    ("few configurations", {"configurations": 4, "needed": 10},
+     "A model of the hyper-parameters needs 10 configurations, and there are 4.", "Add runs of other settings."),
     ("other", {"why": "Tides {are} not asked."}, "Tides {are} not asked.", ""),
     ("other", {"why": "No {0}.", "advice": "Try {nouns}."}, "No {0}.", "Try {nouns}."),
 ]  # fmt: skip
