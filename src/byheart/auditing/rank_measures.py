@@ -12,7 +12,8 @@ from byheart.auditing.writing import write_text
 from byheart.errors import UsageError
 from byheart.maths.ranking.configurations import setting_codes
 from byheart.maths.ranking.ordering_baselines import expected_direction
-from byheart.maths.ranking.scoreboard import columns_of, configurations, scoreboard
+from byheart.maths.ranking.score_columns import columns_of
+from byheart.maths.ranking.scoreboard import configurations, scoreboard
 from byheart.records.columns import Columns
 from byheart.records.facts import FactTable
 from byheart.records.provenance import versions

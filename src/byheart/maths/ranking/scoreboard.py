@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from byheart.errors import InputRefused
 from byheart.maths.inputs import array
 from byheart.maths.ranking.conditional_information import information
 from byheart.maths.ranking.configurations import averaged, checked, setting_codes
@@ -261,37 +260,3 @@ def _bounds(rows: Sequence[Row]) -> Row:
     return {name: float(np.quantile([row[name] for row in rows], 0.975)) for name in upper} | {
         "sign_error": float(np.quantile([row["sign_error"] for row in rows], 0.025))
     }
-
-
-def columns_of(board: Board, names: Sequence[str]) -> dict[str, list[Any]]:
-    """Which columns does the board have as a table?
-
-    `measure`, `baseline` (bool), the scores (None for NaN), and `fails`: the hyper-parameters, joined by commas, under
-    which the measure is no better than a guess: a sign-error of at least 0.5, or where there is none a psi of at most
-    0.
-
-    Raises:
-        InputRefused: no row.
-    """
-    rows = [*board.measures.items(), *board.baselines.items()]
-    if not board.measures:
-        came = ", ".join(f"{name} of {runs} runs" for name, runs in board.few.items())
-        raise InputRefused(f"a measure of at least {FEWEST} runs", came or "none", "Name its column.")
-    found: dict[str, list[Any]] = {"measure": [name for name, _ in rows]}
-    found["baseline"] = [name in board.baselines for name, _ in rows]
-    for score in rows[0][1]:
-        found[score] = [None if np.isnan(row[score]) else row[score] for _, row in rows]
-    found["runs"] = [int(runs) for runs in found["runs"]]
-    found["fails"] = ["" if name == RANDOM else ", ".join(failing(row, names)) for name, row in rows]
-    return found
-
-
-def failing(row: Mapping[str, float | None], names: Sequence[str]) -> list[str]:
-    """Under which hyper-parameters is a measure no better than a guess?"""
-    found = []
-    for name in names:
-        error, psi = row.get(f"sign_error.{name}"), row.get(f"psi.{name}")
-        known = error is not None and not np.isnan(error)
-        if (known and error >= 0.5) or (not known and psi is not None and psi <= 0):
-            found.append(name)
-    return found
