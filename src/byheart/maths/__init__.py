@@ -67,6 +67,8 @@ that read a recorded training do:
 | | `flatness` | what that says, alone and in bounds |
 | | `float64_calls` | a model that converts its inputs to single precision, called in double precision |
 | | `gradient_measures`, `optimisation_log` | gradients of single examples; how many steps training took |
+| | `adaptive_sharpness`, `example_order` | how sharp, whatever the scale of the weights? |
+| | `representation`, `disagreement` | do classes overlap, do mixed examples fit; do two runs agree? |
 | `kernels` | `tangent_kernel`, `jacobians` | how alike do a model's parameters move its outputs for two inputs? |
 | | `layer_factors`, `linearisation` | what gradients of a layer are products of; the model were it linear |
 | `curvature` | `curvature_matrix`, `gauss_newton`, `curvlinops_adapter` | Hessian, Gauss-Newton, Fisher matrix |

@@ -9,10 +9,12 @@ import math
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import davies_bouldin_score
 from torch import nn
 
 from byheart.maths.measures import ROWS, Search, TrainingLog, compute
 from byheart.maths.measures.evidence import DELTA, Noted
+from byheart.maths.measures.example_order import example_order
 from byheart.seeds import derive
 
 CHECKS = {}
@@ -105,8 +107,8 @@ def ray(searches, bounds):
             lambda s, of=of: searches.lost_to_noise(model, x, y, [[one.numpy()] for one in noise], of, s),
             0.1,
             2.0,
-            60,
-            1e-9,
+            20,
+            1e-4,
         )
         for kind, of in (("sigma", lambda _, s: s), ("sigma-mag", lambda w, s: np.sqrt(s**2 * w**2 + 1e-6)))
     }
@@ -167,6 +169,89 @@ def as_the_log_says(name, reference):
     log = TrainingLog(np.array([0, 7, 9, 20, 31]), np.array([2.3, 0.5, 0.1, 0.2, 0.005]))
     expected = {"steps-to-0.1": 9, "steps-0.1-to-0.01": 22}[name]
     assert compute(homogeneous()[0], log=log, names=[name])[name].value == pytest.approx(expected, rel=1e-12)
+
+
+@check("adaptive-sharpness-average")
+def as_the_normal_distribution_says(name, reference):
+    """Logits of two classes, of length one, are +-1/sqrt(2): an example that turns wrong costs sqrt(2) nats."""
+    w = np.array([[1.0, 0.5], [-1.5, 0.25]])
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    model = nn.Linear(2, 2, bias=False).double().requires_grad_(False)
+    model.weight.copy_(torch.as_tensor(w))
+    search, examples = (
+        Search(draws=900, relative_noise=1.0),
+        (torch.as_tensor(x), torch.as_tensor(np.argmax(x @ w.T, 1))),
+    )
+    right = reference("searches_slow").noise_of_linear(w, x, examples[1].numpy(), w**2)
+    found = compute(model, examples=examples, search=search, names=[name])[name]
+    assert found.value == pytest.approx(math.sqrt(2) * (1 - right), abs=4 * math.sqrt(2) * 0.5 / math.sqrt(900))
+
+
+@check("adaptive-sharpness-worst")
+def as_the_corners_and_a_grid_say(name, reference):
+    """Three weights, three classes: the box is small enough to try a grid of it."""
+    w, x, y = (
+        torch.tensor([[1.0], [0.2], [-0.7]]).double(),
+        torch.tensor([[1.0], [0.5], [-2.0], [-1.0]]).double(),
+        torch.tensor([0, 1, 2, 2]),
+    )
+    model = nn.Linear(1, 3, bias=False).double().requires_grad_(False)
+    model.weight.copy_(w)
+    axis = torch.linspace(-0.3, 0.3, 31).double()
+    logits = x * (w[:, 0] * (1 + torch.cartesian_prod(axis, axis, axis)))[:, None]
+    centred = logits - logits.mean(2, keepdim=True)
+    losses = -(centred / (centred**2).sum(2, keepdim=True).sqrt()).log_softmax(2)[:, torch.arange(4), y].mean(1)
+    search = Search(starts=4, relative_box=0.3)
+    found = compute(model, examples=(x, y), search=search, names=[name])[name].value
+    assert found == pytest.approx(float(losses.max() - losses[len(losses) // 2]), rel=0.01)
+
+
+@functools.cache
+def mixed():
+    """A network of two linear layers, examples, and means of two of each label in the order that the measures take."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(4)
+        net = nn.Sequential(nn.Linear(4, 6), nn.Linear(6, 3)).double().requires_grad_(False)
+        x, y = torch.randn(30, 4).double(), torch.arange(30) % 3
+    pairs = []
+    for label in range(3):
+        ids = np.flatnonzero(y.numpy() == label)
+        ids = ids[example_order(x[ids]).numpy()]
+        pairs += [(a, b, label) for a, b in zip(ids, np.roll(ids, 1), strict=True)]
+    return net, (x, y), [((x[a] + x[b]) / 2, label) for a, b, label in pairs]
+
+
+@check("davies-bouldin-mixup")
+def as_scikit_learn_says(name, reference):
+    net, (x, y), pairs = mixed()
+    wrong = np.mean([int(net(one).argmax()) != label for one, label in pairs])
+    expected = davies_bouldin_score(net[0](x).numpy(), y.numpy()) * wrong
+    assert compute(net, examples=(x, y), names=[name])[name].value == pytest.approx(expected, rel=1e-10)
+
+
+@check("mixup-margin")
+def as_the_hyperplanes_say(name, reference):
+    """Behind the first layer the network is linear: the distance to a boundary is the margin over ||v_y - v_k||."""
+    net, examples, pairs = mixed()
+    distances, hidden = [], []
+    for one, label in pairs:
+        scores = net(one)
+        other = max((k for k in range(3) if k != label), key=lambda k, scores=scores: scores[k])
+        between = torch.linalg.norm(net[1].weight[label] - net[1].weight[other])
+        distances.append(float((scores[label] - scores[other]) / between))
+        hidden.append(net[0](one).numpy())
+    expected = -np.mean(distances) / np.sqrt(np.mean(np.var(hidden, axis=0)))  # 5 % of six outputs is none
+    assert compute(net, examples=examples, names=[name])[name].value == pytest.approx(expected, rel=1e-10)
+
+
+@check("disagreement")
+def as_counted(name, reference):
+    net, (x, _), _ = mixed()
+    other = nn.Sequential(nn.Linear(4, 6), nn.Linear(6, 3)).double()
+    other.load_state_dict({key: value + 0.2 * value.roll(1, 0) for key, value in net.state_dict().items()})
+    differ = sum(int(net(one).argmax()) != int(other(one).argmax()) for one in x)
+    assert 0 < differ < 30
+    assert compute(net, second_run=(other, x), names=[name])[name].value == pytest.approx(differ / 30, rel=1e-12)
 
 
 def test_every_measure_has_a_check():

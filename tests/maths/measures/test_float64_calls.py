@@ -48,7 +48,9 @@ def test_the_measures_are_those_of_the_same_model_on_float64(name, layers, examp
     model = Converting(layers, CONVERSIONS[name])
     found = compute(model, examples=(x, y))
     plain = compute(Converting(layers, lambda x: x), examples=(x.double() / 255, y))
-    names = [one for one in plain if plain[one].applicable and not one.startswith("path-norm")]  # of ones: x is whole numbers
+    names = [
+        one for one in plain if plain[one].applicable and not one.startswith("path-norm")
+    ]  # of ones: x is whole numbers
     assert {"cross-entropy", "inverse-margin", "fisher-rao", "prod-of-spec-fft"} <= set(names)
     for one in names:
         assert found[one].value == pytest.approx(plain[one].value, rel=1e-10), one

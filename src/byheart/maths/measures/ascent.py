@@ -1,29 +1,31 @@
-"""Ascent: how much accuracy does the worst that is found in a box around the weights lose?
+"""Ascent: what is the worst that weights in a box around the model's own can do?
 
 What ascent finds is a lower bound on the worst there is, so a radius found by it is an upper bound.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
+from byheart.errors import InputRefused
 from byheart.maths.measures.evidence import Evidence, Search
-from byheart.maths.measures.moved_weights import (
-    EPSILON,
-    ROWS_AT_ONCE,
-    Kind,
-    Lost,
-    Weights,
-    accuracy_of,
-    movable,
-    outputs,
-)
+from byheart.maths.measures.layers import outputs_of
+from byheart.maths.measures.moved_weights import EPSILON, ROUNDING, ROWS_AT_ONCE, Kind, Lost, Weights, movable, outputs
 from byheart.maths.recording.module_copy import copied
 from byheart.seeds import derive
+
+
+class Goal(NamedTuple):
+    """What an ascent is to make large, both as a sum over examples of (logits, labels)."""
+
+    harm: Callable[[Tensor, Tensor], Tensor]
+    climbed: Callable[[Tensor, Tensor], Tensor]  # has derivatives, and grows with it
 
 
 def lost_in_box(evidence: Evidence, search: Search, kind: Kind) -> Callable[[float], Lost]:
@@ -31,18 +33,20 @@ def lost_in_box(evidence: Evidence, search: Search, kind: Kind) -> Callable[[flo
 
     |u_i| <= a, or a |w_i| + eps with -mag. The first of the starts is the worst direction found at any radius so far.
     """
-    ascent = Ascent(evidence, search)
+    ascent = Ascent(*movable(evidence), *evidence.data, ERRORS, search)
+    wrong = ascent.harm(ascent.weights)
     best: dict[str, Tensor] = {}
 
     def lost(half: float) -> Lost:
         box = {name: side(w, half, kind) for name, w in ascent.weights.items()}
         drops: list[float] = []
         for start in range(search.starts):
-            drop, inside = ascent.climbed(box, dict(best) if best and not start else ascent.start(start))
-            if drop > max(drops, default=0.0):
+            inside = dict(best) if best and not start else ascent.start(start)
+            harm, inside = ascent.climbed(box, inside, wrong + search.loss + ROUNDING)
+            if harm - wrong > max(drops, default=0.0):
                 best.update(inside)
-            drops.append(drop)
-            if drop > search.loss:
+            drops.append(harm - wrong)
+            if drops[-1] > search.loss + ROUNDING:
                 break
         return Lost(max(drops), min(drops), max(drops))
 
@@ -55,51 +59,83 @@ def side(weight: Tensor, half: float, kind: Kind) -> Tensor:
 
 
 class Ascent:
-    """Projected ascent of the cross-entropy inside a box around the weights.
+    """Projected ascent of a goal inside a box around the weights, from any point of it.
 
-    Steps are made in float32, several times as fast; what they find is scored in float64, like everything else.
+    Steps are made in float32 where the model takes it, several times as fast; what they find is scored in float64, like
+    everything else.
     """
 
-    def __init__(self, evidence: Evidence, search: Search) -> None:
-        self.model, self.weights = movable(evidence)
-        self.x, self.y = evidence.data
-        self.whole, self.search = evidence.accuracy, search
-        self.fast = copied(self.model).float().requires_grad_(False)
-        self.fast_weights = {name: w.float() for name, w in self.weights.items()}
-        self.fast_x = self.x.float() if self.x.is_floating_point() else self.x
+    def __init__(
+        self, model: nn.Module, weights: dict[str, Tensor], x: Tensor, y: Tensor, goal: Goal, search: Search
+    ) -> None:
+        self.model, self.weights = model, weights
+        self.goal, self.steps, self.seed = goal, search.ascent_steps, search.seed
+        self.fast, self.dtype = fastest(model, x)
+        self.fast_weights = {name: w.to(self.dtype) for name, w in weights.items()}
+        self.look_at(x, y)
+
+    def look_at(self, x: Tensor, y: Tensor) -> None:
+        """Harm counts on these examples."""
+        self.x, self.y = x, y
+        self.fast_x = x.to(self.dtype) if x.is_floating_point() else x
 
     def start(self, number: int) -> dict[str, Tensor]:
         """A random point of the box, in units of the box."""
-        generator = torch.Generator().manual_seed(derive(self.search.seed, "start", number))
-        return {name: 2 * torch.rand(w.shape, generator=generator) - 1 for name, w in self.weights.items()}
+        generator = torch.Generator().manual_seed(derive(self.seed, "start", number))
+        return {
+            name: (2 * torch.rand(w.shape, generator=generator) - 1).to(self.dtype) for name, w in self.weights.items()
+        }
 
-    def climbed(self, box: Weights, inside: dict[str, Tensor]) -> tuple[float, dict[str, Tensor]]:
-        """The most accuracy lost on the way from a point of the box, and where (in units of the box)."""
-        sides = {name: side.float() for name, side in box.items()}
-        most, worst = -1.0, inside
-        for step in range(self.search.ascent_steps + 1):
+    def climbed(
+        self, box: Weights, inside: dict[str, Tensor], enough: float = math.inf
+    ) -> tuple[float, dict[str, Tensor]]:
+        """The largest mean harm on the way from a point of the box, and where (in units of the box)."""
+        sides = {name: side.to(self.dtype) for name, side in box.items()}
+        most, worst = -math.inf, inside
+        for step in range(self.steps + 1):
             moved = {name: self.fast_weights[name] + sides[name] * u for name, u in inside.items()}
-            share, slopes = self._slopes(moved)
-            if self.whole - share > most:
-                most, worst = self.whole - share, inside
-            if most > self.search.loss or step == self.search.ascent_steps:
+            harm, slopes = self._slopes(moved)
+            if harm > most:
+                most, worst = harm, inside
+            if most > enough or step == self.steps:
                 break
             rate = 2 / (1 + step)  # the first may cross the box
             inside = {name: (u + rate * slopes[name].sign()).clamp(-1, 1) for name, u in inside.items()}
-        exact = {name: w + box[name] * worst[name].double() for name, w in self.weights.items()}
-        return self.whole - accuracy_of(self.model, exact, self.x, self.y), worst
+        return self.harm({name: w + box[name] * worst[name].double() for name, w in self.weights.items()}), worst
+
+    def harm(self, weights: Weights) -> float:
+        """Mean harm at these weights, in float64."""
+        with torch.no_grad():
+            parts = zip(self.x.split(ROWS_AT_ONCE), self.y.split(ROWS_AT_ONCE), strict=True)
+            return sum(float(self.goal.harm(outputs(self.model, weights, x), y)) for x, y in parts) / len(self.y)
 
     def _slopes(self, weights: dict[str, Tensor]) -> tuple[float, dict[str, Tensor]]:
-        """Accuracy at these weights, and the direction in which the cross-entropy grows."""
+        """Mean harm at these weights, and the direction in which the goal grows."""
         leaves = {name: w.requires_grad_() for name, w in weights.items()}
-        right, slopes = 0, {name: torch.zeros_like(w) for name, w in leaves.items()}
+        harm, slopes = 0.0, {name: torch.zeros_like(w) for name, w in leaves.items()}
         for x, y in zip(self.fast_x.split(ROWS_AT_ONCE), self.y.split(ROWS_AT_ONCE), strict=True):
             logits = outputs(self.fast, leaves, x)
-            right += int((logits.argmax(1) == y).sum())
-            found = torch.autograd.grad(steepness(logits, y), list(leaves.values()))
+            harm += float(self.goal.harm(logits.detach(), y))
+            found = torch.autograd.grad(self.goal.climbed(logits, y), list(leaves.values()))
             for name, slope in zip(leaves, found, strict=True):
                 slopes[name] += slope
-        return right / len(self.y), slopes
+        return harm / len(self.y), slopes
+
+
+def fastest(model: nn.Module, x: Tensor) -> tuple[nn.Module, torch.dtype]:
+    """The model in float32, or as it is where it takes no inputs in float32."""
+    made = copied(model).float().requires_grad_(False)
+    try:
+        with torch.no_grad():
+            outputs_of(made, x[:1].float() if x.is_floating_point() else x[:1])
+    except InputRefused:  # it makes float64 of whatever it is given
+        return copied(model).requires_grad_(False), torch.float64
+    return made, torch.float32
+
+
+def errors(logits: Tensor, y: Tensor) -> Tensor:
+    """The number of examples that are wrong."""
+    return (logits.argmax(1) != y).sum()
 
 
 def steepness(logits: Tensor, y: Tensor) -> Tensor:
@@ -111,3 +147,6 @@ def steepness(logits: Tensor, y: Tensor) -> Tensor:
     own = logits.gather(1, y[:, None])[:, 0]
     z = logits.scatter(1, y[:, None], float("-inf")).logsumexp(1) - own
     return (F.logsigmoid(z).detach().clamp(min=-60).exp() * z).sum()
+
+
+ERRORS = Goal(errors, steepness)

@@ -27,7 +27,7 @@ from byheart.maths.measures.layers import (
     what_is_read,
 )
 
-Input = Literal["weights", "initial weights", "data", "gradients", "search", "training log"]
+Input = Literal["weights", "initial weights", "data", "gradients", "search", "training log", "second run"]
 
 
 DELTA = 0.05  # of the bounds: they hold with probability 1 - delta
@@ -82,7 +82,9 @@ class Search:
         draws: Gaussian perturbations at each radius, the same ones at every radius.
         starts: random starts of the ascent.
         ascent_steps: steps of the ascent from each.
-        seed: of both.
+        relative_noise: standard deviation of the noise of adaptive sharpness, relative to each weight.
+        relative_box: half the side of its box, likewise.
+        seed: of draws and starts.
     """
 
     loss: float = 0.1
@@ -92,6 +94,8 @@ class Search:
     draws: int = 10
     starts: int = 4
     ascent_steps: int = 20
+    relative_noise: float = 0.1
+    relative_box: float = 0.002
     seed: int = 0
 
 
@@ -109,6 +113,7 @@ class Evidence:
         compat: "dziugaite2020" for the variants of that published code.
         notes: what is to be said of how the layers were read.
         first: the model after the first epoch.
+        second_run: another run of the same recipe, and inputs that neither was trained on.
         radii: what the searches found, see `perturbation`.
     """
 
@@ -121,12 +126,14 @@ class Evidence:
     compat: str = ""
     notes: list[str] = field(default_factory=list)
     first: nn.Module | None = None
+    second_run: tuple[nn.Module, Tensor] | None = None
     radii: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, model: nn.Module, initial: Any, examples: Any, log: TrainingLog | None, search: Search | None, compat: str
-    ) -> Evidence:
+        cls, model: nn.Module, initial: Any, examples: Any, log: TrainingLog | None, search: Search | None, compat: str,
+        second_run: Any = None,
+    ) -> Evidence:  # fmt: skip
         """Copies of what the caller has, checked.
 
         Raises:
@@ -141,21 +148,24 @@ class Evidence:
             first = copy_at(model, log.first_epoch, "weights after the first epoch")
         x = y = None
         if examples is not None:
-            x, y = (torch.as_tensor(part) for part in examples)
-            x = x.double() if x.is_floating_point() else x
+            x, y = _finite(examples[0], "examples"), torch.as_tensor(examples[1])
             if len(x) != len(y) or not len(x):
                 raise InputRefused("x and y with a row an example", f"{len(x)} and {len(y)} rows", "Give one y an x.")
-            if x.is_floating_point() and not x.isfinite().all():
-                raise InputRefused("examples without NaN or infinity", "some", "Leave them out or repair them.")
             if y.dim() != 1 or (y.is_floating_point() and bool((y != y.round()).any())):
                 raise InputRefused("a class number for each example", f"y of shape {tuple(y.shape)}", "Give y as (n,).")
             y = y.long()
+        if second_run is not None:
+            other, inputs = second_run
+            second_run = double_copy(other, "the second run"), _finite(inputs, "inputs of the second run")
+            called_in_float64(second_run[:1], second_run[1])
         there = [one for one in (final, start, first) if one is not None]
-        if x is not None:
-            called_in_float64(there, x)
+        if x is not None or second_run is not None:
+            called_in_float64(there, x if x is not None else second_run[1])
         made, notes = folded(there, x, compat)
         start = None if start is None else made[1]
-        return cls(made[0], start, x, y, log, search, compat, list(notes), None if first is None else made[-1])
+        return cls(
+            made[0], start, x, y, log, search, compat, list(notes), None if first is None else made[-1], second_run
+        )
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
@@ -284,3 +294,10 @@ def _keeping_norms(norms: list[float]) -> Callable[..., None]:
         norms.append(float(what_is_read(given, named).flatten(1).norm(dim=1).max()))
 
     return keep
+
+
+def _finite(x: Any, noun: str) -> Tensor:
+    x = torch.as_tensor(x)
+    if x.is_floating_point() and not x.isfinite().all():
+        raise InputRefused(f"{noun} without NaN or infinity", "some", "Leave them out or repair them.")
+    return x.double() if x.is_floating_point() else x

@@ -24,6 +24,7 @@ def compute(
     names: Sequence[str] | None = None,
     *,
     compat: str = "",
+    second_run: Any = None,
 ) -> dict[str, Measure]:
     r"""What do the published measures of generalisation say of this network?
 
@@ -40,6 +41,7 @@ def compute(
         search: how perturbations are searched; without it, measures of flatness do not apply.
         names: which measures; None is all.
         compat: "dziugaite2020" reproduces the variants of that published code.
+        second_run: (another network of the same recipe, x (n, ...) on which neither was trained), for disagreement.
 
     Returns:
         A `Measure` by name; where one does not apply, `applicable` is False and `reason` says why.
@@ -63,7 +65,7 @@ def compute(
     if compat not in COMPAT:
         raise unknown_name("compat", compat, COMPAT[1:])
     wanted = _known(names)
-    evidence = Evidence.of(model, initial, examples, log, search, compat)
+    evidence = Evidence.of(model, initial, examples, log, search, compat, second_run)
     if not evidence.layers:
         raise InputRefused(
             expected="a network with linear or convolutional layers", came=type(model).__name__,

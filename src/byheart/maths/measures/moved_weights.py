@@ -16,6 +16,7 @@ Kind = Literal["sigma", "sigma-mag", "alpha", "alpha-mag"]
 Weights = Mapping[str, Tensor]
 
 EPSILON = 1e-3  # what a weight of zero still moves by where each moves in proportion to its own size
+ROUNDING = 1e-9  # shares of examples that differ by less are the same share
 ROWS_AT_ONCE = 512
 
 

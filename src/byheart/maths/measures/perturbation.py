@@ -15,7 +15,7 @@ from torch import Tensor
 
 from byheart.maths.measures.ascent import lost_in_box
 from byheart.maths.measures.evidence import Evidence, Inapplicable, Search
-from byheart.maths.measures.moved_weights import EPSILON, Kind, Lost, accuracy_of, movable
+from byheart.maths.measures.moved_weights import EPSILON, ROUNDING, Kind, Lost, accuracy_of, movable
 from byheart.seeds import derive
 
 FEWEST = 10  # examples: of fewer, one alone is more than a tenth of the accuracy
@@ -105,9 +105,7 @@ def checked_search(evidence: Evidence) -> Search:
     Raises:
         Inapplicable: there is none.
     """
-    search, (_, y) = evidence.search, evidence.data
-    if search is None:
-        raise Inapplicable("no search over perturbed weights was asked for")
+    search, (_, y) = asked_search(evidence), evidence.data
     if len(y) < FEWEST:
         raise Inapplicable(f"a loss of a tenth of the accuracy needs at least {FEWEST} examples; there are {len(y)}")
     if len(y.unique()) < 2:
@@ -122,6 +120,17 @@ def checked_search(evidence: Evidence) -> Search:
     return search
 
 
+def asked_search(evidence: Evidence) -> Search:
+    """Which search was asked for?
+
+    Raises:
+        Inapplicable: none.
+    """
+    if evidence.search is None:
+        raise Inapplicable("no search over perturbed weights was asked for")
+    return evidence.search
+
+
 def bisected(lost: Callable[[float], Lost], search: Search, tries: int, kind: Kind) -> Radius:
     """Which radius in [0, `Search.largest`] is the last at which no more than `Search.loss` is lost?
 
@@ -129,11 +138,11 @@ def bisected(lost: Callable[[float], Lost], search: Search, tries: int, kind: Ki
         Inapplicable: more is lost at every radius tried.
     """
     low, high, there = 0.0, search.largest, lost(search.largest)
-    if there.share <= search.loss:
+    if there.share <= search.loss + ROUNDING:
         return Radius(high, there, None, tries)
     for _ in range(search.halvings):
         middle = (low + high) / 2
-        if (found := lost(middle)).share > search.loss:
+        if (found := lost(middle)).share > search.loss + ROUNDING:
             high = middle
         else:
             low, there = middle, found
@@ -161,7 +170,7 @@ def lost_to_noise(evidence: Evidence, search: Search, kind: Kind) -> Callable[[f
             }
             drops.append(whole - accuracy_of(model, moved, x, y))
             remaining = search.draws - len(drops)
-            if sum(drops) + remaining * (whole - 1) > search.loss * search.draws:
+            if sum(drops) + remaining * (whole - 1) > (search.loss + ROUNDING) * search.draws:
                 break  # no gain in the other draws could undo it
         return Lost(sum(drops) / len(drops), min(drops), max(drops))
 

@@ -10,12 +10,15 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from byheart.maths.measures import (
+    adaptive_sharpness,
+    disagreement,
     flatness,
     gradient_measures,
     margins,
     norms,
     optimisation_log,
     path_norm,
+    representation,
     size,
     spectral,
 )
@@ -85,6 +88,14 @@ ROWS: dict[str, Row] = {
     # of Dziugaite et al. 2020
     "l2": Row(norms.length, WEIGHTS),
     "l2-distance": Row(norms.length_of_move, BOTH),
+    # of Andriushchenko et al. 2023
+    "adaptive-sharpness-average": Row(adaptive_sharpness.average, SEARCH, logarithm=False),
+    "adaptive-sharpness-worst": Row(adaptive_sharpness.worst, SEARCH, logarithm=False),
+    # of Natekar and Sharma 2020
+    "davies-bouldin-mixup": Row(representation.mixup_error, DATA),
+    "mixup-margin": Row(representation.mixup_margin, DATA, logarithm=False),
+    # of Jiang, Nagarajan, Baek and Kolter 2022
+    "disagreement": Row(disagreement.of_two_runs, ("weights", "second run")),
 }
 # and the spectral measures again, of the operator of a convolution
 EXACT = {
