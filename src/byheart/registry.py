@@ -18,6 +18,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "digits": ("byheart.tasks.digits:Digits", "scikit-learn's handwritten digits, 1,437 and 360 images"),
         "autoregression": ("byheart.tasks.autoregression:Autoregression", "series: two steps foretell the next"),
         "isotropic": ("byheart.tasks.isotropic:Isotropic", "linear regression on inputs alike in all directions"),
+        "two-scales": ("byheart.tasks.two_scales:TwoScales", "linear regression on inputs learned fast and slowly"),
         "modular": ("byheart.tasks.modular:Modular", "a + b mod p, a part of the table for training"),
         "flipped": ("byheart.tasks.label_noise:Flipped", "any of these with a share of the labels redrawn (--flip)"),
         "in-phases": ("byheart.tasks.in_phases:InPhases", "any of these in phases, one after another: two of digits"),
@@ -45,6 +46,10 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "random-features": (
             "byheart.learners.random_features:RandomFeatures",
             "random ReLU features, the last layer alone fitted, closed form",
+        ),
+        "linear-descent": (
+            "byheart.learners.linear_descent:LinearDescent",
+            "gradient descent on least squares, every step in closed form",
         ),
         "ngram": ("byheart.learners.ngram:Ngram", "what follows the last few tokens of a text, counted"),
         "ten-neighbours": ("byheart.learners.baselines:TenNeighbours", "ten nearest neighbours in closed form"),

@@ -46,7 +46,7 @@ def mine(tmp_path):
 def test_without_a_name_the_claims_are_listed(byheart):
     said = byheart("study")
     assert said.code == 0
-    for name in ("attribution", "canaries", "capacity", "capacity-sweep", "double-descent-width", "gradient-flow", "membership", "superposition"):
+    for name in ("attribution", "canaries", "capacity", "capacity-sweep", "double-descent-epochs", "double-descent-samples", "double-descent-width", "gradient-flow", "membership", "superposition"):
         assert f"  {name} " in said.out
     assert json.loads(byheart("study", "--json").out)["claim"].keys() >= {"capacity"}
     assert byheart("study", "--out", "elsewhere").out == said.out

@@ -13,6 +13,7 @@ from sklearn.svm import SVC
 
 from byheart.learners.conv import Conv
 from byheart.learners.estimator import Estimator
+from byheart.learners.linear_descent import LinearDescent
 from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
 from byheart.learners.random_features import LeastSquares, RandomFeatures
@@ -73,6 +74,7 @@ ON_DIGITS = {
     "least-squares": (LeastSquares, "each"),
     "random-features": (lambda: RandomFeatures(width=40), "each"),
     "random-features with a chosen penalty": (lambda: RandomFeatures(width=300, strength="loo"), "each"),
+    "linear-descent": (lambda: LinearDescent(epochs=40), "each"),
     "rote": (Rote, "each"),
     "oracle": (Oracle, "each"),
     "logistic": (lambda: Estimator.of(LogisticRegression(max_iter=30)), "each"),
@@ -86,6 +88,7 @@ ON_TABLE = {
     "ridge": Ridge,
     "kernel-ridge": KernelRidge,
     "random-features": lambda: RandomFeatures(width=30, strength=0.1),
+    "linear-descent": lambda: LinearDescent(epochs=40),
     "rote": Rote,
     "regressor": lambda: Estimator.of(KNeighborsRegressor()),
 }

@@ -15,6 +15,7 @@ from byheart.tasks.label_noise import Flipped
 from byheart.tasks.modular import Modular
 from byheart.tasks.randomness import Randomness
 from byheart.tasks.table import Table
+from byheart.tasks.two_scales import TwoScales
 from byheart.testing.tasks import TaskSuite
 
 
@@ -54,6 +55,12 @@ class TestIsotropicOnASphere(TaskSuite):
     @pytest.fixture
     def task(self):
         return Isotropic(n=60, n_test=30, d=7, inputs="sphere")
+
+
+class TestTwoScales(TaskSuite):
+    @pytest.fixture
+    def task(self):
+        return TwoScales(n=60, n_test=30, fast=6, slow=2)
 
 
 class TestRandomness(TaskSuite):

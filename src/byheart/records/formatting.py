@@ -93,7 +93,12 @@ def value_text(quantity: Quantity) -> str:
     if unit == "p-value":
         return f"p = {_p_value(value)}" if value >= _SMALLEST_P else f"p < {_SMALLEST_P}"
     digits = decimals_for(quantity.interval[1] - quantity.interval[0]) if quantity.interval else 3
-    return f"{number(value, max(2, min(digits, 3)))}{_SUFFIX_OF_VALUES.get(unit, '')}"
+    return f"{number(value, max(_fewest(quantity), min(digits, 3)))}{_SUFFIX_OF_VALUES.get(unit, '')}"
+
+
+def _fewest(quantity: Quantity) -> int:
+    """Decimals at least: two, but of large squared errors, whose unit may be any."""
+    return 0 if quantity.unit == "squared error" and abs(quantity.value) >= 100 else 2
 
 
 def _p_value(value: float) -> str:
@@ -140,7 +145,7 @@ def interval_text(quantity: Quantity) -> str:
         return f"[{number(low)}, {number(high)}]"
     if quantity.unit == "setting":
         return f"[{amount(low, quantity.unit)}, {amount(high, quantity.unit)}]"
-    digits = max(2, min(decimals_for(high - low), 3))
+    digits = max(_fewest(quantity), min(decimals_for(high - low), 3))
     return f"[{number(low, digits)}, {number(high, digits)}]"
 
 

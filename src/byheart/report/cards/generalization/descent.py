@@ -14,18 +14,18 @@ from byheart.report.cards.default import notes_of, spaced
 from byheart.report.cards.reasons import why
 from byheart.report.chart import Axis, Chart, Line, Role, Rule, Table
 
-WIDE = 20.0  # largest over smallest value, beyond which an axis is logarithmic
+WIDE = 20.0  # largest over smallest error, beyond which its axis is logarithmic
+LONG = 8.0  # the same of the setting
 
 
 def card(finding: Finding, about: About) -> Card:
     """The peak, what is behind it, and whether effective parameters fold it back."""
     if "error" in finding.quantities:
         return _of_one_place(finding, about)
-    details, found = finding.details, finding.quantities
-    along, prominence = finding.curves["new"].x_axis.name, found["prominence"]
-    how_much = f"{value_text(prominence)} {interval_text(prominence)}".strip()
+    details = finding.details
+    along = finding.curves["new"].x_axis.name
     return Card(
-        says=f"{how_much} above the lowest error on either side: how far a peak over {along} stands out",
+        says=f"by which a peak over {along} stands above the least error on either side; 0 or less: there is none",
         body=_body(finding, about),
         charts=tuple(chart for chart in (_chart(finding, about), _folded(finding)) if chart),
         how=(
@@ -126,10 +126,9 @@ def _chart(finding: Finding, about: About) -> Chart:
     if new is None or seen is None:
         raise KeyError("a finding of generalization/descent has the curves new and seen")
     write, y = _writer(finding), _error_axis(finding, new)
-    lines = [
-        _line(f"new {about.nouns} {write(_last(new))}", "understood", new, y),
-        _line(f"seen {write(_last(seen))}", "memorised", seen, y),
-    ]
+    lines = [_line(f"new {about.nouns} {write(_last(new))}", "understood", new, y)]
+    trained = _line(f"seen {write(_last(seen))}", "memorised", seen, y)
+    lines += [trained] if len(trained.x) > 1 else []
     if theory is not None:
         parts = _unbroken(theory)
         lines += [
@@ -140,7 +139,7 @@ def _chart(finding: Finding, about: About) -> Chart:
     return Chart(
         title=f"Error by {new.x_axis.name}",
         description=f"From {write(float(new.y[0] or 0))} to {write(_last(new))} on new {about.nouns}.",
-        x=Axis(title=new.x_axis.name, log=_wide(new.x), format="count"),
+        x=Axis(title=new.x_axis.name, log=_wide(new.x, LONG), format="count"),
         y=y,
         lines=tuple(lines),
         rules=(Rule(axis="x", at=peak.value, label=f"peak at {_amount(peak.value)}"),) if peak else (),
@@ -158,7 +157,7 @@ def _folded(finding: Finding) -> Chart | None:
     return Chart(
         title="Error by effective parameters",
         description=f"From {write(float(folded.y[0] or 0))} to {write(_last(folded))}.",
-        x=Axis(title=folded.x_axis.name, log=_wide(folded.x), format="count"),
+        x=Axis(title=folded.x_axis.name, log=_wide(folded.x, LONG), format="count"),
         y=y,
         lines=(_line(f"new {write(_last(folded))}", "understood", folded, y),),
         reading="The same models in order of the parameters that they use on new examples: small and very large models "
@@ -171,8 +170,9 @@ def _folded(finding: Finding) -> Chart | None:
 
 
 def _line(label: str, role: Role, curve: Curve, y: Axis) -> Line:
-    """A curve as far as its axis can show it: errors that are rounding have no place on a logarithmic one."""
-    shown = [i for i, value in enumerate(curve.y) if value is not None and (not y.log or value >= _ends(y)[0])]
+    """A curve as far as its axis can show it: where seen it may be rounding, or hold noise."""
+    low, high = y.domain or (0.0, 1.0)
+    shown = [i for i, value in enumerate(curve.y) if value is not None and low <= value <= high]
     columns = {name: tuple(float(values[i] or 0.0) for i in shown) for name, values in _drawn(curve).items()}
     return Line(label=label, role=role, markers=True, **columns)
 
@@ -191,13 +191,9 @@ def _error_axis(finding: Finding, curve: Curve) -> Axis:
     return Axis(title="squared error", log=True, domain=(0.5 * min(v for v in known if v > 0), 2 * max(known)))
 
 
-def _ends(axis: Axis) -> tuple[float, float]:
-    return axis.domain or (0.0, 0.0)
-
-
-def _wide(values: tuple[float, ...] | list[float]) -> bool:
+def _wide(values: tuple[float, ...] | list[float], most: float = WIDE) -> bool:
     above = [value for value in values if value > 0]
-    return bool(above) and max(above) > WIDE * min(above)
+    return bool(above) and max(above) > most * min(above)
 
 
 def _unbroken(curve: Curve) -> list[tuple[tuple[float, ...], tuple[float, ...]]]:
