@@ -144,6 +144,10 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
             "byheart.probes.generalization.width:Width",
             "Does a wider network do better on new examples? (on request)",
         ),
+        "generalization/certificate": (
+            "byheart.probes.generalization.certificate:Certificate",
+            "How many new examples can it get wrong at most, guaranteed? (on request)",
+        ),
         "complexity/description-length": (
             "byheart.probes.complexity.description_length:Bits",
             "How many of the label bits are understood, memorised, left?",

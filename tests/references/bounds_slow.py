@@ -29,9 +29,9 @@ def seeger(risk, nats, n, delta):
 
 
 def catoni(risk, nats, n, delta):
-    """The least over 100,000 parameters from 1 to 10,000 n."""
+    """The least over 20,000 parameters from 1 to 10,000 n."""
     best = 1.0
-    for g in np.geomspace(1 + 1e-6, 1e4 * n, 100_000):
+    for g in np.geomspace(1 + 1e-6, 1e4 * n, 20_000):
         paid = nats - math.log(delta) + 2 * math.log(2 + math.log(g) / math.log(1 + 1e-4))
         q = risk + (1 + 1e-4) / g * paid
         best = min(best, (1 - math.exp(-g / n * q)) / (1 - math.exp(-g / n)))

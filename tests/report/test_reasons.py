@@ -163,6 +163,10 @@ SAID = [
      "effective pairs of 12.", "Measure the gaps on more test examples, or add repeats."),
     ("few configurations", {"configurations": 4, "needed": 10},
      "A model of the hyper-parameters needs 10 configurations, and there are 4.", "Add runs of other settings."),
+    ("no network", {"learner": "neighbours"}, "A certificate is fitted around a network that byheart builds, and neighbours is "
+     "none.", "Ask with a network: --learner mlp, or model= a function that makes a torch module."),
+    ("rows in time", {}, "Rows follow one another in time: a certificate needs independent draws.",
+     "With --split random rows count as independent, if you know that they are."),
     ("other", {"why": "Tides {are} not asked."}, "Tides {are} not asked.", ""),
     ("other", {"why": "No {0}.", "advice": "Try {nouns}."}, "No {0}.", "Try {nouns}."),
 ]  # fmt: skip

@@ -15,7 +15,7 @@
 | `codes` | `bank` | how many bits are understood, memorised, left? the bit budget of a bank of members |
 | | `calibration`, `temperature` | the log-linear pool of model and reference; one temperature |
 | | `variance`, `value_bits` | the same for real-valued targets: shares of their variance; differences in bits |
-| | `passages` | how many bits does it take to write down a passage? |
+| | `passages`, `weight_code` | how many bits does it take to write down a passage? the weights of a network? |
 | `statistics` | `ranks`, `ranking`, `detection` | Wilson, Spearman, R2; AUC; how often a judgement is right |
 | | `binned_redraws` | how far does the curve of millions of judgements move with others? |
 | | `resampling`, `intervals`, `new_examples` | the bootstrap; means over a bank; accuracy and R2 on new examples |
@@ -69,6 +69,7 @@ that read a recorded training do:
 | | `gradient_measures`, `optimisation_log` | gradients of single examples; how many steps training took |
 | | `adaptive_sharpness`, `example_order` | how sharp, whatever the scale of the weights? |
 | | `representation`, `disagreement` | do classes overlap, do mixed examples fit; do two runs agree? |
+| `bounds` | `stochastic_network` | which Gaussian over the weights has the smallest certificate? |
 | `kernels` | `tangent_kernel`, `jacobians` | how alike do a model's parameters move its outputs for two inputs? |
 | | `layer_factors`, `linearisation` | what gradients of a layer are products of; the model were it linear |
 | `curvature` | `curvature_matrix`, `gauss_newton`, `curvlinops_adapter` | Hessian, Gauss-Newton, Fisher matrix |

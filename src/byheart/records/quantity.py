@@ -70,7 +70,7 @@ class Quantity(Record):
         method: how the interval was made, in a few fixed words ("two-way bootstrap", "Wilson").
         why_no_interval: why there is none.
         speaks_of: `recipe` (a model trained this way), `run` (the one model trained on everything), or `training`
-            (the one member of an audit that trained no other).
+            (the one member of an audit that trained no other), or `stochastic` (a network drawn anew at every call).
     """
 
     value: float
@@ -81,7 +81,7 @@ class Quantity(Record):
     better: Literal["low", "high"] | None = None
     method: str = ""
     why_no_interval: WhyNoInterval | None = None
-    speaks_of: Literal["recipe", "run", "training"] = "recipe"
+    speaks_of: Literal["recipe", "run", "training", "stochastic"] = "recipe"
 
     @model_validator(mode="after")
     def _truthful(self) -> Self:

@@ -45,6 +45,9 @@ NAMES = {
         "error prominence peak_at peak_error largest_gain beyond_gain folded_prominence theory_gap"
     ),
     "generalization/width": "widest_held_out_gain widest_train_gain",
+    "generalization/certificate": (
+        "certificate stochastic_error posterior_kl stochastic_test_error certificate_gap"
+    ),
     "complexity/description-length": (
         "reference_bits understood_bits understood_bits_share memorised_bits memorised_bits_share left_bits "
         "left_bits_share memorised_bits_per_parameter best_held_out_epoch held_out_code held_out_code_rise "

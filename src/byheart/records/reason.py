@@ -25,7 +25,7 @@ ReasonCode = Literal[
     "above tolerance", "cells", "copies by chance", "ranked alone", "few false alarms", "one training",
     "peak at the end", "few seeds",
     "no single change", "one setting", "no order", "no test size", "no shares", "few pairs", "few configurations",
-    "other",
+    "no network", "rows in time", "other",
 ]  # fmt: skip
 
 # every code, when it is given, and the figures that it has
@@ -181,6 +181,10 @@ FIGURES: dict[ReasonCode, tuple[str, ...]] = {
     "few pairs": ("effective", "needed"),
     # ... or there are fewer configurations than a model of them takes
     "few configurations": ("configurations", "needed"),
+    # of a certificate: the learner builds no network that could be fitted around,
+    "no network": ("learner",),
+    # ... or rows follow one another in time, and are no independent draws
+    "rows in time": (),
     # a plug-in's own reason: `why` in words, and if something helps `advice`
     "other": ("why",),
 }

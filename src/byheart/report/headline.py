@@ -13,7 +13,10 @@ from byheart.report.rich_text import Run, sentence
 
 SHARES = ("understood_bits_share", "memorised_bits_share", "left_bits_share")
 OF_VARIANCE = ("understood_share", "memorised_share_of_variance", "left_share")
-WHOM = {"recipe": "a model trained this way", "run": "this model", "training": "this one training"}
+WHOM = {
+    "recipe": "a model trained this way", "run": "this model", "training": "this one training",
+    "stochastic": "a network drawn anew",
+}  # fmt: skip
 
 
 def quantity(findings: dict[str, Answer], name: str) -> Quantity | None:

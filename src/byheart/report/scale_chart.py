@@ -10,7 +10,9 @@ from byheart.report.label_placement import Placed, shorten, width, words
 
 WIDE, NARROW = 400, 328
 _LINE, _TOP, _BOTTOM = 33, 12, 57
-WHO = {"run": "this model", "recipe": "this recipe", "training": "this one training"}
+WHO = {
+    "run": "this model", "recipe": "this recipe", "training": "this one training", "stochastic": "a network drawn anew",
+}  # fmt: skip
 
 
 def strips(quantity: Quantity, poles: tuple[Pole, ...], role: str) -> tuple[str, str]:

@@ -214,10 +214,14 @@ class Session:
         return [outcome.document for outcome in found if isinstance(outcome, Result)]
 
     def _seconds(self, made: Plan) -> dict[str, float]:
-        return {
-            "train": sum(float(d["about"].get("cpu_seconds", 0.0)) for d in self._documents(made.train)),
-            "measure": sum(float(d["cpu_seconds"]) for d in self._documents(made.measure)),
-        }
+        """CPU seconds of training, of measuring, and apart of each answer that costs so much that it is asked for."""
+        asked = {probe.name for probe in self.probes if probe.cost == "on request"}
+        spent = {"train": sum(float(d["about"].get("cpu_seconds", 0.0)) for d in self._documents(made.train))}
+        spent["measure"] = 0.0
+        for step in made.measure:
+            what = name if (name := step.about["probe"]["name"]) in asked else "measure"
+            spent[what] = spent.get(what, 0.0) + sum(float(d["cpu_seconds"]) for d in self._documents([step]))
+        return spent
 
     def _warned(self, made: Plan) -> dict[str, int]:
         heard: Counter[str] = Counter()

@@ -304,6 +304,14 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
         "Train more members: --members {needed}.",
     ),
     "one training": ("it describes this one training, and a gate asks of the recipe", "more members"),
+    "no network": (
+        "A certificate is fitted around a network that byheart builds, and {learner} is none.",
+        "Ask with a network: --learner mlp, or model= a function that makes a torch module.",
+    ),
+    "rows in time": (
+        "Rows follow one another in time: a certificate needs independent draws.",
+        "With --split random rows count as independent, if you know that they are.",
+    ),
     "other": ("{why}", lambda figures: "{advice}" if figures.get("advice") else ""),
     **RANKING,
 }
