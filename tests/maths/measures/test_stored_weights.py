@@ -68,6 +68,7 @@ def test_which_norm_reads_which_layer_is_guessed_only_where_the_keys_tell():
     assert norms_of(before, list)[0] == ["a.conv1"]
     assert "a.bn1, b.bn1" in norms_of(before, list)[1][-1]
     assert norms_of(before, sorted)[0] == []
+    assert norms_of({"stem": (4, 4), "after": 4}, list)[0] == ["stem"]  # by its place alone
     # all as wide as one another: names tell nothing
     assert norms_of({"b.conv1": (4, 4), "b.bn1": 4}, sorted)[0] == []
     assert norms_of({"f.0": (4, 4), "f.1": 4}, sorted)[0] == ["f.0"]
