@@ -106,7 +106,8 @@ def test_what_nobody_listed_is_found_by_its_outputs(function):
 
 
 def test_without_the_shape_of_an_input_or_numbers_in_it_there_is_none():
-    assert "takes an example" in path_norm(still(nn.Sequential(nn.Conv2d(1, 1, 3)))).reason
+    for layer in (nn.Conv1d(1, 1, 1), nn.Conv2d(1, 1, 3)):
+        assert "takes an example" in path_norm(still(nn.Sequential(layer))).reason
     words = still(nn.Sequential(nn.Embedding(5, 3), nn.Flatten(), nn.Linear(6, 2)))
     assert "whole numbers" in path_norm(words, torch.zeros(4, 2, dtype=torch.long)).reason
 
