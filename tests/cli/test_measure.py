@@ -252,6 +252,16 @@ def test_a_measure_that_breaks_hides_no_other(network, monkeypatch):
     assert "ZeroDivisionError: no reason" in found["l2"].reason
 
 
+def test_a_search_finds_the_flatness_and_says_what_it_is(network):
+    model, start, train, _ = network
+    found = bh.measure(model, start, train, search=True, names=["sharpness-flatness", "sharpness-init"])
+    assert found.evidence == ("weights", "initial weights", "data", "search")
+    assert found["sharpness-flatness"].value > 0
+    place = found.lines().index("With a remark")
+    assert "lower bound" in found.lines()[place + 1]
+    assert found.lines()[place + 2].split() == ["sharpness-flatness,", "sharpness-init"]
+
+
 def test_examples_that_are_in_training_too_are_said(measured, network, files):
     _, _, (x, y), (x_test, y_test) = network
     np.savez(files / "leak.npz", x=np.concatenate([x_test, x[:7]]), y=np.concatenate([y_test, y[:7]]))

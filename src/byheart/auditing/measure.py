@@ -83,7 +83,7 @@ def measure(
         search: also search how far weights may be perturbed; minutes.
         names: which measures; None is all.
         target: the column to predict, where the examples are a table or a frame.
-        say: takes lines on how data are read.
+        say: takes lines on how data are read, and on how far it is.
 
     Returns:
         A `Measurement`; what could not be measured is listed with the reason.
@@ -116,7 +116,7 @@ def measure(
         start = first if start is None else start
     known = Known(module, subject.weights, start, examples, log, Search() if search and examples else None)
     evidence = evidence_of(known, subject.title)
-    measures = computed(evidence, [names] if isinstance(names, str) else names)
+    measures = computed(evidence, [names] if isinstance(names, str) else names, say)
     notes = [*subject.notes, *(given.notes if given else []), *evidence.notes]
     unused = subject.lacking if given is not None else ""
     document = document_of(subject, evidence.coverage, known.kinds, results, measures, unused, notes)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
 
 from byheart.errors import ByheartError, InputRefused, unknown_name
 from byheart.maths.measures import ROWS, Evidence, Measure, Search, TrainingLog, measures_of, stored_weights
+from byheart.terminal import followed
 
 
 @dataclass(frozen=True)
@@ -68,16 +69,18 @@ def evidence_of(known: Known, title: str) -> Evidence:
     return evidence
 
 
-def computed(evidence: Evidence, names: Sequence[str] | None) -> dict[str, Measure]:
-    """Each measure by itself: one that the network does not allow never hides the others.
+def computed(
+    evidence: Evidence, names: Sequence[str] | None, say: Callable[[str], None] | None = None
+) -> dict[str, Measure]:
+    """Each measure by itself: one that the network does not allow never hides the others; `say` takes lines on how far.
 
     Raises:
         UnknownName: a measure of another name.
     """
     if wrong := [name for name in names or () if name not in ROWS]:
         raise unknown_name("measure", wrong[0], ROWS)
-    found = {}
-    for name in ROWS if names is None else names:
+    found, wanted = {}, list(ROWS if names is None else names)
+    for name in followed(wanted, len(wanted), "measures", say):
         try:
             found |= measures_of(evidence, [name])
         except Exception as error:  # whatever a user's module raises on what a measure feeds it

@@ -36,7 +36,7 @@ Trace = Annotated[
     typer.Option("--trace", metavar="DIR", help="The recorded training, as trace.save of byheart.record writes it."),
 ]
 Search = Annotated[
-    bool, typer.Option("--search", help="Also search how far weights may be perturbed (flatness): minutes.")
+    bool, typer.Option("--search", help="Also search how far weights may be perturbed (flatness): seconds to minutes.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]

@@ -16,8 +16,11 @@ SCORES = {"train_accuracy": "Training", "test_accuracy": "Test", "gap": "Gap"}
 RECORD = (
     "wrong: how often it ranks two networks that differ in one setting the wrong way round, a mean over environments; "
     "0.5 is a guess, and in its worst environment each measure is always wrong (Dziugaite et al. 2020, networks on "
-    "CIFAR-10 and SVHN). Psi: its rank correlation with the gap, 1 at best (Jiang et al. 2020; recalled, not re-read)."
+    "CIFAR-10 and SVHN). fails: the settings under whose change it was no better than a guess there (lr the learning "
+    "rate, n the number of training examples, data the data set). Psi: its rank correlation with the gap, 1 at best "
+    "(Jiang et al. 2020; recalled, not re-read)."
 )
+SHORT = {"learning rate": "lr", "training set size": "n", "data set": "data"}
 NEVER = "No measure is a verdict on one network: it ranks networks trained alike, and each fails somewhere."
 
 
@@ -34,6 +37,7 @@ def lines(document: Mapping[str, Any]) -> list[str]:
         *_scores(document["scores"]),
         *_labelled("Note", document["notes"]),
         *_tables(document["measures"]),
+        *_groups("With a remark", _remarks(document["measures"])),
         *_groups("Not measured", document["unmeasured"]),
         *_groups("Probes not asked", document["probes"]),
         *([RECORD] if any(one["published"] for one in document["measures"].values()) else []),
@@ -67,9 +71,9 @@ def _tables(measures: Mapping[str, Any]) -> list[str]:
     width = max((len(name) for name in measures), default=0)
     families: dict[str, list[str]] = {}
     for name, one in measures.items():
-        cells = f"  {name:<{width}}  {value(one):>12}  {logarithm(one):>10}  {_record(one['published'])}"
+        cells = f"  {name:<{width}}  {value(one):>10}  {logarithm(one):>8}  {_record(one['published'])}"
         families.setdefault(one["family"], []).append(cells.rstrip())
-    head = f"{'value':>12}  {'log':>10}  {'wrong':>5}  {'Psi':>5}  a guess or worse under other"
+    head = f"{'value':>10}  {'log':>8}  {'wrong':>5}  {'Psi':>5}  fails"
     return [
         line
         for name, rows in families.items()
@@ -85,7 +89,7 @@ def _record(published: Mapping[str, Any] | None) -> str:
         "" if published[name] is None else number(published[name], digits)
         for name, digits in (("sign_error", 2), ("psi", 2))
     )
-    return f"{wrong:>5}  {psi:>5}  {', '.join(published['fails'])}"
+    return f"{wrong:>5}  {psi:>5}  {', '.join(SHORT.get(name, name) for name in published['fails'])}"
 
 
 def value(one: Mapping[str, Any]) -> str:
@@ -104,6 +108,15 @@ def value(one: Mapping[str, Any]) -> str:
 def logarithm(one: Mapping[str, Any]) -> str:
     """The natural logarithm, empty where there is none."""
     return "" if one["log_value"] is None else number(one["log_value"], 3)
+
+
+def _remarks(measures: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What is to be said of values, and of which."""
+    groups: dict[str, list[str]] = {}
+    for name, one in measures.items():
+        if one["note"]:
+            groups.setdefault(one["note"], []).append(name)
+    return [{"why": note, "names": names} for note, names in groups.items()]
 
 
 def _groups(label: str, groups: Sequence[Mapping[str, Any]]) -> list[str]:
