@@ -132,6 +132,10 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
             "byheart.probes.generalization.gap:Gap",
             "How much worse is it on examples it has not seen?",
         ),
+        "generalization/laziness": (
+            "byheart.probes.generalization.laziness:Laziness",
+            "Did it learn features of its own, or was it lazy: a fixed kernel that was fitted?",
+        ),
         "generalization/measures": (
             "byheart.probes.generalization.measures:Measures",
             "What do the published measures of generalisation say of this network?",

@@ -66,6 +66,15 @@ def test_weights_at_the_start_at_checkpoints_and_at_the_end():
         assert len(along.axes[name]) == along[name].ndim
 
 
+def test_weights_in_the_middle_are_those_of_the_checkpoint_nearest_to_half():
+    keep = Weights(when="middle"), Weights(when="checkpoints")
+    run = MLP.fit(digits(), balanced(60, 2, 0.7, 0), Training((0, 1, 2, 3), keep=keep, way="stacked"))
+    half, along = (run.kept[one.label] for one in keep)
+    for name, value in half.items():
+        assert (value == along[name][1]).all()
+        assert half.axes[name][0] == "members"
+
+
 @pytest.mark.parametrize("way", ["stacked", "functional", "each"])
 @pytest.mark.parametrize("view", ["train", "test"])
 def test_the_last_layer_reads_the_logits_off_the_embeddings(way, view):

@@ -79,7 +79,8 @@ def one_sided(members: Members) -> Reason | None:
 def constant(bank: Bank) -> Reason | None:
     """Why not, where all values are the same; else None."""
     values = bank.data.output.continuous
-    return reason("undefined") if values and not bank.data.output.in_units(bank.data.train.y).var(0).any() else None
+    # equal values may have a variance by rounding
+    return reason("undefined") if values and not np.ptp(bank.data.output.in_units(bank.data.train.y), 0).any() else None
 
 
 def uncalibrated(bank: Bank) -> Reason | None:

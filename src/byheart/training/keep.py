@@ -43,10 +43,11 @@ class Keep(Spec):
 class Snapshot(Keep):
     """Subclass with `look`; list it in the registry.
 
-    `when` says at which moments: before the first step, at every checkpoint of the need, or at the end.
+    `when` says at which moments: before the first step, at the checkpoint in the middle, at every checkpoint of the
+    need, or at the end.
     """
 
-    when: Literal["start", "checkpoints", "end"] = "end"
+    when: Literal["start", "middle", "checkpoints", "end"] = "end"
 
     @abstractmethod
     def look(self, stepper: Stepper) -> Found:
@@ -152,6 +153,16 @@ class FreeRuns(Snapshot):
         return {"tokens": (x.cpu().numpy(), ("members", "sequences", "steps"))}
 
 
+def middle(checkpoints: Sequence[int]) -> int:
+    """The checkpoint nearest to half of the training; of two the earlier.
+
+    Example:
+        >>> middle((0, 1, 2, 3, 5, 8, 13, 20)), middle((0, 1))
+        (8, 0)
+    """
+    return min(checkpoints, key=lambda epoch: (abs(2 * epoch - checkpoints[-1]), epoch))
+
+
 class Keeping:
     """What a need asked to keep of one fleet, as it comes."""
 
@@ -161,7 +172,10 @@ class Keeping:
 
     def look(self, stepper: Stepper, epoch: int, checkpoints: Sequence[int]) -> None:
         """Called before the first step, as epoch 0, and after each epoch."""
-        due = {"start": epoch == 0, "checkpoints": epoch in checkpoints, "end": epoch == checkpoints[-1]}
+        due = {
+            "start": epoch == 0, "middle": epoch == middle(checkpoints), "checkpoints": epoch in checkpoints,
+            "end": epoch == checkpoints[-1],
+        }  # fmt: skip
         for keep in self.asked:
             if due[keep.when]:
                 self.found[keep.label].append(keep.look(stepper))

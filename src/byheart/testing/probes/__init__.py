@@ -191,7 +191,8 @@ class ProbeSuite:
         subject = replace(bank.subject, members=USUAL)
         needs = probe.requires(subject)
         assert not isinstance(needs, NotApplicable), "the bank of the suite must be one that is asked"
-        own = [need for need in needs if not need.learner and need not in (subject.bank(), subject.whole())]
+        audits = subject.bank(), subject.whole()  # whatever is kept of them: keeping trains nothing
+        own = [need for need in needs if not need.learner and need.model_copy(update={"keep": ()}) not in audits]
         spent = sum(need.members * need.share for need in own) / (subject.members * subject.share)
         most = {"reading": 0.0, "few models": 0.25, "on request": math.inf}[probe.cost]
         assert spent <= most, f"{probe.cost!r}, and it trains {spent:.0%} of the members again"
