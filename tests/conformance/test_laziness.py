@@ -165,6 +165,8 @@ def test_the_middle_is_a_moment_of_its_own_and_one_epoch_has_none():
     of = {epochs: Laziness().measure(bank_of(Laziness(), Digits(n=80), Mlp(hidden=(4,), epochs=epochs), members=2, way="stacked"))[0]
           for epochs in (1, 5)}  # fmt: skip
     assert of[5].details["epochs"] == (0, 2, 5)
+    to_the_middle = of[5].curves["kernel_distance"].y[1]
+    assert of[5].quantities["kernel_velocity_early"].value == pytest.approx(to_the_middle / 2)
     assert of[1].details["epochs"] == (0, 1)
     assert "kernel_velocity_whole" in of[1].quantities
     assert of[1].quantities["kernel_velocity_whole"].value == pytest.approx(of[1].quantities["kernel_distance"].value)
