@@ -17,6 +17,8 @@ from byheart.probes.base import Subject
 from byheart.probes.generalization.laziness import Laziness
 from byheart.records.axes import Kept
 from byheart.records.finding import Finding, NotApplicable
+from byheart.report.cards import About
+from byheart.report.cards.generalization.laziness import card
 from byheart.seeds import stream
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.digits import Digits
@@ -208,3 +210,20 @@ def test_inputs_are_of_the_labels_as_they_came_one_of_each_group_of_copies():
     finding, _ = Laziness().measure(bank)
     assert isinstance(finding, Finding)
     assert finding.quantities["kernel_distance"].n == 40
+
+
+@pytest.mark.parametrize("kind", ["classes", "values"])
+def test_the_card_says_its_numbers(kind):
+    x = np.random.default_rng(0).normal(size=(90, 3))
+    y = x[:, 0] * x[:, 1]
+    y = (y > 0).astype(int) if kind == "classes" else y
+    task = Arrays.of(x[:60], y[:60], x[60:], y[60:], task=kind)
+    finding, _ = Laziness().measure(bank_of(Laziness(), task, Mlp(hidden=(8,), epochs=5), members=2, way="stacked"))
+    made = card(finding, About(kind=kind, n_test=30))
+    words = " ".join(made.body)
+    assert "per epoch up to epoch 2" in words
+    assert f"{finding.quantities['relative_motion'].value:.2f} times their length" in words
+    assert ("Alignment with the labels" if kind == "classes" else "Alignment with the values") in words
+    assert ("its accuracy is" if kind == "classes" else "its R2 is") in words
+    assert [len(chart.lines[0].x) for chart in made.charts] == [3, 3]
+    assert set(made.notes) == set(finding.quantities)

@@ -45,8 +45,9 @@ NAMES = {
         "error prominence peak_at peak_error largest_gain beyond_gain folded_prominence theory_gap"
     ),
     "generalization/laziness": (
-        "kernel_distance kernel_velocity_early kernel_velocity_late kernel_velocity_whole alignment_start alignment_end "
-        "effective_rank_start effective_rank_end relative_motion linearisation_gap linearised_accuracy linearised_r2"
+        "kernel_distance kernel_velocity_early kernel_velocity_late kernel_velocity_whole alignment_start "
+        "alignment_end effective_rank_start effective_rank_end relative_motion "
+        "linearisation_gap linearised_accuracy linearised_r2"
     ),
     "generalization/width": "widest_held_out_gain widest_train_gain",
     "generalization/certificate": (

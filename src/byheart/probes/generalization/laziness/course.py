@@ -67,7 +67,7 @@ class Course:
         names = ("early", "late") if len(epochs) > 2 else ("whole",)
         for name, (a, b) in zip(names, pairwise(epochs), strict=True):
             pace = _with_interval(kernel_velocity, self.weights, self.kernels[a], self.kernels[b], b - a)
-            found[f"kernel_velocity_{name}"] = Quantity(**pace, **more)
+            found[f"kernel_velocity_{name}"] = Quantity(**pace, **{**more, "unit": "share"})
         return found
 
     def alignments(self, rng: np.random.Generator) -> dict[str, Quantity]:

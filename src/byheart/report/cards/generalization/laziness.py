@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from byheart.records.facts import Curve
 from byheart.records.finding import Finding
 from byheart.records.formatting import count, interval_text, number, percent, value_text
@@ -26,7 +28,7 @@ def card(finding: Finding, about: About) -> Card:
             f"of their Jacobians, of the model trained on everything, on {count(inputs)} training {about.nouns} drawn "
             "by id, one of each group of copies, none whose label was redrawn. Distance of two kernels: 1 \u2212 the "
             "cosine of the two matrices. Alignment: the cosine of the centred kernel and the centred matrix of the "
-            f"{about.target}s. Effective rank: (trace / norm) squared.",
+            f"{about.words.things}. Effective rank: (trace / norm) squared.",
             "Linearised model: the outputs at the start plus their first derivative times the change of the "
             "parameters. Where training is lazy it says what the model says. Intervals: bootstrap over "
             f"{about.nouns}, of this one training.",
@@ -57,7 +59,7 @@ _NOTES = {
 def _nulls(finding: Finding, about: About) -> dict[str, str]:
     """What stands for no effect, where its number does not say it."""
     still = "0, a kernel that does not move"
-    shuffled = f"mean over shuffled {about.target}s"
+    shuffled = f"mean over shuffled {about.words.things}"
     return {
         **dict.fromkeys([name for name in _NOTES if name.startswith("kernel")], still),
         **{
@@ -73,15 +75,15 @@ def _body(finding: Finding, about: About) -> tuple[str, ...]:
     early, late = found.get("kernel_velocity_early"), found.get("kernel_velocity_late")
     if early and late:
         middle = count(finding.details["epochs"][1])
+        slower = f"by {_figures(late.value)}" if late.value >= 1e-5 else "by less than 0.00001"
         sentences.append(
-            f"It turned by {_figures(early.value)} per epoch up to epoch {middle}, "
-            f"by {_figures(late.value)} per epoch after that."
+            f"It turned by {_figures(early.value)} per epoch up to epoch {middle}, {slower} per epoch after that."
         )
     if "alignment_end" in found:
         start, end = found["alignment_start"], found["alignment_end"]
         sentences.append(
-            f"Alignment with the {about.target}s: {_known(start)} at the start, {_known(end)} at the end; "
-            f"with shuffled {about.target}s {number(end.null or 0.0, 2)}."
+            f"Alignment with the {about.words.things}: {_known(start)} at the start, {_known(end)} at the end; "
+            f"with shuffled {about.words.things} {number(end.null or 0.0, 2)}."
         )
     sentences.append(
         f"The parameters moved by {number(found['relative_motion'].value, 2)} times their length at the start."
@@ -110,7 +112,7 @@ def _known(of: Quantity) -> str:
 
 def _figures(value: float) -> str:
     """Two figures of a small number."""
-    return f"{value:.1e}" if 0 < value < 1e-5 else f"{value:.2g}"
+    return number(value, 2 if value >= 0.1 else min(1 - math.floor(math.log10(value)), 5)) if value >= 1e-5 else "0"
 
 
 def _distance(curve: Curve) -> Chart:
@@ -134,7 +136,7 @@ def _distance(curve: Curve) -> Chart:
 def _alignment(finding: Finding, curve: Curve, about: About) -> Chart:
     null = finding.quantities["alignment_end"].null or 0.0
     return Chart(
-        title=f"How well the kernel fits the {about.target}s",
+        title=f"How well the kernel fits the {about.words.things}",
         description=f"Alignment {number(curve.y[0], 2)} at the start, {number(curve.y[-1], 2)} at the end.",
         x=Axis(title="epoch", format="count"),
         y=Axis(title="alignment", domain=(0.0, 1.0)),
@@ -144,8 +146,8 @@ def _alignment(finding: Finding, curve: Curve, about: About) -> Chart:
                 high=curve.high, markers=True,
             ),
         ),
-        rules=(Rule(axis="y", at=null, label=f"shuffled {about.target}s {number(null, 2)}"),),
-        reading=f"1 where the kernel sees nothing but the {about.target}s. Bands are 95 % intervals over inputs.",
+        rules=(Rule(axis="y", at=null, label=f"shuffled {about.words.things} {number(null, 2)}"),),
+        reading=f"1 where the kernel sees nothing but the {about.words.things}. Bands are 95 % intervals over inputs.",
         table=_table(curve, "alignment"),
     )  # fmt: skip
 
