@@ -35,7 +35,8 @@ NAMES = {
     ),
     "memory/capacity": "bits_held share_held bits_held_a_parameter",
     "generalization/gap": (
-        "train_accuracy held_out_accuracy gap test_accuracy one_model_train_accuracy one_model_test_accuracy "
+        "train_accuracy held_out_accuracy gap test_accuracy test_disagreement "
+        "one_model_train_accuracy one_model_test_accuracy "
         "train_bits_a_token held_out_bits_a_token gap_bits_a_token test_bits_a_token "
         "train_r2 held_out_r2 test_r2 one_model_train_r2 one_model_test_r2 "
         "held_out_loss best_epoch held_out_loss_rise held_out_temperature held_out_temperature_gain held_out_raw_bits"

@@ -73,6 +73,50 @@ def new_examples_interval(
     return mean_over_members(outcome.astype(np.float64), n, n_left_out, groups, binary, *ends)
 
 
+def disagreement_interval(
+    predicted: Given[Any, "m q"], n: int, n_left_out: int | Given[Any, " m"], groups: Given[Any, " q"] | None = None
+) -> Estimate:
+    r"""On which share of new examples do two models of one recipe give different answers?
+
+    The mean over pairs of members j < l and examples i of [c_ji != c_li], c the predicted classes. Where the recipe is
+    calibrated over its trainings, its expectation is the error on new examples; it takes no labels. Variance as in
+    `new_examples_interval` with e_ji, the share of the other members that answer otherwise, and its deviation from
+    member to member doubled, for a mean over pairs moves twice as far as each of its two members. Range [0, 1]. Members
+    that all say the same: 0; that guess independently among k classes: 1 - 1/k.
+
+    Args:
+        predicted: (m, q) class that each member predicts for each new example, m >= 2.
+        n: number of training examples.
+        n_left_out: how many of them a member does not see; (m,) where members differ.
+        groups: (q,) names of groups of new examples that are drawn together.
+
+    Returns:
+        An `Estimate`.
+
+    Raises:
+        InputRefused: fewer than 2 members or examples, NaN.
+
+    Cost: O(m q k). Fails when: members are wrong alike, as after a shift of the inputs: they agree, and are wrong.
+
+    Reference: Jiang, Nagarajan, Baek and Kolter 2022, Assessing generalization of SGD via disagreement, ICLR, section
+    3; Hoeffding 1948, A class of statistics with asymptotically normal distribution (a mean over pairs).
+
+    >>> round(disagreement_interval([[0, 1, 1, 0], [0, 1, 0, 0], [0, 1, 1, 1]], n=10, n_left_out=3).value, 9)
+    0.333333333
+    """
+    classes = array(predicted, "predicted", "mq")
+    m, q = classes.shape
+    if m < 2:
+        raise InputRefused("predicted (m, q) of at least 2 members", f"shape {classes.shape}", "Train more members.")
+    alike = np.zeros((m, q))
+    for one in np.unique(classes):
+        says = classes == one
+        alike += says * says.sum(0)
+    others = (m - alike) / (m - 1)
+    doubled = others + (others.mean(1) - others.mean())[:, None]
+    return mean_over_members(doubled, n, n_left_out, groups, True, 0.0, 1.0)
+
+
 def mean_over_members(
     values: Shaped[np.ndarray, "m q"],
     n: int,

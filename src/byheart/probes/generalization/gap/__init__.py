@@ -43,7 +43,7 @@ class Gap(Probe):
     """
 
     name: ClassVar[str] = "generalization/gap"
-    version: ClassVar[int] = 10
+    version: ClassVar[int] = 11
     fewest_members: ClassVar[int] = 1
 
     outputs: ClassVar[tuple[str, ...]] = (*Probe.outputs, "columns", "series")
@@ -68,6 +68,7 @@ class Gap(Probe):
             return without_r2(self, bank, self.question, few, self._course(bank, run)), {}
         sides = Sides(bank, run, self.rng(bank, "bootstrap"))
         quantities = sides.quantities()
+        quantities |= sides.disagreement()
         quantities |= self._one_model(bank, sides)
         quantities |= self._baselines(bank, sides)
         quantities |= self._course(bank, run)

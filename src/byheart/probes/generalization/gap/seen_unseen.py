@@ -12,7 +12,7 @@ import numpy as np
 from byheart.maths.codes.variance import variance_share_intervals
 from byheart.maths.statistics.effective_sample_size import Estimate, complement, error_of_mean
 from byheart.maths.statistics.intervals import BudgetShares, budget_share_intervals
-from byheart.maths.statistics.new_examples import new_examples_interval, new_r2_interval
+from byheart.maths.statistics.new_examples import disagreement_interval, new_examples_interval, new_r2_interval
 from byheart.maths.statistics.seen_unseen import side_columns
 from byheart.probes.base import Bank
 from byheart.probes.heavy_tail import targets_in_units
@@ -82,6 +82,20 @@ class Sides:
         if self.classes:
             return new_examples_interval(test, n, left_out, copies)
         return new_r2_interval(test, targets_in_units(self.bank, "test"), n, left_out, copies)
+
+    def disagreement(self) -> dict[str, Quantity]:
+        """On which share of the new examples two members give different answers: an estimate of the error."""
+        view, mask = self._new_view, self.run.members.mask
+        if view is None or view.logits is None or not self.classes or len(mask) < 2:
+            return {}
+        predicted, n = view.logits.argmax(-1), mask.shape[1]
+        found = disagreement_interval(predicted, n, n - mask.sum(1), self.bank.data.new_copies)
+        return {
+            "test_disagreement": Quantity(
+                value=found.value, unit="share", null=1 - 1 / self.bank.data.output.k, n=predicted.shape[1],
+                **interval_by(FRESH_DRAWS, found.interval),
+            )
+        }  # fmt: skip
 
     def _bounded(self, gap: Estimate) -> tuple[float, float] | None:
         """The interval of the gap; two accuracies differ by at most 1."""

@@ -129,9 +129,10 @@ class Measures(Probe):
 
     def names_for(self, evidence: Evidence) -> list[str]:
         """The measures that are computed: not what costs much, unless asked for."""
+        if not self.search:
+            return [name for name, row in ROWS.items() if not name.endswith("-fft") and not DEAR & set(row.needs)]
         convolves = any(layer.weight.dim() > 2 for layer in evidence.layers)  # else they are the same
-        names = [name for name in ROWS if convolves or not name.endswith("-fft")]
-        return [name for name in names if self.search or not DEAR & set(ROWS[name].needs)]
+        return [name for name in ROWS if convolves or not name.endswith("-fft")]
 
     def _quantity(self, bank: Bank, name: str, one: Measure, noise: Measure | None) -> Quantity:
         return Quantity(

@@ -56,6 +56,11 @@ def _body(finding: Finding, about: About, unit: str, r2: str) -> tuple[str, ...]
     test, one = (finding.quantities.get(f"{name}_{unit}") for name in ("test", "one_model_test"))
     if test:
         sentences.append(f"On {count(test.n)} new {about.named(test.n)}: {r2}{_known(test)}.")
+    if differ := finding.quantities.get("test_disagreement"):
+        sentences.append(
+            f"Two of the models give different answers on {_known(differ)} of them; where models like these are wrong "
+            "independently of one another that is how often each is wrong, and it takes no labels."
+        )
     if details["no_new"] == "too few":
         sentences.append(f"On new {about.nouns} there is no number: {about.n_test} is too few, it takes 2 at least.")
     elif details["no_new"]:
@@ -115,6 +120,7 @@ def _notes(finding: Finding, unit: str, blind: str) -> dict[str, str]:
     said |= {
         f"one_model_train_{unit}": one.format("training"),
         f"one_model_test_{unit}": one.format("new"),
+        "test_disagreement": "share of new examples on which two members answer differently; chance: blind guesses",
         "gap_bits_a_token": f"{gap}, on the same passages",
         "gap": f"{gap}, on the same examples",
         "held_out_temperature": "temperature of the shortest held-out code; what it saves has an interval",
