@@ -22,6 +22,14 @@ def wrong():
     return number
 def needs(width):
     return make(width)
+def leaves():
+    raise SystemExit(0)
+class Nan(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(4, 3)
+    def forward(self, x):
+        return self.layer(x) * float("nan")
 """
 
 
@@ -238,6 +246,21 @@ def test_a_product_beyond_the_largest_float_is_shown_by_its_logarithm(measured, 
     assert one["value"] is None
     assert one["log_value"] == pytest.approx(10 * np.log(4 * 1e40), rel=1e-6)
     assert "1.049e+406" in byheart("measure", "large.safetensors").out
+
+
+def test_what_is_beyond_float64_is_not_measured(measured, files):
+    save_file({"w.weight": torch.full((3, 3), 1e300, dtype=torch.float64)}, files / "beyond.safetensors")
+    found = measured("beyond.safetensors")
+    (one,) = [group for group in found["unmeasured"] if "param-norm" in group["names"]]
+    assert "no finite number in float64" in one["why"]
+    assert "params" in found["measures"]
+
+
+def test_a_layer_of_zeros_is_measured_as_zero(measured, files, byheart):
+    save_file({"w.weight": torch.zeros(3, 3)}, files / "zeros.safetensors")
+    assert measured("zeros.safetensors")["measures"]["param-norm"]["value"] == 0
+    (row,) = [line for line in byheart("measure", "zeros.safetensors").out.splitlines() if line.startswith("  param-norm ")]
+    assert row.split()[1] == "0"
 
 
 def test_a_measure_that_breaks_hides_no_other(network, monkeypatch):
@@ -457,6 +480,8 @@ REFUSED = [
     (["net.py:wrong"], "a int from it"),
     (["net.py:needs"], "missing 1 required positional argument"),
     (["net.py:number"], "a int"),
+    (["net.py:leaves"], "was called, which would end the audit"),
+    (["net.py:Nan", "--train", "train.npz"], "finite scores on the examples"),
     (["net.py:make", "--train", "wide.npz"], "shape (60, 9)"),
     (["net.py:make", "--train", "many.npz"], "labels 0 to 2"),
     (["net.py:make", "--train", "values.npz"], "classifiers"),
@@ -464,6 +489,7 @@ REFUSED = [
 ]
 USAGE = [
     (["fnal.pt"], "Nearest in"),
+    ([""], "an empty word"),
     (["net.py"], "net.py:make"),
     (["net.py:mak"], "Nearest: make"),
     (["nett.py:make"], "Nearest in"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -82,8 +83,15 @@ def computed(
     found, wanted = {}, list(ROWS if names is None else names)
     for name in followed(wanted, len(wanted), "measures", say):
         try:
-            found |= measures_of(evidence, [name])
+            found[name] = _finite(measures_of(evidence, [name])[name])
         except Exception as error:  # whatever a user's module raises on what a measure feeds it
             said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             found[name] = Measure(None, None, ROWS[name].needs, False, f"it cannot be computed here ({said})")
     return found
+
+
+def _finite(one: Measure) -> Measure:
+    """The measure, unless neither its value nor its logarithm is a number."""
+    if not one.applicable or any(x is not None and math.isfinite(x) for x in (one.value, one.log_value)):
+        return one
+    return Measure(None, None, one.needs, False, "it is no finite number in float64, and neither is its logarithm")

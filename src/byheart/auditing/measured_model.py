@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from byheart.auditing.named_learner import made_by, module_at, name_in
 from byheart.errors import InputRefused, UsageError
+from byheart.exits import as_failures
 from byheart.fingerprint.code import contained
 from byheart.learners.checkpoint_file import Checkpoint, read_checkpoint
 from byheart.learners.huggingface_folder import architecture_of, is_model_folder
@@ -116,6 +117,8 @@ def _given(model: Any) -> MeasuredModel:
 def _named(model: Any) -> MeasuredModel:
     """The model behind a path, or a name in a Python file."""
     word, path = os.fspath(model), Path(model)
+    if not word:
+        raise UsageError("a checkpoint, a folder or FILE.py:NAME", "an empty word", "Name the model.")
     where, sign, name = word.rpartition(":")
     if sign and where and not path.exists():
         return _made(where, name, word)
@@ -136,10 +139,12 @@ def _made(where: str, name: str, word: str) -> MeasuredModel:
         if not callable(found):
             raise _no_module(word, f"a {type(found).__name__}")
         try:
-            with contained(0):
+            with contained(0), as_failures():
                 found = made_by(found, {}, word)
         except UsageError as error:
             raise InputRefused(f"{word} to make a module", error.came, "Give its arguments defaults.") from None
+        except RuntimeError as error:  # it asked for the end of the process
+            raise InputRefused(f"{word} to make a module", str(error), "Leave the exit out.") from None
     if not isinstance(found, nn.Module):
         raise _no_module(word, f"a {type(found).__name__} from it")
     module = _unwrapped(found)

@@ -39,7 +39,7 @@ def scores(module: nn.Module, x: Tensor) -> Tensor:
     """(n, k) what the module gives for x, in evaluation mode.
 
     Raises:
-        InputRefused: no scores of at least two classes.
+        InputRefused: no scores of at least two classes, or NaN among them.
     """
     with evaluating(module):
         found = [called(module, part) for part in x.split(BATCH)]
@@ -49,6 +49,8 @@ def scores(module: nn.Module, x: Tensor) -> Tensor:
             expected=f"scores (n, k) of at least two classes, from x {tuple(x.shape)}", came=f"{came}",
             do="Measures that read data are defined for classifiers; leave --train and --test out.",
         )  # fmt: skip
+    if not all(bool(part.isfinite().all()) for part in found):
+        raise InputRefused("finite scores on the examples", "NaN or infinity", "Check the weights and the inputs.")
     return torch.cat(found)
 
 
