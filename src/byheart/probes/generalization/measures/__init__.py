@@ -105,6 +105,8 @@ class Measures(Probe):
                 "not_covered": read[0.0].coverage.skipped, "notes": tuple(read[0.0].notes),
             },
         }  # fmt: skip
+        if not self.noise and (gap := gap_name(0.0)) in quantities:  # a survey compares the models of a grid
+            return self.finding(quantities, headline=gap, **facts), {}
         if not right:
             why = reason("gaps alike", models=len(gaps))
             return self.finding(quantities, status="withheld", withheld=why, **facts), {}

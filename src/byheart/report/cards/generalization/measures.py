@@ -20,10 +20,14 @@ SEARCHES = "Measures of flatness and curvature search or differentiate: `--also 
 def card(finding: Finding, about: About) -> Card:
     """How many comparisons between models the measures get right, and what each of them is, with its record."""
     rows, counted = finding.tables["measures"].rows(), int(str(finding.details["counted"]))
+    alone = not finding.details["noise"]
     return Card(
-        says=f"of the comparisons between models that {count(counted)} measures make are right",
+        says="training less test accuracy of one model"
+        if alone
+        else f"of the comparisons between models that {count(counted)} measures make are right",
         body=(*_gaps(finding, about), NO_VERDICT),
-        charts=(_chart(rows, finding),),
+        charts=() if alone else (_chart(rows, finding),),
+        tables={"measures": _table(rows, "no")} if alone else {},
         how=(
             "Each measure is computed by its definition, in 64-bit floating point, from the weights of the model "
             "trained on everything, BatchNorm folded in; none is divided by the number of examples. A larger "
