@@ -82,6 +82,8 @@ def list_claims(json: bool = False) -> None:
 
 def lines(found: Studied) -> list[str]:
     """The study in about ten lines: what came out of each expectation, and what it was read from."""
+    from byheart.records.facts import FactTable
+    from byheart.report.ranked_measures import study_lines
     from byheart.report.study import subjects_of
 
     made = [f"byheart study · {found.study} · {found.cited()}"]
@@ -92,6 +94,9 @@ def lines(found: Studied) -> list[str]:
         made.append(f"            {told(outcome, subjects)}")
     made += [line for finding in found.surveys.values() for line in _each(finding)]
     made += [f"  failed    {subject.says}: {subject.failed}" for subject in found.subjects if subject.failed]
+    for finding in found.surveys.values():
+        if {"scores", "published"} <= set(finding.get("tables", {})):
+            made += study_lines(*(FactTable.model_validate(finding["tables"][name]) for name in ("scores", "published")))
     made.append(f"  {found.tally()}")
     return made
 

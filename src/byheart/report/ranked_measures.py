@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from byheart.records.facts import Scalar
+from byheart.records.facts import FactTable, Scalar
 from byheart.records.formatting import DASH, count, number, percent
 from byheart.records.quantity import Unit
 from byheart.records.ranked_measures import RankedMeasuresRecord
@@ -62,6 +62,13 @@ def lines(found: RankedMeasuresRecord) -> list[str]:
     ]
     made += [f"  Too few runs  {name}: {count(runs)}" for name, runs in found.few.items()]
     return made + [f"  Published     {line}" for line in _published(found.published.rows())]
+
+
+def study_lines(scores: FactTable, published: FactTable) -> list[str]:
+    """A study's scores as lines: ours, and what papers report."""
+    return [*_table(scores.rows()), *(f"  {line}" for line in LEGEND)] + [
+        f"  Published     {line}" for line in _published(published.rows())
+    ]
 
 
 def _table(rows: list[dict[str, Scalar]]) -> list[str]:

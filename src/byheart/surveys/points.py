@@ -9,6 +9,7 @@ at once in 95 % of cases (Bonferroni), and the least and the most that it can be
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +24,8 @@ from byheart.surveys.base import Findings, Grid
 TOGETHER = "range over all points at once, Bonferroni"
 ANY_DEPENDENCE = "half widths added, whatever the dependence"
 IN_POINTS = {"share", "accuracy"}
+EXACT = ("exact",)
+ONE_MODEL = ("exact", "one model")
 
 
 class Box(NamedTuple):
@@ -62,10 +65,12 @@ def box_of(quantities: list[Quantity]) -> Box:
     return Box(np.array([one.value for one in quantities]), low, high)
 
 
-def measured(findings: Findings, path: str) -> dict[str, Quantity]:
+def measured(findings: Findings, path: str, exact: Collection[str] = EXACT) -> dict[str, Quantity]:
     """The quantity of each subject that has one, with an interval or exact; subjects by name.
 
-    Names between `|` are tried in turn: one part may be called otherwise of another kind of output.
+    Names between `|` are tried in turn: one part may be called otherwise of another kind of output. `exact` are the
+    reasons for having no interval that leave a number exact: who asks of one model, not of its recipe, adds
+    `one model`.
     """
     probe, _, name = path.rpartition("/")
     found = {}
@@ -74,7 +79,7 @@ def measured(findings: Findings, path: str) -> dict[str, Quantity]:
         if not isinstance(answer, Finding) or answer.status == "withheld":
             continue
         one = next((answer.quantities[word] for word in name.split("|") if word in answer.quantities), None)
-        if one is not None and (one.interval is not None or one.why_no_interval == "exact"):
+        if one is not None and (one.interval is not None or one.why_no_interval in exact):
             found[subject] = one
     return found
 

@@ -11,7 +11,8 @@ from byheart.records.facts import FactTable
 from byheart.records.finding import Finding, Pole
 from byheart.records.quantity import Quantity
 from byheart.surveys.base import Findings, Grid, Survey
-from byheart.surveys.points import TOGETHER, box_of, measured
+from byheart.surveys.points import ONE_MODEL, TOGETHER, box_of, measured
+from byheart.surveys.ranking_scores import scored
 
 
 class Ranking(Survey):
@@ -21,21 +22,35 @@ class Ranking(Survey):
     pair that the intervals leave open, of the measure or of the target, counts as -1 at the low end of the interval and
     as 1 at the high end. `by chance` is the tau that one order in forty at random exceeds or, of few subjects, attains.
 
+    Where the grid has several settings, also by the published protocols (`ranking_scores`): NAME.psi, NAME.information,
+    NAME.sign_error and NAME.worst, a table of all scores beside baselines, and what papers report.
+
     Attributes:
         target: `chapter/probe/quantity`.
-        measures: the same; or settings of the grid that have numbers.
+        measures: the same, or `chapter/probe/*` for all quantities of a probe but the target's; or settings of the grid
+            that have numbers.
+        settings: the hyper-parameters of the protocols; all that the grid varies where empty.
+        test_size: examples behind each target, for sign-errors; the target's n where not given.
 
-    Cost: k^2 a measure. Fails when: all subjects differ in one setting alone, which then orders whatever follows it.
+    Cost: k^2 a measure, 60 times for the baselines. Fails when: all subjects differ in one setting alone, which then
+    orders whatever follows it.
 
-    Reference: Jiang et al. 2020, Fantastic generalization measures and where to find them, equation 2.
+    Reference: Jiang et al. 2020, Fantastic generalization measures and where to find them, equation 2; Dziugaite et al.
+    2020, In search of robust measures of generalization.
     """
 
     name: ClassVar[str] = "ranking"
+    version: ClassVar[int] = 2
     question: ClassVar[str] = "Which measure orders the subjects as the target does?"
-    reference: ClassVar[str] = "Jiang et al. 2020, Fantastic generalization measures, equation 2; Kendall 1938"
+    reference: ClassVar[str] = (
+        "Jiang et al. 2020, Fantastic generalization measures, equation 2; Kendall 1938; Dziugaite et al. 2020, In "
+        "search of robust measures of generalization"
+    )
     fewest: ClassVar[int] = 4
     target: str
     measures: Annotated[tuple[str, ...], Field(min_length=1)]
+    settings: tuple[str, ...] = ()
+    test_size: Annotated[int, Field(ge=1)] | None = None
 
     def paths(self) -> tuple[str, ...]:
         """The target, and the measures that are no settings."""
@@ -44,8 +59,9 @@ class Ranking(Survey):
     def read(self, findings: Findings, grid: Grid) -> Finding:
         """The tau of each measure, the largest first (see `Survey.read`)."""
         target, made, most = measured(findings, self.target), {}, 0
-        for path, name in zip(self.measures, _names(self.measures)):
-            found = measured(findings, path) if "/" in path else _settings(grid, path)
+        paths = self._paths(findings)
+        known = {name: self._of(findings, grid, path) for path, name in zip(paths, _names(paths))}
+        for name, found in known.items():
             both = [one for one in sorted(grid) if one in target and one in found]
             most = max(most, len(both))
             if len(both) >= self.fewest:
@@ -57,10 +73,30 @@ class Ranking(Survey):
         columns |= {"subjects": [made[name].n for name in order]}
         columns |= {"by chance": [chance(made[name].n) for name in order]}
         poles = (Pole(name="reversed", value=-1.0), Pole(name="same order", value=1.0))
+        tables = {"measures": FactTable(values=columns)}
+        more = scored({name: known[name] for name in order}, target, grid, self.settings, self.test_size)
         return self.finding(
-            {name: made[name] for name in order}, headline=order[0], poles=poles,
-            tables={"measures": FactTable(values=columns)},
+            {name: made[name] for name in order} | more.quantities, headline=order[0], poles=poles,
+            tables=tables | more.tables, details=more.details,
         )  # fmt: skip
+
+    def _paths(self, findings: Findings) -> tuple[str, ...]:
+        """The measures, those of a whole probe by name."""
+        found: dict[str, None] = {}
+        for path in self.measures:
+            probe, _, name = path.rpartition("/")
+            if name != "*":
+                found[path] = None
+                continue
+            for subject in sorted(findings):
+                answer = findings[subject].get(probe)
+                if isinstance(answer, Finding):
+                    same = {f"{probe}/{one}" for one in answer.quantities} - {self.target}
+                    found |= dict.fromkeys(sorted(same))
+        return tuple(found)
+
+    def _of(self, findings: Findings, grid: Grid, path: str) -> dict[str, Quantity]:
+        return measured(findings, path, ONE_MODEL) if "/" in path else _settings(grid, path)
 
 
 def chance(k: int) -> float:

@@ -11,10 +11,17 @@ from byheart.maths.ranking.conditional_information import Information, condition
 from byheart.maths.ranking.increment import Increment, predictive_increment
 from byheart.maths.ranking.kendall import granulated, ranking_intervals, tau_a
 from byheart.maths.ranking.ordering_baselines import canonical_ordering, oracle, random_ordering
-from byheart.maths.ranking.sign_error import Environments, SignError, environments, sign_error, sign_error_interval
+from byheart.maths.ranking.sign_error import (
+    Environments,
+    SignError,
+    environment_intervals,
+    environments,
+    sign_error,
+    sign_error_interval,
+)
 
 __all__ = [
     "Environments", "Increment", "Information", "SignError", "canonical_ordering", "conditional_information",
-    "environments", "granulated", "information", "oracle", "predictive_increment", "random_ordering",
-    "ranking_intervals", "sign_error", "sign_error_interval", "tau_a",
+    "environment_intervals", "environments", "granulated", "information", "oracle", "predictive_increment",
+    "random_ordering", "ranking_intervals", "sign_error", "sign_error_interval", "tau_a",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from byheart.maths.statistics.resampling import Interval
 
 def over_units(
     agreed: Float[np.ndarray, " r"], weight: Float[np.ndarray, " r"], unit: Int[np.ndarray, " r"],
-    within: tuple[float, float],
+    within: tuple[float, float], level: float = 0.975,
 ) -> Interval:  # fmt: skip
     r"""How far would a weighted mean over pairs of runs move with other configurations?
 
@@ -25,6 +25,7 @@ def over_units(
         weight: (r,) sum over the pairs of each run of w_ij.
         unit: (r,) the configuration of each run.
         within: the range of the mean.
+        level: of the upper end; 0.975 for a 95 % interval.
 
     Returns:
         `low`, `high`; NaN without pairs, or of one configuration.
@@ -45,5 +46,5 @@ def over_units(
         return Interval(float("nan"), float("nan"))
     value = agreed.sum() / weight.sum()
     added = np.bincount(unit, agreed - value * weight)
-    half = float(stdtrit(units - 1, 0.975)) * float(np.sqrt((added**2).sum()))
+    half = float(stdtrit(units - 1, level)) * float(np.sqrt((added**2).sum()))
     return Interval(float(max(within[0], value - half)), float(min(within[1], value + half)))

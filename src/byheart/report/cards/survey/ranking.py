@@ -1,0 +1,145 @@
+"""The card of survey/ranking: each measure by every score, beside baselines and what papers report of it."""
+
+from __future__ import annotations
+
+from byheart.records.facts import Scalar
+from byheart.records.finding import Finding
+from byheart.records.formatting import DASH, count, number, percent
+from byheart.records.published_rankings import SOURCES
+from byheart.report.cards.base import About, Card
+from byheart.report.cards.default import notes_of, table_of
+from byheart.report.cards.reasons import advice, why
+from byheart.report.chart import Axis, Bar, Chart, Segment, Table
+
+SCORES = {
+    "psi": "Psi: of subjects that differ in one setting alone",
+    "information": "information on the order of the target beyond the settings; its null is that of random orders",
+    "sign_error": "how often the target moved the other way, over environments",
+    "worst": "the same in the worst environment",
+}
+
+
+def card(finding: Finding, about: About) -> Card:
+    """Our scores beside the published ones, and where each measure fails."""
+    rows, details = finding.tables["scores"].rows(), finding.details
+    settings = [str(one) for one in _several(details["settings"])]
+    return Card(
+        says="the largest rank correlation (tau) with the target",
+        body=(_failing(rows), _lacking(finding)),
+        charts=(_chart(rows),),
+        tables={
+            "scores beside the published ones": _beside(finding),
+            **(
+                {}
+                if "sign_error" in _several(details["lacking_scores"])
+                else {"sign-errors under each change": _changes(rows, settings)}
+            ),
+            "ranks": table_of(finding.tables["measures"]),
+        },
+        how=(
+            "tau compares all pairs of subjects, Psi those that differ in one setting alone (granulated). K is the "
+            "information that the order of a measure holds on the order of the target whatever two settings are known; "
+            "it is blind to direction. An environment is a change of one setting; its sign-error counts pairs of "
+            "subjects whose targets differ by more than another test set could turn round "
+            f"({count(_whole(details['test_size']))} test {about.nouns}), 50\u202f% is a guess.",
+            "Baselines: oracles know the target up to an error of 0.02 or 0.05; the canonical ordering expects of each "
+            f"setting what practice does; random is the mean of {count(_whole(details['draws']))} random orders. "
+            "Intervals of Psi and of sign-errors are over configurations.",
+            f"Published: {SOURCES['jiang2020']}; {SOURCES['dziugaite2020']}. Networks, data and settings differ from "
+            "ours: equal scores are not expected.",
+        ),
+        notes=notes_of(finding, {name: _said(name) for name in finding.quantities}),
+    )
+
+
+def _said(name: str) -> str:
+    if name == "least_worst":
+        return "the least, over measures, of the largest sign-error over environments"
+    measure, dot, score = name.rpartition(".")
+    if not dot:
+        return "rank correlation (tau) of this measure with the target"
+    return f"{measure.replace('_', ' ')}: {SCORES[score]}"
+
+
+def _failing(rows: list[dict[str, Scalar]]) -> str:
+    """How many measures fail somewhere."""
+    ours = [row for row in rows if not row["baseline"]]
+    failing = [row for row in ours if row["fails"]]
+    if not failing:
+        return f"None of {count(len(ours))} measures is as bad as a guess under any change of a setting."
+    return (
+        f"{count(len(failing))} of {count(len(ours))} measures are no better than a guess under a change of at least "
+        "one setting."
+    )
+
+
+def _lacking(finding: Finding) -> str:
+    reasons = _several(finding.details["lacking"])
+    return " ".join(f"{why(one, About())} {advice(one, About())}".strip() for one in reasons)  # type: ignore[arg-type]
+
+
+def _beside(finding: Finding) -> Table:
+    published = {row["measure"]: row for row in finding.tables["published"].rows()}
+    rows = []
+    for row in finding.tables["scores"].rows():
+        known = published.get(row["measure"], {})
+        ours = (_cell(row["tau"]), _cell(row["psi"]), _cell(row["information"]), _share(row["sign_error"]))
+        ours += (_share(row["sign_error_worst"]), str(row["fails"] or DASH))
+        theirs = (_cell(known.get("tau")), _cell(known.get("psi")), _share(known.get("sign_error")))
+        rows.append((str(row["measure"]).replace("_", "-"), *ours, *theirs, str(known.get("fails") or DASH)))
+    columns = ("measure", "tau", "Psi", "K", "wrong", "worst", "fails under")
+    return Table(
+        columns=(*columns, "tau published", "Psi published", "wrong published", "fails published"), rows=tuple(rows)
+    )
+
+
+def _changes(rows: list[dict[str, Scalar]], settings: list[str]) -> Table:
+    cells = (
+        (str(row["measure"]).replace("_", "-"), *(_share(row[f"sign_error.{name}"]) for name in settings))
+        for row in rows
+    )
+    return Table(columns=("measure", *settings), rows=tuple(cells))
+
+
+def _chart(rows: list[dict[str, Scalar]]) -> Chart:
+    """Psi of each measure and baseline, the largest first."""
+    known = sorted(
+        ((_number(row["psi"]), row) for row in rows if row["psi"] is not None), key=lambda one: one[0], reverse=True
+    )
+    bars = tuple(
+        Bar(
+            label=str(row["measure"]).replace("_", "-"),
+            segments=(Segment(start=min(0.0, psi), stop=max(0.0, psi), role="null" if row["baseline"] else "ink"),),
+        )
+        for psi, row in known
+    )
+    return Chart(
+        title="Psi of each measure",
+        description=f"From {number(known[0][0], 2)} to {number(known[-1][0], 2)}." if known else "",
+        x=Axis(title="Psi", domain=(-1.0, 1.0)),
+        bars=bars,
+        reading="To the right of 0 a measure orders subjects that differ in one setting as the target does.",
+        table=Table(
+            columns=("measure", "Psi"), rows=tuple((bar.label, number(psi, 2)) for bar, (psi, _) in zip(bars, known))
+        ),
+    )
+
+
+def _several(value: object) -> tuple[object, ...]:
+    return tuple(value) if isinstance(value, tuple | list) else (value,)
+
+
+def _whole(value: object) -> int:
+    return int(str(value))
+
+
+def _number(value: Scalar) -> float:
+    return float(value)  # type: ignore[arg-type]
+
+
+def _cell(value: Scalar) -> str:
+    return DASH if value is None else number(_number(value), 2)
+
+
+def _share(value: Scalar) -> str:
+    return DASH if value is None else percent(_number(value), 0)
