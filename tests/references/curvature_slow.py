@@ -57,6 +57,11 @@ def empirical_fisher(model, x, y, loss):
     return sum(torch.outer(g, g) for g in each) / len(x)
 
 
+def gradient(model, x, y, loss):
+    of, theta = flat_function(model, loss)
+    return grad(of)(theta, x, y)
+
+
 def xtrace(a, draws):
     """The estimates of each draw left out in turn: a QR of all the others."""
     p, m = draws.shape

@@ -72,6 +72,7 @@ that read a recorded training do:
 | `bounds` | `stochastic_network` | which Gaussian over the weights has the smallest certificate? |
 | `kernels` | `tangent_kernel`, `jacobians` | how alike do a model's parameters move its outputs for two inputs? |
 | | `layer_factors`, `linearisation` | what gradients of a layer are products of; the model were it linear |
+| | `weight_spectra`, `curvature_measures` | what the spectra of the weights say; the curvature of the loss |
 | `curvature` | `curvature_matrix`, `gauss_newton`, `curvlinops_adapter` | Hessian, Gauss-Newton, Fisher matrix |
 | | `extreme_eigenvalues`, `trace_estimate`, `spectral_density` | their largest, their sum, how they are spread |
 | | `marginal_likelihood`, `takeuchi` | the evidence of the data; how many weights it acts as if it had |

@@ -9,13 +9,14 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.distance import jensenshannon
 from sklearn.metrics import davies_bouldin_score
 from torch import nn
 
 from byheart.maths.measures import ROWS, Search, TrainingLog, compute
 from byheart.maths.measures.evidence import DELTA, Noted
 from byheart.maths.measures.example_order import example_order
-from byheart.seeds import derive
+from byheart.seeds import derive, stream
 
 CHECKS = {}
 
@@ -252,6 +253,74 @@ def as_counted(name, reference):
     differ = sum(int(net(one).argmax()) != int(other(one).argmax()) for one in x)
     assert 0 < differ < 30
     assert compute(net, second_run=(other, x), names=[name])[name].value == pytest.approx(differ / 30, rel=1e-12)
+@functools.cache
+def bent():
+    """A small tanh network that is not at a minimum, and examples: Hessian and Gauss-Newton matrix differ."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 3)).double()
+        return net, (torch.randn(25, 3).double(), torch.arange(25) % 3)
+
+
+@check(
+    "hessian-trace", "hessian-top-eigenvalue", "ggn-trace", "ggn-top-eigenvalue", "fisher-trace", "fisher-top-eigenvalue",
+    "gradient-covariance-trace", "takeuchi",
+)  # fmt: skip
+def as_torch_func_says(name, reference):
+    """The matrix of its definition, example by example (of the Fisher matrix label by label), and its eigenvalues."""
+    slow, (net, (x, y)) = reference("curvature_slow"), bent()
+    loss = nn.functional.cross_entropy
+    kind, _, what = name.partition("-")
+    if kind in ("hessian", "ggn"):
+        matrix = getattr(slow, kind)(net, x, y, loss)
+    elif kind == "fisher":
+        matrix = slow.fisher(net, x, 3)
+    else:
+        mean = slow.gradient(net, x, y, loss)
+        matrix = slow.empirical_fisher(net, x, y, loss) - torch.outer(mean, mean)
+    matrix = matrix.detach().numpy()
+    if kind == "takeuchi":
+        expected = np.trace(np.linalg.pinv(slow.ggn(net, x, y, loss).detach().numpy(), rcond=1e-10, hermitian=True) @ matrix)
+    else:
+        expected = np.linalg.eigvalsh(matrix)[-1] if what == "top-eigenvalue" else np.trace(matrix)
+    assert compute(net, examples=(x, y), names=[name])[name].value == pytest.approx(expected, rel=1e-8)
+
+
+@functools.cache
+def spiked():
+    """Two layers with a few directions beyond the random, and a third that is too small to have a spectrum."""
+    rng = np.random.default_rng(3)
+    net = nn.Sequential(nn.Linear(40, 30), nn.ReLU(), nn.Linear(30, 20), nn.ReLU(), nn.Linear(20, 3)).double()
+    for layer, spikes in ((net[0], 3), (net[2], 2)):
+        rows, columns = layer.weight.shape
+        left, right = (np.linalg.qr(rng.normal(size=(side, spikes)))[0] for side in (rows, columns))
+        layer.weight.data = torch.as_tensor(rng.normal(size=(rows, columns)) + 40 * left @ right.T)
+    return net
+
+
+@check(
+    "alpha", "alpha-weighted", "log-alpha-norm", "log-norm", "log-spectral-norm", "stable-rank", "mp-softrank",
+    "spectral-entropy", "rand-distance", "num-spikes",
+)  # fmt: skip
+def as_eigenvalues_of_the_layers_say(name, reference):
+    """Formulas on numpy's eigenvalues, mean over the two layers; the edge of the bulk from the planted noise."""
+    net, each = spiked(), []
+    for layer, spikes in ((net[0], 3), (net[2], 2)):
+        w = layer.weight.detach().numpy()
+        values = np.linalg.eigvalsh(w @ w.T)
+        shuffled = stream(0, "spectra", "shuffle").permutation(w.T.ravel()).reshape(w.T.shape)
+        rest, (m, n) = values[:-spikes].sum() / (w.shape[1] * (len(w) - spikes)), w.shape
+        a = reference("spectrum_slow").power_law(values)[0]
+        p = values / values.sum()
+        each.append({
+            "alpha": a, "alpha-weighted": a * np.log10(values[-1]), "log-alpha-norm": np.log10((values**a).sum()),
+            "log-norm": np.log10(values.sum()), "log-spectral-norm": np.log10(values[-1]), "stable-rank": values.sum() / values[-1],
+            "mp-softrank": rest * (n**0.5 + m**0.5) ** 2 / values[-1], "spectral-entropy": -(p * np.log(p)).sum() / np.log(m),
+            "rand-distance": jensenshannon(values, np.linalg.eigvalsh(shuffled.T @ shuffled)), "num-spikes": spikes,
+        }[name])  # fmt: skip
+    found = compute(net, names=[name])[name]
+    assert found.value == pytest.approx(np.mean(each), rel=1e-9)
+    assert found.reason == "no spectrum of 4: fewer than ten eigenvalues; fewer than 50 eigenvalues in 0, 2"
 
 
 def test_every_measure_has_a_check():

@@ -115,6 +115,7 @@ class Evidence:
         first: the model after the first epoch.
         second_run: another run of the same recipe, and inputs that neither was trained on.
         radii: what the searches found, see `perturbation`.
+        shared: what other measures of a family share, so that it is computed once.
     """
 
     model: nn.Module
@@ -128,6 +129,7 @@ class Evidence:
     first: nn.Module | None = None
     second_run: tuple[nn.Module, Tensor] | None = None
     radii: dict[str, Any] = field(default_factory=dict)
+    shared: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(

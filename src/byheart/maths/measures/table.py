@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from byheart.maths.measures import (
     adaptive_sharpness,
+    curvature_measures,
     disagreement,
     flatness,
     gradient_measures,
@@ -21,6 +22,7 @@ from byheart.maths.measures import (
     representation,
     size,
     spectral,
+    weight_spectra,
 )
 from byheart.maths.measures.evidence import Evidence, Input, Noted
 
@@ -42,6 +44,7 @@ class Row(NamedTuple):
     number: int | None = None  # in table 1.2 of Jiang et al. 2020, appendix C; None of later ones
     equation: int | None = None
     logarithm: bool = True
+    unit: str = "nats"  # of one without a logarithm; log10 where its value is one already
 
 
 ROWS: dict[str, Row] = {
@@ -96,6 +99,26 @@ ROWS: dict[str, Row] = {
     "mixup-margin": Row(representation.mixup_margin, DATA, logarithm=False),
     # of Jiang, Nagarajan, Baek and Kolter 2022
     "disagreement": Row(disagreement.of_two_runs, ("weights", "second run")),
+    # of Martin and Mahoney 2021
+    "alpha": Row(weight_spectra.alpha, WEIGHTS),
+    "alpha-weighted": Row(weight_spectra.alpha_weighted, WEIGHTS, logarithm=False, unit="log10"),
+    "log-alpha-norm": Row(weight_spectra.log_alpha_norm, WEIGHTS, logarithm=False, unit="log10"),
+    "log-norm": Row(weight_spectra.log_norm, WEIGHTS, logarithm=False, unit="log10"),
+    "log-spectral-norm": Row(weight_spectra.log_spectral_norm, WEIGHTS, logarithm=False, unit="log10"),
+    "stable-rank": Row(weight_spectra.stable_rank, WEIGHTS),
+    "mp-softrank": Row(weight_spectra.softrank, WEIGHTS),
+    "spectral-entropy": Row(weight_spectra.entropy, WEIGHTS),
+    "rand-distance": Row(weight_spectra.distance_to_shuffled, WEIGHTS),
+    "num-spikes": Row(weight_spectra.spikes, WEIGHTS),
+    # of Thomas et al. 2020
+    "hessian-trace": Row(curvature_measures.hessian_trace, GRADIENTS, logarithm=False),
+    "hessian-top-eigenvalue": Row(curvature_measures.hessian_top, GRADIENTS, logarithm=False),
+    "ggn-trace": Row(curvature_measures.gauss_newton_trace, GRADIENTS),
+    "ggn-top-eigenvalue": Row(curvature_measures.gauss_newton_top, GRADIENTS),
+    "fisher-trace": Row(curvature_measures.fisher_trace, GRADIENTS),
+    "fisher-top-eigenvalue": Row(curvature_measures.fisher_top, GRADIENTS),
+    "gradient-covariance-trace": Row(curvature_measures.gradient_covariance_trace, GRADIENTS),
+    "takeuchi": Row(curvature_measures.takeuchi_trace, GRADIENTS),
 }
 # and the spectral measures again, of the operator of a convolution
 EXACT = {

@@ -138,7 +138,7 @@ class Measures(Probe):
 
     def _quantity(self, bank: Bank, name: str, one: Measure, noise: Measure | None) -> Quantity:
         return Quantity(
-            value=scale(one), unit="log10" if ROWS[name].logarithm else "nats", null=scale(noise),
+            value=scale(one), unit="log10" if ROWS[name].logarithm else ROWS[name].unit, null=scale(noise),
             n=len(bank.data.train), better="low", speaks_of="run", **interval_by("", None, "one model"),
         )  # fmt: skip
 
