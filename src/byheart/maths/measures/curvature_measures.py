@@ -19,6 +19,7 @@ from byheart.maths.measures.evidence import Evidence, Inapplicable, Noted
 from byheart.maths.recording.module_copy import copied
 
 EXAMPLES = 1_000  # training examples whose curvature is taken
+DRAWS = 24  # random vectors for a trace that is estimated
 
 
 def hessian_trace(evidence: Evidence) -> Noted:
@@ -99,7 +100,7 @@ def _trace(evidence: Evidence, matrix: str) -> Noted:
     found, note = _matrix(evidence, matrix)
     key = f"trace {matrix}"
     if key not in evidence.shared:
-        evidence.shared[key] = traced(found, draws=min(48, found.size))
+        evidence.shared[key] = traced(found, draws=DRAWS)
     made: Estimate = evidence.shared[key]
     spread = f"standard error {made.standard_error:.2g} over {made.products} products" if made.standard_error else ""
     return Noted(float(made), f"{spread}{note}".lstrip("; "))

@@ -107,7 +107,8 @@ def layer_spectrum(weight: Given[Any, "r d"], least: int = LEAST, seed: int = 0)
     w = w if len(w) >= w.shape[1] else w.T
     values = eigenvalues_of(w)
     power = power_law(values, least)
-    shuffled = stream(seed, "spectra", "shuffle").permutation(w.ravel()).reshape(w.shape)
+    # sorted first, so that the order of rows and columns, which says nothing, changes nothing
+    shuffled = stream(seed, "spectra", "shuffle").permutation(np.sort(w, None)).reshape(w.shape)
     top, total = float(values[-1]), float(values.sum())
     spread, spikes = _bulk(values, len(w))
     with_rank = values[values > ZERO * top]
