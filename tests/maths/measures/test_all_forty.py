@@ -253,6 +253,8 @@ def as_counted(name, reference):
     differ = sum(int(net(one).argmax()) != int(other(one).argmax()) for one in x)
     assert 0 < differ < 30
     assert compute(net, second_run=(other, x), names=[name])[name].value == pytest.approx(differ / 30, rel=1e-12)
+
+
 @functools.cache
 def bent():
     """A small tanh network that is not at a minimum, and examples: Hessian and Gauss-Newton matrix differ."""
