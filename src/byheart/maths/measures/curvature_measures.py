@@ -53,7 +53,11 @@ def fisher_top(evidence: Evidence) -> Noted:
 
 
 def takeuchi_trace(evidence: Evidence) -> Noted:
-    """How many weights does the model act as if it had: log tr(M^+ C), M the Gauss-Newton matrix?"""
+    """How many weights does the model act as if it had: log tr(M^+ C), M the Gauss-Newton matrix?
+
+    Raises:
+        Inapplicable: one example, or a model without a curvature.
+    """
     model, examples, note = _subject(evidence)
     try:
         found = takeuchi(model, examples)
