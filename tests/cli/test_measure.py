@@ -172,7 +172,26 @@ def test_names_are_the_scores_in_their_order(measured, network, files):
     _, _, (x, y), _ = network
     np.savez(files / "named.npz", x=x, y=np.array(["ant", "bee", "cow"])[y])
     words = ["net.py:make", "--weights", "final.pt", "--train"]
-    assert measured(*words, "named.npz")["scores"] == measured(*words, "train.npz")["scores"]
+    found = measured(*words, "named.npz")
+    assert found["scores"] == measured(*words, "train.npz")["scores"]
+    assert "scores are taken for classes: 0 ant, 1 bee, 2 cow" in found["notes"]
+
+
+def test_numbers_that_do_not_begin_at_0_are_taken_in_the_order_of_numbers(rng, byheart):
+    """1 to 11 in a table: as words, 10 and 11 would come before 2."""
+
+    class Told(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(2, 11)
+
+        def forward(self, x):
+            return 100 * nn.functional.one_hot(x[:, 0].long() - 1, 11) + 0 * self.layer(x)
+
+    y = 1 + np.arange(66) % 11
+    for labels in (y, y.astype(str)):
+        found = bh.measure(Told(), train=(np.stack([y, rng.normal(size=66)], 1).astype(np.float32), labels))
+        assert found.scores["train_accuracy"].value == 1
 
 
 def test_a_table_gives_all_its_rows(measured, network, files):

@@ -131,6 +131,9 @@ def test_a_folder_with_examples(tmp_path, rng):
     assert found.scores["train_accuracy"].value == float(right)
     assert found["cross-entropy"].applicable
     assert not found["path-norm"].applicable  # attention
+    model.config.id2label = {0: "no", 1: "yes", 2: "maybe"}  # not the order of the words
+    words = np.array(["no", "yes", "maybe"])[y.numpy()]
+    assert bh.measure(model, train=(ids, words)).scores == found.scores
 
 def test_a_folder_whose_architecture_cannot_be_had_has_the_measures_of_weights(tmp_path, monkeypatch):
     folder = tmp_path / "bert"

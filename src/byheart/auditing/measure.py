@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
@@ -12,7 +12,15 @@ from byheart.arguments import may_be, must_be
 from byheart.auditing.measured_evidence import Known, computed, evidence_of
 from byheart.auditing.measured_examples import MeasuredExamples, examples_of
 from byheart.auditing.measured_model import MeasuredModel, model_of, trained, weights_of
-from byheart.auditing.measured_scores import accuracy, called_on, gap, score_of_class, scores
+from byheart.auditing.measured_scores import (
+    accuracy,
+    called_on,
+    gap,
+    names_of_scores,
+    order_told,
+    score_of_class,
+    scores,
+)
 from byheart.auditing.measured_trace import Recorded, recorded
 from byheart.auditing.measurement_document import document_of
 from byheart.errors import InputRefused, UsageError
@@ -104,23 +112,24 @@ def measure(
     subject = model_of(model, weights)
     start = None if initial is None else _initial(initial, subject)
     given = examples_of(train, test, target, say)
-    examples, results, module = None, {}, subject.module
+    scored, module = Scored(None, {}, ""), subject.module
     if given is not None and module is not None:
         module = given.wrapped(module)
-        examples, results = _scored(module, given)
+        scored = _scored(subject.module, module, given)
         if start is not None and module is not subject.module:
             start = {f"module.{name}": value for name, value in start.items()}
     log = None
     if trace is not None:
-        log, first = _traced(trace, module, examples, subject.title)
+        log, first = _traced(trace, module, scored.examples, subject.title)
         start = first if start is None else start
-    known = Known(module, subject.weights, start, examples, log, Search() if search and examples else None)
+    searched = Search() if search and scored.examples else None
+    known = Known(module, subject.weights, start, scored.examples, log, searched)
     evidence = evidence_of(known, subject.title)
     measures = computed(evidence, [names] if isinstance(names, str) else names, say)
-    notes = [*subject.notes, *(given.notes if given else []), *evidence.notes]
+    notes = [*subject.notes, *(given.notes if given else []), scored.note, *evidence.notes]
     unused = subject.lacking if given is not None else ""
-    document = document_of(subject, evidence.coverage, known.kinds, results, measures, unused, notes)
-    return Measurement(subject.title, known.kinds, measures, results, document)
+    document = document_of(subject, evidence.coverage, known.kinds, scored.shares, measures, unused, notes)
+    return Measurement(subject.title, known.kinds, measures, scored.shares, document)
 
 
 def _traced(trace: Any, module: nn.Module | None, examples: Any, title: str) -> Recorded:
@@ -155,18 +164,29 @@ def _initial(initial: Any, subject: MeasuredModel) -> dict[str, Tensor]:
     return checkpoint.weights
 
 
-def _scored(module: nn.Module, given: MeasuredExamples) -> tuple[tuple[Tensor, Tensor] | None, dict[str, Quantity]]:
-    """The training examples as the measures take them, and the share that is right of what there is."""
+class Scored(NamedTuple):
+    """What a network scores: the training examples as it takes them, shares that are right, how classes were read."""
+
+    examples: tuple[Tensor, Tensor] | None
+    shares: dict[str, Quantity]
+    note: str
+
+
+def _scored(module: nn.Module, called: nn.Module, given: MeasuredExamples) -> Scored:
+    """The shares that are right of what examples there are; `called` is the module as it is called on them."""
     import torch
 
     views = [name for name, there in (("train", given.trained), ("test", given.tested)) if there]
-    examples, shares = None, {}
+    examples, shares, classes, note = None, {}, given.data.output.classes, ""
     for view in views:
         x, codes = given.tensors(view)
-        x = called_on(module, x)
-        logits = scores(module, x)
-        y = score_of_class(given.data.output.classes, logits.shape[1])[codes]
+        x = called_on(called, x)
+        logits = scores(called, x)
+        k = logits.shape[1]
+        places = score_of_class(classes, k, names_of_scores(module, k))
+        y, note = places[codes], order_told(classes, places)
         shares[view] = accuracy(logits.argmax(1).numpy() == y, x)
         examples = (x, torch.from_numpy(y)) if view == "train" else examples
     found = {f"{view}_accuracy": share for view, (share, _) in shares.items()}
-    return examples, found | ({"gap": gap(shares["train"], shares["test"])} if len(shares) == 2 else {})
+    found |= {"gap": gap(shares["train"], shares["test"])} if len(shares) == 2 else {}
+    return Scored(examples, found, note)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,26 +54,49 @@ def scores(module: nn.Module, x: Tensor) -> Tensor:
     return torch.cat(found)
 
 
-def score_of_class(classes: Sequence[str], k: int) -> np.ndarray:
-    """Class -> which of the k scores is its own: its number, or its place among as many names as there are scores.
+def score_of_class(classes: Sequence[str], k: int, named: Mapping[str, int] | None = None) -> np.ndarray:
+    """Class -> which of the k scores is its own.
+
+    Its name in `named`, which a model brings along; else its number; else, where there are as many classes as scores,
+    its place among the numbers or names in order.
 
     Raises:
-        InputRefused: neither.
+        InputRefused: none of these.
 
     Example:
         >>> score_of_class(("0", "2", "7"), 10).tolist(), score_of_class(("cat", "dog"), 2).tolist()
         ([0, 2, 7], [0, 1])
+        >>> score_of_class(("1", "10", "2"), 3).tolist(), score_of_class(("a", "b"), 2, {"b": 0, "a": 1}).tolist()
+        ([0, 2, 1], [1, 0])
     """
-    numbers = [int(name) for name in classes if name.isascii() and name.isdigit()]
-    if len(numbers) == len(classes) and max(numbers) < k:
+    if named and all(name in named for name in classes):
+        return np.array([named[name] for name in classes])
+    numbers = [int(name) for name in classes if name.isascii() and name.removeprefix("-").isdigit()]
+    whole = len(numbers) == len(classes)
+    if whole and min(numbers) >= 0 and max(numbers) < k:
         return np.array(numbers)
     if len(classes) == k:
-        return np.arange(k)
+        return np.argsort(np.argsort(numbers)) if whole else np.arange(k)
     raise InputRefused(
         expected=f"labels 0 to {k - 1}, or {k} names, for the model gives {k} scores",
         came=f"{len(classes)} classes, {', '.join(classes[:5])}",
         do="Give the labels as the numbers of the scores.",
     )
+
+
+def names_of_scores(module: nn.Module, k: int) -> dict[str, int]:
+    """Name of a class -> its score, where a model of transformers says so in its configuration."""
+    labels = getattr(getattr(module, "config", None), "id2label", None)
+    return {str(labels[score]): score for score in range(k)} if labels and set(range(k)) <= set(labels) else {}
+
+
+def order_told(classes: Sequence[str], places: np.ndarray) -> str:
+    """Which class each score was taken for; empty where classes are the numbers of their scores."""
+    if all(name == str(place) for name, place in zip(classes, places)):
+        return ""
+    first = sorted(zip(places.tolist(), classes))[:6]
+    more = f" and {len(classes) - 6} more" if len(classes) > 6 else ""
+    return f"scores are taken for classes: {', '.join(f'{place} {name}' for place, name in first)}{more}"
 
 
 def accuracy(right: np.ndarray, x: Any) -> tuple[Quantity, float]:

@@ -30,7 +30,7 @@ def document_of(
         "measures": {name: _row(name, one) for name, one in measures.items() if one.applicable},
         "unmeasured": unmeasured(measures, evidence, unused),
         "probes": probes_left_out(),
-        "notes": list(dict.fromkeys(notes)),
+        "notes": [note for note in dict.fromkeys(notes) if note],
     }
 
 
