@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from byheart.auditing.named_learner import made_by, module_at, name_in
 from byheart.errors import InputRefused, UsageError
-from byheart.exits import as_failures
 from byheart.fingerprint.code import contained
 from byheart.learners.checkpoint_file import Checkpoint, read_checkpoint
 from byheart.learners.huggingface_folder import architecture_of, is_model_folder
@@ -139,7 +138,7 @@ def _made(where: str, name: str, word: str) -> MeasuredModel:
         if not callable(found):
             raise _no_module(word, f"a {type(found).__name__}")
         try:
-            with contained(0), as_failures():
+            with contained(0):
                 found = made_by(found, {}, word)
         except UsageError as error:
             raise InputRefused(f"{word} to make a module", error.came, "Give its arguments defaults.") from None
