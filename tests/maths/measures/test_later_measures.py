@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from sklearn.metrics import davies_bouldin_score
 from torch import nn
 
 from byheart.errors import InputRefused
@@ -104,7 +105,23 @@ def test_the_notes_say_what_is_a_bound_and_what_is_chance(net):
     assert "lower bound" in found[SHARP[1]].reason
 
 
-def test_outputs_of_a_convolution_are_pooled_and_written_into_by_nobody():
+def test_outputs_of_a_convolution_are_the_largest_of_squares_of_4_by_4():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Flatten(), nn.Linear(128, 3)).double().requires_grad_(False)
+    x, y = torch.randn(30, 1, 8, 8).double(), torch.arange(30) % 3
+    wrong = []
+    for label in range(3):
+        ids = torch.nonzero(y == label)[:, 0]
+        ids = ids[example_order(x[ids])]
+        wrong += [int(model((x[a] + x[b])[None] / 2).argmax()) != label for a, b in zip(ids, ids.roll(1), strict=True)]
+    largest = model[0](x).numpy().reshape(30, 2, 2, 4, 2, 4).max((3, 5)).reshape(30, 8)
+    expected = davies_bouldin_score(largest, y.numpy()) * sum(wrong) / 30
+    found = compute(model, examples=(x, y), names=["davies-bouldin-mixup"])["davies-bouldin-mixup"]
+    assert found.value == pytest.approx(expected, rel=1e-11)
+    assert expected > 0
+
+
+def test_outputs_of_a_convolution_are_written_into_by_nobody():
     torch.manual_seed(0)
     plain, inplace = (
         nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(inplace=how), nn.Flatten(), nn.Linear(300, 3))

@@ -230,7 +230,11 @@ def test_layers_that_are_not_read_are_named_with_their_share():
 
     evidence = Evidence.of(Words(), None, (torch.zeros(3, 5, dtype=torch.long), torch.zeros(3)), None, None, "")
     assert [layer.name for layer in evidence.layers] == ["head"]
-    assert evidence.coverage.skipped == ("words (Embedding)", "norm (LayerNorm)", "unused (Linear, which is not called)")
+    assert evidence.coverage.skipped == (
+        "words (Embedding)",
+        "norm (LayerNorm)",
+        "unused (Linear, which is not called)",
+    )
     assert evidence.coverage.share == pytest.approx(10 / (40 + 8 + 10 + 2550))
 
 

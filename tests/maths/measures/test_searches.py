@@ -60,9 +60,33 @@ def test_noise_on_a_linear_classifier_loses_what_the_closed_form_says(reference,
         variances = s**2 * w**2 + EPSILON**2 if kind == "sigma-mag" else np.full_like(w, s**2)
         return 1 - reference("searches_slow").noise_of_linear(w, x, y, variances)
 
-    error = 0.1 / math.sqrt(400)  # no draw's loss spreads by more than the mean loss of 0.1 does here
+    error = math.sqrt(0.1 * 0.9 / 400)  # losses within [0, 1] of mean 0.1 spread by no more (Bhatia and Davis 2000)
     assert exact(found.value) - 4 * error <= 0.1 <= exact(found.beyond) + 4 * error
     assert found.beyond - found.value <= 0.01 * found.beyond
+
+
+@pytest.mark.parametrize("kind, scale", [("sigma", 1.0), ("sigma-mag", 1.0), ("sigma-mag", 0.003)])
+def test_noise_on_a_model_that_is_right_on_most_is_the_slow_twin_draw_by_draw(reference, plane, kind, scale):
+    """Some noise makes it better, and weights as small as eps move by it."""
+    w, x, y = plane
+    w, y = scale * w, np.where(x @ [1.0, 1.2] > 0, 0, 1)
+    slow, model = reference("searches_slow"), linear(w)
+    noise = [
+        [
+            torch.randn(
+                2, 2, generator=torch.Generator().manual_seed(derive(0, "noise", draw)), dtype=torch.float64
+            ).numpy()
+        ]
+        for draw in range(6)
+    ]
+
+    def lost(s):
+        of = (lambda w, s: np.sqrt(s**2 * w**2 + EPSILON**2)) if kind == "sigma-mag" else (lambda w, s: s)
+        return slow.lost_to_noise(model, torch.as_tensor(x), y, noise, of, s)
+
+    found = radius(evidence(model, x, y, draws=6, loss=0.05, largest=8.0, tolerance=0.02), kind)
+    assert found.value == slow.bisected(lambda s: lost(s) - 1e-9, 0.05, 8.0, 16, 0.02)
+    assert found.lost.least < 0 < found.lost.most
 
 
 @pytest.mark.parametrize("kind", ["alpha", "alpha-mag"])

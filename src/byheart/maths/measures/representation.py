@@ -21,6 +21,7 @@ from byheart.maths.measures.layers import outputs_of
 
 POOLED = 4  # side of the squares of which the largest is taken
 ROWS_AT_ONCE = 256
+SAME = 1e-12  # means whose distance is less of their length are the same but for rounding
 
 
 class Read(NamedTuple):
@@ -123,8 +124,8 @@ def davies_bouldin(features: Tensor, y: Tensor) -> float:
     groups = [features[y == label] for label in labels]
     centres = torch.stack([group.mean(0) for group in groups])
     spreads = torch.stack([(group - centre).norm(dim=1).mean() for group, centre in zip(groups, centres, strict=True)])
-    between = torch.cdist(centres, centres, compute_mode="donot_use_mm_for_euclid_dist")
-    if not (between + torch.eye(len(labels))).all():
+    between = torch.cdist(centres, centres, compute_mode="donot_use_mm_for_euclid_dist").fill_diagonal_(math.inf)
+    if (between <= SAME * centres.norm(dim=1).max()).any():
         raise Inapplicable("two classes have the same mean output of the first layer")
-    ratios = (spreads[:, None] + spreads) / between.fill_diagonal_(math.inf)
+    ratios = (spreads[:, None] + spreads) / between
     return float(ratios.amax(1).mean())
