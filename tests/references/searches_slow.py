@@ -13,12 +13,12 @@ def right(model, x, y):
         return np.mean([int(model(one[None])[0].argmax()) == int(label) for one, label in zip(x, y, strict=True)])
 
 
-def lost_to_noise(model, x, y, noise, deviation, s):
-    """Mean accuracy lost over `noise`, a list of one array for each weight tensor that is not a bias."""
+def lost_to_noise(model, x, y, noise, deviation, s, biases=False):
+    """Mean accuracy lost over `noise`, a list of one array for each weight tensor, biases only if asked for."""
     lost = []
     for draw in noise:
         moved = copy.deepcopy(model)
-        weights = [p for name, p in moved.named_parameters() if not name.endswith("bias")]
+        weights = [p for name, p in moved.named_parameters() if biases or not name.endswith("bias")]
         with torch.no_grad():
             for p, z in zip(weights, draw, strict=True):
                 p.add_(torch.as_tensor(deviation(p.numpy(), s) * z))

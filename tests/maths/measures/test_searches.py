@@ -139,6 +139,20 @@ def test_the_published_code_takes_the_variance_for_the_deviation(ray):
     assert theirs.value == pytest.approx(math.sqrt(ours.value), rel=0.02)
 
 
+def test_the_published_code_moves_biases_too_and_adds_variances(reference, net):
+    model, x, y = net
+    slow, noise = reference("searches_slow"), []
+    for draw in range(3):
+        generator = torch.Generator().manual_seed(derive(0, "noise", draw))
+        noise.append([torch.randn(p.shape, generator=generator, dtype=p.dtype).numpy() for p in model.parameters()])
+
+    def lost(s):
+        return slow.lost_to_noise(model, x, y, noise, lambda w, s: s**2 * w**2 + EPSILON**2, s, biases=True)
+
+    found = radius(evidence(model, x, y, "dziugaite2020", draws=3, largest=4.0), "sigma-mag")
+    assert found.value == slow.bisected(lambda s: lost(s) - 1e-9, 0.1, 4.0, 16, 0.01) > 0
+
+
 def test_every_radius_sees_the_same_noise_so_that_the_loss_grows(net, monkeypatch):
     given = []
     monkeypatch.setattr("byheart.maths.measures.perturbation.bisected", lambda lost, *_rest: given.append(lost))

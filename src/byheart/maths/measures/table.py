@@ -96,7 +96,7 @@ ROWS: dict[str, Row] = {
     "adaptive-sharpness-worst": Row(adaptive_sharpness.worst, SEARCH, logarithm=False),
     # of Natekar and Sharma 2020
     "davies-bouldin-mixup": Row(representation.mixup_error, DATA),
-    "mixup-margin": Row(representation.mixup_margin, DATA, logarithm=False),
+    "mixup-margin": Row(representation.mixup_margin, DATA, logarithm=False, unit="ratio"),
     # of Jiang, Nagarajan, Baek and Kolter 2022
     "disagreement": Row(disagreement.of_two_runs, ("weights", "second run")),
     # of Martin and Mahoney 2021
