@@ -144,10 +144,6 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
             "byheart.probes.generalization.descent:Descent",
             "Does a larger model do better throughout, or is there a peak on the way? (on request)",
         ),
-        "generalization/width": (
-            "byheart.probes.generalization.width:Width",
-            "Does a wider network do better on new examples? (on request)",
-        ),
         "generalization/certificate": (
             "byheart.probes.generalization.certificate:Certificate",
             "How many new examples can it get wrong at most, guaranteed? (on request)",
@@ -193,6 +189,7 @@ RENAMED: dict[str, dict[str, str]] = {
         "memory/order": "memory/learning-order",
         "memory/pairs": "memory/influence",
         "complexity/bits": "complexity/description-length",
+        "generalization/width": "generalization/descent",
     }
 }
 

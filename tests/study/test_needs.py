@@ -13,7 +13,7 @@ from byheart.errors import InputRefused, UnknownName
 from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
 from byheart.probes.base import Need, Probe, Subject
-from byheart.probes.generalization.width import Width
+from byheart.probes.generalization.descent import Descent
 from byheart.records.finding import Failed, NotApplicable
 from byheart.records.quantity import Quantity
 from byheart.study.plan import Settings
@@ -138,7 +138,7 @@ def test_a_wrong_path_is_named(path, session, monkeypatch):
 
 
 def test_a_width_that_cannot_be_trained_is_a_gap_and_is_tried_again(session, monkeypatch):
-    probe = Width(widths=(4, 16, 8), members=4)
+    probe = Descent(values=(4, 16, 8, 6), seeds=10)
     real, broken = Mlp.build, [True]
 
     def build(self, data, generator):
@@ -147,16 +147,12 @@ def test_a_width_that_cannot_be_trained_is_a_gap_and_is_tried_again(session, mon
         return real(self, data, generator)
 
     monkeypatch.setattr(Mlp, "build", build)
-    finding = answers(session(probe))["generalization/width"]
-    held_out = finding.curves["held_out"]
-    assert held_out.x == (4.0, 8.0, 16.0)
-    assert held_out.y[2] is None
-    assert None not in held_out.y[:2]
-    assert list(finding.details["trained"]) == [4, 8]
+    new = answers(session(probe))["generalization/descent"].curves["new"]
+    assert new.x == (4.0, 6.0, 8.0)
     broken.clear()
-    again = answers(session(probe))["generalization/width"]
-    assert None not in again.curves["held_out"].y
-    assert again.curves["held_out"].y[:2] == held_out.y[:2]
+    again = answers(session(probe))["generalization/descent"].curves["new"]
+    assert again.x == (4.0, 6.0, 8.0, 16.0)
+    assert again.y[:3] == new.y
 
 
 def test_data_that_cannot_be_drawn_are_a_gap_too(session, monkeypatch):
@@ -180,15 +176,14 @@ def test_too_few_widths_are_withheld(session, monkeypatch):
     monkeypatch.setattr(
         Mlp, "build", lambda self, *args: build(self, *args) if self.hidden != (8,) else real(self, *args)
     )
-    finding = answers(session(Width(widths=(4, 8), members=4)))["generalization/width"]
+    finding = answers(session(Descent(values=(4, 8), seeds=10)))["generalization/descent"]
     assert finding.withheld.code == "too few points"
 
 
-def test_width_agrees_with_the_runs_themselves(session):
-    finding = answers(session(Width(widths=(4, 8, 32), members=6)))["generalization/width"]
-    low, high = finding.curves["held_out"].y[0], finding.curves["held_out"].y[2]
-    assert finding.quantities["widest_held_out_gain"].value == pytest.approx(high - low, abs=1e-12)
-    norm = finding.curves["weight_norm"].y
+def test_a_wider_network_has_larger_weights(session):
+    finding = answers(session(Descent(values=(4, 8, 32), seeds=10)))["generalization/descent"]
+    error, norm = finding.tables["places"].values["error"], finding.tables["places"].values["norm"]
+    assert finding.quantities["largest_gain"].value == pytest.approx(error[0] - error[2], abs=1e-12)
     assert norm[0] < norm[1] < norm[2]
 
 
@@ -202,7 +197,7 @@ def test_what_no_loop_of_ours_trains_keeps_nothing(session):
     assert found.reason.code == "nothing kept"
 
 
-def test_width_applies_to_what_has_hidden_units(session):
-    found = answers(session(Width(), Neighbours()))["generalization/width"]
+def test_sizes_are_of_what_has_hidden_units(session):
+    found = answers(session(Descent(), Neighbours()))["generalization/descent"]
     assert found.reason.code == "no setting"
     assert not isinstance(found, Failed)

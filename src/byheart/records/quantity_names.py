@@ -50,7 +50,6 @@ NAMES = {
         "alignment_end effective_rank_start effective_rank_end relative_motion "
         "linearisation_gap linearised_accuracy linearised_r2"
     ),
-    "generalization/width": "widest_held_out_gain widest_train_gain",
     "generalization/certificate": (
         "certificate stochastic_error posterior_kl stochastic_test_error certificate_gap"
     ),
