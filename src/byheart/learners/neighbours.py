@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from byheart.learners.closed_form import ClosedForm
 from byheart.learners.output_conversion import gathered
+from byheart.learners.smoothing import Smoothing
 from byheart.maths.memorisation.bounded_search import bounded, squared_blocks, within_reach
 from byheart.tasks.data import Data
 from byheart.training.members import Members
@@ -19,7 +19,7 @@ LIST = 32  # neighbours kept an example; at share 0.7 all of them are absent onc
 CHUNK = 256  # queries a block
 
 
-class Neighbours(ClosedForm):
+class Neighbours(Smoothing):
     """What do the labels of the nearest training examples say?
 
     Euclidean distance. An example of the subset has itself as its nearest neighbour, so 1-nearest
@@ -72,6 +72,19 @@ class Neighbours(ClosedForm):
             "inputs": "as they are" if shared(data) else "scaled on all training rows",
         }
         return gathered(data, members, trail, logits, about)
+
+    def weights(self, everything: np.ndarray, ids: np.ndarray, mask: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """(q, n) how each label is used (`Smoothing.weights`): 1/k of each of the k nearest."""
+        order = np.argsort(ids[mask], kind="stable")
+        count = min(self.k, len(order))
+        rows = nearest(points, everything[mask][order], np.full(len(points), -1), count)
+        made = np.zeros((len(points), len(order)))
+        np.put_along_axis(made, order[rows], 1 / count, axis=1)
+        return made
+
+    def scaled_on(self, mask: np.ndarray) -> np.ndarray:
+        """All rows, as the neighbours are looked up."""
+        return np.ones_like(mask)
 
     def _of_view(
         self, x: np.ndarray, base: np.ndarray, own: np.ndarray, masks: np.ndarray, data: Data, order: np.ndarray

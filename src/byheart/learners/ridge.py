@@ -10,8 +10,9 @@ from scipy import linalg
 from scipy.spatial.distance import pdist
 
 from byheart.errors import InputRefused
-from byheart.learners.closed_form import ClosedForm
 from byheart.learners.output_conversion import gathered
+from byheart.learners.smoothing import Smoothing
+from byheart.maths.descent.smoothers import decomposed
 from byheart.seeds import stream
 from byheart.tasks.data import Data
 from byheart.training.members import Members
@@ -22,7 +23,7 @@ MOST = 20_000  # training examples of a kernel matrix: about 16 n^2 bytes, 6.4 G
 CHUNK = 1024
 
 
-class Ridge(ClosedForm):
+class Ridge(Smoothing):
     """What does the best linear map of the inputs say?
 
     Minimises sum_i |t_i - W x_i - b|^2 + strength |W|^2 over the subset; t is one-hot for classes
@@ -66,6 +67,12 @@ class Ridge(ClosedForm):
                 logits[view][j] = x @ weights + intercept  # (n_view, k)
         return gathered(data, members, trail, logits, _about(data, (views["train"].shape[1] + 1) * k))
 
+    def weights(self, everything: np.ndarray, ids: np.ndarray, mask: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """(q, n) how each label is used (`Smoothing.weights`): 1/n each, and along the centred inputs."""
+        train = everything[mask]
+        centre = train.mean(0)
+        return decomposed(train - centre, self.strength).weights(points - centre) + 1 / len(train)
+
     def _solve(
         self, x: np.ndarray, targets: np.ndarray, mask: np.ndarray, gram: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -86,7 +93,7 @@ class Ridge(ClosedForm):
         return weights, mean - centre @ weights
 
 
-class KernelRidge(ClosedForm):
+class KernelRidge(Smoothing):
     """What does the smoothest function through the examples say?
 
     f(x) = sum_i a_i K(x, x_i) + b over the subset, (K + strength I) a = t - b, sum_i a_i = 0;
@@ -140,6 +147,20 @@ class KernelRidge(ClosedForm):
         about = _about(data, (n + 1) * duals.shape[2])
         about["inputs"] = "as they are" if shared(data) else "scaled on all training rows"
         return gathered(data, members, trail, logits, about | {"width": width})
+
+    def weights(self, everything: np.ndarray, ids: np.ndarray, mask: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """(q, n) how each label is used (`Smoothing.weights`), by an inverse of each member's own."""
+        width, train = median_distance(everything, ids) if self.kernel == "rbf" else None, everything[mask]
+        matrix = kernel_matrix(train, train, width)
+        matrix[np.diag_indices_from(matrix)] += self.strength
+        inverse = linalg.inv(matrix)
+        intercept = inverse.sum(0) / inverse.sum()
+        near = kernel_matrix(points, train, width) @ inverse
+        return near + np.outer(1 - near.sum(1), intercept)
+
+    def scaled_on(self, mask: np.ndarray) -> np.ndarray:
+        """All rows: one matrix serves all members."""
+        return np.ones_like(mask)
 
     def _duals(
         self, x: np.ndarray, targets: np.ndarray, members: Members, width: float | None

@@ -159,7 +159,7 @@ def _mean(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def _norms(run: Run) -> np.ndarray | None:
     """(m,) Euclidean norm of the coefficients of a smoother, or of all weight matrices of a network."""
     if used := run.kept.get(Smoother().label):
-        return used["norm"]
+        return used.get("norm")
     kept = run.kept.get(Weights().label)
     if kept is None:
         return None
