@@ -28,8 +28,12 @@ SUBJECTS = [
 ]
 
 
-# told of learners with parameters, or where enough labels can be checked, which these subjects are too small for
-ELSEWHERE = {"bits_held_a_parameter", "worth_checking_share", "planted_listed", "planted_precision"}
+# told of learners with parameters, or where enough labels can be checked, which these subjects are too small for; along
+# a grid, of a peak that stands inside it, of smoothers and closed forms; among models that stand for reference
+ELSEWHERE = {
+    "bits_held_a_parameter", "worth_checking_share", "planted_listed", "planted_precision",
+    "error", "peak_at", "peak_error", "folded_prominence", "theory_gap", "ranked_right",
+}  # fmt: skip
 # baselines and proxies are many, and named with their probe
 OF_BASELINES = re.compile(
     r"(neighbours|ridge|ngram|linear|boosted|trees?)_|.*_(spearman|recall|planted_auc)(_|$)|exposure_\d+_bits"
