@@ -394,6 +394,21 @@ def test_a_trace_of_another_training_is_refused(traced, byheart, files, short):
     short(byheart(*run[:-1], files / "no", *after, "--train", "train.npz"), 2, "the folder of a trace")
 
 
+def test_a_second_run_gives_the_disagreement_on_new_examples(measured, network, files, byheart, short):
+    model, _, _, (x_test, _) = network
+    other = net(7)
+    save_file(other.state_dict(), files / "second.safetensors")
+    words = ["net.py:make", "--weights", "final.pt", "--second"]
+    found = measured(*words, "second.safetensors", "--test", "test.npz")
+    assert found["evidence"] == ["weights", "second run"]
+    x = torch.from_numpy(x_test)
+    differ = (model(x).argmax(1) != other(x).argmax(1)).double().mean().item()
+    assert differ > 0
+    assert found["measures"]["disagreement"]["value"] == pytest.approx(differ)
+    short(byheart("measure", *words, "second.safetensors"), 2, "its test examples, with a second run")
+    short(byheart("measure", *words, "final.pt", "--test", "test.npz", "--quiet"), 3, "the same weights")
+
+
 # From Python --------------------------------------------------------------------------------------------------------
 
 

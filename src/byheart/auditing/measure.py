@@ -72,6 +72,7 @@ def measure(
     *,
     weights: Any = None,
     trace: Any = None,
+    second: Any = None,
     search: bool = False,
     names: str | Sequence[str] | None = None,
     target: str | None = None,
@@ -88,6 +89,7 @@ def measure(
         weights: a checkpoint or state dict to put into `model`.
         trace: the recorded training (`byheart.record`), or the folder it was saved in; takes `train`. Its first weights
             are the initial ones where none are given.
+        second: the weights of another run of the same recipe, from another seed; takes `test`.
         search: also search how far weights may be perturbed; minutes.
         names: which measures; None is all.
         target: the column to predict, where the examples are a table or a frame.
@@ -112,7 +114,7 @@ def measure(
     subject = model_of(model, weights)
     start = None if initial is None else _initial(initial, subject)
     given = examples_of(train, test, target, say)
-    scored, module = Scored(None, {}, ""), subject.module
+    scored, module = Scored(None, None, {}, ""), subject.module
     if given is not None and module is not None:
         module = given.wrapped(module)
         scored = _scored(subject.module, module, given)
@@ -122,8 +124,9 @@ def measure(
     if trace is not None:
         log, first = _traced(trace, module, scored.examples, subject.title)
         start = first if start is None else start
+    other = None if second is None else _second(second, subject, given, scored.new)
     searched = Search() if search and scored.examples else None
-    known = Known(module, subject.weights, start, scored.examples, log, searched)
+    known = Known(module, subject.weights, start, scored.examples, log, searched, other)
     evidence = evidence_of(known, subject.title)
     measures = computed(evidence, [names] if isinstance(names, str) else names, say)
     notes = [*subject.notes, *(given.notes if given else []), scored.note, *evidence.notes]
@@ -139,6 +142,27 @@ def _traced(trace: Any, module: nn.Module | None, examples: Any, title: str) -> 
             "Give FILE.py:NAME with --weights and --train.",
         )  # fmt: skip
     return recorded(trace, module, examples)
+
+
+def _second(
+    second: Any, subject: MeasuredModel, given: MeasuredExamples | None, new: Tensor | None
+) -> tuple[nn.Module, Tensor]:
+    """Another run of the same recipe, and the examples that neither was trained on.
+
+    Raises:
+        InputRefused: weights of another network, or those of this very run.
+    """
+    if subject.module is None or given is None or new is None:
+        raise UsageError(
+            "a model that runs and its test examples, with a second run", subject.title,
+            "Give FILE.py:NAME with --weights and --test.",
+        )  # fmt: skip
+    checkpoint, other = weights_of(second), copied(subject.module)
+    load_into(other, checkpoint.weights, f"the weights of the second run in {checkpoint.title}")
+    own = subject.module.state_dict()
+    if all(value.equal(own[name]) for name, value in other.state_dict().items()):
+        raise InputRefused("another run of the recipe", f"{checkpoint.title}, the same weights", "Use another seed.")
+    return given.wrapped(other), new
 
 
 def _initial(initial: Any, subject: MeasuredModel) -> dict[str, Tensor]:
@@ -165,9 +189,10 @@ def _initial(initial: Any, subject: MeasuredModel) -> dict[str, Tensor]:
 
 
 class Scored(NamedTuple):
-    """What a network scores: the training examples as it takes them, shares that are right, how classes were read."""
+    """What a network scores: examples and new x as it takes them, shares that are right, how classes were read."""
 
     examples: tuple[Tensor, Tensor] | None
+    new: Tensor | None
     shares: dict[str, Quantity]
     note: str
 
@@ -177,7 +202,7 @@ def _scored(module: nn.Module, called: nn.Module, given: MeasuredExamples) -> Sc
     import torch
 
     views = [name for name, there in (("train", given.trained), ("test", given.tested)) if there]
-    examples, shares, classes, note = None, {}, given.data.output.classes, ""
+    examples, new, shares, classes, note = None, None, {}, given.data.output.classes, ""
     for view in views:
         x, codes = given.tensors(view)
         x = called_on(called, x)
@@ -186,7 +211,10 @@ def _scored(module: nn.Module, called: nn.Module, given: MeasuredExamples) -> Sc
         places = score_of_class(classes, k, names_of_scores(module, k))
         y, note = places[codes], order_told(classes, places)
         shares[view] = accuracy(logits.argmax(1).numpy() == y, x)
-        examples = (x, torch.from_numpy(y)) if view == "train" else examples
+        if view == "train":
+            examples = x, torch.from_numpy(y)
+        else:
+            new = x
     found = {f"{view}_accuracy": share for view, (share, _) in shares.items()}
     found |= {"gap": gap(shares["train"], shares["test"])} if len(shares) == 2 else {}
-    return Scored(examples, found, note)
+    return Scored(examples, new, found, note)

@@ -24,6 +24,7 @@ class Known:
         examples: x and class numbers of the training examples, as the module takes them.
         log: of its training.
         search: how perturbations are searched.
+        second: another run of the recipe, and inputs that neither was trained on.
     """
 
     module: nn.Module | None
@@ -32,13 +33,14 @@ class Known:
     examples: tuple[Tensor, Tensor] | None
     log: TrainingLog | None
     search: Search | None
+    second: tuple[nn.Module, Tensor] | None = None
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """What there is of what a measure may need."""
         there = {
             "weights": True, "initial weights": self.start, "data": self.examples, "search": self.search,
-            "training log": self.log,
+            "training log": self.log, "second run": self.second,
         }  # fmt: skip
         return tuple(kind for kind, value in there.items() if value is not None)
 
@@ -52,7 +54,7 @@ def evidence_of(known: Known, title: str) -> Evidence:
     if known.module is None:
         return stored_weights(known.weights, known.start)
     try:
-        evidence = Evidence.of(known.module, known.start, known.examples, known.log, known.search, "")
+        evidence = Evidence.of(known.module, known.start, known.examples, known.log, known.search, "", known.second)
         layers = evidence.layers
     except ByheartError:
         raise

@@ -13,6 +13,7 @@ OPTIONS = {
     "data": "the training examples (--train)",
     "search": "a search for the perturbation that weights bear (--search)",
     "training log": "a recorded training (--trace)",
+    "second run": "another run and new examples (--second, --test)",
 }
 
 

@@ -35,6 +35,10 @@ Trace = Annotated[
     str | None,
     typer.Option("--trace", metavar="DIR", help="The recorded training, as trace.save of byheart.record writes it."),
 ]
+Second = Annotated[
+    str | None,
+    typer.Option("--second", metavar="FILE", help="Another run of the same recipe: a checkpoint. Takes --test."),
+]
 Search = Annotated[
     bool, typer.Option("--search", help="Also search how far weights may be perturbed (flatness): seconds to minutes.")
 ]
@@ -50,6 +54,7 @@ def measure(
     weights: Weights = None,
     target: Target = None,
     trace: Trace = None,
+    second: Second = None,
     search: Search = False,
     json: AsJson = False,
     quiet: Quiet = False,
@@ -61,7 +66,16 @@ def measure(
 
     with apart(), Progress(quiet) as progress:
         found = measured(
-            model, initial, train, test, weights=weights, trace=trace, search=search, target=target, say=progress.say
+            model,
+            initial,
+            train,
+            test,
+            weights=weights,
+            trace=trace,
+            second=second,
+            search=search,
+            target=target,
+            say=progress.say,
         )
     if json:
         print_json(found.to_dict())

@@ -11,7 +11,7 @@ from byheart.records.quantity import Quantity
 
 LABEL = 14
 NAMED = 4  # modules that are named of those skipped
-ALL = ("weights", "initial weights", "data", "search", "training log")
+ALL = ("weights", "initial weights", "data", "search", "training log", "second run")
 SCORES = {"train_accuracy": "Training", "test_accuracy": "Test", "gap": "Gap"}
 RECORD = (
     "wrong: how often it ranks two networks that differ in one setting the wrong way round, a mean over environments; "
