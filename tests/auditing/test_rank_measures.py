@@ -257,6 +257,12 @@ def test_published_scores_by_any_name():
     assert published("l2-distance") is None
 
 
+def test_scores_of_the_competition_are_said_of_its_tasks():
+    made = columns()
+    made["mixup-margin"] = made.pop("near")
+    assert "mixup-margin: 100 K of the competition's tasks from 1.1 to 47.3" in str(ranked(made))
+
+
 def test_published_names_are_those_of_our_measures():
     from byheart.maths.measures import ROWS
     from byheart.records.published_rankings import published_measures

@@ -361,4 +361,26 @@ def test_the_interval_of_the_sign_error_holds_its_truth_and_shrinks_with_runs():
     assert held >= 0.95 * draws - 4 * math.sqrt(0.95 * 0.05 * draws)
     widths = [np.mean([np.ptp(found(many, rng)[1]) for _ in range(20)]) for many in (20, 80)]
     assert widths[0] > 1.5 * widths[1]
-    assert ranking.sign_error_interval([1] * 4 + [2] * 4, [0.1] * 4 + [0.3] * 4, [(0,)] * 4 + [(1,)] * 4, 10_000) == (0.0, 0.0)
+
+
+def test_where_all_pairs_agree_the_interval_is_that_of_so_many_independent_ones():
+    """Thirty pairs that share no configuration, all right: the exact bound of the binomial, one-sided 97.5 %."""
+    from scipy.stats import beta
+
+    settings = [(a, b) for a in (0, 1) for b in range(30)]
+    gap = np.array([0.1 + 0.4 * a for a, _ in settings])
+    exact = beta.ppf(0.975, 1, 30)
+    assert ranking.sign_error_interval(gap, gap, settings, 10_000) == pytest.approx((0, exact))
+    assert ranking.sign_error_interval(-gap, gap, settings, 10_000) == pytest.approx((1 - exact, 1))
+    assert ranking.environment_intervals(gap, gap, settings, 10_000).high == pytest.approx([exact])
+    assert ranking.environment_intervals(gap, gap, settings, 10_000, among=10).high == pytest.approx([beta.ppf(1 - 0.0025, 1, 30)])
+    assert ranking.sign_error_interval(np.ones(60), gap, settings, 10_000) == (0.5, 0.5)  # ties say nothing, surely
+    tau, _ = ranking.ranking_intervals(np.arange(60), np.arange(60), [(i,) for i in range(60)])
+    assert tau == pytest.approx((1 - 2 * exact, 1))
+
+
+def test_an_environment_of_repeats_has_its_runs_as_units():
+    rng = np.random.default_rng(0)
+    settings, gap = [(0,)] * 10 + [(1,)] * 10, [0.1] * 10 + [0.3] * 10
+    found = ranking.environment_intervals(np.array(gap) + 0.2 * rng.normal(size=20), gap, settings, 10_000)
+    assert 0 < found.low[0] < found.loss[0] < found.high[0] < 1

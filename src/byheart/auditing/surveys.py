@@ -13,6 +13,7 @@ from byheart.ledger.sqlite import SqliteLedger
 from byheart.records.claim import SURVEY, Claim, probe_of
 from byheart.records.claim_result import StudiedSubject
 from byheart.records.finding import Answer, Failed, Finding, answer_from
+from byheart.registry import find
 from byheart.study import parse
 from byheart.study.execute import execute
 from byheart.study.plan import survey_step
@@ -84,7 +85,8 @@ def surveyed(
 def check_quantities(claim: Claim, key: str, answers: Mapping[str, Answer]) -> None:
     """Whether the first subject that a quantity is read of has one of that name; all of them together under no key.
 
-    Later subjects are not asked: what the data of one do not give is a reason to withhold, not a wrong word.
+    A survey's quantity that not all subjects allow is withheld where it is missing. Later subjects are not asked: what
+    the data of one do not give is a reason to withhold, not a wrong word.
 
     Raises:
         UnknownName: it has none.
@@ -95,5 +97,11 @@ def check_quantities(claim: Claim, key: str, answers: Mapping[str, Answer]) -> N
             answer, name = answers.get(probe_of(path)), path.rpartition("/")[2]
             if first != key or not isinstance(answer, Finding) or answer.withheld is not None:
                 continue
-            if name not in answer.quantities:
+            if name not in answer.quantities and not (key == "" and _optional(answer, name)):
                 raise unknown_name(f"quantity of {answer.probe}", name, answer.quantities)
+
+
+def _optional(answer: Finding, name: str) -> bool:
+    """Whether a survey has this quantity of some subjects and of others not: then it is withheld, and no wrong word."""
+    known, (of, _, last) = find(SURVEY, answer.probe.partition("/")[2]).optional, name.rpartition(".")
+    return last in known and (not of or of in answer.quantities)

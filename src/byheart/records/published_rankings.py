@@ -156,6 +156,8 @@ def published_table(measures: Iterable[str]) -> FactTable:
         columns[score] = [getattr(row, score) for row in rows]
     for name in INTERVENTIONS:
         columns[f"sign_error.{name}"] = [row.sign_errors.get(name) for row in rows]
+    scores = [tuple(row.information_pgdl.values()) for row in rows]
+    columns["pgdl_least"], columns["pgdl_most"] = ([end(of, default=None) for of in scores] for end in (min, max))
     columns["fails"] = [", ".join(row.fails) if row.sign_errors else None for row in rows]
     return FactTable(values=columns)
 

@@ -32,6 +32,7 @@ class Survey(Spec):
     question: ClassVar[str]
     reference: ClassVar[str]
     fewest: ClassVar[int]
+    optional: ClassVar[frozenset[str]] = frozenset()  # quantities (the last part of their names) that some grids lack
 
     @abstractmethod
     def paths(self) -> tuple[str, ...]:

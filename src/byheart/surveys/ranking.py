@@ -47,6 +47,7 @@ class Ranking(Survey):
         "search of robust measures of generalization"
     )
     fewest: ClassVar[int] = 4
+    optional: ClassVar[frozenset[str]] = frozenset({"psi", "information", "sign_error", "worst", "least_worst"})
     target: str
     measures: Annotated[tuple[str, ...], Field(min_length=1)]
     settings: tuple[str, ...] = ()

@@ -8,6 +8,8 @@ from scipy.special import stdtrit
 from byheart.maths.shapes import Float, Int
 from byheart.maths.statistics.resampling import Interval
 
+TINY = 1e-9
+
 
 def over_units(
     agreed: Float[np.ndarray, " r"], weight: Float[np.ndarray, " r"], unit: Int[np.ndarray, " r"],
@@ -18,7 +20,10 @@ def over_units(
     The mean is S = sum over pairs of w_ij v_ij, the weights adding to 1. Configuration c adds
     a_c = sum over its pairs of w_ij (v_ij - S), each pair counted at both ends; the squared standard error is
     sum over c of a_c^2 (Hoeffding's projection: for tau-a four times the variance of what each run adds, over their
-    number), and the interval S -+ t of it, cut to the range. Neither pole has a width.
+    number), and the interval S -+ t of it, cut to the range. Where all pairs stand at one end of the range that has no
+    width: then the other end is as far as n pairs that share no configuration would allow, (1 - 0.025^(1/n)) of the
+        range,
+    n half of the effective number of configurations.
 
     Args:
         agreed: (r,) sum over the pairs of each run of w_ij v_ij.
@@ -44,7 +49,11 @@ def over_units(
     units = int(unit.max()) + 1
     if units < 2 or not weight.sum():
         return Interval(float("nan"), float("nan"))
-    value = agreed.sum() / weight.sum()
+    value = float(agreed.sum() / weight.sum())
     added = np.bincount(unit, agreed - value * weight)
     half = float(stdtrit(units - 1, level)) * float(np.sqrt((added**2).sum()))
-    return Interval(float(max(within[0], value - half)), float(min(within[1], value + half)))
+    low, high = within
+    if half < TINY and min(value - low, high - value) < TINY:
+        shares = np.bincount(unit, weight)
+        half = (high - low) * (1 - (1 - level) ** (2 * float((shares**2).sum()) / float(shares.sum()) ** 2))
+    return Interval(float(max(low, value - half)), float(min(high, value + half)))
