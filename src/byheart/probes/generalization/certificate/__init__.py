@@ -27,6 +27,7 @@ DELTA = 0.05  # the certificate may fail in this share of data sets,
 SAMPLED = 0.01  # ... of which this much is spent on Monte Carlo
 FEWEST = 20  # examples in each part
 LOOKS = 50  # networks drawn for the test
+STEPS_OF = {"trained": 200, "initial": 1500}  # of the fit: far from its prior a posterior takes longer
 
 
 class Certificate(Probe):
@@ -60,7 +61,7 @@ class Certificate(Probe):
     poles: ClassVar[tuple[str, str]] = ("all right", "blind guess")
     prior: Literal["trained", "initial"] = "trained"
     share: Annotated[float, Field(gt=0, lt=1)] = 0.5
-    steps: Annotated[int, Field(ge=1)] = 600
+    steps: Annotated[int, Field(ge=1)] | None = None
     draws: Annotated[int, Field(ge=2)] = 4000
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
@@ -80,10 +81,8 @@ class Certificate(Probe):
         parts = split(bank, learner, rows, self.prior == "trained", rng)
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         centre = trained(parts, learner, generator) if self.prior == "trained" else parts.start
-        widths = prior_widths()
-        network = smallest_certificate(
-            parts.call, centre, *parts.certify, widths, DELTA - SAMPLED, self.steps, generator
-        )
+        widths, steps = prior_widths(), self.steps or STEPS_OF[self.prior]
+        network = smallest_certificate(parts.call, centre, *parts.certify, widths, DELTA - SAMPLED, steps, generator)
         risk = sampled_risk(network.risks(*parts.certify, self.draws, generator), SAMPLED)
         paid = Paid(risk, network.kl_nats, len(parts.certify[1]), united(DELTA - SAMPLED, len(widths)))
         wrong = None if parts.test is None else network.errors(*parts.test, LOOKS, generator)
@@ -100,7 +99,7 @@ class Certificate(Probe):
             details={
                 "prior": self.prior, "prior_examples": len(parts.prior[1]), "copies": parts.copies,
                 "control": int((~bank.counted).sum()), "noisy_labels": int((bank.changed & bank.counted).sum()),
-                "parameters": len(network.mean), "width": network.width, "steps": self.steps, "draws": self.draws,
+                "parameters": len(network.mean), "width": network.width, "steps": steps, "draws": self.draws,
                 "delta": DELTA, "delta_sampled": SAMPLED, "chance": chance, "code_bits": code.bits,
                 "code_step": code.step, "says_nothing": paid.bound >= chance, **_audited(bank),
             },

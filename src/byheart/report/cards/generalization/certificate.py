@@ -88,7 +88,8 @@ def _body(finding: Finding, about: About) -> Iterator[str]:
     if details["noisy_labels"]:
         yield "It speaks of labels with the noise that these have; new ones without it are easier."
     if details["copies"]:
-        yield f"Of copies one certifies: {count(int(details['copies']))} {about.nouns} are left out."
+        left = int(details["copies"])
+        yield f"Of copies one certifies: {count(left)} {about.named(left)} left out."
     yield "Asked again with other settings, and the best taken, it is no longer 95\u202f%."
 
 
