@@ -1,14 +1,18 @@
 """The certificate keeps the promises of a probe: its poles and dose are data, for it trains a network of its own."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from byheart.learners.mlp import Mlp
+from byheart.learners.ngram import Ngram
 from byheart.probes.generalization.certificate import Certificate
 from byheart.seeds import stream
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.digits import Digits
 from byheart.tasks.label_noise import Flipped
+from byheart.tasks.randomness import Randomness
 from byheart.testing.probes import Merged, ProbeSuite, bank_of
 from byheart.testing.worlds import Bounds, Draw, World, near
 from byheart.testing.worlds.lookup import cells, labels
@@ -54,3 +58,29 @@ class TestCertificate(ProbeSuite):
 
     def dosed(self, probe, dose):
         return bank_of(probe, Flipped(task=Merged(n=400), share=dose), Mlp(hidden=(16,), epochs=10, lr=0.02), members=2)
+
+
+class TestCertificateOfPassages(ProbeSuite):
+    """Poles and dose are code lengths: of who is sure and right, of a blind guess, and of all between."""
+
+    worlds = ()
+    test_8_one_sided_examples_are_not_applicable = None  # what all saw is not asked about
+
+    @pytest.fixture(scope="class")
+    def probe(self):
+        return Certificate()
+
+    @pytest.fixture(scope="class")
+    def bank(self, probe):
+        return bank_of(probe, Randomness(n=120), Ngram(), members=8)
+
+    def dosed(self, probe, dose):
+        bank = bank_of(probe, Randomness(n=120), Ngram(), members=2)
+        need = bank.subject.bank()
+        run, train = bank[need], bank[need].views["train"]
+        nats = np.full_like(train.loss_nats, dose * np.log(bank.data.output.k)) * (bank.data.train.y >= 0).sum(1)
+        views = {**run.views, "train": replace(train, loss_nats=nats)}
+        return replace(bank, runs={need.key(): replace(run, views=views)})
+
+    def pole(self, probe, name):
+        return self.dosed(probe, float(name == "blind guess"))

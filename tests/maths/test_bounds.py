@@ -8,6 +8,7 @@ from scipy.stats import binom
 
 from byheart.errors import InputRefused
 from byheart.maths.bounds import (
+    all_evaluated,
     binary_kl,
     catoni,
     compressed,
@@ -21,6 +22,7 @@ from byheart.maths.bounds import (
     sampled_risk,
     seeger,
     seeger_below,
+    smoothed_at_most,
     smoothed_bits,
     smoothed_range,
     subsampled,
@@ -194,6 +196,25 @@ def test_smoothed_bits_stay_within_their_range():
     assert smoothed_bits([math.log(256)], 256, 0.1)[0] == pytest.approx(8)  # a blind guess stays one
 
 
+def test_of_a_document_the_mean_is_enough():
+    rng = np.random.default_rng(11)
+    nats = rng.exponential(3, (200, 40)) * (rng.random((200, 1)) * 4)
+    exact = smoothed_bits(nats, 256, 0.05).mean(1)
+    most = smoothed_at_most(nats.mean(1) / math.log(2), 256, 0.05)
+    assert (exact <= most + 1e-12).all()
+    alike = np.full(3, 2.0)  # all tokens cost 2 bits: it is off by what a/v adds to 1/4
+    assert smoothed_at_most(alike, 2**20, 0.05) == pytest.approx(
+        smoothed_bits(alike * math.log(2), 2**20, 0.05), abs=1e-5
+    )
+
+
+def test_all_documents_evaluated_is_the_first_root_alone():
+    width = math.log2(1 + 0.9 * 256 / 0.1)
+    by_hand = 3.0 + width * math.sqrt((5.0 - math.log(0.05)) / (2 * 400))
+    assert all_evaluated(3.0, 5.0, 400, 256) == pytest.approx(by_hand, rel=1e-14)
+    assert all_evaluated(3.0, 5.0, 400, 256) < subsampled(3.0, 5.0, 400, 400, 256)
+
+
 def test_the_subsampled_bound_by_hand():
     n, e, nats, delta = 8824, 500, 300.0, 0.05
     s, width = e / (e + n), math.log2(1 + 0.9 * 256 / 0.1)
@@ -239,6 +260,8 @@ def test_the_subsampled_bound_holds():
     lambda: smoothed_bits([-0.1], 4, 0.5),
     lambda: smoothed_range(1, 0.5),
     lambda: smoothed_range(4, 1.0),
+    lambda: smoothed_at_most([-1.0], 4, 0.5),
+    lambda: all_evaluated(1.0, 0.0, 0, 4),
     lambda: subsampled(1.0, 1.0, 10, 11, 4),
     lambda: subsampled(1.0, -1.0, 10, 5, 4),
 ])  # fmt: skip

@@ -1,5 +1,6 @@
 """Certificate: non-vacuous where it can be, never below the truth, and what it pays for."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +11,9 @@ from torch import nn
 from byheart.learners.conv import Conv
 from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
+from byheart.learners.ngram import Ngram
 from byheart.learners.torch_module import FromFactory
-from byheart.maths.bounds import catoni, compressed, hold_out, mcallester, sampled_risk, seeger, united
+from byheart.maths.bounds import all_evaluated, catoni, compressed, hold_out, mcallester, sampled_risk, seeger, united
 from byheart.probes.generalization.certificate import Certificate
 from byheart.probes.generalization.certificate.split import rows_of, split, trained
 from byheart.records.finding import Finding, NotApplicable
@@ -21,6 +23,8 @@ from byheart.tasks.arrays import Arrays
 from byheart.tasks.digits import Digits
 from byheart.tasks.fashion import Fashion
 from byheart.tasks.label_noise import Flipped
+from byheart.tasks.randomness import Randomness
+from byheart.tasks.text import Text
 from byheart.testing.banks import bank_of
 
 NET = Mlp(hidden=(8,), epochs=15, lr=0.03)
@@ -179,6 +183,34 @@ def test_where_it_does_not_apply_it_says_why():
     few = QUICK.measure(bank.of_rows(np.arange(200) < 30))[0]
     assert (in_time.reason.code, few.reason.code) == ("rows in time", "few examples")
     assert {type(one) for one in (other, in_time, few)} == {NotApplicable}
+
+
+def test_passages_have_one_in_bits_per_token():
+    """Of text below a blind guess, and above what new passages take; of random sequences nothing is certified."""
+    text, noise = (measured(task, learner=Ngram(), members=2) for task in (Text(), Randomness()))
+    bound, test = (text.quantities[name].value for name in ("certificate_bits_a_token", "smoothed_test_bits_a_token"))
+    assert test < bound < text.quantities["certificate_bits_a_token"].null
+    rows = {row["bound"]: row for row in text.tables["bounds"].rows()}
+    n, a = text.quantities["certificate_bits_a_token"].n, text.details["smoothing"]
+    assert bound == all_evaluated(rows["all"]["bits"], math.log(6), n, text.details["tokens"], a)
+    assert rows["subsampled"]["at_most"] > bound
+    assert noise.details["says_nothing"]
+    assert noise.quantities["certificate_bits_a_token"].value > noise.quantities["smoothed_test_bits_a_token"].value
+    about = About(kind="tokens", noun="passage", nouns="passages")
+    assert "certifies nothing" in card_of(noise, about).says
+    assert "certifies nothing" not in card_of(text, about).says
+    assert "(subsampled)" in " ".join(card_of(text, about).body)
+
+
+def test_passages_that_the_model_saw_play_no_part():
+    bank = bank_of(QUICK, Text(), Ngram(), members=2)
+    need = bank.subject.bank()
+    run, train = bank[need], bank[need].views["train"]
+    nats = train.loss_nats.copy()
+    nats[:, 0, run.members.seen[0]] = 0
+    nats[:, 1] = 0
+    other = replace(run, views={**run.views, "train": replace(train, loss_nats=nats)})
+    assert QUICK.measure(replace(bank, runs={need.key(): other}))[0] == QUICK.measure(bank)[0]
 
 
 def test_the_card_says_what_it_speaks_of(found):

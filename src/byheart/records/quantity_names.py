@@ -51,7 +51,8 @@ NAMES = {
         "linearisation_gap linearised_accuracy linearised_r2"
     ),
     "generalization/certificate": (
-        "certificate stochastic_error posterior_kl stochastic_test_error certificate_gap"
+        "certificate stochastic_error posterior_kl stochastic_test_error certificate_gap "
+        "certificate_bits_a_token smoothed_bits_a_token smoothed_test_bits_a_token"
     ),
     "complexity/description-length": (
         "reference_bits understood_bits understood_bits_share memorised_bits memorised_bits_share left_bits "

@@ -71,6 +71,68 @@ def smoothed_range(tokens: int, smoothing: float) -> float:
     return math.log2(1 + (1 - smoothing) * tokens / smoothing)
 
 
+def smoothed_at_most(bits: Given[Any, "*shape"], tokens: int, smoothing: float) -> Float[np.ndarray, "*shape"]:
+    r"""How many smoothed bits per token has a document at most, of which only the mean is known?
+
+    min(b + log2(1/(1 - a)), log2(v/a)), b the mean of -log2 p over its tokens: a token costs at most either, and the
+    mean of the smaller is at most the smaller of the means.
+
+    Args:
+        bits: b of each document, any shape.
+        tokens: v, the size of the vocabulary.
+        smoothing: a, between 0 and 1.
+
+    Returns:
+        Bits per token, of the same shape.
+
+    Raises:
+        InputRefused: negative bits, fewer than two tokens, smoothing not between 0 and 1.
+
+    Cost: none. Fails when: never. Reference: `smoothed_bits`, and Jensen's inequality.
+
+    >>> smoothed_at_most([1.0, 50.0], 4, 0.5).tolist()
+    [2.0, 3.0]
+    """
+    smoothed_range(tokens, smoothing)
+    bits = np.asarray(bits, dtype=np.float64)
+    if not (bits >= 0).all():
+        raise InputRefused("bits of 0 or more", f"{bits.min()}", "Give mean bits per token.")
+    return np.minimum(bits - math.log2(1 - smoothing), math.log2(tokens / smoothing))
+
+
+def all_evaluated(
+    risk_bits: float, kl_nats: float, n: int, tokens: int, smoothing: float = 0.1, delta: float = 0.05
+) -> float:
+    r"""How many bits per token can a model need on new documents, when all n were evaluated?
+
+    R <= risk + Delta sqrt((KL + ln(1/delta)) / (2 n)), Delta = log2(1 + (1 - a) v / a): `subsampled` without its
+    second root.
+
+    Args:
+        risk_bits: mean over the documents of their smoothed bits per token.
+        kl_nats: nats that the prior pays for the model; 0 for one that was fixed before they were seen.
+        n: documents.
+        tokens: v, the size of the vocabulary.
+        smoothing: a; choosing it among c values costs ln c nats more.
+        delta: the bound may fail in this share of draws.
+
+    Returns:
+        Bits per token; not cut.
+
+    Raises:
+        InputRefused: negative risk or KL, no documents, smoothing or delta not between 0 and 1.
+
+    Cost: none. Fails when: as `subsampled`. Reference: Lotfi et al. 2024, arXiv 2312.17173, equation 2.
+
+    >>> round(all_evaluated(3.0, 0.0, 400, 256), 3)
+    3.684
+    """
+    if not risk_bits >= 0 or n < 1:
+        raise InputRefused("bits of 0 or more, and a document", f"{risk_bits} bits, {n}", "Give mean bits per token.")
+    root = math.sqrt((not_negative(kl_nats) + math.log(1 / a_delta(delta))) / (2 * n))
+    return risk_bits + smoothed_range(tokens, smoothing) * root
+
+
 def subsampled(
     risk_bits: float, kl_nats: float, n: int, evaluated: int, tokens: int, smoothing: float = 0.1, delta: float = 0.05
 ) -> float:

@@ -17,6 +17,7 @@ from byheart.maths.statistics.effective_sample_size import worth
 from byheart.maths.statistics.ranks import wilson
 from byheart.probes.base import Assumption, Bank, Cost, Need, Probe, Subject
 from byheart.probes.generalization.certificate.compressed import STEPS, CodedNetwork, coded
+from byheart.probes.generalization.certificate.passages import held_out, of_passages
 from byheart.probes.generalization.certificate.split import Split, rows_of, split, trained
 from byheart.probes.intervals import WILSON
 from byheart.records.facts import FactTable
@@ -40,7 +41,8 @@ class Certificate(Probe):
     widths that could have been chosen. It holds with 95 % confidence over the draw of the training examples, for this
     stochastic network and not for the one audited. The prior is centred at weights trained on the other part
     (`prior=trained`) or at the random start (`initial`). Beside it: McAllester, Catoni, one network by its compressed
-    size, and the plain hold-out bound of the prior's centre.
+    size, and the plain hold-out bound of the prior's centre. Of text: bits per token of the bank's first member, mixed
+    with a blind guess, from the passages that it left out.
 
     Oracle without error: the least that n examples allow. Rote and who guesses: chance or more, which certifies
     nothing. Cost: one training on half the data and three short fits, 3 to 20 CPU seconds. Fails when: training
@@ -55,7 +57,7 @@ class Certificate(Probe):
 
     name: ClassVar[str] = "generalization/certificate"
     cost: ClassVar[Cost] = "on request"
-    outputs: ClassVar[tuple[str, ...]] = ("classes",)
+    outputs: ClassVar[tuple[str, ...]] = ("classes", "tokens")
     assumes: ClassVar[tuple[Assumption, ...]] = ()
     fewest_members: ClassVar[int] = 1
     poles: ClassVar[tuple[str, str]] = ("all right", "blind guess")
@@ -65,7 +67,9 @@ class Certificate(Probe):
     draws: Annotated[int, Field(ge=2)] = 4000
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
-        """The audited network on everything, to compare with."""
+        """The audited network on everything, to compare with; of passages the bank, whose first member is judged."""
+        if "tokens" in subject.offers:
+            return (subject.bank(),)
         if not isinstance(subject.learner, Network):
             return self.not_applicable("no network", learner=subject.learner.name)
         return (subject.whole(),)
@@ -75,6 +79,11 @@ class Certificate(Probe):
         if bank.data.grouping.blocks:
             return self.not_applicable("rows in time"), {}
         learner, rng = bank.subject.learner, self.rng(bank, self.prior)
+        if bank.data.output.passages:
+            held = held_out(bank, rng)
+            if (few := len(held.bits)) < FEWEST:
+                return self.not_applicable("few examples", examples=few, needed=FEWEST), {}
+            return of_passages(self, held, bank.data.output.k, DELTA), {}
         rows = rows_of(bank, self.share, rng)
         if (fewest := min(len(rows.prior), len(rows.certify))) < FEWEST:
             return self.not_applicable("few examples", examples=fewest, needed=FEWEST), {}
@@ -127,8 +136,7 @@ class Paid(NamedTuple):
 
 def _chance(bank: Bank) -> float:
     """The error of who always guesses the most frequent class."""
-    labels = bank.data.train.y[bank.counted]
-    return float(1 - np.bincount(labels).max() / len(labels))
+    return float(1 - np.bincount(labels := bank.data.train.y[bank.counted]).max() / len(labels))
 
 
 def _quantities(bank: Bank, paid: Paid, chance: float, wrong: np.ndarray | None) -> dict[str, Quantity]:

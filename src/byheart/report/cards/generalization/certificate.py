@@ -27,6 +27,8 @@ STAYED = 1.0  # nats below which a posterior has hardly moved
 
 def card(finding: Finding, about: About) -> Card:
     """The certificate, and what it does not say."""
+    if "tokens" in finding.details:
+        return _of_passages(finding, about)
     details, n = finding.details, finding.quantities["certificate"].n
     blind = percent(float(details["chance"]))
     says = f"of new {about.nouns} wrong at most, with 95\u202f% confidence"
@@ -58,6 +60,47 @@ def card(finding: Finding, about: About) -> Card:
             },
         ),
     )  # fmt: skip
+
+
+def _of_passages(finding: Finding, about: About) -> Card:
+    found, details = finding.quantities, finding.details
+    certificate, held = found["certificate_bits_a_token"], found["smoothed_bits_a_token"]
+    blind = f"{number(certificate.null or 0.0, 2)} bits"
+    says = f"per token of new {about.nouns} at most, with 95\u202f% confidence; a blind guess takes {blind}"
+    if details["says_nothing"]:
+        says += ", so this certifies nothing"
+    rows = {row["bound"]: row for row in finding.tables["bounds"].rows()}
+    few = rows["subsampled"]
+    body = [
+        f"Measured on the {count(held.n)} {about.nouns} left out: {value_text(held)} {interval_text(held)} per token.",
+        f"It speaks of one model on {percent(about.share, 0)} of the {about.nouns}, the first member, each prediction "
+        f"mixed with {percent(float(details['smoothing']))} of a blind guess: else one token could cost any number of "
+        "bits.",
+        f"From {count(int(few['evaluated'] or 0))} of them alone (subsampled): at most "
+        f"{number(float(few['at_most'] or 0.0), 2)} bits.",
+    ]
+    if test := found.get("smoothed_test_bits_a_token"):
+        new = f"{count(test.n)} new {about.named(test.n)}"
+        body.insert(1, f"On {new}: {value_text(test)} {interval_text(test)} per token.")
+    return Card(
+        says=says,
+        body=tuple(body),
+        how=(
+            "R \u2264 r + \u0394 \u221a((ln c + ln(1/0.05)) / 2n), r the mean bits per token of the n left out, "
+            "\u0394 = log2(1 + (1 \u2212 a) v/a) the range of smoothed bits, a the part of a blind guess, chosen among "
+            f"c = {finding.tables['tried'].rows()[0]['count']}, v = {details['tokens']} tokens.",
+            "It fails when passages are not independent draws: those of one text are alike. Cost: no training of its "
+            "own.",
+        ),
+        notes=notes_of(
+            finding,
+            {
+                "certificate_bits_a_token": "upper end, smoothed; null: a blind guess",
+                "smoothed_bits_a_token": "mean over passages left out, at most, after smoothing",
+                "smoothed_test_bits_a_token": "the same over new passages",
+            },
+        ),
+    )
 
 
 def _body(finding: Finding, about: About) -> Iterator[str]:
