@@ -23,8 +23,8 @@ from byheart.study.timing import TIMED
 
 # nothing planted in a text; no sequences at random; no learning in epochs; two on request; one phase; one of values
 ELSEWHERE = {f"memory/{name}" for name in ("exposure", "capacity", "learning-order", "credit", "effect", "forgetting")} | {
-    "complexity/value-bits", "generalization/certificate", "generalization/descent", "generalization/measures",
-    "complexity/value-bits", "generalization/certificate", "generalization/laziness", "generalization/measures", "generalization/width",
+    "complexity/value-bits", "generalization/certificate", "generalization/descent", "generalization/laziness",
+    "generalization/measures",
 }
 
 
