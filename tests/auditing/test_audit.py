@@ -21,10 +21,11 @@ from byheart.study.costs import START
 from byheart.study.parse import every_probe
 from byheart.study.timing import TIMED
 
-# nothing planted in a text; no sequences at random; no learning in epochs; two on request; one phase; one of values
+# nothing planted in a text; no sequences at random; no learning in epochs; two on request; one phase; one of values;
+# what reads weights, or trains more
 ELSEWHERE = {f"memory/{name}" for name in ("exposure", "capacity", "learning-order", "credit", "effect", "forgetting")} | {
-    "complexity/value-bits", "generalization/certificate", "generalization/descent", "generalization/laziness",
-    "generalization/measures",
+    "complexity/value-bits",
+    *(f"generalization/{name}" for name in ("certificate", "curvature", "descent", "laziness", "measures")),
 }
 
 
