@@ -9,6 +9,7 @@ from byheart.errors import InputRefused
 from byheart.maths.recording.checkpoint_interval import every_under, trace_bytes
 from byheart.maths.recording.flat_parameters import Layout
 from byheart.maths.recording.losses import loss_digest, per_example, resolved
+from byheart.maths.recording.module_copy import at_weights, places
 from byheart.maths.recording.trace import Trace
 
 
@@ -203,3 +204,20 @@ def test_an_interrupted_trace_can_be_used_up_to_there(runs):
     assert credit.notes == (("cut short", {"why": trace.note, "steps": 5}),)
     assert credit.relative < 1e-6
     assert np.isfinite(credit.examples).all()
+
+
+def test_a_layer_at_two_places_and_a_weight_of_two_layers_are_replaced_everywhere_and_put_back(rng):
+    shared, tied = torch.nn.Linear(3, 3), torch.nn.Linear(3, 3, bias=False)
+    model = torch.nn.Sequential(shared, torch.nn.Tanh(), shared, tied, torch.nn.Linear(3, 3, bias=False))
+    model[4].weight = tied.weight
+    before = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    other = {name: 2 * value.detach() for name, value in model.named_parameters()}
+    x = torch.as_tensor(rng.normal(size=(5, 3)), dtype=torch.float32)
+    hidden = torch.nn.functional.linear(x, other["0.weight"], other["0.bias"]).tanh()
+    expected = torch.nn.functional.linear(hidden, other["0.weight"], other["0.bias"]) @ other["3.weight"].T @ other["3.weight"].T
+    given = at_weights(model, other, (x,))
+    torch.testing.assert_close(given, expected)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert set(places(model)["4.weight"]) == {"3.weight", "4.weight"}
+    assert model[4].weight is model[3].weight
+    assert places(model)["2.bias"] == ("0.bias",)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from byheart.errors import InputRefused
 from byheart.maths.measures import Search, compute
 from byheart.maths.measures.evidence import Evidence, Inapplicable
 from byheart.maths.measures.moved_weights import EPSILON, Lost
@@ -176,6 +177,42 @@ def test_the_model_stays_as_it_is_to_the_last_bit(net):
     for kind in ("sigma", "alpha-mag"):
         radius(given, kind)
     assert all(torch.equal(before[name], value) for name, value in given.model.state_dict().items())
+
+
+@pytest.mark.parametrize("kind", ["sigma", "alpha"])
+def test_a_layer_at_two_places_is_moved_at_both_and_stays_as_it_is(kind):
+    """torch's own functional call would leave the last perturbation in it."""
+    torch.manual_seed(0)
+    shared = nn.Linear(3, 3)
+    model = nn.Sequential(shared, nn.ReLU(), shared).double().requires_grad_(False)
+    x = torch.randn(40, 3).double()
+    given = evidence(model, x, model(x).argmax(1), starts=1)
+    before = given.model[0].weight.clone()
+    assert radius(given, kind).value > 0
+    assert torch.equal(given.model[0].weight, before)
+    assert given.model[0] is given.model[2]
+
+
+def test_noise_on_a_layer_at_two_places_grows_with_its_weights():
+    torch.manual_seed(0)
+    nets = []
+    for scale in (1.0, 4.0):
+        shared = nn.Linear(3, 3, bias=False).double().requires_grad_(False)
+        shared.weight.copy_(scale * torch.linspace(-1, 1, 9).sin().reshape(3, 3))
+        nets.append(nn.Sequential(shared, nn.ReLU(), shared))
+    x = torch.randn(40, 3).double()
+    y = nets[0](x).argmax(1)
+    one, other = (radius(evidence(net, x, y, largest=20.0), "sigma").value for net in nets)
+    assert other == pytest.approx(4 * one, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"loss": 0.0}, {"loss": 1.0}, {"largest": 0.0}, {"tolerance": -1.0}, {"draws": 0}, {"starts": 0}, {"halvings": 0}],
+)
+def test_a_search_that_cannot_be_made_is_refused(wrong):
+    with pytest.raises(InputRefused, match="a search"):
+        Search(**wrong)
 
 
 def test_a_search_is_made_once_for_all_measures_also_where_it_fails(net, monkeypatch):

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from byheart.errors import InputRefused
 from byheart.maths.bounds.pac_bayes import seeger
 from byheart.maths.bounds.prior_widths import gaussian_kl, united
 from byheart.maths.recording.flat_parameters import Layout
+from byheart.maths.recording.module_copy import at_weights
 from byheart.maths.shapes import Float
 
 BLUR = 1e-3  # part of a blind guess in every prediction: the surrogate loss is bounded
@@ -100,7 +100,7 @@ def function_of(module: nn.Module) -> tuple[Call, Tensor]:
     layout = Layout(tuple(named), tuple(tuple(value.shape) for value in named.values()))
 
     def call(weights: Tensor, x: Tensor) -> Tensor:
-        return functional_call(module, layout.named(weights), (x,))
+        return at_weights(module, layout.named(weights), (x,))
 
     return call, layout.flat(named)
 

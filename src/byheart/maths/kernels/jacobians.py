@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from byheart.maths.kernels.layer_factors import HELD, inner
+from byheart.maths.recording.module_copy import at_weights
 from byheart.maths.shapes import Float
 
 Output = Callable[[Tensor], Tensor]  # outputs (n, k) of a batch
@@ -42,7 +43,7 @@ class Jacobians:
         given = {name: whole[name] for name in self.leaves}
 
         def of_one(parameters: dict[str, Tensor], row: Tensor) -> Tensor:
-            return self.outputs(torch.func.functional_call(self.module, whole | parameters, (row[None],)))[0]
+            return self.outputs(at_weights(self.module, whole | parameters, (row[None],)))[0]
 
         with warnings.catch_warnings():  # torch says of some operations that they go through one by one
             warnings.filterwarnings("ignore", message="There is a performance drop")

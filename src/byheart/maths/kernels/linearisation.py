@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from byheart.errors import InputRefused
-from byheart.maths.recording.module_copy import copied
+from byheart.maths.recording.module_copy import at_weights, copied
 from byheart.maths.shapes import Float
 
 
@@ -59,7 +59,7 @@ def linearised(model: nn.Module, end: Mapping[str, Any], x: Any) -> Float[np.nda
     x = x.to(like.dtype) if x.is_floating_point() else x
 
     def outputs(weights: dict[str, Tensor]) -> Tensor:
-        return torch.func.functional_call(module, fixed | weights, (x.clone(),)).reshape(len(x), -1)
+        return at_weights(module, fixed | weights, (x.clone(),)).reshape(len(x), -1)
 
     try:
         value, slope = torch.func.jvp(outputs, (moves,), (change,))

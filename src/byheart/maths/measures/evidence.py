@@ -98,6 +98,16 @@ class Search:
     relative_box: float = 0.002
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuses what no search can be made of."""
+        positive = ("largest", "tolerance", "relative_noise", "relative_box")
+        if not 0 < self.loss < 1:
+            raise InputRefused("a search for a loss between 0 and 1 of the accuracy", str(self.loss), "Give 0.1.")
+        if wrong := [name for name in positive if not getattr(self, name) > 0]:
+            raise InputRefused(f"a search with {wrong[0]} above 0", str(getattr(self, wrong[0])), "Give more.")
+        if wrong := [name for name in ("halvings", "draws", "starts") if getattr(self, name) < 1]:
+            raise InputRefused(f"a search with at least one of {wrong[0]}", str(getattr(self, wrong[0])), "Give more.")
+
 
 @dataclass(frozen=True)
 class Evidence:

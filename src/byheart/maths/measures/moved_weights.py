@@ -7,10 +7,9 @@ from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from byheart.maths.measures.evidence import Evidence
-from byheart.maths.recording.module_copy import called
+from byheart.maths.recording.module_copy import at_weights, called
 
 Kind = Literal["sigma", "sigma-mag", "alpha", "alpha-mag"]
 Weights = Mapping[str, Tensor]
@@ -40,7 +39,7 @@ def movable(evidence: Evidence) -> tuple[nn.Module, dict[str, Tensor]]:
 
 def outputs(model: nn.Module, weights: Weights, x: Tensor) -> Tensor:
     """What does the model give at these weights?"""
-    return called(lambda given: functional_call(model, dict(weights), (given,)), x)
+    return called(lambda given: at_weights(model, weights, (given,)), x)
 
 
 def accuracy_of(model: nn.Module, weights: Weights, x: Tensor, y: Tensor) -> float:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.utils import checkpoint
 
 
@@ -54,6 +55,32 @@ def called(module: Callable[..., Any], x: Any) -> Any:
     if isinstance(given, Tensor):
         return given
     return given["logits"] if isinstance(given, Mapping) else getattr(given, "logits", given)
+
+
+def places(module: nn.Module) -> dict[str, tuple[str, ...]]:
+    """Under which names do the modules hold each parameter, by any of its names, each module once?
+
+    A weight that two modules share has two; the weight of one module that stands at two places of another has one.
+    """
+    holders: dict[int, list[str]] = {}
+    for prefix, part in module.named_modules():
+        for key, p in part.named_parameters(recurse=False, remove_duplicate=False):
+            holders.setdefault(id(p), []).append(f"{prefix}.{key}".lstrip("."))
+    return {name: tuple(holders[id(p)]) for name, p in module.named_parameters(remove_duplicate=False)}
+
+
+def at_weights(
+    module: nn.Module, weights: Mapping[str, Tensor], args: tuple, kwargs: Mapping[str, Any] | None = None,
+    held: Mapping[str, tuple[str, ...]] | None = None,
+) -> Any:  # fmt: skip
+    """What does a module give at other weights (and buffers), its own left as they are?
+
+    `torch.func.functional_call` alone leaves a module that stands at two places of another changed: it replaces its
+    weights twice, and puts back the first replacement. `held` is `places(module)` where it is known.
+    """
+    held = places(module) if held is None else held
+    everywhere = {place: value for name, value in weights.items() for place in held.get(name, (name,))}
+    return functional_call(module, everywhere, args, dict(kwargs or {}), tie_weights=False)
 
 
 @contextmanager

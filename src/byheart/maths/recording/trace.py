@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -22,7 +23,7 @@ from torch import Tensor, nn
 from byheart.errors import InputRefused
 from byheart.maths.recording.flat_parameters import Layout
 from byheart.maths.recording.losses import Loss, batch_mean, coefficient, digest_of, loss_digest, per_example
-from byheart.maths.recording.module_copy import called
+from byheart.maths.recording.module_copy import at_weights, called, places
 from byheart.maths.recording.optimizer_spec import Recipe
 from byheart.maths.recording.replay import checked, replay
 from byheart.maths.recording.steps import Part, Step
@@ -94,6 +95,11 @@ class Trace:
         """Flat weights (..., p) as named tensors (..., *shape)."""
         return self.layout.named(flat)
 
+    @cached_property
+    def places(self) -> dict[str, tuple[str, ...]]:
+        """The names under which each weight is held, see `module_copy`."""
+        return places(self.module)
+
     def steps(self, start: int = 0, stop: int | None = None) -> Iterator[Step]:
         """Steps start..stop - 1 in order; no more than `every` of them are in memory at once."""
         stop = len(self) if stop is None else stop
@@ -145,7 +151,7 @@ class Trace:
         """
         named = self.named(weights) if isinstance(weights, Tensor) else weights
         with self.mode(part):
-            return called(lambda *a, **k: torch.func.functional_call(self.module, dict(named), a, k), x)
+            return called(lambda *a, **k: at_weights(self.module, named, a, k, self.places), x)
 
     def losses(self, weights: Tensor | Mapping[str, Tensor], part: Part) -> Tensor:
         """Training losses (b,) of the examples of a pass, as they were: same modes, same noise."""
