@@ -122,14 +122,17 @@ def test_where_each_fails_stands_beside_what_papers_report(found):
 
 def test_the_card_says_it_in_words_and_the_terminal_in_lines(found):
     made = card_of(found, About(noun="subject", nouns="subjects"))
-    table = made.tables["scores beside the published ones"]
-    row = dict(zip(table.columns, next(row for row in table.rows if row[0] == "path-norm")))
-    assert row["Psi published"] == "0.31"
-    assert row["Psi"] == f"{found.quantities['path_norm.psi'].value:.2f}"
-    assert row["fails published"] == "data set"
+    beside, fails = (made.tables[name] for name in ("beside the published scores", "no better than a guess under"))
+    path = next(row for row in beside.rows if row[0] == "path-norm")
+    assert path == ("path-norm", f"{found.quantities['path_norm.psi'].value:.2f}", "0.31", path[3], "13\u202f%")
+    assert path[3] == f"{100 * found.quantities['path_norm.sign_error'].value:.0f}\u202f%"
+    assert next(row for row in fails.rows if row[0] == "path-norm")[2] == "data set"
+    assert next(row for row in fails.rows if row[0] == "same")[1] == "width, depth, lr, weight-decay"
+    whole = made.charts[0].table
+    assert next(row for row in whole.rows if row[0] == "path-norm")[1] == f"{found.quantities['path_norm'].value:.2f}"
     assert "2 of 3 measures are no better than a guess" in made.body[0] or "3 of 3" in made.body[0]
     assert set(made.notes) == set(found.quantities)
-    assert len(made.tables["sign-errors under each change"].columns) == 5
+    assert len(made.tables["sign-errors"].columns) == 5
     lines = study_lines(found.tables["scores"], found.tables["published"])
     assert any(line.startswith("  path_norm ") for line in lines)
     assert any("Published     prod_of_spec: wrong 59.7" in line for line in lines)
