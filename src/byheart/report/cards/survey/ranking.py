@@ -37,10 +37,11 @@ def card(finding: Finding, about: About) -> Card:
         how=(
             "tau compares all pairs of subjects, Psi those that differ in one setting alone (granulated). K is the "
             "information that the order of a measure holds on the order of the target whatever two settings are known; "
-            "it is blind to direction; K pgdl is the competition's form of it. Beyond: R\u00b2, out of fold, gained over "
-            "a model of the settings alone. An environment is a change of one setting; its sign-error counts pairs of "
-            "subjects whose targets differ by more than another test set could turn round "
-            f"({count(_whole(details['test_size']))} test {about.nouns}), 50\u202f% is a guess.",
+            "it is blind to direction; K pgdl is the competition's form of it. Beyond: R\u00b2, out of fold, gained "
+            "over a model of the settings alone.",
+            "An environment is a change of one setting; its sign-error counts pairs of subjects whose targets differ "
+            f"by more than another test set of {count(_whole(details['test_size']))} could turn round; "
+            "50\u202f% is a guess.",
             "Baselines: oracles know the target up to an error of 0.02 or 0.05; the canonical ordering expects of each "
             f"setting what practice does; random is the mean of {count(_whole(details['draws']))} random orders. "
             "Intervals of Psi and of sign-errors are over configurations.",
