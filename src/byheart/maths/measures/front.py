@@ -40,7 +40,9 @@ def compute(
         log: what is left of the training.
         search: how perturbations are searched; without it, measures of flatness do not apply.
         names: which measures; None is all.
-        compat: "dziugaite2020" reproduces the variants of that published code.
+        compat: "dziugaite2020" reproduces the variants of that published code: noise whose standard deviation is the
+            variance, in biases too, log(m / sigma) in the place of log(m / delta), the absolute value of the (m //
+            10)-th smallest margin, no biases among the parameters, and 1 / sqrt(1 + eps) left of each folded norm.
         second_run: (another network of the same recipe, x (n, ...) on which neither was trained), for disagreement.
 
     Returns:
