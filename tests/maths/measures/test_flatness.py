@@ -26,7 +26,7 @@ def found(net, monkeypatch):
         "byheart.maths.measures.perturbation.searched", lambda _, kind: Radius(RADII[kind], Lost(0.09, 0, 0.1), 1.0, 4)
     )
     examples = torch.randn(M, 1, 4, 4), torch.arange(M) % 3
-    return lambda **how: compute(net[0], net[1].state_dict(), examples, search=Search(), **how)
+    return lambda **how: compute(net[0], net[1].state_dict(), examples, **{"search": Search(), "names": NAMES, **how})
 
 
 def weights(model):
