@@ -380,7 +380,13 @@ def test_where_all_pairs_agree_the_interval_is_that_of_so_many_independent_ones(
 
 
 def test_an_environment_of_repeats_has_its_runs_as_units():
+    """Ten runs by ten, all differences certain: the projection onto the twenty runs by hand."""
     rng = np.random.default_rng(0)
     settings, gap = [(0,)] * 10 + [(1,)] * 10, [0.1] * 10 + [0.3] * 10
-    found = ranking.environment_intervals(np.array(gap) + 0.2 * rng.normal(size=20), gap, settings, 10_000)
-    assert 0 < found.low[0] < found.loss[0] < found.high[0] < 1
+    measure = np.array(gap) + 0.2 * rng.normal(size=20)
+    found = ranking.environment_intervals(measure, gap, settings, 10_000)
+    wrong = (measure[:10, None] > measure[10:]).astype(float)
+    added = np.concatenate([(wrong - wrong.mean()).sum(1), (wrong - wrong.mean()).sum(0)]) / 100
+    half = stdtrit(19, 0.975) * math.sqrt((added**2).sum())
+    assert found.loss == pytest.approx([wrong.mean()])
+    assert (found.low[0], found.high[0]) == pytest.approx((wrong.mean() - half, wrong.mean() + half))

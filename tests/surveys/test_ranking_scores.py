@@ -22,12 +22,12 @@ def few_draws():
         yield
 
 
-def studied(n=5000):
+def studied(n=5000, by_rate=0.0):
     """A grid of rate, layers (width and depth) and a decay; measures of one model, without intervals."""
     rng, found, grid = np.random.default_rng(0), {}, {}
     points = itertools.product((0.1, 0.01, 0.001), (8, 16, 32), (1, 2), (0.0, 1.0))
     for place, (rate, width, depth, decay) in enumerate(points):
-        gap = 0.3 - 0.1 * (width == 32) + 0.08 * depth - 0.1 * decay + 0.01 * rng.normal()
+        gap = 0.3 - 0.1 * (width == 32) + 0.08 * depth - 0.1 * decay + by_rate * (rate == 0.1) + 0.01 * rng.normal()
         values = {"path_norm": gap + 0.05 * rng.normal(), "prod_of_spec": depth - gap, "same": 1.0}
         made = {
             name: Quantity(value=value, unit="log10", interval=None, why_no_interval="one model", null=None, n=1000, speaks_of="run")
@@ -81,8 +81,15 @@ def test_the_least_worst_is_that_of_the_best_measure_and_its_interval_holds_for_
     least = found.quantities["least_worst"]
     assert least.value == min(one.value for one in worst.values())
     assert least.interval == (min(one.interval[0] for one in worst.values()), min(one.interval[1] for one in worst.values()))
+    assert least.interval[1] == 1.0  # no change of the rate moves the gap for certain
     alone = ranking.environment_intervals(column("path_norm"), column("one_model_gap"), arrays()[1], 5000)
     assert worst["path_norm.worst"].interval[1] >= alone.high.max()
+
+
+def test_where_every_setting_moves_the_target_the_least_worst_has_an_upper_end():
+    found = SURVEY.read(*studied(by_rate=0.15))
+    assert found.quantities["least_worst"].interval[1] < 1.0
+    assert found.quantities["least_worst"].value == found.quantities["path_norm.worst"].value
 
 
 def test_settings_by_their_last_word_and_lists_as_width_and_depth(found):

@@ -115,7 +115,7 @@ def _published(rows: list[dict[str, Any]]) -> list[str]:
         if row["sign_error"] is not None:
             fails = f", no better than a guess under {row['fails']}" if row["fails"] else ""
             parts.append(f"wrong {percent(row['sign_error'])}, worst {percent(row['sign_error_worst'], 0)}{fails}")
-        if row["pgdl_least"] is not None:
+        if row.get("pgdl_least") is not None:
             ends = (number(row[f"pgdl_{end}"], 1) for end in ("least", "most"))
             parts.append(f"100 K of the competition's tasks from {' to '.join(ends)}")
         made.append(f"{row['measure']}: {'; '.join(parts)}")

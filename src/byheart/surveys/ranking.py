@@ -40,7 +40,7 @@ class Ranking(Survey):
     """
 
     name: ClassVar[str] = "ranking"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     question: ClassVar[str] = "Which measure orders the subjects as the target does?"
     reference: ClassVar[str] = (
         "Jiang et al. 2020, Fantastic generalization measures, equation 2; Kendall 1938; Dziugaite et al. 2020, In "

@@ -9,6 +9,7 @@ import numpy as np
 
 from byheart.maths.ranking import environment_intervals
 from byheart.maths.ranking.configurations import setting_codes
+from byheart.maths.ranking.environment_pairs import environment_pairs
 from byheart.maths.ranking.ordering_baselines import expected_direction
 from byheart.maths.ranking.score_columns import columns_of
 from byheart.maths.ranking.scoreboard import Board, Row, scoreboard
@@ -108,7 +109,8 @@ def _worst(
 ) -> dict[str, Quantity]:
     """The largest sign-error over environments of each measure, and the least of them: is any measure right everywhere?
 
-    The intervals of all environments of all measures hold at once; the largest is read over them.
+    The intervals of all environments of all measures hold at once; the largest is read over them. Where no change of
+    some setting moves the target for certain it may be as large as 1: what was not seen speaks for no measure.
     """
     if "sign_error" in board.lacking:
         return {}
@@ -119,8 +121,11 @@ def _worst(
             values[name][whole], gap[whole], codes[whole], tests, among=len(board.measures)
         )
         if len(losses):
+            pairs = environment_pairs(gap[whole], codes[whole], tests)
+            unseen = len(set(pairs.setting[pairs.kept].tolist())) < codes.shape[1]
+            ends = (float(low.max()), 1.0 if unseen else float(high.max()))
             found[f"{name}.worst"] = Quantity(
-                value=float(losses.max()), unit="share", interval=(float(low.max()), float(high.max())), null=0.5,
+                value=float(losses.max()), unit="share", interval=ends, null=0.5,
                 n=int(whole.sum()), method=ALL_AT_ONCE, speaks_of=speaks_of,
             )  # fmt: skip
     if found:
