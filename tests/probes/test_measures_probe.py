@@ -20,6 +20,7 @@ from byheart.testing.probes import ProbeSuite, bank_of
 from byheart.training.kept_module import module_at
 
 LEARNER = Mlp(hidden=(16,), epochs=8, lr=0.02)
+AGAINST_NOISE = Measures(search=False, epochs=False, noise=(0.5,))
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +43,12 @@ class TestMeasures(ProbeSuite):
     def bank(self, clean):
         return clean
 
+    def test_5_poles_sit_at_the_ends(self, probe):
+        super().test_5_poles_sit_at_the_ends(AGAINST_NOISE)
+
     def pole(self, probe, name):
         bank = bank_of(probe, Digits(n=200), LEARNER, members=12)
-        own, noise = probe.models(bank.subject).values()
+        own, noise = (model.need for model in probe.models(bank.subject).values())
         rng = np.random.default_rng(0)  # larger, and of no direction: norms grow, and their ratio to the spectral norm
         kept = bank[own].kept[END.label].arrays
         larger = {name: 3 * w + rng.normal(0, 1, w.shape) for name, w in kept.items()}
@@ -68,7 +72,7 @@ def of_gap(run, gap):
 def test_the_values_are_those_of_the_kept_model(clean):
     probe = Measures.by_default()
     finding, _ = probe.measure(clean)
-    model = module_at(LEARNER, clean.data, clean[probe.models(clean.subject)[0.0]], END.label).module
+    model = module_at(LEARNER, clean.data, clean[probe.models(clean.subject)["one model"].need], END.label).module
     found = compute(model, names=["param-norm"])["param-norm"]
     assert finding.quantities["param_norm"].value == pytest.approx(found.log_value / math.log(10), rel=1e-12)
 
@@ -84,9 +88,9 @@ def test_gaps_that_overlap_rank_nothing(clean):
 
 def test_new_labels_count_as_redrawn_as_often():
     """With half of the labels redrawn over k classes, a clean test accuracy a is (1 - 1/2) a + 1/2k on such labels."""
-    probe = Measures(search=False, noise=(0.5,))
+    probe = AGAINST_NOISE
     bank = bank_of(probe, Digits(n=200), LEARNER, members=12)
-    noise = probe.models(bank.subject)[0.5]
+    noise = probe.models(bank.subject)["noise 0.5"].need
     made = replace(bank, runs={**bank.runs, noise.key(): of_gap(bank[noise], 0.25)})
     test = bank[noise].views["test"].correct.shape[-1]
     accuracy = 1 - round(0.25 * test) / test
@@ -122,3 +126,18 @@ def test_a_model_without_layers_does_not_apply():
     finding, _ = (probe := Measures.by_default()).measure(bank_of(probe, Digits(n=60), Bare(epochs=1), members=8))
     assert isinstance(finding, NotApplicable)
     assert "OwnProduct" in finding.reason.figures["why"]
+
+
+def test_the_same_model_at_earlier_epochs_stands_beside_it(clean):
+    """Its gap is that of the outcomes at that checkpoint, its measures those of the weights that were kept there."""
+    probe = Measures.by_default()
+    models = probe.models(clean.subject)
+    assert list(models) == ["one model", "epoch 1", "epoch 3"]
+    finding, _ = probe.measure(clean)
+    run, first = clean[models["epoch 1"].need], models["epoch 1"]
+    train, test = (float(run.views[view].correct[1, 0].mean()) for view in ("train", "test"))
+    assert finding.quantities["epoch_1_gap"].value == pytest.approx(train - test, abs=1e-12)
+    evidence = probe.evidence(clean, first)
+    model = module_at(LEARNER, clean.data, run, first.keep.label).module
+    assert evidence.layers[0].weight.float().equal(next(p for p in model.parameters() if p.dim() == 2))
+    assert len(clean.runs) == 1  # nothing is trained for it

@@ -43,11 +43,11 @@ class Keep(Spec):
 class Snapshot(Keep):
     """Subclass with `look`; list it in the registry.
 
-    `when` says at which moments: before the first step, at the checkpoint in the middle, at every checkpoint of the
-    need, or at the end.
+    `when` says at which moments: before the first step, at the first checkpoint after it, at the one in the middle, at
+    every checkpoint of the need, or at the end.
     """
 
-    when: Literal["start", "middle", "checkpoints", "end"] = "end"
+    when: Literal["start", "first", "middle", "checkpoints", "end"] = "end"
 
     @abstractmethod
     def look(self, stepper: Stepper) -> Found:
@@ -173,7 +173,8 @@ class Keeping:
     def look(self, stepper: Stepper, epoch: int, checkpoints: Sequence[int]) -> None:
         """Called before the first step, as epoch 0, and after each epoch."""
         due = {
-            "start": epoch == 0, "middle": epoch == middle(checkpoints), "checkpoints": epoch in checkpoints,
+            "start": epoch == 0, "first": epoch == checkpoints[min(1, len(checkpoints) - 1)],
+            "middle": epoch == middle(checkpoints), "checkpoints": epoch in checkpoints,
             "end": epoch == checkpoints[-1],
         }  # fmt: skip
         for keep in self.asked:

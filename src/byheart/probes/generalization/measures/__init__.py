@@ -12,15 +12,26 @@ from pydantic import Field
 from byheart.errors import InputRefused
 from byheart.maths.measures import ROWS, Evidence, Measure, Search, TrainingLog, measures_of
 from byheart.probes.base import Assumption, Bank, Cost, Need, Probe, Subject, reason
-from byheart.probes.generalization.measures.reference_models import decided, gap_name, gap_of, ranked_right, scale
+from byheart.probes.generalization.measures.reference_models import (
+    FIRST,
+    Model,
+    apart,
+    decided,
+    gap_name,
+    gap_of,
+    ranked_right,
+    redrawn,
+    scale,
+    training_log,
+)
 from byheart.records.facts import FactTable
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, interval_by
-from byheart.training.keep import Weights
+from byheart.training.keep import Weights, middle
 from byheart.training.kept_module import module_at
 from byheart.training.run import Run
 
-START, END, COURSE = Weights(when="start"), Weights(), Weights(when="checkpoints")
+START, MIDDLE, END = (Weights(when=when) for when in ("start", "middle", "end"))
 DEAR = {"search", "gradients"}
 
 
@@ -28,24 +39,26 @@ class Measures(Probe):
     r"""What do the published measures of generalisation say of this network?
 
     Each of the 40 measures of Jiang et al. and some later ones, of the model trained on everything, as log10 (negative
-    entropy in nats). None of them judges alone: beside it stands the same recipe trained on labels of which a share is
-    redrawn at random. Of the pairs of these models whose gaps differ beyond their intervals, right = share that a
-    measure orders as their gaps, ties half; ranked_right = mean of it over the measures of that paper that training
-    can move. A gap is training accuracy less that on new examples whose labels are redrawn as often: of the clean
-    test accuracy a, (1 - s) a + s/k.
+    entropy in nats). None of them judges alone: beside it stand the same model at earlier epochs and, with `noise`,
+    the same recipe trained on labels of which a share is redrawn at random. Of the pairs of these models whose gaps
+    differ beyond their intervals, right = share that a measure orders as their gaps, ties half; ranked_right = mean of
+    it over the measures of that paper that training can move. A gap is training accuracy less that on new examples
+    whose labels are redrawn as often: of the clean test accuracy a, (1 - s) a + s/k.
 
     Measures that order all pairs the other way round: 0; as the gaps: 1. Rote and Oracle have no weights: not
-    applicable. Cost: one model more; with `search` three, and some thousand passes over the examples. Fails when: the
-    training set is not fitted, so that margins are not positive (said of each measure), or no two gaps differ
-    clearly. Reference: Jiang et al. 2020, Fantastic generalization measures and where to find them, ICLR, appendix C.
+    applicable. Cost: passes over the examples and singular values; with `noise` and `search` three models more, and
+    some thousand passes. Fails when: the training set is not fitted, so that margins are not positive (said of each
+    measure), or no two gaps differ clearly. Reference: Jiang et al. 2020, Fantastic generalization measures and where
+    to find them, ICLR, appendix C.
 
     Attributes:
         search: whether measures that search or differentiate are computed, those of flatness and curvature.
-        noise: shares of redrawn labels of the reference models.
+        epochs: whether the model at its first and its middle checkpoint stands beside it.
+        noise: shares of redrawn labels of further reference models.
 
     Example:
         >>> Measures.by_default().noise, Measures().chapter
-        ((0.25,), 'generalization')
+        ((), 'generalization')
     """
 
     name: ClassVar[str] = "generalization/measures"
@@ -55,57 +68,67 @@ class Measures(Probe):
     assumes: ClassVar[tuple[Assumption, ...]] = ()
     fewest_members: ClassVar[int] = 1
     search: bool = True
+    epochs: bool = True
     noise: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.25, 0.5, 1.0)
 
     @classmethod
     def by_default(cls) -> Self:
-        """Without what has to be searched for, beside one reference."""
-        return cls(search=False, noise=(0.25,))
+        """Without what has to be searched for or trained."""
+        return cls(search=False, noise=())
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The model trained on everything and its references, with their weights."""
         if not subject.learner.fleet:
             return self.not_applicable("nothing kept", learner=subject.learner.name, keep="weights")
-        return tuple(self.models(subject).values())
+        return tuple({one.need.key(): one.need for one in self.models(subject).values()}.values())
 
-    def models(self, subject: Subject) -> dict[float, Need]:
-        """The model trained on everything, as 0, and the same recipe by the share of labels that is redrawn."""
-        keep = (START, END, COURSE) if self.search else (START, END)
-        own = subject.whole().model_copy(update={"keep": keep})
-        return {0.0: own} | {
-            share: own.model_copy(update={"vary": {"task.flipped.share": share}}) for share in self.noise
-        }
+    def models(self, subject: Subject) -> dict[str, Model]:
+        """The model trained on everything, as `one model`, and its references by name."""
+        checkpoints = subject.checkpoints()
+        own = subject.whole().model_copy(update={"keep": (START, FIRST, MIDDLE, END)})
+        found = {"one model": Model(own, END, -1)}
+        if self.epochs:
+            places = {FIRST: min(1, len(checkpoints) - 1), MIDDLE: checkpoints.index(middle(checkpoints))}
+            of = {f"epoch {checkpoints[place]}": Model(own, keep, place) for keep, place in places.items()}
+            found |= {name: one for name, one in of.items() if 0 < one.place < len(checkpoints) - 1}
+        for share in self.noise:
+            found[f"noise {share:g}"] = Model(redrawn(own, share), END, -1)
+        return found
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Every measure of the model and of its references, and which of them order the models as their gaps."""
-        needs = {share: need for share, need in self.models(bank.subject).items() if need in bank}
-        if 0.0 not in needs:
+        models = {name: one for name, one in self.models(bank.subject).items() if one.need in bank}
+        if "one model" not in models:
             return self.not_applicable("no runs", members=1), {}
         try:
-            read = {share: self.evidence(bank, need) for share, need in needs.items()}
-            found = {share: measures_of(one, self.names_for(one)) for share, one in read.items()}
+            read = {name: self.evidence(bank, one) for name, one in models.items()}
+            found = {name: measures_of(one, self.names_for(one)) for name, one in read.items()}
         except InputRefused as error:  # no layer that is a matrix, or weights that are no numbers
             why = f"It reads {error.expected}; this model is {error.came}."
             return self.not_applicable("other", why=why, advice=error.do), {}
-        gaps = {share: made for share, need in needs.items() if (made := gap_of(bank, need))}
-        own, noise = found[0.0], found[max(found)]
+        gaps = {name: made for name, one in models.items() if (made := gap_of(bank, one))}
+        own = found["one model"]
+        beside = max(gaps.keys() - {"one model"}, key=lambda name: (apart(gaps, name), name), default="one model")
         known = {name: one for name, one in own.items() if scale(one) is not None}
         pairs = decided(gaps)
-        right = {name: share for name in known if (share := ranked_right(name, found, gaps, pairs)) is not None}
-        quantities = {named(name): self._quantity(bank, name, one, noise.get(name)) for name, one in known.items()}
-        quantities |= {gap_name(share): gap for share, gap in gaps.items()}
+        right = {name: share for name in known if (share := ranked_right(name, found, pairs)) is not None}
+        quantities = {
+            named(name): self._quantity(bank, name, one, found[beside].get(name)) for name, one in known.items()
+        }
+        quantities |= {gap_name(name): gap for name, gap in gaps.items()}
         facts = {
             "tables": {
-                "measures": _table(known, noise, right),
+                "measures": _table(known, found[beside], right),
                 **({"skipped": _skipped(own)} if len(known) < len(own) else {}),
             },
             "details": {
-                "search": self.search, "noise": tuple(needs)[1:], "measures": len(own), "known": len(known),
-                "counted": len(right), "pairs": len(pairs), "covered": read[0.0].coverage.share,
-                "not_covered": read[0.0].coverage.skipped, "notes": tuple(read[0.0].notes),
+                "search": self.search, "models": tuple(models), "reference": beside, "measures": len(own),
+                "known": len(known), "counted": len(right), "pairs": len(pairs),
+                "covered": read["one model"].coverage.share,
+                "not_covered": read["one model"].coverage.skipped, "notes": tuple(read["one model"].notes),
             },
         }  # fmt: skip
-        if not self.noise and (gap := gap_name(0.0)) in quantities:  # a survey compares the models of a grid
+        if len(models) == 1 and (gap := gap_name("one model")) in quantities:  # a survey compares the models of a grid
             return self.finding(quantities, headline=gap, **facts), {}
         if not right:
             why = reason("gaps alike", models=len(gaps))
@@ -117,12 +140,13 @@ class Measures(Probe):
         poles = (Pole(name="reversed", value=0.0), Pole(name="as the gaps", value=1.0))
         return self.finding(quantities, headline="ranked_right", poles=poles, **facts), {}
 
-    def evidence(self, bank: Bank, need: Need) -> Evidence:
-        """One model, at its end and before, with what it was trained on."""
-        subject, data, run = bank.subject, bank.data_of(need), bank[need]
-        final, start = (module_at(subject.learner, data, run, one.label, levers=subject.levers) for one in (END, START))
+    def evidence(self, bank: Bank, model: Model) -> Evidence:
+        """One model, and as it was before training, with what it was trained on."""
+        subject, data, run = bank.subject, bank.data_of(model.need), bank[model.need]
+        kept = model.keep, START
+        final, start = (module_at(subject.learner, data, run, one.label, levers=subject.levers) for one in kept)
         search = Search(seed=subject.seed) if self.search else None
-        log = _log(subject, run, len(data.train))
+        log = training_log(subject, run, len(data.train), model.place)
         found = Evidence.of(final.module, start.module, (final.trained_on, data.train.y), log, search, "")
         if not found.layers:
             came = type(final.module).__name__
@@ -171,14 +195,3 @@ def named(name: str) -> str:
         'steps_to_0_1'
     """
     return name.replace("-", "_").replace(".", "_")
-
-
-def _log(subject: Subject, run: Run, n: int) -> TrainingLog:
-    """The course of the training loss, and the weights after epoch 1 where they were kept."""
-    steps = math.ceil(n / min(n, subject.learner.batch))
-    first = None
-    if COURSE.label in run.kept and 1 in run.checkpoints:
-        kept, place = run.kept[COURSE.label], run.checkpoints.index(1)
-        first = {name: kept[name][place, 0] for name in kept}
-    loss = run.views["train"].loss_nats[:, 0].astype(np.float64).mean(1)
-    return TrainingLog(np.array(run.checkpoints) * steps, loss, first)

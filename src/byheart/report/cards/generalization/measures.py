@@ -20,21 +20,22 @@ SEARCHES = "Measures of flatness and curvature search or differentiate: `--also 
 def card(finding: Finding, about: About) -> Card:
     """How many comparisons between models the measures get right, and what each of them is, with its record."""
     rows, counted = finding.tables["measures"].rows(), int(str(finding.details["counted"]))
-    alone = not finding.details["noise"]
+    alone = finding.details["reference"] == "one model"
     return Card(
         says="training less test accuracy of one model"
         if alone
         else f"of the comparisons between models that {count(counted)} measures make are right",
         body=(*_gaps(finding, about), NO_VERDICT),
         charts=() if alone else (_chart(rows, finding),),
-        tables={"measures": _table(rows, "no")} if alone else {},
+        tables={"measures": _table(rows, "reference")} if alone else {},
         how=(
             "Each measure is computed by its definition, in 64-bit floating point, from the weights of the model "
             "trained on everything, BatchNorm folded in; none is divided by the number of examples. A larger "
             f"measure should come with a larger gap between training and new {about.nouns}.",
-            "A reference is the same recipe on the same inputs with a share of the labels redrawn at random. The gap "
-            "of a model is its training accuracy less its accuracy on new examples, as if their labels were redrawn as "
-            "often. A comparison counts where the intervals of two gaps do not overlap, and is right where the measure "
+            "It stands beside the same model at earlier epochs and, where asked for, beside the same recipe with a "
+            "share of the labels redrawn at random. The gap of a model is its training accuracy less its accuracy on "
+            "new examples, as if their labels were redrawn as often. A comparison counts where the intervals of two "
+            "gaps do not overlap, and is right where the measure "
             "is larger for the larger gap. Measures that training cannot move are not counted. One training of each: "
             "another may order measures that differ little the other way round.",
             "In the table, Psi and sign-error are published: the mean rank correlation with the gap under one changed "
@@ -75,11 +76,23 @@ def _gaps(finding: Finding, about: About) -> tuple[str, ...]:
     if of := found.get("one_model_gap"):
         known = f"{value_text(of)} {interval_text(of)}"
         sentences.append(f"Training accuracy less accuracy on {count(of.n)} new {about.nouns}: {known}.")
-    for share in finding.details["noise"]:  # type: ignore[union-attr]
-        if of := found.get(f"noise_{share:g}_gap".replace(".", "_")):
-            words = f"With {percent(float(share), 0)} of the labels redrawn at random"  # type: ignore[arg-type]
-            sentences.append(f"{words}: {value_text(of)} {interval_text(of)}.")
+    others = [name for name in map(str, finding.details["models"]) if name != "one model"]  # type: ignore[arg-type]
+    gaps = [(name, of) for name in others if (of := found.get(f"{name}_gap".replace(" ", "_").replace(".", "_")))]
+    if gaps:
+        said = "; ".join(f"{_title(name)} {value_text(of)} {interval_text(of)}" for name, of in gaps)
+        sentences.append(f"Models beside it: {said}.")
     return tuple(sentences)
+
+
+def _title(model: str) -> str:
+    """What a reference model is called.
+
+    Example:
+        >>> _title("epoch 8"), _title("noise 0.25")
+        ('epoch 8', '25\u202f% redrawn')
+    """
+    kind, _, value = model.partition(" ")
+    return f"{percent(float(value), 0)} redrawn" if kind == "noise" else model
 
 
 def _note(name: str, finding: Finding) -> str:
@@ -100,9 +113,9 @@ def _power(value: Scalar, plain: bool) -> str:
     return f"{number(10 ** (value - exponent), 1)} × 10^{str(exponent).replace('-', MINUS)}"
 
 
-def _table(rows: list[dict[str, Scalar]], noise: str) -> Table:
-    """Each measure here and for the noisiest reference, and what papers report of it."""
-    columns = ("measure", "here", f"{noise} redrawn", "ranked right", "Psi", "sign-error", "fails under")
+def _table(rows: list[dict[str, Scalar]], reference: str) -> Table:
+    """Each measure here and for the reference whose gap differs most, and what papers report of it."""
+    columns = ("measure", "here", reference, "ranked right", "Psi", "sign-error", "fails under")
     return Table(columns=columns, rows=tuple(map(_row, rows)))
 
 
@@ -116,27 +129,27 @@ def _row(row: dict[str, Scalar]) -> tuple[str, ...]:
 
 
 def _chart(rows: list[dict[str, Scalar]], finding: Finding) -> Chart:
-    """By how many powers of ten each measure is larger for the noisiest reference."""
-    by = sorted((_number(row["reference"]) - _number(row["here"]), str(row["measure"])) for row in rows if _both(row))
-    noise = percent(max(map(float, finding.details["noise"])), 0)  # type: ignore[arg-type]
+    """By how many powers of ten each measure is larger for the model of the larger gap."""
+    name, found = str(finding.details["reference"]), finding.quantities
+    own, other = found.get("one_model_gap"), found.get(f"{name}_gap".replace(" ", "_").replace(".", "_"))
+    sign = -1.0 if own and other and own.value > other.value else 1.0
+    both = [row for row in rows if row["logarithm"] and row["reference"] is not None and row["number"] is not None]
+    by = sorted((sign * (_number(row["reference"]) - _number(row["here"])), str(row["measure"])) for row in both)
     bars = tuple(
-        Bar(label=name, segments=(Segment(start=min(0.0, more), stop=max(0.0, more), role="ink"),))
-        for more, name in reversed(by)
+        Bar(label=measure, segments=(Segment(start=min(0.0, more), stop=max(0.0, more), role="ink"),))
+        for more, measure in reversed(by)
     )
-    larger = sum(more > 0 for more, _ in by)
+    larger, where = sum(more > 0 for more, _ in by), _title(name) if sign > 0 else "here"
     return Chart(
-        title=f"Each measure with {noise} of the labels redrawn, against here",
-        description=f"{larger} of {len(by)} measures are larger where {noise} of the labels are redrawn.",
+        title=f"Each measure here and beside it ({_title(name)})",
+        description=f"{larger} of {len(by)} measures are larger {where}, where the gap is larger.",
         x=Axis(title="powers of ten"),
         bars=bars,
-        reading=f"To the right of 0 a measure is larger where {noise} of the labels are redrawn.",
-        table=_table(rows, noise),
+        reading=f"To the right of 0 a measure is larger {where}, where the gap is larger: it orders the two models "
+        f"rightly (here and {_title(name)}).",
+        table=_table(rows, _title(name)),
     )
 
 
 def _number(value: Scalar) -> float:
     return float(value)  # type: ignore[arg-type]
-
-
-def _both(row: dict[str, Scalar]) -> bool:
-    return bool(row["logarithm"]) and row["reference"] is not None and row["ranked right"] is not None
