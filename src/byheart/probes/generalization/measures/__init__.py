@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Self
 
@@ -10,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from byheart.errors import InputRefused
-from byheart.maths.measures import ROWS, Evidence, Measure, Search, TrainingLog, measures_of
+from byheart.maths.measures import ROWS, Evidence, Measure, Search, measures_of
 from byheart.probes.base import Assumption, Bank, Cost, Need, Probe, Subject, reason
 from byheart.probes.generalization.measures.reference_models import (
     FIRST,
@@ -29,7 +28,6 @@ from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, interval_by
 from byheart.training.keep import Weights, middle
 from byheart.training.kept_module import module_at
-from byheart.training.run import Run
 
 START, MIDDLE, END = (Weights(when=when) for when in ("start", "middle", "end"))
 DEAR = {"search", "gradients"}
