@@ -13,8 +13,21 @@ from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
 from byheart.learners.ngram import Ngram
 from byheart.learners.torch_module import FromFactory
-from byheart.maths.bounds import all_evaluated, catoni, compressed, hold_out, mcallester, sampled_risk, seeger, united
+from byheart.maths.bounds import (
+    all_evaluated,
+    catoni,
+    compressed,
+    description_nats,
+    hold_out,
+    mcallester,
+    sampled_risk,
+    seeger,
+    united,
+)
+from byheart.maths.bounds.stochastic_network import StochasticNetwork
+from byheart.maths.codes.weight_code import encoded, quantised
 from byheart.probes.generalization.certificate import Certificate
+from byheart.probes.generalization.certificate.compressed import STEPS, coded
 from byheart.probes.generalization.certificate.split import rows_of, split, trained
 from byheart.records.finding import Finding, NotApplicable
 from byheart.report.cards import About, card_of
@@ -183,6 +196,28 @@ def test_where_it_does_not_apply_it_says_why():
     few = QUICK.measure(bank.of_rows(np.arange(200) < 30))[0]
     assert (in_time.reason.code, few.reason.code) == ("rows in time", "few examples")
     assert {type(one) for one in (other, in_time, few)} == {NotApplicable}
+
+
+def test_a_network_that_moved_is_written_down_and_read_back():
+    """Centre 0 knows nothing; weights (1, 0.3, 0) are right about all: what pays is a code of about ten bits."""
+
+    def call(weights, x):
+        score = x @ weights
+        return torch.stack([-score, score], 1)
+
+    x = torch.randn(800, 3, generator=torch.Generator().manual_seed(0))
+    mean = torch.tensor([1.0, 0.3, 0.0])
+    examples = x, (x @ mean > 0).long()
+    found = coded(StochasticNetwork(call, mean, mean, torch.zeros(3), 1.0, 1), examples, 0.05)
+    steps, weights = quantised(mean, np.zeros(3), found.step)
+    assert steps.any()
+    assert found.bits == 4 + encoded(steps).bits  # twelve steps take four bits
+    wrong = (x.numpy() @ weights > 0) != examples[1].numpy().astype(bool)
+    assert found.risk == wrong.mean() < 0.05
+    assert found.bound == compressed(found.risk, found.bits, 800) < 0.15
+    assert found.nats == description_nats(found.bits)
+    others = [quantised(mean, np.zeros(3), step)[0] for step in STEPS]
+    assert found.bits <= 4 + max(encoded(one).bits for one in others)
 
 
 def test_passages_have_one_in_bits_per_token():
