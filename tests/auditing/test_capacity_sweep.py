@@ -94,6 +94,11 @@ def test_settings_of_a_users_function_are_bound_and_the_others_left():
     assert with_settings_of_its_own(ours, {"learner.hidden": 4}) == (ours, {"learner.hidden": 4})
 
 
+def test_a_wrong_name_knows_those_of_the_claim():
+    with pytest.raises(UnknownName, match="values"):
+        claim_named("capacity-sweep", {"valus": [1]})
+
+
 def test_names_in_braces_are_filled_in_everywhere():
     claim = claim_named("capacity-sweep", {"vary": "width", "values": [4, 8], "subject": "isotropic", "learner": "random-features"})[1]
     assert [one.settings for one in claim.subject.values()] == [{"learner.width": 4}, {"learner.width": 8}]

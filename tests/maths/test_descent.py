@@ -248,6 +248,8 @@ def test_squared_lengths_and_coefficients_are_those_of_the_weights(p):
     x, new, y = rng.normal(size=(20, p)), rng.normal(size=(6, p)), rng.normal(size=(20, 3))
     fit = decomposed(x, 0.3)
     weights = ridge_smoother(x, new, 0.3)
+    np.testing.assert_allclose(decomposed(x).with_strength(0.3).weights(new), weights, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(decomposed(x).weights(new), new @ np.linalg.pinv(x), rtol=1e-7, atol=1e-9)
     np.testing.assert_allclose(fit.squared(new), (weights**2).sum(1), rtol=1e-10)
     np.testing.assert_allclose(new @ fit.coefficients(y), weights @ y, rtol=1e-9, atol=1e-12)
 
@@ -283,6 +285,13 @@ def test_a_largest_value_at_an_end_may_lie_beyond_it(curve):
     found = peak(np.arange(5), seeds_of(np.array(curve), 0.01), np.random.default_rng(0))
     assert found.at_end
     assert found.prominence.value == pytest.approx(1.0 if curve[0] == 9 else -1.0, abs=0.05)
+
+
+@pytest.mark.parametrize("place", [1, 4])
+def test_a_place_beside_an_end_is_none(place):
+    curve = np.zeros(6)
+    curve[place] = 1.0
+    assert not peak(np.arange(6), seeds_of(curve, 0.01), np.random.default_rng(0)).at_end
 
 
 def test_a_place_that_may_be_an_end_is_one():

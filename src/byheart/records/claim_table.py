@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from itertools import product
 from typing import Any
@@ -35,7 +35,7 @@ def claim_from(document: Mapping[str, Any], values: Mapping[str, Any] | None = N
     every, grid = _table(fields.pop("every", {}), "every"), _flat(_table(fields.pop("grid", {}), "grid"))
     subjects = {name: _table(one, name) for name, one in _table(fields.get("subject", {}), "subject").items()}
     surveys = {name: _table(one, name) for name, one in _table(fields.get(SURVEY, {}), SURVEY).items()}
-    over = _put_over(values, grid, surveys)
+    over = _put_over(values, grid, surveys, _table(document.get("set", {}), "set"))
     words = _flat(_table(fields.get("words", {}), "words"))
     if grid and subjects:
         raise UsageError(expected="[grid] or [subject.NAME]", came="both", do="A subject is one point of a grid.")
@@ -76,8 +76,10 @@ def _filled(document: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[dic
     return filled, {name: one for name, one in values.items() if name not in given}
 
 
-def _put_over(values: Mapping[str, Any], grid: dict[str, Any], surveys: dict[str, Any]) -> Point:
-    """Put values over the grid and the surveys; what is left is of every subject."""
+def _put_over(
+    values: Mapping[str, Any], grid: dict[str, Any], surveys: dict[str, Any], names: Iterable[str] = ()
+) -> Point:
+    """Put values over the grid and the surveys; what is left is of every subject. `names` were filled in before."""
     left: Point = {}
     for path, value in values.items():
         first, *rest = path.split(".")
@@ -92,7 +94,7 @@ def _put_over(values: Mapping[str, Any], grid: dict[str, Any], surveys: dict[str
         elif path in OPTIONS:
             left.setdefault("options", {})[path] = value
         else:
-            raise unknown_name("setting of this claim", path, [*grid, *ClaimSubject.model_fields, *OPTIONS])
+            raise unknown_name("setting of this claim", path, {*names, *grid, *ClaimSubject.model_fields, *OPTIONS})
     return left
 
 
