@@ -154,3 +154,34 @@ def test_the_card_has_every_number_and_both_pictures(digits, inputs):
         assert all(len(chart.table.rows) >= 5 for chart in made.charts)
     labels = [line.label for line in made.charts[0].lines]
     assert "closed form" in labels
+
+
+@pytest.mark.parametrize("learner, probe", [
+    (LeastSquares(intercept=False, strength=30.0), Descent(vary="task.d", values=(40, 60, 120))),
+    (RandomFeatures(bias=0, intercept=False, strength=2.0), Descent(vary="width", values=(30, 90, 300))),
+])  # fmt: skip
+def test_with_a_penalty_the_closed_form_is_that_of_the_penalty(learner, probe):
+    task = Isotropic(n=1320, n_test=300, d=60, signal=1.0, noise=0.5, inputs="sphere")
+    bank = bank_of(probe, task, learner, share=1 / 11)  # 120 examples a seed
+    finding, _ = probe.measure(bank)
+    expected = dict(zip(finding.curves["theory"].x, finding.curves["theory"].y))
+    for need, value, mean in zip(probe.requires(bank.subject), finding.curves["new"].x, finding.curves["new"].y):
+        error = bank[need].views["test"].loss_nats[-1].mean(1).std(ddof=1) / np.sqrt(11)
+        assert abs(mean - expected[value]) < 4 * error + 0.05 * expected[value]
+
+
+def test_what_is_behind_the_peak_is_less_what_was_before(digits):
+    finding, _ = OVER_WIDTH.measure(digits)
+    y, at = np.array(finding.curves["new"].y), int(np.argmax(finding.curves["new"].y))
+    assert finding.quantities["beyond_gain"].value == pytest.approx(y[:at].min() - y[at + 1 :].min())
+
+
+def test_rows_of_the_control_have_no_part_in_what_was_seen():
+    probe = Descent(vary="width", values=(5, 10, 20))
+    bank = bank_of(probe, Flipped(task=Digits(n=100), share=0.3, control=True), RandomFeatures())
+    finding, _ = probe.measure(bank)
+    run = bank[probe.requires(bank.subject)[0]]
+    mask = run.members.seen & ~bank.data.truth.control
+    wrong = ~run.views["train"].correct[-1]
+    expected = np.median((wrong * mask).sum(1) / mask.sum(1))
+    assert finding.curves["seen"].y[0] == pytest.approx(expected)

@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import kendalltau
 
 from byheart.errors import InputRefused, UnknownName
+from byheart.records.facts import FactTable
 from byheart.surveys.dose import Dose
 from byheart.surveys.frontier import Frontier
 from byheart.surveys.peak import Peak
@@ -170,3 +171,25 @@ def test_a_setting_that_has_no_numbers_is_refused(survey):
         survey.read(found, {name: {"size": "big"} for name in grid})
     with pytest.raises(UnknownName, match="Nearest: sizes"):
         survey.read(found, {name: {"sizes": 1} for name in grid})
+
+
+def by_seed(values, m=12, spread=0.01):
+    """Subjects of size 1, 2, ... that keep the quantity of each of m seeds."""
+    findings, grid = line(values)
+    rng = np.random.default_rng(0)
+    for of in findings.values():
+        probe, finding = next(iter(of.items()))
+        table = FactTable(values={"seed": range(m), "first": finding.quantities["first"].value + rng.normal(0, spread, m)})
+        of[probe] = finding.model_copy(update={"tables": {"by_seed": table}})
+    return findings, grid
+
+
+def test_over_seeds_a_peak_has_its_place_and_at_an_end_none():
+    survey = Peak(quantity=QUANTITY, by="size", over_seeds=True)
+    found = survey.read(*by_seed([0.5, 0.2, 0.8, 0.3]))
+    assert (found.quantities["at"].value, found.quantities["at"].interval) == (3.0, (3.0, 3.0))
+    assert found.quantities["prominence"].value == pytest.approx(0.5, abs=0.03)  # 0.8 - max(0.2, 0.3)
+    assert survey.read(*by_seed([0.9, 0.2, 0.8, 0.3])).withheld.code == "peak at the end"
+    assert survey.read(*by_seed([0.5, 0.2, 0.8, 0.8])).withheld.code == "peak at the end"
+    assert survey.read(*by_seed([0.5, 0.2, 0.8, 0.3], m=9)).withheld.code == "few seeds"
+    assert survey.read(*line([0.5, 0.2, 0.8, 0.3])).withheld.code == "small grid"  # nothing by seed

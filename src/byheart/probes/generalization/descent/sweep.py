@@ -144,7 +144,7 @@ def _errors(bank: Bank, need: Need, checkpoint: int) -> tuple[np.ndarray, np.nda
         left = run.views[view]
         return left.loss_nats[checkpoint].astype(np.float64) if left.correct is None else 1.0 - left.correct[checkpoint]
 
-    counted = bank.counted if data is bank.data else np.ones(len(data.train), dtype=bool)
+    counted = Bank(bank.subject, data).counted
     train, members = of("train"), run.members
     seen, out = (_mean(train, side & counted) for side in (members.seen, members.unseen))
     return (of("test").mean(1) if "test" in run.views else out), seen
