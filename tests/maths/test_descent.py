@@ -304,14 +304,24 @@ def test_a_place_that_may_be_an_end_is_one():
 
 def test_intervals_of_a_peak_hold_what_is_true_as_often_as_they_say():
     """The height where one place is clearly the largest, and the prominence: medians of normal errors."""
-    held = []
+    held, band = [], []
     for draw in range(150):
         rng = np.random.default_rng(draw)
         found = peak(np.arange(6), PEAKED + rng.normal(0, 0.3, (20, 6)), rng)
+        band.append((found.low <= PEAKED) & (found.high >= PEAKED))
         held.append(((found.height.interval[0] <= 6 <= found.height.interval[1]), found.at.interval == (3, 3)))
     covered, placed = np.mean(held, axis=0)
     assert covered > 0.95 - 4 * math.sqrt(0.95 * 0.05 / 150)
     assert placed == 1
+    assert 0.9 < np.mean(band) < 0.99
+
+
+def test_a_peak_is_at_the_end_where_the_interval_of_its_place_touches_one():
+    found = [peak(np.arange(4), seeds_of(np.array([0.0, 1, 0.9, 0.85]), spread), np.random.default_rng(0))
+             for spread in np.geomspace(0.02, 1, 40)]  # fmt: skip
+    touching = [one.at.interval.low == 0 or one.at.interval.high == 3 for one in found]
+    assert [one.at_end for one in found] == touching
+    assert 0 < sum(touching) < 40
 
 
 def test_over_positions_that_fold_a_peak_is_gone():
