@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
-from byheart.records.facts import FactTable, Scalar
+from byheart.records.facts import Column, FactTable
 from byheart.records.spec import Record
 
 Study = Literal["jiang2020", "dziugaite2020"]
@@ -151,14 +151,15 @@ def published_table(measures: Iterable[str]) -> FactTable:
     """
     found = {one: known for one in measures if (known := published(one)) is not None}
     rows = list(found.values())
-    columns: dict[str, list[Scalar]] = {"measure": list(found)}
+    columns: dict[str, Column] = {"measure": tuple(found)}
     for score in ("tau", "psi", "sign_error", "sign_error_p90", "sign_error_worst"):
-        columns[score] = [getattr(row, score) for row in rows]
+        columns[score] = tuple(getattr(row, score) for row in rows)
     for name in INTERVENTIONS:
-        columns[f"sign_error.{name}"] = [row.sign_errors.get(name) for row in rows]
-    scores = [tuple(row.information_pgdl.values()) for row in rows]
-    columns["pgdl_least"], columns["pgdl_most"] = ([end(of, default=None) for of in scores] for end in (min, max))
-    columns["fails"] = [", ".join(row.fails) if row.sign_errors else None for row in rows]
+        columns[f"sign_error.{name}"] = tuple(row.sign_errors.get(name) for row in rows)
+    tasks = [tuple(row.information_pgdl.values()) for row in rows]
+    columns["pgdl_least"] = tuple(min(of, default=None) for of in tasks)
+    columns["pgdl_most"] = tuple(max(of, default=None) for of in tasks)
+    columns["fails"] = tuple(", ".join(row.fails) if row.sign_errors else None for row in rows)
     return FactTable(values=columns)
 
 
