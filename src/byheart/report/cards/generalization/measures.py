@@ -132,7 +132,8 @@ def _chart(rows: list[dict[str, Scalar]], finding: Finding) -> Chart:
     """By how many powers of ten each measure is larger for the model of the larger gap."""
     name, found = str(finding.details["reference"]), finding.quantities
     own, other = found.get("one_model_gap"), found.get(f"{name}_gap".replace(" ", "_").replace(".", "_"))
-    sign = -1.0 if own and other and own.value > other.value else 1.0
+    clear = bool(own and other and own.interval and other.interval and _disjoint(own.interval, other.interval))
+    sign = 1.0 if clear and own and other and other.value > own.value else -1.0
     both = [row for row in rows if row["logarithm"] and row["reference"] is not None and row["number"] is not None]
     by = sorted((sign * (_number(row["reference"]) - _number(row["here"])), str(row["measure"])) for row in both)
     bars = tuple(
@@ -140,15 +141,22 @@ def _chart(rows: list[dict[str, Scalar]], finding: Finding) -> Chart:
         for more, measure in reversed(by)
     )
     larger, where = sum(more > 0 for more, _ in by), _title(name) if sign > 0 else "here"
+    beside = "here" if sign > 0 else _title(name)
+    right = (
+        f", as the gap is: it orders these two models rightly ({where} and {beside})" if clear else f" than {beside}"
+    )
     return Chart(
         title=f"Each measure here and beside it ({_title(name)})",
-        description=f"{larger} of {len(by)} measures are larger {where}, where the gap is larger.",
+        description=f"{larger} of {len(by)} measures are larger {where} than {beside}.",
         x=Axis(title="powers of ten"),
         bars=bars,
-        reading=f"To the right of 0 a measure is larger {where}, where the gap is larger: it orders the two models "
-        f"rightly (here and {_title(name)}).",
+        reading=f"To the right of 0 a measure is larger {where}{right}.",
         table=_table(rows, _title(name)),
     )
+
+
+def _disjoint(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    return one[1] < other[0] or other[1] < one[0]
 
 
 def _number(value: Scalar) -> float:
