@@ -12,7 +12,8 @@ from byheart.report.chart import Axis, Bar, Chart, Segment, Table
 
 NO_VERDICT = (
     "No measure is a verdict: in published comparisons each of them orders some models the wrong way round. The table "
-    "says which, and which order the models above wrongly."
+    "says which, and which order the models above wrongly. "
+    "Beside earlier epochs whatever grows with training is right."
 )
 SEARCHES = "Measures of flatness and curvature search or differentiate: `--also generalization/measures`."
 
