@@ -244,6 +244,18 @@ def test_what_cannot_be_told_is_asked_for(tmp_path):
         ranked(tmp_path / "none.csv")
 
 
+def test_how_far_it_is_is_said(monkeypatch):
+    monkeypatch.setattr("byheart.auditing.rank_measures.EVERY", 0)
+    said = []
+    ranked(columns(), say=said.append)
+    last = 3 + 2 * 2 + 1 + 8  # measures, draws of two oracles, the canonical ordering, random orders
+    assert (said[0], said[-1]) == (f"ranking: 1 of {last} orders, baselines included", f"ranking: {last} of {last} orders, baselines included")
+    monkeypatch.setattr("byheart.auditing.rank_measures.EVERY", 1000)
+    said.clear()
+    ranked(columns(), say=said.append)
+    assert said == []
+
+
 def test_directions_of_ones_own_replace_the_usual_ones():
     found = ranked(columns(), directions={"rate": 1, "width": -1, "kind": 0})
     assert row(found, "canonical ordering")["psi.rate"] == 1.0

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from byheart.auditing.runs_table import read_runs
 from byheart.auditing.writing import write_text
 from byheart.errors import UsageError
+from byheart.ledger.base import Say
 from byheart.maths.ranking.configurations import setting_codes
 from byheart.maths.ranking.ordering_baselines import expected_direction
 from byheart.maths.ranking.score_columns import columns_of
@@ -21,7 +23,7 @@ from byheart.records.published_rankings import published_table
 from byheart.records.ranked_measures import RankedMeasuresRecord
 from byheart.records.reason import Reason
 from byheart.report.ranked_measures import lines, units_of
-from byheart.terminal import as_json
+from byheart.terminal import EVERY, as_json
 
 
 class RankedMeasures(RankedMeasuresRecord):
@@ -63,7 +65,7 @@ class RankedMeasures(RankedMeasuresRecord):
 def rank_measures(
     table: Any, *, gap: str | None = None, settings: Sequence[str] | None = None,
     measures: Sequence[str] | None = None, test_size: int | None = None,
-    directions: Mapping[str, float] | None = None, seed: int = 0,
+    directions: Mapping[str, float] | None = None, seed: int = 0, say: Say | None = None,
 ) -> RankedMeasures:  # fmt: skip
     """Which measure orders these runs as their generalisation gap does, by every published score?
 
@@ -84,6 +86,7 @@ def rank_measures(
         directions: hyper-parameter -> 1 where a larger value should widen the gap, -1 where it should narrow it, for
             the canonical ordering; by their usual names where not given.
         seed: of the baselines and of the folds.
+        say: called with a line every 10 s: how many orders are scored. Thousands of runs take seconds for each.
 
     Returns:
         The table with what it rests on; printed, its lines.
@@ -101,7 +104,8 @@ def rank_measures(
     runs = read_runs(table, gap, settings, measures, test_size)
     expected = _directions(runs.names, directions or {})
     board = scoreboard(
-        runs.measures, runs.gap, runs.settings, runs.names, runs.test_size, expected if any(expected) else None, seed
+        runs.measures, runs.gap, runs.settings, runs.names, runs.test_size, expected if any(expected) else None, seed,
+        _every(EVERY, say),
     )
     columns, codes = columns_of(board, runs.names), setting_codes(runs.settings, len(runs.gap))
     return RankedMeasures(
@@ -130,3 +134,16 @@ def _directions(names: Sequence[str], given: Mapping[str, float]) -> list[float]
             expected="directions of hyper-parameters of the table", came=unknown[0], do=f"Known: {', '.join(names)}."
         )
     return [given.get(name, expected_direction(name)) for name in names]
+
+
+def _every(seconds: float, say: Say | None) -> Callable[[int, int], None]:
+    """Says how far it is, no more often than that."""
+    last = time.monotonic()
+
+    def told(done: int, orders: int) -> None:
+        nonlocal last
+        if say is not None and time.monotonic() - last >= seconds:
+            last = time.monotonic()
+            say(f"ranking: {done:,} of {orders:,} orders, baselines included")
+
+    return told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,7 @@ TestSize = Annotated[int | None, typer.Option("--test-size", help="Test examples
 Out = Annotated[
     Path | None, typer.Option("--out", metavar="FILE", help="Also write the table: .csv, .parquet, .jsonl or .json.")
 ]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 
@@ -26,15 +28,18 @@ def rank(
     test_size: TestSize = None,
     out: Out = None,
     json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Say which measure orders the runs of a table as their generalisation gap does."""
     from byheart.auditing.rank_measures import rank_measures
     from byheart.cli.summary import print_json, print_lines
     from byheart.report.ranked_measures import lines
+    from byheart.terminal import put
 
     found = rank_measures(
-        table, gap=gap or None, settings=_columns(settings), measures=_columns(measures), test_size=test_size
-    )
+        table, gap=gap or None, settings=_columns(settings), measures=_columns(measures), test_size=test_size,
+        say=None if quiet else lambda line: put(line, sys.stderr),
+    )  # fmt: skip
     if out is not None:
         found.save(out)
     if json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,6 +61,7 @@ class Board(NamedTuple):
 def scoreboard(
     measures: Mapping[str, Any], gap: Given[Any, " r"], settings: Given[Any, "r h"], names: Sequence[str],
     test_size: int | None = None, directions: Sequence[float] | None = None, seed: int = 0,
+    told: Callable[[int, int], None] | None = None,
 ) -> Board:  # fmt: skip
     r"""How do many measures rank the same runs, by every score, beside baselines?
 
@@ -76,6 +78,7 @@ def scoreboard(
         directions: (h,) what practice expects of each hyper-parameter (see `canonical_ordering`); without it there is
             no such baseline.
         seed: of the draws.
+        told: called with how many orders are scored, and of how many, after each.
 
     Returns:
         A `Board`; columns of a row are `tau`, `psi`, `psi.NAME`, `information` and so on (`scores`).
@@ -99,23 +102,30 @@ def scoreboard(
     lacking = lacking_scores(gap, codes, test_size)
     pairs = None if "sign_error" in lacking else environment_pairs(gap, codes, test_size or 0)
 
+    known = {name: int(np.isfinite(np.asarray(one, float)).sum()) for name, one in measures.items()}
+    draws = min(MOST_DRAWS, max(LEAST_DRAWS, PAIRS // len(gap) ** 2))
+    noisy, done = max(1, draws // 4), count(1)
+    orders = sum(runs >= FEWEST for runs in known.values()) + draws + noisy * len(ORACLES) + (directions is not None)
+
     def rated(measure: Any) -> Row:
         found = np.asarray(measure, float)
         whole = np.isfinite(found)
         if whole.all():
-            return _scores(found, gap, codes, names, pairs)
-        return scores(found[whole], gap[whole], codes[whole], names, test_size if pairs else None)
+            row = _scores(found, gap, codes, names, pairs)
+        else:
+            row = scores(found[whole], gap[whole], codes[whole], names, test_size if pairs else None)
+        if told is not None:
+            told(next(done), orders)
+        return row
 
-    known = {name: int(np.isfinite(np.asarray(one, float)).sum()) for name, one in measures.items()}
     rows = {name: rated(one) for name, one in measures.items() if known[name] >= FEWEST}
-    draws = min(MOST_DRAWS, max(LEAST_DRAWS, PAIRS // len(gap) ** 2))
 
     def drawn(what: str, times: int, made: Callable[[np.random.Generator], Any]) -> list[Row]:
         return [rated(made(stream(seed, "scoreboard", what, draw))) for draw in range(times)]
 
     baselines: dict[str, Row] = {}
     for noise in ORACLES:
-        made = drawn(f"oracle {noise}", max(1, draws // 4), lambda rng, by=noise: oracle(gap, by, rng))
+        made = drawn(f"oracle {noise}", noisy, lambda rng, by=noise: oracle(gap, by, rng))
         baselines[f"oracle {noise}"] = _mean(made)
     if directions is not None:
         baselines[CANONICAL] = rated(canonical_ordering(codes, directions))
@@ -241,8 +251,8 @@ def lacking_scores(gap: Float[np.ndarray, " r"], settings: Given[Any, "r h"], te
         if not len(pairs.kept):
             largest = float(max(pairs.size, default=0.0))
             found["sign_error"] = Lack("few pairs", {"effective": largest, "needed": LEAST_SIZE})
-    if (count := configurations(codes)) < FEWEST_CONFIGURATIONS:
-        found["increment"] = Lack("few configurations", {"configurations": count, "needed": FEWEST_CONFIGURATIONS})
+    if (different := configurations(codes)) < FEWEST_CONFIGURATIONS:
+        found["increment"] = Lack("few configurations", {"configurations": different, "needed": FEWEST_CONFIGURATIONS})
     return found
 
 
