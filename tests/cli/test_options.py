@@ -24,7 +24,7 @@ def test_python_has_no_other_options_and_no_other_defaults():
 
 
 def test_a_claim_has_no_other_options_and_no_other_defaults():
-    own = {"says", "settings", "task", "task_settings", "learner_settings", "probes", "learner"}
+    own = {"says", "settings", "task", "task_settings", "learner_settings", "probes", "learner", "options"}
     asked = {name: one.default for name, one in ClaimSubject.model_fields.items() if name not in own}
     assert asked == {name: DEFAULTS[name] for name in asked}
 

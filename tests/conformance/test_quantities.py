@@ -36,7 +36,7 @@ ELSEWHERE = {"bits_held_a_parameter", "worth_checking_share", "planted_listed", 
 ELSEWHERE |= {"ranked_right", "kernel_velocity_whole", "linearised_r2", "peak_at", "peak_error", "folded_prominence", "theory_gap"} | {"error"}
 # baselines, proxies, measures and their references are many, and named with their probe
 OF_BASELINES = re.compile(
-    r"(neighbours|ridge|ngram|linear|boosted|trees?)_|.*_(spearman|recall|planted_auc)(_|$)|exposure_\d+_bits|noise_\d.*_gap"
+    r"(neighbours|ridge|ngram|linear|boosted|trees?)_|.*_(spearman|recall|planted_auc)(_|$)|exposure_\d+_bits|(noise|epoch)_\d.*_gap"
     "|" + "|".join(f"{named(name)}$" for name in ROWS)
 )
 
