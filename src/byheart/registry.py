@@ -144,6 +144,11 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
             "byheart.probes.generalization.descent:Descent",
             "Does a larger model do better throughout, or is there a peak on the way? (on request)",
         ),
+        "generalization/curvature": (
+            "byheart.probes.generalization.curvature:Curvature",
+            "How sharply does the training loss bend around the trained weights, and in how many directions? "
+            "(on request)",
+        ),
         "generalization/certificate": (
             "byheart.probes.generalization.certificate:Certificate",
             "How many new examples can it get wrong at most, guaranteed? (on request)",

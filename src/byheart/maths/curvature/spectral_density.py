@@ -21,6 +21,7 @@ from byheart.maths.shapes import Float
 from byheart.seeds import stream
 
 BREAKDOWN = 1e-10  # a Lanczos step shorter than this share of the largest ends the recursion: the space is exhausted
+TINY = 1e-300
 WIDTH = 0.01  # of the Gaussian around each node, as a share of the range of the nodes
 
 
@@ -35,7 +36,8 @@ class Density:
         width: standard deviation of that Gaussian.
         nodes: (s, t) the eigenvalues, or for each of s random vectors the t nodes of its quadrature.
         weights: (s, t) their shares; each row sums to 1.
-        negative: share of the eigenvalues below 0, beyond rounding.
+        negative: how much of the bending is downwards: sum of |lambda| below 0 over the sum of all |lambda|.
+            Eigenvalues near 0, whose sign a quadrature cannot tell, count for nothing.
         negative_error: its standard error.
     """
 
@@ -129,7 +131,7 @@ def spread(
     width = max(WIDTH * (high - low), 1e-6 * scale) if width is None else width
     grid = np.linspace(low - 3 * width, high + 3 * width, points)
     each = np.stack([_widened(grid, n, w, width) for n, w in zip(nodes, weights, strict=True)])
-    below = (weights * (nodes < -1e-9 * scale)).sum(1)
+    below = (weights * nodes.clip(max=0)).sum(1) / (weights * np.abs(nodes)).sum(1).clip(min=TINY) * -1.0
     return Density(
         grid,
         each.mean(0),

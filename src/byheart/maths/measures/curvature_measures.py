@@ -1,7 +1,8 @@
 """What the curvature of the training loss says: traces and largest eigenvalues, the noise of the gradient against them.
 
 Curvature is of the mean cross-entropy on the training set by all trained weights, biases too, BatchNorm folded in; of
-at most a thousand examples, evenly spaced. For cross-entropy the Fisher matrix equals the Gauss-Newton matrix.
+at most a thousand examples, which do not depend on their order. For cross-entropy the Fisher matrix equals the
+Gauss-Newton matrix.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from byheart.maths.curvature.extreme_eigenvalues import largest
 from byheart.maths.curvature.takeuchi import takeuchi
 from byheart.maths.curvature.trace_estimate import Estimate, traced
 from byheart.maths.measures.evidence import Evidence, Inapplicable, Noted
+from byheart.maths.measures.example_order import example_order
 from byheart.maths.recording.module_copy import copied
 
 EXAMPLES = 1_000  # training examples whose curvature is taken
@@ -83,7 +85,7 @@ def _subject(evidence: Evidence) -> tuple[torch.nn.Module, tuple[torch.Tensor, t
     """The model with all weights to train, its examples, and what is said of which they are."""
     m, _ = evidence.logits.shape  # says by name what is no classifier
     x, y = evidence.data
-    ids = torch.arange(m) if m <= EXAMPLES else torch.linspace(0, m - 1, EXAMPLES).round().long()
+    ids = torch.arange(m) if m <= EXAMPLES else example_order(x)[:EXAMPLES]
     note = f"; of {EXAMPLES} of {m} examples" if m > EXAMPLES else ""
     return copied(evidence.model).requires_grad_(True), (x[ids], y[ids]), note
 
