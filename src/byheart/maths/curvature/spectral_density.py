@@ -113,8 +113,29 @@ def spread(
 ) -> Density:
     """How are the eigenvalues of a matrix spread?
 
+    As `density`, of a matrix that is made once and asked more than one thing.
+
+    Args:
+        matrix: as `curvature_matrix` makes it.
+        seed: of the random vectors.
+        draws: as in `density`.
+        steps: as in `density`.
+        points: as in `density`.
+        width: as in `density`.
+
+    Returns:
+        `Density`.
+
     Raises:
         InputRefused: fewer than two draws, steps or points; a width that is not positive.
+
+    Cost: as `density`. Fails when: as `density`. Reference: as `density`.
+
+    >>> from byheart.maths.curvature.curvature_matrix import curvature_matrix
+    >>> x, y = torch.tensor([[1.0, 0.0], [0.0, 3.0]]), torch.zeros(2, 1)
+    >>> made = curvature_matrix(torch.nn.Linear(2, 1, bias=False), (x, y))  # X'X / n
+    >>> spread(made).nodes.tolist()
+    [[0.5, 4.5]]
     """
     for name, value in (("draws", draws), ("steps", steps), ("points", points)):
         if value < 2:
