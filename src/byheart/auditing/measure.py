@@ -215,6 +215,6 @@ def _scored(module: nn.Module, called: nn.Module, given: MeasuredExamples) -> Sc
             examples = x, torch.from_numpy(y)
         else:
             new = x
-    found = {f"{view}_accuracy": share for view, (share, _) in shares.items()}
+    found = {f"{view}_accuracy": share for view, share in shares.items()}
     found |= {"gap": gap(shares["train"], shares["test"])} if len(shares) == 2 else {}
     return Scored(examples, new, found, note)

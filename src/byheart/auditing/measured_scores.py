@@ -14,7 +14,8 @@ from byheart.learners.module_inputs import evaluating, refused_inputs, taken_dty
 from byheart.maths.memorisation.duplicates import exact_groups
 from byheart.maths.recording.module_copy import called
 from byheart.maths.statistics.effective_sample_size import worth
-from byheart.maths.statistics.ranks import newcombe, wilson
+from byheart.maths.statistics.paired import unpaired_difference
+from byheart.maths.statistics.ranks import wilson
 from byheart.records.quantity import Quantity, interval_by
 
 BATCH = 512
@@ -99,19 +100,19 @@ def order_told(classes: Sequence[str], places: np.ndarray) -> str:
     return f"scores are taken for classes: {', '.join(f'{place} {name}' for place, name in first)}{more}"
 
 
-def accuracy(right: np.ndarray, x: Any) -> tuple[Quantity, float]:
-    """The share that is right with Wilson's interval, and how many draws n is: exact copies count as one."""
-    n, draws = len(right), worth(exact_groups(np.asarray(x)))
-    share = float(right.mean())
+def accuracy(right: np.ndarray, x: Any) -> Quantity:
+    """The share that is right with Wilson's interval; exact copies count as one draw."""
+    draws, share = worth(exact_groups(np.asarray(x))), float(right.mean())
     interval = interval_by("Wilson", wilson(share * draws, draws))
-    made = Quantity(value=share, unit="accuracy", null=None, n=n, better="high", speaks_of="run", **interval)
-    return made, draws
-
-
-def gap(train: tuple[Quantity, float], test: tuple[Quantity, float]) -> Quantity:
-    """How much less often test examples are right than training examples."""
-    (one, n), (other, q) = train, test
-    interval = interval_by("Newcombe", newcombe(one.value * n, n, other.value * q, q))
     return Quantity(
-        value=one.value - other.value, unit="points", null=0.0, n=other.n, better="low", speaks_of="run", **interval
-    )
+        value=share, unit="accuracy", null=None, n=len(right), better="high", speaks_of="run", **interval
+    )  # fmt: skip
+
+
+def gap(train: Quantity, test: Quantity) -> Quantity:
+    """How much less often test examples are right than training examples; of Wilson's intervals, Newcombe's."""
+    value, low, high = map(float, unpaired_difference(*(np.array([of.value, *of.interval]) for of in (test, train))))
+    return Quantity(
+        value=value, unit="points", null=0.0, n=test.n, better="low", speaks_of="run",
+        **interval_by("Newcombe", (low, high)),
+    )  # fmt: skip

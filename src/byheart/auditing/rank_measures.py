@@ -71,7 +71,7 @@ def rank_measures(
 
     A row of the table is a trained model. The scores: Kendall's tau-a, granulated psi and Psi, conditional information
     (the paper's and the competition's convention), sign-errors over environments and their effective sample size, and
-    what a measure foretells beyond the hyper-parameters; beside oracles, the canonical ordering and chance, and beside
+    what a measure predicts beyond the hyper-parameters; beside oracles, the canonical ordering and chance, and beside
     what papers report. Runs without a number are left out, for that measure alone, and counted.
 
     The public table of Dziugaite et al. 2020, and any that is written like it (`hp.*`, `complexity.*`, `gen.gap`), is

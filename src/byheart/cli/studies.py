@@ -70,14 +70,12 @@ def study(
 
 def list_claims(json: bool = False) -> None:
     """Print every claim with its sentence; nothing heavy is imported."""
-    from byheart.auditing.claims import listed
-    from byheart.cli.summary import print_json, print_lines
+    from byheart.cli.list_show import list_names
+    from byheart.cli.summary import print_lines
 
-    found = listed()
-    if json:
-        return print_json({"claim": found})
-    claims = (f"  {name:<20} {line}" for name, line in found.items())
-    return print_lines("claims", *claims, "Run one: byheart study NAME")
+    list_names(["claim", "--json"] if json else ["claim"])
+    if not json:
+        print_lines("Run one: byheart study NAME")
 
 
 def lines(found: Studied) -> list[str]:

@@ -32,7 +32,7 @@
 | `ranking` | `kendall` | does a measure order runs as their generalisation gap does? tau-a, granulated |
 | | `conditional_information` | how much does its order tell beyond the hyper-parameters? |
 | | `sign_error`, `environment_pairs` | how often does it point the wrong way when one hyper-parameter changes? |
-| | `increment` | what does it foretell that the hyper-parameters do not? |
+| | `increment` | what does it predict that the hyper-parameters do not? |
 | | `scoreboard`, `score_columns`, `ordering_baselines` | many measures by all of these; oracle, random orders |
 | | `configurations`, `units` | which runs differ in one setting alone; how far a mean over pairs moves with others |
 | `bounds` | `binary_kl`, `pac_bayes` | how high can the true error be? McAllester, Seeger, Catoni; the inverse of kl |

@@ -88,7 +88,7 @@ def environment_pairs(
         raise InputRefused(
             expected="gaps that are differences of shares, from -1 to 1, whose errors Hoeffding's inequality bounds",
             came=f"{gap[np.abs(gap).argmax()]:g}",
-            do="Divide per cents by 100; for a gap of losses leave the sign-errors out.",
+            do="Divide percentages by 100; for a gap of losses leave the sign-errors out.",
         )
     if test_size < 1:
         raise InputRefused("the number of test examples behind each gap", f"{test_size}", "Give at least 1.")

@@ -1,4 +1,4 @@
-"""What does a measure foretell of the gap that the hyper-parameters do not?"""
+"""What does a measure predict of the gap that the hyper-parameters do not?"""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Increment(NamedTuple):
 def predictive_increment(
     measure: Given[Any, " r"], gap: Given[Any, " r"], settings: Given[Any, "r h"], folds: int = 10, seed: int = 0
 ) -> Increment:
-    r"""What does a measure foretell of the gap that the hyper-parameters do not?
+    r"""What does a measure predict of the gap that the hyper-parameters do not?
 
     increment = R2 with the measure - R2 without, both out of fold: R2 = 1 - sum (g - f)^2 / sum (g - m)^2, f the
     prediction of a linear model fitted by least squares to the runs of all other folds, m the mean of those runs. The
@@ -57,7 +57,7 @@ def predictive_increment(
             two folds.
 
     Cost: 2 folds r (values + 1)^2. Fails when: hyper-parameters interact, for a measure that says which combination it
-    is then foretells what an additive model cannot: an increment is not yet an insight.
+    is then predicts what an additive model cannot: an increment is not yet an insight.
 
     Reference: byheart; the question is that of `mbe-eval` 0.4.0 ("marginal baseline"), the model is ours.
 

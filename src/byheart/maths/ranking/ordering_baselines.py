@@ -64,7 +64,7 @@ def oracle(gap: Given[Any, " r"], noise: float, rng: np.random.Generator) -> Flo
 
 
 def canonical_ordering(settings: Given[Any, "r h"], directions: Sequence[float]) -> Float[np.ndarray, " r"]:
-    r"""What do the hyper-parameters foretell that practice expects of each?
+    r"""What do the hyper-parameters predict, by what practice expects of each?
 
     mu = sum over hyper-parameters of direction * (rank of the value) / (its values - 1), ranks from 0: +1 where a
     larger value should widen the gap, -1 where it should narrow it, 0 where nothing is expected. Range [-h, h]. Along

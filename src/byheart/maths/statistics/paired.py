@@ -264,7 +264,7 @@ def unpaired_difference(first: Shaped[np.ndarray, " 3"], second: Shaped[np.ndarr
 
     d = b - a, low = d - hypot(b - b_low, a_high - a), high = d + hypot(b_high - b, a - a_low): the interval of two
     independent numbers, recovered from their own; wider than need be where they move together, as numbers of the same
-    examples do.
+    examples do. Of two shares with Wilson's intervals it is Newcombe's.
 
     Args:
         first: a, a_low, a_high.
@@ -277,7 +277,8 @@ def unpaired_difference(first: Shaped[np.ndarray, " 3"], second: Shaped[np.ndarr
         Nothing.
 
     Cost: none. Fails when: the two move against each other. Reference: Zou and Donner 2008, "Construction of confidence
-    limits about effect measures", Statistics in Medicine 27, eq. 6 and 7.
+    limits about effect measures", Statistics in Medicine 27, eq. 6 and 7; Newcombe 1998, "Interval estimation for the
+    difference between independent proportions", Statistics in Medicine 17, method 10.
 
     >>> unpaired_difference(np.array([1.0, -3.0, 5.0]), np.array([3.0, 0.0, 6.0]))
     array([ 2., -3.,  7.])

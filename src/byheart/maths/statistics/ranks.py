@@ -50,39 +50,6 @@ def wilson(successes: Any, n: Any) -> Interval:
     return Interval(float(low), float(high)) if low.ndim == 0 else Interval(low, high)
 
 
-def newcombe(successes: float, n: float, other: float, m: float) -> Interval:
-    r"""Between which values does the difference of two shares lie, each of its own trials?
-
-    p - q, from p - q - sqrt((p - l_p)^2 + (u_q - q)^2) to p - q + sqrt((u_p - p)^2 + (q - l_q)^2), with l and u the
-    ends of `wilson` of p = successes/n and q = other/m. Range [-1, 1], no unit; 0 where both are right equally often.
-
-    Args:
-        successes: count of the first.
-        n: its number of trials; copies may make it no whole number.
-        other: count of the second.
-        m: its number of trials.
-
-    Returns:
-        `low`, `high`.
-
-    Raises:
-        InputRefused: as `wilson`.
-
-    Cost: none. Fails when: trials are not independent, or the two counts are of the same ones.
-
-    Reference: Newcombe 1998, "Interval estimation for the difference between independent proportions", Statistics in
-    Medicine 17, method 10.
-
-    >>> low, high = newcombe(56, 70, 48, 80)
-    >>> round(low, 4), round(high, 4)
-    (0.0524, 0.3339)
-    """
-    p, q = successes / n, other / m
-    (low_p, high_p), (low_q, high_q) = wilson(successes, n), wilson(other, m)
-    below, above = np.hypot(p - low_p, high_q - q), np.hypot(high_p - p, q - low_q)
-    return Interval(float(p - q - below), float(p - q + above))
-
-
 def spearman(a: Given[Any, " n"], b: Given[Any, " n"]) -> float:
     r"""Do two lists rank alike?
 

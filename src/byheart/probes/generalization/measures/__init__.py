@@ -30,7 +30,7 @@ from byheart.training.keep import Weights, middle
 from byheart.training.kept_module import module_at
 
 START, MIDDLE, END = (Weights(when=when) for when in ("start", "middle", "end"))
-DEAR = {"search", "gradients"}
+COSTLY = {"search", "gradients"}
 
 
 class Measures(Probe):
@@ -154,7 +154,7 @@ class Measures(Probe):
     def names_for(self, evidence: Evidence) -> list[str]:
         """The measures that are computed: not what costs much, unless asked for."""
         if not self.search:
-            return [name for name, row in ROWS.items() if not name.endswith("-fft") and not DEAR & set(row.needs)]
+            return [name for name, row in ROWS.items() if not name.endswith("-fft") and not COSTLY & set(row.needs)]
         convolves = any(layer.weight.dim() > 2 for layer in evidence.layers)  # else they are the same
         return [name for name in ROWS if convolves or not name.endswith("-fft")]
 

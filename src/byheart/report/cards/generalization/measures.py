@@ -6,6 +6,7 @@ from byheart.records.facts import Scalar
 from byheart.records.finding import Finding
 from byheart.records.formatting import DASH, MINUS, count, interval_text, number, percent, value_text
 from byheart.records.published_rankings import SOURCES, published
+from byheart.records.quantity import Quantity
 from byheart.report.cards.base import About, Card
 from byheart.report.cards.default import note_of
 from byheart.report.chart import Axis, Bar, Chart, Segment, Table
@@ -73,16 +74,20 @@ def _without_value(finding: Finding) -> tuple[str, ...]:
 
 def _gaps(finding: Finding, about: About) -> tuple[str, ...]:
     """The gaps that a measure should follow."""
-    found, sentences = finding.quantities, []
-    if of := found.get("one_model_gap"):
+    sentences = []
+    if of := _gap(finding, "one model"):
         known = f"{value_text(of)} {interval_text(of)}"
         sentences.append(f"Training accuracy less accuracy on {count(of.n)} new {about.nouns}: {known}.")
     others = [name for name in map(str, finding.details["models"]) if name != "one model"]  # type: ignore[arg-type]
-    gaps = [(name, of) for name in others if (of := found.get(f"{name}_gap".replace(" ", "_").replace(".", "_")))]
+    gaps = [(name, of) for name in others if (of := _gap(finding, name))]
     if gaps:
         said = "; ".join(f"{_title(name)} {value_text(of)} {interval_text(of)}" for name, of in gaps)
         sentences.append(f"Models beside it: {said}.")
     return tuple(sentences)
+
+
+def _gap(finding: Finding, model: str) -> Quantity | None:
+    return finding.quantities.get(f"{model}_gap".replace(" ", "_").replace(".", "_"))
 
 
 def _title(model: str) -> str:
@@ -131,8 +136,8 @@ def _row(row: dict[str, Scalar]) -> tuple[str, ...]:
 
 def _chart(rows: list[dict[str, Scalar]], finding: Finding) -> Chart:
     """By how many powers of ten each measure is larger for the model of the larger gap."""
-    name, found = str(finding.details["reference"]), finding.quantities
-    own, other = found.get("one_model_gap"), found.get(f"{name}_gap".replace(" ", "_").replace(".", "_"))
+    name = str(finding.details["reference"])
+    own, other = _gap(finding, "one model"), _gap(finding, name)
     clear = bool(own and other and own.interval and other.interval and _disjoint(own.interval, other.interval))
     sign = 1.0 if clear and own and other and other.value > own.value else -1.0
     both = [row for row in rows if row["logarithm"] and row["reference"] is not None and row["number"] is not None]
