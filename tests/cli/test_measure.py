@@ -10,6 +10,7 @@ from torch import nn
 
 import byheart as bh
 from byheart.maths.measures import compute
+from byheart.maths.statistics.paired import unpaired_difference
 
 FACTORY = """
 from torch import nn
@@ -124,8 +125,9 @@ def test_a_factory_with_weights_start_and_examples_has_all_of_it(measured, netwo
         one = found["scores"][f"{view}_accuracy"]
         assert (one["value"], one["n"], one["method"]) == (right[view] / len(own), len(own), "Wilson")
     assert found["scores"]["gap"]["value"] == pytest.approx(right["train"] / 60 - right["test"] / 40)
-    low, high = found["scores"]["gap"]["interval"]
-    assert low < found["scores"]["gap"]["value"] < high
+    ends = {view: np.array([of["value"], *of["interval"]]) for view, of in found["scores"].items() if view != "gap"}
+    apart = unpaired_difference(ends["test_accuracy"], ends["train_accuracy"])
+    assert found["scores"]["gap"]["interval"] == pytest.approx(apart[1:].tolist())
 
 
 def test_what_the_users_file_prints_is_no_part_of_the_document(byheart, files):

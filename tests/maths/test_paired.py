@@ -259,6 +259,12 @@ def test_two_intervals_taken_as_independent_hold_the_difference():
     np.testing.assert_array_equal(back, -found[:, [0, 2, 1]])
 
 
+def test_two_shares_differ_as_newcombe_has_it():
+    """Newcombe 1998, table II, method 10: 56 of 70 less 48 of 80."""
+    more, less = (np.array([k / n, *wilson(k, n)]) for k, n in ((56, 70), (48, 80)))
+    assert unpaired_difference(less, more).round(4).tolist() == [0.2, 0.0524, 0.3339]
+
+
 @pytest.mark.parametrize("members", [1, 2, 5])
 def test_few_members_are_paired_too(pair, members):
     world, (right, new), (other, other_new) = pair

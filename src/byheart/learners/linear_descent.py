@@ -13,7 +13,7 @@ from byheart.errors import InputRefused
 from byheart.learners.base import Learner
 from byheart.tasks.data import Data
 from byheart.training.members import Members
-from byheart.training.preprocessing import checked, prepare
+from byheart.training.preprocessing import checked, prepare_rows
 from byheart.training.run import Run, outcomes
 from byheart.training.training import Training
 
@@ -68,7 +68,7 @@ class LinearDescent(Learner):
         }
         parameters = 0
         for j, mask in enumerate(members.seen):
-            views = {view: x.reshape(len(x), -1).astype(np.float64) for view, x in prepare(data, mask).items()}
+            views = prepare_rows(data, mask)
             mean = targets[mask].mean(0) if self.intercept else np.zeros(targets.shape[1])
             weights = self._weights(views["train"][mask], targets[mask] - mean, t)  # (c, d, k)
             parameters = weights[0].size + self.intercept * targets.shape[1]

@@ -14,7 +14,7 @@ from byheart.seeds import stream
 from byheart.tasks.data import Data
 from byheart.training.keep import Smoother
 from byheart.training.members import Members
-from byheart.training.preprocessing import prepare, shared
+from byheart.training.preprocessing import prepare_rows, shared
 from byheart.training.run import Run
 
 # penalties that leave-one-out chooses among, in units of the mean squared length of a row of features
@@ -69,11 +69,11 @@ class LeastSquares(ClosedForm):
             view: np.empty((len(members), len(look), targets.shape[1]), data.output.precision)
             for view, look in data.views.items()
         }
-        common = _flat(prepare(data, np.arange(len(data.train)))) if shared(data) else None
+        common = prepare_rows(data, np.arange(len(data.train))) if shared(data) else None
         used: list[dict[str, float]] = []
         p = 0
         for j, mask in enumerate(members.seen):
-            views = common or _flat(prepare(data, np.flatnonzero(mask)))
+            views = common or prepare_rows(data, np.flatnonzero(mask))
             phi = self.features(views, int(members.seeds[j]))
             p = phi["train"].shape[1]
             mean = targets[mask].mean(0) if self.intercept else np.zeros(targets.shape[1])
@@ -167,8 +167,3 @@ class RandomFeatures(LeastSquares):
             phi = x @ directions.T + self.bias * drawn[:, d]
             made[view] = np.maximum(phi, 0.0, out=phi) / np.sqrt(self.width)
         return made
-
-
-def _flat(views: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """(n_view, d) float64."""
-    return {view: x.reshape(len(x), -1).astype(np.float64) for view, x in views.items()}

@@ -16,7 +16,7 @@ from byheart.maths.descent.smoothers import decomposed
 from byheart.seeds import stream
 from byheart.tasks.data import Data
 from byheart.training.members import Members
-from byheart.training.preprocessing import prepare, shared
+from byheart.training.preprocessing import prepare_rows, shared
 from byheart.training.run import Run
 
 MOST = 20_000  # training examples of a kernel matrix: about 16 n^2 bytes, 6.4 GB
@@ -58,10 +58,10 @@ class Ridge(Smoothing):
         targets = data.output.one_hot(data.train.y)  # (n, k)
         m, k = len(members), targets.shape[1]
         logits = {view: np.empty((m, len(look), k), data.output.precision) for view, look in data.views.items()}
-        common = _flat(prepare(data, np.arange(len(data.train)))) if shared(data) else None
+        common = prepare_rows(data, np.arange(len(data.train))) if shared(data) else None
         gram = None if common is None else _gram(common["train"])
         for j, mask in enumerate(members.seen):
-            views = common or _flat(prepare(data, np.flatnonzero(mask)))
+            views = common or prepare_rows(data, np.flatnonzero(mask))
             weights, intercept = self._solve(views["train"], targets, mask, gram)
             for view, x in views.items():
                 logits[view][j] = x @ weights + intercept  # (n_view, k)
@@ -137,7 +137,7 @@ class KernelRidge(Smoothing):
                 came=f"{n:,}, which need {16 * n * n / 1e9:.0f} GB",
                 do="Use ridge or neighbours, or fewer examples.",
             )
-        views = _flat(prepare(data, np.arange(n)))
+        views = prepare_rows(data, np.arange(n))
         width = median_distance(views["train"], data.train.ids) if self.kernel == "rbf" else None
         duals, intercepts = self._duals(views["train"], data.output.one_hot(data.train.y), members, width)
         logits = {
@@ -256,11 +256,6 @@ def _predicted(
 
 def _gram(x: np.ndarray) -> np.ndarray:
     return x.T @ x
-
-
-def _flat(views: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """(n_view, d) float64."""
-    return {view: x.reshape(len(x), -1).astype(np.float64) for view, x in views.items()}
 
 
 def _about(data: Data, parameters: int) -> dict[str, object]:

@@ -12,7 +12,7 @@ from byheart.maths.descent import effective_parameters
 from byheart.tasks.data import Data
 from byheart.training.keep import Smoother
 from byheart.training.members import Members
-from byheart.training.preprocessing import prepare
+from byheart.training.preprocessing import prepare_rows
 from byheart.training.run import Run
 from byheart.training.training import Training
 
@@ -43,8 +43,7 @@ class Smoothing(ClosedForm):
         return run.with_kept(Smoother().label, kept, dict.fromkeys(kept, ("members",)))
 
     def _used(self, data: Data, mask: np.ndarray) -> dict[str, float]:
-        prepared = prepare(data, self.scaled_on(mask))
-        views = {view: x.reshape(len(x), -1).astype(np.float64) for view, x in prepared.items()}
+        views = prepare_rows(data, self.scaled_on(mask))
         train, ids = views["train"], data.train.ids
         new = views["test"] if "test" in views else train[np.logical_not(mask)]
         of = {"effective": new, "effective_seen": train[mask]}

@@ -164,6 +164,11 @@ def prepare(data: Data, rows: np.ndarray) -> dict[str, np.ndarray]:
     return prepared
 
 
+def prepare_rows(data: Data, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """View -> (n_view, d) float64: the inputs of `prepare`, a row of numbers per example, as closed forms read them."""
+    return {view: x.reshape(len(x), -1).astype(np.float64) for view, x in prepare(data, rows).items()}
+
+
 def prepared(data: Data) -> str:
     """What byheart's own learners make of x, in words.
 
