@@ -63,7 +63,7 @@ that read a recorded training do:
 | | `path_norm`, `size` | the sum over all paths; how rich the architecture is |
 | | `double_copy`, `folding` | the model in float64; which BatchNorm layers are part of the layer before? |
 | | `stored_weights`, `sample_size` | of a state dict alone; divided by the number of examples |
-| | `perturbation`, `ascent`, `moved_weights` | how far may weights be moved before accuracy is lost? |
+| | `perturbation`, `ascent`, `search_settings`, `moved_weights` | how far may weights move before accuracy is lost? |
 | | `flatness` | what that says, alone and in bounds |
 | | `float64_calls` | a model that converts its inputs to single precision, called in double precision |
 | | `gradient_measures`, `optimisation_log` | gradients of single examples; how many steps training took |

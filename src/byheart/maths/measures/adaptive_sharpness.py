@@ -16,10 +16,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from byheart.maths.measures.ascent import Ascent, Goal
-from byheart.maths.measures.evidence import Evidence, Noted, Search
+from byheart.maths.measures.evidence import Evidence, Noted
 from byheart.maths.measures.example_order import example_order
 from byheart.maths.measures.moved_weights import ROWS_AT_ONCE, Weights, movable, outputs
 from byheart.maths.measures.perturbation import asked_search
+from byheart.maths.measures.search_settings import Search
 from byheart.seeds import derive
 
 BATCH = 128

@@ -14,9 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from byheart.errors import InputRefused
-from byheart.maths.measures.evidence import Evidence, Search
+from byheart.maths.measures.evidence import Evidence
 from byheart.maths.measures.layers import outputs_of
 from byheart.maths.measures.moved_weights import EPSILON, ROUNDING, ROWS_AT_ONCE, Kind, Lost, Weights, movable, outputs
+from byheart.maths.measures.search_settings import Search
 from byheart.maths.recording.module_copy import copied
 from byheart.seeds import derive
 

@@ -9,7 +9,8 @@ from typing import Any
 from torch import nn
 
 from byheart.errors import InputRefused, unknown_name
-from byheart.maths.measures.evidence import Evidence, Inapplicable, Measure, Noted, Search, TrainingLog
+from byheart.maths.measures.evidence import Evidence, Inapplicable, Measure, Noted, TrainingLog
+from byheart.maths.measures.search_settings import Search
 from byheart.maths.measures.table import ROWS, Row
 
 COMPAT = ("", "dziugaite2020")

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from byheart.maths.measures.ascent import lost_in_box
-from byheart.maths.measures.evidence import Evidence, Inapplicable, Search
+from byheart.maths.measures.evidence import Evidence, Inapplicable
 from byheart.maths.measures.moved_weights import EPSILON, ROUNDING, Kind, Lost, accuracy_of, movable
+from byheart.maths.measures.search_settings import Search
 from byheart.seeds import derive
 
 FEWEST = 10  # examples: of fewer, one alone is more than a tenth of the accuracy
