@@ -210,6 +210,11 @@ def test_readme_has_the_first_command():
     assert command in (ROOT / "README.md").read_text().splitlines()
 
 
+def test_readme_names_every_probe():
+    text = (ROOT / "README.md").read_text()
+    assert not [name for name in registry.BUILT_IN["probe"] if f"| `{name}`" not in text]
+
+
 def test_relative_links_of_the_pages_exist():
     for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")):
         for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from byheart.records.facts import FactTable, Scalar
-from byheart.records.formatting import DASH, count, number, percent
+from byheart.records.formatting import DASH, MINUS, count, number, percent
 from byheart.records.quantity import Unit
 from byheart.records.ranked_measures import RankedMeasuresRecord
 from byheart.report.cards import About
@@ -21,12 +21,13 @@ CALLED = {
     "psi": "Psi", "information": "K", "information_pgdl": "K of the competition", "sign_error": "Sign-errors",
     "increment": "What a measure says beyond the hyper-parameters",
 }  # fmt: skip
-LEGEND = (
-    "tau, Psi: order of all runs; of runs that differ in one hyper-parameter. 1 as the gap, 0 chance, -1 reversed.",
-    "K: information on the order of gaps beyond two hyper-parameters; it is blind to direction.",
-    "wrong, worst: sign-errors, mean and largest over environments; 50\u202f% is a guess.",
-    "beyond: R\u00b2, out of fold, gained over a model of the hyper-parameters alone.",
-)
+LEGEND = {
+    "tau": "tau, Psi: order of all runs; of runs that differ in one hyper-parameter. "
+    f"1 as the gap, 0 chance, {MINUS}1 reversed.",
+    "information": "K: information on the order of gaps beyond two hyper-parameters; it is blind to direction.",
+    "sign_error": "wrong, worst: sign-errors, mean and largest over environments; 50\u202f% is a guess.",
+    "increment": "beyond: R\u00b2, out of fold, gained over a model of the hyper-parameters alone.",
+}
 
 
 def units_of(columns: Iterable[str]) -> dict[str, Unit]:
@@ -53,7 +54,6 @@ def lines(found: RankedMeasuresRecord) -> list[str]:
     made += [f"  Left out      {left}"] if left else []
     made += [f"  Note          {note}" for note in found.notes]
     made += _table(found.table.rows())
-    made += [f"  {line}" for line in LEGEND]
     made += [f"  By chance     {_chance(found.by_chance, found.draws)}"]
     made += [f"  Environments  {_environments(found)}"] if found.environments else []
     made += [
@@ -66,12 +66,11 @@ def lines(found: RankedMeasuresRecord) -> list[str]:
 
 def study_lines(scores: FactTable, published: FactTable) -> list[str]:
     """A study's scores as lines: ours, and what papers report."""
-    return [*_table(scores.rows()), *(f"  {line}" for line in LEGEND)] + [
-        f"  Published     {line}" for line in _published(published.rows())
-    ]
+    return _table(scores.rows()) + [f"  Published     {line}" for line in _published(published.rows())]
 
 
 def _table(rows: list[dict[str, Scalar]]) -> list[str]:
+    """A row per measure, baselines last, and what the columns that are there mean."""
     wide = max(len(str(row["measure"])) for row in rows)
     shown = [score for score in SCORES if any(row[score] is not None for row in rows)]
     made = [f"  {'':<{wide}}  " + "".join(f"{SCORES[score]:>8}" for score in shown) + "  no better than a guess under"]
@@ -80,7 +79,7 @@ def _table(rows: list[dict[str, Scalar]]) -> list[str]:
             if row["baseline"] is baseline:
                 cells = "".join(f"{_cell(score, row[score]):>8}" for score in shown)
                 made.append(f"  {row['measure']!s:<{wide}}  {cells}  {row['fails'] or DASH}")
-    return made
+    return made + [f"  {line}" for score, line in LEGEND.items() if score in shown]
 
 
 def _cell(score: str, value: Scalar) -> str:
