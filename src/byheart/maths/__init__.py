@@ -41,6 +41,8 @@
 | `kernels` | `infinite_width`, `kernel_machines` | the kernels of infinitely wide networks; ridge and support vectors |
 | | `kernel_change` | how far did a kernel turn in training, and how well does it fit what is learned? |
 | `spectra` | `power_tail`, `weight_spectrum` | the power law of a layer's eigenvalues, and what else they say |
+| `lags` | `predictive_gain`, `given_series` | how far back must one remember? bits gained by each further lag |
+| | `embedding`, `delayed_information` | in how many delayed copies does a state fit; at which delay? |
 | | `inputs`, `shapes` (above the folders) | what all of these accept, and how they refuse; shapes as annotations |
 
 Arrays are numpy arrays or torch tensors; what comes back is numpy, float64. The modules above import no torch. Those

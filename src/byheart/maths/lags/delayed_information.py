@@ -1,0 +1,85 @@
+"""After how many steps does a series say something new? The first minimum of its mutual information with its past."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from byheart.errors import InputRefused
+from byheart.maths.lags.given_series import single_channel
+
+MOST_BINS = 64
+A_CELL = 5  # points expected in a cell of the two-dimensional histogram, at least
+
+
+class Delay(NamedTuple):
+    """The delay, and why.
+
+    `steps`: of the first minimum; None where there is none. `reason`: `minimum`; `nothing left`, the information is
+    within chance of 0 there; `none`, it falls all along. `bits` (most + 1,): at lags 0, 1, ..., less what chance brings
+    to that many cells. `chance`: mean and three
+    standard deviations of 20 shuffles of the series, in bits.
+    """
+
+    steps: int | None
+    reason: Literal["minimum", "nothing left", "none"]
+    bits: np.ndarray
+    chance: float
+
+
+def delay(series: Any, rng: np.random.Generator, most: int | None = None) -> Delay:
+    r"""After how many steps does a series say something new?
+
+    The first k at which I(x_t; x_(t+k)) is smaller than at k - 1 and not larger than at k + 1, or within chance of 0.
+    I by a histogram of 64 bins over the range of the series (fewer where a cell would expect below 5 points), less
+    Miller's bias (b_xy - b_x - b_y + 1) / (2 n ln 2) of b cells in use, jointly and of each.
+
+    Args:
+        series: (t,) in time order.
+        rng: of the shuffles that say what chance brings.
+        most: longest lag, in steps; None: a tenth of the series, at most 200.
+
+    Returns:
+        A `Delay`; the bits at lag 0 are the entropy of the bins.
+
+    Raises:
+        InputRefused: more channels than one, gaps, a constant, fewer than 100 steps beside the lags.
+
+    Cost: most histograms; 0.05 CPU s for 6,000 steps and 100 lags. Fails when: a heavy tail puts nearly all points
+    into one bin; a minimum of noise comes before that of the system (the series is short, or coarsely measured).
+
+    Reference: Fraser and Swinney 1986, Independent coordinates for strange attractors from mutual information,
+    Physical Review A 33.
+
+    >>> x = np.sin(2 * np.pi * np.arange(4000) / 40.3)
+    >>> delay(x, np.random.default_rng(0), most=30).reason
+    'minimum'
+    """
+    x = single_channel(series)
+    most = min(200, len(x) // 10) if most is None else most
+    if most < 1 or len(x) - most < 100:
+        raise InputRefused(
+            "most of at least 1, and 100 steps beside the lags", f"{len(x)} steps, most={most}", "Give a longer series."
+        )
+    bins = int(np.clip(np.sqrt((len(x) - most) / A_CELL), 4, MOST_BINS))
+    cells = np.minimum(((x - x.min()) / np.ptp(x) * bins).astype(int), bins - 1)
+    bits = np.array([_information(cells[: len(x) - k], cells[k:], bins) for k in range(most + 1)])
+    shuffled = [_information(rng.permutation(cells), cells, bins) for _ in range(20)]
+    chance = float(np.mean(shuffled) + 3 * np.std(shuffled))
+    for k in range(1, most):
+        if bits[k] <= chance:
+            return Delay(k, "nothing left", bits, chance)
+        if bits[k] < bits[k - 1] and bits[k] <= bits[k + 1]:
+            return Delay(k, "minimum", bits, chance)
+    return Delay(None, "none", bits, chance)
+
+
+def _information(a: Any, b: Any, bins: int) -> float:
+    """Bits two rows of cells say of each other, less what as many cells say by chance."""
+    joint = np.bincount(a * bins + b, minlength=bins * bins).reshape(bins, bins) / len(a)
+    product = joint.sum(1)[:, None] * joint.sum(0)
+    there = joint > 0
+    information = float((joint[there] * np.log2(joint[there] / product[there])).sum())
+    beyond = there.sum() - joint.any(1).sum() - joint.any(0).sum() + 1
+    return information - beyond / (2 * len(a) * np.log(2))
