@@ -5,9 +5,11 @@ import itertools
 import numpy as np
 import pytest
 from scipy.signal import lfilter
+from scipy.stats import t as student
 
 from byheart.errors import InputRefused
 from byheart.maths.lags import cao, delay, gain, gain_curve
+from byheart.maths.lags.predictive_gain import _features, _stops
 
 
 def autoregression(coefficients, n, seed):
@@ -77,10 +79,6 @@ def test_learning_is_what_a_lag_that_says_nothing_costs():
 
 def test_the_code_is_that_of_a_fit_to_the_steps_before():
     """A slow twin: at each step a flat-prior regression on what came before its fit, by scipy's Student."""
-    from scipy.stats import t as student
-
-    from byheart.maths.lags.predictive_gain import _stops
-
     x = autoregression([0.6, 0.2], 160, 3)
     x = (x - x.mean()) / x.std()
     lags, n, learned = 2, 158, 16
@@ -129,6 +127,23 @@ def test_henon_fits_in_two_dimensions_and_lorenz_in_three(lorenz):
     assert found.e1 == pytest.approx([0, 0.26, 0.92, 0.92, 0.96], abs=0.04)
     assert found.e2[:2] == pytest.approx([0.07, 0.71], abs=0.05)
     assert (found.e1_standard_errors < 0.05).all()
+
+
+def test_standard_errors_of_e1_are_the_spread_over_other_orbits():
+    found = [cao(henon(800, 1e-9, seed), most=3) for seed in range(12)]
+    said, spread = np.mean([one.e1_standard_errors for one in found], 0), np.std([one.e1 for one in found], 0)
+    assert (said[1:] < 2 * spread[1:]).all()
+    assert (said[1:] > 0.5 * spread[1:]).all()
+
+
+def test_neighbours_of_equal_value_are_passed_over():
+    assert cao(np.round(henon(1500, 0), 2), most=4).dimension == 2
+
+
+def test_products_of_a_window_are_each_there_once():
+    features, ends = _features(np.random.default_rng(0).normal(size=(50, 2)), 2, 2)
+    assert ends.tolist() == [1, 6, 15]  # 1; 2 values, 3 products; 4 values, 10 products
+    assert np.linalg.matrix_rank(features) == 15
 
 
 @pytest.mark.parametrize("coefficients", [[], [0.9]])
