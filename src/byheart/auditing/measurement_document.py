@@ -64,8 +64,7 @@ def _row(name: str, one: Measure) -> dict[str, Any]:
 
 def family(name: str) -> str:
     """The family that a measure is of: the file of its formula."""
-    function = ROWS[name].function
-    return getattr(function, "func", function).__module__.rpartition(".")[2]
+    return ROWS[name].function.__module__.rpartition(".")[2]
 
 
 def record_of(name: str) -> dict[str, Any] | None:

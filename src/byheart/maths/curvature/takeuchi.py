@@ -12,7 +12,6 @@ AISTATS, section 4.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -21,7 +20,7 @@ from torch import Tensor, nn
 from byheart.errors import InputRefused, unknown_name
 from byheart.maths.attribution.curvature import fit
 from byheart.maths.curvature.curvature_matrix import DENSE, CurvatureMatrix, curvature_matrix, loss_gradients
-from byheart.maths.curvature.trace_estimate import Estimate
+from byheart.maths.curvature.trace_estimate import Estimate, mean_of
 
 FLAT = 1e-10  # of the largest eigenvalue: a direction in which the loss is flat up to rounding
 
@@ -82,7 +81,7 @@ def takeuchi(
         layout = fitted.trace.layout
         mean = sum(g.sum(0) for g in loss_gradients(fitted.trace)) / made.trace.n
         terms = torch.cat([_by_blocks(fitted.solve, layout, g - mean) for g in loss_gradients(fitted.trace)])
-        return _estimate(terms.double(), "ekfac")
+        return mean_of(terms.double(), 0, "ekfac")
     return _exact(made)
 
 
@@ -97,7 +96,7 @@ def _exact(made: CurvatureMatrix) -> Estimate:
     kept = values > FLAT * values[-1]
     root = vectors[:, kept] / values[kept].sqrt()  # M^+ = root root'
     along = torch.cat([g @ root for g in loss_gradients(made.trace)])
-    return _estimate((along - along.mean(0)).square().sum(1), "exact")
+    return mean_of((along - along.mean(0)).square().sum(1), 0, "exact")
 
 
 def _by_blocks(solve: Any, layout: Any, g: Tensor) -> Tensor:
@@ -105,7 +104,3 @@ def _by_blocks(solve: Any, layout: Any, g: Tensor) -> Tensor:
     parts = {name: g[:, layout.slices[name]] for name in layout.names}
     solved = solve(dict(parts))
     return sum((parts[name] * found).sum(1) for name, found in solved.items())
-
-
-def _estimate(terms: Tensor, method: str) -> Estimate:
-    return Estimate(float(terms.mean()), float(terms.std()) / math.sqrt(len(terms)), 0, method)

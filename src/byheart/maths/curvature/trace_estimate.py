@@ -52,7 +52,7 @@ def hutchinson(product: Product, draws: Float[Tensor, "p m"]) -> Estimate:
     Standard error: the spread of the m terms over sqrt(m).
     """
     terms = (draws * product(draws)).sum(0)
-    return _mean(terms, draws.shape[1], "hutchinson")
+    return mean_of(terms, draws.shape[1], "hutchinson")
 
 
 def hutch_plus_plus(product: Product, draws: Float[Tensor, "p m"]) -> Estimate:
@@ -84,7 +84,7 @@ def hutch_plus_plus(product: Product, draws: Float[Tensor, "p m"]) -> Estimate:
     exact = float((q * product(q)).sum())
     u = rest - q @ (q.T @ rest)
     terms = (u * product(u)).sum(0)
-    return _mean(exact + terms, 2 * len(terms) + q.shape[1], "hutch++")
+    return mean_of(exact + terms, 2 * len(terms) + q.shape[1], "hutch++")
 
 
 def xtrace(product: Product, draws: Float[Tensor, "p m"]) -> Estimate:
@@ -127,7 +127,7 @@ def xtrace(product: Product, draws: Float[Tensor, "p m"]) -> Estimate:
     moved = y - z @ w + (z @ s) * along  # A u_i
     length = (p - m + 1) / u.square().sum(0)
     terms = inside.trace() - (s * (inside @ s)).sum(0) + length * (u * moved).sum(0)
-    return _mean(terms, used, "xtrace")
+    return mean_of(terms, used, "xtrace")
 
 
 def _range(y: Tensor) -> Tensor:
@@ -136,7 +136,8 @@ def _range(y: Tensor) -> Tensor:
     return left[:, size > FLAT * size[0]]
 
 
-def _mean(terms: Tensor, products: int, method: str) -> Estimate:
+def mean_of(terms: Float[Tensor, " m"], products: int, method: str) -> Estimate:
+    """What is the mean of independent terms, with its standard error?"""
     error = float(terms.std()) / math.sqrt(len(terms))
     return Estimate(float(terms.mean()), error, products, method)
 

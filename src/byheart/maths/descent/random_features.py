@@ -6,7 +6,7 @@ import math
 
 from scipy.optimize import brentq, minimize_scalar
 
-from byheart.errors import InputRefused
+from byheart.maths.descent.ridgeless import not_negative, positive
 
 # of ReLU on a standard normal number G: mu1 = E[G relu(G)], star = E relu^2 - (E relu)^2 - mu1^2
 SLOPE_SQUARED = 0.25
@@ -53,7 +53,8 @@ def random_features_risk(psi1: float, psi2: float, signal: float, noise: float, 
     >>> [round(random_features_risk(psi1, 3.0, 1.0, 0.2), 3) for psi1 in (1.5, 3.0, 9.0)]
     [0.82, inf, 0.265]
     """
-    _check(psi1, psi2, signal, noise, ridge)
+    positive(psi1=psi1, psi2=psi2)
+    not_negative(signal=signal, noise=noise, ridge=ridge)
     if ridge == 0 and psi1 == psi2:
         return math.inf
     bias, variance = _parts(psi1, psi2, -_product(psi1, psi2, ridge))
@@ -85,7 +86,8 @@ def optimal_random_features_ridge(psi1: float, psi2: float, signal: float, noise
     >>> round(optimal_random_features_ridge(3.0, 3.0, 1.0, 0.2), 3)
     0.046
     """
-    _check(psi1, psi2, signal, noise, 0.0)
+    positive(psi1=psi1, psi2=psi2)
+    not_negative(signal=signal, noise=noise)
     found = minimize_scalar(
         lambda log: random_features_risk(psi1, psi2, signal, noise, math.exp(log)),
         bounds=(math.log(1e-6), math.log(1e3)), method="bounded", options={"xatol": 1e-6},
@@ -123,11 +125,3 @@ def _parts(psi1: float, psi2: float, chi: float) -> tuple[float, float]:
         + (-psi1 - 1) * chi**2 * z4 - 2 * chi**2 * z2 - chi**2
     )  # fmt: skip
     return e1 / e0, e2 / e0
-
-
-def _check(psi1: float, psi2: float, signal: float, noise: float, ridge: float) -> None:
-    above = {"psi1": psi1, "psi2": psi2}
-    for name, value in {**above, "signal": signal, "noise": noise, "ridge": ridge}.items():
-        if not math.isfinite(value) or value < 0 or (name in above and value == 0):
-            least = "above 0" if name in above else "of at least 0"
-            raise InputRefused(f"a finite {name} {least}", f"{name} = {value}", f"Check {name}.")

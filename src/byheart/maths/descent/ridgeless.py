@@ -41,7 +41,8 @@ def ridgeless_risk(n: int, p: int, signal: float, noise: float) -> float:
     >>> ridgeless_risk(200, 100, 5.0, 1.0), ridgeless_risk(200, 400, 5.0, 1.0), ridgeless_risk(200, 201, 5.0, 1.0)
     (1.0101010101010102, 3.5050251256281406, inf)
     """
-    _known(n=n, p=p, signal=signal, noise=noise)
+    positive(n=n, p=p)
+    not_negative(signal=signal, noise=noise)
     bias = signal * (1 - n / p) if p > n else 0.0
     if noise == 0:
         return bias
@@ -81,8 +82,8 @@ def ridge_risk(gamma: float, signal: float, noise: float, ridge: float) -> float
     >>> round(ridge_risk(2.0, 5.0, 1.0, 1e-9), 4), round(ridge_risk(1.0, 5.0, 1.0, 0.2), 4)
     (3.5, 1.7913)
     """
-    _positive(gamma=gamma, ridge=ridge)
-    _known(signal=signal, noise=noise)
+    positive(gamma=gamma, ridge=ridge)
+    not_negative(signal=signal, noise=noise)
     a = 1 - gamma + ridge
     root = math.hypot(a, 2 * math.sqrt(gamma * ridge))
     # (root - a) / (2 gamma ridge), without the difference of two equal numbers where a > 0
@@ -117,19 +118,28 @@ def optimal_ridge(gamma: float, signal: float, noise: float) -> float:
     >>> optimal_ridge(1.0, 5.0, 1.0)
     0.2
     """
-    _positive(gamma=gamma, signal=signal)
-    _known(noise=noise)
+    positive(gamma=gamma, signal=signal)
+    not_negative(noise=noise)
     return gamma * noise / signal
 
 
-def _known(**numbers: float) -> None:
-    least = {"n": 1, "p": 1}
-    for name, value in numbers.items():
-        if not (math.isfinite(value) and value >= least.get(name, 0)):
-            raise InputRefused(f"{name} of at least {least.get(name, 0)}", f"{name} = {value}", f"Check {name}.")
+def positive(**numbers: float) -> None:
+    """Are these numbers finite and above 0?
 
-
-def _positive(**numbers: float) -> None:
+    Raises:
+        InputRefused: one is not; it is named.
+    """
     for name, value in numbers.items():
         if not (math.isfinite(value) and value > 0):
             raise InputRefused(f"a finite {name} above 0", f"{name} = {value}", f"Check {name}.")
+
+
+def not_negative(**numbers: float) -> None:
+    """Are these numbers finite and at least 0?
+
+    Raises:
+        InputRefused: one is not; it is named.
+    """
+    for name, value in numbers.items():
+        if not (math.isfinite(value) and value >= 0):
+            raise InputRefused(f"a finite {name} of at least 0", f"{name} = {value}", f"Check {name}.")

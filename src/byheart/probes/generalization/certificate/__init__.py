@@ -13,13 +13,11 @@ from byheart.learners.base import Network
 from byheart.maths.bounds import catoni, hold_out, mcallester, prior_widths, sampled_risk, seeger, seeger_below, united
 from byheart.maths.bounds.monte_carlo import Estimate
 from byheart.maths.bounds.stochastic_network import StochasticNetwork, smallest_certificate, wrong_at
-from byheart.maths.statistics.effective_sample_size import worth
-from byheart.maths.statistics.ranks import wilson
 from byheart.probes.base import Assumption, Bank, Cost, Need, Probe, Subject
 from byheart.probes.generalization.certificate.compressed import STEPS, CodedNetwork, coded
 from byheart.probes.generalization.certificate.passages import held_out, of_passages
 from byheart.probes.generalization.certificate.split import Split, rows_of, split, trained
-from byheart.probes.intervals import WILSON
+from byheart.probes.intervals import WILSON, share
 from byheart.records.facts import FactTable
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, interval_by
@@ -157,14 +155,11 @@ def _quantities(bank: Bank, paid: Paid, chance: float, wrong: np.ndarray | None)
     }  # fmt: skip
     if wrong is None:
         return made
-    test, draws = float(wrong.mean()), worth(bank.data.new_copies)
-    ends = wilson(test * draws, draws)
-    made["stochastic_test_error"] = Quantity(
-        value=test, unit="share", null=chance, n=len(wrong), **more, **interval_by(WILSON, ends)
-    )
+    made["stochastic_test_error"] = test = share(wrong, bank.data.new_copies, chance, **more)
+    low, high = test.interval
     made["certificate_gap"] = Quantity(
-        value=paid.bound - test, unit="points", null=0.0, n=len(wrong), **more,
-        **interval_by(WILSON, (paid.bound - ends[1], paid.bound - ends[0])),
+        value=paid.bound - test.value, unit="points", null=0.0, n=test.n, **more,
+        **interval_by(WILSON, (paid.bound - high, paid.bound - low)),
     )  # fmt: skip
     return made
 

@@ -9,10 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from byheart.maths.measures import ROWS, Measure, TrainingLog
-from byheart.maths.statistics.effective_sample_size import worth
 from byheart.maths.statistics.paired import unpaired_difference
-from byheart.maths.statistics.ranks import wilson
 from byheart.probes.base import Bank, Need, Subject
+from byheart.probes.intervals import share
 from byheart.records.quantity import Quantity, interval_by
 from byheart.training.keep import Weights
 from byheart.training.run import Run
@@ -48,14 +47,14 @@ def gap_of(bank: Bank, model: Model) -> Quantity | None:
     value, low, high = map(float, unpaired_difference(test, train))
     return Quantity(
         value=value, unit="points", null=0.0, n=len(data.views["test"]), better="low", speaks_of="run",
-        **interval_by("Wilson over examples", (low, high)),
+        **interval_by("Newcombe, copies count as one", (low, high)),
     )  # fmt: skip
 
 
 def _accuracy(right: np.ndarray, copies: np.ndarray) -> np.ndarray:
     """(3,) the accuracy and its interval over examples, copies as one."""
-    share, draws = float(right.mean()), worth(copies)
-    return np.array([share, *wilson(share * draws, draws)])
+    found = share(right, copies, null=None)
+    return np.array([found.value, *found.interval])
 
 
 def decided(gaps: Mapping[str, Quantity]) -> list[tuple[str, str]]:
