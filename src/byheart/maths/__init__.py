@@ -43,6 +43,8 @@
 | `spectra` | `power_tail`, `weight_spectrum` | the power law of a layer's eigenvalues, and what else they say |
 | `lags` | `predictive_gain`, `given_series` | how far back must one remember? bits gained by each further lag |
 | | `embedding`, `delayed_information` | in how many delayed copies does a state fit; at which delay? |
+| | `memory_capacity`, `fading_memory` | how much of its past inputs does a state hold; does it forget its start? |
+| | `truncated_window` | how far back does a model look? bits lost when its window is cut |
 | | `inputs`, `shapes` (above the folders) | what all of these accept, and how they refuse; shapes as annotations |
 
 Arrays are numpy arrays or torch tensors; what comes back is numpy, float64. The modules above import no torch. Those
