@@ -27,8 +27,8 @@ class Capacity(NamedTuple):
 
     `targets`: what each value is of: a delay, or ((delay, degree), ...). `values`, `standard_errors` (r,). `chance`:
     the share held of a shuffled input. `held` (r,): beyond what Gaussian noise brings in 5 % of all such measurements,
-    for products beyond twice that. `total`: the sum of the values held, and its standard error; the `rank` of the states
-    is the most it can be, up to sampling.
+    for products beyond twice that. `total`: the sum of the values held, and its standard error; the `rank` of the
+    states is the most it can be, up to sampling.
     """
 
     targets: tuple[Any, ...]
