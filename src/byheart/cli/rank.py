@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -34,11 +33,11 @@ def rank(
     from byheart.auditing.rank_measures import rank_measures
     from byheart.cli.summary import print_json, print_lines
     from byheart.report.ranked_measures import lines
-    from byheart.terminal import put
+    from byheart.terminal import to_stderr
 
     found = rank_measures(
         table, gap=gap or None, settings=_columns(settings), measures=_columns(measures), test_size=test_size,
-        say=None if quiet else lambda line: put(line, sys.stderr),
+        say=None if quiet else to_stderr,
     )  # fmt: skip
     if out is not None:
         found.save(out)

@@ -18,9 +18,9 @@ SOURCES: dict[Study, str] = {
     "jiang2020": "Jiang et al. 2020, Fantastic generalization measures and where to find them: more than 10,000 "
     "networks on CIFAR-10, seven hyper-parameters (recalled, not re-read)",
     "dziugaite2020": "Dziugaite et al. 2020, In search of robust measures of generalization: 9,700 networks on "
-    "CIFAR-10 and SVHN, 9,242 environments (figure 1, reproduced from the public table by marginal-baseline-eval)",
+    "CIFAR-10 and SVHN, 9,242 environments (figure 1, reproduced from the public table by marginal-baseline-eval; "
+    "spectral norms are those of the convolution, not of its kernel as a matrix)",
 }  # fmt: skip
-PGDL = "Natekar and Sharma 2020, Representation based complexity measures (README of the code): 100 times the score"
 INTERVENTIONS = ("learning rate", "depth", "width", "training set size", "data set")
 
 # tau, Psi; recalled
@@ -77,7 +77,8 @@ _DZIUGAITE: dict[str, tuple[float, float, float, float, float, float, float]] = 
     "prod-of-spec-over-margin": (0.6185, 1.000, 0.568, 0.791, 0.630, 0.546, 0.515),
 }
 
-# 100 x conditional information of the competition, by task
+# 100 x conditional information of the competition, by task: Natekar and Sharma 2020, Representation based complexity
+# measures, README of the code
 _TASKS = (1, 2, 4, 5, 6, 7, 8, 9)
 _PGDL: dict[str, tuple[float, ...]] = {
     "davies-bouldin-mixup": (25.22, 22.19, 31.79, 15.92, 43.99, 12.59, 9.24, 25.86),

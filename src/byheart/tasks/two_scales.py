@@ -13,7 +13,7 @@ from byheart.tasks.labels import MINIMUM
 from byheart.tasks.output import Values
 
 ROOM = 2**20  # ids of one draw
-SOURCE = "y = x.b + noise inputs independent: each explains b_j^2 times its variance, and what is left is the noise"
+SOURCE = "y = x.b + noise, inputs independent: each explains b_j^2 times its variance, and what is left is the noise"
 
 
 class TwoScales(Task):

@@ -19,7 +19,13 @@ from torch import Tensor, nn
 
 from byheart.errors import InputRefused, unknown_name
 from byheart.maths.attribution.curvature import fit
-from byheart.maths.curvature.curvature_matrix import DENSE, CurvatureMatrix, curvature_matrix, loss_gradients
+from byheart.maths.curvature.curvature_matrix import (
+    DENSE,
+    CurvatureMatrix,
+    curvature_matrix,
+    loss_gradients,
+    mean_gradient,
+)
 from byheart.maths.curvature.trace_estimate import Estimate, mean_of
 
 FLAT = 1e-10  # of the largest eigenvalue: a direction in which the loss is flat up to rounding
@@ -79,7 +85,7 @@ def takeuchi(
     if method == "ekfac" or made.size >= DENSE:
         fitted = fit(model, examples, loss=loss, method="ekfac", seed=seed)
         layout = fitted.trace.layout
-        mean = sum(g.sum(0) for g in loss_gradients(fitted.trace)) / made.trace.n
+        mean = mean_gradient(fitted.trace)
         terms = torch.cat([_by_blocks(fitted.solve, layout, g - mean) for g in loss_gradients(fitted.trace)])
         return mean_of(terms.double(), 0, "ekfac")
     return _exact(made)

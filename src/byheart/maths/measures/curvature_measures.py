@@ -12,7 +12,7 @@ import math
 import torch
 
 from byheart.errors import InputRefused
-from byheart.maths.curvature.curvature_matrix import CurvatureMatrix, curvature_matrix, loss_gradients
+from byheart.maths.curvature.curvature_matrix import CurvatureMatrix, curvature_matrix, loss_gradients, mean_gradient
 from byheart.maths.curvature.extreme_eigenvalues import largest
 from byheart.maths.curvature.takeuchi import takeuchi
 from byheart.maths.curvature.trace_estimate import Estimate, traced
@@ -72,7 +72,7 @@ def takeuchi_trace(evidence: Evidence) -> Noted:
 def gradient_covariance_trace(evidence: Evidence) -> Noted:
     """How noisy is the gradient: log of the trace of the covariance of the examples' gradients by all weights?"""
     found, note = _matrix(evidence, "ggn")
-    mean = sum(g.sum(0) for g in loss_gradients(found.trace)) / found.trace.n
+    mean = mean_gradient(found.trace)
     squares = torch.cat([(g - mean).square().sum(1) for g in loss_gradients(found.trace)])
     return _logarithm(Noted(float(squares.mean()), note.lstrip("; ")))
 

@@ -24,7 +24,7 @@ def linearisation(
 ) -> dict[str, Quantity]:
     """Accuracy or R2 on new examples of the linearised model, and how much better the model itself is.
 
-    None without new examples, or where few values carry their variance.
+    Empty without new examples, or where few values carry their variance.
     """
     output, test = bank.data.output, bank.data.views.get("test")
     if test is None or len(test) < FEWEST or (output.continuous and heavy_tail(bank)):
