@@ -229,6 +229,16 @@ def test_bad_tables_are_refused_by_name(change, error, words):
     assert words in str(refused.value)
 
 
+def test_a_gap_in_two_roles_and_no_test_examples_are_refused():
+    with pytest.raises(UsageError, match="no hyper-parameter and no measure, got gap"):
+        bh.rank_measures(columns(), gap="gap", settings=["width", "gap"])
+    with pytest.raises(UsageError, match="no hyper-parameter and no measure, got gap"):
+        ranked(columns(), measures=["gap"])
+    for none in (0, -5):
+        with pytest.raises(UsageError, match=f"behind each gap of at least 1, got {none}"):
+            ranked(columns(), test_size=none)
+
+
 def test_what_cannot_be_told_is_asked_for(tmp_path):
     with pytest.raises(UsageError, match=r"the column of the generalisation gap, got none. Columns: run, width"):
         bh.rank_measures(columns())

@@ -545,3 +545,22 @@ def test_what_cannot_be_measured_is_refused_in_a_sentence(words, said, byheart, 
 @pytest.mark.parametrize("words, said", USAGE, ids=lambda one: "-".join(one) if isinstance(one, list) else "")
 def test_wrong_words_are_refused_with_the_nearest(words, said, byheart, files, short):
     short(byheart("measure", *words, "--quiet"), 2, said)
+
+
+def test_probabilities_are_not_read_as_scores(network):
+    model, _, (x, y), _ = network
+    with pytest.raises(bh.InputRefused, match="before a softmax, got probabilities: each row sums to 1"):
+        bh.measure(nn.Sequential(model, nn.Softmax(1)), train=(x, y))
+    same = bh.measure(nn.Sequential(model, nn.LogSoftmax(1)), train=(x, y), names=["cross-entropy"])
+    plain = bh.measure(model, train=(x, y), names=["cross-entropy"])
+    assert same["cross-entropy"].value == pytest.approx(plain["cross-entropy"].value, rel=1e-6)
+
+
+def test_scores_without_a_number_name_the_layer_that_has_none_either(network):
+    model, _, train, _ = network
+    broken = net(1)
+    broken.load_state_dict(model.state_dict())
+    with torch.no_grad():
+        broken[2].weight[0, 0] = float("nan")
+    with pytest.raises(bh.InputRefused, match=r"got NaN or infinity, which 2\.weight holds too"):
+        bh.measure(broken, train=train)

@@ -258,3 +258,41 @@ def test_the_card_says_what_it_speaks_of(found):
     assert card.charts[0].bars[0].label.partition(":")[0] == "inverted kl (Seeger, Maurer)"
     assert card.tables["What was tried, and what pays for it"].rows[1][:2] == ("posteriors fitted", "9")
     assert sampled_risk(np.zeros(9)).value == 0
+
+
+def of_a_heavy_point(seed, n=600, new=2000):
+    """Half of all examples lie on one point, where labels are a coin's; the rest on either side of a line."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n + new, 3)).astype(np.float32)
+    heavy = rng.random(n + new) < 0.5
+    x[heavy] = 0
+    y = np.where(heavy, rng.random(n + new) < 0.5, x[:, 0] > 0).astype(int)
+    return Arrays.of(x[:n], y[:n], x[n:], y[n:], task="classes")
+
+
+def test_where_copies_certify_once_new_ones_count_once_and_the_card_says_so():
+    found = measured(of_a_heavy_point(0))
+    test, certificate = found.quantities["stochastic_test_error"], found.quantities["certificate"]
+    assert 900 < test.n < 1100  # of 2,000
+    assert test.value < certificate.value < 0.25  # of all, a quarter is wrong
+    assert found.details["alike"] > 250
+    card = card_of(found, About())
+    assert card.says.startswith("of new examples that are no copies wrong at most")
+    assert "where new ones repeat as often the share of errors may be larger" in " ".join(card.body)
+
+
+def test_a_certificate_that_new_examples_break_is_not_said_to_hold():
+    task = points(5, 400, 0.0, 300)
+    bank = bank_of(QUICK, task, NET, members=1)
+    views = dict(bank.data.views)
+    views["test"] = replace(views["test"], y=1 - views["test"].y)  # new ones come from elsewhere
+    finding = QUICK.measure(replace(bank, data=replace(bank.data, views=views)))[0]
+    card = card_of(finding, About())
+    assert finding.quantities["certificate_gap"].interval[1] < 0
+    assert "if they are drawn as these: those measured are not" in card.says
+    assert "above the certificate" in " ".join(card.body)
+    assert "below the certificate" not in " ".join(card.body)
+    assert "It does not hold of them" in " ".join(card.body)
+    fine = card_of(QUICK.measure(bank)[0], About())
+    assert "those measured are not" not in fine.says
+    assert "no copies" not in fine.says

@@ -51,8 +51,22 @@ def scores(module: nn.Module, x: Tensor) -> Tensor:
             do="Measures that read data are defined for classifiers; leave --train and --test out.",
         )  # fmt: skip
     if not all(bool(part.isfinite().all()) for part in found):
-        raise InputRefused("finite scores on the examples", "NaN or infinity", "Check the weights and the inputs.")
-    return torch.cat(found)
+        lost = next((name for name, weight in module.named_parameters() if not weight.isfinite().all()), None)
+        came = "NaN or infinity" + (f", which {lost} holds too" if lost else "")
+        raise InputRefused("finite scores on the examples", came, "Check the weights and the inputs.")
+    made = torch.cat(found)
+    if _probabilities(made):
+        raise InputRefused(
+            "scores as they are before a softmax", "probabilities: each row sums to 1",
+            "Return the scores themselves: margins and cross-entropy are of them; or leave --train and --test out.",
+        )  # fmt: skip
+    return made
+
+
+def _probabilities(scores: Tensor) -> bool:
+    """Whether rows (n, k) are what a softmax gives."""
+    sums = scores.double().sum(1)
+    return bool((scores >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-2 * scores.shape[1] ** 0.5))
 
 
 def score_of_class(classes: Sequence[str], k: int, named: Mapping[str, int] | None = None) -> np.ndarray:

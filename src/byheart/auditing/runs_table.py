@@ -75,6 +75,12 @@ def read_runs(
     for name in (gap, *names, *(measures or ())):
         if name not in sheet.names:
             raise unknown_name(f"column of {source}", name, sheet.names)
+    if gap in (*names, *(measures or ())):
+        raise UsageError("a column of the gap that is no hyper-parameter and no measure", gap, "Name another column.")
+    if test_size is not None and test_size < 1:
+        raise UsageError(
+            "a number of test examples behind each gap of at least 1", str(test_size), "Leave it out if it is not known."
+        )
     found = _measures(sheet, measures, {gap, *names}, public)
     count = len(sheet.columns[0])
     values = _numbers(sheet, gap, source)

@@ -39,7 +39,8 @@ class Certificate(Probe):
     widths that could have been chosen. It holds with 95 % confidence over the draw of the training examples, for this
     stochastic network and not for the one audited. The prior is centred at weights trained on the other part
     (`prior=trained`) or at the random start (`initial`). Beside it: McAllester, Catoni, one network by its compressed
-    size, and the plain hold-out bound of the prior's centre. Of text: bits per token of the bank's first member, mixed
+    size, and the plain hold-out bound of the prior's centre. Where training examples stand in groups of copies, one of
+    each certifies, and one of each counts among new ones: it speaks of examples that are no copies. Of text: bits per token of the bank's first member, mixed
     with a blind guess, from the passages that it left out.
 
     Oracle without error: the least that n examples allow. Rote and who guesses: chance or more, which certifies
@@ -54,6 +55,7 @@ class Certificate(Probe):
     """
 
     name: ClassVar[str] = "generalization/certificate"
+    version: ClassVar[int] = 2
     cost: ClassVar[Cost] = "on request"
     outputs: ClassVar[tuple[str, ...]] = ("classes", "tokens")
     assumes: ClassVar[tuple[Assumption, ...]] = ()
@@ -105,6 +107,7 @@ class Certificate(Probe):
             tables={"bounds": _bounds(paid, code, network, parts), "tried": _tried(len(widths), network)},
             details={
                 "prior": self.prior, "prior_examples": len(parts.prior[1]), "copies": parts.copies,
+                "alike": int(bank.counted.sum()) - len(np.unique(bank.groups[bank.counted])),
                 "control": int((~bank.counted).sum()), "noisy_labels": int((bank.changed & bank.counted).sum()),
                 "parameters": len(network.mean), "width": network.width, "steps": steps, "draws": self.draws,
                 "delta": DELTA, "delta_sampled": SAMPLED, "chance": chance, "code_bits": code.bits,
@@ -155,13 +158,20 @@ def _quantities(bank: Bank, paid: Paid, chance: float, wrong: np.ndarray | None)
     }  # fmt: skip
     if wrong is None:
         return made
-    made["stochastic_test_error"] = test = share(wrong, bank.data.new_copies, chance, **more)
+    once = _of_distinct(wrong, bank.data.new_copies)
+    made["stochastic_test_error"] = test = share(once, np.arange(len(once)), chance, **more)
     low, high = test.interval
     made["certificate_gap"] = Quantity(
         value=paid.bound - test.value, unit="points", null=0.0, n=test.n, **more,
         **interval_by(WILSON, (paid.bound - high, paid.bound - low)),
     )  # fmt: skip
     return made
+
+
+def _of_distinct(wrong: np.ndarray, copies: np.ndarray) -> np.ndarray:
+    """The (q,) values where copies count as one, as they do among what certifies: a mean per group."""
+    _, place, sizes = np.unique(copies, return_inverse=True, return_counts=True)
+    return np.bincount(place, wrong) / sizes
 
 
 def _bounds(paid: Paid, code: CodedNetwork, network: StochasticNetwork, parts: Split) -> FactTable:

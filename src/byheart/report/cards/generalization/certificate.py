@@ -31,7 +31,10 @@ def card(finding: Finding, about: About) -> Card:
         return _of_passages(finding, about)
     details, n = finding.details, finding.quantities["certificate"].n
     blind = percent(float(details["chance"]))
-    says = f"of new {about.nouns} wrong at most, with 95\u202f% confidence"
+    distinct = " that are no copies" if details.get("alike") else ""
+    says = f"of new {about.nouns}{distinct} wrong at most, with 95\u202f% confidence"
+    if _broken(finding):
+        says += ", if they are drawn as these: those measured are not"
     if details["says_nothing"]:
         says += f": a blind guess has {blind}, so this certifies nothing"
     return Card(
@@ -106,10 +109,16 @@ def _of_passages(finding: Finding, about: About) -> Card:
 def _body(finding: Finding, about: About) -> Iterator[str]:
     found, details = finding.quantities, finding.details
     if test := found.get("stochastic_test_error"):
-        gap = value_text(found["certificate_gap"])
+        less = found["certificate_gap"]
+        way, gap = "below" if less.value >= 0 else "above", less.model_copy(update={"value": abs(less.value)})
         yield (
             f"Measured on {count(test.n)} new {about.named(test.n)}: {value_text(test)} {interval_text(test)} wrong, "
-            f"{gap} below the certificate."
+            f"{value_text(gap)} {way} the certificate."
+        )
+    if _broken(finding):
+        yield (
+            f"More are wrong than it allows: these new {about.nouns} come from elsewhere than those of training, or "
+            "those are no independent draws. It does not hold of them."
         )
     audited = details.get("audited_error")
     own = "" if audited is None else f" (it gets {percent(float(audited))} of new {about.nouns} wrong)"
@@ -133,7 +142,18 @@ def _body(finding: Finding, about: About) -> Iterator[str]:
     if details["copies"]:
         left = int(details["copies"])
         yield f"Of copies one certifies: {count(left)} {about.named(left)} left out."
+    if alike := int(details.get("alike", 0)):
+        yield (
+            f"{count(alike)} training {about.named(alike)} are copies of others, or of their groups. Each group counts "
+            "once here, however many it holds; where new ones repeat as often the share of errors may be larger."
+        )
     yield "Asked again with other settings, and the best taken, it is no longer 95\u202f%."
+
+
+def _broken(finding: Finding) -> bool:
+    """Whether new examples are wrong more often than the certificate allows, beyond the interval."""
+    gap = finding.quantities.get("certificate_gap")
+    return gap is not None and gap.interval is not None and gap.interval[1] < 0
 
 
 def _prior(finding: Finding, about: About) -> str:
