@@ -235,7 +235,7 @@ def test_a_gap_in_two_roles_and_no_test_examples_are_refused():
     with pytest.raises(UsageError, match="no hyper-parameter and no measure, got gap"):
         ranked(columns(), measures=["gap"])
     for none in (0, -5):
-        with pytest.raises(UsageError, match=f"behind each gap of at least 1, got {none}"):
+        with pytest.raises(UsageError, match=f"at least 1 test example behind each gap, got {none}"):
             ranked(columns(), test_size=none)
 
 

@@ -156,6 +156,15 @@ def test_the_output_scale_moves_every_meter_to_the_lazy_side():
     assert all(quantities["linearised_accuracy"].value > 0.3 for quantities in found[1:])
 
 
+def test_a_gap_that_no_new_example_shows_is_not_said_to_be_exactly_none():
+    drawn = linear_world(0)
+    gap = Laziness().measure(bank_of(Laziness(), drawn.task, drawn.learner, members=2))[0].quantities[
+        "linearisation_gap"
+    ]
+    assert gap.value == 0
+    assert gap.interval == pytest.approx((-0.088, 0.088), abs=1e-3)  # Wilson's upper end of 0 of 40
+
+
 def test_the_linearised_accuracy_and_the_gap_are_those_of_the_run():
     bank = bank_of(Laziness(), Digits(n=200), Mlp(hidden=(16,), epochs=5, lr=0.02), members=2, way="stacked")
     found, run = Laziness().measure(bank)[0].quantities, next(iter(bank.runs.values()))

@@ -22,6 +22,17 @@ def test_members_that_agree_differ_nowhere_and_the_interval_does_not_collapse():
     assert 0 < found.interval[1] < 0.1
 
 
+def test_one_pair_does_not_say_how_pairs_differ():
+    """Thresholds drawn anew: of two members every interval was of the examples alone, and held the truth in 4 of 10."""
+    rng = np.random.default_rng(0)
+    truth = 0.1 * 2 / np.sqrt(np.pi)
+    for m in (2, 3):
+        found = [disagreement_interval(rng.random(200) > rng.normal(0.5, 0.1, (m, 1)), 100, 50) for _ in range(200)]
+        known = [one.interval for one in found if one.interval]
+        assert len(known) == (0 if m == 2 else 200)
+        assert sum(not low <= truth <= high for low, high in known) < 30
+
+
 def test_one_member_has_nobody_to_disagree_with():
     with pytest.raises(InputRefused, match="2 members"):
         disagreement_interval(np.zeros((1, 10)), 100, 30)

@@ -79,7 +79,7 @@ def read_runs(
         raise UsageError("a column of the gap that is no hyper-parameter and no measure", gap, "Name another column.")
     if test_size is not None and test_size < 1:
         raise UsageError(
-            "a number of test examples behind each gap of at least 1", str(test_size), "Leave it out if it is not known."
+            "at least 1 test example behind each gap", str(test_size), "Leave it out where it is not known."
         )
     found = _measures(sheet, measures, {gap, *names}, public)
     count = len(sheet.columns[0])

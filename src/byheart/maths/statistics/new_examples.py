@@ -81,8 +81,9 @@ def disagreement_interval(
     The mean over pairs of members j < l and examples i of [c_ji != c_li], c the predicted classes. Where the recipe is
     calibrated over its trainings, its expectation is the error on new examples; it takes no labels. Variance as in
     `new_examples_interval` with e_ji, the share of the other members that answer otherwise, and its deviation from
-    member to member doubled, for a mean over pairs moves twice as far as each of its two members. Range [0, 1]. Members
-    that all say the same: 0; that guess independently among k classes: 1 - 1/k.
+    member to member doubled, for a mean over pairs moves twice as far as each of its two members. Two members are one
+    pair, which does not say how pairs differ: no interval (NaN). Range [0, 1]. Members that all say the same: 0; that
+    guess independently among k classes: 1 - 1/k.
 
     Args:
         predicted: (m, q) class that each member predicts for each new example, m >= 2.
@@ -114,7 +115,8 @@ def disagreement_interval(
         alike += says * says.sum(0)
     others = (m - alike) / (m - 1)
     doubled = others + (others.mean(1) - others.mean())[:, None]
-    return mean_over_members(doubled, n, n_left_out, groups, True, 0.0, 1.0)
+    found = mean_over_members(doubled, n, n_left_out, groups, True, 0.0, 1.0)
+    return found if m > 2 else found._replace(low=np.nan, high=np.nan)
 
 
 def mean_over_members(

@@ -39,9 +39,9 @@ class Certificate(Probe):
     widths that could have been chosen. It holds with 95 % confidence over the draw of the training examples, for this
     stochastic network and not for the one audited. The prior is centred at weights trained on the other part
     (`prior=trained`) or at the random start (`initial`). Beside it: McAllester, Catoni, one network by its compressed
-    size, and the plain hold-out bound of the prior's centre. Where training examples stand in groups of copies, one of
-    each certifies, and one of each counts among new ones: it speaks of examples that are no copies. Of text: bits per token of the bank's first member, mixed
-    with a blind guess, from the passages that it left out.
+    size, and the plain hold-out bound of the prior's centre. One of each group of copies certifies, and each group of
+    new ones counts once: it speaks of examples that are no copies. Of text: bits per token of the bank's first member,
+    mixed with a blind guess, from the passages that it left out.
 
     Oracle without error: the least that n examples allow. Rote and who guesses: chance or more, which certifies
     nothing. Cost: one training on half the data and three short fits, 3 to 20 CPU seconds. Fails when: training

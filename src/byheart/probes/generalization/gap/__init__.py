@@ -43,7 +43,7 @@ class Gap(Probe):
     """
 
     name: ClassVar[str] = "generalization/gap"
-    version: ClassVar[int] = 11
+    version: ClassVar[int] = 12
     fewest_members: ClassVar[int] = 1
 
     outputs: ClassVar[tuple[str, ...]] = (*Probe.outputs, "columns", "series")

@@ -45,6 +45,7 @@ class Laziness(Probe):
     """
 
     name: ClassVar[str] = "generalization/laziness"
+    version: ClassVar[int] = 2
     poles: ClassVar[tuple[str, str]] = ("linearised", "another kernel")
     outputs: ClassVar[tuple[str, ...]] = ("classes", "values")
     assumes: ClassVar[tuple[Assumption, ...]] = ()

@@ -9,10 +9,12 @@ import numpy as np
 import torch
 
 from byheart.maths.kernels import linearised
+from byheart.maths.statistics.effective_sample_size import worth
+from byheart.maths.statistics.ranks import wilson
 from byheart.maths.statistics.resampling import around, bootstrap
 from byheart.probes.base import Bank
 from byheart.probes.heavy_tail import heavy_tail
-from byheart.probes.intervals import BOOTSTRAP
+from byheart.probes.intervals import BOOTSTRAP, WILSON
 from byheart.records.quantity import Quantity, interval_by
 from byheart.training.kept_module import KeptModule
 
@@ -38,12 +40,20 @@ def linearisation(
     score, unit, null = ("r2", "r2", 0.0) if output.continuous else ("accuracy", "points", bank.data.most_frequent)
     more: dict[str, Any] = {"n": len(test), "speaks_of": "run"}
     interval = interval_by(BOOTSTRAP, around(value, drawn.draws(0, 1)) if drawn.known else None)
+    if not (output.continuous or apart.any()):  # none of these differs, which is not that none does
+        interval = interval_by(WILSON, _of_none(worth(bank.data.new_copies)))
     return {
         "linearisation_gap": Quantity(value=value, unit=unit, null=0.0, **more, **interval),
         f"linearised_{score}": Quantity(
             value=linear, unit=score, null=null, better="high", **more, **interval_by("", None, "not made")
         ),
     }
+
+
+def _of_none(draws: float) -> tuple[float, float]:
+    """How far apart two shares of errors may be where no example was right under one model alone."""
+    most = float(wilson(0.0, draws)[1])
+    return -most, most
 
 
 def _errors(

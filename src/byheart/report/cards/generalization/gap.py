@@ -48,7 +48,7 @@ def _of_scores(finding: Finding, about: About) -> Card:
 
 
 def _known(of: Quantity) -> str:
-    return f"{value_text(of)} {interval_text(of)}"
+    return f"{value_text(of)} {interval_text(of)}".rstrip()
 
 
 def _body(finding: Finding, about: About, unit: str, r2: str) -> tuple[str, ...]:
@@ -59,7 +59,7 @@ def _body(finding: Finding, about: About, unit: str, r2: str) -> tuple[str, ...]
     if differ := finding.quantities.get("test_disagreement"):
         sentences.append(
             f"Two of the models give different answers on {_known(differ)} of them. If every answer were right as "
-            "often as models like these give it (calibrated), that is how often they would be wrong; it takes no labels."
+            "often as models like these give it (calibrated), they would be wrong that often; it takes no labels."
         )
     if details["no_new"] == "too few":
         sentences.append(f"On new {about.nouns} there is no number: {about.n_test} is too few, it takes 2 at least.")

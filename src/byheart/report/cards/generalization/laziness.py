@@ -33,7 +33,8 @@ def card(finding: Finding, about: About) -> Card:
             "parameters. Where training is lazy it says what the model says. Intervals: bootstrap over "
             f"{about.nouns}, of this one training.",
             "Fails when the kernel is good from the start: to be lazy is no fault then. Most of a kernel that is not "
-            "centred is often one direction that all inputs share, so that small distances can matter. Cost: no "
+            "centred is often one direction that all inputs share, so that small distances can matter. Each input is "
+            "always like itself: of more inputs the distance is mostly a little larger. Cost: no "
             "training of its own; three kernels.",
         ),
         notes=notes_of(finding, _NOTES, _nulls(finding, about)),
