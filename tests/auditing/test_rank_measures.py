@@ -239,6 +239,17 @@ def test_a_gap_in_two_roles_and_no_test_examples_are_refused():
             ranked(columns(), test_size=none)
 
 
+def test_runs_that_a_measure_lacks_and_runs_that_stand_there_twice_are_said():
+    made = columns(2)
+    made["near"] = [None if i % 3 == 0 else value for i, value in enumerate(made["near"])]
+    told = str(ranked(made))
+    assert "Of fewer runs near: 24 of 36; chance brings more than the above" in told
+    assert "repeat another" not in told
+    assert "against: " not in told
+    twice = {name: [*column, *column] for name, column in columns().items()}
+    assert "18 of 36 runs repeat another in every column" in str(ranked(twice))
+
+
 def test_what_cannot_be_told_is_asked_for(tmp_path):
     with pytest.raises(UsageError, match=r"the column of the generalisation gap, got none. Columns: run, width"):
         bh.rank_measures(columns())

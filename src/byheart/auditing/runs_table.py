@@ -104,6 +104,9 @@ def read_runs(
     if not moving:
         raise InputRefused("a hyper-parameter that differs between runs", "none", "Name other columns.")
     notes = [f"{name} is the same for all runs" for name in constant]
+    rows = [row for row, counts in zip(zip(*sheet.columns), kept) if counts]
+    if copies := len(rows) - len(set(rows)):
+        notes.append(f"{copies} of {len(rows)} runs repeat another in every column; each counts as a run of its own")
     return Runs(
         source=source, gap=values[kept], gap_name=gap, settings=table_of[:, moving],
         names=tuple(names[place].removeprefix(SETTING) for place in moving),

@@ -55,6 +55,7 @@ def lines(found: RankedMeasuresRecord) -> list[str]:
     made += [f"  Note          {note}" for note in found.notes]
     made += _table(found.table.rows())
     made += [f"  By chance     {_chance(found.by_chance, found.draws)}"]
+    made += [f"  Of fewer runs {line}" for line in _of_fewer(found)]
     made += [f"  Environments  {_environments(found)}"] if found.environments else []
     made += [
         f"  Not there     {CALLED[score]}: {why(reason, About())} {advice(reason, About())}"
@@ -95,6 +96,15 @@ def _chance(by_chance: Mapping[str, float | None], draws: int) -> str:
         for name, value in known.items()
     ]
     return f"{', '.join(parts)} in 39 of 40 random orders ({count(draws)} drawn)"
+
+
+def _of_fewer(found: RankedMeasuresRecord) -> list[str]:
+    """Measures that some runs do not have: what is beside them is of all runs."""
+    rows = [row for row in found.table.rows() if not row["baseline"] and row["runs"] < found.runs]  # type: ignore[operator]
+    return [
+        f"{row['measure']}: {row['runs']} of {found.runs}; chance brings more than the above, which is of all runs"
+        for row in rows
+    ]
 
 
 def _environments(found: RankedMeasuresRecord) -> str:
