@@ -16,7 +16,7 @@ from byheart.maths.bounds.stochastic_network import StochasticNetwork, smallest_
 from byheart.probes.base import Assumption, Bank, Cost, Need, Probe, Subject
 from byheart.probes.generalization.certificate.compressed import STEPS, CodedNetwork, coded
 from byheart.probes.generalization.certificate.passages import held_out, of_passages
-from byheart.probes.generalization.certificate.split import Split, rows_of, split, trained
+from byheart.probes.generalization.certificate.split import Split, of_distinct, rows_of, split, trained
 from byheart.probes.intervals import WILSON, share
 from byheart.records.facts import FactTable
 from byheart.records.finding import Finding, NotApplicable, Pole
@@ -158,7 +158,7 @@ def _quantities(bank: Bank, paid: Paid, chance: float, wrong: np.ndarray | None)
     }  # fmt: skip
     if wrong is None:
         return made
-    once = _of_distinct(wrong, bank.data.new_copies)
+    once = of_distinct(wrong, bank.data.new_copies)
     made["stochastic_test_error"] = test = share(once, np.arange(len(once)), chance, **more)
     low, high = test.interval
     made["certificate_gap"] = Quantity(
@@ -166,12 +166,6 @@ def _quantities(bank: Bank, paid: Paid, chance: float, wrong: np.ndarray | None)
         **interval_by(WILSON, (paid.bound - high, paid.bound - low)),
     )  # fmt: skip
     return made
-
-
-def _of_distinct(wrong: np.ndarray, copies: np.ndarray) -> np.ndarray:
-    """The (q,) values where copies count as one, as they do among what certifies: a mean per group."""
-    _, place, sizes = np.unique(copies, return_inverse=True, return_counts=True)
-    return np.bincount(place, wrong) / sizes
 
 
 def _bounds(paid: Paid, code: CodedNetwork, network: StochasticNetwork, parts: Split) -> FactTable:

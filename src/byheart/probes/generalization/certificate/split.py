@@ -91,6 +91,17 @@ def split(bank: Bank, learner: Network, rows: Rows, trained: bool, rng: np.rando
     return Split(call, start, part(rows.prior), part(rows.certify), pairs.get("test"), rows.copies)
 
 
+def of_distinct(wrong: np.ndarray, copies: np.ndarray) -> np.ndarray:
+    """The (q,) values where copies count as one, as they do among what certifies: a mean per group.
+
+    Example:
+        >>> of_distinct(np.array([1.0, 0.0, 1.0]), np.array([5, 5, 8])).tolist()
+        [0.5, 1.0]
+    """
+    _, place, sizes = np.unique(copies, return_inverse=True, return_counts=True)
+    return np.bincount(place, wrong) / sizes
+
+
 def numbers(classes: Sequence[str]) -> np.ndarray:
     """(k,) the place of each class by its name: neither how classes are numbered nor any example plays a part.
 
