@@ -9,6 +9,7 @@ from scipy.stats import t as student
 
 from byheart.errors import InputRefused
 from byheart.maths.lags import cao, delay, gain, gain_curve
+from byheart.maths.lags.delayed_information import _rises
 from byheart.maths.lags.predictive_gain import _features, _stops
 
 
@@ -136,6 +137,11 @@ def test_standard_errors_of_e1_are_the_spread_over_other_orbits():
     assert (said[1:] > 0.5 * spread[1:]).all()
 
 
+def test_a_cycle_fits_in_two_dimensions_also_where_its_rounds_repeat():
+    for period in (2 * np.pi / 0.15, 40.3):  # the second comes back to its start, up to rounding, after 403 steps
+        assert cao(np.sin(2 * np.pi * np.arange(2000) / period), delay=10, most=4).dimension == 2
+
+
 def test_neighbours_of_equal_value_are_passed_over():
     assert cao(np.round(henon(1500, 0), 2), most=4).dimension == 2
 
@@ -174,6 +180,15 @@ def test_the_delay_of_lorenz_is_that_of_fraser_and_swinney(lorenz):
     assert 14 <= found.steps <= 18
     assert delay(rng.normal(size=1000), rng)[:2] == (1, "nothing left")
     assert delay(np.linspace(0, 1, 1000), rng, most=20)[:2] == (None, "none")
+
+
+def test_a_dip_that_rises_by_less_than_noise_is_no_minimum():
+    assert not _rises(np.array([1.0, 1.01, 0.9, 2.0]), 0.05)
+    assert _rises(np.array([1.0, 1.01, 1.2, 0.9]), 0.05)
+
+
+def test_a_short_random_series_is_still_called_random():
+    assert np.mean([cao(autoregression([0.5], 260, seed), most=5).random for seed in range(20)]) >= 0.9
 
 
 def test_information_of_independent_values_is_zero_and_of_a_gaussian_pair_that_of_its_correlation():

@@ -31,9 +31,10 @@ class Delay(NamedTuple):
 def delay(series: Any, rng: np.random.Generator, most: int | None = None) -> Delay:
     r"""After how many steps does a series say something new?
 
-    The first k at which I(x_t; x_(t+k)) is smaller than at k - 1 and not larger than at k + 1, or within chance of 0.
-    I by a histogram of 64 bins over the range of the series (fewer where a cell would expect below 5 points), less
-    Miller's bias (b_xy - b_x - b_y + 1) / (2 n ln 2) of b cells in use, jointly and of each.
+    The first k at which I(x_t; x_(t+k)) is smaller than at k - 1 and from which it rises, by three standard deviations
+    of shuffled series, before it falls further; or at which it is within chance of 0. I by a histogram of 64 bins over
+    the range of the series (fewer where a cell would expect below 5 points), less Miller's bias
+    (b_xy - b_x - b_y + 1) / (2 n ln 2) of b cells in use, jointly and of each.
 
     Args:
         series: (t,) in time order.
@@ -47,7 +48,8 @@ def delay(series: Any, rng: np.random.Generator, most: int | None = None) -> Del
         InputRefused: more channels than one, gaps, a constant, fewer than 100 steps beside the lags.
 
     Cost: most histograms; 0.05 CPU s for 6,000 steps and 100 lags. Fails when: a heavy tail puts nearly all points
-    into one bin; a minimum of noise comes before that of the system (the series is short, or coarsely measured).
+    into one bin; the series is slow and short: its information wavers by more than that of shuffled
+    series, and the minimum found is one of noise.
 
     Reference: Fraser and Swinney 1986, Independent coordinates for strange attractors from mutual information,
     Physical Review A 33.
@@ -67,10 +69,11 @@ def delay(series: Any, rng: np.random.Generator, most: int | None = None) -> Del
     bits = np.array([_information(cells[: len(x) - k], cells[k:], bins) for k in range(most + 1)])
     shuffled = [_information(rng.permutation(cells), cells, bins) for _ in range(20)]
     chance = float(np.mean(shuffled) + 3 * np.std(shuffled))
+    noise = 3 * float(np.std(shuffled))
     for k in range(1, most):
         if bits[k] <= chance:
             return Delay(k, "nothing left", bits, chance)
-        if bits[k] < bits[k - 1] and bits[k] <= bits[k + 1]:
+        if bits[k] < bits[k - 1] and _rises(bits[k:], noise):
             return Delay(k, "minimum", bits, chance)
     return Delay(None, "none", bits, chance)
 
@@ -83,3 +86,10 @@ def _information(a: Any, b: Any, bins: int) -> float:
     information = float((joint[there] * np.log2(joint[there] / product[there])).sum())
     beyond = there.sum() - joint.any(1).sum() - joint.any(0).sum() + 1
     return information - beyond / (2 * len(a) * np.log(2))
+
+
+def _rises(bits: np.ndarray, noise: float) -> bool:
+    """Does the information rise above its first value by more than noise before it falls below it?"""
+    below = np.flatnonzero(bits < bits[0])
+    until = int(below[0]) if len(below) else len(bits)
+    return bool(bits[:until].max() - bits[0] > noise)

@@ -15,7 +15,8 @@ SATURATED = 0.9  # of E1
 RANDOM = 0.1  # E2 that never leaves 1 by more: the past says nothing of the next value's neighbour
 BATCHES = 10
 FEWEST = 200  # points; below it, neighbours are too far away
-NEIGHBOURS = 8  # looked at, to find one at a distance above 0
+NEIGHBOURS = 8  # looked at, to find one that is not the same again
+SAME = 1e-9  # of the standard deviation: rounds of a cycle that differ by rounding alone are no neighbours
 
 
 class Embedding(NamedTuple):
@@ -23,7 +24,8 @@ class Embedding(NamedTuple):
 
     `dimension`: the smallest at which E1 stays above 0.9; None where E2 is that of a random series, or E1 does not
     saturate. `low`, `high`: the dimensions found when each tenth of the series is left out (None: one had none).
-    `e1`, `e2`, `e1_standard_errors` (most,): by dimension from 1 on. `random`: E2 is within 0.1 of 1 everywhere.
+    `e1`, `e2` and their standard errors (most,): by dimension from 1 on. `random`: E2 is within 0.1, or three
+    standard errors, of 1 everywhere.
     """
 
     dimension: int | None
@@ -32,6 +34,7 @@ class Embedding(NamedTuple):
     e1: np.ndarray
     e1_standard_errors: np.ndarray
     e2: np.ndarray
+    e2_standard_errors: np.ndarray
     random: bool
     points: int
 
@@ -42,7 +45,8 @@ def cao(series: Any, delay: int = 1, most: int = 8) -> Embedding:
     y_i(d) = (x_i, x_(i+tau), ..., x_(i+(d-1)tau)), n its nearest neighbour in the largest coordinate;
     E(d) = mean_i |y_i(d+1) - y_n(d+1)| / |y_i(d) - y_n(d)| and E1(d) = E(d+1) / E(d), which stands still near 1 where
     neighbours are neighbours of the system; E*(d) = mean_i |x_(i+d tau) - x_(n+d tau)| and E2(d) = E*(d+1) / E*(d),
-    which is 1 at every d where the series is random. Neighbours at distance 0 (repeated values) are passed over.
+    which is 1 at every d where the series is random. Neighbours that are the same again (closer than 1e-9 of the
+    standard deviation) are passed over.
 
     Args:
         series: (t,) in time order.
@@ -81,7 +85,8 @@ def cao(series: Any, delay: int = 1, most: int = 8) -> Embedding:
     grown, ahead = zip(*(_to_neighbours(x, d, delay, points) for d in range(1, most + 2)), strict=True)
     e1, e2 = _ratios(np.stack(grown)), _ratios(np.stack(ahead))
     without = np.stack([_ratios(np.delete(np.stack(grown), tenth, axis=1)) for tenth in _tenths(points)])
-    random = bool((abs(e2 - 1) < RANDOM).all())
+    e2_errors = _spread(np.stack([_ratios(np.delete(np.stack(ahead), tenth, axis=1)) for tenth in _tenths(points)]))
+    random = bool((abs(e2 - 1) < np.maximum(RANDOM, 3 * e2_errors)).all())
     others = [_saturation(one) for one in without]
     known = [d for d in others if d is not None]
     return Embedding(
@@ -89,8 +94,9 @@ def cao(series: Any, delay: int = 1, most: int = 8) -> Embedding:
         low=min(known) if known and not random else None,
         high=None if random or len(known) < len(others) else max(known),
         e1=e1,
-        e1_standard_errors=np.sqrt((BATCHES - 1) * without.var(0)),
+        e1_standard_errors=_spread(without),
         e2=e2,
+        e2_standard_errors=e2_errors,
         random=random,
         points=points,
     )
@@ -100,7 +106,7 @@ def _to_neighbours(x: np.ndarray, d: int, delay: int, points: int) -> tuple[np.n
     """How much further the nearest neighbour is with one more copy, as a ratio; and how far its next value."""
     y = np.stack([x[k * delay : k * delay + points] for k in range(d + 1)], 1)
     distance, index = cKDTree(y[:, :d]).query(y[:, :d], k=NEIGHBOURS + 1, p=np.inf)
-    apart = distance > 0
+    apart = distance > SAME
     if not apart.any(1).mean() > 0.5:
         raise InputRefused(
             expected="a series with different values nearby",
@@ -115,6 +121,11 @@ def _to_neighbours(x: np.ndarray, d: int, delay: int, points: int) -> tuple[np.n
     # the few without such a neighbour count as kept: ratio 1, and the mean of the others
     grown = np.where(there, np.maximum(near, after) / np.where(there, near, 1), 1)
     return grown, np.where(there, after, after[there].mean())
+
+
+def _spread(without: Float[np.ndarray, "r most"]) -> Float[np.ndarray, " most"]:
+    """Standard errors, from what is found when each tenth is left out."""
+    return np.sqrt((BATCHES - 1) * without.var(0))
 
 
 def _ratios(values: Float[np.ndarray, "d n"]) -> Float[np.ndarray, " most"]:

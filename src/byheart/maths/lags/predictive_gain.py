@@ -27,7 +27,7 @@ class GainCurve(NamedTuple):
     the weights of a lag, already taken off: the gain of an endless series is `bits + learning`. `code` (lags + 1,):
     bits a step with windows of 0, 1, ... steps, of channels in units of their standard deviation. `shortest`: the
     window of the shortest code. `needed`: the smallest window whose code is longer by at most 0.01 bits or two standard
-    errors. `steps`: coded.
+    errors; where it is `lags` itself, more may be needed. `steps`: coded.
     """
 
     bits: np.ndarray
@@ -109,10 +109,11 @@ def gain_curve(series: Any, lags: int, degree: Degree = 1) -> GainCurve:
     x = given_series(series)
     if lags < 1:
         raise InputRefused("lags of at least 1", f"lags={lags}", "Ask for at least one lag.")
-    features, ends = _features(x, lags, degree) if len(x) > lags else (np.zeros((0, lags)), np.array([lags]))
+    features, ends = _features(x, min(lags, len(x) - 1), degree)
     n, learned = len(features), max(len(features) // 10, 2 * features.shape[1] + 10)
     if n - learned < max(2 * BATCHES, learned):
-        fewest = lags + 4 * int(ends[-1]) + 20 if ends[-1] > 15 else lags + 80
+        least = 2 * features.shape[1] + 10
+        fewest = lags + least + max(2 * BATCHES, least)
         raise InputRefused(
             expected=f"a series of at least {fewest} steps for {lags} lags",
             came=f"{len(x)} steps",
