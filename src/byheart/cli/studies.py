@@ -100,7 +100,7 @@ def lines(found: Studied) -> list[str]:
 
 
 def _each(finding: Mapping[str, Any]) -> list[str]:
-    """A row a value of the setting, of surveys that lay several quantities side by side."""
+    """A row per value of the setting, of surveys that lay several quantities side by side."""
     from byheart.records.facts import FactTable
     from byheart.records.formatting import amount, number
 

@@ -159,7 +159,7 @@ class RandomFeatures(LeastSquares):
         """(n_view, N) the ReLU features of the member with this seed."""
         rng = stream(seed, "random features")
         d = views["train"].shape[1]
-        # a row a feature, drawn one after another: a wider model has those of a narrower one and more
+        # a row per feature, drawn one after another: a wider model has those of a narrower one and more
         drawn = rng.normal(size=(self.width, d + 1))
         directions = drawn[:, :d] / np.linalg.norm(drawn[:, :d], axis=1, keepdims=True)
         made = {}

@@ -47,7 +47,7 @@ class Budget(Survey):
         return self.understood, self.memorised, self.left
 
     def read(self, findings: Findings, grid: Grid) -> Finding:
-        """Three lines, a row a value, and what grows (see `Survey.read`)."""
+        """Three lines, a row per value, and what grows (see `Survey.read`)."""
         parts = ("understood", "memorised", "left")
         lines = {part: along(findings, grid, path, self.by) for part, path in zip(parts, self.paths())}
         known = [i for i in range(len(lines["left"].x)) if all(line.y[i] is not None for line in lines.values())]

@@ -122,7 +122,8 @@ class Evidence:
         if examples is not None:
             x, y = _finite(examples[0], "examples"), torch.as_tensor(examples[1])
             if len(x) != len(y) or not len(x):
-                raise InputRefused("x and y with a row an example", f"{len(x)} and {len(y)} rows", "Give one y an x.")
+                came = f"{len(x)} and {len(y)} rows"
+                raise InputRefused("x and y with one row per example", came, "Give one y for each x.")
             if y.dim() != 1 or (y.is_floating_point() and bool((y != y.round()).any())):
                 raise InputRefused("a class number for each example", f"y of shape {tuple(y.shape)}", "Give y as (n,).")
             y = y.long()

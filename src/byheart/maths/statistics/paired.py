@@ -284,10 +284,8 @@ def unpaired_difference(first: Shaped[np.ndarray, " 3"], second: Shaped[np.ndarr
     array([ 2., -3.,  7.])
     """
     value = second[0] - first[0]
-    below, above = (
-        np.hypot(second[0] - second[1], first[2] - first[0]),
-        np.hypot(second[2] - second[0], first[0] - first[1]),
-    )
+    below = np.hypot(second[0] - second[1], first[2] - first[0])
+    above = np.hypot(second[2] - second[0], first[0] - first[1])
     return np.array([value, value - below, value + above])
 
 

@@ -57,7 +57,7 @@ class Descent(Probe):
     two axes glued together, it is gone. theory_gap: mean of error / closed form - 1 away from the peak.
 
     Poles: the same error throughout, prominence 0 (Rote and Oracle are, whatever their size); right everywhere but at
-    the peak, 1. Cost: `seeds` models a value. Fails when: the peak lies between two values, or models are not
+    the peak, 1. Cost: `seeds` models per value. Fails when: the peak lies between two values, or models are not
     trained to their end; a value that cannot be trained is a gap in the curves.
     Reference: Belkin, Hsu, Ma, Mandal 2019, Reconciling modern machine-learning practice and the classical
     bias-variance trade-off, PNAS 116; effective parameters: Curth, Jeffares, van der Schaar 2023, A U-turn on double

@@ -96,7 +96,7 @@ def curve(along: Axis, of: Peak, labelled: bool) -> Curve:
 
 
 def table(along: str, found: Sequence[Place], top: Peak, seen: Peak) -> FactTable:
-    """A row a value: errors, what theory says, effective parameters, norm."""
+    """A row per value: errors, what theory says, effective parameters, norm."""
     columns: dict[str, Any] = {along: top.positions, "error": top.curve, "error_where_seen": seen.curve}
     if any(place.theory is not None for place in found):
         columns["closed_form"] = [_finite(place.theory) for place in found]

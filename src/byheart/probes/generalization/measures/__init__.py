@@ -166,7 +166,7 @@ class Measures(Probe):
 
 
 def _table(known: Mapping[str, Measure], noise: Mapping[str, Measure], right: Mapping[str, float]) -> FactTable:
-    """A row a measure: its number in the paper, what it is here and beside it, which pairs of models it orders."""
+    """A row per measure: its number in the paper, what it is here and beside it, which pairs of models it orders."""
     columns = {
         "measure": tuple(known),
         "number": tuple(ROWS[name].number for name in known),

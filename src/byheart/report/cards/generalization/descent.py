@@ -36,7 +36,7 @@ def card(finding: Finding, about: About) -> Card:
             *_how_theory(finding),
             *_how_folded(finding),
             f"Fails when the peak lies between two values, or models are not trained to their end. Cost: "
-            f"{details['seeds']} models a value.",
+            f"{details['seeds']} models per value.",
         ),
         notes=notes_of(finding, _notes(along)),
     )
@@ -220,7 +220,7 @@ def _amount(value: float) -> str:
 
 
 def _table(finding: Finding, write: Callable[[float], str]) -> Table:
-    """A row a value: errors, the closed form, effective parameters and norm as far as they are known."""
+    """A row per value: errors, the closed form, effective parameters and norm as far as they are known."""
     values = finding.tables["places"].values
     along, *others = values
     texts = {along: map(_amount, values[along])}
