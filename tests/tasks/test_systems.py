@@ -181,6 +181,7 @@ def test_two_wells_keep_what_starts_in_them():
         (lambda: Henon().step_jacobian([0.1, 0.1], 0.5), "dt=1 for a map"),
         (lambda: Lorenz96(sites=3), "at least 4 sites"),
         (lambda: MackeyGlass(points=1), "points >= 4"),
+        (lambda: MackeyGlass().orbit(MackeyGlass().start, 2000, 1.0), "smaller dt"),
         (lambda: VanDerPol(mu=-1.0).adaptive_orbit([3.0, 0.0], 100, 1.0), "an orbit that stays finite"),
     ],
 )

@@ -45,6 +45,10 @@
 | | `embedding`, `delayed_information` | in how many delayed copies does a state fit; at which delay? |
 | | `memory_capacity`, `fading_memory` | how much of its past inputs does a state hold; does it forget its start? |
 | | `truncated_window` | how far back does a model look? bits lost when its window is cut |
+| `orbits` | `lyapunov`, `tangent` | how fast do neighbouring states part? of a step, anybody's, with its derivatives |
+| | `state_space`, `frequencies` | is a generated orbit where the true one is, and does it beat alike? |
+| | `replayed`, `parting` | is a generated orbit new, or a replay of the training series? the time of a window |
+| | `pairs` | may these two orbits be compared? |
 | | `inputs`, `shapes` (above the folders) | what all of these accept, and how they refuse; shapes as annotations |
 
 Arrays are numpy arrays or torch tensors; what comes back is numpy, float64. The modules above import no torch. Those

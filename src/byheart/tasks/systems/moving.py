@@ -77,10 +77,20 @@ class Moving(ABC):
         """(..., d, d) derivatives of `step`, exact: of the step that is made, not of the true flow."""
 
     def orbit(self, state: Any, steps: int, dt: float | None = None) -> np.ndarray:
-        """(steps + 1, ..., d): the state and the `steps` states after it, in fixed steps of `dt` (`usual_dt`)."""
+        """(steps + 1, ..., d): the state and the `steps` states after it, in fixed steps of `dt` (`usual_dt`).
+
+        Raises:
+            InputRefused: it leaves every bound: from there it is no orbit of the system.
+        """
         states = [self._checked(state)]
-        for _ in range(steps):
-            states.append(self.step(states[-1], self.usual_dt if dt is None else dt))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for _ in range(steps):
+                states.append(self.step(states[-1], self.usual_dt if dt is None else dt))
+                if not np.isfinite(states[-1]).all():
+                    raise InputRefused(
+                        expected="an orbit that stays finite", came=f"NaN or infinity after {len(states) - 1} steps",
+                        do="Take a smaller dt, or begin nearer to the attractor.",
+                    )  # fmt: skip
         return np.array(states)
 
     def _checked(self, state: Any) -> np.ndarray:
