@@ -125,7 +125,8 @@ def accuracy(right: np.ndarray, x: Any) -> Quantity:
 
 def gap(train: Quantity, test: Quantity) -> Quantity:
     """How much less often test examples are right than training examples; of Wilson's intervals, Newcombe's."""
-    value, low, high = map(float, unpaired_difference(*(np.array([of.value, *of.interval]) for of in (test, train))))
+    ends = (np.array([of.value, *(of.interval or (np.nan, np.nan))]) for of in (test, train))
+    value, low, high = map(float, unpaired_difference(*ends))
     return Quantity(
         value=value, unit="points", null=0.0, n=test.n, better="low", speaks_of="run",
         **interval_by("Newcombe", (low, high)),

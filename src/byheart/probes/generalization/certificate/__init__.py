@@ -160,7 +160,7 @@ def _quantities(bank: Bank, paid: Paid, chance: float, wrong: np.ndarray | None)
         return made
     once = of_distinct(wrong, bank.data.new_copies)
     made["stochastic_test_error"] = test = share(once, np.arange(len(once)), chance, **more)
-    low, high = test.interval
+    low, high = test.interval or (np.nan, np.nan)
     made["certificate_gap"] = Quantity(
         value=paid.bound - test.value, unit="points", null=0.0, n=test.n, **more,
         **interval_by(WILSON, (paid.bound - high, paid.bound - low)),

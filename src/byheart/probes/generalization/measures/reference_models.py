@@ -54,7 +54,7 @@ def gap_of(bank: Bank, model: Model) -> Quantity | None:
 def _accuracy(right: np.ndarray, copies: np.ndarray) -> np.ndarray:
     """(3,) the accuracy and its interval over examples, copies as one."""
     found = share(right, copies, null=None)
-    return np.array([found.value, *found.interval])
+    return np.array([found.value, *(found.interval or (np.nan, np.nan))])
 
 
 def decided(gaps: Mapping[str, Quantity]) -> list[tuple[str, str]]:
