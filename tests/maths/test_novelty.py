@@ -81,6 +81,13 @@ def test_a_window_is_three_lyapunov_times_or_a_period(lorenz):
     assert parting_rate(stream(0, "white").normal(size=(2000, 3))) == 0
 
 
+def test_drift_is_no_period_and_the_state_just_before_no_neighbour():
+    t = np.arange(1000.0)[:, None]
+    assert dominant_period(np.sin(2 * np.pi * t / 50) + t / 200) == 50
+    dense = Lorenz63().orbit([1.0, 1.0, 20.0], 7000, 0.005)[1000:]
+    assert parting_rate(dense / dense.std(0)) / 0.005 == pytest.approx(0.906, rel=0.4)
+
+
 def test_units_do_not_matter(lorenz):
     train, held_out, new = (one[:2000] for one in lorenz)
     scale = np.array([1e-3, 1.0, 1e4])
