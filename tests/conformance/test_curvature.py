@@ -82,7 +82,7 @@ def test_its_numbers_are_those_of_the_kept_model(digits):
         examples = (kept.trained_on, torch.as_tensor(digits.data.train.y))
         top, whole = top_eigenvalues(kept.module, examples, "ggn", k=10).sum(), trace(kept.module, examples, "ggn")
         expected = {
-            "outlier_share": top / whole, "ggn_trace": whole, "hessian_trace": trace(kept.module, examples),
+            "outlier_share": top / whole, "trace_of_ggn": whole, "trace_of_hessian": trace(kept.module, examples),
             "sharpness": top_eigenvalues(kept.module, examples)[0],
         }  # fmt: skip
         for name, value in expected.items():
@@ -100,9 +100,9 @@ def test_what_is_estimated_has_an_interval_that_holds_the_exact(digits):
     finding, _ = Curvature(examples=50, draws=16).measure(wide)
     assert finding.details["way"] == "curvlinops"
     assert (finding.details["examples"], finding.details["of"]) == (50, 60)
-    whole = finding.quantities["ggn_trace"]
+    whole = finding.quantities["trace_of_ggn"]
     spread = (whole.interval[1] - whole.value) / whole.value  # its top is exact
-    for name in ("outlier_share", "ggn_trace", "hessian_trace", "downward_share"):
+    for name in ("outlier_share", "trace_of_ggn", "trace_of_hessian", "downward_share"):
         low, high = finding.quantities[name].interval
         assert low < finding.quantities[name].value < high
         if name != "downward_share":
@@ -115,7 +115,7 @@ def test_what_is_estimated_has_an_interval_that_holds_the_exact(digits):
 def test_which_examples_are_read_does_not_depend_on_their_order(digits):
     probe = Curvature(examples=60)
     (found, _), (turned, _) = (probe.measure(bank) for bank in (digits, reordered(digits)[0]))
-    assert found.quantities["ggn_trace"].n == 60
+    assert found.quantities["trace_of_ggn"].n == 60
     for name, quantity in found.quantities.items():
         assert turned.quantities[name].value == pytest.approx(quantity.value, rel=1e-6), name
 

@@ -50,8 +50,7 @@ NAMES = {
         "alignment_end effective_rank_start effective_rank_end relative_motion "
         "linearisation_gap linearised_accuracy linearised_r2"
     ),
-    "generalization/width": "widest_held_out_gain widest_train_gain",
-    "generalization/curvature": "outlier_share downward_share sharpness ggn_trace hessian_trace",
+    "generalization/curvature": "outlier_share downward_share sharpness trace_of_ggn trace_of_hessian",
     "generalization/certificate": (
         "certificate stochastic_error posterior_kl stochastic_test_error certificate_gap "
         "certificate_bits_a_token smoothed_bits_a_token smoothed_test_bits_a_token"

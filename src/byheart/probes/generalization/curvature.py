@@ -160,8 +160,8 @@ def _quantities(end: Point, start: Point, spectrum: Density) -> dict[str, Quanti
         "sharpness": one(float(end.hessian.top[0]), "nats", float(start.hessian.top[0]), 0.0, (0.0, 0.0)),
     }
     for name, side, before in (
-        ("ggn_trace", end.gauss_newton, start.gauss_newton),
-        ("hessian_trace", end.hessian, start.hessian),
+        ("trace_of_ggn", end.gauss_newton, start.gauss_newton),
+        ("trace_of_hessian", end.hessian, start.hessian),
     ):
         value, spare = float(side.trace), 1.96 * side.trace.standard_error
         made[name] = one(value, "nats", float(before.trace), spare, (value - spare, value + spare))

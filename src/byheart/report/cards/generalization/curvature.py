@@ -49,8 +49,8 @@ def card(finding: Finding, about: About) -> Card:
                 "outlier_share": f"{count(k)} largest eigenvalues over the trace; null: {_start(share.null)}",
                 "downward_share": "sum of |eigenvalues| of the Hessian below 0 over all of them; a minimum has none",
                 "sharpness": "largest eigenvalue of the Hessian; null: at the random start",
-                "ggn_trace": "trace of the Gauss-Newton matrix; null: at the random start",
-                "hessian_trace": "trace of the Hessian; null: at the random start",
+                "trace_of_ggn": "trace of the Gauss-Newton matrix; null: at the random start",
+                "trace_of_hessian": "trace of the Hessian; null: at the random start",
             },
         ),
     )  # fmt: skip
@@ -62,13 +62,13 @@ def _start(null: float | None) -> str:
 
 def _body(finding: Finding) -> Iterator[str]:
     found, details = finding.quantities, finding.details
-    sharp, trace, hessian = found["sharpness"], found["ggn_trace"], found["hessian_trace"]
+    sharp, trace, hessian = found["sharpness"], found["trace_of_ggn"], found["trace_of_hessian"]
     yield (
         f"The Hessian's largest eigenvalue is {_figure(sharp.value)}; at the random start it was {_figure(sharp.null)}."
     )
     yield (
-        f"Trace of the Gauss-Newton matrix: {_figure(trace.value)}{_ends(finding, 'ggn_trace')}; of the Hessian: "
-        f"{_figure(hessian.value)}{_ends(finding, 'hessian_trace')}."
+        f"Trace of the Gauss-Newton matrix: {_figure(trace.value)}{_ends(finding, 'trace_of_ggn')}; of the Hessian: "
+        f"{_figure(hessian.value)}{_ends(finding, 'trace_of_hessian')}."
     )
     if details.get("optimizer") == "sgd" and details.get("lr"):
         rate = float(details["lr"])  # type: ignore[arg-type]
