@@ -199,7 +199,10 @@ def test_new_examples_repeated_make_no_interval_narrower(make_bank):
     once, often = (of_few(make_bank, x, one) for one in (new, np.repeat(new, 40, 0)))
     # the ten members' answers, forty times each
     run = once[once.subject.bank()]
-    again = {n: replace(v, correct=v.correct.repeat(40, -1), loss_nats=v.loss_nats.repeat(40, -1)) for n, v in run.views.items()}
+    again = {
+        n: replace(v, correct=v.correct.repeat(40, -1), loss_nats=v.loss_nats.repeat(40, -1), logits=v.logits.repeat(40, 1))
+        for n, v in run.views.items()
+    }
     views = {"train": run.views["train"], "test": again["test"]}
     often = replace(often, runs={often.subject.bank().key(): replace(run, views=views)})
     for probe, name in ((Gap(), "test_accuracy"), (Duplicates(), "test_accuracy_with_leaked"), (Duplicates(), "leaked_share")):

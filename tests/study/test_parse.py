@@ -121,7 +121,8 @@ def test_an_old_name_of_a_probe_still_works_and_says_the_new_one_once(capsys):
 def test_old_names_are_not_listed_and_mean_what_is(old, new):
     assert old not in registry.names("probe")
     assert registry.find("probe", old) is registry.find("probe", new)
-    assert registry.find("probe", new).drawn_as == old  # the same random draws as before
+    taken_over = old == "generalization/width"  # its question is one of those of the other, which draws nothing of it
+    assert registry.find("probe", new).drawn_as == ("" if taken_over else old)  # the same random draws as before
 
 
 def test_claims_may_use_the_old_names():

@@ -72,7 +72,7 @@ def _filled(document: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[dic
             text = text.replace(f"{{{name}}}", str(value))
         return text
 
-    filled = {name: fill(one) for name, one in document.items() if name != "set"}
+    filled = {name: fill(one) if names else one for name, one in document.items() if name != "set"}
     return filled, {name: one for name, one in values.items() if name not in given}
 
 
