@@ -17,6 +17,7 @@ from byheart.errors import InputRefused
 from byheart.report import drawing
 from byheart.report.axes import scale
 from byheart.report.balance import balances
+from byheart.report.bars import bars
 from byheart.report.chart import Axis, Bar, Chart, Line, Mark, Segment
 from byheart.report.charts import pictures
 from byheart.report.label_placement import Label, dodge, place, width
@@ -167,3 +168,11 @@ def _decode(uri: str) -> tuple[int, bytes]:
         at += 12 + size
     raw, step = zlib.decompress(data), {2: 3, 4: 2}[kind] * wide
     return kind, b"".join(raw[(step + 1) * y + 1 : (step + 1) * (y + 1)] for y in range(high))
+
+
+def test_a_bar_chart_has_no_tick_beyond_its_bars():
+    bar = Bar(label="a", segments=(Segment(start=0.0, stop=0.49, role="ink"),))
+    chart = Chart(title="t", description="d", x=Axis(title="share", format="percent"), bars=(bar, bar))
+    said = {text.text for text in ElementTree.fromstring(bars(chart, 600)).iter() if text.tag.endswith("text")}
+    assert {"0\u202f%", "40\u202f%"} <= said
+    assert not {"75\u202f%", "100\u202f%"} & said

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from byheart.report.axes import Scale, opened, scale
 from byheart.report.chart import Bar, Chart
 from byheart.report.drawing import draw, layer, pixels
@@ -17,9 +15,10 @@ def bars(chart: Chart, total: int) -> str:
     values = [0.0] + [end for bar in chart.bars for part in bar.segments for end in (part.start, part.stop)]
     values += [rule.at for rule in chart.rules if rule.axis == "x"]
     across = total - 10
-    xs = scale(chart.x, values, (0, across), 8 if total > 500 else 5)
-    if chart.x.domain is None and not chart.x.log:
-        xs = replace(xs, domain=opened(min(values), max(values) * 1.02, False))  # 0 is among the values
+    axis = chart.x
+    if axis.domain is None and not axis.log:
+        axis = axis.model_copy(update={"domain": opened(min(values), max(values) * 1.02, False)})  # 0 is in
+    xs = scale(axis, values, (0, across), 8 if total > 500 else 5)
     tops, top = [], 22.0 if any(rule.label for rule in chart.rules) else 4.0
     for bar in chart.bars:
         tops.append(top)
