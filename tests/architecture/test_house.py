@@ -259,6 +259,14 @@ def test_importing_byheart_imports_nothing_heavy():
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
+def test_who_plans_an_audit_imports_no_torch_for_its_probes():
+    code = (
+        "import sys\nfrom byheart.study.parse import every_probe\nevery_probe()\n"
+        "assert not set(sys.modules) & {'torch', 'sklearn', 'curvlinops'}"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
 def test_import_contracts_hold():
     done = subprocess.run(
         [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"], cwd=ROOT, capture_output=True, text=True,

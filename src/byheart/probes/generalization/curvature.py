@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
-import torch
 from pydantic import Field
-from torch import Tensor, nn
 
 from byheart.errors import InputRefused
-from byheart.maths.curvature.curvature_matrix import CurvatureMatrix, curvature_matrix
-from byheart.maths.curvature.extreme_eigenvalues import largest
-from byheart.maths.curvature.spectral_density import Density, spread
-from byheart.maths.curvature.trace_estimate import Estimate, traced
-from byheart.maths.measures.example_order import example_order
 from byheart.probes.base import Assumption, Bank, Cost, Need, Probe, Subject
 from byheart.records.facts import Axis, Curve, FactTable
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, Unit, interval_by
 from byheart.training.keep import Weights
-from byheart.training.kept_module import module_at
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from byheart.maths.curvature.curvature_matrix import CurvatureMatrix
+    from byheart.maths.curvature.spectral_density import Density
+    from byheart.maths.curvature.trace_estimate import Estimate
 
 START, END = Weights(when="start"), Weights()
 VISIBLE = 0.01  # of one eigenvalue: where the widened spectrum holds less, there is none
@@ -76,6 +75,8 @@ class Curvature(Probe):
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Traces, largest eigenvalues and the spectrum, at the end and at the start."""
+        from byheart.maths.curvature.spectral_density import spread
+
         try:
             end, start = self.at(bank, END), self.at(bank, START)
         except InputRefused as refused:  # layers without a curvature of their own, noise in evaluation mode
@@ -103,6 +104,11 @@ class Curvature(Probe):
 
     def at(self, bank: Bank, moment: Weights) -> Point:
         """Both matrices at the weights of a moment."""
+        import torch
+
+        from byheart.maths.measures.example_order import example_order
+        from byheart.training.kept_module import module_at
+
         subject, data, run = bank.subject, bank.data, bank[self.model(bank.subject)]
         kept = module_at(subject.learner, data, run, moment.label, levers=subject.levers)
         ids = example_order(kept.trained_on)[: self.examples]
@@ -114,6 +120,10 @@ class Curvature(Probe):
 
     def side(self, module: nn.Module, given: tuple[Tensor, Tensor], matrix: str, k: int, seed: int) -> Side:
         """Trace and largest eigenvalues of one matrix."""
+        from byheart.maths.curvature.curvature_matrix import curvature_matrix
+        from byheart.maths.curvature.extreme_eigenvalues import largest
+        from byheart.maths.curvature.trace_estimate import traced
+
         made = curvature_matrix(module, given, matrix, loss="cross-entropy")
         trace = traced(made, seed, draws=min(self.draws, made.size))
         return Side(made, trace, largest(made, min(k, made.size), seed))

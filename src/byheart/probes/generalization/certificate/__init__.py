@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
-import torch
 from pydantic import Field
 
 from byheart.learners.base import Network
 from byheart.maths.bounds import catoni, hold_out, mcallester, prior_widths, sampled_risk, seeger, seeger_below, united
 from byheart.maths.bounds.monte_carlo import Estimate
-from byheart.maths.bounds.stochastic_network import StochasticNetwork, smallest_certificate, wrong_at
 from byheart.probes.base import Assumption, Bank, Cost, Need, Probe, Subject
-from byheart.probes.generalization.certificate.compressed import STEPS, CodedNetwork, coded
 from byheart.probes.generalization.certificate.passages import held_out, of_passages
-from byheart.probes.generalization.certificate.split import Split, of_distinct, rows_of, split, trained
 from byheart.probes.intervals import WILSON, share
 from byheart.records.facts import FactTable
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, interval_by
+
+if TYPE_CHECKING:
+    from byheart.maths.bounds.stochastic_network import StochasticNetwork
+    from byheart.probes.generalization.certificate.compressed import CodedNetwork
+    from byheart.probes.generalization.certificate.split import Split
 
 DELTA = 0.05  # the certificate may fail in this share of data sets,
 SAMPLED = 0.01  # ... of which this much is spent on Monte Carlo
@@ -76,6 +77,12 @@ class Certificate(Probe):
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """The certificate, what it is made of, the other bounds, and what the test says."""
+        import torch
+
+        from byheart.maths.bounds.stochastic_network import smallest_certificate
+        from byheart.probes.generalization.certificate.compressed import coded
+        from byheart.probes.generalization.certificate.split import rows_of, split, trained
+
         if bank.data.grouping.blocks:
             return self.not_applicable("rows in time"), {}
         learner, rng = bank.subject.learner, self.rng(bank, self.prior)
@@ -141,6 +148,8 @@ def _chance(bank: Bank) -> float:
 
 
 def _quantities(bank: Bank, paid: Paid, chance: float, wrong: np.ndarray | None) -> dict[str, Quantity]:
+    from byheart.probes.generalization.certificate.split import of_distinct
+
     more: dict[str, Any] = {"better": "low", "speaks_of": "stochastic"}
     low = seeger_below(paid.risk.low, paid.kl_nats, paid.n, paid.delta)
     made = {
@@ -170,6 +179,8 @@ def _quantities(bank: Bank, paid: Paid, chance: float, wrong: np.ndarray | None)
 
 def _bounds(paid: Paid, code: CodedNetwork, network: StochasticNetwork, parts: Split) -> FactTable:
     """Each bound on its own at 95 %: of which network, the error that it starts from, what it pays, and its value."""
+    from byheart.maths.bounds.stochastic_network import wrong_at
+
     price = paid.risk.high, paid.kl_nats, paid.n, paid.delta
     errors = int(wrong_at(parts.call, network.centre, *parts.certify).sum())
     rows: Mapping[str, tuple[str, float, float, float]] = {
@@ -187,6 +198,8 @@ def _bounds(paid: Paid, code: CodedNetwork, network: StochasticNetwork, parts: S
 
 def _tried(widths: int, network: StochasticNetwork) -> FactTable:
     """What was chosen by looking at the examples that certify, out of how many, and what pays for it."""
+    from byheart.probes.generalization.certificate.compressed import STEPS
+
     rows = (("widths", widths, "union"), ("posteriors", network.tried, "kl"), ("steps", len(STEPS), "code"))
     what, count, paid = zip(*rows, strict=True)
     return FactTable(values={"what": what, "count": count, "paid_by": paid})

@@ -9,11 +9,9 @@ import numpy as np
 from pydantic import Field
 
 from byheart.errors import InputRefused
-from byheart.maths.kernels import relative_motion, trace_of_outputs
 from byheart.maths.statistics.resampling import resampling_weights
 from byheart.probes.base import Assumption, Bank, Need, Probe, Subject
 from byheart.probes.generalization.laziness.course import END, MIDDLE, START, Course, moments
-from byheart.probes.generalization.laziness.linear_model import linearisation
 from byheart.records.facts import FactTable
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, interval_by
@@ -64,6 +62,9 @@ class Laziness(Probe):
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Kernels of the moments, how far they turned, and the model were it linear."""
+        from byheart.maths.kernels import relative_motion, trace_of_outputs
+        from byheart.probes.generalization.laziness.linear_model import linearisation
+
         run, rows = bank[self.own(bank.subject)], self.rows(bank)
         if len(rows) < FEWEST:
             return self.not_applicable("few examples", examples=len(rows), needed=FEWEST), {}
@@ -108,6 +109,8 @@ class Laziness(Probe):
 
 def _layers(before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray]) -> FactTable:
     """How far each parameter moved; those that started at 0 have no length to compare with."""
+    from byheart.maths.kernels import relative_motion
+
     moved = {name: relative_motion({name: before[name]}, {name: after[name]}) for name in before}
     finite = tuple(value if np.isfinite(value) else None for value in moved.values())
     return FactTable(values={"parameter": tuple(moved), "motion": finite}, units={"motion": "ratio"})

@@ -6,19 +6,20 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from byheart.maths.kernels import alignment, effective_rank, kernel_distance, kernel_velocity
 from byheart.maths.statistics.resampling import around
 from byheart.probes.base import Bank
 from byheart.probes.intervals import BOOTSTRAP
 from byheart.records.facts import Axis, Curve
 from byheart.records.quantity import Quantity, interval_by
 from byheart.training.keep import Weights, middle
-from byheart.training.kept_module import KeptModule, module_at
 from byheart.training.run import Run
+
+if TYPE_CHECKING:
+    from byheart.training.kept_module import KeptModule
 
 START, MIDDLE, END = Weights(when="start"), Weights(when="middle"), Weights()
 SHUFFLES = 100  # of the targets
@@ -26,6 +27,8 @@ SHUFFLES = 100  # of the targets
 
 def moments(bank: Bank, run: Run) -> Iterator[tuple[int, KeptModule]]:
     """Epoch -> the model then: at the start, in the middle where that is neither end, and at the end."""
+    from byheart.training.kept_module import module_at
+
     epochs = {middle(run.checkpoints): MIDDLE, run.checkpoints[-1]: END, 0: START}
     for epoch in sorted(epochs):
         label = epochs[epoch].label
@@ -43,12 +46,16 @@ class Course:
     @cached_property
     def distances(self) -> dict[int, dict[str, Any]]:
         """From the first kernel, by epoch, each with its interval."""
+        from byheart.maths.kernels import kernel_distance
+
         first = self.kernels[min(self.kernels)]
         return {t: _with_interval(kernel_distance, self.weights, first, kernel) for t, kernel in self.kernels.items()}
 
     @cached_property
     def aligned(self) -> dict[int, dict[str, Any]]:
         """With the targets, by epoch, each with its interval; none where all targets are the same."""
+        from byheart.maths.kernels import alignment
+
         if not self.targets.std(0).any():
             return {}
         of = self.kernels.items()
@@ -61,6 +68,8 @@ class Course:
 
     def turns(self) -> dict[str, Quantity]:
         """How far the kernel turned from the start to the end, and how fast between moments."""
+        from byheart.maths.kernels import kernel_velocity
+
         epochs = tuple(self.kernels)
         more: dict[str, Any] = {"unit": "ratio", "null": 0.0, "n": self.n, "speaks_of": "run"}
         found = {"kernel_distance": Quantity(**self.distances[epochs[-1]], **more)}
@@ -72,6 +81,8 @@ class Course:
 
     def alignments(self, rng: np.random.Generator) -> dict[str, Quantity]:
         """How well the kernel fits the targets at the start and at the end, beside shuffled targets."""
+        from byheart.maths.kernels import alignment
+
         shuffles = [self.targets[rng.permutation(self.n)] for _ in range(SHUFFLES)]
         more: dict[str, Any] = {"unit": "correlation", "n": self.n, "better": "high", "speaks_of": "run"}
         found = {}
@@ -82,6 +93,8 @@ class Course:
 
     def ranks(self) -> dict[str, Quantity]:
         """How many directions the kernel sees at the start and at the end."""
+        from byheart.maths.kernels import effective_rank
+
         more: dict[str, Any] = {"unit": "ratio", "null": None, "n": self.n, "speaks_of": "run"}
         return {
             f"effective_rank_{moment}": Quantity(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 import numpy as np
 from pydantic import Field
 
 from byheart.errors import InputRefused
-from byheart.maths.measures import ROWS, Evidence, Measure, Search, measures_of
 from byheart.probes.base import Assumption, Bank, Cost, Need, Probe, Subject, reason
 from byheart.probes.generalization.measures.reference_models import (
     FIRST,
@@ -27,7 +26,9 @@ from byheart.records.facts import FactTable
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, interval_by
 from byheart.training.keep import Weights, middle
-from byheart.training.kept_module import module_at
+
+if TYPE_CHECKING:
+    from byheart.maths.measures import Evidence, Measure
 
 START, MIDDLE, END = (Weights(when=when) for when in ("start", "middle", "end"))
 COSTLY = {"search", "gradients"}
@@ -95,6 +96,8 @@ class Measures(Probe):
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Every measure of the model and of its references, and which of them order the models as their gaps."""
+        from byheart.maths.measures import measures_of
+
         models = {name: one for name, one in self.models(bank.subject).items() if one.need in bank}
         if "one model" not in models:
             return self.not_applicable("no runs", members=1), {}
@@ -140,6 +143,9 @@ class Measures(Probe):
 
     def evidence(self, bank: Bank, model: Model) -> Evidence:
         """One model, and as it was before training, with what it was trained on."""
+        from byheart.maths.measures import Evidence, Search
+        from byheart.training.kept_module import module_at
+
         subject, data, run = bank.subject, bank.data_of(model.need), bank[model.need]
         kept = model.keep, START
         final, start = (module_at(subject.learner, data, run, one.label, levers=subject.levers) for one in kept)
@@ -153,12 +159,16 @@ class Measures(Probe):
 
     def names_for(self, evidence: Evidence) -> list[str]:
         """The measures that are computed: not what costs much, unless asked for."""
+        from byheart.maths.measures import ROWS
+
         if not self.search:
             return [name for name, row in ROWS.items() if not name.endswith("-fft") and not COSTLY & set(row.needs)]
         convolves = any(layer.weight.dim() > 2 for layer in evidence.layers)  # else they are the same
         return [name for name in ROWS if convolves or not name.endswith("-fft")]
 
     def _quantity(self, bank: Bank, name: str, one: Measure, noise: Measure | None) -> Quantity:
+        from byheart.maths.measures import ROWS
+
         return Quantity(
             value=scale(one), unit="log10" if ROWS[name].logarithm else ROWS[name].unit, null=scale(noise),
             n=len(bank.data.train), better="low", speaks_of="run", **interval_by("", None, "one model"),
@@ -167,6 +177,8 @@ class Measures(Probe):
 
 def _table(known: Mapping[str, Measure], noise: Mapping[str, Measure], right: Mapping[str, float]) -> FactTable:
     """A row per measure: its number in the paper, what it is here and beside it, which pairs of models it orders."""
+    from byheart.maths.measures import ROWS
+
     columns = {
         "measure": tuple(known),
         "number": tuple(ROWS[name].number for name in known),

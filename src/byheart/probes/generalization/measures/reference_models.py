@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from byheart.maths.measures import ROWS, Measure, TrainingLog
 from byheart.maths.statistics.paired import unpaired_difference
 from byheart.probes.base import Bank, Need, Subject
 from byheart.probes.intervals import share
 from byheart.records.quantity import Quantity, interval_by
 from byheart.training.keep import Weights
 from byheart.training.run import Run
+
+if TYPE_CHECKING:
+    from byheart.maths.measures import Measure, TrainingLog
 
 FIRST = Weights(when="first")
 OF_ARCHITECTURE = ("vc-dim", "params")  # training does not move them
@@ -74,6 +76,8 @@ def ranked_right(
     name: str, found: Mapping[str, Mapping[str, Measure]], pairs: Sequence[tuple[str, str]]
 ) -> float | None:  # fmt: skip
     """The share of the decided pairs that a measure orders as their gaps; None of one that is not compared."""
+    from byheart.maths.measures import ROWS
+
     if ROWS[name].number is None or name in OF_ARCHITECTURE:
         return None
     both = [(scale(found[a].get(name)), scale(found[b].get(name))) for a, b in pairs]
@@ -103,6 +107,8 @@ def apart(gaps: Mapping[str, Quantity], name: str) -> float:
 
 def training_log(subject: Subject, run: Run, n: int, place: int) -> TrainingLog:
     """The course of the training loss up to a checkpoint, and the weights after epoch 1 where they were kept."""
+    from byheart.maths.measures import TrainingLog
+
     steps, upto = math.ceil(n / min(n, subject.learner.batch)), len(run.checkpoints) if place < 0 else place + 1
     first = None
     if len(run.checkpoints) > 1 and run.checkpoints[1] == 1:
