@@ -40,11 +40,11 @@ def test_every_measure_is_scored_beside_what_papers_report(small):
     found, _ = small
     assert not found.partial
     outcomes = {one.readings[0].path.rpartition("/")[2]: one for one in found.outcomes}
-    assert outcomes["path_norm.psi"].readings[0].quantity is not None
     assert outcomes["least_worst"].outcome == "withheld"  # of four networks no change is certain enough
     assert outcomes["least_worst"].readings[0].reason.code == "no quantity"
     finding = found.surveys["survey/measures"]
     rows = {row["measure"]: row for row in _rows(finding["tables"]["scores"])}
+    assert outcomes["path_norm.psi"].readings[0].quantity.value == rows["path_norm"]["psi"]
     assert {"path_norm", "param_norm", "prod_of_spec", "fro_distance", "oracle 0.02", "canonical ordering", "random"} <= set(rows)
     assert finding["details"]["settings"] == ["depth", "lr"]
     assert rows["path_norm"]["runs"] == 4

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from byheart.maths.codes.bank import bank_lengths
 from byheart.probes.applicability import too_few
 from byheart.probes.base import Bank, Need
 from byheart.probes.complexity.description_length import Bits
@@ -161,3 +162,23 @@ def test_few_members_rank_by_a_proxy_and_say_so(draws, card):
 ])  # fmt: skip
 def test_the_page_says_what_few_members_leave_open(members, said):
     assert from_few({"members": members, "nouns": "rows"})[: len(said) or 9] == said
+
+
+def test_one_model_of_noise_is_not_said_to_do_worse_than_a_blind_guess(make_bank):
+    """Scores that know nothing of 60 labels left out: what their calibration costs on 30 of them is no ignorance."""
+    worse = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        y, mask = rng.integers(0, 2, 200), np.arange(200)[None] < 140
+        logits = np.where(mask[None, :, :, None], 6.0 * np.eye(2)[y], rng.normal(0, 2, (1, 1, 200, 2)))
+        found = Bits().measure(make_bank(y, logits, mask))[0].quantities["understood_bits_share"]
+        worse += found.interval[1] < 0
+    assert worse <= 60 * 0.025 + 4 * np.sqrt(60 * 0.025)
+
+
+def test_a_calibration_fitted_on_the_labels_themselves_is_never_the_longer_one():
+    rng = np.random.default_rng(0)
+    z, y, mask = rng.normal(size=(2, 80, 3)), rng.integers(0, 3, 80), rng.random((2, 80)) < 0.7
+    crossed, own = (bank_lengths(z, y, mask, crossed=on).member_bits for on in (True, False))
+    for side in (mask, ~mask):
+        assert own[side].sum() < crossed[side].sum()

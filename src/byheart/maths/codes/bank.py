@@ -128,6 +128,7 @@ def bank_lengths(
     ids: Given[Any, " n"] | None = None,
     groups: Given[Any, " n"] | None = None,
     sides: tuple[bool, ...] = (True, False),
+    crossed: bool = True,
 ) -> BankLengths:
     r"""How many bits does each label cost each member?
 
@@ -142,6 +143,8 @@ def bank_lengths(
         ids: (n,) stable names of the examples; row numbers if absent.
         groups: (n,) names of groups (copies of one another) that must fall in one half; ids if absent.
         sides: which are coded: True seen, False left out; NaN on the other.
+        crossed: calibrate each half by what was fitted on the other; False, by what was fitted on itself, which no
+            calibration of two parameters can beat: the difference is what fitting them on so few labels costs.
 
     Returns:
         `reference_bits` (n,) and `member_bits` (m, n), float64.
@@ -181,7 +184,8 @@ def bank_lengths(
         own = [labels[place[1]] for place in places]
         for here, there in ((0, 1), (1, 0)):
             if len(rows[here]):
-                pool = fit_pool(rows[there], own[there], log_q, mix)
+                fitted_on = there if crossed else here
+                pool = fit_pool(rows[fitted_on], own[fitted_on], log_q, mix)
                 lengths[places[here]] = lengths_nats(rows[here], own[here], log_q, pool, mix)
     return BankLengths(-log_q[labels] / np.log(2), lengths / np.log(2))
 

@@ -135,6 +135,52 @@ def _shares_of_pairs(rho: np.ndarray, bits: np.ndarray, mask: np.ndarray, groups
     return BudgetShares(*(pairs_estimate(share, z, mask, signs, groups, bound=bound) for share, signs in parts))
 
 
+def with_calibration_cost(
+    shares: BudgetShares,
+    reference_bits: Given[Any, " n"],
+    crossed: Given[Any, "m n"],
+    own: Given[Any, "m n"],
+    mask: Given[Any, "m n"],
+) -> BudgetShares:
+    """How far may the shares lie where part of each side's code is the price of its calibration?
+
+    Of a side, cost = (sum of crossed - sum of own)/sum of reference over its pairs, at least 0. Its code is too long by
+    something between 0 and the cost, so understood reaches cost_unseen higher, memorised cost_unseen lower and
+    cost_seen higher, left cost_seen lower. The poles have no part in it.
+
+    Args:
+        shares: of the budget, by the codes `crossed`.
+        reference_bits: (n,) of each label without a model.
+        crossed: (m, n) bits under each member, each half calibrated by the other.
+        own: (m, n) the same, each half calibrated by itself (`codes.bank.bank_lengths(crossed=False)`).
+        mask: (m, n) True where the member saw the example.
+
+    Returns:
+        The shares with wider intervals.
+
+    Raises:
+        InputRefused: a side without a pair.
+
+    Cost: none. Fails when: labels are so few that even their own calibration says nothing. Reference: Akaike 1973,
+    "Information theory and an extension of the maximum likelihood principle" (the difference of the two is twice the
+    excess in expectation).
+
+    >>> from byheart.maths.statistics.effective_sample_size import Estimate, Sources
+    >>> part, mask = Estimate(0.0, -0.2, -0.1, 0.05, Sources(0.0, 0.0, 0.0)), np.array([[True, False]])
+    >>> wide = with_calibration_cost(BudgetShares(part, part, part), np.ones(2), [[0.5, 1.3]], [[0.5, 1.0]], mask)
+    >>> round(wide.understood.high, 9), wide.left.low
+    (0.2, -0.2)
+    """
+    rho, mask = np.asarray(reference_bits, np.float64), np.asarray(mask)
+    ratios = [side_ratios(rho, np.asarray(bits, np.float64), mask)[:2] for bits in (crossed, own)]
+    seen, unseen = (max(0.0, long - short) for long, short in zip(*ratios))
+    return BudgetShares(
+        shares.understood._replace(high=shares.understood.high + unseen),
+        shares.memorised._replace(low=shares.memorised.low - unseen, high=shares.memorised.high + seen),
+        shares.left._replace(low=shares.left.low - seen),
+    )
+
+
 def side_ratios(
     rho: Shaped[np.ndarray, " n"], bits: Shaped[np.ndarray, "m n"], mask: Shaped[np.ndarray, "m n"]
 ) -> tuple[float, float, Shaped[np.ndarray, "m n"]]:

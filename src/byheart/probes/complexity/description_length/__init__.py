@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from byheart.maths.codes.passages import GRID
-from byheart.maths.statistics.intervals import budget_share_intervals
+from byheart.maths.statistics.intervals import budget_share_intervals, with_calibration_cost
 from byheart.maths.statistics.seen_unseen import FEWEST_MEMBERS, BankCode, BankLengths, side_columns
 from byheart.probes.base import Assumption, Bank, Need, Probe, Subject
 from byheart.probes.complexity.description_length.baselines import (
@@ -43,7 +43,9 @@ class Bits(Probe):
     over the members that saw the example and over those that did not, each side calibrated by its own
     cross-fitted pool (`maths.codes.bank.bank_code`). Totals are sums over the training examples. Understood is negative
     where the others bet against a label. Of fewer than eight members sums run over the pairs of member and example that
-    there are, and nothing is said of single examples. Rote: memorised 1 of the reference. Oracle: memorised 0.
+    there are, nothing is said of single examples, and intervals reach as far as codes would be shorter if calibrated on
+    their own labels: so few labels do not tell the price of a calibration from ignorance. Rote: memorised 1 of the
+    reference. Oracle: memorised 0.
 
     Values have no code length that does not depend on their rounding: there the budget is that of their variance,
     understood = R2 where left out, memorised = R2 where seen less that, left = the rest (`maths.codes.variance`).
@@ -60,7 +62,7 @@ class Bits(Probe):
     """
 
     name: ClassVar[str] = "complexity/description-length"
-    version: ClassVar[int] = 10
+    version: ClassVar[int] = 11
     drawn_as: ClassVar[str] = "complexity/bits"
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "halves", "frequent labels")
     fewest_members: ClassVar[int] = 1
@@ -86,6 +88,9 @@ class Bits(Probe):
         lengths = lengths_of(bank, run, mask)
         code, few = of_lengths(lengths, mask), len(mask) < FEWEST_MEMBERS
         estimates = budget_share_intervals(code.reference_bits, lengths.member_bits, mask, bank.groups)
+        if few and bank.data.output.labelled:
+            own = lengths_of(bank, run, mask, crossed=False).member_bits
+            estimates = with_calibration_cost(estimates, code.reference_bits, lengths.member_bits, own, mask)
         null = shuffled_share(self, bank, run, code_of)
         budget = budget_quantities(code.reference_bits, estimates, bank.groups, null, self.rng(bank, "bootstrap"))
         course = trail_sides(bank, run, code_of)
@@ -163,11 +168,13 @@ def of_lengths(lengths: BankLengths, mask: np.ndarray) -> BankCode:
     return BankCode(lengths.reference_bits, *side_columns(lengths.member_bits, mask, lengths.reference_bits))
 
 
-def lengths_of(bank: Bank, run: Run, mask: np.ndarray, checkpoint: int | None = None) -> BankLengths:
+def lengths_of(
+    bank: Bank, run: Run, mask: np.ndarray, checkpoint: int | None = None, **calibration: bool
+) -> BankLengths:
     """Bits of each training label under each of the first members, as many as `mask` has rows."""
     outcomes, train = run.views["train"], bank.data.train
     where = {"ids": train.ids, "groups": bank.groups, "seed": bank.subject.seed}
     last = getattr(outcomes, bank.data.output.coded)
     z = last if checkpoint is None else outcomes.trail[checkpoint]  # type: ignore[index]
     z = z[: len(mask)]  # type: ignore[index]
-    return bank.data.output.lengths(z, train.y, mask, **where)
+    return bank.data.output.lengths(z, train.y, mask, **where, **calibration)
