@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import numpy as np
 from pydantic import Field
@@ -22,7 +21,7 @@ from byheart.probes.generalization.measures.reference_models import (
     scale,
     training_log,
 )
-from byheart.records.facts import FactTable
+from byheart.probes.generalization.measures.tables import skipped, table_of
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, interval_by
 from byheart.training.keep import Weights, middle
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
 START, MIDDLE, END = (Weights(when=when) for when in ("start", "middle", "end"))
 COSTLY = {"search", "gradients"}
+MIXED = ("davies-bouldin-mixup", "mixup-margin")  # of mixed examples: they load scikit-learn for one number
 
 
 class Measures(Probe):
@@ -96,18 +96,16 @@ class Measures(Probe):
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Every measure of the model and of its references, and which of them order the models as their gaps."""
-        from byheart.maths.measures import measures_of
-
         models = {name: one for name, one in self.models(bank.subject).items() if one.need in bank}
         if "one model" not in models:
             return self.not_applicable("no runs", members=1), {}
         try:
-            read = {name: self.evidence(bank, one) for name, one in models.items()}
-            found = {name: measures_of(one, self.names_for(one)) for name, one in read.items()}
+            read = {name: self.read(bank, one) for name, one in models.items()}
         except InputRefused as error:  # no layer that is a matrix, or weights that are no numbers
             why = f"It reads {error.expected}; this model is {error.came}."
             return self.not_applicable("other", why=why, advice=error.do), {}
         gaps = {name: made for name, one in models.items() if (made := gap_of(bank, one))}
+        found = {name: measures for name, (measures, _) in read.items()}
         own = found["one model"]
         beside = max(gaps.keys() - {"one model"}, key=lambda name: (apart(gaps, name), name), default="one model")
         known = {name: one for name, one in own.items() if scale(one) is not None}
@@ -119,14 +117,13 @@ class Measures(Probe):
         quantities |= {gap_name(name): gap for name, gap in gaps.items()}
         facts = {
             "tables": {
-                "measures": _table(known, found[beside], right),
-                **({"skipped": _skipped(own)} if len(known) < len(own) else {}),
+                "measures": table_of(known, found[beside], right),
+                **({"skipped": skipped(own)} if len(known) < len(own) else {}),
             },
             "details": {
                 "search": self.search, "models": tuple(models), "reference": beside, "measures": len(own),
                 "known": len(known), "counted": len(right), "pairs": len(pairs),
-                "covered": read["one model"].coverage.share,
-                "not_covered": read["one model"].coverage.skipped, "notes": tuple(read["one model"].notes),
+                **read["one model"][1],
             },
         }  # fmt: skip
         if len(models) == 1 and (gap := gap_name("one model")) in quantities:  # a survey compares the models of a grid
@@ -140,6 +137,15 @@ class Measures(Probe):
         )  # fmt: skip
         poles = (Pole(name="reversed", value=0.0), Pole(name="as the gaps", value=1.0))
         return self.finding(quantities, headline="ranked_right", poles=poles, **facts), {}
+
+    def read(self, bank: Bank, model: Model) -> tuple[dict[str, Measure], dict[str, Any]]:
+        """The measures of one model, and how much of it they read: its examples in double precision go again."""
+        from byheart.maths.measures import measures_of
+
+        evidence = self.evidence(bank, model)
+        share, skipped = evidence.coverage
+        facts = {"covered": share, "not_covered": skipped, "notes": tuple(evidence.notes)}
+        return measures_of(evidence, self.names_for(evidence)), facts
 
     def evidence(self, bank: Bank, model: Model) -> Evidence:
         """One model, and as it was before training, with what it was trained on."""
@@ -162,7 +168,8 @@ class Measures(Probe):
         from byheart.maths.measures import ROWS
 
         if not self.search:
-            return [name for name, row in ROWS.items() if not name.endswith("-fft") and not COSTLY & set(row.needs)]
+            usual = [name for name in ROWS if not name.endswith("-fft") and name not in MIXED]
+            return [name for name in usual if not COSTLY & set(ROWS[name].needs)]
         convolves = any(layer.weight.dim() > 2 for layer in evidence.layers)  # else they are the same
         return [name for name in ROWS if convolves or not name.endswith("-fft")]
 
@@ -173,28 +180,6 @@ class Measures(Probe):
             value=scale(one), unit="log10" if ROWS[name].logarithm else ROWS[name].unit, null=scale(noise),
             n=len(bank.data.train), better="low", speaks_of="run", **interval_by("", None, "one model"),
         )  # fmt: skip
-
-
-def _table(known: Mapping[str, Measure], noise: Mapping[str, Measure], right: Mapping[str, float]) -> FactTable:
-    """A row per measure: its number in the paper, what it is here and beside it, which pairs of models it orders."""
-    from byheart.maths.measures import ROWS
-
-    columns = {
-        "measure": tuple(known),
-        "number": tuple(ROWS[name].number for name in known),
-        "logarithm": tuple(ROWS[name].logarithm for name in known),
-        "here": tuple(scale(one) for one in known.values()),
-        "reference": tuple(scale(noise.get(name)) for name in known),
-        "ranked right": tuple(right.get(name) for name in known),
-    }
-    return FactTable(values=columns)
-
-
-def _skipped(own: Mapping[str, Measure]) -> FactTable:
-    """The measures without a value, and why."""
-    without = {name: one for name, one in own.items() if scale(one) is None}
-    why = tuple(one.reason or "no finite value" for one in without.values())
-    return FactTable(values={"measure": tuple(without), "why": why})
 
 
 def named(name: str) -> str:

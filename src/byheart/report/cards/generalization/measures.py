@@ -16,7 +16,7 @@ NO_VERDICT = (
     "says which, and which order the models above wrongly. "
     "Beside earlier epochs whatever grows with training is right."
 )
-SEARCHES = "Measures of flatness and curvature search or differentiate: `--also generalization/measures`."
+SEARCHES = "Measures of flatness, curvature and mixed examples cost more: `--also generalization/measures`."
 
 
 def card(finding: Finding, about: About) -> Card:
