@@ -202,6 +202,32 @@ def test_the_file_system_is_that_of_the_nearest_mount():
     assert index_module.filesystem(Path("/proc/self/status")) == "proc"
 
 
+def test_tables_made_while_one_looks_are_seen_whole_or_not_at_all(folder):
+    """A writer comes between any two reads of who asks whether there is an index."""
+    statements = 0
+    for turn in range(4):
+        place = folder / str(turn)
+        maker = index_module.Index(place)
+        place.mkdir(parents=True)
+        (place / index_module.NAME).touch()
+        connection = index_module._connect(place / index_module.NAME)
+        index_module._set_journal(connection, place / index_module.NAME)
+        seen = []
+
+        def make(statement, turn=turn, maker=maker, seen=seen):
+            if len(seen) == turn:
+                with maker.transaction():
+                    pass
+            seen.append(statement)
+
+        connection.set_trace_callback(make)
+        assert index_module._check(connection, place / index_module.NAME) in (False, True)
+        statements = max(statements, len(seen))
+        connection.close()
+        maker.close()
+    assert statements >= 4
+
+
 def test_threads_share_one_ledger(ledger):
     errors = []
 

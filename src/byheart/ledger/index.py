@@ -212,9 +212,10 @@ def _check(connection: sqlite3.Connection, path: Path) -> bool:
         InputRefused: the file of another program or of a later version.
         LedgerDamaged: neither, and not what `_create` makes.
     """
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    made = connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL")
+    with _one_view(connection):
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        made = connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL").fetchall()
     tables = {" ".join(str(sql).split()) for (sql,) in made}
     if not application and not tables and not version:
         return False
@@ -227,6 +228,19 @@ def _check(connection: sqlite3.Connection, path: Path) -> bool:
         came = f"application {application:#x}, format {version} and {len(tables)} tables in {path}"
         raise LedgerDamaged(f"an index of format {SCHEMA} with its own tables", came, MEND)
     return True
+
+
+@contextlib.contextmanager
+def _one_view(connection: sqlite3.Connection) -> Iterator[None]:
+    """All reads see one state of the file: else another process makes the tables between two of them."""
+    if connection.in_transaction:
+        yield
+        return
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
 
 
 def _set_journal(connection: sqlite3.Connection, path: Path) -> None:
