@@ -48,7 +48,8 @@
 | `orbits` | `lyapunov`, `tangent` | how fast do neighbouring states part? of a step, anybody's, with its derivatives |
 | | `state_space`, `frequencies` | is a generated orbit where the true one is, and does it beat alike? |
 | | `replayed`, `parting` | is a generated orbit new, or a replay of the training series? the time of a window |
-| | `pairs` | may these two orbits be compared? |
+| | `mixture`, `wasserstein` | is it there, as often, in more dimensions than boxes can fill? |
+| | `pairs`, `surrogates` | may these two orbits be compared? series that only look alike |
 | | `inputs`, `shapes` (above the folders) | what all of these accept, and how they refuse; shapes as annotations |
 
 Arrays are numpy arrays or torch tensors; what comes back is numpy, float64. The modules above import no torch. Those

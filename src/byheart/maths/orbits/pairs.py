@@ -10,7 +10,8 @@ from byheart.errors import InputRefused
 from byheart.maths.inputs import array
 from byheart.maths.shapes import Float
 
-OWN = 1e-6  # a mean this near 0 and a deviation this near 1, in every channel, is no accident
+OWN = 1e-5  # a mean this near 0 and a deviation this near 1, in every channel, is no accident: single precision has it
+AWAY = 1000.0  # deviations of the reference: what gets so far has left, and no distance says how far that is
 
 
 def orbit_pair(reference: Any, generated: Any) -> tuple[Float[np.ndarray, "t d"], Float[np.ndarray, "s d"]]:
@@ -20,9 +21,10 @@ def orbit_pair(reference: Any, generated: Any) -> tuple[Float[np.ndarray, "t d"]
 
     Raises:
         InputRefused: NaN or infinity, other channels, fewer than 2 steps; a channel of the reference that is constant;
-            a generated orbit standardised by its own mean and deviation where the reference is not.
+            a generated orbit that leaves, or that is standardised by its own mean and deviation where the reference is
+            not.
     """
-    a, b = (_orbit(one, name) for one, name in ((reference, "the reference"), (generated, "the generated orbit")))
+    a, b = (orbit_of(one, name) for one, name in ((reference, "the reference"), (generated, "the generated orbit")))
     if a.shape[1] != b.shape[1]:
         raise InputRefused(
             f"{a.shape[1]} channels in both orbits", f"{b.shape[1]} in the generated one", "Generate the same channels."
@@ -35,21 +37,46 @@ def orbit_pair(reference: Any, generated: Any) -> tuple[Float[np.ndarray, "t d"]
             came="one with mean 0 and deviation 1 in every channel: standardised by itself",
             do="Apply the mean and deviation of the training series to both: its own hide where it is and how large.",
         )
+    _must_stay(a, b)
     return a, b
 
 
-def _orbit(value: Any, name: str) -> np.ndarray:
+def orbit_of(value: Any, name: str, fewest: int = 2) -> Float[np.ndarray, "t d"]:
+    """Is this an orbit?
+
+    Given back in float64, (steps, channels); a vector is one channel.
+
+    Raises:
+        InputRefused: no numbers of two axes, fewer steps than `fewest`, NaN or infinity.
+    """
     value = value[:, None] if getattr(value, "ndim", 2) == 1 else value
-    orbit = array(value, name, "td", finite=False).astype(np.float64)
-    if len(orbit) < 2:
-        raise InputRefused(f"{name} of at least 2 steps", str(len(orbit)), "Let it run longer.")
+    read = array(value, name, "td", finite=False)
+    orbit = read.astype(np.float64)
+    if len(orbit) < fewest:
+        raise InputRefused(f"{name} of at least {fewest} steps", str(len(orbit)), "Let it run longer.")
     bad = np.flatnonzero(~np.isfinite(orbit).all(1))
     if len(bad):
+        ends = ", where single precision ends (3.4e38)" if read.dtype == np.float32 else ""
         raise InputRefused(
-            f"{name} without NaN or infinity", f"the first at step {bad[0]}", "It diverges, which no distance says."
-        )
+            expected=f"{name} without NaN or infinity", came=f"the first at step {bad[0]}{ends}",
+            do="It diverges, which no distance says.",
+        )  # fmt: skip
     return orbit
 
 
+def _must_stay(a: np.ndarray, b: np.ndarray) -> None:
+    """Does the generated orbit stay where a distance means something?"""
+    far = np.abs(b - a.mean(0)) / a.std(0)
+    gone = np.flatnonzero((far > AWAY).any(1))
+    if len(gone):
+        raise InputRefused(
+            expected=f"a generated orbit within {AWAY:.0f} deviations of the reference",
+            came=f"one that is {far[gone[0]].max():.3g} away at step {gone[0]}: it diverges",
+            do="Say its class, divergence: a distance would only say how long it ran.",
+        )
+
+
 def _standardised(orbit: np.ndarray) -> bool:
-    return bool((np.abs(orbit.mean(0)) < OWN).all() and (np.abs(orbit.std(0) - 1) < OWN).all())
+    """By its own mean and deviation, of n or n - 1 steps."""
+    spreads = [np.abs(orbit.std(0, ddof=ddof) - 1) < OWN for ddof in (0, 1)]
+    return bool((np.abs(orbit.mean(0)) < OWN).all() and any(one.all() for one in spreads))
