@@ -42,6 +42,7 @@
 | | `kernel_change` | how far did a kernel turn in training, and how well does it fit what is learned? |
 | `spectra` | `power_tail`, `weight_spectrum` | the power law of a layer's eigenvalues, and what else they say |
 | `lags` | `predictive_gain`, `given_series` | how far back must one remember? bits gained by each further lag |
+| | `needed_window`, `kernel_code`, `student_code` | how many steps back does a series need, and by which prediction? |
 | | `embedding`, `delayed_information` | in how many delayed copies does a state fit; at which delay? |
 | | `memory_capacity`, `fading_memory` | how much of its past inputs does a state hold; does it forget its start? |
 | | `truncated_window` | how far back does a model look? bits lost when its window is cut |

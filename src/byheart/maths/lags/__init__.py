@@ -5,10 +5,12 @@ from byheart.maths.lags.embedding import Embedding, cao
 from byheart.maths.lags.fading_memory import Fading, fading_memory
 from byheart.maths.lags.given_series import given_series
 from byheart.maths.lags.memory_capacity import Capacity, by_degree, linear_capacity, processing_capacity
+from byheart.maths.lags.needed_window import Needed, WindowCode, needed
 from byheart.maths.lags.predictive_gain import GainCurve, gain, gain_curve
 from byheart.maths.lags.truncated_window import Truncation, truncation
 
 __all__ = [
-    "Capacity", "Delay", "Embedding", "Fading", "GainCurve", "Truncation", "by_degree", "cao", "delay", "fading_memory",
-    "gain", "gain_curve", "given_series", "linear_capacity", "processing_capacity", "truncation",
+    "Capacity", "Delay", "Embedding", "Fading", "GainCurve", "Needed", "Truncation", "WindowCode", "by_degree", "cao",
+    "delay", "fading_memory", "gain", "gain_curve", "given_series", "linear_capacity", "needed", "processing_capacity",
+    "truncation",
 ]  # fmt: skip

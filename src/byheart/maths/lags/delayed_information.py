@@ -8,8 +8,11 @@ import numpy as np
 
 from byheart.errors import InputRefused
 from byheart.maths.lags.given_series import single_channel
+from byheart.maths.shapes import Float
 
 MOST_BINS = 64
+BEYOND = 4.0  # standard deviations of 20 shuffles; of several channels, each asked
+FEWEST = 100  # steps beside the lags
 A_CELL = 5  # points expected in a cell of the two-dimensional histogram, at least
 
 
@@ -60,12 +63,12 @@ def delay(series: Any, rng: np.random.Generator, most: int | None = None) -> Del
     """
     x = single_channel(series)
     most = min(200, len(x) // 10) if most is None else most
-    if most < 1 or len(x) - most < 100:
+    if most < 1 or len(x) - most < FEWEST:
         raise InputRefused(
             "most of at least 1, and 100 steps beside the lags", f"{len(x)} steps, most={most}", "Give a longer series."
         )
-    bins = int(np.clip(np.sqrt((len(x) - most) / A_CELL), 4, MOST_BINS))
-    cells = np.minimum(((x - x.min()) / np.ptp(x) * bins).astype(int), bins - 1)
+    bins = _bins(len(x) - most)
+    cells = _cells(x, bins)
     bits = np.array([_information(cells[: len(x) - k], cells[k:], bins) for k in range(most + 1)])
     shuffled = [_information(rng.permutation(cells), cells, bins) for _ in range(20)]
     chance = float(np.mean(shuffled) + 3 * np.std(shuffled))
@@ -76,6 +79,35 @@ def delay(series: Any, rng: np.random.Generator, most: int | None = None) -> Del
         if bits[k] < bits[k - 1] and _rises(bits[k:], noise):
             return Delay(k, "minimum", bits, chance)
     return Delay(None, "none", bits, chance)
+
+
+def information_beyond_chance(x: Float[np.ndarray, "t c"], lags: int, rng: np.random.Generator) -> bool | None:
+    """Does a value of a channel say anything of one up to `lags` steps later, beyond the largest of 20 shuffles?
+
+    By the histogram of `delay`; None where the series has fewer than 100 steps beside the lags.
+    """
+    if len(x) - lags < FEWEST:
+        return None
+    bins = _bins(len(x) - lags)
+    for channel in x.T:
+        cells = _cells(channel, bins)
+        largest = [_largest(cells, rng.permutation(cells), lags, bins) for _ in range(20)]
+        if _largest(cells, cells, lags, bins) > np.mean(largest) + BEYOND * np.std(largest):
+            return True
+    return False
+
+
+def _largest(cells: np.ndarray, later: np.ndarray, lags: int, bins: int) -> float:
+    """The most bits at any lag from 1 to `lags`."""
+    return max(_information(cells[:-k], later[k:], bins) for k in range(1, lags + 1))
+
+
+def _bins(pairs: int) -> int:
+    return int(np.clip(np.sqrt(pairs / A_CELL), 4, MOST_BINS))
+
+
+def _cells(x: Float[np.ndarray, " t"], bins: int) -> np.ndarray:
+    return np.minimum(((x - x.min()) / np.ptp(x) * bins).astype(int), bins - 1)
 
 
 def _information(a: Any, b: Any, bins: int) -> float:

@@ -6,17 +6,14 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from scipy.linalg import solve_triangular
-from scipy.special import gammaln
 
 from byheart.errors import InputRefused
 from byheart.maths.lags.given_series import given_series
+from byheart.maths.lags.student_code import BATCHES, SMALLEST_VARIANCE, batch_errors, smallest_window, student_nats
 from byheart.maths.shapes import Float
 
 REFITS = 40
-BATCHES = 20  # of neighbouring steps, for standard errors: losses of neighbours are alike
-NEGLIGIBLE = 0.01  # bits a step
 RIDGE = 1e-8  # of standardised channels: enough to solve where lags repeat one another
-SMALLEST_VARIANCE = 1e-10  # of the variance of a channel: what is foretold better counts as foretold so well
 Degree = Literal[1, 2]
 
 
@@ -107,30 +104,60 @@ def gain_curve(series: Any, lags: int, degree: Degree = 1) -> GainCurve:
     0
     """
     x = given_series(series)
-    if lags < 1:
-        raise InputRefused("lags of at least 1", f"lags={lags}", "Ask for at least one lag.")
+    lengths, ends, learned = code_lengths(x, whole_lags(lags), degree)
+    code = lengths.mean(1)
+    shortest, needed = smallest_window(lengths)
+    saved = lengths[:-1] - lengths[1:]
+    n = len(x) - lags
+    known = np.repeat(_stops(n, learned)[:-1], np.diff(_stops(n, learned)))  # steps behind the fit of each coded step
+    weights = x.shape[1] * np.diff(ends)
+    learning = weights * (1 / known).mean() / (2 * np.log(2))
+    least = np.sqrt(weights * (1 / known).sum()) / (len(known) * np.log(2))
+    errors = np.maximum(batch_errors(saved), least)
+    return GainCurve(saved.mean(1), errors, learning, code, shortest, needed, n - learned)
+
+
+def whole_lags(lags: Any, name: str = "lags") -> int:
+    """Is this a whole number of steps, at least 1?
+
+    Raises:
+        InputRefused: a fraction, no number, or less than 1.
+    """
+    whole = isinstance(lags, (int, np.integer)) and not isinstance(lags, bool)
+    if not whole or lags < 1:
+        raise InputRefused(
+            f"{name} that is a whole number of steps, at least 1", f"{name}={lags!r}", "Count the steps, not the time."
+        )
+    return int(lags)
+
+
+def code_lengths(
+    x: Float[np.ndarray, "t c"], lags: int, degree: Degree, smallest: float = SMALLEST_VARIANCE
+) -> tuple[Float[np.ndarray, "windows n"], np.ndarray, int]:
+    """How many bits does each step cost, by window (0 to `lags`)?
+
+    Of the steps after the learned ones, to the end of the series; with the columns each window has, and how many steps
+    were learned and not coded.
+
+    Raises:
+        InputRefused: a series too short for so many lags.
+    """
     features, ends = _features(x, min(lags, len(x) - 1), degree)
     n, learned = len(features), max(len(features) // 10, 2 * features.shape[1] + 10)
+    fewest = fewest_steps(lags, features.shape[1])
     if n - learned < max(2 * BATCHES, learned):
-        least = 2 * features.shape[1] + 10
-        fewest = lags + least + max(2 * BATCHES, least)
         raise InputRefused(
             expected=f"a series of at least {fewest} steps for {lags} lags",
             came=f"{len(x)} steps",
             do="Ask for fewer lags, or give a longer series.",
         )
-    lengths = _code_lengths(features, x[lags:], ends, learned) / np.log(2)
-    code = lengths.mean(1)
-    shortest = int(code.argmin())
-    longer = _standard_errors(lengths - lengths[shortest])
-    within = code - code[shortest] <= np.maximum(NEGLIGIBLE, 2 * longer)
-    saved = lengths[:-1] - lengths[1:]
-    known = np.repeat(_stops(n, learned)[:-1], np.diff(_stops(n, learned)))  # steps behind the fit of each coded step
-    weights = x.shape[1] * np.diff(ends)
-    learning = weights * (1 / known).mean() / (2 * np.log(2))
-    least = np.sqrt(weights * (1 / known).sum()) / (len(known) * np.log(2))
-    errors = np.maximum(_standard_errors(saved), least)
-    return GainCurve(saved.mean(1), errors, learning, code, shortest, int(within.argmax()), n - learned)
+    return _code_lengths(features, x[lags:], ends, learned, smallest) / np.log(2), ends, learned
+
+
+def fewest_steps(lags: int, columns: int) -> int:
+    """How many steps must a series have to be coded with so many lags, and as many columns of a regression?"""
+    least = 2 * columns + 10
+    return lags + least + max(2 * BATCHES, least)
 
 
 def _stops(n: int, learned: int) -> np.ndarray:
@@ -156,7 +183,7 @@ def _products(a: np.ndarray, b: np.ndarray, same: bool) -> np.ndarray:
 
 
 def _code_lengths(
-    features: np.ndarray, y: np.ndarray, ends: np.ndarray, learned: int
+    features: np.ndarray, y: np.ndarray, ends: np.ndarray, learned: int, smallest: float
 ) -> Float[np.ndarray, "windows n"]:
     """Nats of each step after the learned ones, by window; a fit knows the steps before its own alone."""
     stops = _stops(len(y), learned)
@@ -172,24 +199,7 @@ def _code_lengths(
         leverage = (v**2).cumsum(0)[at]
         freedom = (stop - ends)[:, None, None].astype(np.float64)
         left = ((y[:stop] ** 2).sum(0) - (z**2).cumsum(0)[at])[:, None, :]
-        scale = np.maximum(left, SMALLEST_VARIANCE * stop) / freedom * (1 + leverage[:, :, None])
+        scale = np.maximum(left, smallest * stop) / freedom * (1 + leverage[:, :, None])
         error = y[stop:next_stop] - (v[:, :, None] * z[:, None, :]).cumsum(0)[at]
-        nats[:, stop:next_stop] = _student(error, scale, freedom).sum(2)
+        nats[:, stop:next_stop] = student_nats(error, scale, freedom).sum(2)
     return nats[:, learned:]
-
-
-def _student(error: np.ndarray, scale: np.ndarray, freedom: np.ndarray) -> np.ndarray:
-    """-ln of the Student density of these errors, of squared scale `scale`."""
-    half = freedom / 2
-    return (
-        np.log(freedom * np.pi * scale) / 2
-        + gammaln(half)
-        - gammaln(half + 0.5)
-        + (half + 0.5) * np.log1p(error**2 / (freedom * scale))
-    )
-
-
-def _standard_errors(values: Float[np.ndarray, "r n"]) -> Float[np.ndarray, " r"]:
-    """Of the mean of each row, whose neighbours may be alike: by the means of 20 batches."""
-    means = np.stack([batch.mean(1) for batch in np.array_split(values, BATCHES, axis=1)], 1)
-    return means.std(1, ddof=1) / np.sqrt(BATCHES)
