@@ -153,5 +153,7 @@ def test_the_kernel_code_is_that_of_a_process_fitted_to_the_steps_before(monkeyp
         weights = weights / weights.sum()
         bits.append(-np.log2(weights @ said))
         weights = weights * said
+    with pytest.raises(InputRefused, match="learned=2"):
+        kernel_code(windows, y[:, None], 2)
     found_bits = kernel_code(windows, y[:, None], learned)
     assert found_bits == pytest.approx(np.array(bits[learned - MIXED_FROM :]), abs=1e-6)

@@ -9,6 +9,7 @@ from scipy.linalg import cholesky, solve_triangular
 from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
 
+from byheart.errors import InputRefused
 from byheart.maths.lags.student_code import SMALLEST_VARIANCE, student_nats
 from byheart.maths.shapes import Float
 
@@ -41,7 +42,11 @@ def kernel_code(
     Returns:
         (n - learned,) bits, summed over channels.
 
-    Cost: 25 factors of n^3 / 3; 0.1 CPU s for 600 steps and a window.
+    Raises:
+        InputRefused: not as many windows as targets, fewer than 5 steps learned, or none coded.
+
+    Cost: 25 factors of n^3 / 3; 0.1 CPU s for 600 steps and a window. Fails when: the targets have heavy tails (the
+    code is that of Gaussian noise); half of all windows are the same (the median is that of the others).
 
     Reference: Rasmussen and Williams 2006, Gaussian processes for machine learning, sections 2.2 and 5.4; the mixture
     as in Dawid 1984.
@@ -50,6 +55,12 @@ def kernel_code(
     >>> bool(kernel_code(x[:-1], x[1:] , 20).mean() > kernel_code(x[:-1, :0], x[1:], 20).mean() - 0.1)
     True
     """
+    if len(windows) != len(targets) or not MIXED_FROM < learned < len(targets):
+        raise InputRefused(
+            expected=f"a target a window, and more than {MIXED_FROM} learned steps before others that are coded",
+            came=f"{len(windows)} windows, {len(targets)} targets, learned={learned}",
+            do="Give more steps.",
+        )
     settings = [_one_setting(k, targets, smallest) for k in _covariances(windows)]
     nats = np.stack(settings)  # (settings, n, k)
     weighed = np.cumsum(-nats[:, MIXED_FROM:], 1)
