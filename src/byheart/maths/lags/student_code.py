@@ -13,7 +13,10 @@ SMALLEST_VARIANCE = 1e-10  # of the variance of a channel: what is predicted bet
 
 
 def student_nats(error: np.ndarray, scale: np.ndarray, freedom: np.ndarray) -> np.ndarray:
-    """How improbable are these errors? -ln of their Student density, of squared scale `scale`."""
+    """How improbable are these errors?
+
+    -ln of their Student density, of squared scale `scale`.
+    """
     half = freedom / 2
     return (
         np.log(freedom * np.pi * scale) / 2
@@ -33,6 +36,9 @@ def smallest_window(lengths: Float[np.ndarray, "windows n"]) -> tuple[int, int]:
 
 
 def batch_errors(values: Float[np.ndarray, "r n"]) -> Float[np.ndarray, " r"]:
-    """How sure is the mean of each row, whose neighbours may be alike? Its standard error, by 20 batches."""
+    """How sure is the mean of each row, whose neighbours may be alike?
+
+    Its standard error, by the means of 20 batches.
+    """
     means = np.stack([batch.mean(1) for batch in np.array_split(values, BATCHES, axis=1)], 1)
     return means.std(1, ddof=1) / np.sqrt(BATCHES)
