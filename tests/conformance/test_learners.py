@@ -14,6 +14,7 @@ from sklearn.svm import SVC
 from byheart.learners.conv import Conv
 from byheart.learners.estimator import Estimator
 from byheart.learners.linear_descent import LinearDescent
+from byheart.learners.memoryless import Memoryless
 from byheart.learners.mlp import Mlp
 from byheart.learners.neighbours import Neighbours
 from byheart.learners.random_features import LeastSquares, RandomFeatures
@@ -66,6 +67,7 @@ ON_DIGITS = {
     "mlp one after another": (lambda: Mlp(hidden=(16,), epochs=2), "each"),
     "conv": (lambda: Conv(channels=(4,), epochs=1), "each"),
     "recurrent": (lambda: Recurrent(hidden=8, epochs=1), "functional"),
+    "memoryless": (lambda: Memoryless(centres=30), "each"),
     "neighbours": (Neighbours, "each"),
     "three neighbours": (lambda: Neighbours(k=3), "each"),
     "ridge": (Ridge, "each"),

@@ -14,6 +14,7 @@ from byheart.tasks.isotropic import Isotropic
 from byheart.tasks.label_noise import Flipped
 from byheart.tasks.modular import Modular
 from byheart.tasks.randomness import Randomness
+from byheart.tasks.recall import Addition, CopyMemory, Multiplication, SequentialDigits
 from byheart.tasks.table import Table
 from byheart.tasks.two_scales import TwoScales
 from byheart.testing.tasks import TaskSuite
@@ -67,6 +68,30 @@ class TestRandomness(TaskSuite):
     @pytest.fixture
     def task(self):
         return Randomness(n=100, n_test=30)
+
+
+class TestAddition(TaskSuite):
+    @pytest.fixture
+    def task(self):
+        return Addition(n=30, n_test=20, length=20, published="hochreiter1997")
+
+
+class TestMultiplication(TaskSuite):
+    @pytest.fixture
+    def task(self):
+        return Multiplication(n=30, n_test=20, length=20)
+
+
+class TestCopyMemory(TaskSuite):
+    @pytest.fixture
+    def task(self):
+        return CopyMemory(n=30, n_test=20, length=5)
+
+
+class TestSequentialDigits(TaskSuite):
+    @pytest.fixture
+    def task(self):
+        return SequentialDigits(n=100)
 
 
 class TestFlippedDigits(TaskSuite):

@@ -28,7 +28,8 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-_TRUTH = ("clean", "changed", "control", "posterior", "repeats", "signal", "variances")
+_TRUTH = ("clean", "changed", "control", "posterior", "repeats", "signal", "variances", "exponents")
+_KNOWN = ("chance_loss_nats", "chance_accuracy", "dimension")  # where they are: other data keep the document they had
 
 
 def data_result(data: Data) -> Result:
@@ -63,6 +64,7 @@ def data_result(data: Data) -> Result:
             "redrawn": int(data.truth.redrawn),
             "best_loss_nats": data.truth.best_loss_nats,
             "sources": dict(data.truth.sources),
+            **{name: float(value) for name in _KNOWN if (value := getattr(data.truth, name)) is not None},
         },
         "about": _plain(dict(data.about)),
         "together": grouped.document(),

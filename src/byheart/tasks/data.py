@@ -94,6 +94,10 @@ class Truth:
             least squares makes of such data is known in closed form.
         variances: (d,) of these inputs.
         repeats: how often each example of the view `canaries` stands in training; 0 is held out, never trained on.
+        chance_loss_nats: expected loss of the best prediction that looks at no input.
+        chance_accuracy: share that it gets right, by what the task counts as right (`about["right"]`).
+        exponents: (d,) Lyapunov exponents of the system that made the data, the largest first, per unit of its time.
+        dimension: the dimension of its attractor by Kaplan and Yorke.
         sources: where each number comes from.
     """
 
@@ -106,6 +110,10 @@ class Truth:
     signal: np.ndarray | None = None
     variances: np.ndarray | None = None
     repeats: np.ndarray | None = None
+    chance_loss_nats: float | None = None
+    chance_accuracy: float | None = None
+    exponents: np.ndarray | None = None
+    dimension: float | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
 
 

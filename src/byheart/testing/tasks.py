@@ -102,7 +102,8 @@ class TaskSuite:
         """Promise 4: and only what is known is there."""
         data = task.draw(0)
         truth, n, k = data.truth, len(data.train), data.output.k
-        names = ("clean", "changed", "posterior", "repeats", "best_loss_nats")
+        names = ("clean", "changed", "posterior", "repeats", "best_loss_nats", "exponents", "dimension")
+        names += ("chance_loss_nats", "chance_accuracy")
         known = {name for name in names if getattr(truth, name) is not None}
         known |= {"redrawn"} if truth.redrawn else set()
         assert known <= set(truth.sources), f"without a source: {sorted(known - set(truth.sources))}"

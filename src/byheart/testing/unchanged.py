@@ -41,7 +41,8 @@ def _parts(data: Data) -> Iterator[tuple[str, Any]]:
         for name in sorted(examples.meta):
             yield f"{label} {name}", examples.meta[name]
     truth = data.truth
-    yield from ((name, getattr(truth, name)) for name in ("clean", "changed", "posterior", "repeats"))
+    yield from ((name, getattr(truth, name)) for name in ("clean", "changed", "posterior", "repeats", "exponents"))
+    yield "known", (truth.chance_loss_nats, truth.chance_accuracy, truth.dimension)
     yield "truth", (truth.redrawn, truth.best_loss_nats, sorted(truth.sources.items()))
     yield "output", data.output
     yield "about", canonical(dict(data.about))
