@@ -50,6 +50,7 @@
 | | `state_space`, `frequencies` | is a generated orbit where the true one is, and does it beat alike? |
 | | `replayed`, `parting` | is a generated orbit new, or a replay of the training series? the time of a window |
 | | `mixture`, `wasserstein` | is it there, as often, in more dimensions than boxes can fill? |
+| | `free_runs`, `valid_time` | how wrong is a model after n free steps; how long does it stay with the truth? |
 | | `pairs`, `surrogates` | may these two orbits be compared? series that only look alike |
 | | `inputs`, `shapes` (above the folders) | what all of these accept, and how they refuse; shapes as annotations |
 

@@ -1,26 +1,33 @@
 """Orbits: what can be said of a dynamical system from its step, and of a generated orbit beside a true one."""
 
+from byheart.maths.orbits.free_runs import PredictionError, free_runs, prediction_error
 from byheart.maths.orbits.frequencies import spectrum_distance
 from byheart.maths.orbits.lyapunov import Spectrum, kaplan_yorke, lyapunov_spectrum
 from byheart.maths.orbits.mixture import Mixture, mixture_divergence
 from byheart.maths.orbits.replayed import Novelty, novelty
 from byheart.maths.orbits.state_space import state_divergence
 from byheart.maths.orbits.surrogates import denoised, phase_surrogate, replay, time_shuffle
+from byheart.maths.orbits.valid_time import ValidTime, valid_prediction_time
 from byheart.maths.orbits.wasserstein import sliced_wasserstein
 
 __all__ = [
     "Mixture",
     "Novelty",
+    "PredictionError",
     "Spectrum",
+    "ValidTime",
     "denoised",
+    "free_runs",
     "kaplan_yorke",
     "lyapunov_spectrum",
     "mixture_divergence",
     "novelty",
     "phase_surrogate",
+    "prediction_error",
     "replay",
     "sliced_wasserstein",
     "spectrum_distance",
     "state_divergence",
     "time_shuffle",
+    "valid_prediction_time",
 ]
