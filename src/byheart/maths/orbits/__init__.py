@@ -1,5 +1,6 @@
 """Orbits: what can be said of a dynamical system from its step, and of a generated orbit beside a true one."""
 
+from byheart.maths.orbits.floors import Floor, Score, floor_band, replay_null, score
 from byheart.maths.orbits.free_runs import PredictionError, free_runs, prediction_error
 from byheart.maths.orbits.frequencies import spectrum_distance
 from byheart.maths.orbits.lyapunov import Spectrum, kaplan_yorke, lyapunov_spectrum
@@ -11,12 +12,15 @@ from byheart.maths.orbits.valid_time import ValidTime, valid_prediction_time
 from byheart.maths.orbits.wasserstein import sliced_wasserstein
 
 __all__ = [
+    "Floor",
     "Mixture",
     "Novelty",
     "PredictionError",
+    "Score",
     "Spectrum",
     "ValidTime",
     "denoised",
+    "floor_band",
     "free_runs",
     "kaplan_yorke",
     "lyapunov_spectrum",
@@ -25,6 +29,8 @@ __all__ = [
     "phase_surrogate",
     "prediction_error",
     "replay",
+    "replay_null",
+    "score",
     "sliced_wasserstein",
     "spectrum_distance",
     "state_divergence",
