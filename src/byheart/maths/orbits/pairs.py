@@ -22,7 +22,10 @@ _UNITS_KNOWN: ContextVar[bool] = ContextVar("the units of both orbits are known"
 
 @contextmanager
 def units_known() -> Iterator[None]:
-    """Within it no orbit is refused for its mean 0 and deviation 1: the training series has both, rightly."""
+    """Where may an orbit have mean 0 and deviation 1?
+
+    Within this context: the training series rightly has both.
+    """
     before = _UNITS_KNOWN.set(True)
     try:
         yield
