@@ -30,7 +30,7 @@ def request_from_words(
         UsageError: a wrong word or option; InputRefused: a file that cannot be read.
     """
     settings = parse.pairs(options.settings, "--set")
-    of_table, of_file = options.about("table"), options.about("file")
+    of_table, of_file, of_series = (options.about(what) for what in ("table", "file", "series"))
     read = {name: value for name, value in of_file.items() if name != "split"} | parse.split(options.split)
     learner, draws = None, ()
     named = named_learner(options.learner, settings, options.returns) if options.learner is not None else None
@@ -40,6 +40,8 @@ def request_from_words(
         task, learner, draws, notes = found.task, found.learner, found.draws, (*notes, *found.notes)
     elif _is_folder(subject):
         task = parse.folder(Path(subject), read | options.about("folder"), say)
+    elif parse.is_series(subject, of_series):
+        task, of_table, of_file, of_series = parse.series(subject, of_table | read, of_series), {}, {}, {}
     elif subject:
         given = of_table | read
         task = parse.task_from(subject, missing_for(named, given) if subject.endswith(".npz") else given)
@@ -47,6 +49,8 @@ def request_from_words(
         task = parse.spec("task", "fashion", {})
         if options.flip is None and not options.no_control:
             task = with_flips(task, DEFAULT_FLIPS, control=True)
+    if of_series:
+        task, of_series = parse.with_window(task, of_series), {}
     _fits(subject, task, options, [*(of_table if task.name != "table" else ())], [*of_file])
     if named is not None:
         if learner is not None:

@@ -21,7 +21,7 @@ from byheart.training.members import Members
 Assumption = Literal["both sides", "varying values", "halves", "frequent labels", "draws"]
 CHECKPOINTS = 4  # fewer show no order of learning
 FEWEST_EXAMPLES = 2
-KINDS = frozenset({"classes", "values", "columns", "tokens", "series", "embedding", "rewards"})
+KINDS = frozenset({"classes", "values", "columns", "tokens", "series", "next step", "embedding", "rewards"})
 _LACKING: dict[str, ReasonCode] = {
     "test": "no test set", "canaries": "no secrets", "oracle": "best loss unknown", "epochs": "no epochs",
     "phases": "one phase", "table": "no table",

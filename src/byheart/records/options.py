@@ -36,6 +36,11 @@ class Options:
     encoding: str | None = asked(None, "Encoding of a text file (utf-8).", data="table")
     separator: str | None = asked(None, "What stands between the cells of a text file: , ; | or tab.", data="table")
     decimal: str | None = asked(None, "Decimal sign of a text file, . or a comma.", data="table")
+    time: str | None = asked(
+        None, "Column of time of a series: the file is then followed step by step, not read as rows.", data="series"
+    )
+    channels: str | None = asked(None, "Columns of a series to follow, A,B; else all of numbers.", data="series")
+    window: int | None = asked(None, "Steps of a series that a model sees before the next (4 to 20).", data="series")
     missing: str | None = asked(None, "refuse or impute missing features.", data="file")
     split: str | None = asked(
         None, "Share held out (0.2), random, time or time:0.3: by the row's content, or the last ones.", data="file"

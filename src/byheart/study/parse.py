@@ -230,6 +230,46 @@ def task_from(word: str, options: Mapping[str, Any]) -> Any:
     raise unknown_name("task (or a file)", word, names("task"))
 
 
+OF_SERIES = ("encoding", "separator", "decimal", "split")
+
+
+def is_series(word: str, asked: Mapping[str, Any]) -> bool:
+    """Whether SUBJECT is a file to be followed in time: a table with a column of time, or an .npz of a series."""
+    path = Path(word)
+    if path.suffix.lower() == ".npz" and path.is_file():
+        from byheart.tasks.series import holds_series
+
+        return holds_series(path)
+    return bool(asked) and path.suffix.lower() in TABLES
+
+
+def series(word: str, options: Mapping[str, Any], asked: Mapping[str, Any]) -> Any:
+    """The task of a file of a series.
+
+    Raises:
+        UsageError: an option of rows, or no column of time; InputRefused: what cannot be followed truly.
+    """
+    must_exist(Path(word))
+    for name, value in options.items():
+        if value is not None and name not in OF_SERIES and not (name == "order" and value == "time"):
+            raise UsageError(f"a series without --{name}", f"{value}", "It is of tables, whose rows are one by one.")
+    if "time" not in asked and not word.lower().endswith(".npz"):
+        raise UsageError("--time COLUMN of a series", "none", "Name the column that says when each row was.")
+    return find("task", "series").of(word, **{name: options[name] for name in OF_SERIES if name in options}, **asked)
+
+
+def with_window(task: Any, asked: Mapping[str, Any]) -> Any:
+    """A task of windows with another window.
+
+    Raises:
+        UsageError: a column of another kind of data, or a task without windows.
+    """
+    wrong = next((name for name in asked if name != "window" or "window" not in type(task).model_fields), None)
+    if wrong:
+        raise UsageError(f"a series for --{wrong}", f"the task {task.name}", "Leave it out.")
+    return changed(task, asked)
+
+
 def folder(path: Path, options: Mapping[str, Any], say: Any = None) -> Any:
     """The task of a folder of pictures with one folder per class.
 

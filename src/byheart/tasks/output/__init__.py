@@ -9,16 +9,18 @@ from byheart.tasks.output.base import Output
 from byheart.tasks.output.classes import Classes
 from byheart.tasks.output.column import Column
 from byheart.tasks.output.embedding import Embedding
+from byheart.tasks.output.next_step import NextStep
 from byheart.tasks.output.rewards import Rewards
 from byheart.tasks.output.series import Series
 from byheart.tasks.output.tokens import Tokens
 from byheart.tasks.output.values import Values
 
 __all__ = [
-    "KINDS", "Classes", "Column", "Embedding", "Output", "Rewards", "Series", "Tokens", "Values", "output_from",
+    "KINDS", "Classes", "Column", "Embedding", "NextStep", "Output", "Rewards", "Series", "Tokens", "Values", "output_from",
 ]  # fmt: skip
 
-KINDS: dict[str, type[Output]] = {one.kind: one for one in (Classes, Values, Tokens, Series, Embedding, Rewards)}
+_ALL = (Classes, Values, Tokens, Series, NextStep, Embedding, Rewards)
+KINDS: dict[str, type[Output]] = {one.kind: one for one in _ALL}
 
 
 def output_from(document: Mapping[str, Any]) -> Output:

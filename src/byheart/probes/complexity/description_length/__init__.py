@@ -67,14 +67,14 @@ class Bits(Probe):
     assumes: ClassVar[tuple[Assumption, ...]] = ("both sides", "halves", "frequent labels")
     fewest_members: ClassVar[int] = 1
 
-    outputs: ClassVar[tuple[str, ...]] = (*Probe.outputs, "columns")
+    outputs: ClassVar[tuple[str, ...]] = (*Probe.outputs, "columns", "next step")
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The bank, the one model on everything, the poles and the simplest baselines."""
         simplest = "ngram" if "tokens" in subject.offers else "neighbours"
         known = "oracle" in subject.offers and "tokens" not in subject.offers  # the oracle speaks of labels alone
         beside = ["rote", simplest] + (["oracle"] if known else [])
-        beside += ["ridge"] if {"values", "columns"} & subject.offers else []
+        beside += ["ridge"] if {"values", "columns", "next step"} & subject.offers else []
         return (subject.bank(), subject.whole(), *(subject.baseline(name) for name in beside))
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:

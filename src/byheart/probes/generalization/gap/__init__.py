@@ -46,7 +46,7 @@ class Gap(Probe):
     version: ClassVar[int] = 12
     fewest_members: ClassVar[int] = 1
 
-    outputs: ClassVar[tuple[str, ...]] = (*Probe.outputs, "columns", "series")
+    outputs: ClassVar[tuple[str, ...]] = (*Probe.outputs, "columns", "series", "next step")
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The bank, the one model on everything, and the simplest baselines."""
@@ -55,7 +55,7 @@ class Gap(Probe):
         if "series" in subject.offers:
             return (subject.bank(), subject.whole(), subject.baseline("lagged"))
         offers = subject.offers
-        linear = ["ridge"] if offers & {"values", "columns"} else ["linear"] if "table" in offers else []
+        linear = ["ridge"] if offers & {"values", "columns", "next step"} else ["linear"] if "table" in offers else []
         return (subject.bank(), subject.whole(), *(subject.baseline(name) for name in ("rote", "neighbours", *linear)))
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:

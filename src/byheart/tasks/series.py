@@ -1,0 +1,354 @@
+"""Series: numbers that follow one another in time, from a file or embedded, as windows and their next step."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self
+
+import numpy as np
+from pydantic import Field
+
+from byheart.errors import InputRefused, UsageError
+from byheart.records.provenance import YOURS
+from byheart.tasks.base import Task
+from byheart.tasks.columns import read_numbers
+from byheart.tasks.data import Data
+from byheart.tasks.moments import read_dates, read_times
+from byheart.tasks.table_reader import Sheet, read_sheet
+from byheart.tasks.tabular import no_column
+from byheart.tasks.vendored import manifest, read_bytes
+from byheart.tasks.windows import usual_window, windowed
+
+EVEN = 0.2  # a step of time that differs from the usual one by more is uneven; months do by a tenth
+GAP = 1.5  # usual steps of time, beyond which something lies between that is missing
+UNEVEN_AT_MOST = 0.05  # of the steps
+JUMPS_AT_MOST = 0.2  # of the steps
+MOST_CHANNELS = 64
+
+
+class Windowed(Task):
+    """A series as windows: what is the next step, from the last `window`?
+
+    Args:
+        window: steps of a window; 0: a two-hundredth of the series, between 4 and 20.
+        looks_back: how many of them models get; 0: all. The windows stay the same, so that what is lost can be told.
+        split: share of the steps held out, the last ones.
+    """
+
+    usual_members: ClassVar[int] = 8
+
+    window: Annotated[int, Field(ge=0, le=1000)] = 0
+    looks_back: Annotated[int, Field(ge=0, le=1000)] = 0
+    split: Annotated[float, Field(gt=0, lt=1)] = 0.2
+
+    def _drawn(self, stretches: Sequence[np.ndarray], channels: Sequence[str], by: str, about: dict[str, Any]) -> Data:
+        """The last share of the steps is the test, one window after the last that trains."""
+        steps = sum(map(len, stretches))
+        window = self.window or usual_window(steps)
+        if self.looks_back > window:
+            raise UsageError(f"looks_back of at most the window, {window}", f"{self.looks_back}", "Give a longer window.")
+        first = steps - max(1, round(self.split * steps))
+        train, test, at = [], [], 0
+        for one in stretches:
+            train.append(one[: max(0, first - window - at)])
+            test.append(one[max(0, first - at) :])
+            at += len(one)
+        held = f"the last {self.split:.0%} of the steps, one window of {window} after the training steps"
+        told = {**about, "steps": steps, "holdout": held, "stretches": len(stretches)}
+        return windowed(
+            [one for one in train if len(one)], [one for one in test if len(one)], window, channels, told,
+            looks_back=self.looks_back, by=by,
+        )  # fmt: skip
+
+
+class Series(Windowed):
+    """What comes next in this series? Made by `Series.of(path, time=...)` of a .csv, .tsv, .txt, .parquet or .npz file.
+
+    Args:
+        path: the file; an .npz holds `series` (t,) or (t, d), and may hold `time` (t,) and `channels` (d,).
+        sha256: of the file when the task was made; a changed file is refused at the draw.
+        time: the column of time: dates, times or numbers that grow evenly; empty in an .npz without one.
+        channels: the columns to follow; all columns of numbers where not given.
+        encoding: of a text file.
+        separator: of its cells.
+        decimal: its decimal sign.
+
+    Rows with an empty cell and places where time jumps part the series into stretches; no window reaches over two.
+
+    Raises:
+        InputRefused: time that is unsorted, repeated or uneven; channels that are no numbers, constant or equal.
+    """
+
+    name = "series"
+    not_in_key = frozenset({"path"})
+
+    path: str
+    sha256: str
+    time: str = ""
+    channels: tuple[str, ...] = ()
+    encoding: str = "utf-8"
+    separator: str = ""
+    decimal: str = ""
+
+    @classmethod
+    def of(cls, path: str | Path, time: str = "", channels: Sequence[str] | str = (), **options: Any) -> Self:
+        """The task of a file of a series; everything is checked now.
+
+        Raises:
+            UsageError: a column that the file does not have; the nearest is named.
+            InputRefused: what cannot be measured truly.
+        """
+        named = [one.strip() for one in channels.split(",")] if isinstance(channels, str) else channels
+        digest = hashlib.sha256(_content(Path(path))).hexdigest()
+        task = cls(path=str(path), sha256=digest, time=time, channels=tuple(filter(None, named)), **options)
+        task.draw(0)
+        return task
+
+    def inferred(self) -> list[str]:
+        """What was inferred, a line each, for printing."""
+        return list(self.draw(0).about["inferred"])
+
+    def draw(self, seed: int) -> Data:
+        """The windows of the file; `seed` changes nothing, for nothing is drawn."""
+        path = Path(self.path)
+        content = _content(path)
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise InputRefused(f"{path.name} as it was when the audit began", "a changed file", "Run it again.")
+        if path.suffix.lower() == ".npz":
+            moments, values, names, where = self._arrays(content)
+        else:
+            moments, values, names, where = self._columns(read_sheet(path, content, self.encoding, self.separator))
+        if len(names) > MOST_CHANNELS:
+            raise InputRefused(f"at most {MOST_CHANNELS} channels", f"{len(names)}", "Name some with --channels.")
+        stretches, said = parted(moments, values, where)
+        about = {
+            "title": path.name, "source": YOURS, "licence": "yours", "sha256": self.sha256,
+            "inferred": [f"a series of {len(values):,} steps, {_listed(names)}", *said],
+        }  # fmt: skip
+        return self._drawn(stretches, names, self.time, about)
+
+    def _columns(self, sheet: Sheet) -> tuple[np.ndarray, np.ndarray, list[str], list[str]]:
+        what = Path(self.path).name
+        for name in (self.time, *self.channels):
+            if name not in sheet.names:
+                raise no_column(name, sheet.names, what)
+        numbers = {}
+        for name, cells in zip(sheet.names, sheet.columns):
+            if name == self.time or (self.channels and name not in self.channels):
+                continue
+            found = read_numbers(cells, sheet.separator, self.decimal)
+            if found is None and self.channels:
+                raise InputRefused(f"numbers in column {name!r}", "cells that are none", "Leave it out of --channels.")
+            if found is not None:
+                numbers[name] = found.values
+        names = [*self.channels] or [*numbers]
+        if not names:
+            raise InputRefused(f"a column of numbers beside {self.time!r}", "none", f"Columns: {', '.join(sheet.names)}.")
+        moments = _moments(self.time, sheet.columns[sheet.names.index(self.time)], sheet)
+        where = [f"{sheet.where} {line}" for line in sheet.lines]
+        return moments, np.stack([numbers[name] for name in names], 1), names, where
+
+    def _arrays(self, content: bytes) -> tuple[np.ndarray, np.ndarray, list[str], list[str]]:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            held = {name: archive[name] for name in archive.files}
+        if "series" not in held or held["series"].ndim not in (1, 2) or held["series"].dtype.kind not in "fiu":
+            came = ", ".join(f"{name} {array.shape}" for name, array in held.items()) or "nothing"
+            raise InputRefused("an array `series` of numbers (t,) or (t, d) in the .npz", came, "numpy.savez(file, series=x).")
+        values = held["series"].astype(np.float64).reshape(len(held["series"]), -1)
+        names = [str(one) for one in held.get("channels", [f"x{place}" for place in range(values.shape[1])])]
+        moments = held.get(self.time or "time", np.arange(len(values))).astype(np.float64)
+        if len(names) != values.shape[1] or moments.shape != (len(values),):
+            came = f"time {moments.shape}, channels ({len(names)},), series {values.shape}"
+            raise InputRefused("one time a step, and one name a channel", came, "Save arrays of one length.")
+        for name in self.channels:
+            if name not in names:
+                raise no_column(name, tuple(names), Path(self.path).name)
+        chosen = [names.index(name) for name in self.channels] or [*range(len(names))]
+        return moments, values[:, chosen], [names[place] for place in chosen], [f"at step {i}" for i in range(len(values))]
+
+
+class Embedded(Windowed):
+    """A series that travels with the package. A subclass gives `file`, `title`, and how its rows are read."""
+
+    file: ClassVar[str]
+    title: ClassVar[str]
+    time: ClassVar[str]
+
+    def draw(self, seed: int) -> Data:
+        """The windows of the series; `seed` changes nothing."""
+        content = read_bytes(self.file)
+        moments, values, names = self._read([*csv.DictReader(io.StringIO(content.decode()))])
+        stretches, said = parted(moments, values, [f"in row {place + 1}" for place in range(len(values))])
+        held = manifest()[self.file]
+        about = {
+            "title": self.title, "source": held.source, "licence": held.licence, "sha256": held.sha256, "inferred": said
+        }  # fmt: skip
+        return self._drawn(stretches, names, self.time, about)
+
+    @classmethod
+    def _read(cls, rows: list[dict[str, str]]) -> tuple[np.ndarray, np.ndarray, list[str]]:
+        """Times (t,), values (t, d) and the names of the channels."""
+        raise NotImplementedError
+
+
+class Co2(Embedded):
+    """How much CO2 will there be next week? Weekly at Mauna Loa, 1958 to 2001, 59 weeks missing.
+
+    Reference: Keeling and Whorf, Scripps Institution of Oceanography, by statsmodels.
+    """
+
+    name = "co2"
+    file = "co2.csv"
+    title = "CO2 at Mauna Loa, weekly"
+    time = "date"
+
+    @classmethod
+    def _read(cls, rows: list[dict[str, str]]) -> tuple[np.ndarray, np.ndarray, list[str]]:
+        dates = [f"{row['date'][:4]}-{row['date'][4:6]}-{row['date'][6:]}" for row in rows]
+        values = [float(row["co2"] or "nan") for row in rows]
+        return np.array(dates, "datetime64[D]").astype(np.float64), np.array(values)[:, None], ["co2"]
+
+
+class Sunspots(Embedded):
+    """How many sunspots will there be next year? Yearly, 1700 to 2008.
+
+    Reference: SIDC, Royal Observatory of Belgium, by statsmodels.
+    """
+
+    name = "sunspots"
+    file = "sunspots.csv"
+    title = "Sunspots, yearly"
+    time = "YEAR"
+
+    @classmethod
+    def _read(cls, rows: list[dict[str, str]]) -> tuple[np.ndarray, np.ndarray, list[str]]:
+        years = np.array([float(row["YEAR"]) for row in rows])
+        return years, np.array([[float(row["SUNACTIVITY"])] for row in rows]), ["sunspots"]
+
+
+class ElNino(Embedded):
+    """How warm will the sea be next month? Surface temperature of an El Nino region, monthly, 1950 to 2010.
+
+    Reference: NOAA Climate Prediction Center, by statsmodels.
+    """
+
+    name = "el-nino"
+    file = "elnino.csv"
+    title = "El Nino, sea surface temperature, monthly"
+    time = "month"
+
+    @classmethod
+    def _read(cls, rows: list[dict[str, str]]) -> tuple[np.ndarray, np.ndarray, list[str]]:
+        values = np.array([[float(row[name]) for name in row if name != "YEAR"] for row in rows])
+        return np.arange(values.size, dtype=np.float64), values.reshape(-1, 1), ["temperature"]
+
+
+class Fmri(Embedded):
+    """What will regions of a resting brain do next? fMRI of 250 volumes; the regions that `regions` names.
+
+    Reference: nitime developers, a data set of one resting subject.
+    """
+
+    name = "fmri"
+    file = "nitime-fmri.csv"
+    title = "Resting fMRI"
+    time = "volume"
+
+    regions: tuple[str, ...] = ("LCau", "LPut", "LThal", "LPCC", "LPrec")
+
+    def draw(self, seed: int) -> Data:
+        """The windows of the regions."""
+        known = tuple(read_bytes(self.file).decode().splitlines()[0].replace('"', "").split(","))
+        for name in self.regions:
+            if name not in known:
+                raise no_column(name, known, "the fMRI")
+        return super().draw(seed)
+
+    def _read(self, rows: list[dict[str, str]]) -> tuple[np.ndarray, np.ndarray, list[str]]:
+        values = np.array([[float(row[name]) for name in self.regions] for row in rows])
+        return np.arange(len(values), dtype=np.float64), values, [*self.regions]
+
+
+def parted(moments: np.ndarray, values: np.ndarray, where: Sequence[str]) -> tuple[list[np.ndarray], list[str]]:
+    """The stretches (t, d) without a gap, and a line a thing that a reader must know.
+
+    Raises:
+        InputRefused: times that do not grow, or that are uneven beside gaps.
+
+    Example:
+        >>> values = np.array([[0.0], [1.0], [np.nan], [3.0], [4.0]])
+        >>> [one.ravel().tolist() for one in parted(np.arange(5.0), values, [""] * 5)[0]]
+        [[0.0, 1.0], [3.0, 4.0]]
+    """
+    steps = np.diff(moments)
+    if not np.isfinite(moments).all() or (steps <= 0).any():
+        bad = np.flatnonzero(~np.isfinite(moments)) if not np.isfinite(moments).all() else np.flatnonzero(steps <= 0) + 1
+        how = "missing" if not np.isfinite(moments).all() else "not after the one before it"
+        raise InputRefused(
+            expected="times that grow from row to row",
+            came=f"one {how} {where[bad[0]]} ({len(bad):,} in all)",
+            do="Sort the rows by time, and keep one row a moment.",
+        )
+    if np.isinf(values).any():
+        raise InputRefused("finite numbers", f"infinity {where[np.isinf(values).any(1).argmax()]}", "Leave it empty.")
+    usual = float(np.median(steps)) if len(steps) else 1.0
+    jumps = steps > GAP * usual
+    uneven = int((abs(steps / usual - 1) > EVEN)[~jumps].sum())
+    if uneven > UNEVEN_AT_MOST * len(steps) or jumps.mean() > JUMPS_AT_MOST:
+        raise InputRefused(
+            expected=f"evenly sampled times: steps within {EVEN:.0%} of the usual {usual:g}",
+            came=f"{uneven:,} of {len(steps):,} that are not, and {int(jumps.sum()):,} gaps",
+            do="Resample the series to even steps first.",
+        )
+    empty = np.isnan(values).any(1)
+    ends = np.flatnonzero(np.diff(empty.astype(int)) | jumps) + 1
+    pieces = np.split(np.arange(len(values)), ends)
+    stretches = [values[piece] for piece in pieces if not empty[piece[0]]]
+    said = []
+    if len(stretches) > 1 or empty.any():
+        said.append(
+            f"{int(empty.sum()):,} rows with an empty cell and {int(jumps.sum()):,} jumps in time part it into "
+            f"{len(stretches):,} stretches; no window reaches over two"
+        )
+    if uneven:
+        said.append(f"{uneven:,} steps of time differ from the usual {usual:g} by more than {EVEN:.0%}")
+    return stretches, said
+
+
+
+
+def holds_series(path: Path) -> bool:
+    """Whether an .npz holds a series, by the names of its arrays."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return "series" in archive.files
+    except (OSError, ValueError, zipfile.BadZipFile):
+        return False
+
+
+def _moments(name: str, cells: list[str | None], sheet: Sheet) -> np.ndarray:
+    """Times as numbers: as they stand, dates as days, times as hours."""
+    if (numbers := read_numbers(cells, sheet.separator)) is not None:
+        return numbers.values
+    if (dates := read_dates(cells)) is not None:
+        return dates.values
+    if (times := read_times(cells)) is not None:
+        return times.values
+    raise InputRefused(f"times in column {name!r}: dates, times or numbers", "something else", "Name another --time.")
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return f"{len(names)} channel{'s' if len(names) > 1 else ''}: {shown}"
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputRefused(f"a file at {path} that can be read", error.strerror or "an error", "Check it.") from None

@@ -1,0 +1,201 @@
+"""Windows: stretches of a series as examples, each the last steps and the one that follows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from byheart.errors import InputRefused
+from byheart.tasks.data import Data, Examples, Truth
+from byheart.tasks.grouping import Grouping
+from byheart.tasks.output import NextStep
+
+CUT = "cut "  # a view of test windows whose steps older than so many are those of another window
+OF_CUT = 2**40  # what ids of such a view lie above those of the same windows whole, a step of the cut
+MOST_CUT = 400  # windows that are cut
+MOST_BLOCKS, WANTED_BLOCKS, FEWEST_BLOCKS = 100, 40, 8
+LOST, LOST_AT_MOST = 0.1, 0.25  # of the windows, at the borders of blocks
+FEWEST = 60  # windows to train on
+TARGETS = {1: ("next step", "change to the next step"), 2: ("next step or change to it",) * 2}
+CONSTANT = 1e-9  # deviation over size below which a channel is rounding alone
+
+
+def usual_window(steps: int) -> int:
+    """Steps of a window where nobody said: a two-hundredth of the series, between 4 and 20, which leaves 40 blocks.
+
+    Example:
+        >>> usual_window(10_000), usual_window(2284), usual_window(309)
+        (20, 11, 4)
+    """
+    return int(np.clip(steps // 200, 4, 20))
+
+
+def lengths_cut(window: int) -> list[int]:
+    """At how many steps windows are cut: 0, 1, 2, 3, 5, 8, ... below the window.
+
+    Example:
+        >>> lengths_cut(10)
+        [0, 1, 2, 3, 5, 8]
+    """
+    found, a, b = [0], 1, 2
+    while a < window:
+        found.append(a)
+        a, b = b, a + b
+    return found
+
+
+def windowed(
+    train: Sequence[np.ndarray],
+    test: Sequence[np.ndarray],
+    window: int,
+    channels: Sequence[str],
+    about: Mapping[str, Any],
+    truth: Truth | None = None,
+    looks_back: int = 0,
+    by: str = "",
+) -> Data:
+    """The data of stretches that follow evenly in time; no window reaches over two of them.
+
+    All numbers are in units of the deviation of the training stretches, from their mean. The training windows are cut
+    into blocks, left out as wholes, `window` windows between two of them in no set: seen and unseen windows share no
+    number. Test windows come once whole, and once a view `cut k` with all older than their last k steps taken from a
+    window a quarter of the test or more away.
+
+    Args:
+        train: stretches (t, d) to train on, in the order of time.
+        test: stretches (t, d) that no model sees.
+        window: steps of a window.
+        channels: (d,) names.
+        about: what a reader must know.
+        truth: what is known.
+        looks_back: how many last steps of each window models get; 0: all.
+        by: the column of time.
+
+    Raises:
+        InputRefused: stretches too short for their windows, or a channel that is constant or comes twice.
+    """
+    centre, scale = _units(np.concatenate(train), channels)
+    kept = looks_back or window
+    pools = {"train": [(s - centre) / scale for s in train], "test": [(s - centre) / scale for s in test]}
+    carried = _carried(pools["train"])
+    views, start = {}, 0
+    for view, stretches in pools.items():
+        views[view] = _windows(stretches, window, start, carried)
+        start += sum(map(len, stretches))
+    enough(len(views["train"]), window)
+    train_view, block = _blocks(views["train"], [len(s) - window for s in pools["train"]], window)
+    cut = _cut(views["test"], window, kept)
+    short = {name: _looking(one, kept) for name, one in {"train": train_view, "test": views["test"], **cut}.items()}
+    blocks = int(block.max()) + 1
+    together = Grouping(block, np.arange(len(block)), 0, blocks, blocks, window, by)
+    output = NextStep(
+        len(channels), noun=("window", "windows"), target=TARGETS[len({*carried})][int(carried[0])],
+        spread=tuple(train_view.y.std(0).tolist()), carried=tuple(carried.tolist()),
+    )  # fmt: skip
+    told = {
+        **about, "n": len(train_view), "n_test": len(views["test"]), "window": window, "channels": list(channels),
+        "centre": centre.tolist(), "scale": scale.tolist(), "blocks": blocks,
+    }  # fmt: skip
+    return Data(short, output, truth or Truth(), told, grouped=together)
+
+
+def enough(windows: int, window: int) -> None:
+    """Refuses a series with too few windows to train on.
+
+    Raises:
+        InputRefused: fewer than 60.
+    """
+    if windows < FEWEST:
+        raise InputRefused(
+            expected=f"a series with {FEWEST} windows or more to train on",
+            came=f"{windows} of {window} steps",
+            do="Give a longer series, or a shorter --window.",
+        )
+
+
+def _units(series: np.ndarray, channels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation (d,) of each channel in training."""
+    centre, scale = series.mean(0), series.std(0)
+    for place, name in enumerate(channels):
+        if scale[place] <= CONSTANT * abs(series[:, place]).max():
+            raise InputRefused(
+                "channels that vary", f"{name}, which is always {series[0, place]:g} in training",
+                "Leave it out of --channels.",
+            )  # fmt: skip
+        for other in range(place):
+            if np.array_equal(series[:, place], series[:, other]):
+                raise InputRefused(
+                    "channels that differ", f"{name} equal to {channels[other]}", "Leave one out of --channels."
+                )
+    return centre, scale
+
+
+def _carried(stretches: Sequence[np.ndarray]) -> np.ndarray:
+    """(d,) 1 where the last step foretells the next better than the mean does, 0 elsewhere."""
+    changes = np.concatenate([np.diff(one, axis=0) for one in stretches])
+    return ((changes**2).mean(0) < np.concatenate(stretches).var(0)).astype(np.float64)
+
+
+def _windows(stretches: Sequence[np.ndarray], window: int, start: int, carried: np.ndarray) -> Examples:
+    """All windows of all stretches; an id is the step that follows the window, counted through all stretches."""
+    ids, x, y = [], [], []
+    for one in stretches:
+        if len(one) > window:
+            x.append(np.lib.stride_tricks.sliding_window_view(one[:-1], window, axis=0).transpose(0, 2, 1))
+            y.append(one[window:] - carried * one[window - 1 : -1])
+            ids.append(start + np.arange(window, len(one)))
+        start += len(one)
+    if not x:
+        longest = max((len(one) for one in stretches), default=0)
+        raise InputRefused(
+            expected=f"a stretch longer than a window of {window} steps, to train on and to test on",
+            came=f"the longest of {longest} steps",
+            do="Give a longer series without gaps, or a shorter --window.",
+        )
+    numbers = np.concatenate(ids).astype(np.int64)
+    return Examples(numbers, np.concatenate(x), np.concatenate(y), meta={"time": numbers.astype(np.float64)})
+
+
+def _blocks(windows: Examples, lengths: Sequence[int], window: int) -> tuple[Examples, np.ndarray]:
+    """The windows that train, and the block of each: within a stretch `window` of them lie between two blocks."""
+    n = sum(length for length in lengths if length > 0)
+    fewest = min(WANTED_BLOCKS, int(LOST_AT_MOST * n / window))
+    wanted = int(np.clip(LOST * n / window, max(fewest, FEWEST_BLOCKS), MOST_BLOCKS))
+    kept, block, start, at = np.ones(n, dtype=bool), np.empty(n, dtype=np.int64), 0, 0
+    for length in (length for length in lengths if length > 0):
+        here = max(1, min(round(wanted * length / n), length // (2 * window)))
+        ends = np.linspace(0, length, here + 1).round().astype(np.int64)
+        place = np.arange(length)
+        own = np.searchsorted(ends, place, side="right") - 1
+        kept[start : start + length] = (own == here - 1) | (ends[own + 1] - place > window)
+        block[start : start + length] = at + own
+        start, at = start + length, at + here
+    if at < FEWEST_BLOCKS:
+        raise InputRefused(
+            expected=f"a series of {FEWEST_BLOCKS} blocks or more, each longer than two windows",
+            came=f"{n} windows of {window} steps: {at} blocks",
+            do="Give a longer series, or a shorter --window.",
+        )
+    return windows.take(kept), block[kept]
+
+
+def _cut(test: Examples, window: int, kept: int) -> dict[str, Examples]:
+    """The views `cut k` of at most 400 test windows, evenly over the test."""
+    n = len(test)
+    if n < 8:
+        return {}
+    some = np.unique(np.linspace(0, n - 1, min(n, MOST_CUT)).round().astype(np.int64))
+    lent = test.x[(some + n // 2) % n]
+    views = {}
+    for length in (one for one in lengths_cut(window) if one < kept):
+        x = np.concatenate([lent[:, : window - length], test.x[some][:, window - length :]], 1)
+        ids = test.ids[some] + OF_CUT * (length + 1)
+        views[f"{CUT}{length}"] = Examples(ids, x, test.y[some], meta={"time": test.meta["time"][some]})
+    return views
+
+
+def _looking(windows: Examples, kept: int) -> Examples:
+    """The windows' last `kept` steps."""
+    return Examples(windows.ids, np.ascontiguousarray(windows.x[:, -kept:]), windows.y, meta=windows.meta)
