@@ -15,6 +15,7 @@ from byheart.tasks.label_noise import Flipped
 from byheart.tasks.modular import Modular
 from byheart.tasks.randomness import Randomness
 from byheart.tasks.recall import Addition, CopyMemory, Multiplication, SequentialDigits
+from byheart.tasks.series import Sunspots
 from byheart.tasks.table import Table
 from byheart.tasks.two_scales import TwoScales
 from byheart.testing.tasks import TaskSuite
@@ -44,6 +45,14 @@ class TestAutoregression(TaskSuite):
     @pytest.fixture
     def task(self):
         return Autoregression(n=40, n_test=20)
+
+
+class TestSunspots(TaskSuite):
+    draws = False
+
+    @pytest.fixture
+    def task(self):
+        return Sunspots()
 
 
 class TestIsotropic(TaskSuite):
