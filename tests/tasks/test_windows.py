@@ -11,7 +11,9 @@ from byheart.tasks.windows import OF_CUT, windowed
 
 def counted(n=1000, window=5, **options):
     """A series whose value is its own place in time, so that every number says where it is from."""
-    return windowed([np.arange(n, dtype=float)[:, None]], [np.arange(n, n + 200.0)[:, None]], window, ["x"], {}, **options)
+    return windowed(
+        [np.arange(n, dtype=float)[:, None]], [np.arange(n, n + 200.0)[:, None]], window, ["x"], {}, **options
+    )
 
 
 def places(data, view, rows=slice(None)):
@@ -41,7 +43,9 @@ def test_the_test_shares_no_number_with_training(tmp_path):
     rows = "\n".join(f"{i},{np.sin(i / 7) + i / 50}" for i in range(600))
     (tmp_path / "s.csv").write_text("when,x\n" + rows)
     data = Series.of(tmp_path / "s.csv", time="when").draw(0)
-    values = {view: set(np.unique(one.x.round(9)).tolist()) for view, one in data.views.items() if view in ("train", "test")}
+    values = {
+        view: set(np.unique(one.x.round(9)).tolist()) for view, one in data.views.items() if view in ("train", "test")
+    }
     assert not values["train"] & values["test"]
 
 
@@ -107,15 +111,15 @@ def test_the_embedded_numbers_are_those_of_their_files():
 
 GOOD = [f"{i},{np.sin(i / 5)},{np.cos(i / 3)}" for i in range(300)]
 BAD = {
-    "unsorted": (GOOD[:50] + [GOOD[20]] + GOOD[50:], "times that grow"),
-    "repeated": (GOOD[:50] + [GOOD[49]] + GOOD[50:], "times that grow"),
+    "unsorted": ([*GOOD[:50], GOOD[20], *GOOD[50:]], "times that grow"),
+    "repeated": ([*GOOD[:50], GOOD[49], *GOOD[50:]], "times that grow"),
     "uneven": ([f"{i + 0.4 * (i % 2)},{i % 7},{i % 5}" for i in range(300)], "evenly sampled"),
     "constant": ([f"{i},{np.sin(i)},3" for i in range(300)], "always 3"),
     "twice": ([f"{i},{np.sin(i)},{np.sin(i)}" for i in range(300)], "equal to a"),
     "short": (GOOD[:40], "longer series"),
     "words": ([f"{i},red,blue" for i in range(300)], "a column of numbers"),
     "no time": ([f"day {i},1,{i % 5}" for i in range(300)], "times in column"),
-    "infinite": (GOOD[:50] + ["50,inf,1"] + GOOD[51:], "finite"),
+    "infinite": ([*GOOD[:50], "50,inf,1", *GOOD[51:]], "finite"),
 }  # fmt: skip
 
 

@@ -47,18 +47,20 @@ class Windowed(Task):
     split: Annotated[float, Field(gt=0, lt=1)] = 0.2
 
     def _drawn(self, stretches: Sequence[np.ndarray], channels: Sequence[str], by: str, about: dict[str, Any]) -> Data:
-        """The last share of the steps is the test, one window after the last that trains."""
+        """The last share of the steps is the test; its windows begin after the last step that trains."""
         steps = sum(map(len, stretches))
         window = self.window or usual_window(steps)
         if self.looks_back > window:
-            raise UsageError(f"looks_back of at most the window, {window}", f"{self.looks_back}", "Give a longer window.")
+            raise UsageError(
+                f"looks_back of at most the window, {window}", f"{self.looks_back}", "Give a longer window."
+            )
         first = steps - max(1, round(self.split * steps))
         train, test, at = [], [], 0
         for one in stretches:
-            train.append(one[: max(0, first - window - at)])
+            train.append(one[: max(0, first - at)])
             test.append(one[max(0, first - at) :])
             at += len(one)
-        held = f"the last {self.split:.0%} of the steps, one window of {window} after the training steps"
+        held = f"the last {self.split:.0%} of the steps, whose windows hold none of the others"
         told = {**about, "steps": steps, "holdout": held, "stretches": len(stretches)}
         return windowed(
             [one for one in train if len(one)], [one for one in test if len(one)], window, channels, told,
@@ -148,7 +150,9 @@ class Series(Windowed):
                 numbers[name] = found.values
         names = [*self.channels] or [*numbers]
         if not names:
-            raise InputRefused(f"a column of numbers beside {self.time!r}", "none", f"Columns: {', '.join(sheet.names)}.")
+            raise InputRefused(
+                f"a column of numbers beside {self.time!r}", "none", f"Columns: {', '.join(sheet.names)}."
+            )
         moments = _moments(self.time, sheet.columns[sheet.names.index(self.time)], sheet)
         where = [f"{sheet.where} {line}" for line in sheet.lines]
         return moments, np.stack([numbers[name] for name in names], 1), names, where
@@ -158,7 +162,9 @@ class Series(Windowed):
             held = {name: archive[name] for name in archive.files}
         if "series" not in held or held["series"].ndim not in (1, 2) or held["series"].dtype.kind not in "fiu":
             came = ", ".join(f"{name} {array.shape}" for name, array in held.items()) or "nothing"
-            raise InputRefused("an array `series` of numbers (t,) or (t, d) in the .npz", came, "numpy.savez(file, series=x).")
+            raise InputRefused(
+                "an array `series` of numbers (t,) or (t, d) in the .npz", came, "numpy.savez(file, series=x)."
+            )
         values = held["series"].astype(np.float64).reshape(len(held["series"]), -1)
         names = [str(one) for one in held.get("channels", [f"x{place}" for place in range(values.shape[1])])]
         moments = held.get(self.time or "time", np.arange(len(values))).astype(np.float64)
@@ -169,7 +175,12 @@ class Series(Windowed):
             if name not in names:
                 raise no_column(name, tuple(names), Path(self.path).name)
         chosen = [names.index(name) for name in self.channels] or [*range(len(names))]
-        return moments, values[:, chosen], [names[place] for place in chosen], [f"at step {i}" for i in range(len(values))]
+        return (
+            moments,
+            values[:, chosen],
+            [names[place] for place in chosen],
+            [f"at step {i}" for i in range(len(values))],
+        )
 
 
 class Embedded(Windowed):
@@ -287,7 +298,9 @@ def parted(moments: np.ndarray, values: np.ndarray, where: Sequence[str]) -> tup
     """
     steps = np.diff(moments)
     if not np.isfinite(moments).all() or (steps <= 0).any():
-        bad = np.flatnonzero(~np.isfinite(moments)) if not np.isfinite(moments).all() else np.flatnonzero(steps <= 0) + 1
+        bad = (
+            np.flatnonzero(~np.isfinite(moments)) if not np.isfinite(moments).all() else np.flatnonzero(steps <= 0) + 1
+        )
         how = "missing" if not np.isfinite(moments).all() else "not after the one before it"
         raise InputRefused(
             expected="times that grow from row to row",
@@ -318,8 +331,6 @@ def parted(moments: np.ndarray, values: np.ndarray, where: Sequence[str]) -> tup
     if uneven:
         said.append(f"{uneven:,} steps of time differ from the usual {usual:g} by more than {EVEN:.0%}")
     return stretches, said
-
-
 
 
 def holds_series(path: Path) -> bool:

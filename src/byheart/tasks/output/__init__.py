@@ -16,7 +16,8 @@ from byheart.tasks.output.tokens import Tokens
 from byheart.tasks.output.values import Values
 
 __all__ = [
-    "KINDS", "Classes", "Column", "Embedding", "NextStep", "Output", "Rewards", "Series", "Tokens", "Values", "output_from",
+    "KINDS", "Classes", "Column", "Embedding", "NextStep", "Output", "Rewards", "Series", "Tokens", "Values",
+    "output_from",
 ]  # fmt: skip
 
 _ALL = (Classes, Values, Tokens, Series, NextStep, Embedding, Rewards)
