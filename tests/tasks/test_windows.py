@@ -16,12 +16,12 @@ def counted(n=1000, window=5, **options):
     )
 
 
-def places(data, view, rows=slice(None)):
-    """The places in time of all numbers of the windows: inputs and target."""
-    one = data.views[view].take(np.arange(len(data.views[view]))[rows])
+def places(data, view, scale=1):
+    """All numbers of the windows, inputs and target, as they were: of `counted` their places in time."""
+    one = data.views[view]
     levels = data.output.levels(one.x, one.y)
     numbers = np.concatenate([one.x, levels[:, None]], 1)[..., 0] * data.about["scale"][0] + data.about["centre"][0]
-    return numbers.round().astype(int)
+    return (numbers * scale).round().astype(int)
 
 
 def test_a_window_is_the_steps_before_the_one_it_is_called_by():
@@ -43,9 +43,7 @@ def test_the_test_shares_no_number_with_training(tmp_path):
     rows = "\n".join(f"{i},{np.sin(i / 7) + i / 50}" for i in range(600))
     (tmp_path / "s.csv").write_text("when,x\n" + rows)
     data = Series.of(tmp_path / "s.csv", time="when").draw(0)
-    values = {
-        view: set(np.unique(one.x.round(9)).tolist()) for view, one in data.views.items() if view in ("train", "test")
-    }
+    values = {view: set((places(data, view, scale=1e6)).ravel().tolist()) for view in ("train", "test")}
     assert not values["train"] & values["test"]
 
 
