@@ -160,7 +160,7 @@ class Series(Windowed):
     def _arrays(self, content: bytes) -> tuple[np.ndarray, np.ndarray, list[str], list[str]]:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             held = {name: archive[name] for name in archive.files}
-        if "series" not in held or held["series"].ndim not in (1, 2) or held["series"].dtype.kind not in "fiu":
+        if "series" not in held or held["series"].ndim not in (1, 2) or not np.issubdtype(held["series"].dtype, np.number):
             came = ", ".join(f"{name} {array.shape}" for name, array in held.items()) or "nothing"
             raise InputRefused(
                 "an array `series` of numbers (t,) or (t, d) in the .npz", came, "numpy.savez(file, series=x)."
