@@ -160,12 +160,13 @@ class Series(Windowed):
     def _arrays(self, content: bytes) -> tuple[np.ndarray, np.ndarray, list[str], list[str]]:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             held = {name: archive[name] for name in archive.files}
-        if "series" not in held or held["series"].ndim not in (1, 2) or not np.issubdtype(held["series"].dtype, np.number):
+        given = held.get("series")
+        if given is None or given.ndim not in (1, 2) or not np.issubdtype(given.dtype, np.number):
             came = ", ".join(f"{name} {array.shape}" for name, array in held.items()) or "nothing"
             raise InputRefused(
                 "an array `series` of numbers (t,) or (t, d) in the .npz", came, "numpy.savez(file, series=x)."
             )
-        values = held["series"].astype(np.float64).reshape(len(held["series"]), -1)
+        values = given.astype(np.float64).reshape(len(given), -1)
         names = [str(one) for one in held.get("channels", [f"x{place}" for place in range(values.shape[1])])]
         moments = held.get(self.time or "time", np.arange(len(values))).astype(np.float64)
         if len(names) != values.shape[1] or moments.shape != (len(values),):
