@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused
-from byheart.maths.lags import by_degree, fading_memory, linear_capacity, processing_capacity, truncation
+from byheart.maths.lags import (
+    by_degree,
+    fading_memory,
+    linear_capacity,
+    processing_capacity,
+    truncation,
+    truncation_curve,
+)
 
 
 def uniform(n, seed=0):
@@ -132,7 +139,7 @@ def test_a_model_that_looks_at_one_step_uses_one_and_a_constant_none():
     assert truncation(lambda x: x[:, -1], windows, y, np.random.default_rng(0)).used == 1
     assert truncation(lambda x: np.zeros(len(x)), windows, y, np.random.default_rng(0)).used == 0
     only = truncation(lambda x: x[:, 0], windows, windows[:, 0] + 0.1 * y, np.random.default_rng(0), lengths=[0, 2])
-    assert only.used is None
+    assert only.used == 3  # more than two, and the whole window is three
 
 
 def test_of_a_step_that_barely_helps_both_ends_are_said():
@@ -154,7 +161,8 @@ def test_windows_and_predictions_that_do_not_fit_are_refused():
     rng = np.random.default_rng(0)
     for predict, x, of, lengths, says in (
         (model, windows[:30], y[:30], None, "40 windows or more"),
-        (model, windows, y, [3], "lengths from 0 to 2"),
+        (model, windows, y, [3], "lengths that are ascending whole numbers of steps from 0 to 1"),
+        (model, windows, y, [0.5], "whole numbers"),
         (model, windows, np.full(100, 0.1), None, "constant"),
         (lambda x: x, windows, y, None, "predictions"),
         (lambda x: x[:, 0] / 0 * 0, windows, y, None, "NaN"),
@@ -162,6 +170,76 @@ def test_windows_and_predictions_that_do_not_fit_are_refused():
     ):
         with pytest.raises(InputRefused, match=says), np.errstate(all="ignore"):
             truncation(predict, x, of, rng, lengths)
+
+
+def outcomes(older, members, windows, seed, k=None):
+    """Squared errors of variance 1 with whole windows; of cuts at 0, 1, ... steps with what is lent on top.
+
+    Members meet the same noise, and are equal where no variance in `older` is given for each.
+    """
+    rng = np.random.default_rng(seed)
+    shape = (windows,) if k is None else (windows, k)
+    error = rng.normal(size=shape)
+    weights = [np.sqrt(np.broadcast_to(v, members)).reshape(-1, *[1] * len(shape)) for v in older]
+    cut = np.stack([(error + weight * rng.normal(size=shape)) ** 2 for weight in weights])
+    return cut, np.broadcast_to(error**2, (members, *shape))
+
+
+def test_outcomes_lose_the_bits_of_their_variances_in_every_member_and_target():
+    older = [3.0, 1.0, 0.0]
+    z = []
+    for seed in range(20):
+        found = truncation_curve([0, 1, 2], *outcomes(older, 3, 400, seed, k=2), 5, np.random.default_rng(seed))
+        z.append((found.bits - np.append(np.log2(1 + np.array(older)), 0))[:2] / found.standard_errors[:2])
+        assert found.by_member.mean(0) == pytest.approx(found.bits)
+        assert (found.used, found.used_low, found.used_high) == (2, 2, 2)
+        assert found.lengths.tolist() == [0, 1, 2, 5]
+        assert (found.bits[2:] == 0).all()
+    assert (abs(np.array(z)) < 2).mean() > 0.85
+    assert 0.7 < np.std(z) < 1.3
+
+
+def test_members_that_look_back_unalike_widen_the_interval():
+    found = truncation_curve([0, 1], *outcomes([np.linspace(0, 9, 6), 0.0], 6, 2000, 0), 5, np.random.default_rng(0))
+    among = np.log2(1 + np.linspace(0, 9, 6)).std() / 2 / np.sqrt(6)
+    assert found.standard_errors[0] == pytest.approx(among, rel=0.25)
+
+
+def test_squared_errors_of_one_series_of_losses_give_the_curve_of_its_predictions():
+    """`channels`: the mean over equal targets counts for each of them; blocks make errors that hang together wider."""
+    cut, whole = outcomes([2.0, 0.0], 1, 600, 0)
+    rng = np.random.default_rng
+    one, three = (truncation_curve([0, 2], cut, whole, 4, rng(0), channels=c) for c in (1, 3))
+    assert three.bits == pytest.approx(3 * one.bits)
+    slow = truncation_curve([0, 2], *(np.repeat(e[..., :30], 20, axis=-1) for e in (cut, whole)), 4, rng(0))
+    assert slow.standard_errors[0] > 2.5 * one.standard_errors[0]  # sqrt(20)
+
+
+def test_whether_a_small_use_stands_out_is_said_by_both_ends():
+    low, high = [], []
+    for seed in range(20):
+        found = truncation_curve([0, 3], *outcomes([1.0, 0.02], 4, 200, seed), 8, np.random.default_rng(seed))
+        low.append(found.used_low)
+        high.append(found.used_high)
+    assert np.mean(np.array(high) == 8) > 0.8  # log2(1.02) / 2 = 0.014 bits, of an error as large
+    assert np.mean(np.array(low) == 3) > 0.8
+
+
+def test_outcomes_that_are_no_squared_errors_are_refused():
+    cut, whole = outcomes([1.0, 0.0], 2, 100, 0)
+    rng = np.random.default_rng(0)
+    for bad, of, at, says in (
+        (cut, whole[:, :50], [0, 1], "cut of shape"),
+        (cut[..., :30], whole[:, :30], [0, 1], "40 windows or more"),
+        (-cut, whole, [0, 1], "squared errors"),
+        (np.where(cut == cut.max(), np.inf, cut), whole, [0, 1], "cut without NaN or infinity"),
+        (cut, whole, [1, 0], "ascending"),
+        (cut, whole, [0, 4], "from 0 to 3"),
+        (cut, whole, [0, 1.5], "whole numbers"),
+    ):
+        with pytest.raises(InputRefused, match=says):
+            truncation_curve(at, bad, of, 4, rng)
+    assert truncation_curve([0, 1], 0 * cut, 0 * whole, 4, rng).used == 0  # exact, and exact when cut
 
 
 def pairs(step, steps=200, r=20, seed=0, apart=1.0):

@@ -7,10 +7,11 @@ from byheart.maths.lags.given_series import given_series
 from byheart.maths.lags.memory_capacity import Capacity, by_degree, linear_capacity, processing_capacity
 from byheart.maths.lags.needed_window import Needed, WindowCode, needed
 from byheart.maths.lags.predictive_gain import GainCurve, gain, gain_curve
-from byheart.maths.lags.truncated_window import Truncation, truncation
+from byheart.maths.lags.truncated_window import truncation
+from byheart.maths.lags.truncation_curve import Truncation, truncation_curve
 
 __all__ = [
     "Capacity", "Delay", "Embedding", "Fading", "GainCurve", "Needed", "Truncation", "WindowCode", "by_degree", "cao",
     "delay", "fading_memory", "gain", "gain_curve", "given_series", "linear_capacity", "needed", "processing_capacity",
-    "truncation",
+    "truncation", "truncation_curve",
 ]  # fmt: skip
