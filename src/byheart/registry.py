@@ -45,6 +45,18 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "lagged": ("byheart.learners.lagged:Lagged", "best linear map of the last steps of a series"),
         "memoryless": ("byheart.learners.memoryless:Memoryless", "reads the last step of a sequence alone"),
         "recurrent": ("byheart.learners.recurrent:Recurrent", "LSTM, GRU or plain recurrent network for sequences"),
+        "shallow-plrnn": (
+            "byheart.learners.piecewise_linear:ShallowPlrnn",
+            "shallow piecewise-linear network of a system, trained on windows by forcing",
+        ),
+        "almost-linear-rnn": (
+            "byheart.learners.piecewise_linear:AlmostLinearRnn",
+            "almost-linear network of a system, trained on windows by forcing",
+        ),
+        "plrnn": (
+            "byheart.learners.piecewise_linear:Plrnn",
+            "piecewise-linear network of a system, trained on windows by forcing",
+        ),
         "conv": ("byheart.learners.conv:Conv", "small convolutional network for images"),
         "neighbours": ("byheart.learners.neighbours:Neighbours", "k nearest neighbours in closed form"),
         "ridge": ("byheart.learners.ridge:Ridge", "ridge regression on values or one-hot labels, closed form"),

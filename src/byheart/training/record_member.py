@@ -118,6 +118,12 @@ class _Watcher:
 
     def start(self, training: Stepper) -> None:
         """Begin the trace of `training` and stand between it and its steps."""
+        if training.unfollowed:
+            raise InputRefused(
+                expected="training whose every step is the gradient of the losses of what the model says",
+                came=training.unfollowed,
+                do="Credit and effect by recording do not follow it; ask without them.",
+            )
         self.training, module = training, copy.deepcopy(training.template).train()
         refuse_layers(module, training.fleet.parameters)
         for name, part in module.named_modules():

@@ -14,16 +14,18 @@ from byheart.training.model import Trainable
 
 
 def rate(lr: float, schedule: str, step: int, steps: int) -> float:
-    """Learning rate of step 0..steps - 1: lr (1 - t/T), lr (1 + cos(pi t/T)) / 2, or lr."""
+    """Learning rate of step 0..steps - 1: lr (1 - t/T), lr (1 + cos(pi t/T)) / 2, lr 1000^(-t/T), or lr."""
     part = step / steps
     match schedule:
         case "linear":
             return lr * (1 - part)
         case "cosine":
             return lr * 0.5 * (1 + math.cos(math.pi * part))
+        case "exponential":
+            return lr * 1000.0**-part
         case "constant":
             return lr
-    raise unknown_name("schedule", schedule, ("linear", "cosine", "constant"))
+    raise unknown_name("schedule", schedule, ("linear", "cosine", "exponential", "constant"))
 
 
 def optimiser(name: str, flat: Tensor, lr: float) -> torch.optim.Optimizer:
@@ -37,7 +39,9 @@ def optimiser(name: str, flat: Tensor, lr: float) -> torch.optim.Optimizer:
             return torch.optim.SGD([flat], lr=lr, fused=True)
         case "momentum":
             return torch.optim.SGD([flat], lr=lr, momentum=0.9, fused=True)
-    raise unknown_name("optimizer", name, ("adam", "adamw", "sgd", "momentum"))
+        case "radam":
+            return torch.optim.RAdam([flat], lr=lr)
+    raise unknown_name("optimizer", name, ("adam", "adamw", "radam", "sgd", "momentum"))
 
 
 def last_epoch(learner: Trainable, levers: Sequence[Lever]) -> int:

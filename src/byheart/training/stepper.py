@@ -47,6 +47,8 @@ class Stepper:
     `centre` and `scale` (m,) are the mean and deviation of each member's own values; 0 and 1 for classes.
     """
 
+    unfollowed = ""  # why a recording cannot follow it, where it cannot
+
     def __init__(
         self, learner: Trainable, data: Data, members: Members, levers: Sequence[Lever], way: str, device: str
     ) -> None:

@@ -49,7 +49,8 @@ def reason_against_functional(module: nn.Module) -> str:
 def make(way: str, modules: Sequence[nn.Module], device: str = "cpu") -> Fleet:
     """A fleet of `modules` trained in `way`.
 
-    `each` takes one module; where its layers are standard ones, the gradient by hand serves it too.
+    `each` takes one module; where its layers are standard ones, the gradient by hand serves it too. A module that names
+    a `fleet` of its own is trained by that in every way that it allows.
 
     Raises:
         InputRefused: the way cannot train this module; the reason is said.
@@ -61,6 +62,9 @@ def make(way: str, modules: Sequence[nn.Module], device: str = "cpu") -> Fleet:
     if way not in possible:
         reason = reason_against_functional(modules[0]) or "it is not a plain stack of standard layers"
         raise InputRefused(f"a module that can be trained {way}", reason, f"Possible: {', '.join(possible)}.")
+    own = getattr(type(modules[0]), "fleet", None)
+    if isinstance(own, type) and issubclass(own, Fleet):
+        return own(modules, device)
     if way == "each":
         return (Stacked if "stacked" in possible else Each)(modules, device)
     return (Stacked if way == "stacked" else Functional)(modules, device)

@@ -1,0 +1,183 @@
+"""Piecewise-linear recurrent networks: models of a dynamical system, trained on windows of its series by forcing."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from byheart.errors import InputRefused
+from byheart.learners.base import Network
+from byheart.levers.base import Lever
+from byheart.training.members import Members
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from byheart.tasks.data import Data
+
+
+class PiecewiseLinear(Network):
+    """A cell z_t = A z_{t-1} + V c(z_{t-1}) + h, A diagonal, c piecewise linear; its first d units are the d channels.
+
+    An example is a window x (w, d) and the step after it, y (d). Training goes through the whole window under teacher
+    forcing (`training.forcing`); asked what follows a window, the model reads every step of it. A model without units
+    of its own (`units` = d) then says it from the last step alone.
+
+    Args:
+        units: M, of the state; 0: as many as channels.
+        forcing: `constant` (generalised teacher forcing by `alpha`), `sparse` (every `every` steps), or `adaptive`.
+        alpha: the strength of constant forcing; 1 is plain teacher forcing.
+        every: steps from one forcing to the next where it is sparse.
+        estimate: of the strength where it is adaptive: `product` (upper bound) or `mean`.
+        pull: strength of the pull of A to 1 and of all other weights to 0, squares summed.
+
+    Raises:
+        InputRefused: examples that are no windows of the series whose next step is to be given.
+    """
+
+    reads: ClassVar[tuple[str, ...]] = ("values",)
+    costless: ClassVar[frozenset[str]] = Network.costless | {"alpha", "every", "pull"}
+    batch: Annotated[int, Field(ge=1)] = 16
+    lr: Annotated[float, Field(gt=0)] = 0.001
+    schedule: str = "exponential"
+    units: Annotated[int, Field(ge=0)] = 0
+    forcing: Literal["constant", "sparse", "adaptive"] = "constant"
+    alpha: Annotated[float, Field(ge=0, le=1)] = 0.1
+    every: Annotated[int, Field(ge=1)] = 16
+    estimate: Literal["product", "mean"] = "product"
+    pull: Annotated[float, Field(ge=0)] = 0.0
+
+    def build(self, data: Data, generator: torch.Generator) -> nn.Module:
+        """The network for these windows, its weights drawn from `generator` alone.
+
+        Raises:
+            InputRefused: no windows with their next step, or fewer units than channels.
+        """
+        x, y = data.train.x, data.train.y
+        if x.ndim != 3 or y.shape != (len(x), x.shape[2]):
+            raise InputRefused(
+                expected=f"windows (w, d) and the step after each (d) for {self.name}",
+                came=f"examples of shape {x.shape[1:]} and targets of shape {y.shape[1:]}",
+                do="Give x as (n, w, d) and y as (n, d) of the same d channels; for other targets try recurrent.",
+            )
+        units = self.units or x.shape[2]
+        if units < x.shape[2]:
+            raise InputRefused(
+                expected=f"at least {x.shape[2]} units: the first are the channels", came=f"units={units}",
+                do="Raise units, or 0 for as many as channels.",
+            )  # fmt: skip
+        return self.network(units, x.shape[2], generator)
+
+    @abstractmethod
+    def network(self, units: int, channels: int, generator: torch.Generator) -> nn.Module:
+        """The network of so many units, of which so many are read out."""
+
+    def kinks(self, units: int) -> int:
+        """How many of its units are rectified; all, where it is not said otherwise."""
+        return units
+
+    def stepper(self, data: Data, members: Members, levers: Sequence[Lever], way: str, device: str) -> Any:
+        """Members of equal size on their way."""
+        from byheart.training.forced_training import ForcedStepper
+        from byheart.training.forcing import Forcing
+
+        forcing = Forcing(self.forcing, self.alpha, self.every, self.estimate, len(members), device)
+        return ForcedStepper(self, data, members, levers, way, device, forcing, self.pull)
+
+
+class ShallowPlrnn(PiecewiseLinear):
+    """Clipped shallow network: z_t = A z + W1 [max(W2 z + h2, 0) - max(W2 z, 0)] + h1.
+
+    Its orbits are bounded where every |A| < 1.
+
+    Args:
+        hidden: H, kinks.
+
+    Example:
+        >>> ShallowPlrnn(hidden=20).title(None)
+        'shallow piecewise-linear network, 20 hidden units'
+
+    Reference: Hess, Monfared, Brenner, Durstewitz 2023, Generalized teacher forcing for learning chaotic dynamics.
+    """
+
+    name: ClassVar[str] = "shallow-plrnn"
+    hidden: Annotated[int, Field(ge=1)] = 50
+
+    def network(self, units: int, channels: int, generator: torch.Generator) -> nn.Module:
+        """As `PiecewiseLinear`."""
+        from byheart.learners.piecewise_network import shallow
+
+        return shallow(units, self.hidden, channels, generator)
+
+    def title(self, data: Data | None) -> str:
+        """E.g. `shallow piecewise-linear network, 50 hidden units`."""
+        return f"shallow piecewise-linear network, {self.hidden} hidden units"
+
+
+class AlmostLinearRnn(PiecewiseLinear):
+    """z_t = A z + W c(z) + h, c the identity but for the last `rectified` units, where it is max(z, 0).
+
+    The signs of those units name the linear region that the state is in.
+
+    Example:
+        >>> AlmostLinearRnn(rectified=2).title(None)
+        'almost-linear network, 20 units, 2 of them rectified'
+
+    Reference: Brenner, Hemmer, Monfared, Durstewitz 2024, Almost-linear RNNs yield highly interpretable symbolic codes
+    in dynamical systems reconstruction.
+    """
+
+    name: ClassVar[str] = "almost-linear-rnn"
+    units: Annotated[int, Field(ge=0)] = 20
+    rectified: Annotated[int, Field(ge=1)] = 2
+    forcing: Literal["constant", "sparse", "adaptive"] = "sparse"
+
+    def network(self, units: int, channels: int, generator: torch.Generator) -> nn.Module:
+        """As `PiecewiseLinear`.
+
+        Raises:
+            InputRefused: more rectified units than units.
+        """
+        from byheart.learners.piecewise_network import almost_linear
+
+        if self.rectified > units:
+            raise InputRefused(f"at most {units} rectified units", str(self.rectified), "Lower rectified.")
+        return almost_linear(units, self.rectified, channels, generator)
+
+    def kinks(self, units: int) -> int:
+        """As `PiecewiseLinear`."""
+        return self.rectified
+
+    def title(self, data: Data | None) -> str:
+        """E.g. `almost-linear network, 20 units, 2 of them rectified`."""
+        return f"almost-linear network, {self.units or 'as many as channels'} units, {self.rectified} of them rectified"
+
+
+class Plrnn(PiecewiseLinear):
+    """z_t = A z + W max(z, 0) + h, A diagonal, W without a diagonal.
+
+    Example:
+        >>> Plrnn(units=12).title(None)
+        'piecewise-linear network, 12 units'
+
+    Reference: Schmidt, Koppe, Monfared, Beutelspacher, Durstewitz 2021, Identifying nonlinear dynamical systems with
+    multiple time scales and long-range dependencies.
+    """
+
+    name: ClassVar[str] = "plrnn"
+    units: Annotated[int, Field(ge=0)] = 20
+    forcing: Literal["constant", "sparse", "adaptive"] = "sparse"
+
+    def network(self, units: int, channels: int, generator: torch.Generator) -> nn.Module:
+        """As `PiecewiseLinear`."""
+        from byheart.learners.piecewise_network import plain
+
+        return plain(units, channels, generator)
+
+    def title(self, data: Data | None) -> str:
+        """E.g. `piecewise-linear network, 20 units`."""
+        return f"piecewise-linear network, {self.units or 'as many as channels'} units"

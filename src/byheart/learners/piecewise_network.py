@@ -1,0 +1,82 @@
+"""Piecewise network: the torch module of the piecewise-linear recurrent learners, and where its weights start."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from byheart.training.forced_fleet import STARTED_BY, ForcedFleet
+from byheart.training.piecewise_cells import Cell, Rectified, Shallow
+
+
+class PiecewiseNetwork(nn.Module):
+    """What follows a window x (b, w, d): its steps force the first d units of the cell, the others go on by themselves.
+
+    `fleet` trains members of it by hand; this forward pass is for whoever differentiates by the window.
+    """
+
+    fleet = ForcedFleet
+
+    def __init__(self, cell: Cell, weights: dict[str, Tensor], channels: int) -> None:
+        super().__init__()
+        self.cell, self.channels = cell, channels
+        for name, value in weights.items():
+            self.register_parameter(name, nn.Parameter(value))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, d)."""
+        w = {name: p[None] for name, p in self.named_parameters()}
+        x = x.permute(1, 2, 0)[:, None]  # (w, 1, d, b)
+        z = torch.cat([x[0], w[STARTED_BY] @ x[0]], 1) if STARTED_BY in w else x[0]
+        for seen in x[1:]:
+            z = torch.cat([seen, self.cell.step(w, z)[:, self.channels :]], 1)
+        return self.cell.step(w, z)[0, : self.channels].T
+
+
+def shallow(units: int, hidden: int, channels: int, generator: torch.Generator) -> PiecewiseNetwork:
+    """Clipped shallow: W1, W2 and h2 uniform in +- 1 / sqrt(last axis), h1 at 0."""
+    weights = {
+        "A": _started(units, generator).diagonal().clone(),
+        "W1": _uniform((units, hidden), generator),
+        "W2": _uniform((hidden, units), generator),
+        "h1": torch.zeros(units),
+        "h2": _uniform((hidden,), generator),
+    }
+    return PiecewiseNetwork(Shallow(), weights | _start(units, channels, generator), channels)
+
+
+def plain(units: int, channels: int, generator: torch.Generator) -> PiecewiseNetwork:
+    """All units rectified: A and W the diagonal and the rest of one matrix."""
+    whole = _started(units, generator)
+    a = whole.diagonal().clone()
+    weights = {"A": a, "W": whole - torch.diag(a), "h": torch.zeros(units)}
+    return PiecewiseNetwork(Rectified(), weights | _start(units, channels, generator), channels)
+
+
+def almost_linear(units: int, rectified: int, channels: int, generator: torch.Generator) -> PiecewiseNetwork:
+    """The last `rectified` units rectified: W normal with deviation 0.01."""
+    weights = {
+        "A": _started(units, generator).diagonal().clone(),
+        "W": 0.01 * torch.randn(units, units, generator=generator),
+        "h": torch.zeros(units),
+    }
+    return PiecewiseNetwork(Rectified(rectified), weights | _start(units, channels, generator), channels)
+
+
+def _started(units: int, generator: torch.Generator) -> Tensor:
+    """(R'R / M + 1) / its largest eigenvalue, R standard normal: no direction grows at the start."""
+    r = torch.randn(units, units, generator=generator)
+    whole = r.T @ r / units + torch.eye(units)
+    return whole / torch.linalg.eigvalsh(whole)[-1]
+
+
+def _start(units: int, channels: int, generator: torch.Generator) -> dict[str, Tensor]:
+    """The linear start of units that are not read out, if any."""
+    return {STARTED_BY: _uniform((units - channels, channels), generator)} if units > channels else {}
+
+
+def _uniform(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    bound = 1 / math.sqrt(shape[-1])
+    return torch.empty(shape).uniform_(-bound, bound, generator=generator)
