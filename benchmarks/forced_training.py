@@ -4,8 +4,8 @@
 
 One update: 200 recurrent steps forward and backward of a clipped shallow network with 3 units and 50 kinks, 16 windows,
 and a step of Adam; M = 20, H = 200 below it. `eager` is the loop of every tutorial: the formula, autograd, one model.
-Ours are the steps of the learner as the loop takes them. In turns in one process on one thread, the best of some rounds.
-Then what the estimates of adaptive forcing cost on top.
+Ours are the steps of the learner as the loop takes them, and with the estimates of adaptive forcing. In turns in one
+process on one thread, the best of some rounds.
 """
 
 from __future__ import annotations

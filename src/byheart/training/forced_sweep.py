@@ -43,9 +43,7 @@ class Sweep:
     strength: Tensor
 
 
-def swept(
-    cell: Cell, w: Weights, first: Tensor, data: Tensor, strength: Tensor, added: Tensor | None = None
-) -> Sweep:
+def swept(cell: Cell, w: Weights, first: Tensor, data: Tensor, strength: Tensor, added: Tensor | None = None) -> Sweep:
     """Drive a cell through t steps.
 
     Args:

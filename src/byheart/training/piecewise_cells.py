@@ -8,9 +8,9 @@ Shapes: states z (m, M, b), features c (m, H, b); the batch last, so that one `b
 
 Reference: Schmidt, Koppe, Monfared, Beutelspacher, Durstewitz 2021, "Identifying nonlinear dynamical systems with
 multiple time scales and long-range dependencies", ICLR (PLRNN); Brenner et al. 2022, "Tractable dendritic RNNs for
-reconstructing nonlinear dynamical systems", ICML; Hess, Monfared, Brenner, Durstewitz 2023, "Generalized teacher forcing
-for learning chaotic dynamics", ICML (shallow, clipped); Brenner, Hemmer, Monfared, Durstewitz 2024, "Almost-linear RNNs
-yield highly interpretable symbolic codes in dynamical systems reconstruction", NeurIPS. All from their equations.
+reconstructing nonlinear dynamical systems", ICML; Hess, Monfared, Brenner, Durstewitz 2023, "Generalized teacher
+forcing for learning chaotic dynamics", ICML (shallow, clipped); Brenner, Hemmer, Monfared, Durstewitz 2024,
+"Almost-linear RNNs yield highly interpretable symbolic codes in dynamical systems reconstruction", NeurIPS.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ class Cell(ABC):
         return {}
 
     def tidy(self, gradients: Mapping[str, Tensor]) -> None:
-        """Derivatives by entries that are no weights become 0."""
+        """Derivatives by entries that are no weights become 0; here all are."""
+        return
 
     def sums(self, w: Weights, b: int) -> dict[str, Tensor]:
         """Zeros (m, H, b) for what `backward` sums up."""
