@@ -15,11 +15,12 @@ from byheart.learners.piecewise_linear import AlmostLinearRnn, Plrnn, ShallowPlr
 from byheart.learners.piecewise_network import PiecewiseNetwork, almost_linear, plain, shallow
 from byheart.maths.orbits import lyapunov_spectrum
 from byheart.tasks.data import Data, Examples, Truth
-from byheart.tasks.output import Values
+from byheart.tasks.output import NextStep, Values
 from byheart.testing.learners import LearnerSuite
 from byheart.training.forced_fleet import ForcedFleet
 from byheart.training.forcing import Forcing, growth, norms
 from byheart.training.keep import Weights
+from byheart.training.kept_module import module_at
 from byheart.training.members import Members, balanced
 from byheart.training.record_member import recorded
 from byheart.training.training import Training
@@ -41,6 +42,9 @@ def network(name: str, seed: int) -> PiecewiseNetwork:
     with torch.no_grad():
         for weight in made.parameters():
             weight += 0.1 * torch.randn(weight.shape, generator=generator)
+        made.centre += 0.3 * seed
+        made.scale += 0.5 * seed
+        made.carried[0] = 1.0
     return made
 
 
@@ -102,6 +106,7 @@ def test_dynamics_are_the_step_of_the_cell(name):
     model = PiecewiseDynamics(weights, D, {"plain": 6, "almost linear": 2}.get(name, 0))
     window = drawn(B, W, D)
     said = model.observe(model.step(model.read(window.numpy())))
+    said[:, 0] -= window[:, -1, 0].numpy()
     np.testing.assert_allclose(said, net(window).detach().numpy(), rtol=1e-12)
     states = drawn(5, units)
     w = {key: torch.from_numpy(value)[None] for key, value in weights.items()}
@@ -186,6 +191,9 @@ def test_growth_is_geometric_over_time_and_the_most_of_the_sequences():
     np.testing.assert_allclose(growth(fleet, states, "mean"), [(3 * 2 + 0.5) / 4], rtol=3e-3)
 
 
+CARRIED = (1.0, 0.0)
+
+
 @cache
 def spiral() -> Data:
     """Windows of turns that shrink, each from a start of its own, with a little noise on what is seen."""
@@ -194,8 +202,9 @@ def spiral() -> Data:
     for _ in range(6):
         states.append(states[-1] @ turn.T)
     pieces = np.stack(states, 1) + 0.02 * rng.normal(size=(300, 7, 2))
-    train, test = (Examples(part, pieces[part, :6], pieces[part, 6]) for part in (np.arange(200), np.arange(200, 300)))
-    return Data({"train": train, "test": test}, Values(2, spread=(1.0, 1.0)), Truth(), {})
+    y = pieces[:, 6] - np.array(CARRIED) * pieces[:, 5]
+    train, test = (Examples(part, pieces[part, :6], y[part]) for part in (np.arange(200), np.arange(200, 300)))
+    return Data({"train": train, "test": test}, NextStep(2, spread=(1.0, 1.0), carried=CARRIED), Truth(), {})
 
 
 LEARNERS = {
@@ -258,7 +267,7 @@ def test_it_learns_the_next_step(learned):
     """Persistence errs by the turn of half a radian; a twentieth of that is allowed."""
     _, run = learned
     test = spiral().views["test"]
-    persistence = ((test.x[:, -1] - test.y) ** 2).mean()
+    persistence = ((test.x[:, -1] - spiral().output.levels(test.x, test.y)) ** 2).mean()
     error = run.views["test"].loss_nats[-1].mean(1)
     assert (error < persistence / 20).all(), (error, persistence)
 
@@ -267,7 +276,11 @@ def test_kept_weights_say_what_the_run_says_and_have_exponents(learned):
     learner, run = learned
     model = dynamics_of(learner, run, member=1)
     said = model.observe(model.step(model.read(spiral().views["test"].x)))
-    np.testing.assert_allclose(said, run.views["test"].logits[1], atol=1e-5)
+    x = spiral().views["test"].x
+    np.testing.assert_allclose(said, spiral().output.levels(x, run.views["test"].logits[1]), atol=1e-5)
+    kept = module_at(learner, spiral(), run, "weights", member=1)
+    outputs = kept.module(kept.inputs["test"]).detach().numpy() * kept.scale + kept.centre
+    np.testing.assert_allclose(outputs, run.views["test"].logits[1], atol=1e-5)
     found = lyapunov_spectrum(model.step, np.array([1.0, 1.0]), 10, jacobian=model.jacobian, transient=0)
     assert found.values.mean() == pytest.approx(np.log(0.95), abs=0.05), "a turn that shrinks by 0.95"
     with pytest.raises(UsageError, match="weights"):

@@ -92,6 +92,4 @@ def dynamics_of(learner: PiecewiseLinear, run: Run, member: int = 0, label: str 
         raise UsageError(f"a run that kept {label}", came, "Ask for it in the need: keep=(Weights(),).")
     kept = run.kept[label]
     weights = {name: np.asarray(kept[name][member], dtype=np.float64) for name in kept}
-    units = len(weights["A"])
-    channels = weights["L"].shape[1] if "L" in weights else units
-    return PiecewiseDynamics(weights, channels, learner.kinks(units))
+    return PiecewiseDynamics(weights, len(weights["carried"]), learner.kinks(len(weights["A"])))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from byheart.learners.piecewise_network import PiecewiseNetwork
     from byheart.tasks.data import Data
 
 
@@ -57,6 +58,8 @@ class PiecewiseLinear(Network):
         Raises:
             InputRefused: no windows with their next step, or fewer units than channels.
         """
+        import torch
+
         x, y = data.train.x, data.train.y
         if x.ndim != 3 or y.shape != (len(x), x.shape[2]):
             raise InputRefused(
@@ -70,10 +73,12 @@ class PiecewiseLinear(Network):
                 expected=f"at least {x.shape[2]} units: the first are the channels", came=f"units={units}",
                 do="Raise units, or 0 for as many as channels.",
             )  # fmt: skip
-        return self.network(units, x.shape[2], generator)
+        network = self.network(units, x.shape[2], generator)
+        network.carried += torch.tensor(getattr(data.output, "carried", ()) or (0.0,))
+        return network
 
     @abstractmethod
-    def network(self, units: int, channels: int, generator: torch.Generator) -> nn.Module:
+    def network(self, units: int, channels: int, generator: torch.Generator) -> PiecewiseNetwork:
         """The network of so many units, of which so many are read out."""
 
     def kinks(self, units: int) -> int:
@@ -107,7 +112,7 @@ class ShallowPlrnn(PiecewiseLinear):
     name: ClassVar[str] = "shallow-plrnn"
     hidden: Annotated[int, Field(ge=1)] = 50
 
-    def network(self, units: int, channels: int, generator: torch.Generator) -> nn.Module:
+    def network(self, units: int, channels: int, generator: torch.Generator) -> PiecewiseNetwork:
         """As `PiecewiseLinear`."""
         from byheart.learners.piecewise_network import shallow
 
@@ -136,7 +141,7 @@ class AlmostLinearRnn(PiecewiseLinear):
     rectified: Annotated[int, Field(ge=1)] = 2
     forcing: Literal["constant", "sparse", "adaptive"] = "sparse"
 
-    def network(self, units: int, channels: int, generator: torch.Generator) -> nn.Module:
+    def network(self, units: int, channels: int, generator: torch.Generator) -> PiecewiseNetwork:
         """As `PiecewiseLinear`.
 
         Raises:
@@ -172,7 +177,7 @@ class Plrnn(PiecewiseLinear):
     units: Annotated[int, Field(ge=0)] = 20
     forcing: Literal["constant", "sparse", "adaptive"] = "sparse"
 
-    def network(self, units: int, channels: int, generator: torch.Generator) -> nn.Module:
+    def network(self, units: int, channels: int, generator: torch.Generator) -> PiecewiseNetwork:
         """As `PiecewiseLinear`."""
         from byheart.learners.piecewise_network import plain
 

@@ -14,7 +14,8 @@ from byheart.training.piecewise_cells import Cell, Rectified, Shallow
 class PiecewiseNetwork(nn.Module):
     """What follows a window x (b, w, d): its steps force the first d units of the cell, the others go on by themselves.
 
-    `fleet` trains members of it by hand; this forward pass is for whoever differentiates by the window.
+    It is said in the units of standardised targets (`training.forced_fleet`). `fleet` trains members of it by hand;
+    this forward pass is for whoever differentiates by the window.
     """
 
     fleet = ForcedFleet
@@ -24,15 +25,17 @@ class PiecewiseNetwork(nn.Module):
         self.cell, self.channels = cell, channels
         for name, value in weights.items():
             self.register_parameter(name, nn.Parameter(value))
+        for name, value in (("centre", 0.0), ("scale", 1.0), ("carried", 0.0)):
+            self.register_buffer(name, torch.full((channels,), value))
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, d)."""
         w = {name: p[None] for name, p in self.named_parameters()}
-        x = x.permute(1, 2, 0)[:, None]  # (w, 1, d, b)
-        z = torch.cat([x[0], w[STARTED_BY] @ x[0]], 1) if STARTED_BY in w else x[0]
-        for seen in x[1:]:
+        steps = x.permute(1, 2, 0)[:, None]  # (w, 1, d, b)
+        z = torch.cat([steps[0], w[STARTED_BY] @ steps[0]], 1) if STARTED_BY in w else steps[0]
+        for seen in steps[1:]:
             z = torch.cat([seen, self.cell.step(w, z)[:, self.channels :]], 1)
-        return self.cell.step(w, z)[0, : self.channels].T
+        return (self.cell.step(w, z)[0, : self.channels].T - self.carried * x[:, -1] - self.centre) / self.scale
 
 
 def shallow(units: int, hidden: int, channels: int, generator: torch.Generator) -> PiecewiseNetwork:

@@ -18,7 +18,8 @@ class ForcedFleet(Fleet):
     """m modules with a `cell` whose first `channels` units are read out, trained on windows x (m, b, w, d).
 
     Seen from outside it says what follows a window: every step of it forces the read-out units all the way, the other
-    units go on by themselves.
+    units go on by themselves. That is said as any network says it, in the units of its standardised targets: what the
+    cell says less `carried` times the last step, less `centre`, over `scale` (buffers (m, d) of the modules).
     """
 
     def __init__(self, modules: Sequence[nn.Module], device: str = "cpu") -> None:
@@ -60,27 +61,37 @@ class ForcedFleet(Fleet):
         for name, gradient in self.gradients.items():
             gradient.copy_(found[name])
 
+    def targets(self, next_steps: Tensor, x: Tensor) -> Tensor:
+        """As standardised targets (m, b, d) what follows windows x (m, b, w, d)."""
+        centre, scale, carried = (self.buffers[name][:, None] for name in ("centre", "scale", "carried"))
+        return (next_steps - carried * x[:, :, -1] - centre) / scale
+
+    def next_steps(self, targets: Tensor, x: Tensor) -> Tensor:
+        """What follows windows x (m, b, w, d), from the standardised targets (m, b, d)."""
+        centre, scale, carried = (self.buffers[name][:, None] for name in ("centre", "scale", "carried"))
+        return targets * scale + centre + carried * x[:, :, -1]
+
     def forward(self, x: Tensor, hidden: Hidden | None = None) -> Tensor:
-        """What follows windows x (m, b, w, d): (m, b, d)."""
+        """(m, b, d) what follows windows x (m, b, w, d), as standardised targets."""
         sweep, _ = self.run(x, torch.zeros_like(x[:, :, 0]), x.new_ones(x.shape[2], self.m))
         self.tape = sweep, x
-        return sweep.said[-1, :, : self.channels].transpose(1, 2)
+        return self.targets(sweep.said[-1, :, : self.channels].transpose(1, 2), x)
 
     def backward(self, g: Tensor) -> None:
         """The gradient of a loss of the last step alone, from its derivative g (m, b, d)."""
         sweep, x = self.tape
         slopes = torch.zeros_like(sweep.said[:, :, : self.channels])
-        slopes[-1] = g.transpose(1, 2)
+        slopes[-1] = (g / self.buffers["scale"][:, None]).transpose(1, 2)
         self.differentiate(sweep, x, slopes)
         del self.tape
 
     @torch.no_grad()
     def predict(self, x: Tensor, shared: bool) -> Tensor:
-        """What follows (m, b, d); of a cell without units of its own the last step says it all."""
+        """As `forward`; of a cell without units of its own the last step says it all."""
         x = x.expand(self.m, *x.shape) if shared else x
         d = self.channels
         z = self.states(x[:, :, -1 if self.units == d else 0])
         for step in range(1, 1 if self.units == d else x.shape[2]):
             z = self.cell.step(self.parameters, z)
             z[:, :d] = x[:, :, step].transpose(1, 2)
-        return self.cell.step(self.parameters, z)[:, :d].transpose(1, 2)
+        return self.targets(self.cell.step(self.parameters, z)[:, :d].transpose(1, 2), x)

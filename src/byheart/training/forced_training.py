@@ -2,7 +2,7 @@
 
 An example is a window x (w, d) and the step after it y (d): a sequence of w + 1 steps. Every step but the first is said
 from the one before it, under forcing, and the loss of an example is the mean over its w steps of what is said *before*
-it is forced. Data are taken in the units of the task: what is kept is a map in those units, and its orbits need none.
+it is forced. The cell is a map in the units that the task holds the series in.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -47,13 +46,14 @@ class ForcedStepper(Stepper):
         super().__init__(learner, data, members, levers, way, device)
 
     def _targets(self, data: Data) -> None:
-        self.centre, self.scale = np.zeros(self.m), np.ones(self.m)
-        y = torch.from_numpy(np.ascontiguousarray(data.train.y, np.float32))
-        self.y = y.to(self.device, self.pool.dtype).expand(self.m, *y.shape)
+        super()._targets(data)
+        for name, own in (("centre", self.centre), ("scale", self.scale)):
+            self.fleet.buffers[name].copy_(torch.as_tensor(own))
 
     def differentiate(self, batch: Batch, plain: bool = False) -> Tensor:
         """Fill the fleet's gradient with that of the losses under forcing; what follows the windows (m, b, d)."""
-        sweep, data = self.fleet.run(batch.x, batch.targets, self.forcing.table(batch.x.shape[2]))
+        following = self.fleet.next_steps(batch.targets, batch.x)
+        sweep, data = self.fleet.run(batch.x, following, self.forcing.table(batch.x.shape[2]))
         if not plain:
             self.forcing.look(self.fleet, sweep.held, data)
         slopes = self._slopes(sweep, data, batch, plain)
@@ -61,7 +61,7 @@ class ForcedStepper(Stepper):
         self.fleet.differentiate(sweep, batch.x, slopes * by)
         if self.pull and not plain:
             self._pull()
-        return sweep.said[-1, :, : self.fleet.channels].transpose(1, 2)
+        return self.fleet.targets(sweep.said[-1, :, : self.fleet.channels].transpose(1, 2), batch.x)
 
     def _slopes(self, sweep: Sweep, data: Tensor, batch: Batch, plain: bool) -> Tensor:
         """(w, m, d, b) derivative of the summed losses of the examples by what is said of each step."""
@@ -71,7 +71,7 @@ class ForcedStepper(Stepper):
         with torch.enable_grad():
             z = said.permute(1, 3, 0, 2).detach().requires_grad_()  # (m, b, w, d)
             per_example = 0.5 * (z - true.permute(1, 3, 0, 2)).square().mean((2, 3))
-            loss = self.levers.loss(per_example, z[:, :, -1], batch)
+            loss = self.levers.loss(per_example, self.fleet.targets(z[:, :, -1], batch.x), batch)
             return torch.autograd.grad(loss.sum(), z)[0].permute(2, 0, 3, 1)
 
     def _pull(self) -> None:
