@@ -3,6 +3,7 @@
 from byheart.maths.orbits.floors import Floor, Score, floor_band, replay_null, score
 from byheart.maths.orbits.free_runs import PredictionError, free_runs, prediction_error
 from byheart.maths.orbits.frequencies import spectrum_distance
+from byheart.maths.orbits.kinds import Orbit, classify
 from byheart.maths.orbits.lyapunov import Spectrum, kaplan_yorke, lyapunov_spectrum
 from byheart.maths.orbits.mixture import Mixture, mixture_divergence
 from byheart.maths.orbits.replayed import Novelty, novelty
@@ -15,10 +16,12 @@ __all__ = [
     "Floor",
     "Mixture",
     "Novelty",
+    "Orbit",
     "PredictionError",
     "Score",
     "Spectrum",
     "ValidTime",
+    "classify",
     "denoised",
     "floor_band",
     "free_runs",

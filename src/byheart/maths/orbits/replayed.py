@@ -76,8 +76,7 @@ def novelty(
 
     Cost: 200 windows against all of both series, 200 t w d products: 10,000 steps of Lorenz 1963 about 1 CPU s. Fails
     when: the system comes back to itself (a cycle): no orbit of it is new, and the ratio is of distances near
-    0; the series are short: true orbits of Lorenz 1963 over 145 Lyapunov times are at 0.7 to 1.3 (10 tried); one
-    channel is seen: its neighbours part too fast at first, and windows come out short by half.
+    0; the series are short: true orbits of Lorenz 1963 over 145 Lyapunov times are at 0.7 to 1.3 (10 tried).
     Reference: byheart; Rosenstein, Collins, De Luca 1993 (title at the head of the file).
 
     >>> x = np.random.default_rng(0).normal(size=3000).cumsum() % 5
