@@ -4,12 +4,14 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter1d
 from scipy.signal import lfilter
 from scipy.stats import t as student
 
 from byheart.errors import InputRefused
 from byheart.maths.lags import cao, delay, gain, gain_curve
-from byheart.maths.lags.delayed_information import _rises
+from byheart.maths.lags.delayed_information import _forgotten, _rises, _stretches
+from byheart.maths.lags.embedding import _nearest
 from byheart.maths.lags.predictive_gain import _features, _stops
 
 
@@ -179,7 +181,25 @@ def test_the_delay_of_lorenz_is_that_of_fraser_and_swinney(lorenz):
     assert found.reason == "minimum"
     assert 14 <= found.steps <= 18
     assert delay(rng.normal(size=1000), rng)[:2] == (1, "nothing left")
-    assert delay(np.linspace(0, 1, 1000), rng, most=20)[:2] == (None, "none")
+    assert delay(np.linspace(0, 1, 1000), rng, most=20)[:2] == (None, "slow")
+    assert delay(autoregression([0.98], 6000, 0), rng, most=10)[:2] == (None, "none")
+
+
+def test_a_slow_series_of_noise_has_no_minimum():
+    """Its information falls all along; by shuffled steps every one of these has a minimum."""
+    slow = [delay(autoregression([0.98], 1500, seed), np.random.default_rng(seed)) for seed in range(8)]
+    assert {one.reason for one in slow} == {"nothing left"}
+    assert delay(np.random.default_rng(0).normal(size=2000).cumsum(), np.random.default_rng(0)).reason != "minimum"
+    fast, slower = delay(np.random.default_rng(0).normal(size=1500), np.random.default_rng(0)), slow[0]
+    assert slower.chance > 2 * fast.chance
+
+
+def test_stretches_are_as_long_as_they_are_asked_for():
+    steps = _stretches(20_000, 25, np.random.default_rng(0))
+    assert np.mean(np.diff(steps) % 20_000 != 1) == pytest.approx(1 / 25, rel=0.1)
+    assert (steps >= 0).all()
+    assert (steps < 20_000).all()
+    assert _forgotten(autoregression([0.9], 20_000, 0) / np.sqrt(1 / 0.19)) in (9, 10, 11)  # 0.9^k = 1 / e at 9.5
 
 
 def test_a_dip_that_rises_by_less_than_noise_is_no_minimum():
@@ -210,6 +230,35 @@ def test_what_is_no_series_is_refused(measure):
             measure(bad)
     with pytest.raises(InputRefused, match=r"again|one channel"):
         measure(np.stack([x, 2 * x + 1], 1))
+
+
+def test_smooth_noise_has_a_dimension_only_while_neighbours_in_time_count():
+    """Theiler 1986: of a fine orbit the nearest point is the next one, and what is random looks like a system."""
+    for seed in range(2):
+        smooth = gaussian_filter1d(np.random.default_rng(seed).normal(size=1500), 15)
+        assert cao(smooth, delay=20, most=5).dimension in (4, 5)
+        apart = cao(smooth, delay=20, most=5, theiler=60)
+        assert (apart.dimension, apart.random) == (None, True)
+    assert cao(henon(1500, 0), theiler=10).dimension == 2
+
+
+@pytest.mark.parametrize("theiler", [0, 3, 40])
+def test_neighbours_near_in_time_are_those_a_slow_twin_leaves_out(theiler):
+    y = gaussian_filter1d(np.random.default_rng(0).normal(size=(300, 2)), 5, axis=0)
+    near, other = _nearest(y, theiler)
+    apart, time = abs(y[:, None] - y[None]).max(2), np.arange(300)
+    apart[abs(time[:, None] - time) <= theiler] = np.inf
+    assert other.tolist() == apart.argmin(1).tolist()
+    assert near == pytest.approx(apart.min(1))
+
+
+def test_delays_and_windows_that_are_not_whole_are_refused_by_name():
+    x = henon(400, 0)
+    for given, says in (({"delay": 1.5}, "delay=1.5"), ({"most": 3.0}, "most=3.0"), ({"theiler": -1}, "theiler=-1")):
+        with pytest.raises(InputRefused, match=says):
+            cao(x, **given)
+    with pytest.raises(InputRefused, match="twice theiler"):
+        cao(x, theiler=100)
 
 
 def test_a_series_that_repeats_itself_exactly_is_refused():

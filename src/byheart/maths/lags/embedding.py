@@ -9,6 +9,7 @@ from scipy.spatial import cKDTree
 
 from byheart.errors import InputRefused
 from byheart.maths.lags.given_series import single_channel
+from byheart.maths.lags.predictive_gain import whole_lags
 from byheart.maths.shapes import Float
 
 SATURATED = 0.9  # of E1
@@ -39,7 +40,7 @@ class Embedding(NamedTuple):
     points: int
 
 
-def cao(series: Any, delay: int = 1, most: int = 8) -> Embedding:
+def cao(series: Any, delay: int = 1, most: int = 8, theiler: int = 0) -> Embedding:
     r"""In how many delayed copies of a series does its state fit?
 
     y_i(d) = (x_i, x_(i+tau), ..., x_(i+(d-1)tau)), n its nearest neighbour in the largest coordinate;
@@ -52,17 +53,19 @@ def cao(series: Any, delay: int = 1, most: int = 8) -> Embedding:
         series: (t,) in time order.
         delay: tau, in steps (see `delay` of the mutual information).
         most: the largest dimension asked about.
+        theiler: steps within which neighbours in time are passed over; about the time in which the series decorrelates,
+            where it is sampled finely. The neighbour of a point is else the point after it, at every dimension.
 
     Returns:
         An `Embedding`; standard errors of E1 by leaving out each tenth of the points, in time order.
 
     Raises:
-        InputRefused: more channels than one, gaps, a constant, a delay below 1, fewer than 200 points left, or a series
-            that repeats itself exactly.
+        InputRefused: more channels than one, gaps, a constant, delay, most or theiler that are not whole numbers, fewer
+            than 200 points left beside them, or a series that repeats itself exactly.
 
-    Cost: (most + 1) trees of t points; 0.05 CPU s for 6,000 points and d up to 5. Fails when: noise, with which E1
-    rises slowly and the dimension found is too large or none; a finely sampled series with delay 1, whose neighbours
-    are its neighbours in time.
+    Cost: (most + 1) trees of t points; 0.05 CPU s for 6,000 points and d up to 5, a few times more with
+    `theiler`. Fails when: noise, with which E1 rises slowly and the dimension found is too large or none; a finely
+    sampled series whose neighbours are its neighbours in time (give `theiler`).
 
     Reference: Cao 1997, Practical method for determining the minimum embedding dimension of a scalar time series,
     Physica D 110.
@@ -75,14 +78,15 @@ def cao(series: Any, delay: int = 1, most: int = 8) -> Embedding:
     2
     """
     x = single_channel(series)
+    delay, most, theiler = whole_lags(delay, "delay"), whole_lags(most, "most"), whole_lags(theiler, "theiler", 0)
     points = len(x) - (most + 1) * delay
-    if delay < 1 or most < 2 or points < FEWEST:
+    if most < 2 or points < FEWEST + 2 * theiler:
         raise InputRefused(
-            expected=f"delay of at least 1, most of at least 2, and {FEWEST} steps beside (most + 1) delays",
-            came=f"delay={delay}, most={most}, {len(x)} steps",
+            expected=f"most of at least 2, and {FEWEST} steps beside (most + 1) delays and twice theiler",
+            came=f"{delay=}, {most=}, {theiler=}, {len(x)} steps",
             do="Give a longer series, or ask for fewer dimensions.",
         )
-    grown, ahead = zip(*(_to_neighbours(x, d, delay, points) for d in range(1, most + 2)), strict=True)
+    grown, ahead = zip(*(_to_neighbours(x, d, delay, points, theiler) for d in range(1, most + 2)), strict=True)
     e1, e2 = _ratios(np.stack(grown)), _ratios(np.stack(ahead))
     without = np.stack([_ratios(np.delete(np.stack(grown), tenth, axis=1)) for tenth in _tenths(points)])
     e2_errors = _spread(np.stack([_ratios(np.delete(np.stack(ahead), tenth, axis=1)) for tenth in _tenths(points)]))
@@ -102,25 +106,41 @@ def cao(series: Any, delay: int = 1, most: int = 8) -> Embedding:
     )
 
 
-def _to_neighbours(x: np.ndarray, d: int, delay: int, points: int) -> tuple[np.ndarray, np.ndarray]:
+def _to_neighbours(x: np.ndarray, d: int, delay: int, points: int, theiler: int) -> tuple[np.ndarray, np.ndarray]:
     """How much further the nearest neighbour is with one more copy, as a ratio; and how far its next value."""
     y = np.stack([x[k * delay : k * delay + points] for k in range(d + 1)], 1)
-    distance, index = cKDTree(y[:, :d]).query(y[:, :d], k=NEIGHBOURS + 1, p=np.inf)
-    apart = distance > SAME
-    if not apart.any(1).mean() > 0.5:
+    near, other = _nearest(y[:, :d], theiler)
+    there = np.isfinite(near)
+    if not there.mean() > 0.5:
         raise InputRefused(
             expected="a series with different values nearby",
             came="one that repeats itself exactly: its nearest neighbours are at distance 0",
             do="Give the series as measured, or less of it: a cycle needs no more than one round.",
         )
-    first = apart.argmax(1)
-    rows = np.arange(points)
-    near, other = distance[rows, first], index[rows, first]
-    there = apart.any(1)
     after = abs(y[:, d] - y[other, d])
     # the few without such a neighbour count as kept: ratio 1, and the mean of the others
     grown = np.where(there, np.maximum(near, after) / np.where(there, near, 1), 1)
     return grown, np.where(there, after, after[there].mean())
+
+
+def _nearest(y: np.ndarray, theiler: int) -> tuple[np.ndarray, np.ndarray]:
+    """How far the nearest neighbour is that is neither the same again nor near in time, and which; infinite: none seen.
+
+    Of a fine orbit the nearest are neighbours in time: points with no other among the first are asked for more.
+    """
+    tree, points = cKDTree(y), len(y)
+    near, other, rows = np.full(points, np.inf), np.zeros(points, dtype=np.int64), np.arange(points)
+    most = min(points, NEIGHBOURS + 1 + 2 * theiler)
+    looked = 0
+    while len(rows) and looked < most:
+        looked = min(most, max(NEIGHBOURS + 1, 2 * looked))
+        distance, index = tree.query(y[rows], k=looked, p=np.inf)
+        other_time = abs(index - rows[:, None]) > theiler if theiler else True
+        apart = (distance > SAME) & other_time
+        found, first = apart.any(1), apart.argmax(1)
+        near[rows[found]], other[rows[found]] = (one[found, first[found]] for one in (distance, index))
+        rows = rows[~found]
+    return near, other
 
 
 def _spread(without: Float[np.ndarray, "r most"]) -> Float[np.ndarray, " most"]:

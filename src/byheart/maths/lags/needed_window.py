@@ -74,7 +74,7 @@ def needed(series: Any, rng: np.random.Generator, most: int | None = None) -> Ne
     the window (`linear`), on its values and their products (`products`), and a kernel machine (`kernel`). The window of
     the shortest code is the one to take; needed is the smallest that costs at most 0.01 bits, or two standard errors,
     more, and none where shuffled series save as much. Errors below a thousandth of the standard deviation count as that
-    large. Linear windows reach `most` at once; the others double, from 4, until they need less than they have.
+    large. Linear windows reach `most` at once; the others grow, from 4 on, until their code does.
 
     Args:
         series: (t,) or (t, c), in time order.
@@ -150,7 +150,7 @@ def _lengths(x: np.ndarray, basis: Basis, cap: int) -> tuple[np.ndarray, np.ndar
     lags = most if degree == 1 else min(FIRST_LAGS, most)
     while True:
         bits, _, learned = code_lengths(x, lags, degree, RESOLUTION**2)
-        if lags == most or smallest_window(bits)[1] < lags:
+        if lags == most or bits.mean(1).argmin() < lags:
             return np.arange(lags + 1), bits, np.arange(lags + learned, len(x))
         lags = min(2 * lags, most)
 
@@ -165,7 +165,7 @@ def _affordable(x: np.ndarray, cap: int, degree: Degree) -> int:
 
 
 def _of_kernel(x: np.ndarray, cap: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The same of the kernel, whose windows grow until fewer steps are needed than the longest has."""
+    """The same of the kernel, whose windows grow until two in a row have a longer code than the shortest."""
     windows = [w for w in KERNEL_WINDOWS if w <= cap]
     stride = -(-(len(x) - windows[-1]) // KERNEL_STEPS)
     at = np.arange(len(x) - 1, windows[-1] - 1, -stride)[::-1]
@@ -174,7 +174,7 @@ def _of_kernel(x: np.ndarray, cap: int) -> tuple[np.ndarray, np.ndarray, np.ndar
     for w in windows:
         past = np.concatenate([x[at - k] for k in range(1, w + 1)], 1) if w else np.zeros((len(at), 0))
         bits.append(kernel_code(past, x[at], learned, RESOLUTION**2))
-        if w >= FIRST_LAGS and smallest_window(np.stack(bits))[1] < len(bits) - 1:
+        if w >= FIRST_LAGS and np.mean(bits, 1).argmin() < len(bits) - 2:
             break
     return np.array(windows[: len(bits)]), np.stack(bits), at[learned:]
 

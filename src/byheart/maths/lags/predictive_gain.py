@@ -117,16 +117,18 @@ def gain_curve(series: Any, lags: int, degree: Degree = 1) -> GainCurve:
     return GainCurve(saved.mean(1), errors, learning, code, shortest, needed, n - learned)
 
 
-def whole_lags(lags: Any, name: str = "lags") -> int:
-    """Is this a whole number of steps, at least 1?
+def whole_lags(lags: Any, name: str = "lags", least: int = 1) -> int:
+    """Is this a whole number of steps, at least `least`?
 
     Raises:
-        InputRefused: a fraction, no number, or less than 1.
+        InputRefused: a fraction, no number, or less.
     """
     whole = isinstance(lags, (int, np.integer)) and not isinstance(lags, bool)
-    if not whole or lags < 1:
+    if not whole or lags < least:
         raise InputRefused(
-            f"{name} that is a whole number of steps, at least 1", f"{name}={lags!r}", "Count the steps, not the time."
+            f"{name} that is a whole number of steps, at least {least}",
+            f"{name}={lags!r}",
+            "Count the steps, not the time.",
         )
     return int(lags)
 
