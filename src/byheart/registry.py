@@ -96,6 +96,10 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
             "byheart.levers.augmentation:Augmentation",
             "each step on new draws of your dataset: bh.audit(dataset, clean=the same without)",
         ),
+        "manifold-attractor": (
+            "byheart.levers.manifold_attractor:ManifoldAttractor",
+            "part of a recurrent network held near staying as it is, strength",
+        ),
         "early-stop": ("byheart.levers.schedules:EarlyStop", "stop after this many epochs, schedule unchanged"),
     },
     "keep": {

@@ -2,7 +2,9 @@
 
 import pytest
 
+from byheart.learners.recurrent import Recurrent
 from byheart.levers.consolidation import Consolidation
+from byheart.levers.manifold_attractor import ManifoldAttractor
 from byheart.levers.penalties import Dropout, LabelSmoothing, WeightDecay
 from byheart.levers.replay import Replay
 from byheart.levers.schedules import EarlyStop
@@ -29,3 +31,18 @@ class TestLevers(LeverSuite):
     @pytest.fixture
     def idle(self, name):
         return LEVERS[name][1]
+
+
+class TestOfRecurrentNetworks(LeverSuite):
+    ways, epochs = ("functional", "each"), 1
+
+    def learner(self):
+        return Recurrent(hidden=4, epochs=self.epochs, batch=self.batch)
+
+    @pytest.fixture
+    def lever(self):
+        return ManifoldAttractor(strength=1, begin=True)
+
+    @pytest.fixture
+    def idle(self):
+        return ManifoldAttractor(strength=0)

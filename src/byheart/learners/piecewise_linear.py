@@ -11,6 +11,7 @@ from pydantic import Field
 from byheart.errors import InputRefused
 from byheart.learners.base import Network
 from byheart.levers.base import Lever
+from byheart.levers.manifold_attractor import ManifoldAttractor
 from byheart.training.members import Members
 
 if TYPE_CHECKING:
@@ -35,13 +36,15 @@ class PiecewiseLinear(Network):
         every: steps from one forcing to the next where it is sparse.
         estimate: of the strength where it is adaptive: `product` (upper bound) or `mean`.
         pull: strength of the pull of A to 1 and of all other weights to 0, squares summed.
+        attractor: strength of the lever `manifold-attractor` on `attractor_share` of the units, the last, as a part of
+            the model; `attractor_begin`: training begins there.
 
     Raises:
         InputRefused: examples that are no windows of the series whose next step is to be given.
     """
 
     reads: ClassVar[tuple[str, ...]] = ("values",)
-    costless: ClassVar[frozenset[str]] = Network.costless | {"alpha", "every", "pull"}
+    costless: ClassVar[frozenset[str]] = Network.costless | {"alpha", "every", "pull", "attractor"}
     batch: Annotated[int, Field(ge=1)] = 16
     lr: Annotated[float, Field(gt=0)] = 0.001
     schedule: str = "exponential"
@@ -51,6 +54,9 @@ class PiecewiseLinear(Network):
     every: Annotated[int, Field(ge=1)] = 16
     estimate: Literal["product", "mean"] = "product"
     pull: Annotated[float, Field(ge=0)] = 0.0
+    attractor: Annotated[float, Field(ge=0)] = 0.0
+    attractor_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    attractor_begin: bool = False
 
     def build(self, data: Data, generator: torch.Generator) -> nn.Module:
         """The network for these windows, its weights drawn from `generator` alone.
@@ -90,6 +96,8 @@ class PiecewiseLinear(Network):
         from byheart.training.forced_training import ForcedStepper
         from byheart.training.forcing import Forcing
 
+        own = ManifoldAttractor(strength=self.attractor, share=self.attractor_share, begin=self.attractor_begin)
+        levers = [*levers, own]
         forcing = Forcing(self.forcing, self.alpha, self.every, self.estimate, len(members), device)
         return ForcedStepper(self, data, members, levers, way, device, forcing, self.pull)
 

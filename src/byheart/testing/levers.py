@@ -57,7 +57,9 @@ class LeverSuite:
 
     def test_it_acts(self, lever: Lever) -> None:
         """A lever that changes nothing has nothing to promise."""
-        assert not _same(self._fit("stacked", [lever]), self._fit("stacked", [])), "training is the same without it"
+        assert not _same(self._fit(self.ways[0], [lever]), self._fit(self.ways[0], [])), (
+            "training is the same without it"
+        )
 
     def test_1_strength_0_changes_nothing(self, idle: Lever) -> None:
         """Promise 1."""
@@ -89,7 +91,7 @@ class LeverSuite:
 
     def test_3_what_it_remembers_are_tensors_of_the_members(self, lever: Lever) -> None:
         """Promise 3: named tensors whose first axis are the members."""
-        stepper = self._stepper("stacked", lever)
+        stepper = self._stepper(self.ways[0], lever)
         for name, value in stepper.levers.all[0][1].tensors.items():
             assert torch.is_tensor(value), f"{name} is no tensor"
             assert len(value) == stepper.m, f"{name} has no axis of the members"
