@@ -45,6 +45,7 @@
 | | `needed_window`, `kernel_code`, `student_code` | how many steps back does a series need, and by which prediction? |
 | | `embedding`, `delayed_information` | in how many delayed copies does a state fit; at which delay? |
 | | `memory_capacity`, `fading_memory` | how much of its past inputs does a state hold; does it forget its start? |
+| | `gradient_by_lag` | do gradients vanish or explode with the lag; how long does a step keep what it holds? |
 | | `truncated_window`, `truncation_curve` | how far back does a model look? bits lost when its window is cut |
 | `orbits` | `lyapunov`, `tangent` | how fast do neighbouring states part? of a step, anybody's, with its derivatives |
 | | `state_space`, `frequencies` | is a generated orbit where the true one is, and does it beat alike? |

@@ -4,6 +4,7 @@ from byheart.maths.lags.delayed_information import Delay, delay
 from byheart.maths.lags.embedding import Embedding, cao
 from byheart.maths.lags.fading_memory import Fading, fading_memory
 from byheart.maths.lags.given_series import given_series
+from byheart.maths.lags.gradient_by_lag import GradientSlope, TimeConstants, gradient_by_lag, time_constants
 from byheart.maths.lags.memory_capacity import Capacity, by_degree, linear_capacity, processing_capacity
 from byheart.maths.lags.needed_window import Needed, WindowCode, needed
 from byheart.maths.lags.predictive_gain import GainCurve, gain, gain_curve
@@ -11,7 +12,7 @@ from byheart.maths.lags.truncated_window import truncation
 from byheart.maths.lags.truncation_curve import Truncation, truncation_curve
 
 __all__ = [
-    "Capacity", "Delay", "Embedding", "Fading", "GainCurve", "Needed", "Truncation", "WindowCode", "by_degree", "cao",
-    "delay", "fading_memory", "gain", "gain_curve", "given_series", "linear_capacity", "needed", "processing_capacity",
-    "truncation", "truncation_curve",
+    "Capacity", "Delay", "Embedding", "Fading", "GainCurve", "GradientSlope", "Needed", "TimeConstants", "Truncation",
+    "WindowCode", "by_degree", "cao", "delay", "fading_memory", "gain", "gain_curve", "given_series", "gradient_by_lag",
+    "linear_capacity", "needed", "processing_capacity", "time_constants", "truncation", "truncation_curve",
 ]  # fmt: skip
