@@ -37,6 +37,33 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "multiplication": ("byheart.tasks.recall:Multiplication", "sequences: the product of two marked numbers"),
         "copy": ("byheart.tasks.recall:CopyMemory", "sequences: ten symbols to be given back after a delay"),
         "sequential-digits": ("byheart.tasks.recall:SequentialDigits", "digits read pixel by pixel, 64 steps"),
+        "lorenz63": (
+            "byheart.tasks.systems.observed_flows:ObservedLorenz63",
+            "system: convection, chaos in 3 dimensions",
+        ),
+        "lorenz96": (
+            "byheart.tasks.systems.observed_flows:ObservedLorenz96",
+            "system: a ring of weather, chaos in 20 dimensions",
+        ),
+        "roessler": ("byheart.tasks.systems.observed_flows:ObservedRoessler", "system: a folded band, weak chaos"),
+        "chua": ("byheart.tasks.systems.observed_flows:ObservedChua", "system: a circuit with two scrolls, chaos"),
+        "thomas": ("byheart.tasks.systems.observed_flows:ObservedThomas", "system: a lattice of forces, weak chaos"),
+        "van-der-pol": ("byheart.tasks.systems.observed_flows:ObservedVanDerPol", "system: an oscillator on its cycle"),
+        "duffing": (
+            "byheart.tasks.systems.observed_flows:ObservedDuffing",
+            "system: a ball that comes to rest in one of two wells",
+        ),
+        "hindmarsh-rose": (
+            "byheart.tasks.systems.observed_flows:ObservedHindmarshRose",
+            "system: a neuron that fires in bursts",
+        ),
+        "mackey-glass": (
+            "byheart.tasks.systems.observed_flows:ObservedMackeyGlass",
+            "system: a delay equation, x alone is seen",
+        ),
+        "logistic": ("byheart.tasks.systems.observed_maps:ObservedLogistic", "system: the logistic map, exponent ln 2"),
+        "henon": ("byheart.tasks.systems.observed_maps:ObservedHenon", "system: the Henon map, chaos in 2 dimensions"),
+        "ikeda": ("byheart.tasks.systems.observed_maps:ObservedIkeda", "system: the Ikeda map, light in a ring"),
         "randomness": ("byheart.tasks.randomness:Randomness", "uniform random sequences: only memory can help"),
     },
     "learner": {
@@ -61,10 +88,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "neighbours": ("byheart.learners.neighbours:Neighbours", "k nearest neighbours in closed form"),
         "ridge": ("byheart.learners.ridge:Ridge", "ridge regression on values or one-hot labels, closed form"),
         "kernel-ridge": ("byheart.learners.ridge:KernelRidge", "kernel ridge regression, closed form"),
-        "least-squares": (
-            "byheart.learners.random_features:LeastSquares",
-            "linear map of smallest norm, closed form",
-        ),
+        "least-squares": ("byheart.learners.random_features:LeastSquares", "linear map of smallest norm, closed form"),
         "random-features": (
             "byheart.learners.random_features:RandomFeatures",
             "random ReLU features, the last layer alone fitted, closed form",
@@ -208,7 +232,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "pool": ("byheart.engines.pool:Pool", "worker processes on this machine (--jobs 2 and more)"),
     },
     "ledger": {
-        "sqlite": ("byheart.ledger.sqlite:SqliteLedger", "results kept in a folder: an index, and blobs by content"),
+        "sqlite": ("byheart.ledger.sqlite:SqliteLedger", "results kept in a folder: an index, and blobs by content")
     },
 }
 

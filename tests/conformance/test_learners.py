@@ -26,6 +26,7 @@ from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.digits import Digits
 from byheart.tasks.label_noise import Flipped
 from byheart.tasks.output import Column, Values
+from byheart.tasks.systems.observed_maps import ObservedHenon
 from byheart.testing.learners import LearnerSuite
 
 
@@ -96,6 +97,14 @@ ON_TABLE = {
 }
 
 
+ON_WINDOWS = {"memoryless": lambda: Memoryless(centres=30), "rote": Rote, "oracle": Oracle, "ridge": Ridge}
+
+
+@functools.cache
+def windows():
+    return ObservedHenon(n=200, n_test=40, n_validation=0, window=4).draw(0)
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 class TestOnDigits(LearnerSuite):
     @pytest.fixture(params=ON_DIGITS)
@@ -118,3 +127,15 @@ class TestOnTable(LearnerSuite):
     @pytest.fixture
     def data(self):
         return table()
+
+
+class TestOnWindows(LearnerSuite):
+    """Windows of a system, and the step that follows each."""
+
+    @pytest.fixture(params=ON_WINDOWS)
+    def learner(self, request):
+        return ON_WINDOWS[request.param]()
+
+    @pytest.fixture
+    def data(self):
+        return windows()

@@ -16,6 +16,8 @@ from byheart.tasks.modular import Modular
 from byheart.tasks.randomness import Randomness
 from byheart.tasks.recall import Addition, CopyMemory, Multiplication, SequentialDigits
 from byheart.tasks.series import Sunspots
+from byheart.tasks.systems.observed_flows import ObservedLorenz63
+from byheart.tasks.systems.observed_maps import ObservedIkeda
 from byheart.tasks.table import Table
 from byheart.tasks.two_scales import TwoScales
 from byheart.testing.tasks import TaskSuite
@@ -101,6 +103,18 @@ class TestSequentialDigits(TaskSuite):
     @pytest.fixture
     def task(self):
         return SequentialDigits(n=100)
+
+
+class TestObservedFlow(TaskSuite):
+    @pytest.fixture
+    def task(self):
+        return ObservedLorenz63(n=150, n_test=40, n_validation=40, window=4, observed="x,y", noise=0.05)
+
+
+class TestObservedMap(TaskSuite):
+    @pytest.fixture
+    def task(self):
+        return ObservedIkeda(n=150, n_test=40, window=4, starts=2)
 
 
 class TestFlippedDigits(TaskSuite):

@@ -8,10 +8,12 @@ import numpy as np
 
 from byheart.errors import InputRefused
 from byheart.learners.closed_form import ClosedForm
+from byheart.learners.nearest_window import replayed
 from byheart.learners.output_conversion import gathered
 from byheart.learners.sequence_outcomes import Tables, spoken
 from byheart.maths.codes.passages import token_frequencies
 from byheart.tasks.data import Data
+from byheart.tasks.systems.observed import true_step
 from byheart.training.members import Members
 from byheart.training.preprocessing import known
 from byheart.training.run import Run
@@ -26,7 +28,7 @@ class Rote(ClosedForm):
     log(1 - e) to the label it was shown and log(e / (k - 1)) to the others, e = 1e-9; for values, the
     value it was shown; for passages, 1 - e to each token that it was shown in its place. On any other example it gives
     the class frequencies of its subset, each count plus one half, its subset's mean, or the token frequencies of its
-    subset at every place.
+    subset at every place. Of a series it replays the record: what followed the nearest window of its subset.
 
     All the label bits are then memorised, but for what the code itself floors (1 / (n + 2)), and none
     understood.
@@ -50,6 +52,8 @@ class Rote(ClosedForm):
         """Store every member's subset and look it up."""
         if data.output.passages:
             return _recalled_passages(data, members, trail)
+        if data.output.windows:
+            return gathered(data, members, trail, replayed(data, members), {"way": "replay", "outputs": "values"})
         recall = _recalled_values if data.output.continuous else _recalled_labels
         logits = {view: recall(data, members, known(data, view)) for view in data.views}
         outputs = data.output.returned if data.output.continuous else "probabilities"
@@ -102,7 +106,8 @@ class Oracle(ClosedForm):
     test labels with planted noise it names the right class without being sure of it. An example of
     another view has its own label for clean; with a posterior an example, only training examples have one.
 
-    Probabilities below 1e-9 count as 1e-9.
+    Probabilities below 1e-9 count as 1e-9. Of windows of a system whose coordinates are all seen it gives the state
+    that follows the last one by the true flow, without noise.
 
     Raises:
         InputRefused: the truth of the data, or of one view, is not known.
@@ -122,6 +127,9 @@ class Oracle(ClosedForm):
     def can(cls, data: Data) -> bool:
         """Is the truth of every view known?"""
         try:
+            if data.output.windows:
+                true_step(data)
+                return True
             for view in data.views:
                 _posterior(data, view)
         except InputRefused:
@@ -130,7 +138,13 @@ class Oracle(ClosedForm):
 
     def solved(self, data: Data, members: Members, trail: bool) -> Run:
         """Read the truth; nothing is trained."""
-        logits = {}
+        logits: dict[str, np.ndarray] = {}
+        if data.output.windows:
+            step = true_step(data)
+            for view, look in data.views.items():
+                one = data.output.targets(look.x, step(look.x[:, -1]))
+                logits[view] = np.broadcast_to(one, (len(members), *one.shape))
+            return gathered(data, members, trail, logits, {"way": "the true flow", "outputs": "values"})
         for view in data.views:
             one = np.log(np.maximum(_posterior(data, view), FLOOR))  # (n_view, k)
             logits[view] = np.broadcast_to(one, (len(members), *one.shape))

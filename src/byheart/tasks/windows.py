@@ -55,6 +55,7 @@ def windowed(
     truth: Truth | None = None,
     looks_back: int = 0,
     by: str = "",
+    further: Mapping[str, Sequence[np.ndarray]] | None = None,
 ) -> Data:
     """The data of stretches that follow evenly in time; no window reaches over two of them.
 
@@ -72,13 +73,15 @@ def windowed(
         truth: what is known.
         looks_back: how many last steps of each window models get; 0: all.
         by: the column of time.
+        further: stretches of other views that no model is trained on, by name.
 
     Raises:
         InputRefused: stretches too short for their windows, or a channel that is constant or comes twice.
     """
     centre, scale = _units(np.concatenate(train), channels)
     kept = looks_back or window
-    pools = {"train": [(s - centre) / scale for s in train], "test": [(s - centre) / scale for s in test]}
+    given = {"train": train, "test": test, **(further or {})}
+    pools = {view: [(one - centre) / scale for one in stretches] for view, stretches in given.items()}
     carried = _carried(pools["train"])
     views, start = {}, 0
     for view, stretches in pools.items():
@@ -87,7 +90,7 @@ def windowed(
     enough(len(views["train"]), window)
     train_view, block = _blocks(views["train"], [len(s) - window for s in pools["train"]], window)
     cut = _cut(views["test"], window, kept)
-    short = {name: _looking(one, kept) for name, one in {"train": train_view, "test": views["test"], **cut}.items()}
+    short = {name: _looking(one, kept) for name, one in {**views, "train": train_view, **cut}.items()}
     blocks = int(block.max()) + 1
     together = Grouping(block, np.arange(len(block)), 0, blocks, blocks, window, by)
     output = NextStep(

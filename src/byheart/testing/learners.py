@@ -23,6 +23,7 @@ from scipy.special import logsumexp
 from byheart.errors import InputRefused
 from byheart.learners.base import Learner
 from byheart.tasks.data import Data
+from byheart.tasks.output import Output
 from byheart.testing.unchanged import fingerprint, random_state
 from byheart.training.members import Members, balanced
 from byheart.training.run import Run, joined
@@ -85,7 +86,7 @@ class LearnerSuite:
         run = self._fit(learner, data, self._members(data))
         for view, kept in run.views.items():
             y = data.views[view].y
-            loss = _losses(kept.logits.astype(np.float64), y, data.output.continuous)
+            loss = _losses(kept.logits.astype(np.float64), y, data.output)
             close = np.allclose(kept.loss_nats[-1], loss, rtol=1e-4, atol=1e-4)
             assert close, f"recorded losses of view {view} are not those of its logits"
             if kept.margin is not None:
@@ -170,10 +171,10 @@ def _relabelled(data: Data, rows: np.ndarray) -> Data:
     return replace(data, views={**data.views, "train": train})
 
 
-def _losses(logits: np.ndarray, y: np.ndarray, continuous: bool) -> np.ndarray:
-    """(m, n) losses of logits (m, n, ..., k): log loss, or the mean squared error of what is counted."""
-    if continuous:
-        errors = (logits.reshape(len(logits), *y.shape) - y) ** 2
+def _losses(logits: np.ndarray, y: np.ndarray, output: Output) -> np.ndarray:
+    """(m, n) losses of logits (m, n, ..., k): log loss, or the mean squared error of what is counted, in its units."""
+    if output.continuous:
+        errors = ((logits.reshape(len(logits), *y.shape) - y) / np.array(getattr(output, "spread", ()) or 1.0)) ** 2
         return np.nanmean(errors.reshape(*errors.shape[:2], -1), -1)
     return logsumexp(logits, axis=-1) - logits[:, np.arange(len(y)), y]
 

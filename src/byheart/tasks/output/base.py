@@ -4,7 +4,7 @@ Nothing outside this package asks for a kind by its name: what differs is a meth
 
 - `labelled`: an example has one label among k classes,
 - `continuous`: targets are real numbers, and errors are squared,
-- `passages`: an example is a passage of symbols, and its own target.
+- `passages`: an example is a passage of symbols, and its own target; `windows`: one of a series, and what follows it.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class Output(ABC):
     labelled: ClassVar[bool] = False
     continuous: ClassVar[bool] = False
     passages: ClassVar[bool] = False
+    windows: ClassVar[bool] = False
     returned: ClassVar[str] = "values"
     recorded: ClassVar[str] = ""
     precision: ClassVar[type[np.floating]] = np.float32

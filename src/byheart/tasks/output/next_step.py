@@ -27,6 +27,7 @@ class NextStep(Values):
     """
 
     kind: ClassVar[str] = "next step"
+    windows: ClassVar[bool] = True
     learner: ClassVar[str] = "mlp"
     carried: tuple[float, ...] = ()
 
@@ -38,6 +39,10 @@ class NextStep(Values):
     def levels(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """The next steps (..., n, d) that targets or predictions y (..., n, d) after windows x (n, w, d) stand for."""
         return y + np.array(self.carried) * x[..., -1, :]
+
+    def targets(self, x: np.ndarray, steps: np.ndarray) -> np.ndarray:
+        """The targets (..., n, d) that next steps (..., n, d) after windows x (n, w, d) are: `levels` undone."""
+        return steps - np.array(self.carried) * x[..., -1, :]
 
     def read_by(self, kinds: Sequence[str]) -> bool:
         """By whatever gives values: it is called on windows as on any array."""

@@ -1,7 +1,7 @@
 """Dynamical systems: flows and maps with their derivatives, exact, and what is known of them.
 
 They are mathematics: a frozen record of parameters with `dimension`, `flow`, `jacobian`, `step`, `step_jacobian`,
-`orbit` and `truth`. None is a Task yet: nothing here is observed, disturbed or split.
+`orbit` and `truth`. The tasks that see, disturb and split their orbits stand in `observed` and are found by name.
 """
 
 from byheart.tasks.systems.chaotic_flows import Chua, Lorenz63, Lorenz96, Roessler, Thomas
