@@ -44,7 +44,8 @@ def measured(name: str, share: float) -> None:
     print(f"{name}: time {found.time:,.0f}, dt {dt:g}, {time.process_time() - begun:.0f} CPU s")
     print("  exponents", np.array2string(found.values, precision=5, max_line_width=120, floatmode="fixed"))
     print("  half widths", np.array2string(half, precision=5, max_line_width=120, floatmode="fixed"))
-    print(f"  dimension {kaplan_yorke(found.values, zero):.4f}, sum {found.values.sum():.6f}, exact {system.truth.total}")
+    dimension = kaplan_yorke(found.values, zero)
+    print(f"  dimension {dimension:.4f}, sum {found.values.sum():.6f}, exact {system.truth.total}")
 
 
 if __name__ == "__main__":
