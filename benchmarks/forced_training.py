@@ -19,7 +19,7 @@ import torch
 
 from byheart.learners.piecewise_linear import PiecewiseLinear, ShallowPlrnn
 from byheart.tasks.data import Data, Examples, Truth
-from byheart.tasks.output import Values
+from byheart.tasks.output import NextStep
 from byheart.training.members import Members
 
 T, BATCH = 200, 16
@@ -29,7 +29,7 @@ def windows(d: int, n: int = 320) -> Data:
     """Windows of noise: what an update costs does not depend on what is learned."""
     series = np.random.default_rng(0).normal(size=(n, T + 1, d))
     train = Examples(np.arange(n), series[:, :-1], series[:, -1])
-    return Data({"train": train}, Values(d, spread=(1.0,) * d), Truth(), {})
+    return Data({"train": train}, NextStep(d, spread=(1.0,) * d), Truth(), {})
 
 
 def eager(learner: PiecewiseLinear, data: Data) -> Callable[[], None]:

@@ -21,7 +21,7 @@ from byheart.learners.piecewise_dynamics import PiecewiseDynamics, dynamics_of
 from byheart.learners.piecewise_linear import PiecewiseLinear, ShallowPlrnn
 from byheart.maths.orbits import lyapunov_spectrum, spectrum_distance, state_divergence
 from byheart.tasks.data import Data, Examples, Truth
-from byheart.tasks.output import Values
+from byheart.tasks.output import NextStep
 from byheart.tasks.systems import Lorenz63
 from byheart.training.keep import Weights
 from byheart.training.members import Members
@@ -43,7 +43,7 @@ def windows(series: np.ndarray, updates: int) -> tuple[Data, int]:
     n = (len(series) - WINDOW - 1) // 10
     pieces = np.stack([series[10 * i : 10 * i + WINDOW] for i in range(n)])
     train = Examples(np.arange(n), pieces[:, :-1], pieces[:, -1])
-    data = Data({"train": train}, Values(3, spread=(1.0,) * 3), Truth(), {})
+    data = Data({"train": train}, NextStep(3, spread=(1.0,) * 3), Truth(), {})
     return data, max(round(updates * BATCH / n), 1)
 
 

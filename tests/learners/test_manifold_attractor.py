@@ -12,7 +12,7 @@ from torch import nn
 from byheart.errors import InputRefused
 from byheart.learners.mlp import Mlp
 from byheart.learners.piecewise_linear import Plrnn
-from byheart.learners.piecewise_network import almost_linear, plain, shallow
+from byheart.learners.piecewise_network import DrivenNetwork, PiecewiseNetwork, almost_linear, plain, shallow
 from byheart.levers.base import State
 from byheart.levers.manifold_attractor import ManifoldAttractor
 from byheart.tasks.data import Data, Examples, Truth
@@ -32,9 +32,10 @@ NETWORKS = {
     "lstm without biases": (lambda: nn.LSTM(3, H, bias=False), 2),
 }
 PIECEWISE = {
-    "plain": lambda g: plain(H, 3, g),
-    "almost linear": lambda g: almost_linear(H, 2, 3, g),
-    "shallow": lambda g: shallow(H, 7, 3, g),
+    "plain": lambda g: PiecewiseNetwork(plain(H, g), 3, g),
+    "almost linear": lambda g: PiecewiseNetwork(almost_linear(H, 2, g), 3, g),
+    "shallow": lambda g: PiecewiseNetwork(shallow(H, 7, g), 3, g),
+    "driven": lambda g: DrivenNetwork(plain(H, g), 3, 2, g),
 }
 
 
@@ -94,7 +95,7 @@ def test_it_begins_where_the_units_stay(name):
     z = torch.randn(1, H, 4, generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(net.cell.step(w, z)[:, -N:], z[:, -N:])
     for key, value in before.items():  # the other units are as they were
-        rows = slice(None) if key in ("L", "W2", "h2") else slice(0, H - N)
+        rows = slice(None) if key in ("L", "W2", "h2", "B", "b", "C") else slice(0, H - N)
         torch.testing.assert_close(w[key][0][rows], value[rows].detach())
 
 

@@ -22,16 +22,17 @@ from byheart.training.forcing import Forcing, growth, norms
 from byheart.training.keep import Weights
 from byheart.training.kept_module import module_at
 from byheart.training.members import Members, balanced
+from byheart.training.piecewise_cells import Rectified
 from byheart.training.record_member import recorded
 from byheart.training.training import Training
 from byheart.training.trial import choose
 
 D, W, B = 3, 9, 4
 NETWORKS = {
-    "shallow": lambda g: shallow(3, 7, D, g),
-    "shallow, two units of its own": lambda g: shallow(5, 7, D, g),
-    "plain": lambda g: plain(6, D, g),
-    "almost linear": lambda g: almost_linear(6, 2, D, g),
+    "shallow": lambda g: PiecewiseNetwork(shallow(3, 7, g), D, g),
+    "shallow, two units of its own": lambda g: PiecewiseNetwork(shallow(5, 7, g), D, g),
+    "plain": lambda g: PiecewiseNetwork(plain(6, g), D, g),
+    "almost linear": lambda g: PiecewiseNetwork(almost_linear(6, 2, g), D, g),
 }
 
 
@@ -154,7 +155,8 @@ def linear(*a: float) -> ForcedFleet:
     """Members z' = a z: the Jacobian is a everywhere."""
     nets = []
     for value in a:
-        net = plain(D, D, torch.Generator().manual_seed(0)).double()
+        generator = torch.Generator().manual_seed(0)
+        net = PiecewiseNetwork(plain(D, generator), D, generator).double()
         for name, weight in net.named_parameters():
             weight.data.fill_(value if name == "A" else 0.0)
         nets.append(net)
@@ -182,7 +184,7 @@ def test_growth_is_geometric_over_time_and_the_most_of_the_sequences():
     fleet = linear(1.0)
     fleet.parameters["A"].fill_(0.5)
     fleet.parameters["W"][0, 0, 1] = 0.0
-    fleet.cell = almost_linear(D, D, D, torch.Generator().manual_seed(0)).cell
+    fleet.cell = Rectified(D)
     fleet.parameters["W"][0] = torch.diag(torch.full((D,), 1.5))  # J = 2 where positive, 0.5 where not
     states = torch.ones(4, 1, D, 2, dtype=torch.float64)
     states[1:, :, :, 0] = -1.0  # one step of four: (2 * 0.5^3)^(1/4) = 0.707
@@ -294,11 +296,10 @@ def test_it_is_trained_in_fleets_by_its_own_gradient():
 
 
 def test_what_it_cannot_be_trained_on_is_refused():
-    x, y = spiral().train.x, spiral().train.y
-    one = Data({"train": Examples(np.arange(200), x, y[:, 0])}, Values(1), Truth(), {})
+    flat = Data({"train": Examples(np.arange(200), spiral().train.x[..., 0], spiral().train.y)}, Values(2), Truth(), {})
     members = balanced(200, 2, 0.7, 0)
     with pytest.raises(InputRefused, match="windows"):
-        ShallowPlrnn().fit(one, members, Training((20,), way="functional"))
+        ShallowPlrnn().fit(flat, members, Training((20,), way="functional"))
     with pytest.raises(InputRefused, match="units=1"):
         Plrnn(units=1).fit(spiral(), members, Training((20,), way="functional"))
     with pytest.raises(InputRefused, match="rectified"):

@@ -1,4 +1,4 @@
-"""Piecewise-linear recurrent networks: models of a dynamical system, trained on windows of its series by forcing."""
+"""Piecewise-linear recurrent networks: of a dynamical system, trained on windows by forcing; or driven by sequences."""
 
 from __future__ import annotations
 
@@ -18,16 +18,19 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from byheart.learners.piecewise_network import PiecewiseNetwork
+    from byheart.learners.piecewise_network import Started
     from byheart.tasks.data import Data
 
 
 class PiecewiseLinear(Network):
     """A cell z_t = A z_{t-1} + V c(z_{t-1}) + h, A diagonal, c piecewise linear; its first d units are the d channels.
 
-    An example is a window x (w, d) and the step after it, y (d). Training goes through the whole window under teacher
-    forcing (`training.forcing`); asked what follows a window, the model reads every step of it. A model without units
-    of its own (`units` = d) then says it from the last step alone.
+    Of a series an example is a window x (w, d) and the step after it. Training goes through the whole window under
+    teacher forcing (`training.forcing`); asked what follows a window, the model reads every step of it. A model without
+    units of its own (`units` = d) then says it from the last step alone.
+
+    Where something else is to be given (classes, values), x (t, d) drives the cell, z_t = F(z_{t-1}) + C x_t from 0,
+    and a linear layer reads the last state; nothing is forced.
 
     Args:
         units: M, of the state; 0: as many as channels.
@@ -40,10 +43,10 @@ class PiecewiseLinear(Network):
             the model; `attractor_begin`: training begins there.
 
     Raises:
-        InputRefused: examples that are no windows of the series whose next step is to be given.
+        InputRefused: examples that are no windows or sequences (t, d), or fewer units than channels of a series.
     """
 
-    reads: ClassVar[tuple[str, ...]] = ("values",)
+    any_length: ClassVar[bool] = True
     costless: ClassVar[frozenset[str]] = Network.costless | {"alpha", "every", "pull", "attractor"}
     batch: Annotated[int, Field(ge=1)] = 16
     lr: Annotated[float, Field(gt=0)] = 0.001
@@ -59,33 +62,37 @@ class PiecewiseLinear(Network):
     attractor_begin: bool = False
 
     def build(self, data: Data, generator: torch.Generator) -> nn.Module:
-        """The network for these windows, its weights drawn from `generator` alone.
+        """The network for these windows or sequences, its weights drawn from `generator` alone.
 
         Raises:
-            InputRefused: no windows with their next step, or fewer units than channels.
+            InputRefused: no sequences, or fewer units than channels of a series.
         """
         import torch
 
-        x, y = data.train.x, data.train.y
-        if x.ndim != 3 or y.shape != (len(x), x.shape[2]):
+        from byheart.learners.piecewise_network import DrivenNetwork, PiecewiseNetwork
+
+        shape = data.train.x.shape[1:]
+        if len(shape) != 2:
             raise InputRefused(
-                expected=f"windows (w, d) and the step after each (d) for {self.name}",
-                came=f"examples of shape {x.shape[1:]} and targets of shape {y.shape[1:]}",
-                do="Give x as (n, w, d) and y as (n, d) of the same d channels; for other targets try recurrent.",
-            )
-        units = self.units or x.shape[2]
-        if units < x.shape[2]:
+                expected=f"windows or sequences (t, d) for {self.name}: steps, and numbers a step",
+                came=f"examples of shape {shape}", do="Give x as (n, t, d); or try --learner mlp.",
+            )  # fmt: skip
+        channels = shape[1]
+        units = self.units or channels
+        if not _of_a_series(data):
+            return DrivenNetwork(self.started(units, generator), channels, data.output.k, generator)
+        if units < channels:
             raise InputRefused(
-                expected=f"at least {x.shape[2]} units: the first are the channels", came=f"units={units}",
+                expected=f"at least {channels} units: the first are the channels", came=f"units={units}",
                 do="Raise units, or 0 for as many as channels.",
             )  # fmt: skip
-        network = self.network(units, x.shape[2], generator)
-        network.carried += torch.tensor(getattr(data.output, "carried", ()) or (0.0,))
+        network = PiecewiseNetwork(self.started(units, generator), channels, generator)
+        network.carried += torch.tensor(data.output.carried or (0.0,))
         return network
 
     @abstractmethod
-    def network(self, units: int, channels: int, generator: torch.Generator) -> PiecewiseNetwork:
-        """The network of so many units, of which so many are read out."""
+    def started(self, units: int, generator: torch.Generator) -> Started:
+        """The cell of so many units, and its weights at the start."""
 
     def kinks(self, units: int) -> int:
         """How many of its units are rectified; all, where it is not said otherwise."""
@@ -98,8 +105,15 @@ class PiecewiseLinear(Network):
 
         own = ManifoldAttractor(strength=self.attractor, share=self.attractor_share, begin=self.attractor_begin)
         levers = [*levers, own]
+        if not _of_a_series(data):
+            return super().stepper(data, members, levers, way, device)
         forcing = Forcing(self.forcing, self.alpha, self.every, self.estimate, len(members), device)
         return ForcedStepper(self, data, members, levers, way, device, forcing, self.pull)
+
+
+def _of_a_series(data: Data) -> bool:
+    """Whether what is to be given is the next step of a window."""
+    return hasattr(data.output, "carried")
 
 
 class ShallowPlrnn(PiecewiseLinear):
@@ -120,11 +134,11 @@ class ShallowPlrnn(PiecewiseLinear):
     name: ClassVar[str] = "shallow-plrnn"
     hidden: Annotated[int, Field(ge=1)] = 50
 
-    def network(self, units: int, channels: int, generator: torch.Generator) -> PiecewiseNetwork:
+    def started(self, units: int, generator: torch.Generator) -> Started:
         """As `PiecewiseLinear`."""
         from byheart.learners.piecewise_network import shallow
 
-        return shallow(units, self.hidden, channels, generator)
+        return shallow(units, self.hidden, generator)
 
     def title(self, data: Data | None) -> str:
         """E.g. `shallow piecewise-linear network, 50 hidden units`."""
@@ -149,7 +163,7 @@ class AlmostLinearRnn(PiecewiseLinear):
     rectified: Annotated[int, Field(ge=1)] = 2
     forcing: Literal["constant", "sparse", "adaptive"] = "sparse"
 
-    def network(self, units: int, channels: int, generator: torch.Generator) -> PiecewiseNetwork:
+    def started(self, units: int, generator: torch.Generator) -> Started:
         """As `PiecewiseLinear`.
 
         Raises:
@@ -159,7 +173,7 @@ class AlmostLinearRnn(PiecewiseLinear):
 
         if self.rectified > units:
             raise InputRefused(f"at most {units} rectified units", str(self.rectified), "Lower rectified.")
-        return almost_linear(units, self.rectified, channels, generator)
+        return almost_linear(units, self.rectified, generator)
 
     def kinks(self, units: int) -> int:
         """As `PiecewiseLinear`."""
@@ -185,11 +199,11 @@ class Plrnn(PiecewiseLinear):
     units: Annotated[int, Field(ge=0)] = 20
     forcing: Literal["constant", "sparse", "adaptive"] = "sparse"
 
-    def network(self, units: int, channels: int, generator: torch.Generator) -> PiecewiseNetwork:
+    def started(self, units: int, generator: torch.Generator) -> Started:
         """As `PiecewiseLinear`."""
         from byheart.learners.piecewise_network import plain
 
-        return plain(units, channels, generator)
+        return plain(units, generator)
 
     def title(self, data: Data | None) -> str:
         """E.g. `piecewise-linear network, 20 units`."""

@@ -1,4 +1,4 @@
-"""Piecewise network: the torch module of the piecewise-linear recurrent learners, and where its weights start."""
+"""Piecewise networks: the torch modules of the piecewise-linear recurrent learners, and where their weights start."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import math
 import torch
 from torch import Tensor, nn
 
+from byheart.training.driven_fleet import DrivenFleet
 from byheart.training.forced_fleet import STARTED_BY, ForcedFleet
 from byheart.training.piecewise_cells import Cell, Rectified, Shallow
+
+Started = tuple[Cell, dict[str, Tensor]]  # a cell, and its weights at the start
 
 
 class PiecewiseNetwork(nn.Module):
@@ -20,9 +23,12 @@ class PiecewiseNetwork(nn.Module):
 
     fleet = ForcedFleet
 
-    def __init__(self, cell: Cell, weights: dict[str, Tensor], channels: int) -> None:
+    def __init__(self, started: Started, channels: int, generator: torch.Generator) -> None:
         super().__init__()
-        self.cell, self.channels = cell, channels
+        self.cell, weights = started
+        self.channels, units = channels, len(weights["A"])
+        if units > channels:
+            weights |= {STARTED_BY: _uniform((units - channels, channels), generator)}
         for name, value in weights.items():
             self.register_parameter(name, nn.Parameter(value))
         for name, value in (("centre", 0.0), ("scale", 1.0), ("carried", 0.0)):
@@ -38,34 +44,58 @@ class PiecewiseNetwork(nn.Module):
         return (self.cell.step(w, z)[0, : self.channels].T - self.carried * x[:, -1] - self.centre) / self.scale
 
 
-def shallow(units: int, hidden: int, channels: int, generator: torch.Generator) -> PiecewiseNetwork:
+class DrivenNetwork(nn.Module):
+    """z_t = F(z_{t-1}) + C x_t from 0 over the steps of x (b, t, d); B z_t + b after the last.
+
+    `fleet` trains members of it by hand; this forward pass is for whoever differentiates by the sequence.
+    """
+
+    fleet = DrivenFleet
+
+    def __init__(self, started: Started, inputs: int, outputs: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.cell, weights = started
+        units = len(weights["A"])
+        read = {"C": (units, inputs), "B": (outputs, units)}
+        weights |= {name: _uniform(shape, generator) for name, shape in read.items()} | {"b": torch.zeros(outputs)}
+        for name, value in weights.items():
+            self.register_parameter(name, nn.Parameter(value))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, k)."""
+        w = {name: p[None] for name, p in self.named_parameters()}
+        added = w["C"] @ x.permute(1, 2, 0)[:, None]  # (t, 1, M, b)
+        z = torch.zeros_like(added[0])
+        for one in added:
+            z = self.cell.step(w, z) + one
+        return (w["B"] @ z)[0].T + self.b
+
+
+def shallow(units: int, hidden: int, generator: torch.Generator) -> Started:
     """Clipped shallow: W1, W2 and h2 uniform in +- 1 / sqrt(last axis), h1 at 0."""
-    weights = {
+    return Shallow(), {
         "A": _started(units, generator).diagonal().clone(),
         "W1": _uniform((units, hidden), generator),
         "W2": _uniform((hidden, units), generator),
         "h1": torch.zeros(units),
         "h2": _uniform((hidden,), generator),
     }
-    return PiecewiseNetwork(Shallow(), weights | _start(units, channels, generator), channels)
 
 
-def plain(units: int, channels: int, generator: torch.Generator) -> PiecewiseNetwork:
+def plain(units: int, generator: torch.Generator) -> Started:
     """All units rectified: A and W the diagonal and the rest of one matrix."""
     whole = _started(units, generator)
     a = whole.diagonal().clone()
-    weights = {"A": a, "W": whole - torch.diag(a), "h": torch.zeros(units)}
-    return PiecewiseNetwork(Rectified(), weights | _start(units, channels, generator), channels)
+    return Rectified(), {"A": a, "W": whole - torch.diag(a), "h": torch.zeros(units)}
 
 
-def almost_linear(units: int, rectified: int, channels: int, generator: torch.Generator) -> PiecewiseNetwork:
+def almost_linear(units: int, rectified: int, generator: torch.Generator) -> Started:
     """The last `rectified` units rectified: W normal with deviation 0.01."""
-    weights = {
+    return Rectified(rectified), {
         "A": _started(units, generator).diagonal().clone(),
         "W": 0.01 * torch.randn(units, units, generator=generator),
         "h": torch.zeros(units),
     }
-    return PiecewiseNetwork(Rectified(rectified), weights | _start(units, channels, generator), channels)
 
 
 def _started(units: int, generator: torch.Generator) -> Tensor:
@@ -73,11 +103,6 @@ def _started(units: int, generator: torch.Generator) -> Tensor:
     r = torch.randn(units, units, generator=generator)
     whole = r.T @ r / units + torch.eye(units)
     return whole / torch.linalg.eigvalsh(whole)[-1]
-
-
-def _start(units: int, channels: int, generator: torch.Generator) -> dict[str, Tensor]:
-    """The linear start of units that are not read out, if any."""
-    return {STARTED_BY: _uniform((units - channels, channels), generator)} if units > channels else {}
 
 
 def _uniform(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from byheart.training.fleet import Fleet, Hidden
-from byheart.training.forced_sweep import Sweep, gradients, swept
+from byheart.training.forced_sweep import Sweep, forced, gradients
 
 STARTED_BY = "L"  # the weights that start the units no data are known of, from the first step of the data
 
@@ -48,7 +48,7 @@ class ForcedFleet(Fleet):
         table = x.new_zeros(*strength.shape, self.units, 1)
         table[:, :, : self.channels] = strength[..., None, None]
         data = self.beside(torch.cat([x[:, :, 1:], y[:, :, None]], 2))
-        return swept(self.cell, self.parameters, self.states(x[:, :, 0]), data, table), data
+        return forced(self.cell, self.parameters, self.states(x[:, :, 0]), data, table), data
 
     @torch.no_grad()
     def differentiate(self, sweep: Sweep, x: Tensor, slopes: Tensor) -> None:
