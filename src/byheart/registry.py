@@ -203,6 +203,10 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
             "byheart.probes.generalization.certificate:Certificate",
             "How many new examples can it get wrong at most, guaranteed? (on request)",
         ),
+        "dynamics/need": (
+            "byheart.probes.dynamics.need:NeedOfData",
+            "How far back must one remember to foretell the next step of this series?",
+        ),
         "complexity/description-length": (
             "byheart.probes.complexity.description_length:Bits",
             "How many of the label bits are understood, memorised, left?",

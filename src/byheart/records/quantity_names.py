@@ -60,6 +60,10 @@ NAMES = {
         "left_bits_share memorised_bits_per_parameter best_held_out_epoch held_out_code held_out_code_rise "
         "held_out_accuracy_fall understood_share memorised_share_of_variance left_share"
     ),
+    "dynamics/need": "needed_steps saved_bits",
+    "dynamics/use": "used_steps used_bits",
+    "dynamics/window": "paid_bits best_window",
+    "dynamics/orbit": "state_divergence spectrum_distance novelty valid_steps",
     "complexity/value-bits": (
         "understood_bits_per_value understood_bits_of_values memorised_bits_per_value memorised_bits_of_values"
     ),

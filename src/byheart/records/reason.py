@@ -25,7 +25,7 @@ ReasonCode = Literal[
     "above tolerance", "cells", "copies by chance", "ranked alone", "few false alarms", "one training",
     "peak at the end", "few seeds",
     "no single change", "one setting", "no order", "no test size", "no shares", "few pairs", "few configurations",
-    "no network", "rows in time", "other",
+    "no network", "rows in time", "short series", "past unseen", "no cuts", "no free run", "other",
 ]  # fmt: skip
 
 # every code, when it is given, and the figures that it has
@@ -185,6 +185,14 @@ FIGURES: dict[ReasonCode, tuple[str, ...]] = {
     "no network": ("learner",),
     # ... or rows follow one another in time, and are no independent draws
     "rows in time": (),
+    # of a series: it has too few steps for what is asked,
+    "short series": ("steps",),
+    # ... or its past tells of the next step in a way that no prediction tried sees
+    "past unseen": ("steps",),
+    # of a model of windows: there are too few test windows to cut,
+    "no cuts": ("windows", "needed"),
+    # ... or it left no free runs
+    "no free run": ("learner",),
     # a plug-in's own reason: `why` in words, and if something helps `advice`
     "other": ("why",),
 }

@@ -35,21 +35,21 @@ class Windowed(Task):
     """A series as windows: what is the next step, from the last `window`?
 
     Args:
-        window: steps of a window; 0: a two-hundredth of the series, between 4 and 20.
+        window: steps of a window.
         looks_back: how many of them models get; 0: all. The windows stay the same, so that what is lost can be told.
         split: share of the steps held out, the last ones.
     """
 
     usual_members: ClassVar[int] = 8
 
-    window: Annotated[int, Field(ge=0, le=1000)] = 0
+    window: Annotated[int, Field(ge=1, le=1000)] = 4
     looks_back: Annotated[int, Field(ge=0, le=1000)] = 0
     split: Annotated[float, Field(gt=0, lt=1)] = 0.2
 
     def _drawn(self, stretches: Sequence[np.ndarray], channels: Sequence[str], by: str, about: dict[str, Any]) -> Data:
         """The last share of the steps is the test; its windows begin after the last step that trains."""
         steps = sum(map(len, stretches))
-        window = self.window or usual_window(steps)
+        window = self.window
         if self.looks_back > window:
             raise UsageError(
                 f"looks_back of at most the window, {window}", f"{self.looks_back}", "Give a longer window."
@@ -108,6 +108,9 @@ class Series(Windowed):
         named = [one.strip() for one in channels.split(",")] if isinstance(channels, str) else channels
         digest = hashlib.sha256(_content(Path(path))).hexdigest()
         task = cls(path=str(path), sha256=digest, time=time, channels=tuple(filter(None, named)), **options)
+        if "window" not in options:
+            stretches = task._read(_content(Path(path)))[0]
+            task = task.model_copy(update={"window": usual_window(sum(map(len, stretches)))})
         task.draw(0)
         return task
 
@@ -121,6 +124,13 @@ class Series(Windowed):
         content = _content(path)
         if hashlib.sha256(content).hexdigest() != self.sha256:
             raise InputRefused(f"{path.name} as it was when the audit began", "a changed file", "Run it again.")
+        stretches, names, said = self._read(content)
+        about = {"title": path.name, "source": YOURS, "licence": "yours", "sha256": self.sha256, "inferred": said}
+        return self._drawn(stretches, names, self.time, about)
+
+    def _read(self, content: bytes) -> tuple[list[np.ndarray], list[str], list[str]]:
+        """The stretches without a gap, the names of the channels, and what a reader must know."""
+        path = Path(self.path)
         if path.suffix.lower() == ".npz":
             moments, values, names, where = self._arrays(content)
         else:
@@ -128,11 +138,7 @@ class Series(Windowed):
         if len(names) > MOST_CHANNELS:
             raise InputRefused(f"at most {MOST_CHANNELS} channels", f"{len(names)}", "Name some with --channels.")
         stretches, said = parted(moments, values, where)
-        about = {
-            "title": path.name, "source": YOURS, "licence": "yours", "sha256": self.sha256,
-            "inferred": [f"a series of {len(values):,} steps, {_listed(names)}", *said],
-        }  # fmt: skip
-        return self._drawn(stretches, names, self.time, about)
+        return stretches, names, [f"a series of {len(values):,} steps, {_listed(names)}", *said]
 
     def _columns(self, sheet: Sheet) -> tuple[np.ndarray, np.ndarray, list[str], list[str]]:
         what = Path(self.path).name
@@ -194,7 +200,7 @@ class Embedded(Windowed):
     def draw(self, seed: int) -> Data:
         """The windows of the series; `seed` changes nothing."""
         content = read_bytes(self.file)
-        moments, values, names = self._read([*csv.DictReader(io.StringIO(content.decode()))])
+        moments, values, names = self._rows([*csv.DictReader(io.StringIO(content.decode()))])
         stretches, said = parted(moments, values, [f"in row {place + 1}" for place in range(len(values))])
         held = manifest()[self.file]
         about = {
@@ -203,7 +209,7 @@ class Embedded(Windowed):
         return self._drawn(stretches, names, self.time, about)
 
     @classmethod
-    def _read(cls, rows: list[dict[str, str]]) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    def _rows(cls, rows: list[dict[str, str]]) -> tuple[np.ndarray, np.ndarray, list[str]]:
         """Times (t,), values (t, d) and the names of the channels."""
         raise NotImplementedError
 
@@ -215,12 +221,13 @@ class Co2(Embedded):
     """
 
     name = "co2"
+    window: Annotated[int, Field(ge=1, le=1000)] = 11
     file = "co2.csv"
     title = "CO2 at Mauna Loa, weekly"
     time = "date"
 
     @classmethod
-    def _read(cls, rows: list[dict[str, str]]) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    def _rows(cls, rows: list[dict[str, str]]) -> tuple[np.ndarray, np.ndarray, list[str]]:
         dates = [f"{row['date'][:4]}-{row['date'][4:6]}-{row['date'][6:]}" for row in rows]
         values = [float(row["co2"] or "nan") for row in rows]
         return np.array(dates, "datetime64[D]").astype(np.float64), np.array(values)[:, None], ["co2"]
@@ -238,7 +245,7 @@ class Sunspots(Embedded):
     time = "YEAR"
 
     @classmethod
-    def _read(cls, rows: list[dict[str, str]]) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    def _rows(cls, rows: list[dict[str, str]]) -> tuple[np.ndarray, np.ndarray, list[str]]:
         years = np.array([float(row["YEAR"]) for row in rows])
         return years, np.array([[float(row["SUNACTIVITY"])] for row in rows]), ["sunspots"]
 
@@ -255,7 +262,7 @@ class ElNino(Embedded):
     time = "month"
 
     @classmethod
-    def _read(cls, rows: list[dict[str, str]]) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    def _rows(cls, rows: list[dict[str, str]]) -> tuple[np.ndarray, np.ndarray, list[str]]:
         values = np.array([[float(row[name]) for name in row if name != "YEAR"] for row in rows])
         return np.arange(values.size, dtype=np.float64), values.reshape(-1, 1), ["temperature"]
 
@@ -281,7 +288,7 @@ class Fmri(Embedded):
                 raise no_column(name, known, "the fMRI")
         return super().draw(seed)
 
-    def _read(self, rows: list[dict[str, str]]) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    def _rows(self, rows: list[dict[str, str]]) -> tuple[np.ndarray, np.ndarray, list[str]]:
         values = np.array([[float(row[name]) for name in self.regions] for row in rows])
         return np.arange(len(values), dtype=np.float64), values, [*self.regions]
 

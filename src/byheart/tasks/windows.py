@@ -104,6 +104,21 @@ def windowed(
     return Data(short, output, truth or Truth(), told, grouped=together)
 
 
+def stretches_of(windows: Examples, output: NextStep) -> list[np.ndarray]:
+    """The stretches (t, d) that the windows of a view were cut from, whole: what one block leaves out the next holds.
+
+    Example:
+        >>> data = windowed([np.arange(300.0)[:, None]], [np.arange(50.0)[:, None]], 4, ["x"], {})
+        >>> [len(one) for one in stretches_of(data.train, data.output)]
+        [300]
+    """
+    w = windows.x.shape[1]
+    places = windows.ids[:, None] + np.arange(-w, 1)
+    numbers = np.concatenate([windows.x, output.levels(windows.x, windows.y)[:, None]], 1)
+    at, first = np.unique(places, return_index=True)
+    return np.split(numbers.reshape(-1, numbers.shape[-1])[first], np.flatnonzero(np.diff(at) > 1) + 1)
+
+
 def enough(windows: int, window: int) -> None:
     """Refuses a series with too few windows to train on.
 

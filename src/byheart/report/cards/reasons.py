@@ -124,7 +124,7 @@ def _instead(figures: Mapping[str, Any]) -> str:
     }[figures["instead"]]
 
 
-_KINDS = {"tokens": "text", "columns": "several values per example", "series": "series", "embedding": "embeddings"}
+_KINDS = {"tokens": "text", "columns": "several values per example", "series": "series", "next step": "series in time", "embedding": "embeddings"}
 _TOGETHER = "Copies and groups are seen or left out together: of {examples:0} {nouns}, "
 _COUNT = "they count as {effective:1} squared deviations, and R2 needs {needed:0}"
 
@@ -311,6 +311,22 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
     "rows in time": (
         "Rows follow one another in time: a certificate needs independent draws.",
         "With --split random rows count as independent, if you know that they are.",
+    ),
+    "short series": (
+        "The longest stretch without a gap has {steps:0} steps, too few.",
+        "Give a longer series, or one without gaps.",
+    ),
+    "past unseen": (
+        "The next step depends on those before it in a way that neither linear maps, products nor a kernel foretell.",
+        "Look at the series at another step of time, or with more channels.",
+    ),
+    "no cuts": (
+        "There are {windows:0} test windows, and {needed:0} are needed to cut them.",
+        "Give a longer series, or a larger --split.",
+    ),
+    "no free run": (
+        "{learner} was not fed its own predictions: only models that our loop trains are.",
+        "Give model= as a function that makes a torch module.",
     ),
     "other": ("{why}", lambda figures: "{advice}" if figures.get("advice") else ""),
     **RANKING,

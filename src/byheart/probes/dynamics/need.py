@@ -1,0 +1,127 @@
+"""How far back must one remember to foretell the next step of this series?"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from byheart.errors import InputRefused
+from byheart.maths.lags import Needed, cao, delay, needed
+from byheart.probes.base import Assumption, Bank, Probe
+from byheart.records.facts import Axis, Curve, FactTable, Scalar
+from byheart.records.finding import Finding, NotApplicable
+from byheart.records.quantity import Quantity, interval_by
+from byheart.tasks.windows import stretches_of
+
+MOST_STEPS = 2000  # of the longest stretch, its last ones: what is needed shows in them
+MOST_CHANNELS = 8
+WITHIN = "windows whose code is within two standard errors of the shortest"
+
+
+class NeedOfData(Probe):
+    r"""How far back must one remember to foretell the next step of this series?
+
+    Each step is coded by what the steps before it teach of its window, by linear regression, by products, and by a
+    kernel machine; needed = the smallest window whose code is longer by at most 0.01 bits a step, or two standard
+    errors, than the shortest (`maths.lags.needed`). Asked of the longest stretch of training steps without a gap, its
+    last 2,000 at most; no model of the audit is asked.
+
+    White noise: 0. A random walk, a first-order process, a system seen whole: 1. Cost: 1 CPU second for 2,000 steps of
+    3 channels. Fails when: the past tells in a way that none of the three sees (withheld then, where a histogram sees
+    it); the series drifts; more is needed than a twentieth of the stretch. Reference: Dawid 1984, Statistical theory:
+    the prequential approach, section 5; dimension: Cao 1997, Practical method for determining the minimum embedding
+    dimension of a scalar time series, equations 2 to 5.
+
+    Example:
+        >>> NeedOfData().chapter
+        'dynamics'
+    """
+
+    name: ClassVar[str] = "dynamics/need"
+    poles: ClassVar[tuple[str, str]] = ("memoryless", "rote")
+    outputs: ClassVar[tuple[str, ...]] = ("next step",)
+    assumes: ClassVar[tuple[Assumption, ...]] = ()
+    fewest_members: ClassVar[int] = 1
+
+    def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
+        """The window needed, what each further step saves, and the dimension that the series unfolds in."""
+        series = longest(bank)
+        try:
+            found = needed(series, self.rng(bank, "shuffles"))
+        except InputRefused:  # too few steps for one lag: what else would be refused was, with the file
+            return self.withheld("short series", steps=len(series)), {}
+        if found.steps is None:
+            return self.withheld("past unseen", steps=len(series)), {}
+        curve = found.curves[found.basis]
+        ends = sorted((found.steps, max(curve.shortest, found.steps)))
+        n = curve.steps
+        quantities = {
+            "needed_steps": Quantity(
+                value=float(found.steps), unit="steps", null=float(found.null), n=n, **interval_by(WITHIN, ends)
+            ),
+            "saved_bits": Quantity(
+                value=found.saved, unit="bits", null=0.0, n=n, better="high",
+                **interval_by("normal, batches of steps", _around(found.saved, curve)),
+            ),
+        }  # fmt: skip
+        finding = self.finding(
+            quantities,
+            headline="needed_steps",
+            curves={"code": _code(found)},
+            tables={"kinds": _kinds(found)},
+            details={
+                "steps": len(series), "basis": found.basis, "reason": found.reason, "shortest": curve.shortest,
+                "longest": int(curve.windows[-1]), "increments": found.increments, "drift": found.drift,
+                "window": int(bank.data.about["window"]), **self._unfolded(bank, series),
+            },
+        )  # fmt: skip
+        return finding, {}
+
+    def _unfolded(self, bank: Bank, series: np.ndarray) -> dict[str, Scalar]:
+        """Cao's dimension and the delay of its first channel, where they can be told."""
+        first = series[:, :1]
+        try:
+            apart = delay(first, self.rng(bank, "delay"))
+            steps = int(apart.steps) if apart.steps else 1
+            dimension = cao(first, delay=steps).dimension
+        except InputRefused:
+            return {}
+        return {"delay": apart.steps, "dimension": dimension}
+
+
+def longest(bank: Bank) -> np.ndarray:
+    """(t, d) the last steps of the longest stretch of the training series, at most 8 channels, in training units."""
+    stretches = stretches_of(bank.data.train, bank.data.output)  # type: ignore[arg-type]
+    return max(stretches, key=len)[-MOST_STEPS:, :MOST_CHANNELS]
+
+
+def _around(saved: float, curve: object) -> tuple[float, float]:
+    """What a window saves in all, with the errors of what each further step saves added in squares."""
+    upto = curve.windows[1:] <= curve.shortest  # type: ignore[attr-defined]
+    half = 1.96 * float(np.sqrt((curve.standard_errors[upto] ** 2).sum()))  # type: ignore[attr-defined]
+    return saved - half, saved + half
+
+
+def _code(found: Needed) -> Curve:
+    """Bits a step by window, of the prediction whose code is the shortest."""
+    curve = found.curves[found.basis]
+    return Curve(
+        x_axis=Axis(name="window", unit="steps"), y_axis=Axis(name="bits a step, less than without", unit="bits"),
+        x=curve.windows, y=curve.code[0] - curve.code,
+    )  # fmt: skip
+
+
+def _kinds(found: Needed) -> FactTable:
+    """The shortest code of each kind of prediction."""
+    kinds = [*found.curves]
+    curves = [found.curves[kind] for kind in kinds]
+    return FactTable(
+        values={
+            "prediction": tuple(kinds),
+            "window": tuple(int(one.shortest) for one in curves),
+            "needed": tuple(int(one.needed) for one in curves),
+            "saved": tuple(float(one.code[0] - one.code.min()) for one in curves),
+        },
+        units={"window": "steps", "needed": "steps", "saved": "bits"},
+    )

@@ -1,0 +1,99 @@
+"""The card of dynamics/need."""
+
+from __future__ import annotations
+
+from byheart.records.facts import Curve
+from byheart.records.finding import Finding
+from byheart.records.formatting import count, number
+from byheart.report.cards.base import About, Card
+from byheart.report.cards.default import notes_of
+from byheart.report.chart import Axis, Chart, Line, Rule, Table
+
+KINDS = {"linear": "a linear map", "products": "values and their products", "kernel": "a kernel machine"}
+DRIFTING = 0.5  # of the variance between the means of tenths: a trend or a walk
+NOISE = "Noise: no step foretells the next."
+
+
+def card(finding: Finding, about: About) -> Card:
+    """How many steps back the data ask for."""
+    needed, details = finding.quantities["needed_steps"], finding.details
+    steps = round(needed.value)
+    return Card(
+        says=f"step{'' if steps == 1 else 's'} back are needed to foretell the next",
+        body=tuple(filter(None, (_what(steps, finding), _increments(finding), _window(steps, finding), _unfolds(details)))),
+        charts=(_chart(finding.curves["code"], steps),),
+        tables={"each kind of prediction": _kinds(finding)},
+        how=(
+            f"Each of the last {count(details['steps'])} training steps without a gap is coded by what the steps before "
+            "it teach of its window (a prequential code). Needed: the smallest window whose code is longer by at most "
+            "0.01 bits a step, or two standard errors, than the shortest. Errors below a thousandth of a standard "
+            "deviation count as that large.",
+            "Fails when the past tells in a way that none of the three kinds of prediction sees, when the series drifts, "
+            "and when more is needed than a twentieth of the stretch.",
+        ),
+        notes=notes_of(
+            finding,
+            {
+                "needed_steps": "window of the shortest prequential code; null of the same steps shuffled",
+                "saved_bits": "bits a step that this window saves over none; null without a window",
+            },
+        ),
+    )  # fmt: skip
+
+
+def _what(steps: int, finding: Finding) -> str:
+    saved, basis = finding.quantities["saved_bits"], KINDS[str(finding.details["basis"])]
+    if not steps:
+        return NOISE
+    more = "; it is the longest window asked about, so more may be needed" if finding.details["reason"] == "most" else ""
+    return f"By {basis}: {number(saved.value, 2)} bits a step less than without a window{more}."
+
+
+def _increments(finding: Finding) -> str:
+    details = finding.details
+    if not float(details["drift"]) > DRIFTING or not finding.quantities["needed_steps"].value:
+        return ""
+    if not details["increments"]:
+        return "The series drifts, and its changes foretell nothing of each other: a random walk."
+    return f"The series drifts: most of this is that the next step is near the last. Its changes need {details['increments']}."
+
+
+def _window(steps: int, finding: Finding) -> str:
+    window = int(finding.details["window"])
+    if steps > window:
+        return f"The windows that models see hold {window}: --window {steps} holds what is needed."
+    return ""
+
+
+def _unfolds(details: dict) -> str:
+    if not details.get("dimension"):
+        return ""
+    apart = f", {count(details['delay'])} steps apart" if details.get("delay") else ""
+    return f"Its first channel unfolds in {count(details['dimension'])} values{apart} (Cao)."
+
+
+def _chart(curve: Curve, steps: int) -> Chart:
+    return Chart(
+        title="Bits saved by window",
+        description=f"What a window of so many steps saves; {steps} are needed.",
+        x=Axis(title="steps back", format="count"),
+        y=Axis(title="bits a step saved"),
+        lines=(Line(label="", role="ink", x=curve.x, y=tuple(float(y or 0) for y in curve.y), markers=len(curve.x) < 20),),
+        rules=(Rule(axis="x", at=float(steps), label=f"needed {steps}"),),
+        reading="Where the line stops rising, further steps back tell nothing new; where it falls, they cost more than they tell.",
+        table=Table(
+            columns=("steps back", "bits saved"),
+            rows=tuple((count(int(x)), number(float(y or 0), 3)) for x, y in zip(curve.x, curve.y)),
+        ),
+    )  # fmt: skip
+
+
+def _kinds(finding: Finding) -> Table:
+    rows = finding.tables["kinds"].rows()
+    return Table(
+        columns=("prediction by", "needed", "shortest code at", "bits a step saved"),
+        rows=tuple(
+            (KINDS[str(row["prediction"])], count(row["needed"]), count(row["window"]), number(float(row["saved"] or 0), 2))
+            for row in rows
+        ),
+    )
