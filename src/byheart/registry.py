@@ -207,6 +207,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
             "byheart.probes.dynamics.need:NeedOfData",
             "How far back must one remember to foretell the next step of this series?",
         ),
+        "dynamics/use": ("byheart.probes.dynamics.use:Use", "How far back does this model remember?"),
         "complexity/description-length": (
             "byheart.probes.complexity.description_length:Bits",
             "How many of the label bits are understood, memorised, left?",

@@ -70,7 +70,8 @@ class Quantity(Record):
         method: how the interval was made, in a few fixed words ("two-way bootstrap", "Wilson").
         why_no_interval: why there is none.
         speaks_of: `recipe` (a model trained this way), `run` (the one model trained on everything), or `training`
-            (the one member of an audit that trained no other), or `stochastic` (a network drawn anew at every call).
+            (the one member of an audit that trained no other), `stochastic` (a network drawn anew at every call), or
+            `data` (no model was asked).
     """
 
     value: float
@@ -81,7 +82,7 @@ class Quantity(Record):
     better: Literal["low", "high"] | None = None
     method: str = ""
     why_no_interval: WhyNoInterval | None = None
-    speaks_of: Literal["recipe", "run", "training", "stochastic"] = "recipe"
+    speaks_of: Literal["recipe", "run", "training", "stochastic", "data"] = "recipe"
 
     @model_validator(mode="after")
     def _truthful(self) -> Self:

@@ -15,7 +15,7 @@ SHARES = ("understood_bits_share", "memorised_bits_share", "left_bits_share")
 OF_VARIANCE = ("understood_share", "memorised_share_of_variance", "left_share")
 WHOM = {
     "recipe": "a model trained this way", "run": "this model", "training": "this one training",
-    "stochastic": "a network drawn anew",
+    "stochastic": "a network drawn anew", "data": "the data",
 }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ WIDE, NARROW = 400, 328
 _LINE, _TOP, _BOTTOM = 33, 12, 57
 WHO = {
     "run": "this model", "recipe": "this recipe", "training": "this one training", "stochastic": "a network drawn anew",
+    "data": "the data",
 }  # fmt: skip
 
 

@@ -58,10 +58,11 @@ class NeedOfData(Probe):
         n = curve.steps
         quantities = {
             "needed_steps": Quantity(
-                value=float(found.steps), unit="steps", null=float(found.null), n=n, **interval_by(WITHIN, ends)
+                value=float(found.steps), unit="steps", null=float(found.null), n=n, speaks_of="data",
+                **interval_by(WITHIN, ends),
             ),
             "saved_bits": Quantity(
-                value=found.saved, unit="bits", null=0.0, n=n, better="high",
+                value=found.saved, unit="bits", null=0.0, n=n, speaks_of="data",
                 **interval_by("normal, batches of steps", _around(found.saved, curve)),
             ),
         }  # fmt: skip

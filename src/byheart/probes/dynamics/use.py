@@ -1,0 +1,119 @@
+"""How far back does this model remember?"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from byheart.maths.lags import Truncation, truncation_curve
+from byheart.maths.lags.truncation_curve import FEWEST_WINDOWS
+from byheart.probes.base import Assumption, Bank, Cost, Need, Probe, Subject
+from byheart.records.facts import Axis, Curve, FactTable
+from byheart.records.finding import Finding, NotApplicable, Pole
+from byheart.records.quantity import Quantity, interval_by
+from byheart.tasks.windows import CUT, OF_CUT
+from byheart.training.run import Run
+
+BESIDE = {"ridge": "a linear map", "memoryless": "the last step alone", "rote": "a lookup table"}
+RESAMPLED = "bootstrap over blocks of windows and members"
+
+
+class Use(Probe):
+    r"""How far back does this model remember?
+
+    Test windows are cut: all older than their last k steps are those of another time. bits(k) = mean over members of
+    sum over channels of log2(squared error cut / squared error whole) / 2; used = the smallest k from which on no cut
+    costs 0.01 bits a step (`maths.lags.truncation_curve`). It asks outcomes alone, so any model.
+
+    Memoryless: 1. Cost: no training of its own but three closed forms. Fails when: a window put together of two times
+    is unlike any other, and the model fails by that: bits are then an upper bound; steps that move predictions and make
+    them no better, which cost no bits. Reference: Khandelwal et al. 2018, Sharp nearby, fuzzy far away, section 4.
+
+    Example:
+        >>> Use().chapter
+        'dynamics'
+    """
+
+    name: ClassVar[str] = "dynamics/use"
+    poles: ClassVar[tuple[str, str]] = ("memoryless", "rote")
+    cost: ClassVar[Cost] = "few models"
+    outputs: ClassVar[tuple[str, ...]] = ("next step",)
+    needs: ClassVar[tuple[str, ...]] = ("test",)
+    assumes: ClassVar[tuple[Assumption, ...]] = ()
+    fewest_members: ClassVar[int] = 1
+
+    def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
+        """The bank, and simple models that look back differently far."""
+        return (subject.bank(), *(subject.baseline(name) for name in BESIDE))
+
+    def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
+        """The window that each member uses, and what a cut costs."""
+        windows = len(bank.data.views.get(f"{CUT}0", ()))
+        if windows < FEWEST_WINDOWS:
+            return self.withheld("no cuts", windows=windows, needed=FEWEST_WINDOWS), {}
+        found = self._curve(bank, bank[bank.subject.bank()], "this")
+        window, m = int(found.lengths[-1]), len(found.by_member)
+        older = found.lengths == 1
+        quantities = {
+            "used_steps": Quantity(
+                value=float(found.used), unit="steps", null=None, n=windows,
+                **interval_by(RESAMPLED, (found.used_low, found.used_high)),
+            ),
+        }  # fmt: skip
+        if older.any():
+            bits, half = float(found.bits[older][0]), 1.96 * float(found.standard_errors[older][0])
+            quantities["used_bits"] = Quantity(
+                value=bits, unit="bits", null=0.0, n=windows, **interval_by(RESAMPLED, (bits - half, bits + half))
+            )
+        beside = {name: self._curve(bank, bank[need], name) for name, need in self._beside(bank).items()}
+        finding = self.finding(
+            quantities,
+            headline="used_steps",
+            poles=(
+                Pole(name="Memoryless", value=1.0, note="the last step alone"),
+                Pole(name="the window", value=float(window), note="all that the model is given"),
+            ),
+            curves={"bits": _line(found)},
+            tables={"models": _models({"this": found, **beside})},
+            details={"window": window, "members": m, "channels": len(bank.data.about["channels"])},
+        )
+        return finding, {}
+
+    def _beside(self, bank: Bank) -> dict[str, Need]:
+        needs = {name: bank.subject.baseline(name) for name in BESIDE}
+        return {name: need for name, need in needs.items() if need in bank and name != bank.subject.learner.name}
+
+    def _curve(self, bank: Bank, run: Run, who: str) -> Truncation:
+        """Bits lost by cuts, of the members of a run."""
+        lengths = sorted(int(view.removeprefix(CUT)) for view in bank.data.views if view.startswith(CUT))
+        test = bank.data.views["test"].ids
+        at = np.searchsorted(test, bank.data.views[f"{CUT}0"].ids % OF_CUT)
+        errors = {view: outcomes.loss_nats[-1].astype(np.float64) for view, outcomes in run.views.items()}
+        cut = np.stack([errors[f"{CUT}{length}"] for length in lengths])
+        rng, d = self.rng(bank, "blocks", who), len(bank.data.about["channels"])
+        window = int(bank.data.train.x.shape[1])
+        return truncation_curve(lengths, cut, errors["test"][:, at], window, rng, channels=d)
+
+
+def _line(found: Truncation) -> Curve:
+    half = 1.96 * found.standard_errors
+    return Curve(
+        x_axis=Axis(name="last steps left as they are", unit="steps"), y_axis=Axis(name="bits lost", unit="bits"),
+        x=found.lengths, y=found.bits, low=found.bits - half, high=found.bits + half,
+    )  # fmt: skip
+
+
+def _models(found: dict[str, Truncation]) -> FactTable:
+    """How far back each model looks, and what its memory beyond the last step is worth to it."""
+    one = {name: int(np.flatnonzero(curve.lengths <= 1)[-1]) for name, curve in found.items()}
+    return FactTable(
+        values={
+            "model": tuple(BESIDE.get(name, name) for name in found),
+            "used": tuple(int(curve.used) for curve in found.values()),
+            "used_low": tuple(int(curve.used_low) for curve in found.values()),
+            "used_high": tuple(int(curve.used_high) for curve in found.values()),
+            "bits": tuple(float(curve.bits[one[name]]) for name, curve in found.items()),
+        },
+        units={"used": "steps", "used_low": "steps", "used_high": "steps", "bits": "bits"},
+    )
