@@ -207,6 +207,10 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
             "byheart.probes.dynamics.need:NeedOfData",
             "How far back must one remember to foretell the next step of this series?",
         ),
+        "dynamics/window": (
+            "byheart.probes.dynamics.window:Window",
+            "Would it foretell better if it looked back less far?",
+        ),
         "dynamics/use": ("byheart.probes.dynamics.use:Use", "How far back does this model remember?"),
         "complexity/description-length": (
             "byheart.probes.complexity.description_length:Bits",
@@ -231,6 +235,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "BH104": ("byheart.verdicts.training:Overfitting", "better on new examples before the end of training"),
         "BH105": ("byheart.verdicts.training:Underfitting", "a simpler model does better"),
         "BH106": ("byheart.verdicts.training:Overconfident", "probabilities that are too sharp"),
+        "BH201": ("byheart.verdicts.memory_in_time:MoreMemory", "memory in time that costs more than it brings"),
     },
     "engine": {
         "inline": ("byheart.engines.inline:Inline", "everything in this process (--jobs 1)"),

@@ -47,6 +47,7 @@
 | | `memory_capacity`, `fading_memory` | how much of its past inputs does a state hold; does it forget its start? |
 | | `gradient_by_lag` | do gradients vanish or explode with the lag; how long does a step keep what it holds? |
 | | `truncated_window`, `truncation_curve` | how far back does a model look? bits lost when its window is cut |
+| | `window_price` | what does a model pay for looking back further than would do? |
 | `orbits` | `lyapunov`, `tangent` | how fast do neighbouring states part? of a step, anybody's, with its derivatives |
 | | `state_space`, `frequencies` | is a generated orbit where the true one is, and does it beat alike? |
 | | `replayed`, `parting` | is a generated orbit new, or a replay of the training series? the time of a window |

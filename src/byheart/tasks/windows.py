@@ -33,16 +33,16 @@ def usual_window(steps: int) -> int:
 
 
 def lengths_cut(window: int) -> list[int]:
-    """At how many steps windows are cut: 0, 1, 2, 3, 5, 8, ... below the window.
+    """At how many steps windows are cut: at each up to 8, then ever more apart, below the window.
 
     Example:
-        >>> lengths_cut(10)
-        [0, 1, 2, 3, 5, 8]
+        >>> lengths_cut(5), lengths_cut(20)
+        ([0, 1, 2, 3, 4], [0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 17])
     """
-    found, a, b = [0], 1, 2
-    while a < window:
-        found.append(a)
-        a, b = b, a + b
+    found, at = [], 0
+    while at < window:
+        found.append(at)
+        at += max(1, round(at / 5))
     return found
 
 

@@ -10,9 +10,11 @@ from byheart.maths.lags.needed_window import Needed, WindowCode, needed
 from byheart.maths.lags.predictive_gain import GainCurve, gain, gain_curve
 from byheart.maths.lags.truncated_window import truncation
 from byheart.maths.lags.truncation_curve import Truncation, truncation_curve
+from byheart.maths.lags.window_price import WindowPrice, window_price
 
 __all__ = [
-    "Capacity", "Delay", "Embedding", "Fading", "GainCurve", "GradientSlope", "Needed", "TimeConstants", "Truncation",
-    "WindowCode", "by_degree", "cao", "delay", "fading_memory", "gain", "gain_curve", "given_series", "gradient_by_lag",
-    "linear_capacity", "needed", "processing_capacity", "time_constants", "truncation", "truncation_curve",
+    "Capacity", "Delay", "Embedding", "Fading", "GainCurve", "GradientSlope", "Needed", "TimeConstants",
+    "Truncation", "WindowCode", "WindowPrice", "by_degree", "cao", "delay", "fading_memory", "gain", "gain_curve",
+    "given_series", "gradient_by_lag", "linear_capacity", "needed", "processing_capacity", "time_constants",
+    "truncation", "truncation_curve", "window_price",
 ]  # fmt: skip
