@@ -35,7 +35,10 @@ class MoreMemory(Verdict):
         paid, best = (quantity(findings, self.anchor, name) for name in ("paid_bits", "best_window"))
         if paid is None or best is None or paid.interval is None:
             return self.absent("a series, trained with shorter windows")
-        used, needed = quantity(findings, "dynamics/use", "used_steps"), quantity(findings, "dynamics/need", "needed_steps")
+        used, needed = (
+            quantity(findings, "dynamics/use", "used_steps"),
+            quantity(findings, "dynamics/need", "needed_steps"),
+        )
         said = f"{_steps('Needed', needed)}{_steps('used', used)}paid {shown(paid)} a step"
         if paid.interval[0] >= NEGLIGIBLE:
             least = f"the last {number(best.value, 0)} steps" if best.value != 1 else "the last step"

@@ -105,7 +105,9 @@ def _positive(squares: np.ndarray) -> bool:
     return bool(np.isfinite(squares).all() and (squares >= 0).all() and squares.any(1).all())
 
 
-def _logarithms(weights: Float[np.ndarray, "s b"], sums: Float[np.ndarray, "r b"], sizes: Float[np.ndarray, " b"]) -> Any:
+def _logarithms(
+    weights: Float[np.ndarray, "s b"], sums: Float[np.ndarray, "r b"], sizes: Float[np.ndarray, " b"]
+) -> Any:
     """(s, r) log2 of the mean error of each window, under weights of the blocks."""
     return np.log2(np.maximum(weights @ sums.T, np.finfo(float).tiny) / np.maximum(weights @ sizes, 1.0)[:, None])
 

@@ -45,7 +45,9 @@ def _what(steps: int, finding: Finding) -> str:
     saved, basis = finding.quantities["saved_bits"], KINDS[str(finding.details["basis"])]
     if not steps:
         return NOISE
-    more = "; it is the longest window asked about, so more may be needed" if finding.details["reason"] == "most" else ""
+    more = (
+        "; it is the longest window asked about, so more may be needed" if finding.details["reason"] == "most" else ""
+    )
     return f"By {basis}: {number(saved.value, 2)} bits a step less than without a window{more}."
 
 
@@ -93,7 +95,12 @@ def _kinds(finding: Finding) -> Table:
     return Table(
         columns=("prediction by", "needed", "shortest code at", "bits a step saved"),
         rows=tuple(
-            (KINDS[str(row["prediction"])], count(row["needed"]), count(row["window"]), number(float(row["saved"] or 0), 2))
+            (
+                KINDS[str(row["prediction"])],
+                count(row["needed"]),
+                count(row["window"]),
+                number(float(row["saved"] or 0), 2),
+            )
             for row in rows
         ),
     )

@@ -38,7 +38,9 @@ def card(finding: Finding, about: About) -> Card:
 def _what(finding: Finding, best: int, window: int) -> str:
     low, high = finding.quantities["paid_bits"].interval or (0.0, 0.0)
     if low > 0:
-        return f"Memory hurts here: with the last {best} step{'' if best == 1 else 's'} alone it does better on new steps."
+        return (
+            f"Memory hurts here: with the last {best} step{'' if best == 1 else 's'} alone it does better on new steps."
+        )
     if high < 0:
         return "No shorter window that was tried does better: what it remembers pays."
     one = finding.curves["bits"].y[0] or 0.0
