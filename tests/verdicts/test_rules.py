@@ -6,6 +6,7 @@ from byheart.records.finding import Failed, Finding, NotApplicable
 from byheart.records.quantity import Quantity
 from byheart.records.reason import Reason
 from byheart.registry import find, names
+from byheart.verdicts.memory_in_time import MoreMemory
 from byheart.verdicts.rules import LabelsToCheck, MuchMemorised, Power
 from byheart.verdicts.training import Overconfident, Overfitting, Underfitting
 
@@ -45,6 +46,11 @@ def sharp(temperature, gain, raw=1.0, rise=None):
     if rise:
         found |= {"held_out_loss_rise": q(*rise, "nats"), "best_epoch": q(5.0, 5.0, 5.0, "epochs")}
     return answers("generalization/gap", **found)
+
+
+def paid(low, high, best=2.0):
+    found = {"paid_bits": q((low + high) / 2, low, high, "bits"), "best_window": q(best, best, best, "steps")}
+    return answers("dynamics/window", **found)
 
 
 def asked(of, low, high):
@@ -258,6 +264,15 @@ def test_bh105_is_not_withheld_for_a_baseline_where_another_is_surely_better():
     assert Underfitting().judge(answers("generalization/gap", **both)).outcome == "tip"
 
 
+def test_bh201_names_what_is_needed_and_used_where_it_is_known():
+    more = answers("dynamics/need", needed_steps=q(1, 1, 2, "steps")) | answers("dynamics/use", used_steps=q(9, 8, 9, "steps"))
+    found = MoreMemory().judge(paid(0.05, 0.2) | more)
+    assert found.outcome == "tip"
+    assert found.sentence.startswith("Needed 1 step, used 9 steps, paid 0.12 bits [0.05, 0.20] a step: ")
+    assert "--window 2" in found.sentence
+    assert MoreMemory().judge(paid(0.05, 0.2, 1.0)).sentence.count("the last step alone") == 1
+
+
 @pytest.mark.parametrize("name", names("verdict"))
 def test_a_missing_finding_is_not_applicable(name):
     verdict = find("verdict", name)()
@@ -279,6 +294,7 @@ CASES = {
     "BH103": [bits(0.1, 0.12), bits(0.1, 0.9)],
     "BH104": [course((0.3, 0.2, 0.4), (0.1, 0.05, 0.2)), course((0.3, 0.0, 0.6), (0.1, 0.05, 0.2)), course((0.0, 0.0, 0.0))],
     "BH105": [beside((t, t - 0.1, t + 0.1), (s, s - 0.1, s + 0.1)) for t, s in ((0.2, 0.2), (0.2, -0.2), (0, 0), (-0.2, 0))],
+    "BH201": [paid(0.05, 0.2), paid(0.0, 0.2), paid(-0.2, 0.0)],
     "BH106": [sharp(2.0, (0.2, 0.1, 0.3)), sharp(2.0, (0.2, 0.0, 0.3)), sharp(0.9, (0.0, 0.0, 0.0))],
 }
 

@@ -6,6 +6,7 @@ import pytest
 from byheart.records.finding import Finding
 from byheart.records.quantity import Quantity, interval_by
 from byheart.registry import find, names
+from byheart.verdicts.memory_in_time import NEGLIGIBLE
 from byheart.verdicts.rules import HALF_WIDTH, LISTED, MEMORISED, MEMORISED_OF_VALUES
 from byheart.verdicts.training import MATTERS
 
@@ -45,6 +46,7 @@ JUDGED = {
     "logistic regression": ("BH105", "generalization/gap", 0.0, lambda *of: beside(of, "accuracy", "linear")),
     "ridge regression": ("BH105", "generalization/gap", 0.0, lambda *of: beside(of, "r2", "ridge")),
     "a 3-gram": ("BH105", "generalization/gap", 0.0, lambda *of: beside(of, "bits_a_token", "ngram")),
+    "memory in time": ("BH201", "dynamics/window", NEGLIGIBLE, lambda *of: {"paid_bits": made(*of), "best_window": made(1.0)}),
     "temperature": ("BH106", "generalization/gap", MATTERS, lambda *of: sharp(of)),
 }
 

@@ -24,7 +24,7 @@ class MoreMemory(Verdict):
     name: ClassVar[str] = "BH201"
     title: ClassVar[str] = "Whether its memory in time costs more than it brings"
     threshold: ClassVar[str] = (
-        f"the window costs at least {NEGLIGIBLE} bits a step more than the best shorter one, chosen and read on different "
+        f"the window costs more than {NEGLIGIBLE} bits a step above the best one tried, chosen and read on different "
         "blocks of time"
     )
     source: ClassVar[str] = "byheart's own choice: what is least worth another training; Takens 1981 says what suffices"
@@ -40,7 +40,7 @@ class MoreMemory(Verdict):
             quantity(findings, "dynamics/need", "needed_steps"),
         )
         said = f"{_steps('Needed', needed)}{_steps('used', used)}paid {shown(paid)} a step"
-        if paid.interval[0] >= NEGLIGIBLE:
+        if paid.interval[0] > NEGLIGIBLE:
             least = f"the last {number(best.value, 0)} steps" if best.value != 1 else "the last step"
             line = f"{said}: with {least} alone it does better on new steps (--window {number(best.value, 0)})."
             return self.say("tip", line, "Its memory in time costs more than it brings")

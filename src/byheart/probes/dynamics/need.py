@@ -27,7 +27,8 @@ class NeedOfData(Probe):
     errors, than the shortest (`maths.lags.needed`). Asked of the longest stretch of training steps without a gap, its
     last 2,000 at most; no model of the audit is asked.
 
-    White noise: 0. A random walk, a first-order process, a system seen whole: 1. Cost: 1 CPU second for 2,000 steps of
+    White noise: 0. Memoryless, what the last step tells whole (a random walk, a system seen whole): 1. Window, the
+    longest asked about: all of it tells. Cost: 1 CPU second for 2,000 steps of
     3 channels. Fails when: the past tells in a way that none of the three sees (withheld then, where a histogram sees
     it); the series drifts; more is needed than a twentieth of the stretch. Reference: Dawid 1984, Statistical theory:
     the prequential approach, section 5; dimension: Cao 1997, Practical method for determining the minimum embedding
@@ -39,7 +40,7 @@ class NeedOfData(Probe):
     """
 
     name: ClassVar[str] = "dynamics/need"
-    poles: ClassVar[tuple[str, str]] = ("memoryless", "rote")
+    poles: ClassVar[tuple[str, str]] = ("memoryless", "window")
     outputs: ClassVar[tuple[str, ...]] = ("next step",)
     assumes: ClassVar[tuple[Assumption, ...]] = ()
     fewest_members: ClassVar[int] = 1

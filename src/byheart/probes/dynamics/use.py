@@ -26,9 +26,10 @@ class Use(Probe):
     sum over channels of log2(squared error cut / squared error whole) / 2; used = the smallest k from which on no cut
     costs 0.01 bits a step (`maths.lags.truncation_curve`). It asks outcomes alone, so any model.
 
-    Memoryless: 1. Cost: no training of its own but three closed forms. Fails when: a window put together of two times
-    is unlike any other, and the model fails by that: bits are then an upper bound; steps that move predictions and make
-    them no better, which cost no bits. Reference: Khandelwal et al. 2018, Sharp nearby, fuzzy far away, section 4.
+    Memoryless: 1. Window, a model that needs every step of it: all. Cost: no training of its own but three closed
+    forms. Fails when: a window put together of two times is unlike any other, and the model fails by that: bits are
+    then an upper bound; steps that move predictions and make them no better, which cost no bits. Reference: Khandelwal
+    et al. 2018, Sharp nearby, fuzzy far away, section 4.
 
     Example:
         >>> Use().chapter
@@ -36,7 +37,7 @@ class Use(Probe):
     """
 
     name: ClassVar[str] = "dynamics/use"
-    poles: ClassVar[tuple[str, str]] = ("memoryless", "rote")
+    poles: ClassVar[tuple[str, str]] = ("memoryless", "window")
     cost: ClassVar[Cost] = "few models"
     outputs: ClassVar[tuple[str, ...]] = ("next step",)
     needs: ClassVar[tuple[str, ...]] = ("test",)

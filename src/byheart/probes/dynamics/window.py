@@ -26,7 +26,8 @@ class Window(Probe):
     channels. Paid = the same between the whole window and the best of them, chosen on other blocks than it is read on
     (`maths.lags.window_price`).
 
-    Memory that hurts: paid > 0. Memory that pays: shorter windows cost bits. Cost: the members again for at most six
+    Memoryless, where the last step is all there is to know: paid > 0, memory hurts. Window, where every step tells:
+    shorter ones cost bits. Cost: the members again for at most six
     windows. Fails when: the recipe is tuned to one window (a learning rate, a width). Reference: byheart; the effect:
     Takens 1981, Detecting strange attractors in turbulence (what suffices); Stone 1974 (choosing and reading apart).
 
@@ -36,7 +37,7 @@ class Window(Probe):
     """
 
     name: ClassVar[str] = "dynamics/window"
-    poles: ClassVar[tuple[str, str]] = ("memoryless", "rote")
+    poles: ClassVar[tuple[str, str]] = ("memoryless", "window")
     cost: ClassVar[Cost] = "few models"
     outputs: ClassVar[tuple[str, ...]] = ("next step",)
 

@@ -124,7 +124,10 @@ def _instead(figures: Mapping[str, Any]) -> str:
     }[figures["instead"]]
 
 
-_KINDS = {"tokens": "text", "columns": "several values per example", "series": "series", "next step": "series in time", "embedding": "embeddings"}
+_KINDS = {
+    "tokens": "text", "columns": "several values per example", "series": "series", "next step": "series in time",
+    "embedding": "embeddings",
+}  # fmt: skip
 _TOGETHER = "Copies and groups are seen or left out together: of {examples:0} {nouns}, "
 _COUNT = "they count as {effective:1} squared deviations, and R2 needs {needed:0}"
 

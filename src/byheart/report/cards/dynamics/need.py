@@ -18,18 +18,19 @@ def card(finding: Finding, about: About) -> Card:
     """How many steps back the data ask for."""
     needed, details = finding.quantities["needed_steps"], finding.details
     steps = round(needed.value)
+    lines = _what(steps, finding), _increments(finding), _short(steps, finding), _unfolds(details)
     return Card(
         says=f"step{'' if steps == 1 else 's'} back are needed to foretell the next",
-        body=tuple(filter(None, (_what(steps, finding), _increments(finding), _window(steps, finding), _unfolds(details)))),
+        body=tuple(filter(None, lines)),
         charts=(_chart(finding.curves["code"], steps),),
         tables={"each kind of prediction": _kinds(finding)},
         how=(
-            f"Each of the last {count(details['steps'])} training steps without a gap is coded by what the steps before "
-            "it teach of its window (a prequential code). Needed: the smallest window whose code is longer by at most "
-            "0.01 bits a step, or two standard errors, than the shortest. Errors below a thousandth of a standard "
-            "deviation count as that large.",
-            "Fails when the past tells in a way that none of the three kinds of prediction sees, when the series drifts, "
-            "and when more is needed than a twentieth of the stretch.",
+            f"Each of the last {count(details['steps'])} training steps without a gap is coded by what the steps "
+            "before it teach of its window (a prequential code). Needed: the smallest window whose code is longer by "
+            "at most 0.01 bits a step, or two standard errors, than the shortest. Errors below a thousandth of a "
+            "standard deviation count as that large.",
+            "Fails when the past tells in a way that none of the three kinds of prediction sees, when the series "
+            "drifts, and when more is needed than a twentieth of the stretch.",
         ),
         notes=notes_of(
             finding,
@@ -57,10 +58,11 @@ def _increments(finding: Finding) -> str:
         return ""
     if not details["increments"]:
         return "The series drifts, and its changes foretell nothing of each other: a random walk."
-    return f"The series drifts: most of this is that the next step is near the last. Its changes need {details['increments']}."
+    near = "The series drifts: most of this is that the next step is near the last."
+    return f"{near} Its changes need {details['increments']}."
 
 
-def _window(steps: int, finding: Finding) -> str:
+def _short(steps: int, finding: Finding) -> str:
     window = int(finding.details["window"])
     if steps > window:
         return f"The windows that models see hold {window}: --window {steps} holds what is needed."
@@ -80,9 +82,9 @@ def _chart(curve: Curve, steps: int) -> Chart:
         description=f"What a window of so many steps saves; {steps} are needed.",
         x=Axis(title="steps back", format="count"),
         y=Axis(title="bits a step saved"),
-        lines=(Line(label="", role="ink", x=curve.x, y=tuple(float(y or 0) for y in curve.y), markers=len(curve.x) < 20),),
+        lines=(Line(label="", role="ink", x=curve.x, y=tuple(float(y or 0) for y in curve.y)),),
         rules=(Rule(axis="x", at=float(steps), label=f"needed {steps}"),),
-        reading="Where the line stops rising, further steps back tell nothing new; where it falls, they cost more than they tell.",
+        reading="Where the line stops rising, steps further back tell nothing new; where it falls, they cost bits.",
         table=Table(
             columns=("steps back", "bits saved"),
             rows=tuple((count(int(x)), number(float(y or 0), 3)) for x, y in zip(curve.x, curve.y)),

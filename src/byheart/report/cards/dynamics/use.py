@@ -23,8 +23,8 @@ def card(finding: Finding, about: About) -> Card:
         how=(
             "Test windows are cut: the steps older than the last k are those of another time, half of the test away. "
             f"Lost: half the binary logarithm of the squared error over that of whole windows, summed over channels, "
-            f"mean of {count(finding.details['members'])} members. Used: the smallest k from which on no cut costs 0.01 "
-            f"bits a step. Interval: {used.method}.",
+            f"mean of {count(finding.details['members'])} members. Used: the smallest k from which on no cut costs "
+            f"0.01 bits a step. Interval: {used.method}.",
             "Fails when a window put together of two times is unlike any other, and the model fails by that: bits are "
             "then an upper bound. Steps that move a prediction and make it no better cost no bits.",
         ),
@@ -57,7 +57,8 @@ def _chart(curve: Curve, steps: int) -> Chart:
         y=Axis(title="bits a step lost"),
         lines=(Line(label="", role="memorised", x=curve.x, y=y, low=low, high=high, markers=True),),
         rules=(Rule(axis="x", at=float(steps), label=f"used {steps}"),),
-        reading="Where the line reaches zero, the model does as well without all older steps. The band is the 95\u202f% interval.",
+        reading="Where the line reaches zero, the model does as well without all older steps. The band is the "
+        "95\u202f% interval.",
         table=Table(
             columns=("last steps", "bits lost", "low", "high"),
             rows=tuple(

@@ -19,10 +19,10 @@ def card(finding: Finding, about: About) -> Card:
         body=(_what(finding, best, window),),
         charts=(_chart(curve, window),),
         how=(
-            f"The recipe was trained again on the same steps, members and seeds, with the last {_tried(curve)} steps of "
-            "each window alone. Bits: half the binary logarithm of the ratio of squared errors, on steps that members "
-            "were not trained on, times the number of channels. The best window is chosen on one half of the blocks "
-            "and read on the other, both ways: chosen and read on the same, it would always seem to save something.",
+            f"The recipe was trained again on the same steps, members and seeds, with the last {_tried(curve)} steps "
+            "of each window alone. Bits: half the binary logarithm of the ratio of squared errors, on steps that "
+            "members were not trained on, times the number of channels. The best window is chosen on one half of the "
+            "blocks and read on the other, both ways: on the same it would always seem to save something.",
             "Fails when the recipe is tuned to one window.",
         ),
         notes=notes_of(
@@ -45,7 +45,8 @@ def _what(finding: Finding, best: int, window: int) -> str:
         return "No shorter window that was tried does better: what it remembers pays."
     one = finding.curves["bits"].y[0] or 0.0
     if best == window:
-        return f"No shorter window does clearly better; with the last step alone it costs {number(one, 2)} bits a step more."
+        costs = f"with the last step alone it costs {number(one, 2)} bits a step more"
+        return f"No shorter window does clearly better; {costs}."
     return f"A window of {best} does as well."
 
 
