@@ -41,7 +41,7 @@ def test_the_best_of_windows_that_are_alike_saves_nothing():
     ]
     paid = np.array([one.paid for one in draws])
     assert abs(paid.mean()) < 4 * paid.std() / np.sqrt(len(paid))
-    assert all(one.bits.min() < 0 for one in draws)  # what the window that is best by chance would save
+    assert np.mean([one.bits.min() for one in draws]) < -0.02  # what the window that is best by chance would save
     held = np.mean([one.paid_low <= 0 <= one.paid_high for one in draws])
     assert held > 0.85
 
