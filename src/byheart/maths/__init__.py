@@ -55,6 +55,7 @@
 | | `mixture`, `wasserstein` | is it there, as often, in more dimensions than boxes can fill? |
 | | `free_runs`, `valid_time` | how wrong is a model after n free steps; how long does it stay with the truth? |
 | | `floors` | what does a measure say of another true orbit, and of the training series played again? |
+| | `leak`, `stretches`, `repeats` | does a test series hold stretches of its training series? |
 | | `pairs`, `surrogates` | may these two orbits be compared? series that only look alike |
 | | `inputs`, `shapes` (above the folders) | what all of these accept, and how they refuse; shapes as annotations |
 

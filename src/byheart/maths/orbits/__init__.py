@@ -4,6 +4,7 @@ from byheart.maths.orbits.floors import Floor, Score, floor_band, replay_null, s
 from byheart.maths.orbits.free_runs import PredictionError, free_runs, prediction_error
 from byheart.maths.orbits.frequencies import spectrum_distance
 from byheart.maths.orbits.kinds import Orbit, classify
+from byheart.maths.orbits.leak import Leak, leaked
 from byheart.maths.orbits.lyapunov import Spectrum, kaplan_yorke, lyapunov_spectrum
 from byheart.maths.orbits.mixture import Mixture, mixture_divergence
 from byheart.maths.orbits.replayed import Novelty, novelty
@@ -14,6 +15,7 @@ from byheart.maths.orbits.wasserstein import sliced_wasserstein
 
 __all__ = [
     "Floor",
+    "Leak",
     "Mixture",
     "Novelty",
     "Orbit",
@@ -26,6 +28,7 @@ __all__ = [
     "floor_band",
     "free_runs",
     "kaplan_yorke",
+    "leaked",
     "lyapunov_spectrum",
     "mixture_divergence",
     "novelty",

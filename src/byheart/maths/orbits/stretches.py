@@ -1,0 +1,119 @@
+"""Stretches: which runs of steps have two series in common, or one with itself, and would they be so by nature?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from byheart.maths.orbits.repeats import Repeats, repeats
+from byheart.maths.shapes import Bool, Float, Int
+
+LABELS = 4  # steps of a run by labels, from which on its offset in time is looked at
+DIAGONALS = 64  # offsets in time that are looked at from end to end
+SAMPLED = 64  # steps of a stretch by which the places are counted where it stands
+JUMP, UNITS = 0.1, 3  # deviations, and units of rounding: by more two series part at once, but neighbours do not
+FROM, STEPS, MOVES, PARTNER = range(4)  # columns of stretches
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two series end to end, each followed by a row of NaN.
+
+    Attributes:
+        line: (steps, d) both.
+        within: (d,) how far two values may be apart that count as one.
+        first: (steps,) True where the first series is.
+        second: likewise.
+        moves: (steps,) how often the series has moved up to there.
+        labels: what they share by labels.
+        jump: (d,) by more than this two series part where a copy ends.
+    """
+
+    line: Float[np.ndarray, "t d"]
+    within: Float[np.ndarray, " d"]
+    first: Bool[np.ndarray, " t"]
+    second: Bool[np.ndarray, " t"]
+    moves: Int[np.ndarray, " t"]
+    labels: Repeats
+    jump: Float[np.ndarray, " d"]
+
+    def stretches(self, asked: Bool[np.ndarray, " t"], among: Bool[np.ndarray, " t"]) -> Int[np.ndarray, "n c"]:
+        """(n, 4): start among the asked, steps, moves, start among the others; most moves first.
+
+        Labels say at which offsets in time to look; along each of these all steps are then compared.
+        """
+        places, partner, length = self.labels.partners(asked, among)
+        long = length >= LABELS
+        offsets, which = np.unique((partner - places)[long], return_inverse=True)
+        weight = np.bincount(which, weights=length[long].astype(float), minlength=len(offsets))
+        found = [np.zeros((0, 4), np.int64)]
+        for offset in offsets[np.argsort(-weight, kind="stable")[:DIAGONALS]]:
+            here = np.flatnonzero(asked)
+            here = here[(here + offset >= 0) & (here + offset < len(self.line))]
+            here = here[among[here + offset]]
+            same = np.concatenate([[False], self._equal(self.line[here], self.line[here + offset]), [False]])
+            start, end = here[np.flatnonzero(~same[:-1] & same[1:])], here[np.flatnonzero(same[:-1] & ~same[1:]) - 1]
+            found.append(np.stack([start, end - start + 1, self.moves[end] - self.moves[start], start + offset], 1))
+        every = np.concatenate(found)
+        return every[np.argsort(-every[:, MOVES], kind="stable")]
+
+    def sharp(self, stretch: Int[np.ndarray, " c"]) -> bool:
+        """Does it end as a copy does: by a jump at one side, or at both sides with a series?"""
+        at, steps, _, partner = (int(one) for one in stretch)
+        jumps, ends = [], []
+        for i, j in ((at - 1, partner - 1), (at + steps, partner + steps)):
+            apart = np.abs(self.line[i] - self.line[j]) > self.jump  # row -1 is the last: NaN, as it should be
+            over = [np.isnan(self.line[one]).any() for one in (i, j)]
+            jumps.append(apart.any() or all(over))
+            ends.append(any(over))
+        return any(jumps) or all(ends)
+
+    def times(self, stretch: Int[np.ndarray, " c"], series: Bool[np.ndarray, " t"]) -> int:
+        """How often does it stand in a series, its own place counted? By some of its steps."""
+        at, steps = int(stretch[FROM]), int(stretch[STEPS])
+        places = np.flatnonzero(series)
+        places = places[places + steps <= places[-1] + 1]
+        for step in np.unique(np.linspace(0, steps - 1, SAMPLED).astype(int)):
+            places = places[self._equal(self.line[places + step], self.line[at + step], 2.0)]
+        return len(places)
+
+    def cycles(self, alone: Int[np.ndarray, "n c"], series: Bool[np.ndarray, " t"], fewest: int) -> bool:
+        """Is it a cycle from end to end, joined by a step like its others and not by the jump between two copies?"""
+        x = self.line[series]
+        size = np.abs(np.diff(x, axis=0))
+        for period in np.unique(np.abs(alone[:, FROM] - alone[:, PARTNER])).tolist():
+            joined = (size[period - 1] <= np.delete(size, period - 1, 0).max(0)).all()
+            if joined and len(x) - period > fewest and self._equal(x[period:], x[:-period]).all():
+                return True
+        return False
+
+    def _equal(self, a: np.ndarray, b: np.ndarray, times: float = 1.0) -> np.ndarray:
+        with np.errstate(invalid="ignore"):
+            return (np.abs(a - b) <= times * self.within).all(-1)
+
+
+def compared(p: Float[np.ndarray, "t d"], q: Float[np.ndarray, "s d"], within: Float[np.ndarray, " d"]) -> Compared:
+    """What have two series in common, values no further apart than `within` counted as one?"""
+    cell = np.where(within > 0, 10 * within, 1.0)
+    cells = [np.where(within > 0, np.floor(one / cell + 1 / 3), one) for one in (p, q)]  # 0 is on no edge
+    labels = np.unique(np.concatenate(cells), axis=0, return_inverse=True)[1].ravel()
+    mark = np.full((1, p.shape[1]), np.nan)
+    line = np.concatenate([p, mark, q, mark])
+    place = np.arange(len(line))
+    with np.errstate(invalid="ignore"):
+        moved = ~(np.abs(np.diff(line, axis=0)) <= within).all(1)
+    return Compared(
+        line=line,
+        within=within,
+        first=place < len(p),
+        second=(place > len(p)) & (place < len(line) - 1),
+        moves=np.concatenate([[0], np.cumsum(moved)]),
+        labels=repeats(labels[: len(p)], labels[len(p) :]),
+        jump=JUMP * p.std(0) + UNITS * np.array([_unit(one) for one in np.concatenate([p, q]).T]),
+    )
+
+
+def _unit(x: Float[np.ndarray, " t"]) -> float:
+    """The smallest difference between values of a channel that are not the same."""
+    return float(np.diff(np.unique(x)).min(initial=np.inf)) if np.ptp(x) > 0 else 0.0
