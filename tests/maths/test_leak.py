@@ -5,7 +5,7 @@ import pytest
 
 from byheart.errors import InputRefused
 from byheart.maths.orbits import Leak, leaked
-from byheart.maths.orbits.repeats import repeats
+from byheart.maths.orbits.repeats import Repeats
 from byheart.seeds import stream
 from byheart.tasks.systems import Logistic, Lorenz63, VanDerPol
 
@@ -32,7 +32,7 @@ def test_what_two_places_share_and_where_most_is_shared_by_a_slow_twin():
     rng = stream(0, "repeats")
     for symbols in (1, 2, 4):
         first, second = rng.integers(0, symbols, 40), rng.integers(0, symbols, 25)
-        both = repeats(first, second)
+        both = Repeats.of(first, second)
         line = [*first, "mark", *second, "end"]
 
         def shared(i, j, line=line):
@@ -165,6 +165,15 @@ def test_cycles_of_a_flow_never_come_back_to_the_digit():
     assert leaked(cycle[:3000], cycle[3000:]).kind == "none"
     rounded = leaked(np.round(cycle[:3000], 2), np.round(cycle[3000:], 2))
     assert rounded.kind == "returns"
+
+
+def test_a_rounded_cycle_in_the_same_phase_by_luck_is_not_accused():
+    """The test stretch comes near to a part of the training series."""
+    system = VanDerPol()
+    cycle = np.round(system.orbit([2.0, 0.0], 8000, 0.025)[500:, 0], 1)
+    found = [leaked(cycle[:4000:2], cycle[4000 + k :: 2]) for k in range(0, 267, 24)]
+    assert {one.kind for one in found} == {"returns"}
+    assert max(one.longest for one in found) > 300
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ numbers, then after a shift and a scale of each channel, found by the ratios of 
 changes. A stretch counts by its moves, the steps at which the series is not what it was: to stand still is no copy.
 
 An orbit may return by itself. So a stretch is a copy only where it has more than one and a half times as many moves as
-the longest that repeats inside either series; where it begins or ends by a jump, as neighbours do not part; where it
-stands in neither series three times or more; and where neither is a cycle from end to end.
+the longest that repeats inside either series; where it begins or ends by a jump, as neighbours do not part, or at both
+sides with a series; where it stands in neither three times or more; and where neither is a cycle from end to end.
 
 Reference: byheart. Of the stored files of two published benchmarks the test series of one (EEG) is its training series.
 """
@@ -31,7 +31,6 @@ NEARLY = 0.95  # of a series: so much at one offset in time is a copy of it
 FITTED = 3  # stretches of which the shift and the scale are tried
 DISTINCT = 0.9  # share of steps that have ratios of their own, where ratios may say that two are the same
 JUDGED = 20  # stretches, the longest
-FAR = 3  # so many times longer than a copy has to be it is one whatever its ends
 SINGLE = 4 * float(np.finfo(np.float32).eps)
 
 
@@ -180,7 +179,7 @@ def _shared(both: Compared, precision: str) -> Leak:
     least, copies = _least(both, alone), np.zeros(len(found), bool)
     if not any(both.cycles(one[:JUDGED], x, FEWEST) for one, x in zip(alone, (both.first, both.second), strict=True)):
         long = np.flatnonzero(found[:, MOVES] >= least)
-        copies[long[:JUDGED]] = [_copied(both, found[i], least) for i in long[:JUDGED]]
+        copies[long[:JUDGED]] = [_copied(both, found[i]) for i in long[:JUDGED]]
         copies[long[JUDGED:]] = copies.any()
     taken = np.zeros(len(both.line), bool)
     counted = found[copies] if copies.any() else found
@@ -203,10 +202,11 @@ def _least(both: Compared, alone: list[np.ndarray]) -> float:
     return max(FEWEST, TIMES * max(_by_itself(both, one) for one in alone) + MORE)
 
 
-def _copied(both: Compared, stretch: np.ndarray, least: float) -> bool:
-    """Is it no return? It stands nowhere often, and it ends as copies end or is far longer than what returns."""
-    often = any(both.times(stretch, series) >= PLACES for series in (both.first, both.second))
-    return not often and (stretch[MOVES] >= FAR * least or both.sharp(stretch))
+def _copied(both: Compared, stretch: np.ndarray) -> bool:
+    """Is it no return? It stands nowhere often, and jumps at an end; or ends with a series, and nothing is near it."""
+    ends, series = both.ends(stretch), (both.first, both.second)
+    often = max(both.times(stretch, one, nearly=ends == "open") for one in series) >= PLACES
+    return ends != "soft" and not often
 
 
 def _by_itself(both: Compared, alone: np.ndarray) -> int:
@@ -214,7 +214,7 @@ def _by_itself(both: Compared, alone: np.ndarray) -> int:
     offset = np.abs(alone[:, FROM] - alone[:, PARTNER])
     moves = [int(alone[offset == one, MOVES].max()) for one in np.unique(offset)]
     longest, second = [*sorted(moves, reverse=True), 0, 0][:2]
-    return second if longest > TIMES * second + MORE and both.sharp(alone[0]) else longest
+    return second if longest > TIMES * second + MORE and both.ends(alone[0]) != "soft" else longest
 
 
 def _kind(offset: int, steps: int, train: int, test: int) -> str:

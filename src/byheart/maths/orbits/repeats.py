@@ -31,6 +31,20 @@ class Repeats:
     levels: list[Int[np.ndarray, " t"]]
     order: Int[np.ndarray, " t"]
 
+    @classmethod
+    def of(cls, first: Int[np.ndarray, " t"], second: Int[np.ndarray, " s"]) -> Repeats:
+        """Of two sequences of labels, 0 or more."""
+        end = max(int(first.max(initial=0)), int(second.max(initial=0))) + 1
+        labels = np.concatenate([first, [end], second, [end + 1]])
+        rank = np.unique(labels, return_inverse=True)[1].astype(np.int64)
+        levels, width = [rank], 1
+        while rank.max() + 1 < len(rank):
+            behind = np.concatenate([rank[width:] + 1, np.zeros(min(width, len(rank)), np.int64)])
+            rank = np.unique(rank * (len(rank) + 1) + behind, return_inverse=True)[1].astype(np.int64)
+            levels.append(rank)
+            width *= 2
+        return cls(len(first), levels, np.argsort(rank))
+
     def shared(self, i: Int[np.ndarray, " n"], j: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
         """How many labels from place i on are those from place j on?"""
         i, j, total = i.copy(), j.copy(), np.zeros(len(i), np.int64)
@@ -59,17 +73,3 @@ class Repeats:
             length = np.where(there, self.shared(places, partner), 0)
             best, most = np.where(length > most, partner, best), np.maximum(length, most)
         return places, best, most
-
-
-def repeats(first: Int[np.ndarray, " t"], second: Int[np.ndarray, " s"]) -> Repeats:
-    """What do two sequences of labels (0 or more) share?"""
-    end = max(int(first.max(initial=0)), int(second.max(initial=0))) + 1
-    labels = np.concatenate([first, [end], second, [end + 1]])
-    rank = np.unique(labels, return_inverse=True)[1].astype(np.int64)
-    levels, width = [rank], 1
-    while rank.max() + 1 < len(rank):
-        behind = np.concatenate([rank[width:] + 1, np.zeros(min(width, len(rank)), np.int64)])
-        rank = np.unique(rank * (len(rank) + 1) + behind, return_inverse=True)[1].astype(np.int64)
-        levels.append(rank)
-        width *= 2
-    return Repeats(len(first), levels, np.argsort(rank))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from byheart.maths.orbits.repeats import Repeats, repeats
+from byheart.maths.orbits.repeats import Repeats
 from byheart.maths.shapes import Bool, Float, Int
 
 LABELS = 4  # steps of a run by labels, from which on its offset in time is looked at
@@ -27,7 +27,8 @@ class Compared:
         second: likewise.
         moves: (steps,) how often the series has moved up to there.
         labels: what they share by labels.
-        jump: (d,) by more than this two series part where a copy ends.
+        spread: (d,) deviation of the first series.
+        unit: (d,) the smallest difference between values.
     """
 
     line: Float[np.ndarray, "t d"]
@@ -36,7 +37,8 @@ class Compared:
     second: Bool[np.ndarray, " t"]
     moves: Int[np.ndarray, " t"]
     labels: Repeats
-    jump: Float[np.ndarray, " d"]
+    spread: Float[np.ndarray, " d"]
+    unit: Float[np.ndarray, " d"]
 
     def stretches(self, asked: Bool[np.ndarray, " t"], among: Bool[np.ndarray, " t"]) -> Int[np.ndarray, "n c"]:
         """(n, 4): start among the asked, steps, moves, start among the others; most moves first.
@@ -58,24 +60,25 @@ class Compared:
         every = np.concatenate(found)
         return every[np.argsort(-every[:, MOVES], kind="stable")]
 
-    def sharp(self, stretch: Int[np.ndarray, " c"]) -> bool:
-        """Does it end as a copy does: by a jump at one side, or at both sides with a series?"""
+    def ends(self, stretch: Int[np.ndarray, " c"]) -> str:
+        """How does it begin and end? "jump": on one side as a copy does; "open": both with a series; else "soft"."""
         at, steps, _, partner = (int(one) for one in stretch)
-        jumps, ends = [], []
-        for i, j in ((at - 1, partner - 1), (at + steps, partner + steps)):
-            apart = np.abs(self.line[i] - self.line[j]) > self.jump  # row -1 is the last: NaN, as it should be
-            over = [np.isnan(self.line[one]).any() for one in (i, j)]
-            jumps.append(apart.any() or all(over))
-            ends.append(any(over))
-        return any(jumps) or all(ends)
+        jumps, over = [], []
+        for i, j in ((at - 1, partner - 1), (at + steps, partner + steps)):  # row -1 is the last: NaN, as it should be
+            apart = np.abs(self.line[i] - self.line[j]) > JUMP * self.spread + UNITS * self.unit
+            outside = [np.isnan(self.line[one]).any() for one in (i, j)]
+            jumps.append(apart.any() or all(outside))
+            over.append(any(outside))
+        return "jump" if any(jumps) else "open" if all(over) else "soft"
 
-    def times(self, stretch: Int[np.ndarray, " c"], series: Bool[np.ndarray, " t"]) -> int:
-        """How often does it stand in a series, its own place counted? By some of its steps."""
+    def times(self, stretch: Int[np.ndarray, " c"], series: Bool[np.ndarray, " t"], nearly: bool = False) -> int:
+        """How often does it stand in a series, its own place counted, or what is `nearly` it? By some of its steps."""
         at, steps = int(stretch[FROM]), int(stretch[STEPS])
         places = np.flatnonzero(series)
         places = places[places + steps <= places[-1] + 1]
         for step in np.unique(np.linspace(0, steps - 1, SAMPLED).astype(int)):
-            places = places[self._equal(self.line[places + step], self.line[at + step], 2.0)]
+            apart = np.abs(self.line[places + step] - self.line[at + step])
+            places = places[(apart <= 2 * self.within + nearly * UNITS * self.unit).all(1)]
         return len(places)
 
     def cycles(self, alone: Int[np.ndarray, "n c"], series: Bool[np.ndarray, " t"], fewest: int) -> bool:
@@ -88,9 +91,8 @@ class Compared:
                 return True
         return False
 
-    def _equal(self, a: np.ndarray, b: np.ndarray, times: float = 1.0) -> np.ndarray:
-        with np.errstate(invalid="ignore"):
-            return (np.abs(a - b) <= times * self.within).all(-1)
+    def _equal(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return (np.abs(a - b) <= self.within).all(-1)
 
 
 def compared(p: Float[np.ndarray, "t d"], q: Float[np.ndarray, "s d"], within: Float[np.ndarray, " d"]) -> Compared:
@@ -101,16 +103,16 @@ def compared(p: Float[np.ndarray, "t d"], q: Float[np.ndarray, "s d"], within: F
     mark = np.full((1, p.shape[1]), np.nan)
     line = np.concatenate([p, mark, q, mark])
     place = np.arange(len(line))
-    with np.errstate(invalid="ignore"):
-        moved = ~(np.abs(np.diff(line, axis=0)) <= within).all(1)
+    moved = ~(np.abs(np.diff(line, axis=0)) <= within).all(1)
     return Compared(
         line=line,
         within=within,
         first=place < len(p),
         second=(place > len(p)) & (place < len(line) - 1),
         moves=np.concatenate([[0], np.cumsum(moved)]),
-        labels=repeats(labels[: len(p)], labels[len(p) :]),
-        jump=JUMP * p.std(0) + UNITS * np.array([_unit(one) for one in np.concatenate([p, q]).T]),
+        labels=Repeats.of(labels[: len(p)], labels[len(p) :]),
+        spread=p.std(0),
+        unit=np.array([_unit(one) for one in np.concatenate([p, q]).T]),
     )
 
 
