@@ -213,6 +213,13 @@ def test_few_members_on_many_examples_leave_no_gap_in_trail_and_null():
     assert all(np.isfinite([point.understood, point.memorised]).all() for point in finding.balance.trail)
 
 
+def test_the_oracle_is_asked_where_there_is_one():
+    """A known best loss is not enough: of values and tokens there is no oracle."""
+    for kind, asked in (("classes", True), ("next step", True), ("values", False), ("tokens", False)):
+        subject = Subject(Digits(n=60), Mlp(), offers=frozenset({kind, "test", "oracle"}))
+        assert (subject.baseline("oracle") in Bits().requires(subject)) is asked, kind
+
+
 def test_one_model_is_named_as_one_draw(noisy, measured, card):
     (sentence,) = (one for one in card(noisy, measured[0]).body if "one model" in one)
     assert "one draw of the recipe" in sentence

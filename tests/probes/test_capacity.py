@@ -14,6 +14,7 @@ from byheart.records.finding import NotApplicable
 from byheart.report.cards import About, card_of
 from byheart.tasks.digits import Digits
 from byheart.tasks.randomness import Randomness
+from byheart.tasks.recall import CopyMemory
 from byheart.testing.probes import ProbeSuite, bank_of, offers_of
 from byheart.training.members import balanced
 from byheart.training.run import Outcomes, Run
@@ -125,6 +126,12 @@ def test_without_a_known_best_code_it_does_not_apply():
     bank = made(70.0)
     unknown = replace(bank.subject, offers=bank.subject.offers - {"oracle"})
     assert Capacity().measure(replace(bank, subject=unknown))[0].reason.code == "best loss unknown"
+
+
+def test_of_what_follows_from_what_was_before_nothing_need_be_held():
+    bank = made(70.0)
+    data = CopyMemory(n=40, n_test=20, length=5).draw(0)
+    assert Capacity().measure(replace(bank, data=data))[0].reason.code == "nothing random"
 
 
 @pytest.mark.usefixtures("quick_page")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused
+from byheart.maths.orbits import kaplan_yorke
 from byheart.seeds import stream
 from byheart.tasks.systems import (
     Chua,
@@ -23,6 +24,7 @@ from byheart.tasks.systems import (
     Thomas,
     VanDerPol,
 )
+from byheart.tasks.systems.measured import MEASURED
 
 FLOWS = [Lorenz63(), Lorenz96(), Roessler(), Chua(), Thomas(), VanDerPol(), Duffing(), HindmarshRose(), MackeyGlass()]
 MAPS = [Logistic(), Henon(), Ikeda()]
@@ -194,3 +196,38 @@ def test_flows_and_maps_are_frozen():
     assert all(isinstance(one, Flow) for one in FLOWS)
     with pytest.raises(dataclasses.FrozenInstanceError):
         Lorenz63().rho = 20
+
+
+# --- exponents that we measured: held against what is exact, never against our own QR
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_measured_exponents_sum_to_the_mean_divergence_and_say_how_they_were_measured(name):
+    system = next(one for one in FLOWS + MAPS if type(one).__name__ == name)
+    known, told = system.truth, MEASURED[name]
+    if known.total is None:  # the trace along an orbit, and no QR
+        begin = system.orbit(system.start, 5000)[-1]
+        slopes = system.jacobian(system.orbit(begin, 20_000 if system.dimension < 4 else 2000))
+        total = np.trace(slopes, axis1=1, axis2=2)
+        error = 4 * np.array([block.mean() for block in np.array_split(total, 10)]).std() / 3
+        total = total.mean()
+    else:
+        total, error = known.total, 0.0
+    assert abs(sum(told.exponents) - total) < max(error, 2e-3 * len(told.exponents) ** 0.5, 1e-3 * abs(total))
+    assert list(told.exponents) == sorted(told.exponents, reverse=True)
+    assert len(told.exponents) == len(told.half_widths) == system.dimension
+    assert not isinstance(system, Flow) or 0.0 in told.exponents
+    assert "measured by byheart" in known.sources["exponents"]
+    assert f"{told.time:,}" in known.sources["exponents"]
+    assert known.exponents == told.exponents
+
+
+def test_measured_exponents_are_of_the_usual_parameters_alone():
+    for other in (Chua(alpha=15.0), Thomas(b=0.3), Lorenz96(sites=10), VanDerPol(mu=2.0), Ikeda(u=0.8)):
+        assert other.truth.exponents is None
+    assert VanDerPol().truth.sources["dimension"] == "exact: a cycle"
+
+
+def test_the_dimension_of_measured_exponents_follows_from_them():
+    for told in MEASURED.values():
+        assert abs(kaplan_yorke(np.array(told.exponents)) - told.dimension) < 0.01

@@ -15,7 +15,8 @@ ReasonCode = Literal[
     "few draws", "few groups", "large group", "uneven halves", "dependent groups", "rare labels",
     "heavy tail", "few deviations", "unbounded bits", "nobody left to judge", "no halves to compare",
     "no clear pair", "no baseline", "uninformed", "no test set", "small test set", "on request", "not recorded",
-    "another output", "no table", "one phase", "best loss unknown", "no epochs", "no runs", "few examples", "undefined",
+    "another output", "no table", "one phase", "best loss unknown", "nothing random", "no epochs", "no runs",
+    "few examples", "undefined",
     "gradients need classes", "too few to check", "unchecked",
     "no prediction", "remainder", "no secrets", "no secrets held out", "too many secrets", "no logits",
     "unlike references", "failed", "not measured", "no quantity", "no interval", "several units",
@@ -83,6 +84,8 @@ FIGURES: dict[ReasonCode, tuple[str, ...]] = {
     "one phase": (),
     # ... or a task that knows the best possible loss
     "best loss unknown": (),
+    # ... that is not 0
+    "nothing random": (),
     # none of the models that it rests on could be trained
     "no runs": ("members",),
     # there are fewer examples than anything can be told of

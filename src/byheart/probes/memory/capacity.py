@@ -50,6 +50,8 @@ class Capacity(Probe):
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Bits held in total, as a share of all, and a parameter, each beside the same of unseen sequences."""
         best, run = bank.data.truth.best_loss_nats, bank[models(bank.subject)]
+        if not best:  # as of copies: what can be foretold need not be held
+            return self.not_applicable("nothing random"), {}
         reference = best / float(np.log(2))
         held, unseen = (_held(run, view, reference) for view in ("train", "test"))
         n, p = len(bank.data.train), int(run.about["parameters"])

@@ -231,6 +231,7 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
     "no table": ("Its examples are not rows of a table.", ""),
     "one phase": ("The training data come in one phase.", "`byheart audit in-phases` has two phases of digits."),
     "best loss unknown": ("The best possible loss on these data is not known.", ""),
+    "nothing random": ("Every token follows from those before it: nothing need be held by heart.", ""),
     "no runs": ("None of the {members} models that it reads could be trained.", ""),
     "few examples": ("It takes {needed} examples, there are {examples}.", "Give more examples."),
     "undefined": ("Its numbers are not defined on these data: too little varies.", "Give more examples that differ."),

@@ -9,6 +9,7 @@ import numpy as np
 
 from byheart.errors import InputRefused
 from byheart.tasks.systems.known import Known
+from byheart.tasks.systems.measured import with_measured
 from byheart.tasks.systems.moving import Flow
 
 CONSTANT = "exact: the divergence of the flow is the same everywhere"
@@ -107,11 +108,12 @@ class Lorenz96(Flow):
     @property
     def truth(self) -> Known:
         """What is known of it, each number with its source."""
-        return Known(
+        exact = Known(
             total=-float(self.sites),
             fixed_points=((self.forcing,) * self.sites,),
             sources={"total": CONSTANT, "fixed_points": "exact"},
         )
+        return with_measured(self, exact)
 
 
 @dataclass(frozen=True)
@@ -179,7 +181,7 @@ class Chua(Flow):
         points = [(0.0, 0.0, 0.0)]
         if self.outer != -1 and (side := (self.outer - self.inner) / (1 + self.outer)) > 1:
             points += [(sign * side, 0.0, -sign * side) for sign in (1, -1)]
-        return Known(fixed_points=tuple(points), sources={"fixed_points": "exact"})
+        return with_measured(self, Known(fixed_points=tuple(points), sources={"fixed_points": "exact"}))
 
 
 @dataclass(frozen=True)
@@ -204,4 +206,4 @@ class Thomas(Flow):
     def truth(self) -> Known:
         """What is known of it, each number with its source."""
         sources = {"total": CONSTANT, "fixed_points": "exact (others may exist)"}
-        return Known(total=-3 * self.b, fixed_points=((0.0, 0.0, 0.0),), sources=sources)
+        return with_measured(self, Known(total=-3 * self.b, fixed_points=((0.0, 0.0, 0.0),), sources=sources))

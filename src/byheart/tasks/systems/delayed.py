@@ -22,6 +22,7 @@ import numpy as np
 
 from byheart.errors import InputRefused
 from byheart.tasks.systems.known import Known
+from byheart.tasks.systems.measured import with_measured
 from byheart.tasks.systems.moving import Flow
 
 
@@ -84,7 +85,7 @@ class MackeyGlass(Flow):
         """Fixed points: x = 0 and growth = decay (1 + x^power). The sum of the exponents is minus infinity."""
         level = max(self.growth / self.decay - 1, 0) ** (1 / self.power)
         points = dict.fromkeys([(0.0,) * self.dimension, (level,) * self.dimension])
-        return Known(fixed_points=tuple(points), sources={"fixed_points": "exact"})
+        return with_measured(self, Known(fixed_points=tuple(points), sources={"fixed_points": "exact"}))
 
 
 @cache

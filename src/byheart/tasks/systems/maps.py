@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from byheart.tasks.systems.known import Known
+from byheart.tasks.systems.measured import with_measured
 from byheart.tasks.systems.moving import Map
 
 AREA = "exact: the map shrinks every area by the same factor"
@@ -120,4 +121,5 @@ class Ikeda(Map):
     @property
     def truth(self) -> Known:
         """What is known of it, each number with its source."""
-        return Known(total=2 * float(np.log(abs(self.u))), sources={"total": AREA}) if self.u else Known()
+        exact = Known(total=2 * float(np.log(abs(self.u))), sources={"total": AREA}) if self.u else Known()
+        return with_measured(self, exact)

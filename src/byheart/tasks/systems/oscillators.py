@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from byheart.tasks.systems.known import Known
+from byheart.tasks.systems.measured import with_measured
 from byheart.tasks.systems.moving import Flow
 
 
@@ -41,7 +42,8 @@ class VanDerPol(Flow):
                 0.0, (0.0, 0.0), None, ((0.0, 0.0),), about | {"total": "exact", "exponents": "exact: periodic"}
             )
         if self.mu > 0:
-            return Known(dimension=1.0, fixed_points=((0.0, 0.0),), sources=about | {"dimension": "exact: a cycle"})
+            cycle = Known(dimension=1.0, fixed_points=((0.0, 0.0),), sources=about | {"dimension": "exact: a cycle"})
+            return with_measured(self, cycle)
         return Known(fixed_points=((0.0, 0.0),), sources=about)
 
 
@@ -111,4 +113,4 @@ class HindmarshRose(Flow):
         roots = np.roots([1.0, 2.0, 4.0, 5.4 - self.current])
         real = [float(root.real) for root in roots if abs(root.imag) < 1e-9]
         points = tuple((x, 1 - 5 * x * x, 4 * (x + 1.6)) for x in real)
-        return Known(fixed_points=points, sources={"fixed_points": "exact: roots of a cubic"})
+        return with_measured(self, Known(fixed_points=points, sources={"fixed_points": "exact: roots of a cubic"}))

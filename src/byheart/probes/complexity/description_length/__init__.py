@@ -72,7 +72,7 @@ class Bits(Probe):
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The bank, the one model on everything, the poles and the simplest baselines."""
         simplest = "ngram" if "tokens" in subject.offers else "neighbours"
-        known = "oracle" in subject.offers and "tokens" not in subject.offers  # the oracle speaks of labels alone
+        known = "oracle" in subject.offers and {"classes", "next step"} & subject.offers  # of these there is an oracle
         beside = ["rote", simplest] + (["oracle"] if known else [])
         beside += ["ridge"] if {"values", "columns", "next step"} & subject.offers else []
         return (subject.bank(), subject.whole(), *(subject.baseline(name) for name in beside))
