@@ -130,6 +130,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "weights": ("byheart.training.keep:Weights", "all parameters, at the start, at checkpoints or at the end"),
         "embeddings": ("byheart.training.keep:Embeddings", "what the last layer reads of each example of a view"),
         "smoother": ("byheart.training.keep:Smoother", "how many parameters a linear smoother uses on new points"),
+        "free-orbits": ("byheart.training.keep:FreeOrbits", "what a model of windows does when fed its own predictions"),
         "free-runs": ("byheart.training.keep:FreeRuns", "what a model of sequences says when left to itself"),
         "attribution": ("byheart.learners.attribution_run:Questions", "credit and effect of recorded training"),
     },
@@ -210,6 +211,10 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "dynamics/window": (
             "byheart.probes.dynamics.window:Window",
             "Would it foretell better if it looked back less far?",
+        ),
+        "dynamics/orbit": (
+            "byheart.probes.dynamics.orbit:Orbit",
+            "Left to itself, does it do what the system does, or replay the record?",
         ),
         "dynamics/use": ("byheart.probes.dynamics.use:Use", "How far back does this model remember?"),
         "complexity/description-length": (

@@ -22,10 +22,12 @@ def print_lines(*lines: str) -> None:
 
 def summary(document: dict[str, Any], page: str, data: str) -> list[str]:
     """About ten lines: the headline, what is memorised, the gap, planted against found, verdicts, where to look."""
+    from byheart.records.finding import answer_from
     from byheart.records.formatting import bits as bits_text
     from byheart.records.formatting import count, number, percent
     from byheart.records.quantity import Quantity
     from byheart.records.reason import Reason
+    from byheart.report import in_time
     from byheart.report.cards import About
     from byheart.report.cards.base import shortfall
     from byheart.report.cards.reasons import why
@@ -65,6 +67,8 @@ def summary(document: dict[str, Any], page: str, data: str) -> list[str]:
         reason = Reason.model_validate(bits.get("reason") or bits["withheld"])
         said = _withheld(reason, about) if bits.get("withheld") else f"not measured: {why(reason, about)}"
         lines.append(f"  {'Variance' if values else 'Bits':<13} {said}")
+    answers = {name: answer_from(finding) for name, finding in document["findings"].items()}
+    lines += [f"  {label:<13} {value:<26} {said}" for label, value, said in in_time.lines(answers)]
     chance = percent(found["memorised_share"].null or 0) if "memorised_share" in found else ""
     more = f"of the {subject['nouns']}: at least 25 points more accurate when trained on; {chance} under permutation"
     unit, right, things = ("accuracy", "right", "labels") if kind.labelled else ("r2", "R2", "values")

@@ -87,7 +87,7 @@ def value_text(quantity: Quantity) -> str:
     if unit == "bits":
         return f"{bits(value, quantity.interval)} bits"
     if unit in _COUNTED:
-        return f"{number(value, 0)} {unit}"
+        return _counted(number(value, 0), unit)
     if unit == "setting":
         return amount(value, unit)
     if unit == "p-value":
@@ -223,6 +223,11 @@ def with_article(noun: str) -> str:
     return f"{'an' if noun[:1] and noun[0] in sounds else 'a'} {noun}"
 
 
+def _counted(text: str, unit: str) -> str:
+    """A count with its unit, in the singular where it is one."""
+    return f"{text} {unit.removesuffix('s') if text == '1' else unit}"
+
+
 def amount(value: float, unit: str) -> str:
     """A bare value (a pole, a tick) in `unit`, with no more digits than it needs.
 
@@ -240,7 +245,7 @@ def amount(value: float, unit: str) -> str:
     if unit == "bits":
         return f"{_few(value)} bits"
     if unit in _COUNTED:
-        return f"{number(value, _at_least(0, value))} {unit}"
+        return _counted(number(value, _at_least(0, value)), unit)
     return _trimmed(number(value, _at_least(2, value))) + _SUFFIX.get(unit, "")
 
 

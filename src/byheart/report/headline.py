@@ -5,6 +5,7 @@ from __future__ import annotations
 from byheart.records.finding import Answer, Finding
 from byheart.records.formatting import count, interval_text, number, percent, value_text
 from byheart.records.quantity import Quantity
+from byheart.report import in_time
 from byheart.report.cards import About
 from byheart.report.cards.base import shortfall
 from byheart.report.cards.reasons import why
@@ -56,7 +57,9 @@ def whole(subject: dict, findings: dict[str, Answer]) -> str:
 def headline(subject: dict, findings: dict[str, Answer]) -> list[Run]:
     """The sentence in large type, as runs; it falls back to accuracy, and then to why there is none."""
     if shares := shares_of(findings):
-        return _balance_sentence(subject, *shares)
+        return [*in_time.sentence(findings), *_balance_sentence(subject, *shares)]
+    if said := in_time.sentence(findings):
+        return said
     fallback = _accuracy_sentence(subject, findings)
     reason = _why(subject, findings.get("complexity/description-length"))
     if fallback:

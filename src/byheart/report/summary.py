@@ -8,6 +8,7 @@ from typing import Any
 from byheart.records.finding import Answer, Finding, NotApplicable
 from byheart.records.formatting import amount, count, interval_text, null_text, number, percent, value_text
 from byheart.records.quantity import Quantity
+from byheart.report import in_time
 from byheart.report.cards import About, card_of
 from byheart.report.cards.intervals import FEW
 from byheart.report.cards.reasons import why
@@ -21,6 +22,8 @@ COPIED = 0.01  # fewer copies than this share of the examples are not worth a li
 
 def numbers(subject: dict, findings: dict[str, Answer], balance: dict | None) -> list[dict]:
     """The three numbers beside the balance chart; one that is withheld keeps its place and says so."""
+    if of_series := in_time.numbers(findings):
+        return of_series
     return [
         made
         for made in (_memorised(subject, findings), _bits(subject, findings), _accuracy(subject, findings, balance))

@@ -23,6 +23,7 @@ from byheart.records.spec import Spec
 if TYPE_CHECKING:
     from byheart.training.stepper import Stepper
 
+AWAY = 1000.0  # deviations of the training series, beyond which a free run has left
 Found = dict[str, tuple[np.ndarray, Axes]]  # arrays (m, ...) of one moment, and their axes
 
 
@@ -151,6 +152,41 @@ class FreeRuns(Snapshot):
                 logits = stepper.fleet.predict(x[..., : place + 1], False)
                 x[..., place] = logits[:, :, -1].argmax(-1).to(x.dtype)
         return {"tokens": (x.cpu().numpy(), ("members", "sequences", "steps"))}
+
+
+class FreeOrbits(Snapshot):
+    """What each member of windows does when it is fed its own predictions, from windows spread evenly over a view.
+
+    Example:
+        >>> FreeOrbits(steps=500).label
+        'free-orbits steps=500'
+    """
+
+    name: ClassVar[str] = "free-orbits"
+    view: str = "test"
+    steps: Annotated[int, Field(ge=1, le=200_000)] = 1000
+    runs: Annotated[int, Field(ge=1, le=100)] = 4
+
+    def look(self, stepper: Stepper) -> Found:
+        """`orbits` (m, runs, steps, d), the first after its window; NaN from where one leaves; `begins` (runs,) rows."""
+        import torch
+
+        if not stepper.output.windows or not stepper.shared:
+            raise InputRefused("a model of windows", f"one that gives {stepper.output.kind}", "Leave free-orbits out.")
+        x = stepper.called_on(self.view)
+        begins = np.unique(np.linspace(0, len(x) - 1, self.runs + 1)[:-1].round().astype(np.int64))
+        window = x[begins].expand(stepper.m, *x[begins].shape).cpu().numpy().astype(np.float64)  # (m, runs, w, d)
+        orbits = np.full((*window.shape[:2], self.steps, window.shape[-1]), np.nan)
+        gone = np.zeros(window.shape[:2], dtype=bool)
+        with torch.no_grad():
+            for step in range(self.steps):
+                said = stepper.in_units(stepper.fleet.predict(stepper.prepared(torch.from_numpy(window)), False).numpy())
+                after = stepper.output.levels(window, said.reshape(*window.shape[:2], -1))
+                gone |= ~(np.abs(after) < AWAY).all(-1)
+                orbits[:, :, step] = np.where(gone[..., None], np.nan, after)
+                after[gone] = 0.0  # the model is not handed what has left
+                window = np.concatenate([window[:, :, 1:], after[:, :, None]], 2)
+        return {"orbits": (orbits, ("members", "runs", "steps", "channels")), "begins": (begins, ("runs",))}
 
 
 def middle(checkpoints: Sequence[int]) -> int:

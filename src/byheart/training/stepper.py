@@ -257,7 +257,10 @@ class Stepper:
         steps = x.shape[1 if self.shared else 2] if recurrent(self.template) else 1
         rows = max(ROWS // self.m // max(steps // 16, 1), 1)
         parts = [self.fleet.predict(part, self.shared) for part in x.split(rows, 0 if self.shared else 1)]
-        z = torch.cat(parts, 1).cpu().numpy()
+        return self.in_units(torch.cat(parts, 1).cpu().numpy())
+
+    def in_units(self, z: np.ndarray) -> np.ndarray:
+        """What the modules give (m, n, ..., k), values in the units of y."""
         if not self.output.continuous:
             return z
         scale, centre = (each.reshape(self.m, *[1] * (z.ndim - 2), -1) for each in (self.scale, self.centre))

@@ -66,6 +66,8 @@ class Observed(Task):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        if not self.window:
+            object.__setattr__(self, "window", usual_window(self.n))  # what is trained is in the key
         strange = [one for one in self.observed if one not in self.coordinates]
         if strange or len(set(self.observed)) < len(self.observed):
             raise ValueError(f"observed must be different names of {', '.join(self.coordinates)}, got {self.observed}")

@@ -20,7 +20,7 @@ def card(finding: Finding, about: About) -> Card:
     steps = round(needed.value)
     lines = _what(steps, finding), _increments(finding), _short(steps, finding), _unfolds(details)
     return Card(
-        says=f"step{'' if steps == 1 else 's'} back are needed to foretell the next",
+        says="back, needed to foretell the next",
         body=tuple(filter(None, lines)),
         charts=(_chart(finding.curves["code"], steps),),
         tables={"each kind of prediction": _kinds(finding)},

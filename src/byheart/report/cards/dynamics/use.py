@@ -16,7 +16,7 @@ def card(finding: Finding, about: About) -> Card:
     steps = round(used.value)
     curve = finding.curves["bits"]
     return Card(
-        says=f"step{'' if steps == 1 else 's'} back are used, of {window} that the model is given",
+        says=f"back, used of {window} that the model is given",
         body=tuple(filter(None, (_bits(finding), _longest(steps, window)))),
         charts=(_chart(curve, steps),),
         tables={"simple models beside it": _models(finding)},

@@ -15,7 +15,7 @@ def card(finding: Finding, about: About) -> Card:
     best, window = round(finding.quantities["best_window"].value), int(finding.details["window"])
     curve = finding.curves["bits"]
     return Card(
-        says=f"a step are paid for a window of {window} steps rather than the best tried",
+        says=f"a step, paid for a window of {window} steps rather than the best one tried",
         body=(_what(finding, best, window),),
         charts=(_chart(curve, window),),
         how=(

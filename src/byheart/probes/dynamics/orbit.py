@@ -1,0 +1,233 @@
+"""Left to itself, does it do what the system does, or replay the record?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+from scipy.stats import t as student
+
+from byheart.errors import InputRefused
+from byheart.maths.orbits import (
+    Floor,
+    classify,
+    floor_band,
+    mixture_divergence,
+    novelty,
+    replay_null,
+    spectrum_distance,
+    state_divergence,
+)
+from byheart.maths.statistics.ranks import wilson
+from byheart.probes.base import Assumption, Bank, Need, Probe, Subject
+from byheart.records.facts import Axis, Curve, FactTable
+from byheart.records.finding import Finding, NotApplicable, Pole
+from byheart.records.quantity import Quantity, interval_by
+from byheart.tasks.windows import stretches_of
+from byheart.training.keep import FreeOrbits
+
+SHORTEST = 100  # steps of an orbit, below which nothing is said of it
+PIECES = 4  # true stretches, whose pairs make the floor
+SPREAD_BINS = {5000: 30, 0: 10}  # bins a side, from so many steps on
+MOST_BINNED = 3  # channels; of more a mixture of Gaussians is asked
+VALID = 0.4  # deviations
+DRIFTS = 0.5  # share of the variance between tenths of a series, beyond which its stretches are not alike
+SHOWN = 300
+LASTING = ("cycle", "quasiperiodic", "chaos", "unclear")
+
+
+class Orbit(Probe):
+    r"""Left to itself, does it do what the system does, or replay the record?
+
+    Members are fed their own predictions from test windows on. Each run is classified first (`maths.orbits.classify`);
+    of those that neither leave nor come to rest, state divergence D = sum p ln(p/q) over boxes (of more than three
+    channels of mixtures of Gaussians) and spectrum distance H are taken from the test series, in training units, at one
+    length T; beside them the floor (pairs of true stretches of length T) and the replay null (the training series used
+    as if generated). Novelty: median distance of generated windows to training windows over that to test windows.
+
+    Memoryless: by its window alone. Window: what replays the record has novelty 0, the true system 1. Cost: 1,000 steps
+    of four runs of each member. Fails when: the test is short, so that two true stretches differ as much. Reference:
+    Hess et al. 2023, Generalized teacher forcing for learning chaotic dynamics, section 4; Kantz and Schreiber 2004,
+    Nonlinear time series analysis.
+
+    Example:
+        >>> Orbit().chapter
+        'dynamics'
+    """
+
+    name: ClassVar[str] = "dynamics/orbit"
+    poles: ClassVar[tuple[str, str]] = ("memoryless", "window")
+    outputs: ClassVar[tuple[str, ...]] = ("next step",)
+    needs: ClassVar[tuple[str, ...]] = ("test",)
+    assumes: ClassVar[tuple[Assumption, ...]] = ()
+    fewest_members: ClassVar[int] = 1
+    steps: int = 1000
+
+    def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
+        """The bank, which keeps free runs."""
+        return (subject.bank().model_copy(update={"keep": (self._keep(),)}),)
+
+    def _keep(self) -> FreeOrbits:
+        return FreeOrbits(steps=self.steps)
+
+    def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
+        """What the runs are, how far from the test series, and whether they are new."""
+        orbits = _kept(bank, self._keep().label)
+        train = max(stretches_of(bank.data.train, bank.data.output), key=len)  # type: ignore[arg-type]
+        test = max(stretches_of(bank.data.views["test"], bank.data.output), key=len)  # type: ignore[arg-type]
+        steps = min(orbits.shape[2], len(test), len(train) // PIECES)
+        if steps < SHORTEST:
+            return self.withheld("short series", steps=steps), {}
+        kinds = [[classify(run[:steps]).kind for run in member] for member in orbits]
+        lasting = np.array([[kind in LASTING for kind in member] for member in kinds])
+        n, m = lasting.size, len(lasting)
+        quantities = {
+            "lasting_share": Quantity(
+                value=float(lasting.mean()), unit="share", null=None, n=n, better="high",
+                **interval_by("Wilson over members", wilson(lasting.mean(1).sum(), m)),
+            )
+        }  # fmt: skip
+        drift = float((np.stack([one.mean(0) for one in np.array_split(train, 10)]) ** 2).mean(1).mean() / train.var())
+        true = [train[i * len(train) // PIECES :][:steps] for i in range(PIECES)]
+        details = {"steps": steps, "members": m, "runs": n, "kind": classify(test[:steps]).kind, "drift": drift}
+        if drift < DRIFTS:
+            for name, measure in _measures(train.shape[1], steps).items():
+                quantities |= _scored(name, measure, orbits[:, :, :steps], lasting, test[:steps], train, true, details)
+            quantities |= _novelty(orbits, lasting, train, test, details)
+        quantities |= self._valid(bank, orbits)
+        headline = "novelty" if "novelty" in quantities else "lasting_share"
+        finding = self.finding(
+            quantities,
+            headline=headline,
+            poles=(Pole(name="a replay", value=0.0), Pole(name="the system", value=1.0)) if headline == "novelty" else (),
+            curves=_courses(orbits, lasting, test),
+            tables={"kinds": _kinds(kinds), "portrait": _portrait(orbits, lasting, test, details["kind"])},
+            details=details,
+        )  # fmt: skip
+        return finding, {}
+
+    def _valid(self, bank: Bank, orbits: np.ndarray) -> dict[str, Quantity]:
+        """For how many steps the runs stay within 0.4 deviations of what came: the median over starts, by member."""
+        test, kept = bank.data.views["test"], bank[self.requires(bank.subject)[0]].kept[self._keep().label]
+        came = bank.data.output.levels(test.x, test.y)  # type: ignore[attr-defined]
+        times = np.full(orbits.shape[:2], np.nan)
+        for place, row in enumerate(kept.arrays["begins"]):
+            ids = test.ids[row] + np.arange(orbits.shape[2])
+            after = np.searchsorted(test.ids, ids)
+            known = (after < len(test)) & (test.ids[np.minimum(after, len(test) - 1)] == ids)
+            length = int(known.argmin()) if not known.all() else len(known)
+            far = np.sqrt(((orbits[:, place, :length] - came[after[:length]]) ** 2).mean(-1)) > VALID
+            beyond = far | ~np.isfinite(orbits[:, place, :length]).all(-1)
+            times[:, place] = np.where(beyond.any(1), beyond.argmax(1), length)
+        return _over_members("valid_steps", "steps", np.median(times, 1), None, times.size)
+
+
+class _Measure(NamedTuple):
+    of: Callable[[np.ndarray, np.ndarray], float]
+    unit: str
+
+
+def _measures(d: int, steps: int) -> dict[str, _Measure]:
+    bins = next(count for least, count in SPREAD_BINS.items() if steps >= least)
+
+    def states(a: np.ndarray, b: np.ndarray) -> float:
+        return float(state_divergence(a, b, bins=bins) if d <= MOST_BINNED else mixture_divergence(a, b).value)
+
+    return {
+        "state_divergence": _Measure(states, "nats"),
+        "spectrum_distance": _Measure(lambda a, b: float(spectrum_distance(a, b)), "ratio"),
+    }
+
+
+def _kept(bank: Bank, label: str) -> np.ndarray:
+    """(m, runs, steps, d) what members did when left to themselves."""
+    need = next(one for one in bank.runs if label in bank.runs[one].kept)
+    return bank.runs[need].kept[label].arrays["orbits"]
+
+
+def _scored(
+    name: str, measure: _Measure, orbits: np.ndarray, lasting: np.ndarray, test: np.ndarray, train: np.ndarray,
+    true: list[np.ndarray], details: dict,
+) -> dict[str, Quantity]:  # fmt: skip
+    """A measure of the runs that last from the test series, with its floor and its replay null among the details."""
+    try:
+        floor: Floor = floor_band([*true, test], measure.of)
+        again = replay_null(train, test, measure.of)
+        found = [
+            float(np.mean([measure.of(test, run) for run, stays in zip(member, here) if stays]))
+            for member, here in zip(orbits, lasting)
+            if here.any()
+        ]
+    except InputRefused:
+        return {}
+    details |= {f"{name}_floor": floor.high, f"{name}_middle": floor.middle, f"{name}_replay": again}
+    return _over_members(name, measure.unit, np.array(found), floor.middle, int(lasting.sum()))
+
+
+def _novelty(
+    orbits: np.ndarray, lasting: np.ndarray, train: np.ndarray, test: np.ndarray, details: dict
+) -> dict[str, Quantity]:
+    """Are the runs that last new? Their first quarter, which follows the test that they began in, is left out."""
+    found = []
+    for member, here in zip(orbits, lasting):
+        each = []
+        for run in member[here]:
+            with suppress(InputRefused):  # the same cycle as both series, or too short for its window
+                each.append(novelty(train, test, run[len(run) // 4 :]))
+        if each:
+            found.append(float(np.median([one.value for one in each])))
+            details["novelty_window"] = each[0].window_steps
+    if 2 * len(found) < len(orbits):
+        return {}
+    return _over_members("novelty", "ratio", np.array(found), 1.0, int(lasting.sum()))
+
+
+def _over_members(name: str, unit: str, values: np.ndarray, null: float | None, n: int) -> dict[str, Quantity]:
+    """The mean over members, with Student's interval; nothing where it is not finite."""
+    if not len(values) or not np.isfinite(values).all():
+        return {}
+    mean, interval = float(values.mean()), None
+    if len(values) > 1 and np.ptp(values) > 0:
+        half = float(student.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+        interval = (max(0.0, mean - half), mean + half)
+    made = interval_by("Student's t over members", interval)
+    return {name: Quantity(value=mean, unit=unit, null=null, n=n, **made)}  # type: ignore[arg-type]
+
+
+def _kinds(kinds: list[list[str]]) -> FactTable:
+    counts = Counter(kind for member in kinds for kind in member)
+    return FactTable(values={"kind": tuple(counts), "runs": tuple(counts.values())})
+
+
+def _first(orbits: np.ndarray, lasting: np.ndarray) -> np.ndarray:
+    """(steps, d) the first run that lasts, else the first."""
+    place = np.argwhere(lasting)
+    return orbits[tuple(place[0])] if len(place) else orbits[0, 0]
+
+
+def _courses(orbits: np.ndarray, lasting: np.ndarray, test: np.ndarray) -> dict[str, Curve]:
+    """The first channel of the test and of a run from its first window on."""
+    axes = {"x_axis": Axis(name="step", unit="steps"), "y_axis": Axis(name="first channel, deviations")}
+    run = _first(orbits, lasting)[:SHOWN, 0]
+    made = {"test": test[-orbits.shape[2] :][:SHOWN, 0], "run": run}
+    return {
+        name: Curve(**axes, x=np.arange(len(y)), y=[float(one) if np.isfinite(one) else None for one in y])
+        for name, y in made.items()
+    }
+
+
+def _portrait(orbits: np.ndarray, lasting: np.ndarray, test: np.ndarray, kind: str) -> FactTable:
+    """Two coordinates of both: the first two channels, or one against itself some steps before."""
+    run, lag = _first(orbits, lasting), max(1, min(len(test) // 100, 10))
+    points = {"test": test, "run": run[np.isfinite(run).all(1)]}
+    columns: dict[str, list] = {"of": [], "x": [], "y": []}
+    for name, one in points.items():
+        x, y = (one[:, 0], one[:, 1]) if one.shape[1] > 1 else (one[lag:, 0], one[:-lag, 0])
+        x, y = x[:SHOWN], y[:SHOWN]
+        columns["of"] += [name] * len(x)
+        columns["x"] += x.tolist()
+        columns["y"] += y.tolist()
+    return FactTable(values={name: tuple(values) for name, values in columns.items()})

@@ -1,0 +1,113 @@
+"""The card of dynamics/orbit."""
+
+from __future__ import annotations
+
+from byheart.records.finding import Finding
+from byheart.records.formatting import count, number, percent, value_text
+from byheart.report.cards.base import About, Card
+from byheart.report.cards.default import notes_of
+from byheart.report.chart import Axis, Chart, Line, Mark, Table
+
+NAMES = {"state_divergence": "state divergence", "spectrum_distance": "spectrum distance"}
+REPLAYED = 0.5  # novelty below which a run is nearer to the record than to the system
+NOTES = {
+    "lasting_share": "share of the free runs that neither leave nor come to rest",
+    "state_divergence": "sum of p ln(p / q) over boxes, from the test series; null: the middle of true stretches",
+    "spectrum_distance": "Hellinger distance of smoothed spectra, mean over channels; null: the middle of true stretches",
+    "novelty": "median distance of generated windows to training windows over that to test windows; a replay 0",
+    "valid_steps": "steps within 0.4 deviations of what came, median over starts",
+}
+
+
+def card(finding: Finding, about: About) -> Card:
+    """What the model does when it is fed its own predictions."""
+    quantities, details = finding.quantities, finding.details
+    says = "times as far from the training series as from the test: 0 a replay of the record, 1 as new as the system"
+    return Card(
+        says=says if finding.headline == "novelty" else "of its free runs neither leave nor come to rest",
+        rows=(("n", f"{count(details['runs'])} runs"),),
+        body=tuple(filter(None, (_class(finding), _replay(finding), _valid(finding), _drifts(finding)))),
+        charts=(_portrait(finding), _course(finding)),
+        tables={"beside true stretches and a replay": _scores(finding)} if _scores(finding).rows else {},
+        how=(
+            f"{count(details['members'])} members were fed their own predictions from test windows on, "
+            f"{count(details['runs'])} runs in all. Scores are taken at T = {count(details['steps'])} steps, in training "
+            "units, from the test series; the floor is the 95\u202f% point of pairs of true stretches of that length, "
+            "the replay the training series used as if it had been generated.",
+            "Fails when the test is short: two true stretches then differ as much as a wrong model.",
+        ),
+        notes=notes_of(finding, {name: note for name, note in NOTES.items() if name in quantities}),
+    )
+
+
+def _class(finding: Finding) -> str:
+    rows = finding.tables["kinds"].rows()
+    said = ", ".join(f"{row['kind']} {count(row['runs'])}" for row in rows)
+    return f"The test series: {finding.details['kind']}. The runs: {said}."
+
+
+def _replay(finding: Finding) -> str:
+    found = finding.quantities.get("novelty")
+    if found is None or found.interval is None:
+        return ""
+    if found.interval[1] < REPLAYED:
+        return "It replays the record: what it says is nearer to the training series than to the system."
+    return (
+        "It is no replay of the record."
+        if found.interval[0] > REPLAYED
+        else "Whether it replays the record is not clear."
+    )
+
+
+def _valid(finding: Finding) -> str:
+    found = finding.quantities.get("valid_steps")
+    return "" if found is None else f"It stays with what came for {value_text(found)}, within 0.4 deviations."
+
+
+def _drifts(finding: Finding) -> str:
+    if any(name in finding.quantities for name in NAMES):
+        return ""
+    drift = percent(float(finding.details["drift"]), 0)
+    return f"No distance is said: {drift} of the variance lies between tenths of the series, so no two stretches are alike."
+
+
+def _scores(finding: Finding) -> Table:
+    rows = []
+    for name, title in NAMES.items():
+        if (found := finding.quantities.get(name)) is not None:
+            floor, again = (float(finding.details[f"{name}_{what}"]) for what in ("floor", "replay"))  # type: ignore[arg-type]
+            rows.append((title, value_text(found), f"up to {number(floor, 2)}", number(again, 2)))
+    return Table(columns=("measure", "this model", "true stretches", "a replay"), rows=tuple(rows))
+
+
+def _portrait(finding: Finding) -> Chart:
+    rows = finding.tables["portrait"].rows()
+    marks = tuple(
+        Mark(x=float(row["x"]), y=float(row["y"]), role="muted" if row["of"] == "test" else "memorised")  # type: ignore[arg-type]
+        for row in rows
+    )
+    return Chart(
+        title="Orbits",
+        description="States of the test series and of a free run.",
+        x=Axis(title="deviations"),
+        y=Axis(title="deviations"),
+        marks=marks,
+        reading="Grey: the test series. Coloured: a free run. Two channels, or one against itself some steps before.",
+    )
+
+
+def _course(finding: Finding) -> Chart:
+    lines = []
+    for name, role in (("test", "muted"), ("run", "memorised")):
+        curve = finding.curves[name]
+        known = [i for i, y in enumerate(curve.y) if y is not None]
+        x, y = tuple(curve.x[i] for i in known), tuple(float(curve.y[i] or 0.0) for i in known)
+        lines.append(Line(label={"test": "test", "run": "free run"}[name], role=role, x=x, y=y))  # type: ignore[arg-type]
+    return Chart(
+        title="Course",
+        description="The first channel of the test series and of a free run, step by step.",
+        x=Axis(title="steps", format="count"),
+        y=Axis(title="first channel, deviations"),
+        lines=tuple(lines),
+        reading="Not the same moment: each from a start of its own. What they do is to be compared, not where they are.",
+    )

@@ -1,0 +1,142 @@
+"""Free runs of models whose law is known: what they are, how long they stay, and whether a replay is called one."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from byheart.learners.torch_module import FromFactory
+from byheart.probes.base import Bank, Subject
+from byheart.probes.dynamics.orbit import Orbit
+from byheart.records.axes import Kept
+from byheart.records.finding import Finding
+from byheart.tasks.systems.observed import true_step
+from byheart.tasks.systems.observed_maps import ObservedHenon, ObservedLogistic
+from byheart.tasks.windows import stretches_of
+from byheart.training.keep import FreeOrbits
+from byheart.training.members import subsets
+from byheart.training.run import Outcomes, Run
+from byheart.training.training import Training
+
+LOGISTIC = ObservedLogistic(n=800, n_test=400, n_validation=0, window=2)
+
+
+class Law(nn.Module):
+    """A fixed law of the last step in the units of training; its one parameter changes nothing."""
+
+    def __init__(self, law):
+        super().__init__()
+        self.law, self.idle = law, nn.Parameter(torch.zeros(1))
+
+    def forward(self, x):
+        return self.law(x) + 0 * self.idle
+
+
+def kept(task, law, steps=200, runs=3, m=2):
+    """What members of a fixed law leave when left to themselves, with the data."""
+    data = task.draw(0)
+    centre, scale = data.output.units(data.train.y)  # the loop asks networks for standardised targets
+
+    def said(x):
+        wanted = data.output.targets(x.double().numpy(), law(x.double().numpy(), data))
+        return torch.from_numpy(((wanted - centre) / scale).astype(np.float32))
+
+    learner = FromFactory.of(lambda: Law(said)).model_copy(update={"epochs": 1, "lr": 1e-9})
+    members = subsets("all", len(data.train), m, 1.0, 0)
+    keep = FreeOrbits(steps=steps, runs=runs)
+    run = learner.fit(data, members, Training((1,), 0, (keep,), way="each"))
+    return data, run.kept[keep.label].arrays
+
+
+def still(x, data):
+    return x[..., -1, :]
+
+
+def leaves(x, data):
+    return 2 * x[..., -1, :] + 1
+
+
+def true_logistic(x, data):
+    centre, scale = np.array(data.about["centre"]), np.array(data.about["scale"])
+    state = x[..., -1, :] * scale + centre
+    return (4 * state * (1 - state) - centre) / scale
+
+
+def test_free_runs_are_the_law_fed_back():
+    data, found = kept(LOGISTIC, true_logistic, steps=12)
+    assert found["orbits"].shape == (2, 3, 12, 1)
+    for place, row in enumerate(found["begins"]):
+        state = data.views["test"].x[row, -1].astype(np.float32).astype(float)
+        for step in range(12):
+            state = true_logistic(state[None, None], data)[0]
+            # each step of a float32 network errs by 1e-7, and chaos doubles that
+            assert found["orbits"][0, place, step] == pytest.approx(state, abs=1e-6 * 4**step)
+    assert np.array_equal(found["orbits"][0], found["orbits"][1])
+
+
+def test_what_leaves_is_not_a_number_from_there_on():
+    _, found = kept(LOGISTIC, leaves, steps=40)
+    gone = np.isnan(found["orbits"]).any(-1)
+    assert gone[..., -1].all()
+    assert not gone[..., 0].any()
+    assert (np.diff(gone.astype(int), axis=-1) >= 0).all()
+
+
+def answer(law, task=LOGISTIC, steps=300, m=8):
+    """The finding on models of a fixed law."""
+    data, found = kept(task, law, steps=steps, runs=4, m=m)
+    probe = Orbit(steps=steps)
+    subject = Subject(
+        task=task, learner=FromFactory.of(lambda: Law(law)), members=m, offers=frozenset({"next step", "test"})
+    )
+    (need,) = probe.requires(subject)
+    axes = {"orbits": ("members", "runs", "steps", "channels"), "begins": ("runs",)}
+    run = _run(data, m, {probe._keep().label: Kept(found, axes)})
+    bank = Bank(subject, data, {need.key(): run})
+    finding, _ = probe.measure(bank)
+    assert isinstance(finding, Finding)
+    return finding
+
+
+def _run(data, m, kept_):
+    members = subsets("all", len(data.train), m, 1.0, 0)
+    views = {name: Outcomes(loss_nats=np.zeros((1, m, len(view)), np.float32)) for name, view in data.views.items()}
+    return Run(members, (0,), views, kept=kept_)
+
+
+def test_the_true_law_is_of_the_kind_of_the_series_and_at_the_floor():
+    finding = answer(true_logistic)
+    kinds = {row["kind"]: row["runs"] for row in finding.tables["kinds"].rows()}
+    assert finding.details["kind"] == "chaos"
+    assert set(kinds) <= {"chaos", "unclear"}  # 200 steps are few
+    assert "chaos" in kinds
+    divergence = finding.quantities["state_divergence"]
+    assert divergence.value <= finding.details["state_divergence_floor"]
+    assert finding.quantities["lasting_share"].value == 1
+    # the error of float32 doubles at each step: 1e-7 2^k reaches 0.4 deviations at about k = 22
+    assert 15 < finding.quantities["valid_steps"].value < 35
+
+
+@pytest.mark.parametrize("law, kind", [(still, "fixed point"), (leaves, "divergence")])
+def test_what_rests_or_leaves_is_classified_and_not_averaged(law, kind):
+    finding = answer(law)
+    assert {row["kind"] for row in finding.tables["kinds"].rows()} == {kind}
+    assert finding.quantities["lasting_share"].value == 0
+    assert not {"state_divergence", "spectrum_distance", "novelty"} & set(finding.quantities)
+    assert finding.headline == "lasting_share"
+
+
+def test_a_replay_of_the_record_has_novelty_0_and_the_system_1():
+    task = ObservedHenon(n=1200, n_test=600, n_validation=0, window=2)
+
+    def replay(x, data):
+        (record,) = stretches_of(data.train, data.output)
+        near = ((x[..., -1, :].reshape(-1, 1, 2) - record[:-1]) ** 2).sum(-1).argmin(1)
+        return record[near + 1].reshape(*x.shape[:-2], -1)
+
+    def henon(x, data):
+        return true_step(data)(x[..., -1, :])
+
+    found = {law.__name__: answer(law, task, m=3, steps=400).quantities["novelty"].value for law in (replay, henon)}
+    assert found["replay"] < 0.05
+    assert 0.6 < found["henon"] < 1.6
