@@ -130,7 +130,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "weights": ("byheart.training.keep:Weights", "all parameters, at the start, at checkpoints or at the end"),
         "embeddings": ("byheart.training.keep:Embeddings", "what the last layer reads of each example of a view"),
         "smoother": ("byheart.training.keep:Smoother", "how many parameters a linear smoother uses on new points"),
-        "free-orbits": ("byheart.training.keep:FreeOrbits", "what a model of windows does when fed its own predictions"),
+        "free-orbits": ("byheart.training.keep:FreeOrbits", "what a model of windows does fed its own predictions"),
         "free-runs": ("byheart.training.keep:FreeRuns", "what a model of sequences says when left to itself"),
         "attribution": ("byheart.learners.attribution_run:Questions", "credit and effect of recorded training"),
     },

@@ -11,6 +11,7 @@ from byheart.probes.dynamics.orbit import Orbit
 from byheart.records.axes import Kept
 from byheart.records.finding import Finding
 from byheart.tasks.systems.observed import true_step
+from byheart.tasks.systems.observed_flows import ObservedVanDerPol
 from byheart.tasks.systems.observed_maps import ObservedHenon, ObservedLogistic
 from byheart.tasks.windows import stretches_of
 from byheart.training.keep import FreeOrbits
@@ -62,16 +63,31 @@ def true_logistic(x, data):
     return (4 * state * (1 - state) - centre) / scale
 
 
+def henon_of_x(x, data):
+    """What follows two steps of x: 1 - 1.4 x_t^2 + 0.3 x_(t-1)."""
+    centre, scale = np.array(data.about["centre"]), np.array(data.about["scale"])
+    last, before = (x[..., place, :] * scale + centre for place in (-1, -2))
+    return (1 - 1.4 * last**2 + 0.3 * before - centre) / scale
+
+
 def test_free_runs_are_the_law_fed_back():
-    data, found = kept(LOGISTIC, true_logistic, steps=12)
-    assert found["orbits"].shape == (2, 3, 12, 1)
+    data, found = kept(ObservedHenon(n=400, n_test=100, n_validation=0, window=3, observed=("x",)), henon_of_x, steps=8)
+    assert found["orbits"].shape == (2, 3, 8, 1)
     for place, row in enumerate(found["begins"]):
-        state = data.views["test"].x[row, -1].astype(np.float32).astype(float)
-        for step in range(12):
-            state = true_logistic(state[None, None], data)[0]
+        window = data.views["test"].x[row].astype(np.float32).astype(float)
+        for step in range(8):
+            window = np.concatenate([window[1:], henon_of_x(window[None], data)])
             # each step of a float32 network errs by 1e-7, and chaos doubles that
-            assert found["orbits"][0, place, step] == pytest.approx(state, abs=1e-6 * 4**step)
+            assert found["orbits"][0, place, step] == pytest.approx(window[-1], abs=1e-6 * 4**step)
     assert np.array_equal(found["orbits"][0], found["orbits"][1])
+
+
+def test_no_change_stays_where_it_is():
+    """Where the target is the change, the last step is added to it."""
+    data, found = kept(ObservedVanDerPol(n=300, n_test=100, n_validation=0, window=2), still, steps=5)
+    assert data.output.carried == (1.0, 1.0)
+    last = data.views["test"].x[found["begins"], -1]
+    assert found["orbits"][0] == pytest.approx(np.repeat(last[:, None], 5, 1), abs=1e-5)
 
 
 def test_what_leaves_is_not_a_number_from_there_on():

@@ -71,7 +71,7 @@ def numbers(findings: dict[str, Answer]) -> list[dict]:
             "interval": interval_text(one),
             "withheld": False,
             "says": f"{PARTS[name][1].lower()} {PARTS[name][2]}.",
-        }  # fmt: skip
+        }
         for name, one in parts(findings).items()
     ]
 

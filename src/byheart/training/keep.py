@@ -168,7 +168,7 @@ class FreeOrbits(Snapshot):
     runs: Annotated[int, Field(ge=1, le=100)] = 4
 
     def look(self, stepper: Stepper) -> Found:
-        """`orbits` (m, runs, steps, d), the first after its window; NaN from where one leaves; `begins` (runs,) rows."""
+        """`orbits` (m, runs, steps, d) after the windows at the rows `begins` (runs,); NaN from where one leaves."""
         import torch
 
         if not stepper.output.windows or not stepper.shared:
@@ -180,7 +180,8 @@ class FreeOrbits(Snapshot):
         gone = np.zeros(window.shape[:2], dtype=bool)
         with torch.no_grad():
             for step in range(self.steps):
-                said = stepper.in_units(stepper.fleet.predict(stepper.prepared(torch.from_numpy(window)), False).numpy())
+                given = stepper.prepared(torch.from_numpy(window))
+                said = stepper.in_units(stepper.fleet.predict(given, False).cpu().numpy())
                 after = stepper.output.levels(window, said.reshape(*window.shape[:2], -1))
                 gone |= ~(np.abs(after) < AWAY).all(-1)
                 orbits[:, :, step] = np.where(gone[..., None], np.nan, after)

@@ -36,6 +36,7 @@ MOST_BINNED = 3  # channels; of more a mixture of Gaussians is asked
 VALID = 0.4  # deviations
 DRIFTS = 0.5  # share of the variance between tenths of a series, beyond which its stretches are not alike
 SHOWN = 300
+POLES = Pole(name="a replay", value=0.0), Pole(name="the system", value=1.0)
 LASTING = ("cycle", "quasiperiodic", "chaos", "unclear")
 
 
@@ -102,7 +103,7 @@ class Orbit(Probe):
         finding = self.finding(
             quantities,
             headline=headline,
-            poles=(Pole(name="a replay", value=0.0), Pole(name="the system", value=1.0)) if headline == "novelty" else (),
+            poles=POLES if headline == "novelty" else (),
             curves=_courses(orbits, lasting, test),
             tables={"kinds": _kinds(kinds), "portrait": _portrait(orbits, lasting, test, details["kind"])},
             details=details,

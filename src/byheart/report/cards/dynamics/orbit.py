@@ -9,11 +9,12 @@ from byheart.report.cards.default import notes_of
 from byheart.report.chart import Axis, Chart, Line, Mark, Table
 
 NAMES = {"state_divergence": "state divergence", "spectrum_distance": "spectrum distance"}
+DRIFTS = 0.5  # share of the variance between tenths of a series, beyond which no two stretches are alike
 REPLAYED = 0.5  # novelty below which a run is nearer to the record than to the system
 NOTES = {
     "lasting_share": "share of the free runs that neither leave nor come to rest",
     "state_divergence": "sum of p ln(p / q) over boxes, from the test series; null: the middle of true stretches",
-    "spectrum_distance": "Hellinger distance of smoothed spectra, mean over channels; null: the middle of true stretches",
+    "spectrum_distance": "Hellinger distance of smoothed spectra over channels; null: the middle of true stretches",
     "novelty": "median distance of generated windows to training windows over that to test windows; a replay 0",
     "valid_steps": "steps within 0.4 deviations of what came, median over starts",
 }
@@ -31,8 +32,8 @@ def card(finding: Finding, about: About) -> Card:
         tables={"beside true stretches and a replay": _scores(finding)} if _scores(finding).rows else {},
         how=(
             f"{count(details['members'])} members were fed their own predictions from test windows on, "
-            f"{count(details['runs'])} runs in all. Scores are taken at T = {count(details['steps'])} steps, in training "
-            "units, from the test series; the floor is the 95\u202f% point of pairs of true stretches of that length, "
+            f"{count(details['runs'])} runs in all. Scores are taken at T = {count(details['steps'])} steps, in "
+            "training units, from the test series; the floor is the 95\u202f% point of pairs of true stretches of that length, "
             "the replay the training series used as if it had been generated.",
             "Fails when the test is short: two true stretches then differ as much as a wrong model.",
         ),
@@ -67,8 +68,10 @@ def _valid(finding: Finding) -> str:
 def _drifts(finding: Finding) -> str:
     if any(name in finding.quantities for name in NAMES):
         return ""
-    drift = percent(float(finding.details["drift"]), 0)
-    return f"No distance is said: {drift} of the variance lies between tenths of the series, so no two stretches are alike."
+    drift = float(finding.details["drift"] or 0)
+    if drift < DRIFTS:
+        return "No distance is said of runs that leave or come to rest." if "novelty" not in finding.quantities else ""
+    return f"No distance is said: {percent(drift, 0)} of the variance lies between tenths of the series, which drifts."
 
 
 def _scores(finding: Finding) -> Table:
@@ -109,5 +112,5 @@ def _course(finding: Finding) -> Chart:
         x=Axis(title="steps", format="count"),
         y=Axis(title="first channel, deviations"),
         lines=tuple(lines),
-        reading="Not the same moment: each from a start of its own. What they do is to be compared, not where they are.",
+        reading="Each from a start of its own: what they do is to be compared, not where they are.",
     )
