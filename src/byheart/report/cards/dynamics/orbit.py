@@ -33,8 +33,8 @@ def card(finding: Finding, about: About) -> Card:
         how=(
             f"{count(details['members'])} members were fed their own predictions from test windows on, "
             f"{count(details['runs'])} runs in all. Scores are taken at T = {count(details['steps'])} steps, in "
-            "training units, from the test series; the floor is the 95\u202f% point of pairs of true stretches of that length, "
-            "the replay the training series used as if it had been generated.",
+            "training units, from the test series; the floor is the 95\u202f% point of pairs of true stretches of that "
+            "length, the replay the training series used as if it had been generated.",
             "Fails when the test is short: two true stretches then differ as much as a wrong model.",
         ),
         notes=notes_of(finding, {name: note for name, note in NOTES.items() if name in quantities}),
