@@ -67,7 +67,8 @@ def summary(document: dict[str, Any], page: str, data: str) -> list[str]:
         reason = Reason.model_validate(bits.get("reason") or bits["withheld"])
         said = _withheld(reason, about) if bits.get("withheld") else f"not measured: {why(reason, about)}"
         lines.append(f"  {'Variance' if values else 'Bits':<13} {said}")
-    answers = {name: answer_from(finding) for name, finding in document["findings"].items()}
+    dynamics = {name: one for name, one in document["findings"].items() if name.startswith("dynamics/")}
+    answers = {name: answer_from(one) for name, one in dynamics.items()}
     lines += [f"  {label:<13} {value:<26} {said}" for label, value, said in in_time.lines(answers)]
     chance = percent(found["memorised_share"].null or 0) if "memorised_share" in found else ""
     more = f"of the {subject['nouns']}: at least 25 points more accurate when trained on; {chance} under permutation"
