@@ -167,6 +167,16 @@ SAID = [
      "none.", "Ask with a network: --learner mlp, or model= a function that makes a torch module."),
     ("rows in time", {}, "Rows follow one another in time: a certificate needs independent draws.",
      "With --split random rows count as independent, if you know that they are."),
+    ("nothing random", {}, "Every token follows from those before it: nothing need be held by heart.", ""),
+    ("short series", {"steps": 12}, "The longest stretch without a gap has 12 steps, too few.",
+     "Give a longer series, or one without gaps."),
+    ("past unseen", {"steps": 900}, "In the last 900 steps the next depends on those before it in a way that neither linear "
+     "maps, products nor a kernel predict.", "Look at the series at another step of time, or with more channels."),
+    ("no cuts", {"windows": 16, "needed": 40}, "There are 16 test windows, and 40 are needed to cut them.",
+     "Give a longer series, or a larger --split."),
+    ("short window", {}, "Models get one step, or the task has no window that could be shorter.", "Give a longer --window."),
+    ("no free run", {"learner": "ridge"}, "ridge was not fed its own predictions: only models that our loop trains are.",
+     "Give model= as a function that makes a torch module."),
     ("other", {"why": "Tides {are} not asked."}, "Tides {are} not asked.", ""),
     ("other", {"why": "No {0}.", "advice": "Try {nouns}."}, "No {0}.", "Try {nouns}."),
 ]  # fmt: skip

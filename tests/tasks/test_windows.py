@@ -66,6 +66,7 @@ def test_cut_windows_keep_their_last_steps_and_lend_the_others():
             own = whole[id]
             assert (numbers[8 - length : 8] == own[8 - length : 8]).all()
             assert length == 8 or not set(numbers[: 8 - length]) & set(own)
+            assert numbers[8] == own[8]  # what comes next is no other thing for it
         assert set(view.ids // OF_CUT) == {length + 1}
 
 

@@ -40,8 +40,9 @@ from byheart.seeds import stream
 __all__ = ["Assumption", "Bank", "Cost", "Need", "Probe", "Subject", "reason"]
 
 # what an answer costs: it reads the runs of an audit; it trains a few models more, at most a quarter as much as the
-# members of a usual audit; or it trains more and is measured only where it is asked for (`--also`)
-Cost = Literal["reading", "few models", "on request"]
+# members of a usual audit; it trains the members again, six times at most; or it trains
+# more and is measured only where it is asked for (`--also`)
+Cost = Literal["reading", "few models", "the members again", "on request"]
 WITHHELD = frozenset({
     "few members", "few blocks", "few groups", "large group", "uneven halves", "dependent groups", "rare labels",
     "undefined",

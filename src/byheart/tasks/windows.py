@@ -89,7 +89,7 @@ def windowed(
         start += sum(map(len, stretches))
     enough(len(views["train"]), window)
     train_view, block = _blocks(views["train"], [len(s) - window for s in pools["train"]], window)
-    cut = _cut(views["test"], window, kept)
+    cut = _cut(views["test"], window, kept, carried)
     short = {name: _looking(one, kept) for name, one in {**views, "train": train_view, **cut}.items()}
     blocks = int(block.max()) + 1
     together = Grouping(block, np.arange(len(block)), 0, blocks, blocks, window, by)
@@ -199,8 +199,11 @@ def _blocks(windows: Examples, lengths: Sequence[int], window: int) -> tuple[Exa
     return windows.take(kept), block[kept]
 
 
-def _cut(test: Examples, window: int, kept: int) -> dict[str, Examples]:
-    """The views `cut k` of at most 400 test windows, evenly over the test."""
+def _cut(test: Examples, window: int, kept: int, carried: np.ndarray) -> dict[str, Examples]:
+    """The views `cut k` of at most 400 test windows, evenly over the test.
+
+    A target is what is to be added to the last step as it then is: with no step of its own, to that of another time.
+    """
     n = len(test)
     if n < 8:
         return {}
@@ -210,7 +213,8 @@ def _cut(test: Examples, window: int, kept: int) -> dict[str, Examples]:
     for length in (one for one in lengths_cut(window) if one < kept):
         x = np.concatenate([lent[:, : window - length], test.x[some][:, window - length :]], 1)
         ids = test.ids[some] + OF_CUT * (length + 1)
-        views[f"{CUT}{length}"] = Examples(ids, x, test.y[some], meta={"time": test.meta["time"][some]})
+        y = test.y[some] + carried * (test.x[some][:, -1] - x[:, -1])
+        views[f"{CUT}{length}"] = Examples(ids, x, y, meta={"time": test.meta["time"][some]})
     return views
 
 

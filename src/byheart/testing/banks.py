@@ -83,7 +83,7 @@ def reordered(bank: Bank, seed: int = 1) -> tuple[Bank, np.ndarray]:
     first = orders["train"]
 
     def run_of(run: Run) -> Run:
-        views = {view: taken(run.views[view], "examples", order) for view, order in orders.items()}
+        views = {view: taken(outcomes, "examples", orders[view]) for view, outcomes in run.views.items()}
         return replace(run.of_rows(first), views=views)
 
     drawn = {key: _in_order(data, orders) for key, data in bank.drawn.items()}
@@ -94,7 +94,7 @@ def reordered(bank: Bank, seed: int = 1) -> tuple[Bank, np.ndarray]:
 def _in_order(data: Data, orders: Mapping[str, np.ndarray]) -> Data:
     """The same data with the examples of each view in this order."""
     first = orders["train"]
-    views = {view: data.views[view].take(order) for view, order in orders.items()}
+    views = {view: examples.take(orders[view]) for view, examples in data.views.items()}
     posterior = data.truth.posterior
     if posterior is not None and len(posterior) == len(first) != data.output.k:
         posterior = posterior[first]

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.stats import norm
+from scipy.stats import t as student
 
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array, same_shape
@@ -15,7 +17,7 @@ from byheart.maths.shapes import Float, Given
 BLOCKS, FEWEST_BLOCKS = 20, 8  # of neighbouring windows, each of two window lengths where there are enough
 FEWEST_WINDOWS = 40
 RESAMPLES = 1000
-INTERVAL = (2.5, 97.5)  # percent
+INTERVAL, TOGETHER = (2.5, 97.5), 95  # percent
 SMALLEST = 1e-6  # squared error; a thousandth of the standard deviation is as good as exact
 
 
@@ -24,9 +26,9 @@ class Truncation(NamedTuple):
 
     `lengths` (r,) ascending, in steps, the last the whole window; `bits`, `standard_errors` (r,): above the whole
     window, summed over targets; negative where the older steps mislead; 0 at the whole window. `used`: the smallest
-    length that loses at most 0.01 bits and after which no longer one loses more; `used_low`, `used_high`: 2.5 and
-    97.5 % of it with other blocks of windows, and other members where there are several. `by_member` (m, r): the bits
-    of each member.
+    length that loses at most 0.01 bits, or no more than chance, and after which no longer one loses more; `used_low`,
+    `used_high`: 2.5 and 97.5 % of the first alone, with other blocks of windows, and other members where there are
+    several. `by_member` (m, r): the bits of each member.
     """
 
     lengths: np.ndarray
@@ -51,7 +53,9 @@ def truncation_curve(
 
     bits(l) = mean over members of sum over targets of log2(c_l / c) / 2, with c the mean squared error of the whole
     windows and c_l that of windows of which all steps older than the last l are those of another time: the difference
-    of two Gaussian codes, each of its own variance. Used: the smallest l from which on bits stay below 0.01.
+    of two Gaussian codes, each of its own variance. Used: the smallest l from which on bits stay below 0.01, or
+    within a band that holds those of all l at once in 95 % of the draws: of many cuts one always seems to cost
+    something.
 
     Args:
         lengths: of the cuts, ascending, in steps, from 0 (nothing its own) to below the window.
@@ -104,11 +108,13 @@ def truncation_curve(
     members = rng.multinomial(len(own), np.full(len(own), 1 / len(own)), size=RESAMPLES) / len(own)
     resampled = channels * np.einsum("brm,bm->br", _bits(means, smallest), members)
     lengths_all, bits = np.append(at, window), by_member.mean(0)
-    used = [_used(lengths_all, one) for one in resampled]
-    low, high = np.percentile(used, INTERVAL, method="closest_observation").astype(int)
-    return Truncation(
-        lengths_all, bits, resampled.std(0, ddof=1), _used(lengths_all, bits), int(low), int(high), by_member
-    )
+    drawn_used = [_used(lengths_all, one) for one in resampled]
+    low, high = np.percentile(drawn_used, INTERVAL, method="closest_observation").astype(int)
+    spread = resampled.std(0, ddof=1)
+    off = (resampled - resampled.mean(0))[:, :-1] / np.maximum(spread[:-1], np.finfo(float).tiny)
+    few = student.ppf(0.975, len(parts) - 1) / norm.ppf(0.975)  # an error known from so few blocks
+    used = _used(lengths_all, bits, few * np.percentile(off.max(1), TOGETHER) * spread)
+    return Truncation(lengths_all, bits, spread, used, min(used, int(low)), max(used, int(high)), by_member)
 
 
 def cut_lengths(lengths: Any, window: int) -> np.ndarray:
@@ -139,7 +145,7 @@ def _bits(means: Float[np.ndarray, "*b r m k"], smallest: float) -> Float[np.nda
     return logarithms - logarithms[..., -1:, :]
 
 
-def _used(lengths: np.ndarray, bits: np.ndarray) -> int:
-    """The smallest length from which on no length loses more than what is negligible."""
-    above = np.flatnonzero(bits > NEGLIGIBLE)
+def _used(lengths: np.ndarray, bits: np.ndarray, chance: np.ndarray | float = 0.0) -> int:
+    """The smallest length from which on no length loses more than what is negligible, or than chance."""
+    above = np.flatnonzero(bits > np.maximum(NEGLIGIBLE, chance))
     return int(lengths[above[-1] + 1 if len(above) else 0])

@@ -10,12 +10,13 @@ from byheart.errors import InputRefused
 from byheart.maths.lags import Needed, cao, delay, needed
 from byheart.probes.base import Assumption, Bank, Probe
 from byheart.records.facts import Axis, Curve, FactTable, Scalar
-from byheart.records.finding import Finding, NotApplicable
+from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, interval_by
 from byheart.tasks.windows import stretches_of
 
 MOST_STEPS = 2000  # of the longest stretch, its last ones: what is needed shows in them
 MOST_CHANNELS = 8
+SAME = 1e-9  # of the deviation: what differs by less is rounding
 WITHIN = "windows whose code is within two standard errors of the shortest"
 
 
@@ -47,10 +48,12 @@ class NeedOfData(Probe):
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """The window needed, what each further step saves, and the dimension that the series unfolds in."""
-        series = longest(bank)
+        series, channels = longest(bank), len(bank.data.output.spread)  # type: ignore[attr-defined]
+        if not series.size:  # nothing varies in this stretch
+            return self.withheld("undefined"), {}
         try:
             found = needed(series, self.rng(bank, "shuffles"))
-        except InputRefused:  # too few steps for one lag: what else would be refused was, with the file
+        except InputRefused:  # too few steps for one lag: what else would be refused is left out
             return self.withheld("short series", steps=len(series)), {}
         if found.steps is None:
             return self.withheld("past unseen", steps=len(series)), {}
@@ -70,12 +73,17 @@ class NeedOfData(Probe):
         finding = self.finding(
             quantities,
             headline="needed_steps",
+            poles=(
+                Pole(name="Memoryless", value=1.0, note="the last step tells all"),
+                Pole(name="Window", value=float(curve.windows[-1]), note="the longest asked about"),
+            ),
             curves={"code": _code(found)},
             tables={"kinds": _kinds(found)},
             details={
                 "steps": len(series), "basis": found.basis, "reason": found.reason, "shortest": curve.shortest,
                 "longest": int(curve.windows[-1]), "increments": found.increments, "drift": found.drift,
-                "window": int(bank.data.about["window"]), **self._unfolded(bank, series),
+                "window": int(bank.data.train.x.shape[1]), "asked": series.shape[1], "channels": channels,
+                **self._unfolded(bank, series),
             },
         )  # fmt: skip
         return finding, {}
@@ -93,9 +101,30 @@ class NeedOfData(Probe):
 
 
 def longest(bank: Bank) -> np.ndarray:
-    """(t, d) the last steps of the longest stretch of the training series, at most 8 channels, in training units."""
+    """(t, d) the last steps of the longest stretch of the training series, in training units.
+
+    The first 8 at most of the channels that vary in it, and of which none is another again up to scale.
+    """
     stretches = stretches_of(bank.data.train, bank.data.output)  # type: ignore[arg-type]
-    return max(stretches, key=len)[-MOST_STEPS:, :MOST_CHANNELS]
+    return distinct(max(stretches, key=len)[-MOST_STEPS:])[:, :MOST_CHANNELS]
+
+
+def distinct(series: np.ndarray) -> np.ndarray:
+    """(t, c) the channels of a series (t, d) that vary, each once where several are the same up to scale.
+
+    Example:
+        >>> distinct(np.array([[1.0, 2.0, 5.0, 0.0], [2.0, 4.0, 5.0, 1.0], [4.0, 8.0, 5.0, 0.0]])).shape
+        (3, 2)
+    """
+    kept: list[tuple[np.ndarray, np.ndarray]] = []
+    for channel in series.T:
+        spread = channel.std()
+        if spread <= SAME * max(abs(channel.mean()), 1.0):
+            continue
+        unit = (channel - channel.mean()) / spread
+        if all(abs(unit @ other) / len(unit) < 1 - SAME for other, _ in kept):
+            kept.append((unit, channel))
+    return np.stack([channel for _, channel in kept], 1) if kept else np.empty((len(series), 0))
 
 
 def _around(saved: float, curve: object) -> tuple[float, float]:

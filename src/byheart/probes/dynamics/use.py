@@ -73,11 +73,11 @@ class Use(Probe):
             headline="used_steps",
             poles=(
                 Pole(name="Memoryless", value=1.0, note="the last step alone"),
-                Pole(name="the window", value=float(window), note="all that the model is given"),
+                Pole(name="Window", value=float(window), note="all that the model is given"),
             ),
             curves={"bits": _line(found)},
             tables={"models": _models({"this": found, **beside})},
-            details={"window": window, "members": m, "channels": len(bank.data.about["channels"])},
+            details={"window": window, "members": m},
         )
         return finding, {}
 
@@ -88,12 +88,12 @@ class Use(Probe):
     def _curve(self, bank: Bank, run: Run, who: str) -> Truncation:
         """Bits lost by cuts, of the members of a run."""
         lengths = sorted(int(view.removeprefix(CUT)) for view in bank.data.views if view.startswith(CUT))
-        test = bank.data.views["test"].ids
-        at = np.searchsorted(test, bank.data.views[f"{CUT}0"].ids % OF_CUT)
-        errors = {view: outcomes.loss_nats[-1].astype(np.float64) for view, outcomes in run.views.items()}
+        views = {name: view for name, view in bank.data.views.items() if name == "test" or name.startswith(CUT)}
+        in_time = {name: np.argsort(view.ids) for name, view in views.items()}
+        errors = {name: run.views[name].loss_nats[-1][:, order].astype(float) for name, order in in_time.items()}
+        at = np.searchsorted(np.sort(views["test"].ids), np.sort(views[f"{CUT}0"].ids) % OF_CUT)
         cut = np.stack([errors[f"{CUT}{length}"] for length in lengths])
-        rng, d = self.rng(bank, "blocks", who), len(bank.data.about["channels"])
-        window = int(bank.data.train.x.shape[1])
+        rng, (window, d) = self.rng(bank, "blocks", who), bank.data.train.x.shape[1:]
         return truncation_curve(lengths, cut, errors["test"][:, at], window, rng, channels=d)
 
 

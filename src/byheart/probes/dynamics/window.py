@@ -11,7 +11,7 @@ from byheart.maths.lags.window_price import FEWEST_BLOCKS, WindowPrice
 from byheart.maths.statistics.seen_unseen import side_means
 from byheart.probes.base import Bank, Cost, Need, Probe, Subject
 from byheart.records.facts import Axis, Curve
-from byheart.records.finding import Finding, NotApplicable
+from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, interval_by
 
 RESAMPLED = "bootstrap over blocks; chosen on one half of them, read on the other"
@@ -38,12 +38,14 @@ class Window(Probe):
 
     name: ClassVar[str] = "dynamics/window"
     poles: ClassVar[tuple[str, str]] = ("memoryless", "window")
-    cost: ClassVar[Cost] = "few models"
+    cost: ClassVar[Cost] = "the members again"
     outputs: ClassVar[tuple[str, ...]] = ("next step",)
 
     def requires(self, subject: Subject) -> tuple[Need, ...] | NotApplicable:
         """The bank, and its members once a shorter window."""
-        return (subject.bank(), *_shorter(subject).values())
+        if not (shorter := _shorter(subject)):
+            return self.not_applicable("short window")
+        return (subject.bank(), *shorter.values())
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """Bits a step by window, and what the whole one costs above the best."""
@@ -51,10 +53,12 @@ class Window(Probe):
             return self.withheld("few blocks", members=len(np.unique(bank.groups)), needed=FEWEST_BLOCKS), {}
         own = bank.subject.bank()
         runs = {k: need for k, need in _shorter(bank.subject).items() if need in bank}
-        window, d = int(bank.data.train.x.shape[1]), len(bank.data.about["channels"])
+        window, d = bank.data.train.x.shape[1:]
         needs = {**runs, window: own}
         errors = np.stack([self._unseen(bank, need) for need in needs.values()])
         known = np.isfinite(errors).all(0)
+        if not errors[:, known].any(1).all():  # no error at all: no ratio of two
+            return self.withheld("undefined"), {}
         found = window_price([*needs], errors[:, known], bank.groups[known], self.rng(bank, "blocks"), channels=d)
         n = int(known.sum())
         quantities = {
@@ -70,6 +74,10 @@ class Window(Probe):
         finding = self.finding(
             quantities,
             headline="paid_bits",
+            poles=(
+                Pole(name="Memoryless", value=-float(found.bits[0]), note="what the last step alone would save"),
+                Pole(name="Window", value=0.0, note="no shorter window is better"),
+            ),
             curves={"bits": _curve(found)},
             details={"window": window, "members": len(bank[own].members), "windows": len(needs)},
         )
@@ -82,8 +90,11 @@ class Window(Probe):
 
 
 def _shorter(subject: Subject) -> dict[int, Need]:
-    """The members again, by the number of steps that they see: doubled from 1 to below the window."""
-    window = int(getattr(subject.task, "window", 1))
+    """The members again, by the number of steps that they see: doubled from 1 to below the window.
+
+    None where the task is none of windows, or of one step.
+    """
+    window = int(getattr(subject.task, "looks_back", 0) or getattr(subject.task, "window", 1))
     same = {"members": subject.members, "share": subject.share, "checkpoints": subject.checkpoints()[-1:]}
     halves = [2**i for i in range((window - 1).bit_length())][:MOST_WINDOWS]
     return {k: Need(vary={"task.looks_back": k}, **same) for k in halves}

@@ -321,12 +321,17 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
         "Give a longer series, or one without gaps.",
     ),
     "past unseen": (
-        "The next step depends on those before it in a way that neither linear maps, products nor a kernel foretell.",
+        "In the last {steps:0} steps the next depends on those before it in a way that neither linear maps, products "
+        "nor a kernel predict.",
         "Look at the series at another step of time, or with more channels.",
     ),
     "no cuts": (
         "There are {windows:0} test windows, and {needed:0} are needed to cut them.",
         "Give a longer series, or a larger --split.",
+    ),
+    "short window": (
+        "Models get one step, or the task has no window that could be shorter.",
+        "Give a longer --window.",
     ),
     "no free run": (
         "{learner} was not fed its own predictions: only models that our loop trains are.",

@@ -1,0 +1,148 @@
+"""The probes of memory in time keep the promises of `byheart.probes.base`: series whose law is known, models solved at once."""
+
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from byheart.learners.memoryless import Memoryless
+from byheart.learners.ridge import Ridge
+from byheart.maths.lags.student_code import NEGLIGIBLE
+from byheart.probes.dynamics.need import NeedOfData, distinct
+from byheart.probes.dynamics.use import Use
+from byheart.probes.dynamics.window import Window
+from byheart.records.finding import NotApplicable
+from byheart.seeds import stream
+from byheart.tasks.series import Windowed
+from byheart.testing.probes import ProbeSuite, bank_of
+from byheart.testing.worlds import Bounds, Draw, World, near
+
+
+class Lagged(Windowed):
+    """x_t = weight x_(t - lag) + e_t, in one channel or more: log2(1 / (1 - weight^2)) / 2 bits a channel, `lag` back."""
+
+    name: ClassVar[str] = "lagged-steps"
+    lag: int = 1
+    weight: float = 0.8
+    steps: int = 500
+    channels: int = 1
+
+    def draw(self, seed):
+        rng = stream(seed, "lagged")
+        e = rng.normal(size=(self.steps + 50 * self.lag, self.channels))
+        for t in range(self.lag, len(e)):
+            e[t] += self.weight * e[t - self.lag]
+        series = e[50 * self.lag :]
+        return self._drawn([series], [f"x{i}" for i in range(self.channels)], "t", {"title": "lagged"})
+
+
+def bits(weight):
+    """What the step that tells saves, in bits: log2 of the variance over that of the noise, half."""
+    return -np.log2(1 - weight**2) / 2
+
+
+def world(truth, learner=None, **settings):
+    """Draws of a `Lagged` series with ridge regression, and what is true of them."""
+    return lambda seed: Draw(Lagged(**settings), learner or Ridge(), truth, members=8, seed=seed)
+
+
+class OnSeries(ProbeSuite):
+    """Poles and doses are series and models: order, ids and names of classes mean nothing here."""
+
+    pole_tolerance = 1e-9
+    test_7_names_of_classes_change_nothing = None  # there are none
+
+    @pytest.fixture(scope="class")
+    def bank(self, probe):
+        return bank_of(probe, Lagged(lag=2), Ridge(), members=8)
+
+
+class TestNeed(OnSeries):
+    """It asks the data alone: poles are what the last step tells whole, and what the longest window alone tells."""
+
+    doses = (1, 3, 6)
+    test_8_one_sided_examples_are_not_applicable = None  # it reads no member
+    worlds = (
+        World("noise", world({"needed_steps": near(0), "saved_bits": near(0, NEGLIGIBLE)}, weight=0.0)),
+        World("the last step", world({"needed_steps": near(1), "saved_bits": near(bits(0.8), 0.05)})),
+        World("three steps back", world({"needed_steps": near(3), "saved_bits": near(bits(0.8), 0.05)}, lag=3)),
+    )
+
+    @pytest.fixture(scope="class")
+    def probe(self):
+        return NeedOfData()
+
+    def dosed(self, probe, dose):
+        return bank_of(probe, Lagged(lag=dose, weight=0.9), Ridge(), members=2)
+
+    def pole(self, probe, name):
+        longest = 400 // 20
+        return self.dosed(probe, {"memoryless": 1, "window": longest}[name])
+
+
+class TestUse(OnSeries):
+    doses = (1, 3, 6)
+    test_8_one_sided_examples_are_not_applicable = None  # it reads test windows, which no member saw
+    worlds = (
+        World("noise", world({"used_steps": near(0), "used_bits": near(0)}, weight=0.0)),
+        World("the last step", world({"used_steps": near(1), "used_bits": near(0)}, lag=1)),
+        World("three steps back", world({"used_steps": near(3)}, lag=3)),
+        World("the last step of three back", world({"used_steps": Bounds(0, 1)}, Memoryless(centres=0), lag=3)),
+    )
+
+    @pytest.fixture(scope="class")
+    def probe(self):
+        return Use()
+
+    def dosed(self, probe, dose):
+        return bank_of(probe, Lagged(lag=dose, window=8, steps=800), Ridge(), members=8)
+
+    def pole(self, probe, name):
+        learner = Memoryless(centres=0) if name == "memoryless" else Ridge()
+        return bank_of(probe, Lagged(lag=1 if name == "memoryless" else 4, steps=800), learner, members=8)
+
+
+class TestWindow(OnSeries):
+    doses = (2, 6, 20)  # steps of the window, where the last one tells all
+    pole_tolerance = 2e-3
+    worlds = (
+        World("the last step", world({"best_window": near(1)}, window=12)),
+        World("all steps", world({"best_window": near(4), "paid_bits": near(0)}, lag=4)),
+    )
+
+    @pytest.fixture(scope="class")
+    def probe(self):
+        return Window()
+
+    def dosed(self, probe, dose):
+        return bank_of(probe, Lagged(window=dose, steps=600), Ridge(strength=0), members=8)
+
+    def pole(self, probe, name):
+        if name == "memoryless":
+            return self.dosed(probe, 12)
+        return bank_of(probe, Lagged(lag=4), Ridge(), members=8)
+
+
+def test_a_window_of_one_step_has_no_shorter_one():
+    bank = bank_of(Use(), Lagged(window=1), Ridge(), members=2)
+    answer = Window().requires(bank.subject)
+    assert isinstance(answer, NotApplicable)
+    assert answer.reason.code == "short window"
+
+
+def test_windows_that_are_shortened_already_are_compared_with_shorter_ones_alone():
+    bank = bank_of(Use(), Lagged(window=9, looks_back=3), Ridge(), members=2)
+    assert [need.vary.get("task.looks_back") for need in Window().requires(bank.subject)] == [None, 1, 2]
+
+
+def test_a_random_walk_uses_its_last_step_though_the_change_is_foretold_by_nothing():
+    finding, _ = Use().measure(bank_of(Use(), Lagged(weight=1.0), Memoryless(centres=0), members=2))
+    assert finding.quantities["used_steps"].value == 1
+    assert finding.curves["bits"].y[0] > 1
+
+
+def test_channels_that_are_still_or_the_same_where_it_is_asked_are_left_out():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(50, 1))
+    assert (distinct(np.hstack([x, -2 * x + 1, np.full((50, 1), 3.0)])) == x).all()
+    assert distinct(np.full((50, 2), 0.3)).shape == (50, 0)
