@@ -53,9 +53,15 @@ def bank_of(
     needs = probe.requires(subject)
     if isinstance(needs, NotApplicable):
         raise ValueError(why(needs.reason, About()))
-    drawn = {need.key(): varied(subject, need).task.draw(seed) for need in needs if need.vary}
+    drawn = {need.key(): data_for(subject, data, need) for need in needs if need.vary}
     runs = {need.key(): trained(subject, drawn.get(need.key(), data), need, way) for need in needs}
     return Bank(subject, data, runs, drawn)
+
+
+def data_for(subject: Subject, data: Data, need: Need) -> Data:
+    """The data of a subject as `need` varies its task."""
+    other = any(path.startswith("task.") for path in need.vary)
+    return varied(subject, need).task.draw(subject.seed) if other else data
 
 
 def trained(subject: Subject, data: Data, need: Need, way: str = "each") -> Run:

@@ -13,9 +13,8 @@ from byheart.learners.base import Learner
 from byheart.probes.base import Bank, Need, Probe, Subject
 from byheart.records.finding import Answer, NotApplicable
 from byheart.registry import find, names
-from byheart.study.plan import varied
 from byheart.tasks.base import Task
-from byheart.testing.banks import offers_of, trained
+from byheart.testing.banks import data_for, offers_of, trained
 from byheart.training.run import Run
 from byheart.verdicts.base import Verdict
 
@@ -83,9 +82,7 @@ class Draw:
     def run(self, need: Need) -> Run:
         """The run that `need` asks for, trained once."""
         if need.key() not in self.runs:
-            other = any(path.startswith("task.") for path in need.vary)
-            data = varied(self.bank.subject, need).task.draw(self.seed) if other else self.bank.data
-            self.runs[need.key()] = trained(self.bank.subject, data, need)
+            self.runs[need.key()] = trained(self.bank.subject, data_for(self.bank.subject, self.bank.data, need), need)
         return self.runs[need.key()]
 
     def measure(self, probe: Probe) -> Answer:
