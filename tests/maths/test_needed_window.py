@@ -77,14 +77,13 @@ def test_a_flow_needs_one_step_where_its_state_is_seen_and_several_where_one_coo
 
 
 def test_a_season_is_found_where_it_pays():
-    monthly = np.tile(random(2).normal(size=12), 50) + 0.5 * random(3).normal(size=600)
+    monthly = np.tile(random(2).normal(size=12), 40) + 0.5 * random(3).normal(size=480)
     seen = found(monthly)
     assert seen.reason == "found"
     assert 8 <= seen.steps <= 24  # the kernel knows the month by fewer values; the mean of two years is better
     assert seen.curves["linear"].needed in (12, 24)
     assert seen.curves["linear"].bits.argmax() == 11  # what the twelfth saves
-    assert found(monthly, most=12)[:2] == (12, "most")
-    assert found(monthly, most=6).curves["linear"].windows[-1] == 6
+    assert found(monthly[:240], most=12)[:2] == (12, "most")
 
 
 def test_dependence_that_no_prediction_sees_is_not_called_nothing():
@@ -113,6 +112,15 @@ def test_a_trend_and_a_shift_are_drift_and_shuffled_steps_need_nothing():
         assert drifting.drift > 0.3
         assert drifting.null == 0
     assert found(random().normal(size=800)).drift < 0.05
+
+
+def test_of_a_long_series_the_last_steps_are_read_and_windows_are_limited(monkeypatch):
+    monkeypatch.setattr("byheart.maths.lags.needed_window.MOST_STEPS", 400)
+    monkeypatch.setattr("byheart.maths.lags.needed_window.MOST_COLUMNS", 6)
+    long = np.append(random().normal(size=600).cumsum(), random(1).normal(size=400))
+    seen = found(long, most=30)
+    assert seen[:2] == (0, "nothing")
+    assert seen.curves["linear"].windows[-1] == 6
 
 
 def test_what_is_no_series_and_steps_that_are_not_whole_are_refused():

@@ -45,6 +45,7 @@
 | | `needed_window`, `kernel_code`, `student_code` | how many steps back does a series need, and by which prediction? |
 | | `embedding`, `delayed_information` | in how many delayed copies does a state fit; at which delay? |
 | | `memory_capacity`, `fading_memory` | how much of its past inputs does a state hold; does it forget its start? |
+| | `markov_order` | on how many steps back does a value depend, in any way at all? |
 | | `gradient_by_lag` | do gradients vanish or explode with the lag; how long does a step keep what it holds? |
 | | `truncated_window`, `truncation_curve` | how far back does a model look? bits lost when its window is cut |
 | | `window_price` | what does a model pay for looking back further than would do? |
