@@ -26,7 +26,7 @@ RUNS: dict[str, tuple[Moving, float, int]] = {
     "Chua": (Chua(), 0.01, 2_000_000),
     "Thomas": (Thomas(), 0.05, 2_000_000),
     "Lorenz96": (Lorenz96(), 0.01, 1_000_000),
-    "MackeyGlass": (MackeyGlass(), 0.25, 1_000_000),
+    "MackeyGlass": (MackeyGlass(), 0.05, 1_200_000),
 }
 TRANSIENT = 50_000
 

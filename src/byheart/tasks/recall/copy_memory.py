@@ -68,6 +68,8 @@ class CopyMemory(Task):
         start = (derive(seed, "copy", self.length) >> 24) * ROOM
         chance = COPIED * math.log(len(SYMBOLS))
         steps = self.length + 2 * COPIED
+        told = f"10 ln 8 = {chance:.2f} nats a sequence, {chance / steps:.4f} a step; 1 symbol in 8"
+        solved = f"below {SOLVED:g} nats a copied symbol, {COPIED * SOLVED:g} a sequence, on new sequences"
         return Data(
             views={
                 "train": self._sequences(seed, "train", self.n, start),
@@ -92,8 +94,9 @@ class CopyMemory(Task):
                 "n_test": self.n_test,
                 "holdout": f"{self.n_test} sequences of their own",
                 "right": "a copied symbol that is the one at the beginning",
-                "chance": f"10 ln 8 = {chance:.2f} nats a sequence, {chance / steps:.4f} a step; 1 symbol in 8",
-                "solved": f"below {SOLVED:g} nats a copied symbol, {COPIED * SOLVED:g} a sequence, on new sequences",
+                "chance": told,
+                "solved": solved,
+                "inferred": [f"chance: {told}", f"solved: {solved}"],
             },
             grouped=Grouping(np.arange(self.n), np.arange(self.n)),  # a thousand million possible ones: none is near
         )

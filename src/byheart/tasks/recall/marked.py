@@ -90,6 +90,10 @@ class Marked(Task):
 
     def _about(self) -> dict[str, object]:
         rules, line = VERSIONS[self.published], self.chance
+        chance = (
+            f"the constant {line.constant:g}: mean squared error {line.error:.4f}, within {WITHIN:g} in "
+            f"{line.accuracy:.1%} of sequences"
+        )
         return {
             "title": f"{self.asked} of two marked numbers among {self.length} steps ({self.published})",
             "source": f"computed, as {rules.source}",
@@ -99,9 +103,9 @@ class Marked(Task):
             "holdout": f"{self.n_test} sequences of their own",
             "rules": rules.said,
             "right": f"an error below {WITHIN:g}",
-            "chance": f"the constant {line.constant:g}: mean squared error {line.error:.4f}, "
-            f"within {WITHIN:g} in {line.accuracy:.1%} of sequences",
+            "chance": chance,
             "solved": SAID,
+            "inferred": [f"{self.published}: {rules.said}", f"chance: {chance}", f"solved: {SAID}"],
         }
 
     def _sequences(self, seed: int, view: str, n: int, start: int) -> Examples:

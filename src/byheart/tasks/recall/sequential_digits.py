@@ -51,6 +51,8 @@ class SequentialDigits(Task):
 
         shares = np.bincount(images.train.y, minlength=10) / len(images.train)
         chance = float(-(shares * np.log(np.maximum(shares, 1e-300))).sum())
+        told = f"{chance:.3f} nats, {shares.max():.1%} right: the frequencies of the training labels"
+        solved = f"{SOLVED:.0%} of new digits right; figures on sequential MNIST are of 784 steps"
         counted = "exact: the frequencies of the training labels, on them"
         return replace(
             images,
@@ -65,7 +67,8 @@ class SequentialDigits(Task):
                 **images.about,
                 "title": "Handwritten digits, pixel by pixel" + (" in a random order" if self.permuted else ""),
                 "right": "the digit",
-                "chance": f"{chance:.3f} nats, {shares.max():.1%} right: the frequencies of the training labels",
-                "solved": f"{SOLVED:.0%} of new digits right; figures on sequential MNIST are of 784 steps",
+                "chance": told,
+                "solved": solved,
+                "inferred": [f"chance: {told}", f"solved: {solved}"],
             },
         )

@@ -196,8 +196,20 @@ class Observed(Task):
             "holdout": f"{self.n_test} steps from starts of their own",
             "dt": self.dt,
             "noise": self.noise,
+            "inferred": self._inferred(),
             SYSTEM: {"task": self.name, "settings": settings},
         }
+
+    def _inferred(self) -> list[str]:
+        """What is known of the system, a line each, for printing."""
+        known, map_ = self.truth, isinstance(self.system, Map)
+        lines = [] if map_ else [f"seen every {self.dt:g} of its time, in {self.substeps} steps of Runge-Kutta"]
+        if known.exponents is not None:
+            first = ", ".join(f"{one:.4g}" for one in known.exponents[:3]) + (", ..." * (len(known.exponents) > 3))
+            lines.append(f"Lyapunov exponents {first} ({known.sources['exponents']})")
+        if known.dimension is not None:
+            lines.append(f"dimension {known.dimension:.4g} ({known.sources['dimension']})")
+        return lines
 
 
 def true_step(data: Data) -> Callable[[np.ndarray], np.ndarray]:

@@ -125,7 +125,8 @@ class ObservedDuffing(Observed):
     of = Duffing
     called = "Duffing, two wells"
     settles = 0
-    starts: Annotated[int, Field(ge=1, le=10_000)] = 20
+    n: Annotated[int, Field(ge=100, le=500_000)] = 4000
+    starts: Annotated[int, Field(ge=1, le=10_000)] = 80
     dt: Dt = 0.2
     damping: float = 0.3
 
