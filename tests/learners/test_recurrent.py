@@ -16,7 +16,7 @@ from byheart.learners.torch_module import FromFactory
 from byheart.levers.penalties import Dropout
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.data import Data, Examples, Truth
-from byheart.tasks.output import Classes, Series
+from byheart.tasks.output import Classes, Series, Tokens
 from byheart.testing.learners import LearnerSuite
 from byheart.training import recurrence, trial
 from byheart.training.fleet import Each
@@ -363,6 +363,7 @@ LEARNERS = {
     "lstm": (lambda: Recurrent(hidden=8, epochs=2, batch=16), "functional"),
     "gru in two levels": (lambda: Recurrent(cell="gru", hidden=8, layers=2, epochs=2, batch=16), "functional"),
     "plain": (lambda: Recurrent(cell="plain", hidden=8, epochs=2, batch=16), "functional"),
+    "from the identity": (lambda: Recurrent(cell="identity", hidden=8, epochs=2, batch=16), "functional"),
     "one after another": (lambda: Recurrent(hidden=8, epochs=2, batch=16), "each"),
     "a user's": (lambda: FromFactory.of(lambda: Reads("lstm"), epochs=2, batch=16), "functional"),
     "a user's, step by step": (lambda: FromFactory.of(lambda: Steps("gru"), epochs=2, batch=16), "functional"),
@@ -454,7 +455,68 @@ def test_views_of_another_length_are_read_to_their_end(learner):
                                                              y=data.views["test"].y[:, :12])})  # fmt: skip
     again = learner.fit(cut, members, Training((learner.steps(),), way=way))
     np.testing.assert_allclose(run.views["test"].logits[:, :, :12], again.views["test"].logits, atol=1e-6)
-    wide = replace(data, views={**data.views, "test": replace(data.views["test"], x=data.views["test"].x.repeat(2, -1))})
+    wide = replace(
+        data, views={**data.views, "test": replace(data.views["test"], x=data.views["test"].x.repeat(2, -1))}
+    )
     for other, learns in ((wide, True), (data, False)):  # other numbers a step; a learner of one length
         with pytest.raises(InputRefused, match="in view test, as in training"):
             checked(other, members, reads=("series",), any_length=learns)
+
+
+def test_from_the_identity_a_state_stays_but_for_what_is_read():
+    network = Recurrent(cell="identity", hidden=6, layers=2).build(values(), torch.Generator().manual_seed(0))
+    weights = dict(network.cells.named_parameters())
+    for level in (0, 1):
+        assert torch.equal(weights[f"weight_hh_l{level}"], torch.eye(6))
+        assert not weights[f"bias_ih_l{level}"].any()
+        assert not weights[f"bias_hh_l{level}"].any()
+        assert 0 < weights[f"weight_ih_l{level}"].std() < 0.002
+    start = torch.rand(2, 3, 6, generator=torch.Generator().manual_seed(1))
+    _, end = network.cells(torch.zeros(3, 50, D), start)
+    assert torch.allclose(end[0], start[0])
+    rectified = Recurrent(cell="rectified", hidden=6).build(values(), torch.Generator().manual_seed(0)).cells
+    assert rectified.nonlinearity == "relu"
+    assert not torch.equal(rectified.weight_hh_l0, torch.eye(6))
+    assert Recurrent(cell="identity").title(values()).startswith("rectified recurrent network from the identity")
+
+
+def passages() -> Data:
+    """Tokens of which each is the one two places before it."""
+    first = np.random.default_rng(0).integers(0, 4, size=(150, 2))
+    x = np.tile(first, (1, 4)).astype(np.uint8)
+    y = x.astype(np.int64)
+    y[:, :2] = -1
+    everything = Examples(np.arange(150), x, y)
+    train, test = everything.take(np.arange(110)), everything.take(np.arange(110, 150))
+    return Data({"train": train, "test": test}, Tokens(4, tuple("abcd")), Truth(), {})
+
+
+@pytest.mark.parametrize("cell", ["lstm", "identity"])
+def test_tokens_are_given_from_those_before_them_alone(cell):
+    data = passages()
+    network = Recurrent(cell=cell, hidden=8).build(data, torch.Generator().manual_seed(0))
+    x = torch.from_numpy(data.train.x[:5].astype(np.float32))
+    other = x.clone()
+    other[:, 3] = (x[:, 3] + 1) % 4
+    one, two = network(x), network(other)
+    assert one.shape == (5, 8, 4)
+    assert torch.equal(one[:, :4], two[:, :4])
+    assert not torch.isclose(one[:, 4], two[:, 4]).all()
+    assert torch.equal(one[0, 0], one[4, 0])  # nothing is before the first
+    hot = torch.nn.functional.one_hot(x[:, :-1].long(), 4).float()
+    told = network.head(network.cells(torch.cat([torch.zeros(5, 1, 4), hot], 1))[0])
+    assert torch.allclose(one, told)
+
+
+def test_tokens_are_learned_in_fleets_as_alone():
+    data, learner = passages(), Recurrent(hidden=12, epochs=15, batch=20, lr=0.06)
+    members = balanced(110, 2, 0.9, seed=0)
+    found = {
+        way: learner.fit(data, members, Training((0, 15), way=way)).views["test"] for way in ("functional", "each")
+    }
+    assert np.allclose(found["functional"].loss_nats, found["each"].loss_nats, atol=2e-3)
+    assert found["functional"].logits is None  # those of every token would fill the memory
+    loss = found["functional"].loss_nats.mean(-1)
+    assert (loss[0] > 6).all()  # six tokens of four: 6 ln 4 = 8.3
+    assert (loss[-1] < 1).all()
+    assert found["functional"].correct[-1].mean() > 0.9
