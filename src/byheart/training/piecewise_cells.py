@@ -70,12 +70,11 @@ class Cell(ABC):
         """(m, b, M, M) derivatives of F at the states."""
         c, kept = self.room(w, (), z)
         self.forward(w, z, c, kept)
-        way = kept[-1].transpose(1, 2)[:, :, None]  # (m, b, 1, H)
-        return torch.diag_embed(w["A"])[:, None] + (w[self.mix][:, None] * way) @ self.arguments(w)
+        return torch.diag_embed(w["A"])[:, None] + self.mixed(w, kept[-1].transpose(1, 2))
 
-    def arguments(self, w: Weights) -> Tensor:
-        """(m or 1, 1, H, M) derivatives of the arguments of the kinks by z."""
-        return torch.eye(w["A"].shape[1], dtype=w["A"].dtype, device=w["A"].device)[None, None]
+    def mixed(self, w: Weights, slopes: Tensor) -> Tensor:
+        """(m, b, M, M) derivatives of V c(z) by z, from those of c by the arguments of its kinks (m, b, H)."""
+        return w[self.mix][:, None] * slopes[:, :, None]
 
     def room(self, w: Weights, before: tuple[int, ...], z: Tensor) -> tuple[Tensor, Kept]:
         """Empty arrays (*before, m, H, b) for c and for each that is kept."""
@@ -149,9 +148,11 @@ class Shallow(Cell):
         """As `Cell`."""
         return {"h2": w["h2"].new_zeros(*w["h2"].shape, b)}
 
-    def arguments(self, w: Weights) -> Tensor:
-        """As `Cell`."""
-        return w["W2"][:, None]
+    def mixed(self, w: Weights, slopes: Tensor) -> Tensor:
+        """As `Cell`; one product for all states, of what each kink adds."""
+        units = w["A"].shape[1]
+        of_kinks = w["W1"].transpose(1, 2)[..., None] * w["W2"][:, :, None]  # (m, H, M, M)
+        return (slopes @ of_kinks.flatten(2)).unflatten(2, (units, units))
 
 
 def summed(g: Tensor, of: Tensor) -> Tensor:
