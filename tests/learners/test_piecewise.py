@@ -235,6 +235,19 @@ def stepper(learner, way="functional", m=2, levers=()):
     return learner.stepper(spiral(), balanced(200, m, 0.7, 0), levers, way, "cpu")
 
 
+def test_growth_is_asked_for_at_the_data_not_where_the_model_is():
+    """The states before the steps 1, 2, ... are the data there, of which the last is none."""
+    fleet = linear(0.5)
+    fleet.cell = Rectified(D)
+    fleet.parameters["W"][0] = torch.diag(torch.full((D,), 1.5))  # J = 2 where positive, 0.5 where not
+    held, data = torch.full((4, 1, D, 1), -1.0, dtype=torch.float64), torch.ones(4, 1, D, 1, dtype=torch.float64)
+    data[2:] = -1.0  # so the steps are: -1 (held), 1, 1, -1
+    forcing = Forcing("adaptive", 0.0, 1, "mean", 1, "cpu")
+    forcing.strength = torch.zeros(1)
+    forcing.look(fleet, held, data)
+    np.testing.assert_allclose(forcing.strength, [1 - 1 / ((2 * 0.5 + 2 * 2) / 4)], rtol=1e-5)
+
+
 class Same(Lever):
     """Weighs every loss as it is, so that training goes the way of levers that weigh."""
 
