@@ -24,7 +24,7 @@ class Window(Probe):
     The recipe is trained again on the same steps, members and seeds, seeing the last k steps of each window alone:
     bits(k) = c/2 log2(E_k / E_w) with E_k the mean squared error of members on steps that they were not trained on, c
     channels. Paid = the same between the whole window and the best of them, chosen on other blocks than it is read on
-    (`maths.lags.window_price`).
+    (`maths.lags.window_price`). One step: bits(1), negative where the last step alone does better than the window.
 
     Memoryless, where the last step is all there is to know: paid > 0, memory hurts. Window, where every step tells:
     shorter ones cost bits. Cost: the members again for at most six
@@ -37,6 +37,7 @@ class Window(Probe):
     """
 
     name: ClassVar[str] = "dynamics/window"
+    version: ClassVar[int] = 2
     poles: ClassVar[tuple[str, str]] = ("memoryless", "window")
     cost: ClassVar[Cost] = "the members again"
     outputs: ClassVar[tuple[str, ...]] = ("next step",)
@@ -70,6 +71,10 @@ class Window(Probe):
                 value=float(found.best), unit="steps", null=None, n=n,
                 **interval_by("bootstrap over blocks", (found.best_low, found.best_high)),
             ),
+            "one_step_bits": Quantity(
+                value=float(found.bits[0]), unit="bits", null=0.0, n=n,
+                **interval_by("bootstrap over blocks", _first(found)),
+            ),
         }  # fmt: skip
         finding = self.finding(
             quantities,
@@ -87,6 +92,12 @@ class Window(Probe):
         """(n,) mean squared error of each step over the members that were not trained on it."""
         run = bank[need]
         return side_means(run.views["train"].loss_nats[-1].astype(np.float64), run.members.seen)[1]
+
+
+def _first(found: WindowPrice) -> tuple[float, float]:
+    """The ends of what one step costs; percentiles of resamples may leave out what was measured."""
+    bits = float(found.bits[0])
+    return min(bits, float(found.low[0])), max(bits, float(found.high[0]))
 
 
 def _shorter(subject: Subject) -> dict[int, Need]:

@@ -30,6 +30,7 @@ def card(finding: Finding, about: About) -> Card:
             {
                 "paid_bits": "bits a step of the whole window above the best one; null 0",
                 "best_window": "the window of least error, on all blocks",
+                "one_step_bits": "bits a step of the last step alone above the whole window; null 0",
             },
         ),
     )
@@ -38,9 +39,8 @@ def card(finding: Finding, about: About) -> Card:
 def _what(finding: Finding, best: int, window: int) -> str:
     low, high = finding.quantities["paid_bits"].interval or (0.0, 0.0)
     if low > 0:
-        return (
-            f"Memory hurts here: with the last {best} step{'' if best == 1 else 's'} alone it does better on new steps."
-        )
+        last = "step" if best == 1 else f"{best} steps"
+        return f"Memory hurts here: with the last {last} alone it does better on new steps."
     if high < 0:
         return "No shorter window that was tried does better: what it remembers pays."
     one = finding.curves["bits"].y[0] or 0.0

@@ -1,0 +1,50 @@
+"""Studies of memory in time: small forms of them, with the outcomes that mathematics asks for."""
+
+import pytest
+
+from byheart.auditing.claims import claim_named
+from byheart.auditing.studies import study
+
+SMALL = {"task.n": 700, "task.window": 8}
+
+
+def part_of(name, subjects, values):
+    """A claim of some of its subjects, and of the expectations that read no others."""
+    called, claim = claim_named(name, values)
+    kept = tuple(one for one in claim.expect if {subject for subject, _ in claim.reads(one)} <= {*subjects})
+    return called, claim.model_copy(update={"subject": {one: claim.subject[one] for one in subjects}, "expect": kept})
+
+
+@pytest.fixture(scope="module")
+def hurts(tmp_path_factory):
+    few = part_of("memory-hurts", ["whole-many", "part-many"], SMALL)
+    return study(*few, tmp_path_factory.mktemp("hurts"), device="cpu")
+
+
+def windows(found, subject):
+    one = next(one for one in found.subjects if one.name == subject)
+    return one.findings["dynamics/window"]
+
+
+def test_where_the_state_is_seen_whole_memory_hurts_and_where_it_is_not_one_step_fails(hurts):
+    assert not hurts.partial
+    assert [one.outcome for one in hurts.outcomes] == ["held", "held"]
+    whole, part = (windows(hurts, name)["quantities"] for name in ("whole-many", "part-many"))
+    assert whole["one_step_bits"]["interval"][1] < 0 < part["one_step_bits"]["interval"][0]
+    assert whole["best_window"]["value"] < part["best_window"]["value"]
+
+
+def test_what_one_step_costs_is_the_first_point_of_the_curve(hurts):
+    for name in ("whole-many", "part-many"):
+        found = windows(hurts, name)
+        assert found["quantities"]["one_step_bits"]["value"] == found["curves"]["bits"]["y"][0]
+        assert found["curves"]["bits"]["x"][0] == 1
+
+
+def test_few_and_many_differ_in_what_they_learn_from_alone():
+    _, claim = claim_named("memory-hurts")
+    for name, few in claim.subject.items():
+        if name.endswith("few"):
+            many = claim.subject[name.replace("few", "many")]
+            assert few.model_copy(update={"share": many.share, "says": many.says}) == many
+            assert few.share < many.share
