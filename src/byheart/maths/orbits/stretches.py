@@ -72,11 +72,14 @@ class Compared:
         return "jump" if any(jumps) else "open" if all(over) else "soft"
 
     def times(self, stretch: Int[np.ndarray, " c"], series: Bool[np.ndarray, " t"], nearly: bool = False) -> int:
-        """How often does it stand in a series, its own place counted, or what is `nearly` it? By some of its steps."""
-        at, steps = int(stretch[FROM]), int(stretch[STEPS])
-        places = np.flatnonzero(series)
+        """How often does it stand in a series, its own place counted? By some of its steps.
+
+        `nearly`: or what is within some units of it, over a quarter of the series at most.
+        """
+        at, steps, places = int(stretch[FROM]), int(stretch[STEPS]), np.flatnonzero(series)
+        steps = min(steps, len(places) // 4) if nearly else steps
         places = places[places + steps <= places[-1] + 1]
-        for step in np.unique(np.linspace(0, steps - 1, SAMPLED).astype(int)):
+        for step in np.unique(np.linspace(0, max(steps - 1, 0), SAMPLED).astype(int)):
             apart = np.abs(self.line[places + step] - self.line[at + step])
             places = places[(apart <= 2 * self.within + nearly * UNITS * self.unit).all(1)]
         return len(places)
