@@ -84,6 +84,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
             "byheart.learners.piecewise_linear:Plrnn",
             "piecewise-linear network of a system, trained on windows by forcing",
         ),
+        "gru": ("byheart.learners.recurrent:Gru", "GRU, as `recurrent` with cell=gru"),
         "conv": ("byheart.learners.conv:Conv", "small convolutional network for images"),
         "neighbours": ("byheart.learners.neighbours:Neighbours", "k nearest neighbours in closed form"),
         "ridge": ("byheart.learners.ridge:Ridge", "ridge regression on values or one-hot labels, closed form"),

@@ -98,3 +98,15 @@ class Recurrent(Network):
         """E.g. `GRU of 1 layer, 32 units`."""
         cell = NAMES.get(self.cell, self.cell.upper())
         return f"{cell} of {self.layers} layer{'s' if self.layers > 1 else ''}, {self.hidden} units"
+
+
+class Gru(Recurrent):
+    """`Recurrent` with GRU cells, as a model to hold others against.
+
+    Example:
+        >>> Gru().cell
+        'gru'
+    """
+
+    name: ClassVar[str] = "gru"
+    cell: Literal["lstm", "gru", "plain"] = "gru"

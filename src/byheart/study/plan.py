@@ -165,7 +165,7 @@ def _cannot_keep(probe: Probe, needs: Sequence[Need], subject: Subject) -> NotAp
 def train_steps(subject: Subject, need: Need, draw: Step, settings: Settings, trial: Trial | None) -> list[Step]:
     """The chunks of members that give the runs of `need`."""
     learner = find("learner", need.learner)() if need.learner else subject.learner
-    fleet = learner.fleet and trial is not None
+    fleet = learner.fleet and trial is not None and not need.learner  # the trial was of the subject's own
     at_once = (trial.chunk if fleet and trial else learner.members_a_step) or need.members
     steps = []
     for start in range(0, need.members, at_once):

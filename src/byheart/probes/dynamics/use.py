@@ -15,7 +15,10 @@ from byheart.records.quantity import Quantity, interval_by
 from byheart.tasks.windows import CUT, OF_CUT
 from byheart.training.run import Run
 
-BESIDE = {"ridge": "a linear map", "memoryless": "the last step alone", "rote": "a lookup table"}
+BESIDE = {
+    "ridge": "a linear map", "gru": "a GRU", "almost-linear-rnn": "an almost-linear network",
+    "memoryless": "the last step alone", "rote": "the nearest window of the record",
+}  # fmt: skip
 RESAMPLED = "bootstrap over blocks of windows and members"
 
 
@@ -26,8 +29,8 @@ class Use(Probe):
     sum over channels of log2(squared error cut / squared error whole) / 2; used = the smallest k from which on no cut
     costs 0.01 bits a step (`maths.lags.truncation_curve`). It asks outcomes alone, so any model.
 
-    Memoryless: 1. Window, a model that needs every step of it: all. Cost: no training of its own but three closed
-    forms. Fails when: a window put together of two times is unlike any other, and the model fails by that: bits are
+    Memoryless: 1. Window, a model that needs every step of it: all. Cost: three closed forms and eight members of
+    two small recurrent networks. Fails when: a window put together of two times is unlike any other, and the model fails by that: bits are
     then an upper bound; steps that move predictions and make them no better, which cost no bits. Reference: Khandelwal
     et al. 2018, Sharp nearby, fuzzy far away, section 4.
 
@@ -76,7 +79,7 @@ class Use(Probe):
                 Pole(name="Window", value=float(window), note="all that the model is given"),
             ),
             curves={"bits": _line(found)},
-            tables={"models": _models({"this": found, **beside})},
+            tables={"models": _models({"this": found, **beside}, self._errors(bank))},
             details={"window": window, "members": m},
         )
         return finding, {}
@@ -84,6 +87,12 @@ class Use(Probe):
     def _beside(self, bank: Bank) -> dict[str, Need]:
         needs = {name: bank.subject.baseline(name) for name in BESIDE}
         return {name: need for name, need in needs.items() if need in bank and name != bank.subject.learner.name}
+
+    def _errors(self, bank: Bank) -> dict[str, float]:
+        """The share of the variance of new steps that each model leaves, of `this` and of those beside it."""
+        variance = float(bank.data.output.in_units(bank.data.views["test"].y).var(0).mean())
+        needs = {"this": bank.subject.bank(), **self._beside(bank)}
+        return {name: float(bank[need].views["test"].loss_nats[-1].mean()) / variance for name, need in needs.items()}
 
     def _curve(self, bank: Bank, run: Run, who: str) -> Truncation:
         """Bits lost by cuts, of the members of a run."""
@@ -105,8 +114,8 @@ def _line(found: Truncation) -> Curve:
     )  # fmt: skip
 
 
-def _models(found: dict[str, Truncation]) -> FactTable:
-    """How far back each model looks, and what its memory beyond the last step is worth to it."""
+def _models(found: dict[str, Truncation], errors: dict[str, float]) -> FactTable:
+    """How far back each model looks, what its memory beyond the last step is worth to it, and how well it predicts."""
     one = {name: int(np.flatnonzero(curve.lengths <= 1)[-1]) for name, curve in found.items()}
     return FactTable(
         values={
@@ -115,6 +124,7 @@ def _models(found: dict[str, Truncation]) -> FactTable:
             "used_low": tuple(int(curve.used_low) for curve in found.values()),
             "used_high": tuple(int(curve.used_high) for curve in found.values()),
             "bits": tuple(float(curve.bits[one[name]]) for name, curve in found.items()),
+            "r2": tuple(1 - errors[name] for name in found),
         },
-        units={"used": "steps", "used_low": "steps", "used_high": "steps", "bits": "bits"},
+        units={"used": "steps", "used_low": "steps", "used_high": "steps", "bits": "bits", "r2": "r2"},
     )

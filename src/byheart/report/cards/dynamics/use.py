@@ -19,7 +19,7 @@ def card(finding: Finding, about: About) -> Card:
         says=f"back, used of {window} that the model is given",
         body=tuple(filter(None, (_bits(finding), _longest(steps, window)))),
         charts=(_chart(curve, steps),),
-        tables={"simple models beside it": _models(finding)},
+        tables={"other models beside it": _models(finding)},
         how=(
             "Test windows are cut: the steps older than the last k are those of another time, half of the test away. "
             f"Lost: half the binary logarithm of the squared error over that of whole windows, summed over channels, "
@@ -71,12 +71,13 @@ def _chart(curve: Curve, steps: int) -> Chart:
 def _models(finding: Finding) -> Table:
     rows = finding.tables["models"].rows()
     return Table(
-        columns=("model", "steps used", "bits of the older steps"),
+        columns=("model", "steps used", "bits of the older steps", "R\u00b2, new steps"),
         rows=tuple(
             (
                 "this model" if row["model"] == "this" else str(row["model"]),
                 f"{count(row['used'])} [{count(row['used_low'])}, {count(row['used_high'])}]",
                 number(float(row["bits"] or 0), 2),
+                number(float(row["r2"] or 0), 3),
             )
             for row in rows
         ),
