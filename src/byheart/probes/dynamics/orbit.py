@@ -91,7 +91,8 @@ class Orbit(Probe):
                 **interval_by("Wilson over members", wilson(lasting.mean(1).sum(), m)),
             )
         }  # fmt: skip
-        drift = float((np.stack([one.mean(0) for one in np.array_split(train, 10)]) ** 2).mean(1).mean() / train.var())
+        tenths = np.stack([one.mean(0) for one in np.array_split(train, 10)])
+        drift = float(tenths.var(0).mean() / train.var(0).mean())
         true = [train[i * len(train) // PIECES :][:steps] for i in range(PIECES)]
         details = {"steps": steps, "members": m, "runs": n, "kind": classify(test[:steps]).kind, "drift": drift}
         if drift < DRIFTS:

@@ -30,9 +30,9 @@ class Use(Probe):
     costs 0.01 bits a step (`maths.lags.truncation_curve`). It asks outcomes alone, so any model.
 
     Memoryless: 1. Window, a model that needs every step of it: all. Cost: three closed forms and eight members of
-    two small recurrent networks. Fails when: a window put together of two times is unlike any other, and the model fails by that: bits are
-    then an upper bound; steps that move predictions and make them no better, which cost no bits. Reference: Khandelwal
-    et al. 2018, Sharp nearby, fuzzy far away, section 4.
+    two small recurrent networks. Fails when: a window put together of two times is unlike any other, and the model
+    fails by that: bits are then an upper bound; steps that move predictions and make them no better, which cost no
+    bits. Reference: Khandelwal et al. 2018, Sharp nearby, fuzzy far away, section 4.
 
     Example:
         >>> Use().chapter
