@@ -83,6 +83,18 @@ def case(channels: int, noise: float, n: int, seed: int) -> tuple[list[float], l
     return errors, codes, needed(seen, rng, most=WINDOWS[-1])[:4]
 
 
+def laws(medians: dict[str, np.ndarray]) -> list[tuple[str, bool]]:
+    """What memory costs and where it pays, in the medians of the cases that were run."""
+    at = {w: i for i, w in enumerate(WINDOWS)}
+    said = (
+        ("all, clean, 250", "best window 1 or 2", lambda e: WINDOWS[int(e.argmin())] <= 2),
+        ("all, clean, 250", "20 steps over 100 times worse than 1", lambda e: e[at[20]] > 100 * e[at[1]]),
+        ("all, noisy, 1000", "best window 2, 3 or 5", lambda e: WINDOWS[int(e.argmin())] in (2, 3, 5)),
+        ("x only, clean, 250", "1 step over 100 times worse than 5", lambda e: e[at[1]] > 100 * e[at[5]]),
+    )
+    return [(f"{name}: {law}", bool(true(medians[name]))) for name, law, true in said if name in medians]
+
+
 def main() -> int:
     """Run and print; 1 where the target is missed."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -90,6 +102,7 @@ def main() -> int:
     asked.add_argument("--only", default="")
     given = asked.parse_args()
     start, within, cases = time.process_time(), 0, 0
+    medians: dict[str, np.ndarray] = {}
     print("| case | " + " | ".join(f"{w}" for w in WINDOWS) + " | best | picked | error over best | largest | needed |")
     for channels, noise, n in product((3, 1), (0.0, NOISE), (250, 1000)):
         name = f"{'all' if channels == 3 else 'x only'}, {'noisy' if noise else 'clean'}, {n}"
@@ -100,12 +113,14 @@ def main() -> int:
         picked = np.array([int(np.argmin(row[1])) for row in rows])
         over = [e[p] / e.min() for e, p in zip(errors, picked, strict=True)]
         within, cases = within + (np.median(over) <= FACTOR), cases + 1
-        middle = np.median(errors, 0)
+        middle = medians[name] = np.median(errors, 0)
         cells = [f"{one:.2g}" for one in middle]
         best = [WINDOWS[int(e.argmin())] for e in errors]
         says = [f"{steps} ({shortest})" for _, _, (steps, _, _, shortest) in rows]
         chosen = f"{best} | {[WINDOWS[p] for p in picked]} | {np.median(over):.2f} | {max(over):.2f}"
         print(f"| {name} | {' | '.join(cells)} | {chosen} | {', '.join(says)} |", flush=True)
+    for law, holds in laws(medians):
+        print(f"{'holds' if holds else 'FAILS'}: {law}")
     print(f"within 25 % of the best: {within} of {cases} (target 7 of 8); {time.process_time() - start:.0f} CPU s")
     return 0 if within >= min(AT_LEAST, cases) else 1
 

@@ -47,6 +47,13 @@ def test_regressions_and_noise_need_what_they_are_made_of():
     assert found(both)[:3] == (1, "found", "linear")
 
 
+def test_what_is_saved_is_as_sure_as_other_series_of_the_kind_are_alike():
+    seen = [found(autoregression([0.7], 250, random(seed).normal(size=350)), most=1) for seed in range(12)]
+    z = [(one.saved - (-np.log2(1 - 0.49) / 2)) / one.saved_standard_error for one in seen]
+    assert 0.6 < np.std(z) < 1.6
+    assert abs(np.mean(z)) < 0.9  # learning costs a little
+
+
 def test_a_random_walk_needs_one_step_and_its_increments_none():
     walk = found(random().normal(size=500).cumsum())
     assert walk[:2] == (1, "found")

@@ -51,7 +51,8 @@ class Needed(NamedTuple):
     needed; `nothing`, no prediction gains anything and values do not depend on those before (`steps` is 0); `unseen`,
     values depend on those before in a way none of the predictions sees (`steps` is None).
     `basis`: whose code is the shortest, the simplest where they tie. `shortest`: the window of its shortest code.
-    `saved`: bits a step that this code is shorter than that without a window. `curves`: by basis.
+    `saved`, `saved_standard_error`: bits a step that this code is shorter than that without a window, and how sure that
+    is, by batches of steps. `curves`: by basis.
     `null`: the most steps the same basis needs when the steps of the series are shuffled (9 times, less often where the
     series is longer than 220 steps, once from 1,000 on); 0 is right. `increments`: steps that the differences of the
     series need, linearly: 0 where it is a random walk. `drift`: share of the variance that lies between the means of
@@ -67,6 +68,7 @@ class Needed(NamedTuple):
     null: int
     increments: int
     drift: float
+    saved_standard_error: float
 
 
 def needed(series: Any, rng: np.random.Generator, most: int | None = None) -> Needed:
@@ -132,8 +134,14 @@ def needed(series: Any, rng: np.random.Generator, most: int | None = None) -> Ne
         curves=curves,
         null=max(one.needed for one in shuffled),
         increments=_of_increments(x, cap),
+        saved_standard_error=_error_of_saved(lengths[basis][1]),
         drift=float((np.stack([part.mean(0) for part in np.array_split(x, PARTS)]) ** 2).mean()),
     )
+
+
+def _error_of_saved(bits: Float[np.ndarray, "windows n"]) -> float:
+    """Of the mean difference of the first window and the one with the shortest code, step by step."""
+    return float(batch_errors(bits[:1] - bits[bits.mean(1).argmin()])[0])
 
 
 def _of_increments(x: Float[np.ndarray, "t c"], cap: int) -> int:
