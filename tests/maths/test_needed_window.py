@@ -7,8 +7,9 @@ from scipy.spatial.distance import pdist
 from scipy.stats import t as student
 
 from byheart.errors import InputRefused
-from byheart.maths.lags import gain_curve, needed
+from byheart.maths.lags import gain_curve, given_series, needed
 from byheart.maths.lags.kernel_code import INVERSE_WIDTHS, LINEAR, MIXED_FROM, kernel_code
+from byheart.maths.lags.needed_window import _error_of_saved, _lengths
 from byheart.tasks.systems import Henon, Logistic, Lorenz63
 
 
@@ -48,10 +49,17 @@ def test_regressions_and_noise_need_what_they_are_made_of():
 
 
 def test_what_is_saved_is_as_sure_as_other_series_of_the_kind_are_alike():
-    seen = [found(autoregression([0.7], 250, random(seed).normal(size=350)), most=1) for seed in range(12)]
-    z = [(one.saved - (-np.log2(1 - 0.49) / 2)) / one.saved_standard_error for one in seen]
-    assert 0.6 < np.std(z) < 1.6
-    assert abs(np.mean(z)) < 0.9  # learning costs a little
+    saved, said = [], []
+    for seed in range(60):
+        _, bits, _ = _lengths(given_series(autoregression([0.3], 400, random(seed).normal(size=500))), "linear", 1)
+        saved.append(bits[0].mean() - bits[1].mean())
+        said.append(_error_of_saved(bits))
+    assert np.mean(said) == pytest.approx(np.std(saved), rel=4 / np.sqrt(2 * 60))
+    assert abs(np.mean(saved) + np.log2(1 - 0.09) / 2) < 0.005 + 4 * np.std(saved) / np.sqrt(
+        60
+    )  # learning costs a little
+    alone = found(autoregression([0.3], 400), most=1)
+    assert alone.saved_standard_error == pytest.approx(np.mean(said), rel=0.5)
 
 
 def test_a_random_walk_needs_one_step_and_its_increments_none():
