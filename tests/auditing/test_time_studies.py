@@ -48,3 +48,20 @@ def test_few_and_many_differ_in_what_they_learn_from_alone():
             many = claim.subject[name.replace("few", "many")]
             assert few.model_copy(update={"share": many.share, "says": many.says}) == many
             assert few.share < many.share
+
+
+@pytest.mark.parametrize("name, of, needed", [("climate", "sunspots", 2), ("brain", "left", 2)])
+def test_few_steps_of_sunspots_and_of_a_brain_are_needed(name, of, needed, tmp_path):
+    found = study(*part_of(name, [of], {"members": 8}), tmp_path, device="cpu")
+    assert not found.partial
+    assert "not held" not in [one.outcome for one in found.outcomes]
+    assert found.outcomes[0].outcome == "held"
+    assert found.subjects[0].findings["dynamics/need"]["quantities"]["needed_steps"]["value"] == needed
+
+
+@pytest.mark.parametrize("name", ["memory-hurts", "climate", "brain"])
+def test_each_says_what_cannot_be_claimed(name):
+    _, claim = claim_named(name)
+    assert {"memory-hurts": "qualification", "climate": "nothing is said", "brain": "nothing is said"}[
+        name
+    ] in claim.note
