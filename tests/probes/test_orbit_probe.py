@@ -1,5 +1,7 @@
 """Free runs of models whose law is known: what they are, how long they stay, and whether a replay is called one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -156,3 +158,46 @@ def test_a_replay_of_the_record_has_novelty_0_and_the_system_1():
     found = {law.__name__: answer(law, task, m=3, steps=400).quantities["novelty"].value for law in (replay, henon)}
     assert found["replay"] < 0.05
     assert 0.6 < found["henon"] < 1.6
+
+
+def test_a_users_own_training_is_followed_too():
+    """`fit` and a scikit-learn estimator, called on windows as they are given them."""
+    from sklearn.linear_model import Ridge
+
+    from byheart.learners.estimator import Estimator
+    from byheart.learners.userfit import UserFit
+    from byheart.testing.banks import bank_of
+
+    def fit(x, y, seed):
+        flat = Ridge(alpha=1e-9).fit(x.reshape(len(x), -1), y)
+        return lambda new: flat.predict(new.reshape(len(new), -1))
+
+    task = ObservedVanDerPol(n=400, n_test=150, n_validation=0, window=2, dt=0.1)
+    probe = Orbit(steps=120)
+    found = []
+    for learner in (UserFit.of(fit), Estimator.of(Ridge(alpha=1e-9))):
+        bank = bank_of(probe, task, learner, members=8)
+        (need,) = probe.requires(bank.subject)
+        found.append(bank[need].kept[probe._keep().label].arrays["orbits"])
+        finding, _ = probe.measure(bank)
+        assert finding.status == "measured"
+    assert found[0].shape == (8, 4, 120, 2)
+    assert found[0] == pytest.approx(found[1], nan_ok=True)
+
+
+def test_a_test_that_holds_training_steps_is_not_scored():
+    data, found = kept(LOGISTIC, true_logistic, steps=200)
+    views = {**data.views, "test": data.train}
+    subject = Subject(
+        task=LOGISTIC, learner=FromFactory.of(lambda: Law(still)), members=2, offers=frozenset({"next step", "test"})
+    )
+    probe = Orbit(steps=200)
+    (need,) = probe.requires(subject)
+    run = _run(
+        data,
+        2,
+        {probe._keep().label: Kept(found, {"orbits": ("members", "runs", "steps", "channels"), "begins": ("runs",)})},
+    )
+    finding, _ = probe.measure(Bank(subject, replace(data, views=views), {need.key(): run}))
+    assert finding.status == "withheld"
+    assert finding.withheld.code == "leaked series"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
@@ -17,6 +17,8 @@ from byheart.learners.output_conversion import Diverged, Returns, gathered, read
 from byheart.learners.users_code import UsersCode
 from byheart.tasks.containers import Container
 from byheart.tasks.data import Data, Examples
+from byheart.training.free_orbits import AXES
+from byheart.training.keep import Found, FreeOrbits, Keep
 from byheart.training.members import Members
 from byheart.training.preprocessing import checked
 from byheart.training.run import Run
@@ -62,6 +64,7 @@ class UserFit(UsersCode):
     name: ClassVar[str] = "user-fit"
     version: ClassVar[int] = 3
     members_a_step: ClassVar[int] = 4
+    keeps: ClassVar[tuple[str, ...]] = (FreeOrbits.name,)
     returns: Returns = "auto"
 
     @classmethod
@@ -86,7 +89,7 @@ class UserFit(UsersCode):
             return model, views
 
         with reachable(self.path or None):
-            run = each(data, members, training.trail, train, self.returns, self.path or None)
+            run = each(data, members, training.trail, train, self.returns, self.path or None, training.keep)
         return replace(run, about={**run.about, "inputs": as_given(data)})
 
 
@@ -147,7 +150,15 @@ def _kept_filled(examples: Examples, seen: Examples) -> dict[str, Container]:
     return {what: one.filled(own[what]) if what == "x" else one for what, one in examples.containers.items()}
 
 
-def each(data: Data, members: Members, trail: bool, train: Train, returns: Returns, path: str | None) -> Run:
+def each(
+    data: Data,
+    members: Members,
+    trail: bool,
+    train: Train,
+    returns: Returns,
+    path: str | None,
+    keep: Sequence[Keep] = (),
+) -> Run:
     """Train foreign models one after another and record what they say.
 
     Args:
@@ -157,12 +168,14 @@ def each(data: Data, members: Members, trail: bool, train: Train, returns: Retur
         train: (rows, seed) -> the model, and view -> the inputs to call it on.
         returns: what the outputs are; with `auto`, what the first model's training view looks like.
         path: the user's file, for messages.
+        keep: what to keep of them: free orbits of models of windows.
 
     Raises:
         InputRefused: outputs of the wrong shape or kind.
     """
     start = time.process_time()
     said: list[dict[str, Said]] = []
+    orbits: dict[str, list[Found]] = {one.label: [] for one in keep if isinstance(one, FreeOrbits)}
     kept: list[int] = []
     failed: list[tuple[int, str]] = []
     about: dict[str, Any] = {"way": "one after another"}
@@ -173,6 +186,7 @@ def each(data: Data, members: Members, trail: bool, train: Train, returns: Retur
             with contained(small):
                 model, views = train(np.flatnonzero(mask), small)
                 one, kind = _said(model, views, data, returns)
+                runs = {k.label: _free(k, model, views, data, kind) for k in keep if isinstance(k, FreeOrbits)}
         except Diverged as error:
             failed.append((j, str(error)))
         except ByheartError:
@@ -183,6 +197,8 @@ def each(data: Data, members: Members, trail: bool, train: Train, returns: Retur
             returns = kind
             about |= {"outputs": kind} | _size(model)
             said.append(one)
+            for label, found in runs.items():
+                orbits[label].append(found)
             kept.append(j)
     empty = {view: np.zeros((0, len(examples), data.output.k), np.float32) for view, examples in data.views.items()}
     logits = {view: np.stack([one[view][0] for one in said]) for view in data.views} if said else empty
@@ -191,7 +207,26 @@ def each(data: Data, members: Members, trail: bool, train: Train, returns: Retur
         predicted = {view: np.stack([one[view][1] for one in said]) for view in data.views}
     about["cpu_seconds"] = time.process_time() - start
     those = members.at(np.array(kept, dtype=int))
-    return gathered(data, those, trail, logits, about, predicted, tuple(failed))
+    run = gathered(data, those, trail, logits, about, predicted, tuple(failed))
+    for label, found in orbits.items():
+        if found:
+            arrays = {"orbits": np.concatenate([one["orbits"][0] for one in found]), "begins": found[0]["begins"][0]}
+            run = run.with_kept(label, arrays, AXES)
+    return run
+
+
+def _free(keep: FreeOrbits, model: Any, views: dict[str, Any], data: Data, kind: Returns) -> Found:
+    """What a model does when it is fed its own predictions, called on windows as on those of the views."""
+    like = np.asarray(views[keep.view])
+
+    def predict(window: np.ndarray) -> np.ndarray:
+        x = window.reshape(len(window), *like.shape[1:]).astype(like.dtype)
+        try:
+            return read(model, x, data, kind)[0]
+        except Diverged:
+            return np.full((len(window), data.output.k), np.nan)
+
+    return keep.of(predict, data.views[keep.view].x, data.output)
 
 
 def _said(model: Any, views: dict[str, Any], data: Data, returns: Returns) -> tuple[dict[str, Said], Returns]:

@@ -10,8 +10,8 @@ A need lists what to keep; the loop asks each `Snapshot` at the moments it names
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -19,11 +19,11 @@ from pydantic import Field
 from byheart.errors import InputRefused
 from byheart.records.axes import Axes, Kept
 from byheart.records.spec import Spec
+from byheart.training.free_orbits import AXES, begins, followed
 
 if TYPE_CHECKING:
     from byheart.training.stepper import Stepper
 
-AWAY = 1000.0  # deviations of the training series, beyond which a free run has left
 Found = dict[str, tuple[np.ndarray, Axes]]  # arrays (m, ...) of one moment, and their axes
 
 
@@ -174,20 +174,23 @@ class FreeOrbits(Snapshot):
         if not stepper.output.windows or not stepper.shared:
             raise InputRefused("a model of windows", f"one that gives {stepper.output.kind}", "Leave free-orbits out.")
         x = stepper.called_on(self.view)
-        begins = np.unique(np.linspace(0, len(x) - 1, self.runs + 1)[:-1].round().astype(np.int64))
-        window = x[begins].expand(stepper.m, *x[begins].shape).cpu().numpy().astype(np.float64)  # (m, runs, w, d)
-        orbits = np.full((*window.shape[:2], self.steps, window.shape[-1]), np.nan)
-        gone = np.zeros(window.shape[:2], dtype=bool)
+        rows = begins(len(x), self.runs)
+        windows = x[rows].expand(stepper.m, *x[rows].shape).cpu().numpy()
+
+        def predict(window: np.ndarray) -> np.ndarray:
+            given = stepper.prepared(torch.from_numpy(window))
+            said = stepper.in_units(stepper.fleet.predict(given, False).cpu().numpy())
+            return said.reshape(*window.shape[:2], -1)
+
         with torch.no_grad():
-            for step in range(self.steps):
-                given = stepper.prepared(torch.from_numpy(window))
-                said = stepper.in_units(stepper.fleet.predict(given, False).cpu().numpy())
-                after = stepper.output.levels(window, said.reshape(*window.shape[:2], -1))
-                gone |= ~(np.abs(after) < AWAY).all(-1)
-                orbits[:, :, step] = np.where(gone[..., None], np.nan, after)
-                after[gone] = 0.0  # the model is not handed what has left
-                window = np.concatenate([window[:, :, 1:], after[:, :, None]], 2)
-        return {"orbits": (orbits, ("members", "runs", "steps", "channels")), "begins": (begins, ("runs",))}
+            orbits = followed(predict, windows, stepper.output, self.steps)
+        return {name: (array, AXES[name]) for name, array in (("orbits", orbits), ("begins", rows))}
+
+    def of(self, predict: Callable[[np.ndarray], np.ndarray], windows: np.ndarray, output: Any) -> Found:
+        """The same of one model outside our loop, by its predictions (q, d) for windows (q, w, d) of the view."""
+        rows = begins(len(windows), self.runs)
+        orbits = followed(lambda window: predict(window[0])[None], windows[rows][None], output, self.steps)
+        return {name: (array, AXES[name]) for name, array in (("orbits", orbits), ("begins", rows))}
 
 
 def middle(checkpoints: Sequence[int]) -> int:

@@ -27,6 +27,7 @@ from byheart.learners.userfit import FILLED, as_given, each, filled, has_missing
 from byheart.seeds import derive
 from byheart.tasks.data import Data, Examples
 from byheart.tasks.frames.kept import KeptFrame
+from byheart.training.keep import FreeOrbits
 from byheart.training.members import Members
 from byheart.training.preprocessing import checked
 from byheart.training.run import Run
@@ -76,6 +77,7 @@ class Estimator(Learner):
     version: ClassVar[int] = 3
     prepares: ClassVar[bool] = False
     members_a_step: ClassVar[int] = 4
+    keeps: ClassVar[tuple[str, ...]] = (FreeOrbits.name,)
     cls: str
     params: dict[str, Any] = Field(default_factory=dict)
     releases: dict[str, str] = Field(default_factory=dict)
@@ -200,7 +202,7 @@ class Estimator(Learner):
             model.set_params(**_own_params(model, seed))
             return model.fit(_given(own["train"], rows), data.train.given("y", rows)), views
 
-        run = each(data, members, training.trail, train, "auto", None)
+        run = each(data, members, training.trail, train, "auto", None, training.keep)
         if run.failed and len(run.failed) == len(members.seeds):
             _advise(template, data, run.failed[0][1])
         flat = ", flattened to (n, d)" if data.train.x.ndim > 2 else ""

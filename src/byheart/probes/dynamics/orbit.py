@@ -15,6 +15,7 @@ from byheart.maths.orbits import (
     Floor,
     classify,
     floor_band,
+    leaked,
     mixture_divergence,
     novelty,
     replay_null,
@@ -82,6 +83,8 @@ class Orbit(Probe):
         steps = min(orbits.shape[2], len(test), len(train) // PIECES)
         if steps < SHORTEST:
             return self.withheld("short series", steps=steps), {}
+        if (leak := leaked(train, test)).copied:
+            return self.withheld("leaked series", steps=leak.steps, test=len(test)), {}
         kinds = [[classify(run[:steps]).kind for run in member] for member in orbits]
         lasting = np.array([[kind in LASTING for kind in member] for member in kinds])
         n, m = lasting.size, len(lasting)

@@ -329,6 +329,11 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
         "There are {windows:0} test windows, and {needed:0} are needed to cut them.",
         "Give a longer series, or a larger --split.",
     ),
+    "leaked series": (
+        "{steps:0} of the {test:0} test steps are copies of training steps: a replay of the record would score there as "
+        "the system itself.",
+        "Test on another stretch of the series.",
+    ),
     "short window": (
         "Models get one step, or the task has no window that could be shorter.",
         "Give a longer --window.",
