@@ -26,7 +26,7 @@ ReasonCode = Literal[
     "above tolerance", "cells", "copies by chance", "ranked alone", "few false alarms", "one training",
     "peak at the end", "few seeds",
     "no single change", "one setting", "no order", "no test size", "no shares", "few pairs", "few configurations",
-    "no network", "rows in time", "short series", "past unseen", "no cuts", "short window", "no free run", "leaked series", "other",
+    "no network", "rows in time", "short series", "past unseen", "no cuts", "short window", "leaked series", "other",
 ]  # fmt: skip
 
 # every code, when it is given, and the figures that it has
@@ -196,8 +196,6 @@ FIGURES: dict[ReasonCode, tuple[str, ...]] = {
     "no cuts": ("windows", "needed"),
     # ... it gets no more than one step, or cannot be given fewer,
     "short window": (),
-    # ... or it left no free runs
-    "no free run": ("learner",),
     # of a series: steps of its test are copies of training steps
     "leaked series": ("steps", "test"),
     # a plug-in's own reason: `why` in words, and if something helps `advice`

@@ -330,17 +330,13 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
         "Give a longer series, or a larger --split.",
     ),
     "leaked series": (
-        "{steps:0} of the {test:0} test steps are copies of training steps: a replay of the record would score there as "
-        "the system itself.",
+        "{steps:0} of the {test:0} test steps are copies of training steps: a replay of the record would score there "
+        "as the system itself.",
         "Test on another stretch of the series.",
     ),
     "short window": (
         "Models get one step, or the task has no window that could be shorter.",
         "Give a longer --window.",
-    ),
-    "no free run": (
-        "{learner} was not fed its own predictions: only models that our loop trains are.",
-        "Give model= as a function that makes a torch module.",
     ),
     "other": ("{why}", lambda figures: "{advice}" if figures.get("advice") else ""),
     **RANKING,
