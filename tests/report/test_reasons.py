@@ -175,8 +175,8 @@ SAID = [
     ("no cuts", {"windows": 16, "needed": 40}, "There are 16 test windows, and 40 are needed to cut them.",
      "Give a longer series, or a larger --split."),
     ("short window", {}, "Models get one step, or the task has no window that could be shorter.", "Give a longer --window."),
-    ("no free run", {"learner": "ridge"}, "ridge was not fed its own predictions: only models that our loop trains are.",
-     "Give model= as a function that makes a torch module."),
+    ("leaked series", {"steps": 30, "test": 500}, "30 of the 500 test steps are copies of training steps: a replay of the "
+     "record would score there as the system itself.", "Test on another stretch of the series."),
     ("other", {"why": "Tides {are} not asked."}, "Tides {are} not asked.", ""),
     ("other", {"why": "No {0}.", "advice": "Try {nouns}."}, "No {0}.", "Try {nouns}."),
 ]  # fmt: skip
