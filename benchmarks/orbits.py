@@ -31,7 +31,7 @@ phases / shuffle / own scale; `*` outside the floor:
                     spectra   0.0022 to 0.022 0.0040 / - / 0.0040 / 0.890* / 0.0176
                     novelty   0.473 to 1.68   0* / 0.232* / 1.00 / 1.00 / 2.34
     torus           boxes     1.13 to 2.97    2.30 / - / 9.70* / 2.30 / 2.91
-                    novelty   0.609 to 2.51   0* / 0.745 / 1.00 / 1.00 / 0.907       noise hides a replay of what returns
+                    novelty   0.609 to 2.51   0* / 0.745 / 1.00 / 1.00 / 0.907      noise hides a replay of what returns
     van der Pol     boxes     0.0004 to 0.0015 0.0005 / - / 2.92* / 0.0005 / 0.0413*
                     novelty   0.118 to 6.73   0* / 0.880 / 1.00 / 1.00 / 0.987
 

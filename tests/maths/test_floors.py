@@ -23,13 +23,13 @@ from byheart.maths.orbits.pairs import units_known
 from byheart.seeds import stream
 from byheart.tasks.systems import Lorenz63
 
-STEPS = 3000
+STEPS = 4000
 NOISE = 0.05
 
 
 @pytest.fixture(scope="module")
 def lorenz():
-    """Train, reference and five more orbits from independent starts, (3000, 3) each, dt 0.02, in training deviations."""
+    """Train, reference and five more orbits from independent starts, (4000, 3) each, dt 0.02, in training deviations."""
     system = Lorenz63()
     starts = system.start + stream(0, "floors").normal(size=(7, 3))
     orbits = np.moveaxis(system.orbit(starts, STEPS + 500, 0.02)[501:], 1, 0)
@@ -94,7 +94,7 @@ def test_what_diverges_has_a_kind_and_no_value_and_what_stands_still_both(lorenz
     train, reference, new = lorenz[:3]
     floor = floor_band(lorenz[3:], boxes)
     for late in (np.inf, np.nan, 2000.0):
-        gone = np.where(np.arange(STEPS)[:, None] > 2990, late, new)
+        gone = np.where(np.arange(STEPS)[:, None] > 3990, late, new)
         found = score(boxes, reference, gone, train, floor)
         assert (np.isnan(found.value), found.kind, found.above_floor) == (True, "divergence", True)
         single = score(boxes, reference, gone.astype(np.float32), train, floor)

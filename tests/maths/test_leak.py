@@ -147,6 +147,17 @@ def test_independent_series_are_not_accused_however_coarse(make):
     assert not any(leaked(make(rng), make(rng)).copied for _ in range(5))
 
 
+def test_words_in_any_order_are_shared_by_nature():
+    """Two or three of 40 words stand in the same order here and there: so they do inside either series."""
+    rng = stream(0, "words")
+    words = rng.normal(size=(40, 10))
+    for _ in range(5):
+        first, second = (words[rng.integers(0, 40, 120)].ravel() for _ in range(2))
+        found = leaked(first, second)
+        assert (found.kind, found.longest >= 20) == ("returns", True)
+        assert leaked(first, spliced(second, first[200:300], 500)).kind == "overlapping"
+
+
 def test_near_returns_of_rounded_chaos_are_not_accused(lorenz):
     """At one decimal a smooth orbit is the same as another for a while, and no copy."""
     for decimals in (1, 2):
