@@ -217,6 +217,10 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
             "byheart.probes.dynamics.orbit:Orbit",
             "Left to itself, does it do what the system does, or replay the record?",
         ),
+        "dynamics/exponents": (
+            "byheart.probes.dynamics.exponents:Exponents",
+            "How fast do neighbouring states of this model part, left to itself? (on request)",
+        ),
         "dynamics/use": ("byheart.probes.dynamics.use:Use", "How far back does this model remember?"),
         "complexity/description-length": (
             "byheart.probes.complexity.description_length:Bits",

@@ -175,6 +175,10 @@ SAID = [
     ("no cuts", {"windows": 16, "needed": 40}, "There are 16 test windows, and 40 are needed to cut them.",
      "Give a longer series, or a larger --split."),
     ("short window", {}, "Models get one step, or the task has no window that could be shorter.", "Give a longer --window."),
+    ("large state", {"numbers": 90, "most": 64}, "A window holds 90 numbers, and exponents are made of at most 64.",
+     "Give a shorter --window, or fewer channels."),
+    ("no orbit", {"steps": 2000}, "Left to itself the model leaves every bound within 2,000 steps.",
+     "Look at dynamics/orbit: it says when."),
     ("leaked series", {"steps": 30, "test": 500}, "30 of the 500 test steps are copies of training steps: a replay of the "
      "record would score there as the system itself.", "Test on another stretch of the series."),
     ("other", {"why": "Tides {are} not asked."}, "Tides {are} not asked.", ""),

@@ -26,7 +26,8 @@ ReasonCode = Literal[
     "above tolerance", "cells", "copies by chance", "ranked alone", "few false alarms", "one training",
     "peak at the end", "few seeds",
     "no single change", "one setting", "no order", "no test size", "no shares", "few pairs", "few configurations",
-    "no network", "rows in time", "short series", "past unseen", "no cuts", "short window", "leaked series", "other",
+    "no network", "rows in time", "short series", "past unseen", "no cuts", "short window", "leaked series",
+    "large state", "no orbit", "other",
 ]  # fmt: skip
 
 # every code, when it is given, and the figures that it has
@@ -198,6 +199,10 @@ FIGURES: dict[ReasonCode, tuple[str, ...]] = {
     "short window": (),
     # of a series: steps of its test are copies of training steps
     "leaked series": ("steps", "test"),
+    # of a model of windows: a window holds too many numbers for its Jacobian,
+    "large state": ("numbers", "most"),
+    # ... or left to itself it leaves every bound
+    "no orbit": ("steps",),
     # a plug-in's own reason: `why` in words, and if something helps `advice`
     "other": ("why",),
 }

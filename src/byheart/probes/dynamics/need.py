@@ -59,7 +59,7 @@ class NeedOfData(Probe):
             return self.withheld("past unseen", steps=len(series)), {}
         curve = found.curves[found.basis]
         ends = sorted((found.steps, max(curve.shortest, found.steps)))
-        n = curve.steps
+        n, half = curve.steps, 1.96 * found.saved_standard_error
         quantities = {
             "needed_steps": Quantity(
                 value=float(found.steps), unit="steps", null=float(found.null), n=n, speaks_of="data",
@@ -67,7 +67,7 @@ class NeedOfData(Probe):
             ),
             "saved_bits": Quantity(
                 value=found.saved, unit="bits", null=0.0, n=n, speaks_of="data",
-                **interval_by("normal, batches of steps", _around(found.saved, curve)),
+                **interval_by("normal, batches of steps", (found.saved - half, found.saved + half)),
             ),
         }  # fmt: skip
         finding = self.finding(
@@ -125,13 +125,6 @@ def distinct(series: np.ndarray) -> np.ndarray:
         if all(abs(unit @ other) / len(unit) < 1 - SAME for other, _ in kept):
             kept.append((unit, channel))
     return np.stack([channel for _, channel in kept], 1) if kept else np.empty((len(series), 0))
-
-
-def _around(saved: float, curve: object) -> tuple[float, float]:
-    """What a window saves in all, with the errors of what each further step saves added in squares."""
-    upto = curve.windows[1:] <= curve.shortest  # type: ignore[attr-defined]
-    half = 1.96 * float(np.sqrt((curve.standard_errors[upto] ** 2).sum()))  # type: ignore[attr-defined]
-    return saved - half, saved + half
 
 
 def _code(found: Needed) -> Curve:

@@ -334,6 +334,14 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
         "as the system itself.",
         "Test on another stretch of the series.",
     ),
+    "large state": (
+        "A window holds {numbers:0} numbers, and exponents are made of at most {most:0}.",
+        "Give a shorter --window, or fewer channels.",
+    ),
+    "no orbit": (
+        "Left to itself the model leaves every bound within {steps:0} steps.",
+        "Look at dynamics/orbit: it says when.",
+    ),
     "short window": (
         "Models get one step, or the task has no window that could be shorter.",
         "Give a longer --window.",
