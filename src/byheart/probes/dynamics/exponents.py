@@ -13,6 +13,7 @@ from byheart.probes.base import Assumption, Bank, Cost, Need, Probe, Subject
 from byheart.records.facts import FactTable
 from byheart.records.finding import Finding, NotApplicable
 from byheart.records.quantity import Quantity, interval_by
+from byheart.training.free_orbits import AWAY
 from byheart.training.keep import Weights
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def _started(model: KeptModule, bank: Bank) -> tuple[Callable[[Tensor], Tensor],
     def step(state: Tensor) -> Tensor:
         window = state.reshape(shape)
         after = module(window[None])[0].reshape(-1) * scale + centre + carried * window[-1]
+        after = torch.where(after.abs() < AWAY, after, torch.nan)  # what leaves has no exponents
         return torch.cat([window[1:], after[None]]).reshape(-1)
 
     return step, torch.from_numpy(np.array(bank.data.train.x[-1], dtype=np.float64).reshape(-1))
