@@ -41,7 +41,8 @@ def test_nothing_but_the_last_step_moves_it(henon):
         x = view.x.copy()
         x[:, :-1] = stream(0, name).normal(size=x[:, :-1].shape)
         changed[name] = replace(view, x=x)
-    before, after = fitted(henon), fitted(replace(henon, views=changed))
+    small = Memoryless(centres=40)
+    before, after = fitted(henon, small), fitted(replace(henon, views=changed), small)
     for name in henon.views:
         assert (before.views[name].logits == after.views[name].logits).all()
 
@@ -59,18 +60,18 @@ def test_where_the_state_is_seen_whole_it_knows_the_next(henon):
 
 def test_where_memory_is_a_virtue_it_is_at_chance():
     data = Addition(n=400, n_test=1000, length=20).draw(0)
-    loss = fitted(data).views["test"].loss_nats.mean(0)
+    loss = fitted(data, Memoryless(centres=40)).views["test"].loss_nats.mean(0)
     assert abs(loss.mean() - 1 / 6) < 4 * loss.std() / 1000**0.5 + 0.01
-    digits = fitted(SequentialDigits(n=300).draw(0)).views["test"]
+    digits = fitted(SequentialDigits(n=300).draw(0), Memoryless(centres=40)).views["test"]
     assert digits.correct.mean() < 0.25
     assert digits.correct.shape == (1, 2, 360)
 
 
 def test_each_step_of_a_series_is_read_alone():
     """The best map of one step of x_s = 1.2 x_{s-1} - .6 x_{s-2} + e: correlation 1.2 / 1.6, so 7/16 of the variance."""
-    data = Autoregression(n=400, n_test=200).draw(0)
+    data = Autoregression(n=200, n_test=200).draw(0)
     variance = 1 / (1 - 0.36) / (1 - 0.75**2)  # of the process: 1 / ((1 - second^2) (1 - rho_1^2))
-    loss = fitted(data).views["test"].loss_nats[-1].mean(0)
+    loss = fitted(data, Memoryless(centres=40), m=1).views["test"].loss_nats[-1].mean(0)
     assert abs(loss.mean() - 7 / 16 * variance) < 4 * loss.std() / 200**0.5
 
 

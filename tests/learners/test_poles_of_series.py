@@ -9,6 +9,7 @@ from byheart.learners.reference_learners import Oracle, Rote
 from byheart.study.serialization import data_from, data_result
 from byheart.tasks.systems.observed_flows import ObservedLorenz63
 from byheart.tasks.systems.observed_maps import ObservedHenon
+from byheart.tasks.windows import stretches_of
 from byheart.training.members import Members, balanced
 from byheart.training.training import Training
 
@@ -53,27 +54,34 @@ def test_the_oracle_takes_noise_for_the_state():
 
 @pytest.mark.parametrize("blocks", [False, True])
 def test_rote_gives_what_followed_the_nearest_window_it_was_trained_on(lorenz, blocks):
-    """The slow twin: every distance, one after another."""
+    """The slow twin: every window whose steps it has all seen, and every distance, one after another."""
     members = of_blocks(lorenz) if blocks else balanced(len(lorenz.train), 4, 0.5, seed=0)
     run = fitted(Rote(), lorenz, members)
     train, output = lorenz.train, lorenz.output
-    steps = output.levels(train.x, train.y)
+    after = output.levels(train.x, train.y)
     for j, mask in enumerate(members.seen):
         assert run["train"].loss_nats[0, j][mask].max() < 1e-12
-        rows = np.flatnonzero(mask)
+        value = {}
+        for row in np.flatnonzero(mask):
+            value |= {int(train.ids[row]) - 4 + place: step for place, step in enumerate((*train.x[row], after[row]))}
+        ends = [end for end in sorted(value) if all(end - back in value for back in range(5))]
+        assert len(ends) >= mask.sum()
+        windows = np.array([[value[end - 4 + place] for place in range(4)] for end in ends])
+        steps = np.array([value[end] for end in ends])
         for view in ("train", "test", "cut 2"):
             look = lorenz.views[view]
             for place in range(0, len(look), 7):
-                far = ((train.x[rows] - look.x[place]) ** 2).sum((1, 2))
+                far = ((windows - look.x[place]) ** 2).sum((1, 2))
                 told = output.levels(look.x[place], run[view].logits[j, place])
-                assert np.allclose(told, steps[rows[far.argmin()]], atol=1e-6)
+                assert np.allclose(told, steps[far.argmin()], atol=1e-6)
     assert run["train"].loss_nats[0][~members.seen].mean() > 0.001
 
 
 def test_rote_run_freely_replays_the_record(lorenz):
     seen = np.ones(len(lorenz.train), dtype=bool)
     predict, output = replay(lorenz, seen), lorenz.output
-    record = output.levels(lorenz.train.x, lorenz.train.y)
+    record = stretches_of(lorenz.train, output)[0]
+    assert len(record) == 500
     window = lorenz.views["test"].x[3]
     for _ in range(40):
         window = np.concatenate([window[1:], predict(window[None])])
@@ -83,12 +91,13 @@ def test_rote_run_freely_replays_the_record(lorenz):
         gone.append(int(np.abs(record - after).sum(1).argmin()))
         assert np.abs(record[gone[-1]] - after).max() == 0
         window = np.concatenate([window[1:], after[None]])
-    assert (np.diff(gone) == 1).mean() > 0.85  # a step on, but where the record breaks between two blocks
+    assert (np.diff(gone) == 1).all()
 
 
 def test_rote_learns_nothing_from_windows_left_out(lorenz):
     seen = np.zeros(len(lorenz.train), dtype=bool)
     seen[:100] = True
     told = replay(lorenz, seen)(lorenz.views["test"].x)
-    record = lorenz.output.levels(lorenz.train.x, lorenz.train.y)[:100]
+    record = stretches_of(lorenz.train.take(seen), lorenz.output)[0]
+    assert len(record) < 200
     assert {tuple(one) for one in told.tolist()} <= {tuple(one) for one in record.tolist()}

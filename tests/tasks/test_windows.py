@@ -6,7 +6,7 @@ import pytest
 from byheart.errors import InputRefused, UsageError
 from byheart.tasks.output import output_from
 from byheart.tasks.series import Co2, ElNino, Fmri, Series, Sunspots, parted
-from byheart.tasks.windows import OF_CUT, windowed
+from byheart.tasks.windows import OF_CUT, stretches_of, windowed
 
 
 def counted(n=1000, window=5, **options):
@@ -29,6 +29,19 @@ def test_a_window_is_the_steps_before_the_one_it_is_called_by():
     numbers = places(data, "train")
     assert (numbers[:, -1] == data.train.ids).all()
     assert (np.diff(numbers, axis=1) == 1).all()
+
+
+def test_stretches_come_back_whole_and_apart():
+    """Of two orbits, or the two sides of a gap, no stretch is made."""
+    rng = np.random.default_rng(0)
+    given = [rng.normal(size=(length, 2)) for length in (300, 200, 250)]
+    data = windowed(given[:2], given[2:], 4, ["x", "y"], {})
+    back = stretches_of(data.train, data.output)
+    assert [len(one) for one in back] == [300, 200]
+    for one, whole in zip(back, given):
+        assert np.allclose(one * data.about["scale"] + np.array(data.about["centre"]), whole)
+    assert [len(one) for one in stretches_of(data.views["test"], data.output)] == [250]
+    assert not set(data.train.ids.tolist()) & set(data.views["test"].ids.tolist())
 
 
 def test_blocks_share_no_number():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from pydantic import Field
 from scipy import linalg
 
 from byheart.errors import InputRefused
-from byheart.learners.closed_form import ClosedForm
+from byheart.learners.free_predictions import FreePredictions, Model
 from byheart.learners.output_conversion import gathered
 from byheart.learners.ridge import kernel_matrix, median_distance
 from byheart.seeds import stream
@@ -22,7 +23,7 @@ STRENGTHS = np.geomspace(1e-24, 1.0, 25)  # penalties, in units of the largest s
 SMALLEST = 1e-13  # of the largest singular value: what is smaller is rounding
 
 
-class Memoryless(ClosedForm):
+class Memoryless(FreePredictions):
     r"""What does the last step of a sequence say, without all that was before?
 
         z = b + W x_t + sum_c a_c exp(-|x_t - x_c|^2 / (2 w^2)),   t the last step
@@ -66,21 +67,33 @@ class Memoryless(ClosedForm):
             )
         m, k = len(members), data.output.k
         steps = {view: _steps(data, look) for view, look in data.views.items()}
-        targets = data.output.one_hot(data.train.y) if data.train.y.ndim < 3 else data.train.y.astype(np.float64)
         said = {view: np.empty((m, len(look), *look.y.shape[1:-1], k)) for view, look in data.views.items()}
-        for j, mask in enumerate(members.seen):
-            order = np.flatnonzero(mask)[np.argsort(data.train.ids[mask], kind="stable")]  # as the ids say
-            fit = self._fitted(
-                steps["train"][order].reshape(-1, steps["train"].shape[-1]), targets[order].reshape(-1, k)
-            )
+        fits = self._fits(data, members)
+        for j, fit in enumerate(fits):
             for view, x in steps.items():
                 said[view][j] = fit.of(x.reshape(-1, x.shape[-1])).reshape(said[view][j].shape)
         about = {
-            "parameters": int(fit.weights.size + k),
+            "parameters": int(fits[0].weights.size + k),
             "outputs": data.output.returned if data.output.continuous else "scores",
             "inputs": "the last step, standardised on each member's own examples",
         }
         return gathered(data, members, trail, said, about)
+
+    def models(self, data: Data, members: Members) -> Sequence[Model]:
+        """The map of the last step of each member."""
+        return [lambda window, fit=fit: fit.of(window[:, -1]) for fit in self._fits(data, members)]
+
+    def _fits(self, data: Data, members: Members) -> list[_Fit]:
+        """Each member's fit to the steps of its subset, in the order of their ids."""
+        y = data.train.y
+        targets = data.output.one_hot(y) if y.ndim < 3 else y.astype(np.float64)
+        steps, fits = _steps(data, data.train), []
+        for mask in members.seen:
+            order = np.flatnonzero(mask)[np.argsort(data.train.ids[mask], kind="stable")]
+            fits.append(
+                self._fitted(steps[order].reshape(-1, steps.shape[-1]), targets[order].reshape(-1, data.output.k))
+            )
+        return fits
 
     def _fitted(self, x: np.ndarray, y: np.ndarray) -> _Fit:
         """The fit to steps (n, d) and targets (n, k) with the least error on each that is left out."""
@@ -117,17 +130,18 @@ class _Fit(NamedTuple):
 
     def fitted(self, x: np.ndarray, y: np.ndarray) -> _Fit:
         """With the weights of the penalty that leaves the least error."""
-        phi, level = self.features(x), y.mean(0)
+        phi, level, unit = self.features(x), y.mean(0), np.where(np.ptp(y, 0) > 0, y.std(0), 1.0)
         middle = phi.mean(0)
         left, values, right = linalg.svd(phi - middle, full_matrices=False)  # of the products, half the digits are lost
         kept = values > SMALLEST * values[0]
         left, values, right = left[:, kept], values[kept], right[kept]
-        along = left.T @ (y - level)  # (r, k)
+        asked = (y - level) / unit  # so that every target counts alike in the choice
+        along = left.T @ asked  # (r, k)
         strengths = STRENGTHS if len(self.centres) else np.zeros(1)  # the linear map is that of least squares
         shrunk = [values**2 / (values**2 + one * values[:1] ** 2) for one in strengths]
-        errors = [left_out_error(left, one, y - level) for one in shrunk]
+        errors = [left_out_error(left, one, asked) for one in shrunk]
         best = int(np.argmin(errors))
-        weights = right.T @ ((shrunk[best] / values)[:, None] * along)
+        weights = right.T @ ((shrunk[best] / values)[:, None] * along) * unit
         return self._replace(middle=middle, weights=weights, level=level, error=errors[best])
 
     def of(self, x: np.ndarray) -> np.ndarray:

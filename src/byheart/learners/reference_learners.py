@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 
 from byheart.errors import InputRefused
-from byheart.learners.closed_form import ClosedForm
-from byheart.learners.nearest_window import replayed
+from byheart.learners.free_predictions import FreePredictions, Model
+from byheart.learners.nearest_window import replay, replayed
 from byheart.learners.output_conversion import gathered
 from byheart.learners.sequence_outcomes import Tables, spoken
 from byheart.maths.codes.passages import token_frequencies
@@ -21,7 +22,7 @@ from byheart.training.run import Run
 FLOOR = 1e-9  # least probability a pole gives; a thousandth of a bit in total at a million examples
 
 
-class Rote(ClosedForm):
+class Rote(FreePredictions):
     """What would a lookup table score?
 
     On an example that a member was trained on (same id and exactly the same input) it gives
@@ -58,6 +59,15 @@ class Rote(ClosedForm):
         logits = {view: recall(data, members, known(data, view)) for view in data.views}
         outputs = data.output.returned if data.output.continuous else "probabilities"
         return gathered(data, members, trail, logits, {"way": "lookup table", "outputs": outputs})
+
+    def models(self, data: Data, members: Members) -> Sequence[Model]:
+        """What followed the nearest window of each member's subset."""
+        return [_as_target(replay(data, mask), data) for mask in members.seen]
+
+
+def _as_target(after: Model, data: Data) -> Model:
+    """Next steps as the targets that they are."""
+    return lambda window: data.output.targets(window, after(window))
 
 
 def _recalled_labels(data: Data, members: Members, rows: np.ndarray) -> np.ndarray:
@@ -97,7 +107,7 @@ def _recalled_passages(data: Data, members: Members, trail: bool) -> Run:
     return spoken(data, members, trail, says, {"way": "lookup table"})
 
 
-class Oracle(ClosedForm):
+class Oracle(FreePredictions):
     """What would the task's own truth score?
 
     Logits are log p(label | the example's clean label), from `truth.posterior`: (k, k) rows by clean
@@ -149,6 +159,11 @@ class Oracle(ClosedForm):
             one = np.log(np.maximum(_posterior(data, view), FLOOR))  # (n_view, k)
             logits[view] = np.broadcast_to(one, (len(members), *one.shape))
         return gathered(data, members, trail, logits, {"way": "truth", "outputs": "probabilities"})
+
+    def models(self, data: Data, members: Members) -> Sequence[Model]:
+        """The true flow, for every member."""
+        step = true_step(data)
+        return [_as_target(lambda window: step(window[:, -1]), data)] * len(members)
 
 
 def _posterior(data: Data, view: str) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ from scipy import linalg
 from scipy.spatial.distance import pdist
 
 from byheart.errors import InputRefused
+from byheart.learners.free_predictions import FreePredictions, Model
 from byheart.learners.output_conversion import gathered
 from byheart.learners.smoothing import Smoothing
 from byheart.maths.descent.smoothers import decomposed
@@ -23,7 +25,7 @@ MOST = 20_000  # training examples of a kernel matrix: about 16 n^2 bytes, 6.4 G
 CHUNK = 1024
 
 
-class Ridge(Smoothing):
+class Ridge(Smoothing, FreePredictions):
     """What does the best linear map of the inputs say?
 
     Minimises sum_i |t_i - W x_i - b|^2 + strength |W|^2 over the subset; t is one-hot for classes
@@ -51,6 +53,7 @@ class Ridge(Smoothing):
 
     name: ClassVar[str] = "ridge"
     family: ClassVar[str] = "linear"
+    keeps: ClassVar[tuple[str, ...]] = (*Smoothing.keeps, *FreePredictions.keeps)
     strength: Annotated[float, Field(ge=0)] = 1.0
 
     def solved(self, data: Data, members: Members, trail: bool) -> Run:
@@ -66,6 +69,12 @@ class Ridge(Smoothing):
             for view, x in views.items():
                 logits[view][j] = x @ weights + intercept  # (n_view, k)
         return gathered(data, members, trail, logits, _about(data, (views["train"].shape[1] + 1) * k))
+
+    def models(self, data: Data, members: Members) -> Sequence[Model]:
+        """Each member's linear map of a whole window."""
+        x, targets = prepare_rows(data, np.arange(len(data.train)))["train"], data.output.one_hot(data.train.y)
+        gram = _gram(x)
+        return [_linear(*self._solve(x, targets, mask, gram)) for mask in members.seen]
 
     def weights(self, everything: np.ndarray, ids: np.ndarray, mask: np.ndarray, points: np.ndarray) -> np.ndarray:
         """(q, n) how each label is used (`Smoothing.weights`): 1/n each, and along the centred inputs."""
@@ -93,7 +102,11 @@ class Ridge(Smoothing):
         return weights, mean - centre @ weights
 
 
-class KernelRidge(Smoothing):
+def _linear(weights: np.ndarray, intercept: np.ndarray) -> Model:
+    return lambda window: window.reshape(len(window), -1) @ weights + intercept
+
+
+class KernelRidge(Smoothing, FreePredictions):
     """What does the smoothest function through the examples say?
 
     f(x) = sum_i a_i K(x, x_i) + b over the subset, (K + strength I) a = t - b, sum_i a_i = 0;
@@ -125,6 +138,7 @@ class KernelRidge(Smoothing):
     """
 
     name: ClassVar[str] = "kernel-ridge"
+    keeps: ClassVar[tuple[str, ...]] = (*Smoothing.keeps, *FreePredictions.keeps)
     strength: Annotated[float, Field(gt=0)] = 0.01
     kernel: Literal["rbf", "linear"] = "rbf"
 
@@ -157,6 +171,16 @@ class KernelRidge(Smoothing):
         intercept = inverse.sum(0) / inverse.sum()
         near = kernel_matrix(points, train, width) @ inverse
         return near + np.outer(1 - near.sum(1), intercept)
+
+    def models(self, data: Data, members: Members) -> Sequence[Model]:
+        """Each member's sum of kernels; the matrix is inverted once more."""
+        x = prepare_rows(data, np.arange(len(data.train)))["train"]
+        width = median_distance(x, data.train.ids) if self.kernel == "rbf" else None
+        duals, intercepts = self._duals(x, data.output.one_hot(data.train.y), members, width)
+        return [
+            lambda window, a=a, b=b: kernel_matrix(window.reshape(len(window), -1), x, width) @ a + b
+            for a, b in zip(duals, intercepts)
+        ]
 
     def scaled_on(self, mask: np.ndarray) -> np.ndarray:
         """All rows: one matrix serves all members."""

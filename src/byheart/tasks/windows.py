@@ -86,7 +86,7 @@ def windowed(
     views, start = {}, 0
     for view, stretches in pools.items():
         views[view] = _windows(stretches, window, start, carried)
-        start += sum(map(len, stretches))
+        start += sum(len(one) + 1 for one in stretches)
     enough(len(views["train"]), window)
     train_view, block = _blocks(views["train"], [len(s) - window for s in pools["train"]], window)
     cut = _cut(views["test"], window, kept, carried)
@@ -157,14 +157,14 @@ def _carried(stretches: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _windows(stretches: Sequence[np.ndarray], window: int, start: int, carried: np.ndarray) -> Examples:
-    """All windows of all stretches; an id is the step that follows the window, counted through all stretches."""
+    """All windows of all stretches; an id is the step that follows the window, counted through all."""
     ids, x, y = [], [], []
     for one in stretches:
         if len(one) > window:
             x.append(np.lib.stride_tricks.sliding_window_view(one[:-1], window, axis=0).transpose(0, 2, 1))
             y.append(one[window:] - carried * one[window - 1 : -1])
             ids.append(start + np.arange(window, len(one)))
-        start += len(one)
+        start += len(one) + 1  # what a step between two stretches would be called, so that they never look like one
     if not x:
         longest = max((len(one) for one in stretches), default=0)
         raise InputRefused(
