@@ -14,7 +14,28 @@ Below each table: what `classify` says of the orbits, and `leaked` of training a
 Exit code 1 if the spectrum of Lorenz 1963 misses (T = 1,000: 0.906 within 0.02, middle below 0.01, sum = mean trace to
 1e-3, at most 5 CPU s), a replay is not called one, or a surrogate of a chaotic system is seen by nothing.
 
-MEASURED
+Measured (5,000 steps, 6 orbits of each system, 100 CPU seconds beside other work). Floors, then replay / denoised /
+phases / shuffle / own scale; `*` outside the floor:
+
+    Lorenz 1963     boxes     0.775 to 1.76   1.03 / - / 5.95* / 1.03 / 3.72*
+                    mixture   0.318 to 2.51   0.578 / - / 6.25* / 0.578 / 3.08*      kernel 0.0488 deviations
+                    sliced    0.0265 to 0.243 0.0484 / - / 0.118 / 0.0484 / 0.0654
+                    spectra   0.0496 to 0.109 0.0845 / - / 0.0845 / 0.817* / 0.109*
+                    novelty   0.478 to 1.58   0* / 0.248* / 0.987 / 0.996 / 0.976
+                    20 steps  0.0031 to 0.069 0.055 / - / 2.16* / 2.02* / 0.652*
+                    valid     1.34 to 1.82    1.77 / - / 0.073* / 0.018* / 0.364*
+    Lorenz 1996     mixture   0.0041 to 0.017 0.0169 / - / 0.0136 / 0.0169 / 0.0142  phases seen by prediction alone:
+                    20 steps  1.23 to 1.41    1.35 / - / 1.71* / 2.22* / 1.33        20 channels are nearly Gaussian
+                    novelty   0.986 to 1.03   0* / 0.049* / 0.987 / 1.00 / 1.04
+    Mackey-Glass    mixture   0.0317 to 0.266 0.0667 / - / 7.86* / 0.0667 / 0.0935
+                    spectra   0.0022 to 0.022 0.0040 / - / 0.0040 / 0.890* / 0.0176
+                    novelty   0.473 to 1.68   0* / 0.232* / 1.00 / 1.00 / 2.34
+    torus           boxes     1.13 to 2.97    2.30 / - / 9.70* / 2.30 / 2.91
+                    novelty   0.609 to 2.51   0* / 0.745 / 1.00 / 1.00 / 0.907      noise hides a replay of what returns
+    van der Pol     boxes     0.0004 to 0.0015 0.0005 / - / 2.92* / 0.0005 / 0.0413*
+                    novelty   0.118 to 6.73   0* / 0.880 / 1.00 / 1.00 / 0.987
+
+    Lorenz 1963, T = 1,000: 0.9096 +- 0.0066, 0.0012 +- 0.0015, -14.5774; sum -13.66656; dimension 2.062; 2.4 CPU s
 """
 
 from __future__ import annotations

@@ -80,12 +80,12 @@ def test_a_file_whose_test_is_its_training_series(lorenz):
     ],
 )
 def test_thirty_steps_in_ten_thousand(lorenz, channels, how, precision):
-    train, test = (one[: 10_000 if precision == "exact" else 6000, channels] for one in lorenz)
-    found = leaked(train, how(spliced(test, train[5000:5030])))
-    assert found == Leak("overlapping", 30, 30, 5000, 777, precision)
+    train, test = (one[: 10_000 if precision == "exact" else 3000, channels] for one in lorenz)
+    found = leaked(train, how(spliced(test, train[2500:2530])))
+    assert found == Leak("overlapping", 30, 30, 2500, 777, precision)
     assert leaked(train, how(test)).kind == "none"
-    other = leaked(how(spliced(test, train[5000:5030])), train)
-    assert (other.train_at, other.test_at, other.longest) == (777, 5000, 30)
+    other = leaked(how(spliced(test, train[2500:2530])), train)
+    assert (other.train_at, other.test_at, other.longest) == (777, 2500, 30)
 
 
 def test_overlaps_shifts_and_several_stretches(lorenz):
@@ -144,14 +144,25 @@ def test_a_cycle_seen_one_and_a_half_times_returns_and_a_copy_of_a_copy_does_not
 )
 def test_independent_series_are_not_accused_however_coarse(make):
     rng = stream(0, "independent")
-    assert not any(leaked(make(rng), make(rng)).copied for _ in range(8))
+    assert not any(leaked(make(rng), make(rng)).copied for _ in range(5))
+
+
+def test_words_in_any_order_are_shared_by_nature():
+    """Two or three of 40 words stand in the same order here and there: so they do inside either series."""
+    rng = stream(0, "words")
+    words = rng.normal(size=(40, 10))
+    for _ in range(5):
+        first, second = (words[rng.integers(0, 40, 120)].ravel() for _ in range(2))
+        found = leaked(first, second)
+        assert (found.kind, found.longest >= 20) == ("returns", True)
+        assert leaked(first, spliced(second, first[200:300], 500)).kind == "overlapping"
 
 
 def test_near_returns_of_rounded_chaos_are_not_accused(lorenz):
     """At one decimal a smooth orbit is the same as another for a while, and no copy."""
-    for decimals in (0, 1, 2):
+    for decimals in (1, 2):
         for channels in (slice(None), slice(0, 1)):
-            train, test = (np.round(one[:3000, channels], decimals) for one in lorenz)
+            train, test = (np.round(one[:2000, channels], decimals) for one in lorenz)
             assert not leaked(train, test).copied
     train, test = (np.round(one[:4000, :1], 1) for one in lorenz)
     found = leaked(train, test)
@@ -171,7 +182,7 @@ def test_a_rounded_cycle_in_the_same_phase_by_luck_is_not_accused():
     """The test stretch comes near to a part of the training series."""
     system = VanDerPol()
     cycle = np.round(system.orbit([2.0, 0.0], 8000, 0.025)[500:, 0], 1)
-    found = [leaked(cycle[:4000:2], cycle[4000 + k :: 2]) for k in range(0, 267, 24)]
+    found = [leaked(cycle[:4000:2], cycle[4000 + k :: 2]) for k in range(0, 267, 33)]
     assert {one.kind for one in found} == {"returns"}
     assert max(one.longest for one in found) > 300
 

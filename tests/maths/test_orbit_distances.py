@@ -14,9 +14,9 @@ from byheart.seeds import stream
 
 @pytest.fixture(scope="module")
 def clouds():
-    """Two draws of 4000 standard normal states in three channels."""
+    """Two draws of 3000 standard normal states in three channels."""
     rng = stream(0, "clouds")
-    return rng.normal(size=(4000, 3)), rng.normal(size=(4000, 3))
+    return rng.normal(size=(3000, 3)), rng.normal(size=(3000, 3))
 
 
 # --- sliced Wasserstein
@@ -35,7 +35,7 @@ def test_gaussians_of_two_scales(clouds):
     a, b = clouds
     both = sliced_wasserstein(a, 3 * a), sliced_wasserstein(a, 3 * b)
     assert both == pytest.approx((2 * np.sqrt(2 / np.pi),) * 2, rel=0.03)
-    assert sliced_wasserstein(a, b) < 0.04
+    assert sliced_wasserstein(a, b) < 0.05
 
 
 def test_the_distance_is_the_same_both_ways_and_that_of_scipy_along_an_axis(clouds):
@@ -90,9 +90,9 @@ def test_two_far_states_one_of_which_is_moved_and_units_do_not_matter():
     """Half of the draws sit at the moved state: D = 1/2 delta^2 / (2 s^2), s and delta in deviations."""
     reference = np.tile([-1.0, 1.0], 200)
     moved = np.tile([-1.0, 1.03], 200)
-    for scale in (1.0, 1e-6, 1e5):
-        found = mixture_divergence(scale * reference + 7 * scale, scale * moved + 7 * scale, width=0.01, draws=20_000)
-        assert abs(found.value - 0.5 * 9 / 2) < 4 * found.standard_error < 0.2
+    for scale in (1e-6, 1e5):
+        found = mixture_divergence(scale * reference + 7 * scale, scale * moved + 7 * scale, width=0.01, draws=8000)
+        assert abs(found.value - 0.5 * 9 / 2) < 4 * found.standard_error < 0.3
 
 
 def test_the_width_is_the_distance_of_the_halves_and_not_of_the_next_step():
@@ -103,7 +103,7 @@ def test_the_width_is_the_distance_of_the_halves_and_not_of_the_next_step():
 
 def test_what_is_far_away_is_paid_for_where_the_published_code_leaves_it_out(clouds):
     a, b = clouds
-    half_away = np.where(np.arange(4000)[:, None] < 2000, b, b + 60)
+    half_away = np.where(np.arange(3000)[:, None] < 1500, b, b + 60)
     ours, theirs = mixture_divergence(half_away, a, width=0.3), mixture_divergence(half_away, a, compat="gtf")
     assert theirs.width == 1
     assert theirs.dropped == pytest.approx(0.5, abs=0.05)
@@ -121,8 +121,9 @@ def test_published_variants_of_the_mixture(clouds):
     assert mixture_divergence(a, b, compat="alrnn").width == pytest.approx(0.3**0.5)
     expected = 3 * (np.log(3.25 / 2) + 2 / 3.25 - 1) / 2  # KL of N(0, 1 + 1) and N(0, 1.5^2 + 1) in three channels
     assert abs(one.value - expected) < 4 * one.standard_error + 0.01
-    long = np.concatenate([np.tile(a, (3, 1))[:10_000], a + 50])
-    assert mixture_divergence(long, b, compat="gtf").value == mixture_divergence(long[:10_000], b, compat="gtf").value
+    long = np.concatenate([np.tile(a, (3, 1))[:10_000], a[:500] + 50])
+    whole, first = (mixture_divergence(one, b, draws=50, compat="gtf").value for one in (long, long[:10_000]))
+    assert whole == first
 
 
 def test_a_replay_and_a_shuffle_have_no_distance(clouds):

@@ -21,6 +21,7 @@ from byheart.maths.orbits.surrogates import replay
 from byheart.maths.shapes import Given
 
 QUANTILES = (0.05, 0.95)
+SHORTEST = 50  # steps of which anything is scored
 Measure = Callable[[np.ndarray, np.ndarray], Any]  # (reference, generated) -> a number, or a record with `.value`
 
 
@@ -165,7 +166,8 @@ def score(
         `Score`.
 
     Raises:
-        InputRefused: what `floor_band`, `replay_null` and the measure refuse; a `Floor` of another length.
+        InputRefused: what `floor_band`, `replay_null` and the measure refuse; a `Floor` of another length;
+            fewer than 50 steps in common.
 
     Cost: the measure m (m - 1) + 2 times. Fails when: true orbits are begun near each other.
     Reference: byheart.
@@ -181,6 +183,8 @@ def score(
         raise InputRefused(
             f"a floor of {steps} steps, as long as both orbits", f"one of {orbits.steps}", "It depends on the length."
         )
+    if steps < SHORTEST:
+        raise InputRefused(f"orbits of at least {SHORTEST} steps", f"{steps} in common", "Let them run longer.")
     gone = leaves(a, b[:steps]) is not None
     if not gone:
         orbit_pair(

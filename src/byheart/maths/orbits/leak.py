@@ -76,7 +76,7 @@ def leaked(train: Given[Any, "*r"], test: Given[Any, "*s"]) -> Leak:
     Raises:
         InputRefused: NaN or infinity, other channels, fewer than 2 steps.
 
-    Cost: a few sorts of both series for each doubling of their length; 0.3 CPU s for two of 10,000 steps and 3
+    Cost: a few sorts of both series for each doubling of their length; 0.2 CPU s for two of 10,000 steps and 3
     channels. Fails when: copies carry noise (see `novelty`); a cycle is seen less than twice; values are so coarse that
     long stretches are alike by chance, where only longer copies are found.
     Reference: byheart.

@@ -12,7 +12,7 @@ from byheart.maths.shapes import Bool, Float, Int
 LABELS = 4  # steps of a run by labels, from which on its offset in time is looked at
 DIAGONALS = 64  # offsets in time that are looked at from end to end
 SAMPLED = 64  # steps of a stretch by which the places are counted where it stands
-JUMP, UNITS = 0.1, 3  # deviations, and units of rounding: by more two series part at once, but neighbours do not
+UNITS = 4  # of rounding: by more two series part at once where a copy ends, but neighbours do not
 FROM, STEPS, MOVES, PARTNER = range(4)  # columns of stretches
 
 
@@ -27,7 +27,6 @@ class Compared:
         second: likewise.
         moves: (steps,) how often the series has moved up to there.
         labels: what they share by labels.
-        spread: (d,) deviation of the first series.
         unit: (d,) the smallest difference between values.
     """
 
@@ -37,7 +36,6 @@ class Compared:
     second: Bool[np.ndarray, " t"]
     moves: Int[np.ndarray, " t"]
     labels: Repeats
-    spread: Float[np.ndarray, " d"]
     unit: Float[np.ndarray, " d"]
 
     def stretches(self, asked: Bool[np.ndarray, " t"], among: Bool[np.ndarray, " t"]) -> Int[np.ndarray, "n c"]:
@@ -65,7 +63,7 @@ class Compared:
         at, steps, _, partner = (int(one) for one in stretch)
         jumps, over = [], []
         for i, j in ((at - 1, partner - 1), (at + steps, partner + steps)):  # row -1 is the last: NaN, as it should be
-            apart = np.abs(self.line[i] - self.line[j]) > JUMP * self.spread + UNITS * self.unit
+            apart = np.abs(self.line[i] - self.line[j]) > UNITS * (self.unit + self.within)
             outside = [np.isnan(self.line[one]).any() for one in (i, j)]
             jumps.append(apart.any() or all(outside))
             over.append(any(outside))
@@ -114,7 +112,6 @@ def compared(p: Float[np.ndarray, "t d"], q: Float[np.ndarray, "s d"], within: F
         second=(place > len(p)) & (place < len(line) - 1),
         moves=np.concatenate([[0], np.cumsum(moved)]),
         labels=Repeats.of(labels[: len(p)], labels[len(p) :]),
-        spread=p.std(0),
         unit=np.array([_unit(one) for one in np.concatenate([p, q]).T]),
     )
 
