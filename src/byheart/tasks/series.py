@@ -11,23 +11,21 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from byheart.errors import InputRefused, UsageError
 from byheart.records.provenance import YOURS
+from byheart.tasks.array_series import Columns, columns_of
 from byheart.tasks.base import Task
 from byheart.tasks.columns import read_numbers
 from byheart.tasks.data import Data
 from byheart.tasks.moments import read_dates, read_times
+from byheart.tasks.stretches import parted
 from byheart.tasks.table_reader import Sheet, read_sheet
 from byheart.tasks.tabular import no_column
 from byheart.tasks.vendored import manifest, read_bytes
 from byheart.tasks.windows import usual_window, windowed
 
-EVEN = 0.2  # a step of time that differs from the usual one by more is uneven; months do by a tenth
-GAP = 1.5  # usual steps of time, beyond which something lies between that is missing
-UNEVEN_AT_MOST = 0.05  # of the steps
-JUMPS_AT_MOST = 0.2  # of the steps
 MOST_CHANNELS = 64
 
 
@@ -69,11 +67,13 @@ class Windowed(Task):
 
 
 class Series(Windowed):
-    """What comes next in this series? Made by `Series.of(path, time=...)` of a .csv, .tsv, .txt, .parquet or .npz file.
+    """What comes next in this series? Made by `Series.of(path, time=...)` of a .csv, .tsv, .txt, .parquet or .npz file,
+    or by `Series.of_array(values)`.
 
     Args:
-        path: the file; an .npz holds `series` (t,) or (t, d), and may hold `time` (t,) and `channels` (d,).
-        sha256: of the file when the task was made; a changed file is refused at the draw.
+        path: the file; an .npz holds `series` (t,) or (t, d), and may hold `time` (t,) and `channels` (d,). Empty where
+            the series was given as an array, which is held in this process alone (`portable` is False).
+        sha256: of the file when the task was made, a changed file is refused at the draw; or of the array.
         time: the column of time: dates, times or numbers that grow evenly; empty in an .npz without one.
         channels: the columns to follow; all columns of numbers where not given.
         encoding: of a text file.
@@ -97,6 +97,13 @@ class Series(Windowed):
     separator: str = ""
     decimal: str = ""
 
+    _given: Columns | None = PrivateAttr(default=None)
+
+    @property
+    def portable(self) -> bool:
+        """Whether another process can draw it: from a file, not from an array."""
+        return bool(self.path)
+
     @classmethod
     def of(cls, path: str | Path, time: str = "", channels: Sequence[str] | str = (), **options: Any) -> Self:
         """The task of a file of a series; everything is checked now.
@@ -107,10 +114,40 @@ class Series(Windowed):
         """
         named = [one.strip() for one in channels.split(",")] if isinstance(channels, str) else channels
         digest = hashlib.sha256(_content(Path(path))).hexdigest()
-        task = cls(path=str(path), sha256=digest, time=time, channels=tuple(filter(None, named)), **options)
-        if "window" not in options:
-            stretches = task._read(_content(Path(path)))[0]
-            task = task.model_copy(update={"window": usual_window(sum(map(len, stretches)))})
+        return cls(path=str(path), sha256=digest, time=time, channels=tuple(filter(None, named)), **options)._ready()
+
+    @classmethod
+    def of_array(
+        cls, values: Any, time: Any = None, channels: Sequence[str] = (), window: int | None = None, **options: Any
+    ) -> Self:
+        """The task of a series in memory; everything is checked now, as it is of a file.
+
+        Args:
+            values: (t,) or (t, d) numbers, oldest first: an array, list, tensor or frame of numbers. It is copied.
+            time: (t,) dates, times or numbers that grow evenly, such as the index of a frame; None: each step follows
+                the one before. Rows with a NaN and jumps in time part the series into stretches.
+            channels: (d,) their names; of a frame its columns, else x0, x1, ...
+            window: steps of a window; None: a two-hundredth of the series, between 4 and 20.
+            options: `looks_back` and `split`, as of a file.
+
+        Raises:
+            InputRefused: what cannot be measured truly.
+
+        Example:
+            >>> task = Series.of_array(np.sin(np.arange(400.0)), channels=["swing"], window=5)
+            >>> task.draw(0).train.x.shape[1:], task.inferred()
+            ((5, 1), ['a series of 400 steps, 1 channel: swing'])
+        """
+        given = columns_of(values, time, channels)
+        task = cls(path="", sha256=given.digest(), **({} if window is None else {"window": window}), **options)
+        task._given = given
+        return task._ready()
+
+    def _ready(self) -> Self:
+        """With the usual window where nobody named one, and checked."""
+        task = self
+        if "window" not in self.model_fields_set:
+            task = self.model_copy(update={"window": usual_window(sum(map(len, self._read()[0])))})
         task.draw(0)
         return task
 
@@ -119,26 +156,36 @@ class Series(Windowed):
         return list(self.draw(0).about["inferred"])
 
     def draw(self, seed: int) -> Data:
-        """The windows of the file; `seed` changes nothing, for nothing is drawn."""
-        path = Path(self.path)
-        content = _content(path)
-        if hashlib.sha256(content).hexdigest() != self.sha256:
-            raise InputRefused(f"{path.name} as it was when the audit began", "a changed file", "Run it again.")
-        stretches, names, said = self._read(content)
-        about = {"title": path.name, "source": YOURS, "licence": "yours", "sha256": self.sha256, "inferred": said}
+        """The windows of the series; `seed` changes nothing, for nothing is drawn."""
+        stretches, names, said = self._read()
+        title = Path(self.path).name or "your series"
+        about = {"title": title, "source": YOURS, "licence": "yours", "sha256": self.sha256, "inferred": said}
         return self._drawn(stretches, names, self.time, about)
 
-    def _read(self, content: bytes) -> tuple[list[np.ndarray], list[str], list[str]]:
+    def _read(self) -> tuple[list[np.ndarray], list[str], list[str]]:
         """The stretches without a gap, the names of the channels, and what a reader must know."""
-        path = Path(self.path)
-        if path.suffix.lower() == ".npz":
-            moments, values, names, where = self._arrays(content)
-        else:
-            moments, values, names, where = self._columns(read_sheet(path, content, self.encoding, self.separator))
+        moments, values, names, where = self._as_held() if self.portable else self._as_given()
         if len(names) > MOST_CHANNELS:
             raise InputRefused(f"at most {MOST_CHANNELS} channels", f"{len(names)}", "Name some with --channels.")
         stretches, said = parted(moments, values, where)
         return stretches, names, [f"a series of {len(values):,} steps, {_listed(names)}", *said]
+
+    def _as_given(self) -> tuple[np.ndarray, np.ndarray, list[str], list[str]]:
+        if self._given is None:
+            raise InputRefused(
+                "the array in this process", "only its digest", "Make the task again with Series.of_array(values)."
+            )
+        given = self._given
+        return given.moments, given.values, [*given.names], [f"at step {i}" for i in range(len(given.values))]
+
+    def _as_held(self) -> tuple[np.ndarray, np.ndarray, list[str], list[str]]:
+        path = Path(self.path)
+        content = _content(path)
+        if hashlib.sha256(content).hexdigest() != self.sha256:
+            raise InputRefused(f"{path.name} as it was when the audit began", "a changed file", "Run it again.")
+        if path.suffix.lower() == ".npz":
+            return self._arrays(content)
+        return self._columns(read_sheet(path, content, self.encoding, self.separator))
 
     def _columns(self, sheet: Sheet) -> tuple[np.ndarray, np.ndarray, list[str], list[str]]:
         what = Path(self.path).name
@@ -291,54 +338,6 @@ class Fmri(Embedded):
     def _rows(self, rows: list[dict[str, str]]) -> tuple[np.ndarray, np.ndarray, list[str]]:
         values = np.array([[float(row[name]) for name in self.regions] for row in rows])
         return np.arange(len(values), dtype=np.float64), values, [*self.regions]
-
-
-def parted(moments: np.ndarray, values: np.ndarray, where: Sequence[str]) -> tuple[list[np.ndarray], list[str]]:
-    """The stretches (t, d) without a gap, and a line a thing that a reader must know.
-
-    Raises:
-        InputRefused: times that do not grow, or that are uneven beside gaps.
-
-    Example:
-        >>> values = np.array([[0.0], [1.0], [np.nan], [3.0], [4.0]])
-        >>> [one.ravel().tolist() for one in parted(np.arange(5.0), values, [""] * 5)[0]]
-        [[0.0, 1.0], [3.0, 4.0]]
-    """
-    steps = np.diff(moments)
-    if not np.isfinite(moments).all() or (steps <= 0).any():
-        bad = (
-            np.flatnonzero(~np.isfinite(moments)) if not np.isfinite(moments).all() else np.flatnonzero(steps <= 0) + 1
-        )
-        how = "missing" if not np.isfinite(moments).all() else "not after the one before it"
-        raise InputRefused(
-            expected="times that grow from row to row",
-            came=f"one {how} {where[bad[0]]} ({len(bad):,} in all)",
-            do="Sort the rows by time, and keep one row a moment.",
-        )
-    if np.isinf(values).any():
-        raise InputRefused("finite numbers", f"infinity {where[np.isinf(values).any(1).argmax()]}", "Leave it empty.")
-    usual = float(np.median(steps)) if len(steps) else 1.0
-    jumps = steps > GAP * usual
-    uneven = int((abs(steps / usual - 1) > EVEN)[~jumps].sum())
-    if uneven > UNEVEN_AT_MOST * len(steps) or jumps.mean() > JUMPS_AT_MOST:
-        raise InputRefused(
-            expected=f"evenly sampled times: steps within {EVEN:.0%} of the usual {usual:g}",
-            came=f"{uneven:,} of {len(steps):,} that are not, and {int(jumps.sum()):,} gaps",
-            do="Resample the series to even steps first.",
-        )
-    empty = np.isnan(values).any(1)
-    ends = np.flatnonzero(np.diff(empty.astype(int)) | jumps) + 1
-    pieces = np.split(np.arange(len(values)), ends)
-    stretches = [values[piece] for piece in pieces if not empty[piece[0]]]
-    said = []
-    if len(stretches) > 1 or empty.any():
-        said.append(
-            f"{int(empty.sum()):,} rows with an empty cell and {int(jumps.sum()):,} jumps in time part it into "
-            f"{len(stretches):,} stretches; no window reaches over two"
-        )
-    if uneven:
-        said.append(f"{uneven:,} steps of time differ from the usual {usual:g} by more than {EVEN:.0%}")
-    return stretches, said
 
 
 def holds_series(path: Path) -> bool:

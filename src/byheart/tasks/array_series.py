@@ -1,0 +1,81 @@
+"""A series in memory: times, values and names of channels, read from what a user holds and keyed by content."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from byheart.errors import InputRefused
+from byheart.tasks.features import as_array
+from byheart.tasks.moments import read_dates, read_times
+
+DO = "Give values (t,) or (t, d), one time a step and one name a channel."
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The times (t,), the values (t, d) and the names (d,) of a series."""
+
+    moments: np.ndarray
+    values: np.ndarray
+    names: tuple[str, ...]
+
+    def digest(self) -> str:
+        """SHA-256 of all three; the same numbers in another type are the same series."""
+        made = hashlib.sha256(repr((self.values.shape, self.names)).encode())
+        for numbers in (self.moments, self.values):
+            made.update(np.ascontiguousarray(numbers).tobytes())
+        return made.hexdigest()
+
+
+def columns_of(values: Any, time: Any, channels: Sequence[str]) -> Columns:
+    """What was given, in float64.
+
+    Raises:
+        InputRefused: no numbers, times that are none, or lengths that differ.
+
+    Example:
+        >>> columns_of([3, 4], ["2024-01-01", "2024-01-03"], ["level"])
+        Columns(moments=array([19723., 19725.]), values=array([[3.],
+               [4.]]), names=('level',))
+    """
+    given = as_array(values, "the series")
+    if given.ndim not in (1, 2) or given.dtype.kind not in "iuf":
+        raise InputRefused("a series of numbers (t,) or (t, d)", f"{given.dtype} {given.shape}", DO)
+    numbers = given.astype(np.float64).reshape(len(given), -1)
+    names = _names(values, channels, numbers.shape[1])
+    moments = np.arange(len(numbers), dtype=np.float64) if time is None else _moments(time)
+    if len(names) != numbers.shape[1] or moments.shape != (len(numbers),):
+        came = f"time {moments.shape}, channels ({len(names)},), series {given.shape}"
+        raise InputRefused("one time a step, and one name a channel", came, DO)
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputRefused("channels of different names", f"{twice!r} twice", "Rename one of them.")
+    return Columns(moments, numbers, names)
+
+
+def _names(values: Any, channels: Sequence[str], wide: int) -> tuple[str, ...]:
+    if isinstance(channels, str):
+        channels = [channels]
+    of_frame = getattr(values, "columns", ())
+    return tuple(str(one) for one in channels) or tuple(map(str, of_frame)) or tuple(f"x{i}" for i in range(wide))
+
+
+def _moments(time: Any) -> np.ndarray:
+    """Times as numbers: as they stand, dates as days, times and durations as hours; NaN where there is none."""
+    given = as_array(time, "time")
+    if given.dtype.kind in "iuf":
+        return given.astype(np.float64)
+    if given.dtype.kind in "mM":
+        unit = np.timedelta64(1, "D") if given.dtype.kind == "M" else np.timedelta64(1, "h")
+        since = given - np.datetime64(0, "D") if given.dtype.kind == "M" else given
+        return since / unit
+    cells = [None if one is None else str(one) for one in given.ravel().tolist()]
+    read = read_dates(cells) or read_times(cells)
+    if read is None:
+        raise InputRefused("times: dates, times of day or numbers", f"{cells[0]!r}", "Give numbers that grow evenly.")
+    return read.values.reshape(given.shape)

@@ -1,0 +1,62 @@
+"""Stretches: the parts of a series between its gaps, in even steps of time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from byheart.errors import InputRefused
+
+EVEN = 0.2  # a step of time that differs from the usual one by more is uneven; months do by a tenth
+GAP = 1.5  # usual steps of time, beyond which something lies between that is missing
+UNEVEN_AT_MOST = 0.05  # of the steps
+JUMPS_AT_MOST = 0.2  # of the steps
+
+
+def parted(moments: np.ndarray, values: np.ndarray, where: Sequence[str]) -> tuple[list[np.ndarray], list[str]]:
+    """The stretches (t, d) without a gap, and a line a thing that a reader must know.
+
+    Raises:
+        InputRefused: times that do not grow, or that are uneven beside gaps.
+
+    Example:
+        >>> values = np.array([[0.0], [1.0], [np.nan], [3.0], [4.0]])
+        >>> [one.ravel().tolist() for one in parted(np.arange(5.0), values, [""] * 5)[0]]
+        [[0.0, 1.0], [3.0, 4.0]]
+    """
+    steps = np.diff(moments)
+    if not np.isfinite(moments).all() or (steps <= 0).any():
+        bad = (
+            np.flatnonzero(~np.isfinite(moments)) if not np.isfinite(moments).all() else np.flatnonzero(steps <= 0) + 1
+        )
+        how = "missing" if not np.isfinite(moments).all() else "not after the one before it"
+        raise InputRefused(
+            expected="times that grow from row to row",
+            came=f"one {how} {where[bad[0]]} ({len(bad):,} in all)",
+            do="Sort the rows by time, and keep one row a moment.",
+        )
+    if np.isinf(values).any():
+        raise InputRefused("finite numbers", f"infinity {where[np.isinf(values).any(1).argmax()]}", "Leave it empty.")
+    usual = float(np.median(steps)) if len(steps) else 1.0
+    jumps = steps > GAP * usual
+    uneven = int((abs(steps / usual - 1) > EVEN)[~jumps].sum())
+    if uneven > UNEVEN_AT_MOST * len(steps) or jumps.mean() > JUMPS_AT_MOST:
+        raise InputRefused(
+            expected=f"evenly sampled times: steps within {EVEN:.0%} of the usual {usual:g}",
+            came=f"{uneven:,} of {len(steps):,} that are not, and {int(jumps.sum()):,} gaps",
+            do="Resample the series to even steps first.",
+        )
+    empty = np.isnan(values).any(1)
+    ends = np.flatnonzero(np.diff(empty.astype(int)) | jumps) + 1
+    pieces = np.split(np.arange(len(values)), ends)
+    stretches = [values[piece] for piece in pieces if not empty[piece[0]]]
+    said = []
+    if len(stretches) > 1 or empty.any():
+        said.append(
+            f"{int(empty.sum()):,} rows with an empty cell and {int(jumps.sum()):,} jumps in time part it into "
+            f"{len(stretches):,} stretches; no window reaches over two"
+        )
+    if uneven:
+        said.append(f"{uneven:,} steps of time differ from the usual {usual:g} by more than {EVEN:.0%}")
+    return stretches, said
