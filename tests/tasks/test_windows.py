@@ -70,16 +70,23 @@ def test_no_window_reaches_over_a_gap_or_a_jump():
     assert "3 stretches" in said[0]
 
 
-def test_cut_windows_keep_their_last_steps_and_lend_the_others():
-    data = counted(window=8)
+@pytest.mark.parametrize("carried", [False, True])
+def test_cut_windows_keep_their_last_steps_and_lend_the_others(carried):
+    """Of a walk it is changes that are lent, so that it goes on without a jump."""
+    series = np.random.default_rng(0).permutation(1200).astype(float)[:, None]  # each number once, in no order
+    series = series.cumsum(0) if carried else series
+    data = windowed([series[:1000]], [series[1000:]], 8, ["x"], {})
     whole = dict(zip(data.views["test"].ids.tolist(), places(data, "test")))
     for length in (0, 1, 2, 3, 5):
         view = data.views[f"cut {length}"]
         for id, numbers in zip((view.ids % OF_CUT).tolist(), places(data, f"cut {length}")):
             own = whole[id]
             assert (numbers[8 - length : 8] == own[8 - length : 8]).all()
-            assert length == 8 or not set(numbers[: 8 - length]) & set(own)
             assert numbers[8] == own[8]  # what comes next is no other thing for it
+            lent = np.diff(numbers[: 9 - length]) if carried and length else numbers[: 8 - length]
+            assert not set(lent) & set(np.diff(own) if carried and length else own)
+            if carried and length:  # changes of the series, each of one sign here
+                assert set(lent) <= set(np.diff(series[1000:, 0]))
         assert set(view.ids // OF_CUT) == {length + 1}
 
 

@@ -202,18 +202,23 @@ def _blocks(windows: Examples, lengths: Sequence[int], window: int) -> tuple[Exa
 def _cut(test: Examples, window: int, kept: int, carried: np.ndarray) -> dict[str, Examples]:
     """The views `cut k` of at most 400 test windows, evenly over the test.
 
-    A target is what is to be added to the last step as it then is: with no step of its own, to that of another time.
+    A channel whose last step is carried goes on from its own steps without a jump: its older changes are those of
+    another time. A target is what is to be added to the last step as it then is: with no step of its own, to that of
+    another time.
     """
     n = len(test)
     if n < 8:
         return {}
     some = np.unique(np.linspace(0, n - 1, min(n, MOST_CUT)).round().astype(np.int64))
-    lent = test.x[(some + n // 2) % n]
+    own, lent = test.x[some], test.x[(some + n // 2) % n]
     views = {}
     for length in (one for one in lengths_cut(window) if one < kept):
-        x = np.concatenate([lent[:, : window - length], test.x[some][:, window - length :]], 1)
+        older, joint = lent[:, : window - length], window - length
+        if length:
+            older = older + (carried * (own[:, joint] - lent[:, joint]))[:, None]
+        x = np.concatenate([older, own[:, joint:]], 1)
         ids = test.ids[some] + OF_CUT * (length + 1)
-        y = test.y[some] + carried * (test.x[some][:, -1] - x[:, -1])
+        y = test.y[some] + carried * (own[:, -1] - x[:, -1])
         views[f"{CUT}{length}"] = Examples(ids, x, y, meta={"time": test.meta["time"][some]})
     return views
 

@@ -45,8 +45,12 @@ class MoreMemory(Verdict):
             line = f"{said}: with {least} alone it does better on new steps (--window {number(best.value, 0)})."
             return self.say("tip", line, "Its memory in time costs more than it brings")
         if paid.interval[1] < NEGLIGIBLE:
-            return self.say("passed", f"{said}: no shorter window does better.", "Its memory in time does not cost")
-        return self.say("withheld", f"{said}: whether a shorter window does better is not clear on these steps.")
+            return self.say(
+                "passed",
+                f"{said}: no shorter window does better by {NEGLIGIBLE} bits.",
+                "Its memory in time does not cost",
+            )
+        return self.say("withheld", f"{said}: whether a shorter window does better by {NEGLIGIBLE} bits is not clear.")
 
 
 def _steps(word: str, found: object) -> str:

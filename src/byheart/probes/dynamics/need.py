@@ -16,6 +16,9 @@ from byheart.tasks.windows import stretches_of
 
 MOST_STEPS = 2000  # of the longest stretch, its last ones: what is needed shows in them
 MOST_CHANNELS = 8
+NOISELESS = 6.0  # bits saved a step: of more noise than a sixty-fourth of the deviation Cao's dimension is too large
+MOST_DIMENSION = 8
+STABLE = range(1, MOST_DIMENSION)  # the largest that is asked about is what noise has, too
 SAME = 1e-9  # of the deviation: what differs by less is rounding
 WITHIN = "windows whose code is within two standard errors of the shortest"
 
@@ -58,6 +61,7 @@ class NeedOfData(Probe):
         if found.steps is None:
             return self.withheld("past unseen", steps=len(series)), {}
         curve = found.curves[found.basis]
+        unfolded = self._unfolded(bank, series, found.steps) if found.saved > NOISELESS else {}
         ends = sorted((found.steps, max(curve.shortest, found.steps)))
         n, half = curve.steps, 1.96 * found.saved_standard_error
         quantities = {
@@ -83,21 +87,26 @@ class NeedOfData(Probe):
                 "steps": len(series), "basis": found.basis, "reason": found.reason, "shortest": curve.shortest,
                 "longest": int(curve.windows[-1]), "increments": found.increments, "drift": found.drift,
                 "window": int(bank.data.train.x.shape[1]), "asked": series.shape[1], "channels": channels,
-                **self._unfolded(bank, series),
+                "steady": steady(series), **unfolded,
             },
         )  # fmt: skip
         return finding, {}
 
-    def _unfolded(self, bank: Bank, series: np.ndarray) -> dict[str, Scalar]:
-        """Cao's dimension and the delay of its first channel, where they can be told."""
+    def _unfolded(self, bank: Bank, series: np.ndarray, most: int) -> dict[str, Scalar]:
+        """Cao's dimension and the delay of its first channel, where each tenth of the series says the same.
+
+        By the delay of the mutual information, else of one step, where no more can be needed than `most`.
+        """
         first = series[:, :1]
         try:
-            apart = delay(first, self.rng(bank, "delay"))
-            steps = int(apart.steps) if apart.steps else 1
-            dimension = cao(first, delay=steps).dimension
-        except InputRefused:
-            return {}
-        return {"delay": apart.steps, "dimension": dimension}
+            apart = delay(first, self.rng(bank, "delay")).steps
+            for steps in (apart, 1) if apart and apart > 1 else (1,):
+                found = cao(first, delay=steps, most=MOST_DIMENSION)
+                if found.dimension in STABLE and found.low == found.high and (steps > 1 or found.dimension <= most):
+                    return {"delay": steps, "dimension": found.dimension}
+        except InputRefused:  # too short, or values that repeat
+            pass
+        return {}
 
 
 def longest(bank: Bank) -> np.ndarray:
@@ -125,6 +134,11 @@ def distinct(series: np.ndarray) -> np.ndarray:
         if all(abs(unit @ other) / len(unit) < 1 - SAME for other, _ in kept):
             kept.append((unit, channel))
     return np.stack([channel for _, channel in kept], 1) if kept else np.empty((len(series), 0))
+
+
+def steady(series: np.ndarray) -> bool:
+    """Whether all changes of a series (t, d) are the same: a straight line."""
+    return bool((np.diff(series, axis=0).std(0) <= SAME * series.std(0)).all())
 
 
 def _code(found: Needed) -> Curve:

@@ -18,7 +18,7 @@ def card(finding: Finding, about: About) -> Card:
     """How many steps back the data ask for."""
     needed, details = finding.quantities["needed_steps"], finding.details
     steps = round(needed.value)
-    lines = _what(steps, finding), _increments(finding), _short(steps, finding), _unfolds(details)
+    lines = _what(steps, finding), _increments(finding), _short(steps, finding), _unfolds(details), _asked(details)
     return Card(
         says="back, needed to foretell the next",
         body=tuple(filter(None, lines)),
@@ -56,24 +56,35 @@ def _increments(finding: Finding) -> str:
     details = finding.details
     if not float(details["drift"]) > DRIFTING or not finding.quantities["needed_steps"].value:
         return ""
+    if details.get("steady"):
+        return "The series is a straight line: its changes are all the same."
     if not details["increments"]:
-        return "The series drifts, and its changes foretell nothing of each other: a random walk."
-    near = "The series drifts: most of this is that the next step is near the last."
-    return f"{near} Its changes need {details['increments']}."
+        return "The series drifts, and its changes predict nothing of each other linearly, like those of a random walk."
+    return f"The series drifts, and part of this is its level. Its changes need {details['increments']}."
 
 
 def _short(steps: int, finding: Finding) -> str:
     window = int(finding.details["window"])
     if steps > window:
-        return f"The windows that models see hold {window}: --window {steps} holds what is needed."
+        return f"The windows that models see hold {_steps(window)}: --window {steps} would hold what is needed."
     return ""
+
+
+def _steps(n: int) -> str:
+    return f"{count(n)} step{'' if n == 1 else 's'}"
 
 
 def _unfolds(details: dict) -> str:
     if not details.get("dimension"):
         return ""
-    apart = f", {count(details['delay'])} steps apart" if details.get("delay") else ""
-    return f"Its first channel unfolds in {count(details['dimension'])} values{apart} (Cao)."
+    values, delay = int(details["dimension"]), int(details["delay"])
+    apart = f", {_steps(delay)} apart" if values > 1 else ""
+    return f"Its first channel unfolds in {count(values)} value{'' if values == 1 else 's'}{apart} (Cao)."
+
+
+def _asked(details: dict) -> str:
+    asked, channels = int(details["asked"]), int(details["channels"])
+    return f"Asked of {count(asked)} of its {count(channels)} channels." if asked < channels else ""
 
 
 def _chart(curve: Curve, steps: int) -> Chart:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from byheart.records.facts import Curve
 from byheart.records.finding import Finding
-from byheart.records.formatting import count, number
+from byheart.records.formatting import count, interval_text, number
 from byheart.report.cards.base import About, Card
 from byheart.report.cards.default import notes_of
 from byheart.report.chart import Axis, Chart, Line, Rule, Table
@@ -22,16 +22,17 @@ def card(finding: Finding, about: About) -> Card:
         tables={"other models beside it": _models(finding)},
         how=(
             "Test windows are cut: the steps older than the last k are those of another time, half of the test away. "
+            "A channel whose last step is carried forward takes their changes, so that it goes on without a jump. "
             f"Lost: half the binary logarithm of the squared error over that of whole windows, summed over channels, "
             f"mean of {count(finding.details['members'])} members. Used: the smallest k from which on no cut costs "
-            f"0.01 bits a step. Interval: {used.method}.",
+            f"0.01 bits a step beyond chance. Interval: {used.method}.",
             "Fails when a window put together of two times is unlike any other, and the model fails by that: bits are "
             "then an upper bound. Steps that move a prediction and make it no better cost no bits.",
         ),
         notes=notes_of(
             finding,
             {
-                "used_steps": "smallest cut that costs nothing",
+                "used_steps": "fewest last steps with which a prediction is as good as with all",
                 "used_bits": "bits a step lost where the last step alone is left; null 0, no memory used",
             },
         ),
@@ -41,7 +42,13 @@ def card(finding: Finding, about: About) -> Card:
 def _bits(finding: Finding) -> str:
     if (bits := finding.quantities.get("used_bits")) is None:
         return ""
-    return f"With the last step alone left as it is, a prediction costs {number(bits.value, 2)} bits a step more."
+    low, high = bits.interval or (bits.value, bits.value)
+    alone, range_ = "With the last step alone left as it is, a prediction", interval_text(bits)
+    if low > 0:
+        return f"{alone} costs {number(bits.value, 2)} bits a step more {range_}."
+    if high < 0:
+        return f"{alone} costs {number(-bits.value, 2)} bits a step less: the older steps mislead it."
+    return f"{alone} costs {number(bits.value, 2)} bits a step more {range_}: not clear of none."
 
 
 def _longest(steps: int, window: int) -> str:

@@ -9,6 +9,8 @@ from byheart.report.cards.base import About, Card
 from byheart.report.cards.default import notes_of
 from byheart.report.chart import Axis, Chart, Line, Rule, Table
 
+NEGLIGIBLE = 0.01  # bits a step
+
 
 def card(finding: Finding, about: About) -> Card:
     """What the whole window costs above a shorter one."""
@@ -38,15 +40,18 @@ def card(finding: Finding, about: About) -> Card:
 
 def _what(finding: Finding, best: int, window: int) -> str:
     low, high = finding.quantities["paid_bits"].interval or (0.0, 0.0)
-    if low > 0:
+    if low > NEGLIGIBLE:
         last = "step" if best == 1 else f"{best} steps"
-        return f"Memory hurts here: with the last {last} alone it does better on new steps."
+        return f"Memory hurts here: with the last {last} alone it does better on steps that it was not trained on."
     if high < 0:
         return "No shorter window that was tried does better: what it remembers pays."
-    one = finding.curves["bits"].y[0] or 0.0
+    bits = finding.curves["bits"]
+    one, least = float(bits.y[0] or 0), float(bits.low[0] or 0)
     if best == window:
-        costs = f"with the last step alone it costs {number(one, 2)} bits a step more"
-        return f"No shorter window does clearly better; {costs}."
+        clear = "" if least > 0 else ", which is not clear of none"
+        return f"No shorter window does better; with the last step alone it costs {number(one, 2)} bits more{clear}."
+    if high > NEGLIGIBLE:
+        return f"The best one tried is of {best}; whether it does better by {NEGLIGIBLE} bits is not clear."
     return f"A window of {best} does as well."
 
 
