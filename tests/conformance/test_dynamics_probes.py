@@ -9,13 +9,22 @@ from byheart.learners.memoryless import Memoryless
 from byheart.learners.ridge import Ridge
 from byheart.maths.lags.student_code import NEGLIGIBLE
 from byheart.probes.dynamics.need import NeedOfData, distinct
-from byheart.probes.dynamics.use import Use
+from byheart.probes.dynamics.use import BESIDE, Use
 from byheart.probes.dynamics.window import Window
 from byheart.records.finding import NotApplicable
 from byheart.seeds import stream
 from byheart.tasks.series import Windowed
 from byheart.testing.probes import ProbeSuite, bank_of
 from byheart.testing.worlds import Bounds, Draw, World, near
+
+
+@pytest.fixture(scope="module", autouse=True)
+def solved_at_once():
+    """Beside the model closed forms alone, for the seconds that recurrent networks take."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("gru", "almost-linear-rnn"):
+            patch.delitem(BESIDE, name)
+        yield
 
 
 class Lagged(Windowed):

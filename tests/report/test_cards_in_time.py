@@ -8,13 +8,22 @@ import pytest
 from byheart.learners.memoryless import Memoryless
 from byheart.learners.ridge import Ridge
 from byheart.probes.dynamics.need import NeedOfData
-from byheart.probes.dynamics.use import Use
+from byheart.probes.dynamics.use import BESIDE, Use
 from byheart.probes.dynamics.window import Window
 from byheart.report.cards import About
 from byheart.report.cards.dynamics import need, use, window
 from byheart.seeds import stream
 from byheart.tasks.series import Windowed
 from byheart.testing.probes import bank_of
+
+
+@pytest.fixture(scope="module", autouse=True)
+def solved_at_once():
+    """Beside the model closed forms alone, for the seconds that recurrent networks take."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("gru", "almost-linear-rnn"):
+            patch.delitem(BESIDE, name)
+        yield
 
 
 def recursion(step, start, n=520):
