@@ -69,7 +69,7 @@ def milliseconds(update: Callable[[], None], times: int) -> float:
 
 
 def table(d: int, hidden: int, rounds: int) -> None:
-    data, learner = windows(d), ShallowPlrnn(hidden=hidden)
+    data, learner = windows(d), ShallowPlrnn(hidden=hidden, forcing="constant")
     adaptive = ShallowPlrnn(hidden=hidden, forcing="adaptive")
     rivals = {
         "eager, one model": (eager(learner, data), 1),

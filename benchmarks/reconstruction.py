@@ -90,8 +90,8 @@ def main() -> None:
     data, epochs = windows(truth[:, 0] + noise, asked.updates)
     about = {"epochs": epochs, "optimizer": asked.optimizer, "lr": asked.lr, "batch": BATCH}
     learners = {
-        "alpha 0.1": ShallowPlrnn(alpha=0.1, **about),
-        "alpha 1 (plain)": ShallowPlrnn(alpha=1.0, **about),
+        "alpha 0.1": ShallowPlrnn(forcing="constant", alpha=0.1, **about),
+        "alpha 1 (plain)": ShallowPlrnn(forcing="constant", alpha=1.0, **about),
         "adaptive": ShallowPlrnn(forcing="adaptive", **about),
         "sparse, 16": ShallowPlrnn(forcing="sparse", every=16, **about),
     }

@@ -212,9 +212,9 @@ def spiral() -> Data:
 
 
 LEARNERS = {
-    "shallow": lambda: ShallowPlrnn(hidden=6, epochs=2),
-    "shallow, adaptive": lambda: ShallowPlrnn(hidden=6, epochs=2, forcing="adaptive", pull=1e-3),
-    "almost linear": lambda: AlmostLinearRnn(units=4, every=3, epochs=2),
+    "shallow": lambda: ShallowPlrnn(hidden=6, epochs=2, forcing="constant"),
+    "shallow, adaptive": lambda: ShallowPlrnn(hidden=6, epochs=2, pull=1e-3),
+    "almost linear": lambda: AlmostLinearRnn(units=4, forcing="sparse", every=3, epochs=2),
     "plain": lambda: Plrnn(units=4, epochs=2),
 }
 
@@ -261,7 +261,7 @@ class Same(Lever):
 @pytest.mark.parametrize("levers", [(), (Same(),)])
 def test_a_batch_is_the_mean_loss_of_all_its_steps(levers):
     """In the units of the series, whatever is said from outside; half of the examples left out where they do not count."""
-    training = stepper(ShallowPlrnn(hidden=6, alpha=0.2), levers=levers)
+    training = stepper(ShallowPlrnn(hidden=6, forcing="constant", alpha=0.2), levers=levers)
     rows = torch.tensor([[0, 5, 7, 9], [3, 2, 1, 8]])
     strength = torch.full((6,), 0.2)
     for weight in (None, torch.tensor([[0.5, 0.5, 0, 0], [0.25] * 4])):
@@ -303,7 +303,7 @@ def test_the_pull_is_the_derivative_of_its_squares():
 
 @pytest.fixture(scope="module")
 def learned():
-    learner = ShallowPlrnn(hidden=20, epochs=40, lr=0.03)
+    learner = ShallowPlrnn(hidden=20, epochs=40, lr=0.03, forcing="constant")
     members = Members(np.arange(2), np.ones((2, 200), dtype=bool))
     return learner, learner.fit(spiral(), members, Training((40,), keep=(Weights(),), way="functional"))
 
@@ -330,6 +330,13 @@ def test_kept_weights_say_what_the_run_says_and_have_exponents(learned):
     assert found.values.mean() == pytest.approx(np.log(0.95), abs=0.05), "a turn that shrinks by 0.95"
     with pytest.raises(UsageError, match="weights"):
         dynamics_of(learner, replace(run, kept={}))
+
+
+@pytest.mark.parametrize("learner", [ShallowPlrnn(hidden=6), AlmostLinearRnn(units=4), Plrnn(units=4)])
+def test_channels_that_are_carried_begin_at_no_change(learner):
+    said = stepper(learner).logits("test")
+    np.testing.assert_allclose(said[..., 0], 0, atol=1e-6)
+    assert np.abs(said[..., 1]).max() > 0.1
 
 
 def test_it_is_trained_in_fleets_by_its_own_gradient():

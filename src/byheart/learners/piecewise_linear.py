@@ -27,14 +27,15 @@ class PiecewiseLinear(Network):
 
     Of a series an example is a window x (w, d) and the step after it. Training goes through the whole window under
     teacher forcing (`training.forcing`); asked what follows a window, the model reads every step of it. A model without
-    units of its own (`units` = d) then says it from the last step alone.
+    units of its own (`units` = d) then says it from the last step alone. Channels whose last step foretells the next
+    begin at no change.
 
     Where something else is to be given (classes, values), x (t, d) drives the cell, z_t = F(z_{t-1}) + C x_t from 0,
     and a linear layer reads the last state; nothing is forced.
 
     Args:
         units: M, of the state; 0: as many as channels.
-        forcing: `constant` (generalised teacher forcing by `alpha`), `sparse` (every `every` steps), or `adaptive`.
+        forcing: `adaptive`, `constant` (generalised teacher forcing by `alpha`), or `sparse` (every `every` steps).
         alpha: the strength of constant forcing; 1 is plain teacher forcing.
         every: steps from one forcing to the next where it is sparse.
         estimate: of the strength where it is adaptive: `product` (upper bound) or `mean`.
@@ -49,10 +50,10 @@ class PiecewiseLinear(Network):
     any_length: ClassVar[bool] = True
     costless: ClassVar[frozenset[str]] = Network.costless | {"alpha", "every", "pull", "attractor"}
     batch: Annotated[int, Field(ge=1)] = 16
-    lr: Annotated[float, Field(gt=0)] = 0.001
+    lr: Annotated[float, Field(gt=0)] = 0.01
     schedule: str = "exponential"
     units: Annotated[int, Field(ge=0)] = 0
-    forcing: Literal["constant", "sparse", "adaptive"] = "constant"
+    forcing: Literal["constant", "sparse", "adaptive"] = "adaptive"
     alpha: Annotated[float, Field(ge=0, le=1)] = 0.1
     every: Annotated[int, Field(ge=1)] = 16
     estimate: Literal["product", "mean"] = "product"
@@ -87,7 +88,7 @@ class PiecewiseLinear(Network):
                 do="Raise units, or 0 for as many as channels.",
             )  # fmt: skip
         network = PiecewiseNetwork(self.started(units, generator), channels, generator)
-        network.carried += torch.tensor(data.output.carried or (0.0,))
+        network.carry(torch.tensor(data.output.carried or [0.0] * channels))
         return network
 
     @abstractmethod
@@ -161,7 +162,6 @@ class AlmostLinearRnn(PiecewiseLinear):
     name: ClassVar[str] = "almost-linear-rnn"
     units: Annotated[int, Field(ge=0)] = 20
     rectified: Annotated[int, Field(ge=1)] = 2
-    forcing: Literal["constant", "sparse", "adaptive"] = "sparse"
 
     def started(self, units: int, generator: torch.Generator) -> Started:
         """As `PiecewiseLinear`.
@@ -197,7 +197,6 @@ class Plrnn(PiecewiseLinear):
 
     name: ClassVar[str] = "plrnn"
     units: Annotated[int, Field(ge=0)] = 20
-    forcing: Literal["constant", "sparse", "adaptive"] = "sparse"
 
     def started(self, units: int, generator: torch.Generator) -> Started:
         """As `PiecewiseLinear`."""

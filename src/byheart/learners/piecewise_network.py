@@ -34,6 +34,15 @@ class PiecewiseNetwork(nn.Module):
         for name, value in (("centre", 0.0), ("scale", 1.0), ("carried", 0.0)):
             self.register_buffer(name, torch.full((channels,), value))
 
+    @torch.no_grad()
+    def carry(self, carried: Tensor) -> None:
+        """Say what follows as a change of the channels that are carried (d,), and begin with none of them changing."""
+        self.carried.copy_(carried)
+        still = torch.zeros(len(self.A), dtype=torch.bool)
+        still[: self.channels] = carried > 0
+        self.A[still] = 1.0
+        self.get_parameter(self.cell.mix)[still] = 0.0
+
     def forward(self, x: Tensor) -> Tensor:
         """(b, d)."""
         w = {name: p[None] for name, p in self.named_parameters()}
