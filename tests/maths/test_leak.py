@@ -171,6 +171,19 @@ def test_near_returns_of_rounded_chaos_are_not_accused(lorenz):
     assert (found.kind, found.train_at, found.test_at) == ("overlapping", 3000, 777)
 
 
+def test_neighbours_that_are_the_same_for_a_while_part_slowly_whatever_the_scale():
+    """23 steps to the digit, and one unit of rounding apart before and after: no copy, as it is or shifted."""
+    rng = stream(0, "neighbours")
+    first, second = (np.round(10 * rng.normal(size=1500), 2) for _ in range(2))
+    part = first[300:340].copy()
+    part[:8] += 0.01
+    part[31:] -= 0.01
+    near = np.round(spliced(second, part, 500), 2)
+    assert leaked(first, near).kind == "returns"
+    assert leaked(first, np.round(near + 3, 2)).kind != "overlapping"
+    assert leaked(first, spliced(second, first[308:331], 508)).kind == "overlapping"
+
+
 def test_cycles_of_a_flow_never_come_back_to_the_digit():
     cycle = VanDerPol().orbit([2.0, 0.0], 6000)[1000:]
     assert leaked(cycle[:3000], cycle[3000:]).kind == "none"

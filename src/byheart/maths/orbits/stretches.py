@@ -27,7 +27,7 @@ class Compared:
         second: likewise.
         moves: (steps,) how often the series has moved up to there.
         labels: what they share by labels.
-        unit: (d,) the smallest difference between values.
+        unit: (d,) the smallest difference between values of one series.
     """
 
     line: Float[np.ndarray, "t d"]
@@ -112,10 +112,11 @@ def compared(p: Float[np.ndarray, "t d"], q: Float[np.ndarray, "s d"], within: F
         second=(place > len(p)) & (place < len(line) - 1),
         moves=np.concatenate([[0], np.cumsum(moved)]),
         labels=Repeats.of(labels[: len(p)], labels[len(p) :]),
-        unit=np.array([_unit(one) for one in np.concatenate([p, q]).T]),
+        unit=np.maximum(_units(p), _units(q)),  # of each: between both there may be differences of nothing but rounding
     )
 
 
-def _unit(x: Float[np.ndarray, " t"]) -> float:
-    """The smallest difference between values of a channel that are not the same."""
-    return float(np.diff(np.unique(x)).min(initial=np.inf)) if np.ptp(x) > 0 else 0.0
+def _units(x: Float[np.ndarray, "t d"]) -> Float[np.ndarray, " d"]:
+    """The smallest difference between values of each channel that are not the same; 0 where all are."""
+    gaps = [np.diff(np.unique(one)) for one in x.T]
+    return np.array([gap.min() if len(gap) else 0.0 for gap in gaps])
