@@ -16,10 +16,10 @@ from byheart.report.rich_text import slug
 from byheart.report.scale_chart import WHO, strips
 
 CHAPTERS = {
+    "dynamics": "How far back in time does it remember?",
     "memory": "What is held by heart, and which examples is it?",
     "generalization": "Will it hold on data it has not seen?",
     "complexity": "How many bits did learning buy, and how many does it hold?",
-    "dynamics": "How far back in time does it remember?",
 }
 _ORDER = ("measured", "withheld", "failed")
 IDENTITY = ("understood_bits", "memorised_bits", "left_bits", "reference_bits")

@@ -10,6 +10,7 @@ from byheart.report.chart import Axis, Chart, Line, Mark, Table
 
 NAMES = {"state_divergence": "state divergence", "spectrum_distance": "spectrum distance"}
 DRIFTS = 0.5  # share of the variance between tenths of a series, beyond which no two stretches are alike
+FEWEST_TURNS = 5
 REPLAYED = 0.5  # novelty below which a run is nearer to the record than to the system
 NOTES = {
     "lasting_share": "share of the free runs that neither leave nor come to rest",
@@ -28,7 +29,7 @@ def card(finding: Finding, about: About) -> Card:
         says=says if finding.headline == "novelty" else "of its free runs neither leave nor come to rest",
         rows=(("n", f"{count(details['runs'])} runs"),),
         body=tuple(filter(None, (_class(finding), _replay(finding), _valid(finding), _drifts(finding)))),
-        charts=(_portrait(finding), _course(finding)),
+        charts=tuple(filter(None, (_portrait(finding), _course(finding), _returns(finding), _spectra(finding)))),
         tables={"beside true stretches and a replay": _scores(finding)} if _scores(finding).rows else {},
         how=(
             f"{count(details['members'])} members were fed their own predictions from test windows on, "
@@ -83,18 +84,54 @@ def _scores(finding: Finding) -> Table:
     return Table(columns=("measure", "this model", "true stretches", "a replay"), rows=tuple(rows))
 
 
-def _portrait(finding: Finding) -> Chart:
-    rows = finding.tables["portrait"].rows()
-    marks = tuple(
+def _marks(finding: Finding, table: str) -> tuple[Mark, ...]:
+    """Points of the test grey, those of free runs coloured."""
+    return tuple(
         Mark(x=float(row["x"]), y=float(row["y"]), role="muted" if row["of"] == "test" else "memorised")  # type: ignore[arg-type]
-        for row in rows
+        for row in finding.tables[table].rows()
     )
+
+
+def _returns(finding: Finding) -> Chart | None:
+    """The return map, where both have turned often enough to draw one."""
+    found = [row["of"] for row in finding.tables["maxima"].rows()]
+    if min(found.count("test"), found.count("run")) < FEWEST_TURNS:
+        return None
+    return Chart(
+        title="Return map",
+        description="Each maximum of the first channel and the one after it, of the test series and of free runs.",
+        x=Axis(title="a maximum"),
+        y=Axis(title="the next"),
+        marks=_marks(finding, "maxima"),
+        reading="Grey: the test series. Coloured: free runs. A law shows as a curve, and both should lie on the same.",
+    )
+
+
+def _spectra(finding: Finding) -> Chart | None:
+    if "spectrum_run" not in finding.curves:
+        return None
+    lines = []
+    for name, role, label in (("spectrum_test", "muted", "test"), ("spectrum_run", "memorised", "free run")):
+        curve = finding.curves[name]
+        y = tuple(float(one or 0.0) for one in curve.y)
+        lines.append(Line(label=label, role=role, x=curve.x, y=y))  # type: ignore[arg-type]
+    return Chart(
+        title="Spectrum",
+        description="Power of the first channel by frequency, of the test series and of a free run.",
+        x=Axis(title="turns a step", log=True),
+        y=Axis(title="log\u2081\u2080 of power"),
+        lines=tuple(lines),
+        reading="Where the lines part, the run moves at another pace, or by another amount, than the series.",
+    )
+
+
+def _portrait(finding: Finding) -> Chart:
     return Chart(
         title="Orbits",
         description="States of the test series and of a free run.",
         x=Axis(title="deviations"),
         y=Axis(title="deviations"),
-        marks=marks,
+        marks=_marks(finding, "portrait"),
         reading="Grey: the test series. Coloured: a free run. Two channels, or one against itself some steps before.",
     )
 

@@ -24,7 +24,8 @@ from byheart.maths.orbits import (
 )
 from byheart.maths.statistics.ranks import wilson
 from byheart.probes.base import Assumption, Bank, Need, Probe, Subject
-from byheart.records.facts import Axis, Curve, FactTable
+from byheart.probes.dynamics.orbit.pictures import courses, maxima, portrait, spectra
+from byheart.records.facts import FactTable
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, interval_by
 from byheart.tasks.windows import stretches_of
@@ -36,7 +37,6 @@ SPREAD_BINS = {5000: 30, 0: 10}  # bins a side, from so many steps on
 MOST_BINNED = 3  # channels; of more a mixture of Gaussians is asked
 VALID = 0.4  # deviations
 DRIFTS = 0.5  # share of the variance between tenths of a series, beyond which its stretches are not alike
-SHOWN = 300
 POLES = Pole(name="a replay", value=0.0), Pole(name="the system", value=1.0)
 LASTING = ("cycle", "quasiperiodic", "chaos", "unclear")
 
@@ -108,8 +108,12 @@ class Orbit(Probe):
             quantities,
             headline=headline,
             poles=POLES if headline == "novelty" else (),
-            curves=_courses(orbits, lasting, test),
-            tables={"kinds": _kinds(kinds), "portrait": _portrait(orbits, lasting, test, details["kind"])},
+            curves=courses(orbits, lasting, test) | spectra(orbits, lasting, test, steps),
+            tables={
+                "kinds": _kinds(kinds),
+                "portrait": portrait(orbits, lasting, test),
+                "maxima": maxima(orbits, lasting, test),
+            },
             details=details,
         )  # fmt: skip
         return finding, {}
@@ -205,34 +209,3 @@ def _over_members(name: str, unit: str, values: np.ndarray, null: float | None, 
 def _kinds(kinds: list[list[str]]) -> FactTable:
     counts = Counter(kind for member in kinds for kind in member)
     return FactTable(values={"kind": tuple(counts), "runs": tuple(counts.values())})
-
-
-def _first(orbits: np.ndarray, lasting: np.ndarray) -> np.ndarray:
-    """(steps, d) the first run that lasts, else the first."""
-    place = np.argwhere(lasting)
-    return orbits[tuple(place[0])] if len(place) else orbits[0, 0]
-
-
-def _courses(orbits: np.ndarray, lasting: np.ndarray, test: np.ndarray) -> dict[str, Curve]:
-    """The first channel of the test and of a run from its first window on."""
-    axes = {"x_axis": Axis(name="step", unit="steps"), "y_axis": Axis(name="first channel, deviations")}
-    run = _first(orbits, lasting)[:SHOWN, 0]
-    made = {"test": test[-orbits.shape[2] :][:SHOWN, 0], "run": run}
-    return {
-        name: Curve(**axes, x=np.arange(len(y)), y=[float(one) if np.isfinite(one) else None for one in y])
-        for name, y in made.items()
-    }
-
-
-def _portrait(orbits: np.ndarray, lasting: np.ndarray, test: np.ndarray, kind: str) -> FactTable:
-    """Two coordinates of both: the first two channels, or one against itself some steps before."""
-    run, lag = _first(orbits, lasting), max(1, min(len(test) // 100, 10))
-    points = {"test": test, "run": run[np.isfinite(run).all(1)]}
-    columns: dict[str, list] = {"of": [], "x": [], "y": []}
-    for name, one in points.items():
-        x, y = (one[:, 0], one[:, 1]) if one.shape[1] > 1 else (one[lag:, 0], one[:-lag, 0])
-        x, y = x[:SHOWN], y[:SHOWN]
-        columns["of"] += [name] * len(x)
-        columns["x"] += x.tolist()
-        columns["y"] += y.tolist()
-    return FactTable(values={name: tuple(values) for name, values in columns.items()})
