@@ -135,7 +135,9 @@ BAD = {
     "uneven": ([f"{i + 0.4 * (i % 2)},{i % 7},{i % 5}" for i in range(300)], "evenly sampled"),
     "constant": ([f"{i},{np.sin(i)},3" for i in range(300)], "always 3"),
     "twice": ([f"{i},{np.sin(i)},{np.sin(i)}" for i in range(300)], "equal to a"),
+    "in another unit": ([f"{i},{np.sin(i)},{32 - 9 * np.sin(i) / 5}" for i in range(300)], "equal to a, but for a unit"),
     "short": (GOOD[:40], "longer series"),
+    "one row": (GOOD[:1], "longest of 1 steps"),
     "words": ([f"{i},red,blue" for i in range(300)], "a column of numbers"),
     "no time": ([f"day {i},1,{i % 5}" for i in range(300)], "times in column"),
     "infinite": ([*GOOD[:50], "50,inf,1", *GOOD[51:]], "finite"),
@@ -149,6 +151,13 @@ def test_what_cannot_be_followed_is_refused_by_name(case, tmp_path):
     path.write_text("\n".join(["when,a,b", *rows]))
     with pytest.raises(InputRefused, match=message):
         Series.of(path, time="when")
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e300])
+def test_numbers_of_any_size_have_their_units(size):
+    series = np.random.default_rng(0).normal(size=(400, 1))
+    of_one, of_size = (windowed([x[:300]], [x[300:]], 4, ["x"], {}).train.x for x in (series, size * series))
+    assert of_size == pytest.approx(of_one)
 
 
 def test_wrong_columns_name_the_nearest(tmp_path):

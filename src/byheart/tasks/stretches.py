@@ -41,7 +41,7 @@ def parted(moments: np.ndarray, values: np.ndarray, where: Sequence[str]) -> tup
     usual = float(np.median(steps)) if len(steps) else 1.0
     jumps = steps > GAP * usual
     uneven = int((abs(steps / usual - 1) > EVEN)[~jumps].sum())
-    if uneven > UNEVEN_AT_MOST * len(steps) or jumps.mean() > JUMPS_AT_MOST:
+    if uneven > UNEVEN_AT_MOST * len(steps) or jumps.sum() > JUMPS_AT_MOST * len(steps):
         raise InputRefused(
             expected=f"evenly sampled times: steps within {EVEN:.0%} of the usual {usual:g}",
             came=f"{uneven:,} of {len(steps):,} that are not, and {int(jumps.sum()):,} gaps",

@@ -78,6 +78,8 @@ def windowed(
     Raises:
         InputRefused: stretches too short for their windows, or a channel that is constant or comes twice.
     """
+    if not train or not test:
+        raise _no_window([*train, *test], window)
     centre, scale = _units(np.concatenate(train), channels)
     kept = looks_back or window
     given = {"train": train, "test": test, **(further or {})}
@@ -135,17 +137,21 @@ def enough(windows: int, window: int) -> None:
 
 def _units(series: np.ndarray, channels: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Mean and deviation (d,) of each channel in training."""
-    centre, scale = series.mean(0), series.std(0)
+    size = np.maximum(abs(series).max(0), np.finfo(float).tiny)  # squares of numbers very large or small have no place
+    centre, scale = size * (series / size).mean(0), size * (series / size).std(0)
     for place, name in enumerate(channels):
-        if scale[place] <= CONSTANT * abs(series[:, place]).max():
+        if scale[place] <= CONSTANT * size[place]:
             raise InputRefused(
                 "channels that vary", f"{name}, which is always {series[0, place]:g} in training",
                 "Leave it out of --channels.",
             )  # fmt: skip
         for other in range(place):
-            if np.array_equal(series[:, place], series[:, other]):
+            one, two = ((series[:, at] - centre[at]) / scale[at] for at in (place, other))
+            if min(abs(one - two).max(), abs(one + two).max()) <= CONSTANT:
                 raise InputRefused(
-                    "channels that differ", f"{name} equal to {channels[other]}", "Leave one out of --channels."
+                    "channels that differ",
+                    f"{name} equal to {channels[other]}, but for a unit or a sign",
+                    "Leave one out of --channels.",
                 )
     return centre, scale
 
@@ -166,14 +172,18 @@ def _windows(stretches: Sequence[np.ndarray], window: int, start: int, carried: 
             ids.append(start + np.arange(window, len(one)))
         start += len(one) + 1  # what a step between two stretches would be called, so that they never look like one
     if not x:
-        longest = max((len(one) for one in stretches), default=0)
-        raise InputRefused(
-            expected=f"a stretch longer than a window of {window} steps, to train on and to test on",
-            came=f"the longest of {longest} steps",
-            do="Give a longer series without gaps, or a shorter --window.",
-        )
+        raise _no_window(stretches, window)
     numbers = np.concatenate(ids).astype(np.int64)
     return Examples(numbers, np.concatenate(x), np.concatenate(y), meta={"time": numbers.astype(np.float64)})
+
+
+def _no_window(stretches: Sequence[np.ndarray], window: int) -> InputRefused:
+    """Why there is no window to train on, or none to test on."""
+    return InputRefused(
+        expected=f"a stretch longer than a window of {window} steps, to train on and to test on",
+        came=f"the longest of {max((len(one) for one in stretches), default=0)} steps",
+        do="Give a longer series without gaps, or a shorter --window.",
+    )
 
 
 def _blocks(windows: Examples, lengths: Sequence[int], window: int) -> tuple[Examples, np.ndarray]:

@@ -39,10 +39,12 @@ class MoreMemory(Verdict):
             quantity(findings, "dynamics/use", "used_steps"),
             quantity(findings, "dynamics/need", "needed_steps"),
         )
-        said = f"{_steps('Needed', needed)}{_steps('used', used)}paid {shown(paid)} a step"
+        said = f"{_steps('needed', needed)}{_steps('used', used)}paid {shown(paid)} a step"
+        said = said[0].upper() + said[1:]
         if paid.interval[0] > NEGLIGIBLE:
             least = f"the last {number(best.value, 0)} steps" if best.value != 1 else "the last step"
-            line = f"{said}: with {least} alone it does better on new steps (--window {number(best.value, 0)})."
+            better = f"with {least} alone it does better on steps left out of training"
+            line = f"{said}: {better} (--window {number(best.value, 0)})."
             return self.say("tip", line, "Its memory in time costs more than it brings")
         if paid.interval[1] < NEGLIGIBLE:
             return self.say(
