@@ -85,7 +85,7 @@ def test_drift_is_no_period_and_the_state_just_before_no_neighbour():
     t = np.arange(1000.0)[:, None]
     assert dominant_period(np.sin(2 * np.pi * t / 50) + t / 200) == 50
     dense = Lorenz63().orbit([1.0, 1.0, 20.0], 7000, 0.005)[1000:]
-    assert parting_rate(dense / dense.std(0)) / 0.005 == pytest.approx(0.906, rel=0.4)
+    assert 0.5 < parting_rate(dense / dense.std(0)) / 0.005 / 0.906 < 2  # of 40 turns
 
 
 def test_units_do_not_matter(lorenz):

@@ -28,7 +28,8 @@ import numpy as np
 
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array
-from byheart.maths.orbits.parting import GROWN, STAYED, Parting, parting_of, turn, unfolded
+from byheart.maths.orbits.fitted_step import FittedRate, fitted_rate
+from byheart.maths.orbits.parting import GROWN, Parting, parting_of, turn, unfolded
 from byheart.maths.orbits.returning import period_of
 from byheart.maths.shapes import Float, Given
 from byheart.seeds import stream
@@ -41,9 +42,16 @@ RESTING = 1e-3  # of the largest deviation: a channel that moves less is left ou
 TURNS = 15  # fewer say nothing of neighbours
 LINES, BINS = 12, 3  # of the spectrum, each this many bins to both sides
 BROAD, SHARP = 5e-3, 1e-3  # of the power is beside them: measured of chaos 1e-2 and more, of a torus 1e-4 and less
+STAYED, KEPT, BOTH = 0.6, 0.6, 1.6  # of `parting`: chaos has 0.8 and 1, white noise 0.4 and 0, smooth noise 0.7 and 0.7
+TOGETHER = 0.85  # `stayed` of a torus
 BELOW = 0.5  # in ln: so much nearer than states at random are neighbours who stay together
 DRIFT = 0.2  # in ln: neighbours who part by more over the last two thirds of the curve do not stay together
-STEADY = 0.15  # deviations, and ln of a deviation, by which halves of a steady orbit may differ
+STEADY = 0.15  # deviations, and ln of a deviation, by which halves of a torus may differ
+LEVEL, SPREAD = 1.0, 0.5  # the same of chaos
+SLOWEST, FASTEST = 0.03, 3.5  # in ln a turn: measured of chaos 0.06 to 3.05, the latter of the logistic map
+HALFWAY, REACHED = 0.55, 0.8  # of the way to states at random
+FAR, MANY = 2.0, 4  # in ln, and channels: neighbours who are no nearer are not asked, but a fitted law
+MISSED, CURVED = 0.01, 4.0  # of the rates; times less than a straight law misses
 CURVE = 1.4  # dimensions: a closed curve has 1, a torus 2
 PAIRS = 20_000  # of states, for the dimension
 
@@ -59,8 +67,8 @@ class Orbit:
         turns: how many were looked at: periods of a cycle; of the others by the mean square frequency. 0 where none.
         rate: how fast neighbours part, in ln a step, where it was read (`parting`); an estimate: its sign is used.
         low, high: its interval of 95 %.
-        stayed: the share of the distance between nearer and farther neighbours that is left when they have parted by a
-            factor e; 1 of a deterministic system, 0 of noise.
+        stayed: in which share of the neighbours that parted by a factor e the farther is still the farther; 1 of a
+            deterministic system, below 1/2 of noise. 0 where it was not asked, or the rate is that of a fitted law.
         ends: step at which a divergence left the bounds; 0 of the others.
     """
 
@@ -135,25 +143,42 @@ def _settles(x: Float[np.ndarray, "t d"]) -> bool:
 
 def _wandering(x: Float[np.ndarray, "t d"]) -> Orbit:
     """Chaos, quasiperiodic, or unclear and why."""
-    turns = len(x) / turn(x)
+    a_turn = turn(x)
+    turns = len(x) / a_turn
     if turns < TURNS:
         return Orbit("unclear", f"only {turns:.0f} turns: {TURNS} tell whether neighbours part", turns=turns)
     found, beside = parting_of(x), _beside_lines(x)
-    kind = "chaos" if _parts(found) and beside > BROAD else "unclear"
-    if kind == "unclear" and _stays_together(found) and beside < SHARP and _steady(x) and _dimension(x) > CURVE:
-        kind = "quasiperiodic"
-    reason = _reason(x, found, beside) if kind == "unclear" else ""
-    known = Orbit(kind, reason, turns=turns)
-    return replace(known, rate=found.rate, low=found.low, high=found.high, stayed=found.stayed)
+    known = Orbit("unclear", "", turns=turns, rate=found.rate, low=found.low, high=found.high, stayed=found.stayed)
+    wide = beside > BROAD and _steady(x, LEVEL, SPREAD)
+    if wide and found.pairs and found.way < FAR and x.shape[1] >= MANY and found.grown > REACHED * found.way:
+        law = fitted_rate(x, a_turn)
+        if _says(law) and _parts(law, a_turn):
+            return replace(known, kind="chaos", rate=law.rate, low=law.low, high=law.high, stayed=0.0)
+    if wide and found.grown > max(GROWN, HALFWAY * found.way) and _is_no_noise(found) and _parts(found, a_turn):
+        return replace(known, kind="chaos")
+    if _stays_together(found) and beside < SHARP and _steady(x, STEADY, STEADY) and _dimension(x) > CURVE:
+        return replace(known, kind="quasiperiodic")
+    return replace(known, reason=_reason(x, found, beside))
 
 
-def _parts(found: Parting) -> bool:
-    return found.grown >= GROWN and found.stayed >= STAYED and found.low > 0
+def _parts(found: Parting | FittedRate, a_turn: float) -> bool:
+    """For certain, and neither so slowly that it may be an error of the estimate nor faster than a flow can."""
+    return found.low > 0 and SLOWEST < found.rate * a_turn < FASTEST
+
+
+def _is_no_noise(found: Parting) -> bool:
+    """What was nearer stays nearer, by both measures and by their sum: slow noise on a swing is near to either."""
+    return found.stayed >= STAYED and found.kept >= KEPT and found.stayed + min(found.kept, 1.0) >= BOTH
+
+
+def _says(law: FittedRate) -> bool:
+    """Does the law say how the orbit moves, and does it take more than a straight one?"""
+    return law.missed < min(MISSED, law.missed_straight / CURVED)
 
 
 def _stays_together(found: Parting) -> bool:
     """After the first third, in which windows of one channel may part a little, neighbours part no more."""
-    if found.stayed < STAYED or found.grown > found.way - BELOW:
+    if found.stayed < TOGETHER or found.kept < KEPT or found.grown > found.way - BELOW:
         return False
     late = found.near[len(found.near) // 3 :]
     return abs(float(np.polyfit(np.linspace(0, 1, len(late)), late, 1)[0])) < DRIFT
@@ -163,11 +188,11 @@ def _reason(x: Float[np.ndarray, "t d"], found: Parting, beside: float) -> str:
     """Why nothing is claimed."""
     if not found.pairs or found.way < GROWN:
         return "no near neighbours: too few states for so many dimensions"
-    if found.stayed < STAYED:
+    if not _is_no_noise(found):
         return "noise: neighbours who were nearer do not stay nearer"
-    if not _steady(x):
+    if not _steady(x, LEVEL, SPREAD):
         return "not steady: its halves differ"
-    if found.grown >= GROWN:
+    if found.grown >= GROWN or found.grown > found.way - BELOW:
         return "neighbours part, but not for certain by one factor a step"
     if beside >= SHARP:
         return "neighbours stay together, but its spectrum is no few lines"
@@ -184,11 +209,11 @@ def _beside_lines(x: Float[np.ndarray, "t d"]) -> float:
     return float(shares.sum())
 
 
-def _steady(x: Float[np.ndarray, "t d"]) -> bool:
-    """Are its halves alike in mean and deviation?"""
+def _steady(x: Float[np.ndarray, "t d"], level: float, spread: float) -> bool:
+    """Are its halves alike, in mean (deviations) and deviation (ln)?"""
     first, second = np.array_split(x, 2)
-    moved = np.abs(first.mean(0) - second.mean(0)).max()
-    return bool(moved < STEADY and np.abs(np.log(first.std(0) / second.std(0))).max() < STEADY)
+    spreads = np.log(np.maximum(first.std(0), STILL) / np.maximum(second.std(0), STILL))
+    return bool(np.abs(first.mean(0) - second.mean(0)).max() < level and np.abs(spreads).max() < spread)
 
 
 def _dimension(x: Float[np.ndarray, "t d"]) -> float:

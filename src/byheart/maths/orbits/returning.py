@@ -28,10 +28,11 @@ NEAR = 0.5  # deviations a channel: a shift worth looking at
 DENSE = 0.12  # deviations: a polynomial that misses by less can be read between the steps
 MARGIN = 4.0  # times better than that of twice the spacing
 ALL = 0.97  # of the states have to return; a polynomial may miss at a corner
+MOST = 0.9  # of the states, at a whole shift
 MULTIPLES = 3  # times that an orbit has to come round
 FARTHER = 2.0  # times as far after many rounds as after one: what is more grows, as on a torus
 CHANCE = 2e-3  # median distance times turns in a period, where these are two and more
-TRIED = 100  # shifts
+TRIED = 50  # shifts
 SHORTEST = 16  # steps
 
 
@@ -44,7 +45,7 @@ def period_of(series: Float[np.ndarray, "t d"]) -> float:
         return 0.0
     missed = _missed(series)
     dense = bool(np.median(missed) < DENSE)
-    for p in _shifts(series, dense)[:TRIED]:
+    for p in [one for one in _shifts(series, dense) if not dense or _within_a_step(series, one)][:TRIED]:
         once = _refined(series, missed, p, 1.0) if dense else float(p)
         if not _returns(series, missed, once, dense):
             continue
@@ -62,7 +63,15 @@ def _shifts(series: np.ndarray, dense: bool) -> np.ndarray:
     at = _asked(len(series), longest + 2)
     far = np.array([np.median(_size(series[at + p] - series[at])) for p in range(longest + 2)])
     low = (far[1:-1] <= far[:-2]) & (far[1:-1] <= far[2:]) & (far[1:-1] < (NEAR if dense else SAME))
-    return np.flatnonzero(low) + 1
+    return np.flatnonzero(low[1:] if dense else low) + (2 if dense else 1)
+
+
+def _within_a_step(series: np.ndarray, p: int) -> bool:
+    """Are nearly all states p steps later within a step of where they were? Cheap, before p is refined."""
+    at = _asked(len(series), p + 2)
+    j = at + p
+    step = np.maximum(_size(series[j + 1] - series[j]), _size(series[j] - series[j - 1]))
+    return len(at) > 3 and bool((_size(series[j] - series[at]) <= 1.5 * step + SAME).mean() >= MOST)
 
 
 def _asked(length: int, shift: float) -> np.ndarray:
@@ -90,7 +99,7 @@ def _refined(series: np.ndarray, missed: np.ndarray, shift: float, within: float
         j, distances = _distances(series, one)
         return float(np.sqrt(distances / _allowed(missed, j)).mean()) if len(j) else np.inf
 
-    tried = np.linspace(shift - within, shift + within, 9)
+    tried = np.linspace(max(shift - within, 1.0), shift + within, 9)
     best, step = tried[int(np.argmin([far(one) for one in tried]))], tried[1] - tried[0]
     return float(minimize_scalar(far, bounds=(best - step, best + step), method="bounded", options={"xatol": 1e-7}).x)
 
