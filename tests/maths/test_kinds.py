@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from byheart.errors import InputRefused
 from byheart.maths.orbits import classify
+from byheart.maths.orbits.fitted_step import fitted_rate
 from byheart.maths.orbits.parting import parting_of
 from byheart.seeds import stream
-from byheart.tasks.systems import Henon, Logistic, Lorenz63, VanDerPol
+from byheart.tasks.systems import Henon, Logistic, Lorenz63, Lorenz96, VanDerPol
 
 T = np.arange(3000)
 PERIOD = 6.663287  # of van der Pol at mu = 1: integrated by Dormand and Prince's method of order 8 to 1e-12
@@ -82,6 +84,9 @@ KNOWN = {
     "slow noise": ("unclear", lambda: autoregressive(0.99)),
     "noise as smooth as a flow": ("unclear", lambda: smooth(1)),
     "noise as smooth as a flow, 3 channels": ("unclear", lambda: smooth(3)),
+    "kicks that fade": ("unclear", lambda: lfilter([1], [1, -0.9], stream(0, "kicks").uniform(size=3000) < 0.02)),
+    "a noisy switch": ("unclear", lambda: np.sign(autoregressive(0.98)) + 0.1 * stream(1, "white").normal(size=3000)),
+    "a swing that grows": ("unclear", lambda: np.exp(0.003 * T) * np.sin(0.2 * T) / 1e4),
     "a random walk": ("unclear", lambda: noise(3000).cumsum() / 30),
     "a sine on a line": ("unclear", lambda: np.sin(0.1 * T) + T / 1500),
     "a sine and a little of another": ("quasiperiodic", lambda: np.sin(0.52 * T) + 0.05 * np.sin(0.37 * T)),
@@ -111,6 +116,26 @@ def test_chaos_is_seen_whole_by_channel_in_other_units_and_at_other_steps(lorenz
         found = classify(seen)
         assert found.kind == "chaos", found
         assert 0 < found.low < found.rate < found.high
+
+
+def test_chaos_in_twenty_dimensions_is_seen_by_a_fitted_law():
+    """Nobody has a near neighbour there. The exponent at 20 sites is 1.5 to 1.7 a unit of time, by its own tangents."""
+    found = classify(of(Lorenz96(), 3000, 0.05))
+    assert found.kind == "chaos"
+    assert found.rate / 0.05 == pytest.approx(1.6, rel=0.25)
+    assert 0 < found.low < found.rate < found.high
+
+
+def test_a_fitted_law_has_the_exponent_of_its_map_and_noise_and_sines_are_no_law():
+    henon = fitted_rate(of(Henon(), 2000), 4.0)
+    assert henon.rate == pytest.approx(0.419, rel=0.1)
+    assert henon.missed < 1e-4 < 0.1 < henon.missed_straight
+    lorenz = fitted_rate(of(Lorenz63(), 6000, 0.02), 40.0)
+    assert lorenz.low < 0.906 * 0.02 < lorenz.high
+    assert fitted_rate(smooth(6), 40.0).missed > 0.5
+    assert fitted_rate(np.sin(np.outer(T, [0.1, 0.15]) + np.array([[0, 1]])), 40.0).missed_straight > 0.9
+    turning = np.concatenate([np.cos(np.outer(T, [0.1, 0.15])), np.sin(np.outer(T, [0.1, 0.15]))], 1)
+    assert fitted_rate(turning, 40.0).missed_straight < 1e-4  # needs no more than a straight law
 
 
 def test_a_cycle_says_its_period_between_steps(circling):

@@ -52,7 +52,7 @@
 | `orbits` | `lyapunov`, `tangent` | how fast do neighbouring states part? of a step, anybody's, with its derivatives |
 | | `state_space`, `frequencies` | is a generated orbit where the true one is, and does it beat alike? |
 | | `replayed`, `parting` | is a generated orbit new, or a replay of the training series? the time of a window |
-| | `kinds`, `returning` | does an orbit rest, come round, wander on a torus, part, or leave every bound? |
+| | `kinds`, `returning`, `fitted_step` | does an orbit rest, come round, wander on a torus, part, or diverge? |
 | | `mixture`, `wasserstein` | is it there, as often, in more dimensions than boxes can fill? |
 | | `free_runs`, `valid_time` | how wrong is a model after n free steps; how long does it stay with the truth? |
 | | `floors` | what does a measure say of another true orbit, and of the training series played again? |
