@@ -52,9 +52,31 @@ class FittedRate:
 
 
 def fitted_rate(series: Float[np.ndarray, "t d"], a_turn: float) -> FittedRate:
-    """How fast would neighbours part by a law of motion fitted to the orbit?
+    r"""How fast would neighbours part by a law of motion fitted to the orbit?
 
-    Channels in units of their deviations; `a_turn` is how many steps a turn takes.
+    The mean of ln |v'| / |v| along the rest of the orbit, of the law at the head of the file.
+
+    Args:
+        series: (t, d) the orbit, channels in units of their deviations.
+        a_turn: how many steps a turn takes; above 10 rates of change are fitted, otherwise steps.
+
+    Returns:
+        `FittedRate`; it says nothing where `missed` is not small.
+
+    Raises:
+        Nothing.
+
+    Cost: 1,000 centres, 1,500 steps followed: 0.1 CPU s in 20 dimensions. Fails when: the orbit fills fewer dimensions
+    than it has channels, as on a torus or a cycle: across it the law is a guess, and its rates there are often large.
+    Ask it only where neighbours part as far as states at random.
+    Reference: Brown, Bryant, Abarbanel 1991; Gencay, Dechert 1992 (titles at the head of the file).
+
+    >>> x = np.full((2000, 2), 0.1)
+    >>> for t in range(1, 2000):  # Henon's map: 0.419 a step
+    ...     x[t] = 1 - 1.4 * x[t - 1, 0] ** 2 + x[t - 1, 1], 0.3 * x[t - 1, 0]
+    >>> found = fitted_rate((x - x.mean(0)) / x.std(0), 4.0)
+    >>> round(found.rate, 1), found.missed < 0.001 < 0.1 < found.missed_straight
+    (0.4, True)
     """
     dense = a_turn > DENSE
     states, rates = (series[2:-2], _differences(series)) if dense else (series[:-1], np.diff(series, axis=0))
