@@ -5,9 +5,11 @@ of the training series and of a held-out series of the same length,
 
     novelty = median_u min_{v in train} |u - v| / median_u min_{v in held out} |u - v|.
 
-A new orbit of the system is as far from one as from the other: 1. A replay is 0, a disturbed replay in between. Single
-states cannot tell: on an attractor every state has near ones in the training series. Windows of about three Lyapunov
-times can, for two orbits that differ stay together no longer.
+Of the longer series the piece is taken, of the length of the shorter one, that is nearest to the orbit: a replay is
+found wherever it is from. A new orbit of the system is as far from one as from the other: 1 (a little less where there
+are many pieces to choose from). A replay is 0, a disturbed replay in between. Single states cannot tell: on an
+attractor every state has near ones in the training series. Windows of about three Lyapunov times can, for two orbits
+that differ stay together no longer.
 
 Reference: byheart. The time of a window: Rosenstein, Collins, De Luca 1993, "A practical method for calculating largest
 Lyapunov exponents from small data sets", Physica D 65.
@@ -16,6 +18,7 @@ Lyapunov exponents from small data sets", Physica D 65.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil
 from typing import Any
 
@@ -28,6 +31,7 @@ from byheart.maths.orbits.parting import dominant_period, parting_rate
 from byheart.maths.shapes import Float, Given
 
 LYAPUNOV_TIMES = 3
+PARTS = 8  # of a piece of the longer series: pieces begin at each of them
 ASKED = 200  # generated windows, evenly spread: their median is said
 HELD = 4_000_000  # numbers of windows held at a time
 
@@ -62,7 +66,7 @@ def novelty(
 
     Args:
         train: (t, d) the series learned from, or (t,).
-        held_out: (s, d) another stretch of the system, not overlapping; the longer of the two is cut.
+        held_out: (s, d) another stretch of the system, not overlapping; of the longer of the two the nearest piece.
         generated: (g, d) in the same units, never standardised by itself.
         window: steps of a window. None: three Lyapunov times, by the rate at which neighbours in `train` part; where
             they do not, one dominant period.
@@ -94,10 +98,11 @@ def novelty(
             do="Generate longer, or give a shorter window=.",
         )
     mean, sd = a.mean(0), a.std(0)
-    known, other, made = ((one - mean) / sd for one in (a[:steps], b[:steps], c))
+    known, other, made = ((one - mean) / sd for one in (a, b, c))
     places = np.unique(np.linspace(0, len(made) - w, ASKED).astype(int))
     asked = sliding_window_view(made, w, 0)[places].reshape(len(places), -1)
-    near, far = (float(np.median(_nearest(asked, one, w))) for one in (known, other))
+    part = places * max(1, round(len(made) / steps)) // len(made)  # of a long orbit each part has a piece of its own
+    near, far = (float(np.median(_nearest_piece(asked, part, one, w, steps))) for one in (known, other))
     if near == far == 0:
         raise InputRefused(
             expected="a generated orbit that is not found in both series to the last digit",
@@ -112,6 +117,23 @@ def _window(train: Float[np.ndarray, "t d"]) -> int:
     scaled = (train - train.mean(0)) / train.std(0)
     rate = parting_rate(scaled)
     return ceil(LYAPUNOV_TIMES / rate) if rate > 0 else dominant_period(scaled)
+
+
+def _nearest_piece(
+    asked: Float[np.ndarray, "q f"], part: np.ndarray, series: Float[np.ndarray, "t d"], w: int, steps: int
+) -> Float[np.ndarray, " q"]:
+    """Distance of each window to the nearest of one piece of the series: of each part's, the one of least median."""
+    if len(series) == steps:
+        return _nearest(asked, series, w)
+    windows, long = len(series) - w + 1, max(1, (steps - w + 1) // PARTS)
+    ends = np.linspace(0, windows, ceil(windows / long) + 1).round().astype(int)
+    each = np.stack([_nearest(asked, series[a : b + w - 1], w) for a, b in pairwise(ends)])  # (blocks, q)
+    pieces = sliding_window_view(each, min(PARTS, len(each)), 0).min(-1)  # (pieces, q)
+    found = np.empty(len(asked))
+    for one in np.unique(part):
+        those = part == one
+        found[those] = pieces[np.median(pieces[:, those], 1).argmin()][those]
+    return found
 
 
 def _nearest(asked: Float[np.ndarray, "q f"], series: Float[np.ndarray, "t d"], w: int) -> Float[np.ndarray, " q"]:
