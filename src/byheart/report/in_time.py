@@ -8,9 +8,9 @@ from byheart.records.quantity import Quantity
 from byheart.report.rich_text import Run
 
 PARTS = {
-    "needed_steps": ("dynamics/need", "Needed", "back, to foretell the next step of this series"),
-    "used_steps": ("dynamics/use", "Used", "back, by a model trained this way"),
-    "paid_bits": ("dynamics/window", "Paid", "a step, for its window rather than the best one tried"),
+    "needed_steps": ("dynamics/need", "Needed", "back: what foretelling the next step of this series takes"),
+    "used_steps": ("dynamics/use", "Used", "back: what a model trained this way uses"),
+    "paid_bits": ("dynamics/window", "Paid", "a step: what its window costs above the best one tried"),
 }
 ADJECTIVES = {
     "fixed point": "at rest", "cycle": "a cycle", "quasiperiodic": "quasiperiodic", "chaos": "chaotic",
@@ -70,7 +70,7 @@ def numbers(findings: dict[str, Answer]) -> list[dict]:
             "value": value_text(one),
             "interval": interval_text(one),
             "withheld": False,
-            "says": f"{PARTS[name][1].lower()} {PARTS[name][2]}.",
+            "says": f"{PARTS[name][2]}.",
         }
         for name, one in parts(findings).items()
     ]
