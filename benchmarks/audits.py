@@ -80,6 +80,7 @@ def main() -> None:
             ),
             ("byheart audit", measured([*command, "audit", "--jobs", jobs], folder)),
             ("byheart audit, again", measured([*command, "audit", "--jobs", jobs], folder)),
+            ("byheart audit co2", measured([*command, "audit", "co2", "--jobs", jobs, "--out", "series"], folder)),
         ]
         document = json.loads((Path(folder) / "byheart-audit" / "report.json").read_text())
         page = (Path(folder) / "byheart-audit" / "report.html").stat().st_size
