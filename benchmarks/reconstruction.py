@@ -1,6 +1,6 @@
 """Reconstruction of Lorenz 1963 from 5 % noise: forced training against plain teacher forcing, five seeds in a fleet.
 
-    OMP_NUM_THREADS=1 python benchmarks/reconstruction.py [--updates 20000] [--optimizer adam]
+    OMP_NUM_THREADS=1 python benchmarks/reconstruction.py [--updates 20000] [--optimizer radam] [--only plain]
 
 A clipped shallow network (3 units, 50 kinks) is trained on windows of 200 steps of 0.01 from one long noisy series.
 Then each member runs free for 100,000 steps from a state of another, noise-free orbit and is held against a third:
@@ -80,9 +80,9 @@ def reached(found: dict[str, float]) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--updates", type=int, default=20_000)
-    parser.add_argument("--optimizer", default="adam")
-    parser.add_argument("--lr", type=float, default=1e-3)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--optimizer", default="radam")
+    parser.add_argument("--lr", type=float, default=3e-3)
+    parser.add_argument("--only", default="", help="the rows whose name holds this")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     truth = orbits()
