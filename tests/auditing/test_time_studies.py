@@ -4,6 +4,8 @@ import pytest
 
 from byheart.auditing.claims import claim_named
 from byheart.auditing.studies import study
+from byheart.tasks.recall.solved import ERROR
+from byheart.tasks.recall.versions import SCHMIDT, of_sum
 
 SMALL = {"task.n": 700, "task.window": 8}
 
@@ -65,3 +67,18 @@ def test_each_says_what_cannot_be_claimed(name):
     assert {"memory-hurts": "qualification", "climate": "nothing is said", "brain": "nothing is said"}[
         name
     ] in claim.note
+
+
+def test_addition_takes_initialisation_and_regulariser_apart_and_says_its_chance_line():
+    _, claim = claim_named("addition")
+    apart = {}
+    for name in ("neither", "initialisation", "regulariser", "both"):
+        settings = dict(claim.subject[f"{name}-50"].learner_settings)
+        apart[name] = settings.pop("attractor_begin", False), settings.pop("attractor", 0) > 0
+        assert settings == claim.subject["neither-50"].learner_settings
+    assert apart == {
+        "neither": (False, False), "initialisation": (True, False), "regulariser": (False, True), "both": (True, True)
+    }  # fmt: skip
+    solved = {one.above for one in claim.expect if "solve" in one.says}
+    assert solved == {round(1 - ERROR / of_sum(SCHMIDT).error, 9)}  # as a share of the variance, of which chance is 0
+    assert "1/6" in claim.note
