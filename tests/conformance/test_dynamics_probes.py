@@ -1,5 +1,6 @@
 """The probes of memory in time keep the promises of `byheart.probes.base`: series whose law is known, models solved at once."""
 
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -155,3 +156,10 @@ def test_channels_that_are_still_or_the_same_where_it_is_asked_are_left_out():
     x = rng.normal(size=(50, 1))
     assert (distinct(np.hstack([x, -2 * x + 1, np.full((50, 1), 3.0)])) == x).all()
     assert distinct(np.full((50, 2), 0.3)).shape == (50, 0)
+
+
+def test_a_model_of_one_length_of_window_alone_has_no_price_of_it():
+    bank = bank_of(Window(), Lagged(), Ridge(), members=8)
+    own = bank.subject.bank()
+    finding, _ = Window().measure(replace(bank, runs={own.key(): bank[own]}))
+    assert finding.withheld.code == "too few points"

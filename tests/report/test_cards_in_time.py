@@ -85,6 +85,7 @@ def test_a_dimension_is_told_of_no_noise_and_of_none_that_its_own_steps_contradi
 def test_a_cut_that_costs_nothing_clear_is_said_to_be_so():
     finding, _ = Use().measure(bank_of(Use(), Law(law="noise"), Ridge(), members=2))
     for ends, words in {
+        (-0.01, 0.01): "is as good",
         (0.01, 0.09): "costs 0.05 bits",
         (-0.01, 0.11): "not clear of none",
         (-0.3, -0.1): "mislead",

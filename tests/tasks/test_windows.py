@@ -178,3 +178,25 @@ def test_an_npz_of_a_series(tmp_path):
     np.savez(tmp_path / "s.npz", other=series)
     with pytest.raises(InputRefused, match="an array `series`"):
         Series.of(tmp_path / "s.npz")
+
+
+@pytest.mark.parametrize("copy, says", [
+    (slice(50, 110), "60 of the 60 steps held out stand in training too, 60 of them in a row"),
+    (slice(240, 300), None),
+])  # fmt: skip
+def test_steps_held_out_that_stand_in_training_are_told(copy, says, tmp_path):
+    x = np.random.default_rng(0).normal(size=300)
+    x[240:] = x[copy]
+    (tmp_path / "s.csv").write_text("t,x\n" + "\n".join(f"{i},{v}" for i, v in enumerate(x)))
+    told = [line for line in Series.of(tmp_path / "s.csv", time="t").inferred() if "stand in training" in line]
+    assert told == ([f"{says}: scores on them are none on new data"] if says else [])
+
+
+@pytest.mark.parametrize("still, said", [(19, False), (25, True)])
+def test_a_channel_that_stands_still_for_long_is_told_of(still, said):
+    x = np.random.default_rng(0).normal(size=(300, 2))
+    x[100 : 100 + still, 1] = 0.5
+    _, told = parted(np.arange(300.0), x, [f"in row {i}" for i in range(300)])
+    assert told == (
+        [f"a channel stands still for {still} steps, the first in row 100: is that measured, or filled in?"] * said
+    )

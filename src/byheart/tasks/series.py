@@ -20,7 +20,7 @@ from byheart.tasks.base import Task
 from byheart.tasks.columns import read_numbers
 from byheart.tasks.data import Data
 from byheart.tasks.moments import read_dates, read_times
-from byheart.tasks.stretches import parted
+from byheart.tasks.stretches import copied, parted
 from byheart.tasks.table_reader import Sheet, read_sheet
 from byheart.tasks.tabular import no_column
 from byheart.tasks.vendored import manifest, read_bytes
@@ -59,11 +59,10 @@ class Windowed(Task):
             test.append(one[max(0, first - at) :])
             at += len(one)
         held = f"the last {self.split:.0%} of the steps, whose windows hold none of the others"
-        told = {**about, "steps": steps, "holdout": held, "stretches": len(stretches)}
-        return windowed(
-            [one for one in train if len(one)], [one for one in test if len(one)], window, channels, told,
-            looks_back=self.looks_back, by=by,
-        )  # fmt: skip
+        train, test = ([one for one in part if len(one)] for part in (train, test))
+        said = [*about.get("inferred", ()), *(() if self.looks_back else copied(train, test))]
+        told = {**about, "steps": steps, "holdout": held, "stretches": len(stretches), "inferred": said}
+        return windowed(train, test, window, channels, told, looks_back=self.looks_back, by=by)
 
 
 class Series(Windowed):

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from byheart.errors import InputRefused
+from byheart.maths.orbits import leaked
 
 EVEN = 0.2  # a step of time that differs from the usual one by more is uneven; months do by a tenth
 GAP = 1.5  # usual steps of time, beyond which something lies between that is missing
 UNEVEN_AT_MOST = 0.05  # of the steps
 JUMPS_AT_MOST = 0.2  # of the steps
+STILL, STILL_SHARE = 20, 0.05  # steps, and share of the series, that a channel must stand still for to be told of
 
 
 def parted(moments: np.ndarray, values: np.ndarray, where: Sequence[str]) -> tuple[list[np.ndarray], list[str]]:
@@ -57,6 +59,36 @@ def parted(moments: np.ndarray, values: np.ndarray, where: Sequence[str]) -> tup
             f"{int(empty.sum()):,} rows with an empty cell and {int(jumps.sum()):,} jumps in time part it into "
             f"{len(stretches):,} stretches; no window reaches over two"
         )
+    said += _still(values, empty, where)
     if uneven:
         said.append(f"{uneven:,} steps of time differ from the usual {usual:g} by more than {EVEN:.0%}")
     return stretches, said
+
+
+def _still(values: np.ndarray, empty: np.ndarray, where: Sequence[str]) -> list[str]:
+    """A line if a channel does not move at all for long: a sensor that was stuck, or filled gaps."""
+    longest = (0, 0)
+    for channel in np.where(empty, np.nan, values.T):
+        moved = np.flatnonzero(~(np.diff(channel) == 0)) + 1  # NaN is a move
+        starts = np.concatenate([[0], moved])
+        lengths = np.diff(np.append(starts, len(channel)))
+        longest = max(longest, (int(lengths.max()), -int(starts[lengths.argmax()])))
+    steps, at = longest[0], -longest[1]
+    if steps < max(STILL, STILL_SHARE * len(values)):
+        return []
+    return [f"a channel stands still for {steps:,} steps, the first {where[at]}: is that measured, or filled in?"]
+
+
+def copied(train: Sequence[np.ndarray], test: Sequence[np.ndarray]) -> list[str]:
+    """A line if the test stretches hold stretches of the training ones: scores on them are none on new data."""
+    if min(sum(map(len, train)), sum(map(len, test))) < 2:
+        return []
+    found = leaked(np.concatenate(train), np.concatenate(test))
+    if not found.copied:
+        return []
+    how = "" if found.precision == "exact" else f" ({found.precision})"
+    all_of = sum(map(len, test))
+    return [
+        f"{found.steps:,} of the {all_of:,} steps held out stand in training too{how}, {found.longest:,} of them in a "
+        "row: scores on them are none on new data"
+    ]

@@ -54,6 +54,8 @@ class Window(Probe):
             return self.withheld("few blocks", members=len(np.unique(bank.groups)), needed=FEWEST_BLOCKS), {}
         own = bank.subject.bank()
         runs = {k: need for k, need in _shorter(bank.subject).items() if need in bank}
+        if not runs:  # a model of one length of window alone
+            return self.withheld("too few points", points=1, needed=2), {}
         window, d = bank.data.train.x.shape[1:]
         needs = {**runs, window: own}
         errors = np.stack([self._unseen(bank, need) for need in needs.values()])

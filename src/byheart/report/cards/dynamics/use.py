@@ -9,6 +9,8 @@ from byheart.report.cards.base import About, Card
 from byheart.report.cards.default import notes_of
 from byheart.report.chart import Axis, Chart, Line, Rule, Table
 
+NEGLIGIBLE = 0.01  # bits a step
+
 
 def card(finding: Finding, about: About) -> Card:
     """How many of the steps that it is given the model looks at."""
@@ -44,6 +46,8 @@ def _bits(finding: Finding) -> str:
         return ""
     low, high = bits.interval or (bits.value, bits.value)
     alone, range_ = "With the last step alone left as it is, a prediction", interval_text(bits)
+    if max(abs(low), abs(high)) <= NEGLIGIBLE:
+        return f"{alone} is as good."
     if low > 0:
         return f"{alone} costs {number(bits.value, 2)} bits a step more {range_}."
     if high < 0:
