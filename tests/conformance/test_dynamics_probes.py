@@ -36,14 +36,15 @@ class Lagged(Windowed):
     weight: float = 0.8
     steps: int = 500
     channels: int = 1
+    noise: int = 0  # further channels of noise
 
     def draw(self, seed):
         rng = stream(seed, "lagged")
         e = rng.normal(size=(self.steps + 50 * self.lag, self.channels))
         for t in range(self.lag, len(e)):
             e[t] += self.weight * e[t - self.lag]
-        series = e[50 * self.lag :]
-        return self._drawn([series], [f"x{i}" for i in range(self.channels)], "t", {"title": "lagged"})
+        series = np.hstack([e[50 * self.lag :], rng.normal(size=(self.steps, self.noise))])
+        return self._drawn([series], [f"x{i}" for i in range(series.shape[1])], "t", {"title": "lagged"})
 
 
 def bits(weight):
@@ -163,3 +164,13 @@ def test_a_model_of_one_length_of_window_alone_has_no_price_of_it():
     own = bank.subject.bank()
     finding, _ = Window().measure(replace(bank, runs={own.key(): bank[own]}))
     assert finding.withheld.code == "too few points"
+
+
+def test_what_a_cut_costs_in_one_channel_is_not_hidden_by_a_channel_of_noise():
+    alone, beside = (
+        Use().measure(bank_of(Use(), Lagged(lag=4, weight=0.95, steps=800, noise=noise), Ridge(), members=4))[0]
+        for noise in (0, 1)
+    )
+    assert beside.quantities["used_steps"].value == alone.quantities["used_steps"].value == 4
+    bits = [one.quantities["used_bits"].value for one in (alone, beside)]
+    assert bits[1] == pytest.approx(bits[0], abs=0.1)

@@ -44,6 +44,7 @@ class NeedOfData(Probe):
     """
 
     name: ClassVar[str] = "dynamics/need"
+    version: ClassVar[int] = 2
     poles: ClassVar[tuple[str, str]] = ("memoryless", "window")
     outputs: ClassVar[tuple[str, ...]] = ("next step",)
     assumes: ClassVar[tuple[Assumption, ...]] = ()

@@ -40,6 +40,7 @@ class Use(Probe):
     """
 
     name: ClassVar[str] = "dynamics/use"
+    version: ClassVar[int] = 2
     poles: ClassVar[tuple[str, str]] = ("memoryless", "window")
     cost: ClassVar[Cost] = "few models"
     outputs: ClassVar[tuple[str, ...]] = ("next step",)
@@ -99,11 +100,15 @@ class Use(Probe):
         lengths = sorted(int(view.removeprefix(CUT)) for view in bank.data.views if view.startswith(CUT))
         views = {name: view for name, view in bank.data.views.items() if name == "test" or name.startswith(CUT)}
         in_time = {name: np.argsort(view.ids) for name, view in views.items()}
-        errors = {name: run.views[name].loss_nats[-1][:, order].astype(float) for name, order in in_time.items()}
+        spread = np.array(bank.data.output.spread)  # type: ignore[attr-defined]
+        errors = {  # of each channel: their mean would be that of the channel that nothing predicts
+            name: ((run.views[name].logits - view.y) / spread)[:, in_time[name]].astype(float) ** 2  # type: ignore[operator]
+            for name, view in views.items()
+        }
         at = np.searchsorted(np.sort(views["test"].ids), np.sort(views[f"{CUT}0"].ids) % OF_CUT)
         cut = np.stack([errors[f"{CUT}{length}"] for length in lengths])
-        rng, (window, d) = self.rng(bank, "blocks", who), bank.data.train.x.shape[1:]
-        return truncation_curve(lengths, cut, errors["test"][:, at], window, rng, channels=d)
+        rng, window = self.rng(bank, "blocks", who), bank.data.train.x.shape[1]
+        return truncation_curve(lengths, cut, errors["test"][:, at], window, rng)
 
 
 def _line(found: Truncation) -> Curve:
