@@ -176,16 +176,16 @@ def test_neighbours_part_by_the_exponent_also_in_one_channel(steps):
         assert found.stayed > 0.7 < found.kept
 
 
-def test_curves_are_those_of_all_pairs_compared_one_by_one(circling):
-    """Slow twin."""
-    x = scaled(circling[:400] + 0.1 * noise(400, 2))
+@pytest.mark.parametrize("share, values", [(0.1, 4), (100.0, 3)])
+def test_curves_are_those_of_all_pairs_compared_one_by_one(circling, share, values):
+    """Slow twin, of neighbours that stay within a factor e and of some that do not."""
+    x = scaled(circling[:400] + share * noise(400, 2))
     found = parting_of(x)
     speed = np.sqrt((np.diff(x, axis=0) ** 2).sum(1).mean())
     turn = 2 * np.pi * np.sqrt((x**2).sum(1).mean()) / speed
-    lag, apart = round(turn / 3), int(np.ceil(turn))
-    states = np.array(
-        [np.concatenate([x[i], x[i + lag], x[i + 2 * lag], x[i + 3 * lag]]) for i in range(len(x) - 3 * lag)]
-    )
+    lag, apart = round(turn / (values - 1)), int(np.ceil(turn))
+    begins = range(len(x) - (values - 1) * lag)
+    states = np.array([np.concatenate([x[i + k * lag] for k in range(values)]) for i in begins])
     horizon = int(min(20 * turn + 10, len(states) // 3))
     near, far = [], []
     for i in range(len(states) - horizon):
