@@ -17,6 +17,7 @@ from byheart.tasks.digits import Digits
 from byheart.tasks.in_phases import InPhases
 from byheart.tasks.label_noise import Flipped
 from byheart.tasks.randomness import Randomness
+from byheart.tasks.systems.observed_maps import ObservedHenon
 from byheart.testing.worlds import WORLDS
 from byheart.testing.worlds.base import Draw
 
@@ -26,6 +27,7 @@ SUBJECTS = [
     Draw(InPhases(task=Digits(n=150)), Mlp(hidden=(8,), epochs=4), {}, members=8),
     Draw(Canaries(), Ngram(), {}, members=8),
     Draw(Randomness(), Ngram(), {}, members=8),
+    Draw(ObservedHenon(n=500, n_test=250, n_validation=0, window=2), Mlp(hidden=(32,), epochs=25, lr=0.02), {}, members=8),
     *(world.at(0) for world in VALUES),
 ]
 
