@@ -9,10 +9,13 @@ import pytest
 from byheart.learners.memoryless import Memoryless
 from byheart.learners.ridge import Ridge
 from byheart.maths.lags.student_code import NEGLIGIBLE
+from byheart.probes.applicability import few, uncalibrated
 from byheart.probes.dynamics.need import NeedOfData, distinct
 from byheart.probes.dynamics.use import BESIDE, Use
 from byheart.probes.dynamics.window import Window
 from byheart.records.finding import NotApplicable
+from byheart.report.cards import About
+from byheart.report.cards.reasons import advice
 from byheart.seeds import stream
 from byheart.tasks.series import Windowed
 from byheart.testing.probes import ProbeSuite, bank_of
@@ -174,3 +177,16 @@ def test_what_a_cut_costs_in_one_channel_is_not_hidden_by_a_channel_of_noise():
     assert beside.quantities["used_steps"].value == alone.quantities["used_steps"].value == 4
     bits = [one.quantities["used_bits"].value for one in (alone, beside)]
     assert bits[1] == pytest.approx(bits[0], abs=0.1)
+
+
+def test_of_one_member_it_is_this_training_that_is_spoken_of():
+    for members, of in ((1, "training"), (2, "recipe")):
+        finding, _ = Use().measure(bank_of(Use(), Lagged(steps=400), Memoryless(centres=0), members=members))
+        assert {one.speaks_of for one in finding.quantities.values()} == {of}
+
+
+def test_few_blocks_of_a_series_ask_for_no_other_split():
+    bank = bank_of(NeedOfData(), Lagged(steps=200, window=9), Ridge(), members=8)
+    said = [advice(why, About()) for why in (few(bank), uncalibrated(bank)) if why is not None]
+    assert said
+    assert all("shorter --window" in one and "--split" not in one for one in said)

@@ -113,8 +113,13 @@ def few(bank: Bank, rows: np.ndarray | slice = slice(None)) -> Reason | None:
 
 
 def _named(bank: Bank) -> bool | str:
-    """Whether the user named groups, so that fewer copies alone would not help; `blocks` where rows come in those."""
-    return "blocks" if bank.data.grouping.blocks else bool(bank.data.grouping.named)
+    """Whether the user named groups, so that fewer copies alone would not help.
+
+    `blocks` where rows come in those, `series` where they are windows of one, which have no other split.
+    """
+    if bank.data.grouping.blocks:
+        return "series" if bank.data.output.windows else "blocks"
+    return bool(bank.data.grouping.named)
 
 
 def reason(code: ReasonCode, **figures: Scalar) -> Reason:

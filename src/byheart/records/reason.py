@@ -41,7 +41,7 @@ FIGURES: dict[ReasonCode, tuple[str, ...]] = {
     # ... or, where subsets are blocks in time, of averages
     "few blocks": ("members", "needed"),
     # copies count as one, and leave fewer independent draws than an interval needs; `named`: the user named
-    # groups, or "blocks"
+    # groups, or "blocks", or "series"
     "few draws": ("examples", "draws", "needed", "named"),
     # bits cannot be calibrated across two halves of the groups: of too few groups,
     "few groups": ("examples", "groups", "needed", "named"),

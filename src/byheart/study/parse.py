@@ -252,6 +252,10 @@ def series(word: str, options: Mapping[str, Any], asked: Mapping[str, Any]) -> A
     must_exist(Path(word))
     for name, value in options.items():
         if value is not None and name not in OF_SERIES and not (name == "order" and value == "time"):
+            if name == "order":  # --split random, and the like
+                raise UsageError(
+                    "a share for the --split of a series, as 0.2", f"{value}", "Its last steps are held out."
+                )
             raise UsageError(f"a series without --{name}", f"{value}", "It is of tables, whose rows are one by one.")
     if "time" not in asked and not word.lower().endswith(".npz"):
         raise UsageError("--time COLUMN of a series", "none", "Name the column that says when each row was.")

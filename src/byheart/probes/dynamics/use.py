@@ -60,16 +60,22 @@ class Use(Probe):
         found = self._curve(bank, bank[bank.subject.bank()], "this")
         window, m = int(found.lengths[-1]), len(found.by_member)
         older = found.lengths == 1
+        of = "training" if m == 1 else "recipe"  # the blocks of one member know no other training
         quantities = {
             "used_steps": Quantity(
-                value=float(found.used), unit="steps", null=None, n=windows,
+                value=float(found.used), unit="steps", null=None, n=windows, speaks_of=of,
                 **interval_by(RESAMPLED, (found.used_low, found.used_high)),
             ),
         }  # fmt: skip
         if older.any():
             bits, half = float(found.bits[older][0]), 1.96 * float(found.standard_errors[older][0])
             quantities["used_bits"] = Quantity(
-                value=bits, unit="bits", null=0.0, n=windows, **interval_by(RESAMPLED, (bits - half, bits + half))
+                value=bits,
+                unit="bits",
+                null=0.0,
+                n=windows,
+                speaks_of=of,
+                **interval_by(RESAMPLED, (bits - half, bits + half)),
             )
         beside = {name: self._curve(bank, bank[need], name) for name, need in self._beside(bank).items()}
         finding = self.finding(

@@ -86,6 +86,8 @@ class _Written(Formatter):
 
 
 def _more_draws(figures: Mapping[str, Any]) -> str:
+    if figures["named"] == "series":
+        return "Give a longer series, or a shorter --window: its windows count by the block."
     if figures["named"] == "blocks":
         return "Give a longer series: rows in time count by the block; or --split random, if they are not in time."
     if figures["named"]:
