@@ -37,7 +37,7 @@ def step(state: np.ndarray) -> np.ndarray:
     return np.array([1 - 1.4 * state[0] ** 2 + state[1], 0.3 * state[0]])
 
 
-def write_series(path: Path, steps: int = 450) -> None:
+def write_series(path: Path, steps: int = 600) -> None:
     """Only the first of the two numbers is written, so that the second must be told from the step before."""
     state, rows = np.array([0.1, 0.1]), []
     for moment in range(steps):

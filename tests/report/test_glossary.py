@@ -13,7 +13,7 @@ from pages import page
 from test_explanation import made as explanation
 
 from byheart.report.explanation import render_explanation
-from byheart.report.glossary import GLOSSARY, with_tooltips
+from byheart.report.glossary import GLOSSARY, OF_SERIES, with_tooltips
 from byheart.report.page import render
 
 SECTIONS = {"article", "section"}
@@ -112,9 +112,21 @@ def test_what_is_escaped_stays_escaped():
 def test_the_page_of_the_docs_says_the_same():
     text = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text()
     assert re.findall(r"- \*\*(\w+)\*\*: (.*)", text) == list(GLOSSARY.items())
+    assert re.findall(r"- \*([\w ]+)\*: (.*)", text) == list(OF_SERIES.items())
+
+
+def test_a_page_of_a_series_lists_the_words_of_its_chapter_too():
+    made = documents.fashion()
+    gap = made["findings"]["generalization/gap"]
+    made["findings"]["dynamics/need"] = {**gap, "probe": "dynamics/need", "status": "withheld"}
+    assert [term for term, _ in _listed(render(made))] == [*GLOSSARY, *OF_SERIES]
 
 
 @pytest.mark.parametrize("name", PAGES)
 def test_the_page_lists_all_words_for_who_has_no_pointer(name):
-    listed = PAGES[name]().partition('<details class="words">')[2].partition("</details>")[0]
-    assert re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", listed) == list(GLOSSARY.items())
+    assert _listed(PAGES[name]()) == list(GLOSSARY.items())
+
+
+def _listed(text):
+    part = text.partition('<details class="words">')[2].partition("</details>")[0]
+    return re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", part)

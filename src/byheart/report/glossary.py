@@ -1,4 +1,7 @@
-"""The few words of our own: what each means, and its tooltip at the first use in a section of a page."""
+"""The few words of our own: what each means, and its tooltip at the first use in a section of a page.
+
+The words of the chapter on time are listed on pages that have it.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,16 @@ GLOSSARY = {
     "credit": "what each training example contributed to a prediction in one recorded run",
     "effect": "how a prediction would change if a training example were left out and the model trained again",
     "recipe": "data, model and training settings together; any model trained this way is a draw of it",
+}
+OF_SERIES = {  # listed on a page that has the chapter on time; as ordinary words they have no tooltip
+    "window": "the last steps of a series, from which a model predicts the next",
+    "needed": "how many steps back the data ask for: the shortest window that predicts the next step as well as any",
+    "used": "how many steps back the model looks: where older steps are replaced, its predictions get no worse",
+    "paid": "bits per step by which the whole window predicts worse than the best shorter one; below 0 it pays off",
+    "free run": "a model left to itself: it is fed its own predictions, step after step",
+    "novelty": "how far free runs are from the training series, relative to the test series: 0 is a replay, about 1 new",
+    "floor": "how far two true stretches of the same length differ; no model can be told to be closer than that",
+    "replay": "the training series itself, used as if a model had generated it",
 }
 _WORD = re.compile(rf"(?<![\w/.-])({'|'.join(GLOSSARY)})s?(?![\w/-])", re.IGNORECASE)
 _OURS = {"reference", "calibration"}  # sentences of ours in what is said of a subject

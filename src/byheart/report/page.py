@@ -11,7 +11,7 @@ from importlib.resources import files
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
-from byheart.report.glossary import GLOSSARY, with_tooltips
+from byheart.report.glossary import GLOSSARY, OF_SERIES, with_tooltips
 from byheart.report.rich_text import runs
 from byheart.report.story import story
 
@@ -50,7 +50,7 @@ def _templates() -> Environment:
     made.filters["runs"] = runs
     made.filters["drawing"] = Markup
     made.filters["with_tooltips"] = with_tooltips
-    made.globals["glossary"] = GLOSSARY
+    made.globals |= {"glossary": GLOSSARY, "glossary_of_series": OF_SERIES}
     return made
 
 
