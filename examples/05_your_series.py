@@ -1,8 +1,10 @@
 """Audit a series in time, and measure how fast neighbouring states of your own step part. It prints:
 
-needed     2 steps back foretell the next
-used       3 steps back are used
-paid       0 bits
+Needed: 2 steps back foretell the next
+Used: 3 steps back by the model
+Paid: -0.003 bits a step for all 3, interval -0.013 to 0.009
+Left to itself: unclear 4, chaos 28; the series: chaos
+Lyapunov exponents of the step: 0.43, -1.63; it fills 1.26 dimensions
 """
 
 import sys
@@ -10,26 +12,33 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from sklearn.kernel_ridge import KernelRidge
 
 import byheart as bh
 from byheart.maths.orbits import kaplan_yorke, lyapunov_spectrum
 from byheart.tasks.series import Series
 
 
-class Kernel:
-    """Your model: it is fitted on windows (n, steps, channels) and predicts the next step (n, channels)."""
+class Quadratic:
+    """Your model: it is fitted on windows (n, steps, channels) and predicts what follows (n, channels)."""
 
     def __init__(self, x: np.ndarray, y: np.ndarray) -> None:
-        self.map = KernelRidge(kernel="rbf", gamma=0.3, alpha=1e-3).fit(x.reshape(len(x), -1), y)
+        self.weights = np.linalg.lstsq(self.terms(x), y, rcond=None)[0]
+
+    def terms(self, x: np.ndarray) -> np.ndarray:
+        """1, every value of a window, and every product of two of them."""
+        flat = np.asarray(x).reshape(len(x), -1)
+        one = np.column_stack([np.ones(len(flat)), flat])
+        first, second = np.triu_indices(one.shape[1])
+        return one[:, first] * one[:, second]
 
     def predict(self, x: np.ndarray) -> np.ndarray:
-        return self.map.predict(x.reshape(len(x), -1))
+        """What follows each window."""
+        return self.terms(x) @ self.weights
 
 
-def fit(x: np.ndarray, y: np.ndarray, seed: int) -> Kernel:
+def fit(x: np.ndarray, y: np.ndarray, seed: int) -> Quadratic:
     """Your training; nothing in it is random, so that the seed is not asked."""
-    return Kernel(x, y)
+    return Quadratic(x, y)
 
 
 def step(state: np.ndarray) -> np.ndarray:
@@ -37,7 +46,7 @@ def step(state: np.ndarray) -> np.ndarray:
     return np.array([1 - 1.4 * state[0] ** 2 + state[1], 0.3 * state[0]])
 
 
-def write_series(path: Path, steps: int = 600) -> None:
+def write_series(path: Path, steps: int = 1000) -> None:
     """Only the first of the two numbers is written, so that the second must be told from the step before."""
     state, rows = np.array([0.1, 0.1]), []
     for moment in range(steps):
@@ -51,16 +60,16 @@ def main(members: int = 8) -> bh.Audit:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "levels.csv"
         write_series(path)
-        task = Series.of(path, time="minute", window=3, split=0.3)  # of an array: Series.of_array(values, time)
+        task = Series.of(path, time="minute", window=3)  # of an array: Series.of_array(values, time)
         audit = bh.audit(task, fit=fit, members=members)
     need, use, window, orbit = (audit.findings[f"dynamics/{name}"] for name in ("need", "use", "window", "orbit"))
     print(f"Needed: {need.quantities['needed_steps'].value:.0f} steps back foretell the next")
     print(f"Used: {use.quantities['used_steps'].value:.0f} steps back by the model")
     paid = window.quantities["paid_bits"]
-    print(f"Paid: {paid.value:.2f} bits a step for all 3, interval {paid.interval[0]:.2f} to {paid.interval[1]:.2f}")
+    print(f"Paid: {paid.value:.3f} bits a step for all 3, interval {paid.interval[0]:.3f} to {paid.interval[1]:.3f}")
     runs = ", ".join(f"{row['kind']} {row['runs']}" for row in orbit.tables["kinds"].rows())
     print(f"Left to itself: {runs}; the series: {orbit.details['kind']}")
-    found = lyapunov_spectrum(step, np.array([0.1, 0.1]), steps=5000)
+    found = lyapunov_spectrum(step, np.array([0.1, 0.1]), steps=2000)
     values = ", ".join(f"{one:.2f}" for one in found.values)
     print(f"Lyapunov exponents of the step: {values}; it fills {kaplan_yorke(found.values):.2f} dimensions")
     return audit

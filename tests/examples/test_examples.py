@@ -1,5 +1,6 @@
 """Every example script runs, small, and finds what its first line promises."""
 
+import re
 import runpy
 from pathlib import Path
 
@@ -9,7 +10,7 @@ EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.py"))
 
 
 def test_there_are_examples():
-    assert [path.name[:2] for path in EXAMPLES] == ["01", "02", "03", "04"]
+    assert [path.name[:2] for path in EXAMPLES] == ["01", "02", "03", "04", "05"]
 
 
 @pytest.mark.parametrize("path", EXAMPLES[:3], ids=lambda path: path.stem)
@@ -25,3 +26,18 @@ def test_the_recorded_loop_adds_up(capsys):
     assert abs(found["total"] - found["output"]).max() < 1e-5
     assert found["credit"].shape == found["effect"].shape == (1, 1400)
     assert "add up to" in capsys.readouterr().out
+
+
+def test_the_series_prints_what_its_first_lines_say(capsys):
+    script = runpy.run_path(str(EXAMPLES[4]))
+    audit = script["main"](8)
+    printed = capsys.readouterr().out.splitlines()
+    said = script["__doc__"].strip().splitlines()[2:]
+    assert [_words(line) for line in printed] == [_words(line) for line in said]
+    assert printed[0] == "Needed: 2 steps back foretell the next"  # the map asks for two, and so does its spectrum
+    assert printed[-1].endswith("it fills 1.26 dimensions")  # Russell, Hanson, Ott 1980: 1.26
+    assert audit.findings["dynamics/orbit"].details["kind"] == "chaos"
+
+
+def _words(line):
+    return re.sub(r"-?\d+(\.\d+)?", "#", line)

@@ -53,7 +53,7 @@ def test_the_short_output_is_of_the_long_one():
 def test_nothing_else_stands_in_a_snippet():
     heads = [text.split("\n")[0].split(" · ")[0] for kind, text in BLOCKS if not kind]
     known = re.compile(
-        r"python3 -m venv |byheart (init|audit digits|show|measure) |  Understood|byheart (audit|study)$|  Paired: |The model says "
+        r"python3 -m venv |byheart (init|audit digits|audit series.csv|show|measure) |  Understood|byheart (audit|study)$|  Paired: |The model says "
     )
     assert [head for head in heads if not known.match(head)] == []
 
@@ -181,6 +181,9 @@ def test_the_commands_run_one_after_another(byheart, tmp_path, monkeypatch):
     days = pd.date_range("2024-01-01", periods=N).strftime("%Y-%m-%d")
     units = np.random.default_rng(1).poisson(2000, N) / 10
     pd.DataFrame({"day": days, "shop": np.arange(N) % 3, "units": units}).to_csv(tmp_path / "sales.csv", index=False)
+    swing, turn = np.sin(np.arange(240) / 5), np.cos(np.arange(240) / 3)
+    dates = pd.date_range("2024-01-01", periods=240).strftime("%Y-%m-%d")
+    pd.DataFrame({"date": dates, "level": swing, "flow": turn}).to_csv(tmp_path / "series.csv", index=False)
     x = np.random.default_rng(7).normal(size=(N, 3))
     np.savez(tmp_path / "data.npz", x=x, y=(x[:, 0] > 0).astype(int))
     (tmp_path / "my_models.py").write_text(MY_MODELS)
@@ -201,7 +204,7 @@ def test_the_commands_run_one_after_another(byheart, tmp_path, monkeypatch):
     save_file(weights, tmp_path / "model.safetensors")
     for name in ("model.pt", "start.pt"):
         torch.save(weights, tmp_path / name)
-    assert len(COMMANDS) == 27
+    assert len(COMMANDS) == 28
     for words in COMMANDS:
         said = byheart(*small(words))
         assert said.code in ((0, 1, 4) if words[0] == "gate" else (0,)), (words, said.err)

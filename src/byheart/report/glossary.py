@@ -26,7 +26,7 @@ OF_SERIES = {  # listed on a page that has the chapter on time; as ordinary word
     "used": "how many steps back the model looks: where older steps are replaced, its predictions get no worse",
     "paid": "bits per step by which the whole window predicts worse than the best shorter one; below 0 it pays off",
     "free run": "a model left to itself: it is fed its own predictions, step after step",
-    "novelty": "how far free runs are from the training series, relative to the test series: 0 is a replay, about 1 new",
+    "novelty": "how far free runs are from the training series, relative to the test series: 0 a replay, about 1 new",
     "floor": "how far two true stretches of the same length differ; no model can be told to be closer than that",
     "replay": "the training series itself, used as if a model had generated it",
 }
