@@ -58,7 +58,8 @@ NAMES = {
     "complexity/description-length": (
         "reference_bits understood_bits understood_bits_share memorised_bits memorised_bits_share left_bits "
         "left_bits_share memorised_bits_per_parameter best_held_out_epoch held_out_code held_out_code_rise "
-        "held_out_accuracy_fall understood_share memorised_share_of_variance left_share"
+        "held_out_accuracy_fall held_out_error held_out_error_rise understood_share memorised_share_of_variance "
+        "left_share"
     ),
     "dynamics/need": "needed_steps saved_bits",
     "dynamics/use": "used_steps used_bits",
