@@ -1,6 +1,6 @@
 """Audit a series in time, and measure how fast neighbouring states of your own step part. It prints:
 
-Needed: 2 steps back foretell the next
+Needed: 2 steps back predict the next
 Used: 3 steps back by the model
 Paid: -0.002 bits a step for all 3, interval -0.009 to 0.005
 Left to itself: chaos 25, unclear 7; the series: chaos
@@ -63,7 +63,7 @@ def main(members: int = 8) -> bh.Audit:
         task = Series.of(path, time="minute", window=3)  # of an array: Series.of_array(values, time)
         audit = bh.audit(task, fit=fit, members=members)
     need, use, window, orbit = (audit.findings[f"dynamics/{name}"] for name in ("need", "use", "window", "orbit"))
-    print(f"Needed: {need.quantities['needed_steps'].value:.0f} steps back foretell the next")
+    print(f"Needed: {need.quantities['needed_steps'].value:.0f} steps back predict the next")
     print(f"Used: {use.quantities['used_steps'].value:.0f} steps back by the model")
     paid = window.quantities["paid_bits"]
     print(f"Paid: {paid.value:.3f} bits a step for all 3, interval {paid.interval[0]:.3f} to {paid.interval[1]:.3f}")

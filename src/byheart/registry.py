@@ -16,7 +16,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
     "task": {
         "fashion": ("byheart.tasks.fashion:Fashion", "Fashion-MNIST, 5,000 training and 2,000 test images"),
         "digits": ("byheart.tasks.digits:Digits", "scikit-learn's handwritten digits, 1,437 and 360 images"),
-        "autoregression": ("byheart.tasks.autoregression:Autoregression", "series: two steps foretell the next"),
+        "autoregression": ("byheart.tasks.autoregression:Autoregression", "series: two steps predict the next"),
         "series": ("byheart.tasks.series:Series", "your own series: series.csv with --time, or series.npz"),
         "co2": ("byheart.tasks.series:Co2", "CO2 at Mauna Loa, weekly, as windows and the week after"),
         "sunspots": ("byheart.tasks.series:Sunspots", "sunspots, yearly"),
@@ -207,11 +207,11 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "dynamics/need": (
             "byheart.probes.dynamics.need:NeedOfData",
-            "How far back must one remember to foretell the next step of this series?",
+            "How far back must one remember to predict the next step of this series?",
         ),
         "dynamics/window": (
             "byheart.probes.dynamics.window:Window",
-            "Would it foretell better if it looked back less far?",
+            "Would it predict better if it looked back less far?",
         ),
         "dynamics/orbit": (
             "byheart.probes.dynamics.orbit:Orbit",

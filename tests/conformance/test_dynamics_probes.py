@@ -149,7 +149,7 @@ def test_windows_that_are_shortened_already_are_compared_with_shorter_ones_alone
     assert [need.vary.get("task.looks_back") for need in Window().requires(bank.subject)] == [None, 1, 2]
 
 
-def test_a_random_walk_uses_its_last_step_though_the_change_is_foretold_by_nothing():
+def test_a_random_walk_uses_its_last_step_though_the_change_is_predicted_by_nothing():
     finding, _ = Use().measure(bank_of(Use(), Lagged(weight=1.0), Memoryless(centres=0), members=2))
     assert finding.quantities["used_steps"].value == 1
     assert finding.curves["bits"].y[0] > 1

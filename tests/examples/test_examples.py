@@ -33,6 +33,6 @@ def test_the_series_prints_what_its_first_lines_say(capsys):
     printed = capsys.readouterr().out.splitlines()
     said = script["__doc__"].strip().splitlines()[2:]
     assert [line.partition(":")[0] for line in printed] == [line.partition(":")[0] for line in said]
-    assert printed[0] == "Needed: 2 steps back foretell the next"  # the map asks for two, and so does its spectrum
+    assert printed[0] == "Needed: 2 steps back predict the next"  # the map asks for two, and so does its spectrum
     assert printed[-1].endswith("it fills 1.26 dimensions")  # Russell, Hanson, Ott 1980: 1.26
     assert audit.findings["dynamics/orbit"].status == "measured"

@@ -32,7 +32,7 @@ def summary(document: dict[str, Any], page: str, data: str) -> list[str]:
     from byheart.report.cards.base import shortfall
     from byheart.report.cards.reasons import why
     from byheart.report.headline import OF_VARIANCE, SHARES
-    from byheart.report.kinds import words
+    from byheart.report.kinds import varying, words
     from byheart.report.summary import doubts, from_few, together
 
     subject = document["subject"]
@@ -51,7 +51,7 @@ def summary(document: dict[str, Any], page: str, data: str) -> list[str]:
     parts = [found.get(name) for name in names]
     bits, about = document["findings"].get("complexity/description-length", {}), About.of(subject)
     if all(parts):
-        of = "of the variance of the values"
+        of = f"of the variance of the {varying(subject['kind'], subject.get('target', ''))}"
         if not values:
             things, reference = kind.things if kind.labelled else kind.bits, found["reference_bits"]
             of = f"of the {bits_text(reference.value, reference.interval)} reference bits of the {things}"

@@ -9,7 +9,7 @@ from byheart.report import in_time
 from byheart.report.cards import About
 from byheart.report.cards.base import shortfall
 from byheart.report.cards.reasons import why
-from byheart.report.kinds import words
+from byheart.report.kinds import varying, words
 from byheart.report.rich_text import Run, sentence
 
 SHARES = ("understood_bits_share", "memorised_bits_share", "left_bits_share")
@@ -50,7 +50,7 @@ def shares_of(findings: dict[str, Answer]) -> list[Quantity]:
 def whole(subject: dict, findings: dict[str, Answer]) -> str:
     """What the three shares are shares of."""
     if quantity(findings, OF_VARIANCE[0]):
-        return "variance of the values"
+        return f"variance of the {varying(subject['kind'], subject.get('target', ''))}"
     return f"{words(subject['kind']).bits} bits"
 
 

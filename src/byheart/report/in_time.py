@@ -8,7 +8,7 @@ from byheart.records.quantity import Quantity
 from byheart.report.rich_text import Run
 
 PARTS = {
-    "needed_steps": ("dynamics/need", "Needed", "back: what foretelling the next step of this series takes"),
+    "needed_steps": ("dynamics/need", "Needed", "back: what predicting the next step of this series takes"),
     "used_steps": ("dynamics/use", "Used", "back: what a model trained this way uses"),
     "paid_bits": ("dynamics/window", "Paid", "a step: what its window costs above the best one tried"),
 }

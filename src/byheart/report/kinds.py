@@ -21,6 +21,7 @@ class Words:
         member: what a member says of an example.
         score: by what the strongest attack tells examples.
         form: in what a member's knowledge of an example is counted.
+        varies: what the variance is of.
     """
 
     labelled: bool = False
@@ -35,6 +36,7 @@ class Words:
     member: str = "{target}"
     score: str = "minus the absolute error"
     form: str = "squared error"
+    varies: str = "values"
 
 
 _OF_NUMBERS = Words(continuous=True)
@@ -50,6 +52,7 @@ _KINDS = {
         score="the margin of the label, log p \u2212 log (1 \u2212 p)",
         form="probability",
     ),
+    "next step": Words(continuous=True, things="steps", varies="{target}"),
     "tokens": Words(
         passages=True,
         things="",
@@ -63,6 +66,16 @@ _KINDS = {
         form="bits",
     ),
 }
+
+
+def varying(kind: str, target: str) -> str:
+    """What the variance is of, of a kind of output.
+
+    Example:
+        >>> varying("next step", "change to the next step"), varying("values", "price")
+        ('change to the next step', 'values')
+    """
+    return words(kind).varies.format(target=target)
 
 
 def words(kind: str) -> Words:

@@ -157,7 +157,7 @@ def _units(series: np.ndarray, channels: Sequence[str]) -> tuple[np.ndarray, np.
 
 
 def _carried(stretches: Sequence[np.ndarray]) -> np.ndarray:
-    """(d,) 1 where the last step foretells the next better than the mean does, 0 elsewhere."""
+    """(d,) 1 where the last step predicts the next better than the mean does, 0 elsewhere."""
     changes = np.concatenate([np.diff(one, axis=0) for one in stretches])
     return ((changes**2).mean(0) < np.concatenate(stretches).var(0)).astype(np.float64)
 

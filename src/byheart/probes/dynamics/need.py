@@ -1,4 +1,4 @@
-"""How far back must one remember to foretell the next step of this series?"""
+"""How far back must one remember to predict the next step of this series?"""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WITHIN = "windows whose code is within two standard errors of the shortest"
 
 
 class NeedOfData(Probe):
-    r"""How far back must one remember to foretell the next step of this series?
+    r"""How far back must one remember to predict the next step of this series?
 
     Each step is coded by what the steps before it teach of its window, by linear regression, by products, and by a
     kernel machine; needed = the smallest window whose code is longer by at most 0.01 bits a step, or two standard

@@ -1,4 +1,4 @@
-"""Would it foretell better if it looked back less far?"""
+"""Would it predict better if it looked back less far?"""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_WINDOWS = 6
 
 
 class Window(Probe):
-    r"""Would it foretell better if it looked back less far?
+    r"""Would it predict better if it looked back less far?
 
     The recipe is trained again on the same steps, members and seeds, seeing the last k steps of each window alone:
     bits(k) = c/2 log2(E_k / E_w) with E_k the mean squared error of members on steps that they were not trained on, c

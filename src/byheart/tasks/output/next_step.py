@@ -15,7 +15,7 @@ from byheart.tasks.output.values import Values
 class NextStep(Values):
     """What follows each window x (n, w, d): y (n, d) float64 = next step - carried * last step, a channel each.
 
-    `carried` (d,) is 1 for a channel whose last step foretells the next better than its mean does: there the blind
+    `carried` (d,) is 1 for a channel whose last step predicts the next better than its mean does: there the blind
     guess is no change, and y is the change; 0 elsewhere. So a random walk is not understood by repeating it, nor noise
     by undoing it. `spread` are the deviations of y in training. Windows overlap and follow one another in time, so
     nothing is asked of a single one.

@@ -11,7 +11,7 @@ from byheart.report.chart import Axis, Chart, Line, Rule, Table
 
 KINDS = {"linear": "a linear map", "products": "values and their products", "kernel": "a kernel machine"}
 DRIFTING = 0.5  # of the variance between the means of tenths: a trend or a walk
-NOISE = "Noise: no step foretells the next."
+NOISE = "Noise: no step predicts the next."
 
 
 def card(finding: Finding, about: About) -> Card:
@@ -20,7 +20,7 @@ def card(finding: Finding, about: About) -> Card:
     steps = round(needed.value)
     lines = _what(steps, finding), _increments(finding), _short(steps, finding), _unfolds(details), _asked(details)
     return Card(
-        says="back, needed to foretell the next",
+        says="back, needed to predict the next",
         body=tuple(filter(None, lines)),
         charts=(_chart(finding.curves["code"], steps),),
         tables={"each kind of prediction": _kinds(finding)},
