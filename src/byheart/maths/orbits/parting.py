@@ -141,7 +141,7 @@ def parting_of(series: Float[np.ndarray, "t d"]) -> Parting:
     Cost: a tree of t states, 800 neighbours followed over 20 turns: 5,000 steps in 3 dimensions 0.1 CPU s. Fails when:
     noise parts the states (`stayed` says so, the rate is then of the noise); in many dimensions, where nobody has a
     near neighbour (`way` is below 1). The rate says the scale of time: of five starts each it was on average 0.94 to
-    1.12 of the truth on Lorenz 1963, whole and by channels (1.3 of 37 turns), 0.98 to 1.03 on Henon, Ikeda and the
+    1.12 of the truth on Lorenz 1963, whole and by channels (1.3 of 44 turns), 0.99 to 1.03 on Henon, Ikeda and the
     logistic map, 0.79 to 0.89 on Roessler and Mackey-Glass, single ones 0.54 to 1.8; its interval held it in three of
     four. Of it the sign is used.
     Reference: Rosenstein, Collins, De Luca 1993, equations 9 to 13 (title at the head of the file).
