@@ -43,6 +43,7 @@ LAWS = {
     "two rings, a little noise": lambda e: np.sin(np.outer(np.arange(500), [0.5, 0.2])).sum(1)[:, None] + e[:, :1] / 10,
     "ten channels of noise": lambda e: e,
     "noise": lambda e: e[:, :1],
+    "a sensor stuck at the end": lambda e: np.where(np.arange(500)[:, None] < 400, e[:, :1], 0.3),
 }
 
 
@@ -95,6 +96,15 @@ def test_a_cut_that_costs_nothing_clear_is_said_to_be_so():
         body = use.card(told, About()).body[0]
         assert words in body
         assert ("not clear" in body) == (words == "not clear of none")
+
+
+def test_of_a_test_that_does_not_vary_no_share_of_its_variance_is_said():
+    stuck, moves = (
+        Use().measure(bank_of(Use(), Law(law=law), Memoryless(centres=0), members=2))[0]
+        for law in ("a sensor stuck at the end", "noise")
+    )
+    assert {row[-1] for row in use.card(stuck, About()).tables["other models beside it"].rows} == {"none"}
+    assert "none" not in {row[-1] for row in use.card(moves, About()).tables["other models beside it"].rows}
 
 
 @pytest.mark.parametrize("paid, best, bits, words", [

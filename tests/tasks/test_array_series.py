@@ -10,11 +10,13 @@ import torch
 from byheart.errors import InputRefused, UsageError
 from byheart.learners.ridge import Ridge
 from byheart.probes.generalization.gap import Gap
-from byheart.tasks.series import Series
+from byheart.tasks.series import Series, holds_series
 from byheart.testing.banks import bank_of
 
 STEPS = np.arange(900.0)
-VALUES = np.stack([np.sin(STEPS / 7), np.cos(STEPS / 3)], 1) + np.random.default_rng(0).normal(scale=0.1, size=(900, 2)).round(6)
+VALUES = np.stack([np.sin(STEPS / 7), np.cos(STEPS / 3)], 1) + np.random.default_rng(0).normal(
+    scale=0.1, size=(900, 2)
+).round(6)
 VALUES[90] = np.nan
 DAYS = pd.date_range("2020-03-01", periods=900)
 DAYS = DAYS[:250].append(DAYS[250:] + pd.Timedelta(days=9))
@@ -106,6 +108,8 @@ BAD = {
     "complex": ((SWING + 1j,), "a series of numbers"),
     "three axes": ((SWING.reshape(225, 2, 2),), "a series of numbers"),
     "one number": ((3.0,), "a series of numbers"),
+    "empty": (([],), "a series of numbers"),
+    "no channel": ((np.empty((900, 0)),), "a series of numbers"),
     "lengths": ((SWING, STEPS[:-1]), "one time a step"),
     "names": ((SWING, None, ["a", "b"]), "one name a channel"),
     "names twice": ((VALUES, None, ["a", "a"]), "different names"),
@@ -122,3 +126,48 @@ def test_what_cannot_be_followed_is_refused_by_name(case):
 def test_a_wrong_option_is_named():
     with pytest.raises(UsageError, match="window"):
         Series.of_array(VALUES, window=0)
+
+
+def in_npz(folder, **arrays):
+    np.savez(folder / "s.npz", **arrays)
+    return folder / "s.npz"
+
+
+@pytest.mark.parametrize(
+    "time", [DAYS.to_numpy(), DAYS.strftime("%Y-%m-%d").to_numpy(str), (DAYS - DAYS[0]).days.to_numpy()]
+)
+def test_times_of_an_npz_are_read_as_those_of_an_array(time, tmp_path):
+    path = in_npz(tmp_path, series=VALUES, day=time, channels=["a", "b"])
+    held, given = (
+        Series.of(path, time="day", channels="b,a").draw(0),
+        Series.of_array(VALUES[:, ::-1], DAYS, ["b", "a"]).draw(0),
+    )
+    assert held.about["inferred"] == given.about["inferred"]
+    np.testing.assert_array_equal(held.train.x, given.train.x)
+
+
+@pytest.mark.parametrize("arrays, asked, message", [
+    ({"series": SWING}, {"time": "day"}, "expected a column of s.npz, got 'day'"),  # else followed without its times
+    ({"series": SWING}, {"channels": "x1"}, "expected a column of s.npz, got 'x1'"),
+    ({"series": SWING, "time": np.array(["soon"] * 900)}, {}, "times: dates"),
+    ({"series": SWING, "time": DAYS.where(STEPS != 9).to_numpy()}, {}, "one missing at step 9"),
+    ({"series": SWING, "channels": np.array(["a"], object)}, {}, "arrays of numbers and text"),
+    ({"series": SWING[:0]}, {}, "a series of numbers"),
+    ({"series": SWING + 1j}, {}, "a series of numbers"),
+    ({"series": VALUES, "channels": ["a", "a"]}, {}, "different names"),
+])  # fmt: skip
+def test_what_an_npz_cannot_give_is_refused_by_name(arrays, asked, message, tmp_path):
+    with pytest.raises((InputRefused, UsageError), match=message):
+        Series.of(in_npz(tmp_path, **arrays), **asked)
+
+
+def test_a_damaged_npz_is_refused(tmp_path):
+    for content in (b"PKxx", b"", in_npz(tmp_path, series=SWING).read_bytes()[:2000]):
+        (tmp_path / "d.npz").write_bytes(content)
+        assert not holds_series(tmp_path / "d.npz")
+        with pytest.raises(InputRefused, match="damaged"):
+            Series.of(tmp_path / "d.npz")
+
+
+def test_the_name_of_a_single_channel_may_stand_alone(tmp_path):
+    assert Series.of(in_npz(tmp_path, series=SWING, channels="swing")).draw(0).about["channels"] == ["swing"]

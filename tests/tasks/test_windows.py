@@ -170,6 +170,22 @@ def test_wrong_columns_name_the_nearest(tmp_path):
     assert Series.of(path, time="when", channels="b").draw(0).about["channels"] == ["b"]
 
 
+def test_the_column_of_time_is_no_channel(tmp_path):
+    path = tmp_path / "series.csv"
+    path.write_text("\n".join(["when,alpha,b", *GOOD]))
+    with pytest.raises(UsageError, match="beside the column of time"):
+        Series.of(path, time="when", channels="when,b")
+
+
+def test_times_have_the_decimal_sign_of_the_values(tmp_path):
+    x = np.random.default_rng(0).normal(size=300).round(4)
+    rows = [f"{1.9 + i / 1000:g}\t{v}".replace(".", ",") for i, v in enumerate(x)]  # 1,999 and then 2
+    (tmp_path / "s.tsv").write_text("\n".join(["t\tx", *rows]))
+    assert Series.of(tmp_path / "s.tsv", time="t", decimal=",").draw(0).about["steps"] == 300
+    with pytest.raises(UsageError, match="decimal"):
+        Series.of(tmp_path / "s.tsv", time="t", decimal="x")
+
+
 def test_an_npz_of_a_series(tmp_path):
     series = np.random.default_rng(0).normal(size=(300, 2))
     np.savez(tmp_path / "s.npz", series=series)

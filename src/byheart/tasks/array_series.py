@@ -1,8 +1,11 @@
-"""A series in memory: times, values and names of channels, read from what a user holds and keyed by content."""
+"""A series as arrays, in memory or in an .npz: times, values and names of channels, keyed by content."""
 
 from __future__ import annotations
 
 import hashlib
+import io
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +15,7 @@ import numpy as np
 from byheart.errors import InputRefused
 from byheart.tasks.features import as_array
 from byheart.tasks.moments import read_dates, read_times
+from byheart.tasks.tabular import no_column
 
 DO = "Give values (t,) or (t, d), one time a step and one name a channel."
 
@@ -44,7 +48,7 @@ def columns_of(values: Any, time: Any, channels: Sequence[str]) -> Columns:
                [4.]]), names=('level',))
     """
     given = as_array(values, "the series")
-    if given.ndim not in (1, 2) or given.dtype.kind not in "iuf":
+    if given.ndim not in (1, 2) or given.dtype.kind not in "iuf" or not given.size:
         raise InputRefused("a series of numbers (t,) or (t, d)", f"{given.dtype} {given.shape}", DO)
     numbers = given.astype(np.float64).reshape(len(given), -1)
     names = _names(values, channels, numbers.shape[1])
@@ -56,6 +60,44 @@ def columns_of(values: Any, time: Any, channels: Sequence[str]) -> Columns:
         twice = next(name for name in names if names.count(name) > 1)
         raise InputRefused("channels of different names", f"{twice!r} twice", "Rename one of them.")
     return Columns(moments, numbers, names)
+
+
+def columns_of_npz(content: bytes, file: str, time: str, channels: Sequence[str]) -> Columns:
+    """What an .npz of the arrays `series`, `time` and `channels` holds; `time` may name another array.
+
+    Raises:
+        InputRefused: no such arrays, or none that are numbers.
+        UsageError: a time or a channel that it does not hold.
+    """
+    held = _arrays_in(content, file)
+    if "series" not in held:
+        came = ", ".join(f"{name} {array.shape}" for name, array in held.items()) or "nothing"
+        raise InputRefused(
+            "an array `series` of numbers (t,) or (t, d) in the .npz", came, "numpy.savez(file, series=x)."
+        )
+    if time and time not in held:
+        raise no_column(time, tuple(held), file)
+    found = columns_of(held["series"], held.get(time or "time"), np.atleast_1d(held.get("channels", [])).tolist())
+    for name in channels:
+        if name not in found.names:
+            raise no_column(name, found.names, file)
+    chosen = [found.names.index(name) for name in channels] or [*range(len(found.names))]
+    return Columns(found.moments, found.values[:, chosen], tuple(found.names[place] for place in chosen))
+
+
+def _arrays_in(content: bytes, file: str) -> dict[str, np.ndarray]:
+    """The arrays of an .npz by name."""
+    try:
+        if zipfile.is_zipfile(io.BytesIO(content)):
+            with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error):  # of Python's own objects, or with damaged bytes
+        pass
+    raise InputRefused(
+        "an .npz of arrays of numbers and text",
+        f"{file}, which holds others or is damaged",
+        "numpy.savez(file, series=x).",
+    )
 
 
 def _names(values: Any, channels: Sequence[str], wide: int) -> tuple[str, ...]:

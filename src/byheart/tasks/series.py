@@ -8,14 +8,14 @@ import io
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, PrivateAttr
 
 from byheart.errors import InputRefused, UsageError
 from byheart.records.provenance import YOURS
-from byheart.tasks.array_series import Columns, columns_of
+from byheart.tasks.array_series import Columns, columns_of, columns_of_npz
 from byheart.tasks.base import Task
 from byheart.tasks.columns import read_numbers
 from byheart.tasks.data import Data
@@ -94,7 +94,7 @@ class Series(Windowed):
     channels: tuple[str, ...] = ()
     encoding: str = "utf-8"
     separator: str = ""
-    decimal: str = ""
+    decimal: Literal["", ".", ","] = ""
 
     _given: Columns | None = PrivateAttr(default=None)
 
@@ -174,8 +174,7 @@ class Series(Windowed):
             raise InputRefused(
                 "the array in this process", "only its digest", "Make the task again with Series.of_array(values)."
             )
-        given = self._given
-        return given.moments, given.values, [*given.names], [f"at step {i}" for i in range(len(given.values))]
+        return _in_steps(self._given)
 
     def _as_held(self) -> tuple[np.ndarray, np.ndarray, list[str], list[str]]:
         path = Path(self.path)
@@ -183,7 +182,7 @@ class Series(Windowed):
         if hashlib.sha256(content).hexdigest() != self.sha256:
             raise InputRefused(f"{path.name} as it was when the audit began", "a changed file", "Run it again.")
         if path.suffix.lower() == ".npz":
-            return self._arrays(content)
+            return _in_steps(columns_of_npz(content, path.name, self.time, self.channels))
         return self._columns(read_sheet(path, content, self.encoding, self.separator))
 
     def _columns(self, sheet: Sheet) -> tuple[np.ndarray, np.ndarray, list[str], list[str]]:
@@ -191,6 +190,8 @@ class Series(Windowed):
         for name in (self.time, *self.channels):
             if name not in sheet.names:
                 raise no_column(name, sheet.names, what)
+        if self.time in self.channels:
+            raise UsageError("channels beside the column of time", repr(self.time), "Leave it out of --channels.")
         numbers = {}
         for name, cells in zip(sheet.names, sheet.columns):
             if name == self.time or (self.channels and name not in self.channels):
@@ -205,35 +206,9 @@ class Series(Windowed):
             raise InputRefused(
                 f"a column of numbers beside {self.time!r}", "none", f"Columns: {', '.join(sheet.names)}."
             )
-        moments = _moments(self.time, sheet.columns[sheet.names.index(self.time)], sheet)
+        moments = _moments(self.time, sheet.columns[sheet.names.index(self.time)], sheet.separator, self.decimal)
         where = [f"{sheet.where} {line}" for line in sheet.lines]
         return moments, np.stack([numbers[name] for name in names], 1), names, where
-
-    def _arrays(self, content: bytes) -> tuple[np.ndarray, np.ndarray, list[str], list[str]]:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            held = {name: archive[name] for name in archive.files}
-        given = held.get("series")
-        if given is None or given.ndim not in (1, 2) or not np.issubdtype(given.dtype, np.number):
-            came = ", ".join(f"{name} {array.shape}" for name, array in held.items()) or "nothing"
-            raise InputRefused(
-                "an array `series` of numbers (t,) or (t, d) in the .npz", came, "numpy.savez(file, series=x)."
-            )
-        values = given.astype(np.float64).reshape(len(given), -1)
-        names = [str(one) for one in held.get("channels", [f"x{place}" for place in range(values.shape[1])])]
-        moments = held.get(self.time or "time", np.arange(len(values))).astype(np.float64)
-        if len(names) != values.shape[1] or moments.shape != (len(values),):
-            came = f"time {moments.shape}, channels ({len(names)},), series {values.shape}"
-            raise InputRefused("one time a step, and one name a channel", came, "Save arrays of one length.")
-        for name in self.channels:
-            if name not in names:
-                raise no_column(name, tuple(names), Path(self.path).name)
-        chosen = [names.index(name) for name in self.channels] or [*range(len(names))]
-        return (
-            moments,
-            values[:, chosen],
-            [names[place] for place in chosen],
-            [f"at step {i}" for i in range(len(values))],
-        )
 
 
 class Embedded(Windowed):
@@ -339,8 +314,15 @@ class Fmri(Embedded):
         return np.arange(len(values), dtype=np.float64), values, [*self.regions]
 
 
+def _in_steps(given: Columns) -> tuple[np.ndarray, np.ndarray, list[str], list[str]]:
+    """Times, values and names, and where each row is."""
+    return given.moments, given.values, [*given.names], [f"at step {i}" for i in range(len(given.values))]
+
+
 def holds_series(path: Path) -> bool:
     """Whether an .npz holds a series, by the names of its arrays."""
+    if not zipfile.is_zipfile(path):  # an empty file, too
+        return False
     try:
         with np.load(path, allow_pickle=False) as archive:
             return "series" in archive.files
@@ -348,9 +330,9 @@ def holds_series(path: Path) -> bool:
         return False
 
 
-def _moments(name: str, cells: list[str | None], sheet: Sheet) -> np.ndarray:
+def _moments(name: str, cells: list[str | None], separator: str, decimal: str) -> np.ndarray:
     """Times as numbers: as they stand, dates as days, times as hours."""
-    if (numbers := read_numbers(cells, sheet.separator)) is not None:
+    if (numbers := read_numbers(cells, separator, decimal)) is not None:
         return numbers.values
     if (dates := read_dates(cells)) is not None:
         return dates.values

@@ -96,8 +96,13 @@ class Use(Probe):
         return {name: need for name, need in needs.items() if need in bank and name != bank.subject.learner.name}
 
     def _errors(self, bank: Bank) -> dict[str, float]:
-        """The share of the variance of new steps that each model leaves, of `this` and of those beside it."""
+        """The share of the variance of new steps that each model leaves, of `this` and of those beside it.
+
+        Nothing where the test does not vary, as of a sensor that is stuck: there is no share of none.
+        """
         variance = float(bank.data.output.in_units(bank.data.views["test"].y).var(0).mean())
+        if not variance:
+            return {}
         needs = {"this": bank.subject.bank(), **self._beside(bank)}
         return {name: float(bank[need].views["test"].loss_nats[-1].mean()) / variance for name, need in needs.items()}
 
@@ -135,7 +140,7 @@ def _models(found: dict[str, Truncation], errors: dict[str, float]) -> FactTable
             "used_low": tuple(int(curve.used_low) for curve in found.values()),
             "used_high": tuple(int(curve.used_high) for curve in found.values()),
             "bits": tuple(float(curve.bits[one[name]]) for name, curve in found.items()),
-            "r2": tuple(1 - errors[name] for name in found),
+            "r2": tuple(1 - errors[name] if name in errors else None for name in found),
         },
         units={"used": "steps", "used_low": "steps", "used_high": "steps", "bits": "bits", "r2": "r2"},
     )

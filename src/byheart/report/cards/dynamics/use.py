@@ -88,7 +88,7 @@ def _models(finding: Finding) -> Table:
                 "this model" if row["model"] == "this" else str(row["model"]),
                 f"{count(row['used'])} [{count(row['used_low'])}, {count(row['used_high'])}]",
                 number(float(row["bits"] or 0), 2),
-                number(float(row["r2"] or 0), 3),
+                "none" if row["r2"] is None else number(float(row["r2"]), 3),
             )
             for row in rows
         ),
