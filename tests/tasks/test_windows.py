@@ -178,12 +178,12 @@ def test_the_column_of_time_is_no_channel(tmp_path):
 
 
 def test_times_have_the_decimal_sign_of_the_values(tmp_path):
-    x = np.random.default_rng(0).normal(size=300).round(4)
-    rows = [f"{1.9 + i / 1000:g}\t{v}".replace(".", ",") for i, v in enumerate(x)]  # 1,999 and then 2
-    (tmp_path / "s.tsv").write_text("\n".join(["t\tx", *rows]))
-    assert Series.of(tmp_path / "s.tsv", time="t", decimal=",").draw(0).about["steps"] == 300
+    x = np.random.default_rng(0).normal(size=300)
+    rows = [f'"{1.9 + i / 1000:g}","{v:.4f}"'.replace(".", ",") for i, v in enumerate(x)]  # 1,999 and then 2
+    (tmp_path / "s.csv").write_text("\n".join(["t,x", *rows]))
+    assert Series.of(tmp_path / "s.csv", time="t", decimal=",").draw(0).about["steps"] == 300
     with pytest.raises(UsageError, match="decimal"):
-        Series.of(tmp_path / "s.tsv", time="t", decimal="x")
+        Series.of(tmp_path / "s.csv", time="t", decimal="x")
 
 
 def test_an_npz_of_a_series(tmp_path):
