@@ -9,11 +9,14 @@ from byheart.errors import InputRefused
 from byheart.learners.memoryless import Memoryless
 from byheart.learners.reference_learners import Oracle, Rote
 from byheart.learners.ridge import KernelRidge, Ridge
+from byheart.learners.userfit import UserFit
 from byheart.maths.orbits import classify, novelty
 from byheart.tasks.data import Examples
 from byheart.tasks.recall import Addition
+from byheart.tasks.series import Series
 from byheart.tasks.systems.observed_flows import ObservedLorenz63
 from byheart.tasks.windows import stretches_of
+from byheart.training.free_orbits import begins
 from byheart.training.keep import FreeOrbits
 from byheart.training.members import balanced
 from byheart.training.training import Training
@@ -70,3 +73,21 @@ def test_what_has_no_windows_is_refused():
     data = Addition(n=60, n_test=10, length=20).draw(0)
     with pytest.raises(InputRefused, match="a model of windows"):
         free(Memoryless(), data)
+
+
+def test_of_your_training_one_run_without_a_number_takes_no_other_along():
+    data = Series.of_array(np.random.default_rng(0).normal(size=400)).draw(0)
+    keep = FreeOrbits(steps=5, runs=2)
+    lost = data.views["test"].x[begins(len(data.views["test"]), 2)[1]]
+
+    def fit(x, y, seed):
+        def model(windows):  # of the second start no number, where it is left to itself; the view itself is whole
+            gone = (windows == lost).all((1, 2)) & (len(windows) <= 2)
+            return np.where(gone, np.nan, 0.5 * windows[:, -1, 0])[:, None]
+
+        return model
+
+    run = UserFit.of(fit).fit(data, balanced(len(data.train), 1, 1.0, seed=0), Training((1,), 0, (keep,)))
+    orbits = run.kept[keep.label].arrays["orbits"]
+    assert np.isfinite(orbits[0, 0]).all()
+    assert np.isnan(orbits[0, 1]).all()

@@ -224,7 +224,9 @@ def _free(keep: FreeOrbits, model: Any, views: dict[str, Any], data: Data, kind:
         try:
             return read(model, x, data, kind)[0]
         except Diverged:
-            return np.full((len(window), data.output.k), np.nan)
+            if len(window) == 1:
+                return np.full((1, data.output.k), np.nan)
+            return np.concatenate([predict(one[None]) for one in window])  # one run that leaves takes no other along
 
     return keep.of(predict, data.views[keep.view].x, data.output)
 
