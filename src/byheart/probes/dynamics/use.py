@@ -12,7 +12,7 @@ from byheart.probes.base import Assumption, Bank, Cost, Need, Probe, Subject
 from byheart.records.facts import Axis, Curve, FactTable
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, interval_by
-from byheart.tasks.windows import CUT, OF_CUT
+from byheart.tasks.windows import CONSTANT, CUT, OF_CUT
 from byheart.training.run import Run
 
 BESIDE = {
@@ -100,9 +100,10 @@ class Use(Probe):
 
         Nothing where the test does not vary, as of a sensor that is stuck: there is no share of none.
         """
-        variance = float(bank.data.output.in_units(bank.data.views["test"].y).var(0).mean())
-        if not variance:
+        y = bank.data.views["test"].y
+        if (y.std(0) <= CONSTANT).all():
             return {}
+        variance = float(bank.data.output.in_units(y).var(0).mean())
         needs = {"this": bank.subject.bank(), **self._beside(bank)}
         return {name: float(bank[need].views["test"].loss_nats[-1].mean()) / variance for name, need in needs.items()}
 
