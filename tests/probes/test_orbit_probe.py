@@ -12,6 +12,8 @@ from byheart.probes.base import Bank, Subject
 from byheart.probes.dynamics.orbit import Orbit
 from byheart.records.axes import Kept
 from byheart.records.finding import Finding
+from byheart.report.cards import About
+from byheart.report.cards.dynamics.orbit import card
 from byheart.tasks.systems.observed import true_step
 from byheart.tasks.systems.observed_flows import ObservedVanDerPol
 from byheart.tasks.systems.observed_maps import ObservedHenon, ObservedLogistic
@@ -155,9 +157,13 @@ def test_a_replay_of_the_record_has_novelty_0_and_the_system_1():
     def henon(x, data):
         return true_step(data)(x[..., -1, :])
 
-    found = {law.__name__: answer(law, task, m=3, steps=400).quantities["novelty"].value for law in (replay, henon)}
+    told = {law.__name__: answer(law, task, m=3, steps=400) for law in (replay, henon)}
+    found = {name: finding.quantities["novelty"].value for name, finding in told.items()}
     assert found["replay"] < 0.05
     assert 0.6 < found["henon"] < 1.6
+    body = {name: " ".join(card(finding, About()).body) for name, finding in told.items()}  # members of a law are alike
+    assert "It replays the record" in body["replay"]
+    assert "It is no replay of the record" in body["henon"]
 
 
 def test_a_users_own_training_is_followed_too():

@@ -50,15 +50,12 @@ def _class(finding: Finding) -> str:
 
 def _replay(finding: Finding) -> str:
     found = finding.quantities.get("novelty")
-    if found is None or found.interval is None:
+    if found is None or (found.interval is None and int(finding.details["members"]) < 2):
         return ""
-    if found.interval[1] < REPLAYED:
+    low, high = found.interval or (found.value, found.value)  # none where members are all alike, as of a pure replay
+    if high < REPLAYED:
         return "It replays the record: what it says is nearer to the training series than to the system."
-    return (
-        "It is no replay of the record."
-        if found.interval[0] > REPLAYED
-        else "Whether it replays the record is not clear."
-    )
+    return "It is no replay of the record." if low > REPLAYED else "Whether it replays the record is not clear."
 
 
 def _valid(finding: Finding) -> str:
