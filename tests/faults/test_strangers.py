@@ -60,6 +60,8 @@ STATED = {
     ("auditing/measured_trace.py", "Trace.load"): "JSON and safetensors",
     ("tasks/archive.py", "np.load"): "allow_pickle=False",
     ("tasks/vendored.py", "np.load"): "allow_pickle=False",
+    ("tasks/series.py", "np.load"): "allow_pickle=False",
+    ("tasks/array_series.py", "np.load"): "allow_pickle=False",
 }
 RUNS = re.compile(
     r"(.*\.)?(import_module|exec|eval|compile|__import__|exec_module|module_from_spec|spec_from_\w+|find_spec|resolve_name|"

@@ -20,7 +20,7 @@ def listed() -> dict[str, str]:
 
     Example:
         >>> sorted(listed())[:4]
-        ['attribution', 'canaries', 'capacity', 'capacity-sweep']
+        ['addition', 'attribution', 'brain', 'canaries']
     """
     return {name: str(_parsed(text, name)["claim"]) for name, text in sorted(_ours().items())}
 
