@@ -9,7 +9,7 @@ from torch import nn
 
 from byheart.learners.torch_module import FromFactory
 from byheart.probes.base import Bank, Subject
-from byheart.probes.dynamics.orbit import Orbit
+from byheart.probes.dynamics.orbit import Orbit, _novelty
 from byheart.records.axes import Kept
 from byheart.records.finding import Finding
 from byheart.report.cards import About
@@ -163,6 +163,16 @@ def test_a_replay_of_the_record_has_novelty_0_and_the_system_1():
     body = {name: " ".join(card(finding, About()).body) for name, finding in told.items()}  # members of a law are alike
     assert "It replays the record" in body["replay"]
     assert "It is no replay of the record" in body["henon"]
+
+
+def test_novelty_counts_the_runs_that_it_is_of():
+    """A run may leave after the steps by which it was classified; nothing is said of that one."""
+    data = LOGISTIC.draw(0)
+    train, test = (max(stretches_of(data.views[view], data.output), key=len) for view in ("train", "test"))
+    orbits = np.stack([np.stack([train[:300], train[50:350]])] * 2)
+    orbits[0, 0, 250:] = np.nan
+    found = _novelty(orbits, np.ones((2, 2), bool), train, test, {})["novelty"]
+    assert found.n == 3
 
 
 def test_a_users_own_training_is_followed_too():

@@ -180,7 +180,7 @@ def _novelty(
     orbits: np.ndarray, lasting: np.ndarray, train: np.ndarray, test: np.ndarray, details: dict
 ) -> dict[str, Quantity]:
     """Are the runs that last new? Their first quarter, which follows the test that they began in, is left out."""
-    found = []
+    found, scored = [], 0
     for member, here in zip(orbits, lasting):
         each = []
         for run in member[here]:
@@ -189,9 +189,10 @@ def _novelty(
         if each:
             found.append(float(np.median([one.value for one in each])))
             details["novelty_window"] = each[0].window_steps
+            scored += len(each)
     if 2 * len(found) < len(orbits):
         return {}
-    return _over_members("novelty", "ratio", np.array(found), 1.0, int(lasting.sum()))
+    return _over_members("novelty", "ratio", np.array(found), 1.0, scored)
 
 
 def _over_members(name: str, unit: str, values: np.ndarray, null: float | None, n: int) -> dict[str, Quantity]:
