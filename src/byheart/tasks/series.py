@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, field_validator
 
 from byheart.errors import InputRefused, UsageError
 from byheart.records.provenance import YOURS
@@ -301,6 +301,11 @@ class Fmri(Embedded):
 
     regions: tuple[str, ...] = ("LCau", "LPut", "LThal", "LPCC", "LPrec")
 
+    @field_validator("regions", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(filter(None, (one.strip() for one in value.split(",")))) if isinstance(value, str) else value
+
     def draw(self, seed: int) -> Data:
         """The windows of the regions."""
         known = tuple(read_bytes(self.file).decode().splitlines()[0].replace('"', "").split(","))
@@ -325,7 +330,7 @@ def holds_series(path: Path) -> bool:
         return False
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return "series" in archive.files
+            return "series" in archive.files and not {"x", "y"} <= {*archive.files}
     except (OSError, ValueError, zipfile.BadZipFile):
         return False
 

@@ -62,7 +62,7 @@ def windowed(
     All numbers are in units of the deviation of the training stretches, from their mean. The training windows are cut
     into blocks, left out as wholes, `window` windows between two of them in no set: seen and unseen windows share no
     number. Test windows come once whole, and once a view `cut k` with all older than their last k steps taken from a
-    window a quarter of the test or more away.
+    window half of the test away.
 
     Args:
         train: stretches (t, d) to train on, in the order of time.

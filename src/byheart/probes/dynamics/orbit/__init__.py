@@ -85,7 +85,7 @@ class Orbit(Probe):
             return self.withheld("short series", steps=steps), {}
         if (leak := leaked(train, test)).copied:
             return self.withheld("leaked series", steps=leak.steps, test=len(test)), {}
-        kinds = [[classify(run[:steps]).kind for run in member] for member in orbits]
+        kinds = [[_kind(run, steps) for run in member] for member in orbits]
         lasting = np.array([[kind in LASTING for kind in member] for member in kinds])
         n, m = lasting.size, len(lasting)
         quantities = {
@@ -137,6 +137,11 @@ class Orbit(Probe):
 class _Measure(NamedTuple):
     of: Callable[[np.ndarray, np.ndarray], float]
     unit: str
+
+
+def _kind(run: np.ndarray, steps: int) -> str:
+    """What a run does; one that leaves after the steps that are scored leaves, too."""
+    return classify(run[:steps]).kind if np.isfinite(run).all() else "divergence"
 
 
 def _measures(d: int, steps: int) -> dict[str, _Measure]:
