@@ -1,4 +1,4 @@
-"""One torch thread, no network, and the global random state watched, in every test; the command line called here."""
+"""One thread of torch and of linear algebra, no network, and the global random state watched, in every test; the command line called here."""
 
 import gc
 import io
@@ -12,13 +12,16 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import scipy.linalg  # noqa: F401  its library of linear algebra is there before threads are limited
 import shape_check  # noqa: F401  before the mathematics is imported
 import torch
+from threadpoolctl import threadpool_limits
 
 from byheart.cli.main import main
 from byheart.ledger import index
 
 torch.set_num_threads(1)
+threadpool_limits(1)  # two workers on two cores wait for each other's threads: small matrices took fifteen times as long
 
 for name in ("COLUMNS", "FORCE_COLOR", "NO_COLOR"):  # of whoever runs the tests: a line of ours is one line
     os.environ.pop(name, None)
