@@ -47,9 +47,9 @@ def windows(series: np.ndarray, updates: int) -> tuple[Data, int]:
     return data, max(round(updates * BATCH / n), 1)
 
 
-def trained(learner: PiecewiseLinear, data: Data) -> tuple[list[PiecewiseDynamics], float]:
-    """The map that each seed became, and CPU seconds a seed."""
-    members = Members(np.arange(SEEDS), np.ones((SEEDS, len(data.train)), dtype=bool))
+def trained(learner: PiecewiseLinear, data: Data, first: int) -> tuple[list[PiecewiseDynamics], float]:
+    """The map that each seed from `first` on became, and CPU seconds a seed."""
+    members = Members(first + np.arange(SEEDS), np.ones((SEEDS, len(data.train)), dtype=bool))
     start = time.process_time()
     run = learner.fit(data, members, Training((learner.epochs,), keep=(Weights(),), trail=False, way="functional"))
     seconds = (time.process_time() - start) / SEEDS
@@ -82,11 +82,12 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=20_000)
     parser.add_argument("--optimizer", default="radam")
     parser.add_argument("--lr", type=float, default=1e-2)
+    parser.add_argument("--seed", type=int, default=0, help="the first seed of the networks, and that of the noise")
     parser.add_argument("--only", default="", help="the rows whose name holds this")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     truth = orbits()
-    noise = NOISE * np.random.default_rng(0).normal(size=(LONG, 3))
+    noise = NOISE * np.random.default_rng(asked.seed).normal(size=(LONG, 3))
     data, epochs = windows(truth[:, 0] + noise, asked.updates)
     about = {"epochs": epochs, "optimizer": asked.optimizer, "lr": asked.lr, "batch": BATCH}
     learners = {
@@ -102,7 +103,7 @@ def main() -> None:
     for name, learner in learners.items():
         if asked.only and asked.only not in name:
             continue
-        models, seconds = trained(learner, data)
+        models, seconds = trained(learner, data, asked.seed)
         for seed, model in enumerate(models):
             found = scores(model, truth[0, 1], truth[:, 2])
             row = " ".join(f"{found[column]:11.4f}" for column in head)
