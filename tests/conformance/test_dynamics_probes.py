@@ -17,7 +17,7 @@ from byheart.records.finding import NotApplicable
 from byheart.report.cards import About
 from byheart.report.cards.reasons import advice
 from byheart.seeds import stream
-from byheart.tasks.series import Windowed
+from byheart.tasks.windowed_task import Windowed
 from byheart.testing.probes import ProbeSuite, bank_of
 from byheart.testing.worlds import Bounds, Draw, World, near
 

@@ -7,6 +7,7 @@ import pytest
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.autoregression import Autoregression
 from byheart.tasks.digits import Digits
+from byheart.tasks.embedded_series import Sunspots
 from byheart.tasks.fashion import Fashion
 from byheart.tasks.frames.frame import Frame
 from byheart.tasks.in_phases import InPhases
@@ -15,7 +16,6 @@ from byheart.tasks.label_noise import Flipped
 from byheart.tasks.modular import Modular
 from byheart.tasks.randomness import Randomness
 from byheart.tasks.recall import Addition, CopyMemory, Multiplication, SequentialDigits
-from byheart.tasks.series import Sunspots
 from byheart.tasks.systems.observed_flows import ObservedLorenz63
 from byheart.tasks.systems.observed_maps import ObservedIkeda
 from byheart.tasks.table import Table

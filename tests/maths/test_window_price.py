@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import t as student
 
 from byheart.errors import InputRefused
 from byheart.maths.lags import window_price
@@ -74,3 +75,15 @@ def test_what_cannot_be_priced_is_refused(harm):
         blocks = BLOCKS[:-1]
     with pytest.raises(InputRefused):
         window_price(windows, given, blocks, np.random.default_rng(0))
+
+
+def test_few_blocks_spread_farther_than_their_resamples():
+    """By Student's t of 7 degrees and 8 / 7, as means of 8 numbers do; resamples drawn anew."""
+    rng = np.random.default_rng(5)
+    by_block = rng.chisquare(4, size=(2, 8))
+    found = window_price([1, 2], by_block.repeat(30, 1), np.arange(8).repeat(30), np.random.default_rng(0))
+    drawn = rng.multinomial(8, np.full(8, 1 / 8), size=20_000) @ by_block.T
+    plain = np.percentile(0.5 * np.log2(drawn[:, 0] / drawn[:, 1]), [2.5, 97.5])
+    wider = student.ppf(0.975, 7) / 1.96 * np.sqrt(8 / 7)
+    ends = np.array([found.low[0], found.high[0]]) - found.bits[0]
+    assert ends == pytest.approx(wider * (plain - found.bits[0]), rel=0.1)

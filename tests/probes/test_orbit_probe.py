@@ -9,7 +9,8 @@ from torch import nn
 
 from byheart.learners.torch_module import FromFactory
 from byheart.probes.base import Bank, Subject
-from byheart.probes.dynamics.orbit import Orbit, _novelty
+from byheart.probes.dynamics.orbit import Orbit
+from byheart.probes.dynamics.orbit.distances import new
 from byheart.records.axes import Kept
 from byheart.records.finding import Finding
 from byheart.report.cards import About
@@ -172,7 +173,7 @@ def test_novelty_counts_the_runs_that_it_is_of():
     train, test = (max(stretches_of(data.views[view], data.output), key=len) for view in ("train", "test"))
     orbits = np.stack([np.stack([train[:300], train[50:350]])] * 2)
     orbits[0, 0, 250:] = np.nan
-    found = _novelty(orbits, np.ones((2, 2), bool), train, test, {})["novelty"]
+    found = new(orbits, np.ones((2, 2), bool), train, test, {})["novelty"]
     assert found.n == 3
 
 

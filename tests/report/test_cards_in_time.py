@@ -13,7 +13,7 @@ from byheart.probes.dynamics.window import Window
 from byheart.report.cards import About
 from byheart.report.cards.dynamics import need, use, window
 from byheart.seeds import stream
-from byheart.tasks.series import Windowed
+from byheart.tasks.windowed_task import Windowed
 from byheart.testing.probes import bank_of
 
 

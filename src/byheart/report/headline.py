@@ -58,12 +58,11 @@ def headline(subject: dict, findings: dict[str, Answer]) -> list[Run]:
     """The sentence in large type, as runs; it falls back to accuracy, and then to why there is none."""
     if shares := shares_of(findings):
         return [*in_time.sentence(findings), *_balance_sentence(subject, *shares)]
-    if said := in_time.sentence(findings):
-        return said
-    fallback = _accuracy_sentence(subject, findings)
+    in_steps = in_time.sentence(findings)
+    fallback = in_steps or _accuracy_sentence(subject, findings)
     reason = _why(subject, findings.get("complexity/description-length"))
     if fallback:
-        return [*fallback, ("", f" What it knows by heart is {reason}")]
+        return [*fallback, ("", f"{'' if in_steps else ' '}What it knows by heart is {reason}")]
     who = WHOM["recipe"]
     return [("", f"How much {who} knows by heart is {reason}")]
 

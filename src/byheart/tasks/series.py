@@ -1,68 +1,29 @@
-"""Series: numbers that follow one another in time, from a file or embedded, as windows and their next step."""
+"""Series: numbers that follow one another in time, from a file or an array, as windows and their next step."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import PrivateAttr
 
 from byheart.errors import InputRefused, UsageError
 from byheart.records.provenance import YOURS
 from byheart.tasks.array_series import Columns, columns_of, columns_of_npz
-from byheart.tasks.base import Task
 from byheart.tasks.columns import read_numbers
 from byheart.tasks.data import Data
 from byheart.tasks.moments import read_dates, read_times
-from byheart.tasks.stretches import copied, parted
+from byheart.tasks.stretches import parted
 from byheart.tasks.table_reader import Sheet, read_sheet
 from byheart.tasks.tabular import no_column
-from byheart.tasks.vendored import manifest, read_bytes
-from byheart.tasks.windows import usual_window, windowed
+from byheart.tasks.windowed_task import Windowed
+from byheart.tasks.windows import usual_window
 
 MOST_CHANNELS = 64
-
-
-class Windowed(Task):
-    """A series as windows: what is the next step, from the last `window`?
-
-    Args:
-        window: steps of a window.
-        looks_back: how many of them models get; 0: all. The windows stay the same, so that what is lost can be told.
-        split: share of the steps held out, the last ones.
-    """
-
-    usual_members: ClassVar[int] = 8
-
-    window: Annotated[int, Field(ge=1, le=1000)] = 4
-    looks_back: Annotated[int, Field(ge=0, le=1000)] = 0
-    split: Annotated[float, Field(gt=0, lt=1)] = 0.2
-
-    def _drawn(self, stretches: Sequence[np.ndarray], channels: Sequence[str], by: str, about: dict[str, Any]) -> Data:
-        """The last share of the steps is the test; its windows begin after the last step that trains."""
-        steps = sum(map(len, stretches))
-        window = self.window
-        if self.looks_back > window:
-            raise UsageError(
-                f"looks_back of at most the window, {window}", f"{self.looks_back}", "Give a longer window."
-            )
-        first = steps - max(1, round(self.split * steps))
-        train, test, at = [], [], 0
-        for one in stretches:
-            train.append(one[: max(0, first - at)])
-            test.append(one[max(0, first - at) :])
-            at += len(one)
-        held = f"the last {self.split:.0%} of the steps, whose windows hold none of the others"
-        train, test = ([one for one in part if len(one)] for part in (train, test))
-        said = [*about.get("inferred", ()), *(() if self.looks_back else copied(train, test))]
-        told = {**about, "steps": steps, "holdout": held, "stretches": len(stretches), "inferred": said}
-        return windowed(train, test, window, channels, told, looks_back=self.looks_back, by=by)
 
 
 class Series(Windowed):
@@ -209,114 +170,6 @@ class Series(Windowed):
         moments = _moments(self.time, sheet.columns[sheet.names.index(self.time)], sheet.separator, self.decimal)
         where = [f"{sheet.where} {line}" for line in sheet.lines]
         return moments, np.stack([numbers[name] for name in names], 1), names, where
-
-
-class Embedded(Windowed):
-    """A series that travels with the package. A subclass gives `file`, `title`, and how its rows are read."""
-
-    file: ClassVar[str]
-    title: ClassVar[str]
-    time: ClassVar[str]
-
-    def draw(self, seed: int) -> Data:
-        """The windows of the series; `seed` changes nothing."""
-        content = read_bytes(self.file)
-        moments, values, names = self._rows([*csv.DictReader(io.StringIO(content.decode()))])
-        stretches, said = parted(moments, values, [f"in row {place + 1}" for place in range(len(values))])
-        held = manifest()[self.file]
-        about = {
-            "title": self.title, "source": held.source, "licence": held.licence, "sha256": held.sha256, "inferred": said
-        }  # fmt: skip
-        return self._drawn(stretches, names, self.time, about)
-
-    @classmethod
-    def _rows(cls, rows: list[dict[str, str]]) -> tuple[np.ndarray, np.ndarray, list[str]]:
-        """Times (t,), values (t, d) and the names of the channels."""
-        raise NotImplementedError
-
-
-class Co2(Embedded):
-    """How much CO2 will there be next week? Weekly at Mauna Loa, 1958 to 2001, 59 weeks missing.
-
-    Reference: Keeling and Whorf, Scripps Institution of Oceanography, by statsmodels.
-    """
-
-    name = "co2"
-    window: Annotated[int, Field(ge=1, le=1000)] = 11
-    file = "co2.csv"
-    title = "CO2 at Mauna Loa, weekly"
-    time = "date"
-
-    @classmethod
-    def _rows(cls, rows: list[dict[str, str]]) -> tuple[np.ndarray, np.ndarray, list[str]]:
-        dates = [f"{row['date'][:4]}-{row['date'][4:6]}-{row['date'][6:]}" for row in rows]
-        values = [float(row["co2"] or "nan") for row in rows]
-        return np.array(dates, "datetime64[D]").astype(np.float64), np.array(values)[:, None], ["co2"]
-
-
-class Sunspots(Embedded):
-    """How many sunspots will there be next year? Yearly, 1700 to 2008.
-
-    Reference: SIDC, Royal Observatory of Belgium, by statsmodels.
-    """
-
-    name = "sunspots"
-    file = "sunspots.csv"
-    title = "Sunspots, yearly"
-    time = "YEAR"
-
-    @classmethod
-    def _rows(cls, rows: list[dict[str, str]]) -> tuple[np.ndarray, np.ndarray, list[str]]:
-        years = np.array([float(row["YEAR"]) for row in rows])
-        return years, np.array([[float(row["SUNACTIVITY"])] for row in rows]), ["sunspots"]
-
-
-class ElNino(Embedded):
-    """How warm will the sea be next month? Surface temperature of an El Nino region, monthly, 1950 to 2010.
-
-    Reference: NOAA Climate Prediction Center, by statsmodels.
-    """
-
-    name = "el-nino"
-    file = "elnino.csv"
-    title = "El Nino, sea surface temperature, monthly"
-    time = "month"
-
-    @classmethod
-    def _rows(cls, rows: list[dict[str, str]]) -> tuple[np.ndarray, np.ndarray, list[str]]:
-        values = np.array([[float(row[name]) for name in row if name != "YEAR"] for row in rows])
-        return np.arange(values.size, dtype=np.float64), values.reshape(-1, 1), ["temperature"]
-
-
-class Fmri(Embedded):
-    """What will regions of a resting brain do next? fMRI of 250 volumes; the regions that `regions` names.
-
-    Reference: nitime developers, a data set of one resting subject.
-    """
-
-    name = "fmri"
-    file = "nitime-fmri.csv"
-    title = "Resting fMRI"
-    time = "volume"
-
-    regions: tuple[str, ...] = ("LCau", "LPut", "LThal", "LPCC", "LPrec")
-
-    @field_validator("regions", mode="before")
-    @classmethod
-    def _split(cls, value: Any) -> Any:
-        return tuple(filter(None, (one.strip() for one in value.split(",")))) if isinstance(value, str) else value
-
-    def draw(self, seed: int) -> Data:
-        """The windows of the regions."""
-        known = tuple(read_bytes(self.file).decode().splitlines()[0].replace('"', "").split(","))
-        for name in self.regions:
-            if name not in known:
-                raise no_column(name, known, "the fMRI")
-        return super().draw(seed)
-
-    def _rows(self, rows: list[dict[str, str]]) -> tuple[np.ndarray, np.ndarray, list[str]]:
-        values = np.array([[float(row[name]) for name in self.regions] for row in rows])
-        return np.arange(len(values), dtype=np.float64), values, [*self.regions]
 
 
 def _in_steps(given: Columns) -> tuple[np.ndarray, np.ndarray, list[str], list[str]]:

@@ -9,8 +9,9 @@ import numpy as np
 
 from byheart.errors import InputRefused
 from byheart.tasks.data import Data, Examples, Truth
-from byheart.tasks.grouping import Grouping
+from byheart.tasks.grouping import Grouping, components
 from byheart.tasks.output import NextStep
+from byheart.tasks.repeated_windows import repeated
 
 CUT = "cut "  # a view of test windows whose steps older than so many are those of another window
 OF_CUT = 2**40  # what ids of such a view lie above those of the same windows whole, a step of the cut
@@ -61,8 +62,9 @@ def windowed(
 
     All numbers are in units of the deviation of the training stretches, from their mean. The training windows are cut
     into blocks, left out as wholes, `window` windows between two of them in no set: seen and unseen windows share no
-    number. Test windows come once whole, and once a view `cut k` with all older than their last k steps taken from a
-    window half of the test away.
+    number. Blocks that hold copies of one another are left out together, and test windows that are copies of training
+    ones are no test (`repeated_windows`). Test windows come once whole, and once a view `cut k` with all older than
+    their last k steps taken from a window half of the test away.
 
     Args:
         train: stretches (t, d) to train on, in the order of time.
@@ -90,11 +92,15 @@ def windowed(
         views[view] = _windows(stretches, window, start, carried)
         start += sum(len(one) + 1 for one in stretches)
     enough(len(views["train"]), window)
+    twice = repeated([*pools["train"], *pools["test"]], window)
+    in_train, in_test = np.concatenate(twice[: len(train)]), np.concatenate(twice[len(train) :])
     train_view, block = _blocks(views["train"], [len(s) - window for s in pools["train"]], window)
+    copies = in_train[np.searchsorted(views["train"].ids, train_view.ids)]
+    views["test"], said = _new(views["test"], np.isin(in_test, in_train[in_train >= 0]))
     cut = _cut(views["test"], window, kept, carried)
     short = {name: _looking(one, kept) for name, one in {**views, "train": train_view, **cut}.items()}
-    blocks = int(block.max()) + 1
-    together = Grouping(block, np.arange(len(block)), 0, blocks, blocks, window, by)
+    blocks, own = int(block.max()) + 1, np.where(copies < 0, -1 - np.arange(len(copies)), copies)
+    together = Grouping(_linked(block, own), own, 0, blocks, blocks, window, by)
     output = NextStep(
         len(channels), noun=("window", "windows"), target=TARGETS[len({*carried})][int(carried[0])],
         spread=tuple(train_view.y.std(0).tolist()), carried=tuple(carried.tolist()),
@@ -102,8 +108,44 @@ def windowed(
     told = {
         **about, "n": len(train_view), "n_test": len(views["test"]), "window": window, "channels": list(channels),
         "centre": centre.tolist(), "scale": scale.tolist(), "blocks": blocks,
+        "inferred": [*about.get("inferred", ()), *said],
     }  # fmt: skip
     return Data(short, output, truth or Truth(), told, grouped=together)
+
+
+def _new(test: Examples, copied: np.ndarray) -> tuple[Examples, list[str]]:
+    """The test windows that no training window is a copy of, and a line for the reader where some are.
+
+    Raises:
+        InputRefused: none is left.
+    """
+    if copied.all():
+        raise InputRefused(
+            expected="steps to test on that are no copies of training steps",
+            came=f"{len(copied):,} windows that all stand in training, number for number",
+            do="Give another stretch of the series, or a longer one.",
+        )
+    if not copied.any():
+        return test, []
+    n = int(copied.sum())
+    line = f"{n:,} of {len(copied):,} test windows are copies of training windows and are left out"
+    return test.take(~copied), [line]
+
+
+def _linked(block: np.ndarray, copies: np.ndarray) -> np.ndarray:
+    """(n,) blocks that hold copies of one another, as one.
+
+    Raises:
+        InputRefused: all blocks do.
+    """
+    groups = components(block, copies)
+    if groups.max() == 0 and block.max() > 0:
+        raise InputRefused(
+            expected="a series of which something can be left out",
+            came="one that repeats itself throughout, number for number: what is left out stands elsewhere",
+            do="Give a stretch without its copies; of an exact cycle nothing is new.",
+        )
+    return groups
 
 
 def stretches_of(windows: Examples, output: NextStep) -> list[np.ndarray]:

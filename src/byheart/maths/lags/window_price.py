@@ -10,6 +10,7 @@ import numpy as np
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array, same_shape
 from byheart.maths.shapes import Float, Given
+from byheart.maths.statistics.effective_sample_size import Z, quantile
 
 SPLITS, RESAMPLES = 200, 1000
 FEWEST_BLOCKS = 8
@@ -91,7 +92,10 @@ def window_price(
     drawn = rng.multinomial(count, np.full(count, 1 / count), size=RESAMPLES).astype(np.float64)
     whole, resampled = _logarithms(np.ones((1, count)), sums, sizes), _logarithms(drawn, sums, sizes)
     bits = channels / 2 * (whole - whole[:, -1:])[0]
+    # few blocks spread farther than their resamples do
+    stretch = quantile(count, len(block)) / Z * np.sqrt(count / (count - 1))
     low, high = np.percentile(channels / 2 * (resampled - resampled[:, -1:]), INTERVAL, axis=0)
+    low, high = (bits + stretch * (end - bits) for end in (low, high))
     paid = float(_crossed(np.ones((SPLITS, count)), sums, sizes, rng).mean()) * channels / 2
     ends = np.percentile(_crossed(drawn, sums, sizes, rng), INTERVAL) * channels / 2
     best = np.percentile(at[resampled.argmin(1)], INTERVAL, method="closest_observation")

@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
-from scipy.stats import t as student
 
-from byheart.errors import InputRefused
-from byheart.maths.orbits import (
-    Floor,
-    classify,
-    floor_band,
-    leaked,
-    mixture_divergence,
-    novelty,
-    replay_null,
-    spectrum_distance,
-    state_divergence,
-)
+from byheart.maths.orbits import classify, leaked
 from byheart.maths.statistics.ranks import wilson
 from byheart.probes.base import Assumption, Bank, Need, Probe, Subject
+from byheart.probes.dynamics.orbit.distances import measures, new, over_members, scored
 from byheart.probes.dynamics.orbit.pictures import courses, maxima, portrait, spectra
 from byheart.records.facts import FactTable
 from byheart.records.finding import Finding, NotApplicable, Pole
@@ -33,8 +20,6 @@ from byheart.training.keep import FreeOrbits
 
 SHORTEST = 100  # steps of an orbit, below which nothing is said of it
 PIECES = 4  # true stretches, whose pairs make the floor
-SPREAD_BINS = {5000: 30, 0: 10}  # bins a side, from so many steps on
-MOST_BINNED = 3  # channels; of more a mixture of Gaussians is asked
 VALID = 0.4  # deviations
 DRIFTS = 0.5  # share of the variance between tenths of a series, beyond which its stretches are not alike
 POLES = Pole(name="a replay", value=0.0), Pole(name="the system", value=1.0)
@@ -99,9 +84,9 @@ class Orbit(Probe):
         true = [train[i * len(train) // PIECES :][:steps] for i in range(PIECES)]
         details = {"steps": steps, "members": m, "runs": n, "kind": classify(test[:steps]).kind, "drift": drift}
         if drift < DRIFTS:
-            for name, measure in _measures(train.shape[1], steps).items():
-                quantities |= _scored(name, measure, orbits[:, :, :steps], lasting, test[:steps], train, true, details)
-            quantities |= _novelty(orbits, lasting, train, test, details)
+            for name, measure in measures(train.shape[1], steps).items():
+                quantities |= scored(name, measure, orbits[:, :, :steps], lasting, test[:steps], train, true, details)
+            quantities |= new(orbits, lasting, train, test, details)
         quantities |= self._valid(bank, orbits)
         headline = "novelty" if "novelty" in quantities else "lasting_share"
         finding = self.finding(
@@ -131,12 +116,7 @@ class Orbit(Probe):
             far = np.sqrt(((orbits[:, place, :length] - came[after[:length]]) ** 2).mean(-1)) > VALID
             beyond = far | ~np.isfinite(orbits[:, place, :length]).all(-1)
             times[:, place] = np.where(beyond.any(1), beyond.argmax(1), length)
-        return _over_members("valid_steps", "steps", np.median(times, 1), None, times.size)
-
-
-class _Measure(NamedTuple):
-    of: Callable[[np.ndarray, np.ndarray], float]
-    unit: str
+        return over_members("valid_steps", "steps", np.median(times, 1), None, times.size)
 
 
 def _kind(run: np.ndarray, steps: int) -> str:
@@ -144,72 +124,10 @@ def _kind(run: np.ndarray, steps: int) -> str:
     return classify(run[:steps]).kind if np.isfinite(run).all() else "divergence"
 
 
-def _measures(d: int, steps: int) -> dict[str, _Measure]:
-    bins = next(count for least, count in SPREAD_BINS.items() if steps >= least)
-
-    def states(a: np.ndarray, b: np.ndarray) -> float:
-        return float(state_divergence(a, b, bins=bins) if d <= MOST_BINNED else mixture_divergence(a, b).value)
-
-    return {
-        "state_divergence": _Measure(states, "nats"),
-        "spectrum_distance": _Measure(lambda a, b: float(spectrum_distance(a, b)), "ratio"),
-    }
-
-
 def _kept(bank: Bank, label: str) -> np.ndarray:
     """(m, runs, steps, d) what members did when left to themselves."""
     need = next(one for one in bank.runs if label in bank.runs[one].kept)
     return bank.runs[need].kept[label].arrays["orbits"]
-
-
-def _scored(
-    name: str, measure: _Measure, orbits: np.ndarray, lasting: np.ndarray, test: np.ndarray, train: np.ndarray,
-    true: list[np.ndarray], details: dict,
-) -> dict[str, Quantity]:  # fmt: skip
-    """A measure of the runs that last from the test series, with its floor and its replay null among the details."""
-    try:
-        floor: Floor = floor_band([*true, test], measure.of)
-        again = replay_null(train, test, measure.of)
-        found = [
-            float(np.mean([measure.of(test, run) for run, stays in zip(member, here) if stays]))
-            for member, here in zip(orbits, lasting)
-            if here.any()
-        ]
-    except InputRefused:
-        return {}
-    details |= {f"{name}_floor": floor.high, f"{name}_middle": floor.middle, f"{name}_replay": again}
-    return _over_members(name, measure.unit, np.array(found), floor.middle, int(lasting.sum()))
-
-
-def _novelty(
-    orbits: np.ndarray, lasting: np.ndarray, train: np.ndarray, test: np.ndarray, details: dict
-) -> dict[str, Quantity]:
-    """Are the runs that last new? Their first quarter, which follows the test that they began in, is left out."""
-    found, scored = [], 0
-    for member, here in zip(orbits, lasting):
-        each = []
-        for run in member[here]:
-            with suppress(InputRefused):  # the same cycle as both series, or too short for its window
-                each.append(novelty(train, test, run[len(run) // 4 :]))
-        if each:
-            found.append(float(np.median([one.value for one in each])))
-            details["novelty_window"] = each[0].window_steps
-            scored += len(each)
-    if 2 * len(found) < len(orbits):
-        return {}
-    return _over_members("novelty", "ratio", np.array(found), 1.0, scored)
-
-
-def _over_members(name: str, unit: str, values: np.ndarray, null: float | None, n: int) -> dict[str, Quantity]:
-    """The mean over members, with Student's interval; nothing where it is not finite."""
-    if not len(values) or not np.isfinite(values).all():
-        return {}
-    mean, interval = float(values.mean()), None
-    if len(values) > 1 and np.ptp(values) > 0:
-        half = float(student.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
-        interval = (max(0.0, mean - half), mean + half)
-    made = interval_by("Student's t over members", interval)
-    return {name: Quantity(value=mean, unit=unit, null=null, n=n, **made)}  # type: ignore[arg-type]
 
 
 def _kinds(kinds: list[list[str]]) -> FactTable:
