@@ -35,14 +35,14 @@ def test_needed_used_paid_and_class_stand_first():
     said = text(PARTS | {"dynamics/orbit": orbit({"chaos": 30, "unclear": 2}, "chaos")})
     assert said == (
         "Needed: 1 step [1, 1] back. Used: 9 steps [8, 10] back. Paid: 0.25 bits [0.10, 0.40] a step. "
-        "Left to itself it is chaotic, as the series is. "
+        "Left to itself it is chaotic, as the test series is. "
     )
 
 
 @pytest.mark.parametrize(
     "kinds, kind, said",
     [
-        ({"fixed point": 30, "chaos": 2}, "chaos", "Left to itself it is at rest; the series is chaotic."),
+        ({"fixed point": 30, "chaos": 2}, "chaos", "Left to itself it is at rest; the test series is chaotic."),
         ({"cycle": 32}, "unclear", "Left to itself it is a cycle."),
         ({"unclear": 32}, "chaos", ""),
         ({"chaos": 16, "cycle": 16}, "chaos", ""),  # runs that do not agree say nothing of the model

@@ -58,8 +58,8 @@ def _class(findings: dict[str, Answer]) -> str:
     known, kind = ADJECTIVES.get(str(most["kind"])), str(found.details["kind"])
     if known is None or int(most["runs"] or 0) <= MOSTLY * total:
         return ""
-    as_series = ", as the series is" if kind == most["kind"] else ""
-    other = f"; the series is {ADJECTIVES[kind]}" if kind in ADJECTIVES and not as_series else ""
+    as_series = ", as the test series is" if kind == most["kind"] else ""
+    other = f"; the test series is {ADJECTIVES[kind]}" if kind in ADJECTIVES and not as_series else ""
     return f"Left to itself it is {known}{as_series}{other}."
 
 

@@ -29,12 +29,12 @@ import numpy as np
 from byheart.errors import InputRefused
 from byheart.maths.inputs import array
 from byheart.maths.orbits.fitted_step import FittedRate, fitted_rate
+from byheart.maths.orbits.pairs import AWAY
 from byheart.maths.orbits.parting import GROWN, Parting, parting_of, turn, unfolded
 from byheart.maths.orbits.returning import period_of
 from byheart.maths.shapes import Float, Given
 from byheart.seeds import stream
 
-BOUND = 1e3  # training deviations
 STILL = 1e-6  # training deviations
 SHORTEST = 40  # steps
 SETTLED, PIECES = 2.0, 8  # in ln: so much smaller have steps become, in so many pieces of the second half
@@ -114,7 +114,7 @@ def classify(orbit: Given[Any, "*r"]) -> Orbit:
     x = array(orbit, "the orbit", "td", finite=False).astype(np.float64)
     if len(x) < SHORTEST:
         raise InputRefused(f"an orbit of at least {SHORTEST} steps", str(len(x)), "Let it run longer.")
-    gone = ~(np.abs(x) <= BOUND).all(1)  # NaN is gone too
+    gone = ~(np.abs(x) <= AWAY).all(1)  # NaN is gone too
     if gone.any():
         return Orbit("divergence", ends=int(gone.argmax()))
     if np.ptp(x[-(len(x) // 10) :], axis=0).max() < STILL or _settles(x):
