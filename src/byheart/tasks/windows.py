@@ -152,7 +152,7 @@ def stretches_of(windows: Examples, output: NextStep) -> list[np.ndarray]:
     """The stretches (t, d) that the windows of a view were cut from, whole: what one block leaves out the next holds.
 
     Example:
-        >>> data = windowed([np.arange(300.0)[:, None]], [np.arange(50.0)[:, None]], 4, ["x"], {})
+        >>> data = windowed([np.arange(300.0)[:, None]], [np.arange(300.0, 350.0)[:, None]], 4, ["x"], {})
         >>> [len(one) for one in stretches_of(data.train, data.output)]
         [300]
     """
