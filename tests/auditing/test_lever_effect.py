@@ -74,17 +74,17 @@ def test_decay_lowers_what_is_known_by_heart_and_the_headline_is_with_it(moved, 
     bits = moved.findings["complexity/description-length"].quantities["memorised_bits_share"]
     assert by_heart.second == bits
     assert by_heart.first.value == pytest.approx(bits.value - by_heart.difference.value, abs=1e-9)
-    assert any(line.startswith("Without weight-decay 10.0: ") and line.endswith("to do") for line in said)
+    assert any(line.startswith("Without weight-decay 10.0 (decoupled): ") and line.endswith("to do") for line in said)
 
 
 def test_it_stands_on_the_page_and_in_the_terminal(moved, tmp_path):
     text = "\n".join(summary(moved.to_dict(), "page", "data"))
-    assert "What moves    weight-decay 10.0 against the same recipe without it" in text
+    assert "What moves    weight-decay 10.0 (decoupled) against the same recipe without it" in text
     assert text.count("By heart") == 2
     page = moved.save(tmp_path / "report.html").read_text(encoding="utf-8")
     assert "What the <dfn" in page
     assert "with it less without it, on the same subsets and seeds" in page
-    assert '<th scope="row">weight-decay 10.0</th>' in page
+    assert '<th scope="row">weight-decay 10.0 (decoupled)</th>' in page
 
 
 def test_it_is_what_comparing_the_two_audits_says_and_nothing_is_trained_again(moved, folder):
@@ -127,7 +127,7 @@ def test_a_baseline_that_cannot_be_trained_is_a_note_and_no_end(tmp_path, monkey
     found = audited(tmp_path, levers=[DECAY])
     assert found.lever_effect is None
     note = next(note for note in found.to_dict()["provenance"]["notes"] if "is not known" in note)
-    assert note.startswith("What weight-decay 10.0 moves is not known")
+    assert note.startswith("What weight-decay 10.0 (decoupled) moves is not known")
     assert "diverged" in note
 
 

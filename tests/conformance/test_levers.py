@@ -12,6 +12,7 @@ from byheart.testing.levers import LeverSuite
 
 LEVERS = {  # acting, and at strength 0
     "weight-decay": (WeightDecay(strength=0.5), WeightDecay(strength=0)),
+    "weight-decay, l2": (WeightDecay(strength=0.5, form="l2"), WeightDecay(strength=0, form="l2")),
     "dropout": (Dropout(share=0.3), Dropout(share=0)),
     "label-smoothing": (LabelSmoothing(share=0.3), LabelSmoothing(share=0)),
     "early-stop": (EarlyStop(epoch=1), EarlyStop(epoch=9)),

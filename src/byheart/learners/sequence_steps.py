@@ -35,6 +35,8 @@ class Sequences(Stepper):
     Logits of all tokens are never kept: a view's outcomes are made from them passage by passage.
     """
 
+    apart = False
+
     def __init__(
         self, learner: Network, data: Data, members: Members, levers: Sequence[Lever], way: str, device: str
     ) -> None:

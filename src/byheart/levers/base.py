@@ -41,6 +41,10 @@ class Lever(Spec):
         """The data to train on: other inputs, targets, meta or phases of the same training examples."""
         return data
 
+    def against(self, data: Data) -> str:
+        """Why it cannot act on these data, whatever is trained on them; empty where it can."""
+        return ""
+
     def start(self, course: Course) -> dict[str, torch.Tensor]:
         """What it remembers from the first step on: named tensors (m, ...)."""
         return {}
@@ -63,11 +67,18 @@ class Lever(Spec):
 
     draws_hidden: ClassVar[bool] = False
 
+    def differentiate(self, course: Course, batch: Batch, state: State) -> None:
+        """Fill `course.gradients` by another rule than the gradient of the batch's loss; one lever alone may."""
+        course.differentiate(batch)
+
     def gradient(self, course: Course, state: State) -> None:
         """Change `course.gradients` before the optimiser takes its step."""
 
     def after(self, course: Course, state: State) -> None:
         """Look at, or change, `course.weights` after a step."""
+
+    def epoch_end(self, course: Course, state: State) -> None:
+        """Look at, or change, `course.weights` after an epoch, before they are looked at; before `phase_end`."""
 
     def phase_end(self, course: Course, state: State) -> None:
         """Remember what the next phases need of this one."""
@@ -95,7 +106,8 @@ class Lever(Spec):
     @property
     def recordable(self) -> bool:
         """Whether a recording can follow it: every step is the gradient of the batch's own losses, and the decay."""
-        return self.idle or not self.overrides("start", "batch", "gradient", "after", "phase_end")
+        hooks = ("start", "batch", "differentiate", "gradient", "after", "epoch_end", "phase_end")
+        return self.idle or not self.overrides(*hooks)
 
     @classmethod
     def overrides(cls, *hooks: str) -> bool:

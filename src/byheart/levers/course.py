@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,6 +21,8 @@ class Batch:
         targets: (m, b) classes or values; (m, b, t) tokens.
         weight: (m, b) what each example weighs in the loss, summing to 1 for each member; None for their mean.
         meta: name -> (m, b) what the data say of each example (group, factor, time); words as their number.
+        other: (m, b, ...) second targets of each example, as `targets`; None where there is one.
+        other_share: (m, b) what the loss of the second weighs, the first's the rest.
     """
 
     rows: torch.Tensor
@@ -28,6 +30,16 @@ class Batch:
     targets: torch.Tensor
     weight: torch.Tensor | None = None
     meta: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    other: torch.Tensor | None = None
+    other_share: torch.Tensor | None = None
+
+    def mixed(self, of: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        """What `of` gives of the targets (m, b, ...); of two, (1 - share) that of the first and share the second's."""
+        first = of(self.targets)
+        if self.other is None or self.other_share is None:
+            return first
+        share = self.other_share.view(*self.other_share.shape, *[1] * (first.dim() - 2))
+        return (1 - share) * first + share * of(self.other)
 
     @property
     def counted(self) -> torch.Tensor:
@@ -43,6 +55,10 @@ class Batch:
         both = torch.cat([self.counted, counted.float()], 1)
         one, two = vars(self), vars(other)
         joined = {name: torch.cat([one[name], two[name]], 1) for name in ("rows", "x", "targets")}
+        if self.other is not None and self.other_share is not None:  # the other's examples have one target each
+            alone = torch.zeros_like(other.rows, dtype=self.other_share.dtype)
+            joined["other"] = torch.cat([self.other, other.targets], 1)
+            joined["other_share"] = torch.cat([self.other_share, alone], 1)
         meta = {name: torch.cat([self.meta[name], other.meta[name]], 1) for name in self.meta}
         weight = None if bool(both.all()) else both / both.sum(1, keepdim=True).clamp(min=1)
         return Batch(**joined, weight=weight, meta=meta)
@@ -62,17 +78,31 @@ class State:
 class Course(Protocol):
     """Members in training, as a lever sees them.
 
-    Attributes: `m` members, in `phase` 0, 1, ..., on a `device`; `most` new examples in a batch.
+    Attributes: `m` members, in `phase` 0, 1, ..., on a `device`; `most` new examples in a batch; `apart`, whether
+    targets stand apart from inputs (of a sequence that is to be continued they are the same numbers).
     """
 
     m: int
     phase: int
     device: str
     most: int
+    apart: bool
 
     @property
     def seen(self) -> Sequence[np.ndarray]:
         """For each member the rows that it trains on in this phase."""
+
+    @property
+    def epochs_left(self) -> int:
+        """How many epochs are still to come, in all phases."""
+
+    @property
+    def views(self) -> Collection[str]:
+        """The names of the views."""
+
+    @property
+    def unit(self) -> float:
+        """How far inputs in a batch move where the prepared ones, of which they are made, move by 1."""
 
     @property
     def mixes(self) -> str:
@@ -94,3 +124,12 @@ class Course(Protocol):
 
     def differentiate(self, batch: Batch, plain: bool = False) -> torch.Tensor:
         """Fill `gradients` with those of the batch's loss, without levers where `plain`, and return the logits."""
+
+    def differentiate_at(self, shift: Mapping[str, torch.Tensor], batch: Batch) -> None:
+        """Fill `gradients` with those at the weights plus `shift`; weights and what modules keep stay as they are."""
+
+    def fresh(self, seeds: Sequence[int]) -> dict[str, torch.Tensor]:
+        """name -> (m, ...) weights as the learner draws them before training, a seed for each member."""
+
+    def losses(self, view: str) -> np.ndarray:
+        """(m, n) loss of each example of a view at the weights as they are."""

@@ -50,6 +50,13 @@ class ActiveLevers:
         self.decay = sum(lever.decay() for lever in levers)
         self.weighing = self.acting("loss")
         self.batching, self.bending, self.following = map(self.acting, ("batch", "gradient", "after"))
+        self.making = self.acting("differentiate")
+        if len(self.making) > 1:
+            raise InputRefused(
+                expected="at most one lever that makes the gradient by a rule of its own",
+                came=" and ".join(lever.name for lever, _ in self.making),
+                do="Leave all but one of them out.",
+            )
 
     @staticmethod
     def _state(lever: Lever, course: Course, seeds: Sequence[int]) -> State:
@@ -71,6 +78,13 @@ class ActiveLevers:
         for lever, state in self.weighing:
             per_example = lever.loss(per_example, logits, batch, state)
         return per_example
+
+    def differentiate(self, batch: Batch) -> None:
+        """Fill the course's gradients for this step."""
+        if not self.making:
+            self.course.differentiate(batch)
+        for lever, state in self.making:
+            lever.differentiate(self.course, batch, state)
 
     def call(self, hook: str, acting: Sequence[tuple[Lever, State]]) -> None:
         """Let levers look at the course, or change it."""

@@ -56,7 +56,10 @@ class Fleet(ABC):
         flat: (m p,) all parameters; `gradient` (m p,) their gradients.
         parameters: name -> (m, *shape) view of `flat`; `gradients` likewise.
         buffers: name -> (m, *shape): what the modules keep beside their parameters.
+        unit: how far what `before` gives moves where its x moves by 1.
     """
+
+    unit = 1.0
 
     def __init__(self, modules: Sequence[nn.Module], device: str = "cpu") -> None:
         self.m = len(modules)

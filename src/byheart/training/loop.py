@@ -11,7 +11,6 @@ import numpy as np
 from byheart.errors import InputRefused
 from byheart.fingerprint.sources import contained, unchanged
 from byheart.levers.base import Lever
-from byheart.levers.penalties import LabelSmoothing
 from byheart.records.axes import Kept, side_by_side
 from byheart.seeds import derive
 from byheart.tasks.data import Data
@@ -132,11 +131,14 @@ def _fleets(learner: Trainable, data: Data, members: Members, levers: Sequence[L
 
 def checked(learner: Trainable, data: Data, members: Members, levers: Sequence[Lever]) -> Data:
     """The data to train on, if data, members and levers fit each other."""
+    for lever in levers:
+        if not lever.idle and (reason := lever.against(data)):
+            raise InputRefused(
+                expected=f"data for the lever {lever.name}", came=reason, do="Leave it out; try weight-decay."
+            )
     data = preprocessing.checked(
         moved(data, levers), members, learner=learner.name, reads=learner.reads, any_length=learner.any_length
     )
     if not members.seen.any(1).all():
         raise InputRefused(expected="members that see something", came="an empty subset", do="Raise the share.")
-    if data.output.continuous and any(isinstance(lever, LabelSmoothing) for lever in levers):
-        raise InputRefused(expected="classes for label-smoothing", came="values", do="Leave it out; try weight-decay.")
     return data

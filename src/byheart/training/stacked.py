@@ -56,6 +56,7 @@ class Stacked(Fleet):
         fixed = [type(part) in (Scale, nn.Flatten) for _, part in parts]
         start = fixed.index(False)
         self.ahead = [self._layer(name, part) for name, part in parts[:start]]
+        self.unit = Scale.by ** sum(type(part) is Scale for _, part in parts[:start])
         self.layers = [self._layer(name, part) for name, part in parts[start:]]
         self.hides = [isinstance(part, ACTIVATIONS) for _, part in parts[start:]]  # where hidden levers act
 

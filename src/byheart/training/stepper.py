@@ -30,18 +30,19 @@ from byheart.seeds import derive, stream
 from byheart.tasks.data import Data, Examples
 from byheart.training.active_levers import AS_DRAWN, ActiveLevers, Plain, meta_of
 from byheart.training.fleet import ACTIVATIONS, Fleet, Hidden
+from byheart.training.lever_access import LeverAccess
 from byheart.training.members import Members
 from byheart.training.model import Trainable
 from byheart.training.module_inputs import as_called, inputs_of
 from byheart.training.recurrence import recurrent
 from byheart.training.run import Outcomes, outcomes
 from byheart.training.schedule import last_epoch, optimiser, rate
-from byheart.training.ways import make, reason_against_functional
+from byheart.training.ways import make
 
 ROWS = 4096  # member-examples evaluated at once: logits and activations stay in the cache
 
 
-class Stepper:
+class Stepper(LeverAccess):
     """m members of equally many steps an epoch on their way: `epoch()` trains, `logits(view)` looks.
 
     `centre` and `scale` (m,) are the mean and deviation of each member's own values; 0 and 1 for classes.
@@ -56,7 +57,7 @@ class Stepper:
         self.most, levers = learner.batch, [lever for lever in levers if not lever.idle]
         self.rows = [np.flatnonzero(seen) for seen in members.seen]
         self.phases = [[course[seen[course]] for seen in members.seen] for course in data.courses]
-        self.inputs = partial(inputs_of, learner, data, self.rows)
+        self.inputs, self.looked_at = partial(inputs_of, learner, data, self.rows), data.views
         self.shared, views = self.inputs()
         self.views = {name: torch.as_tensor(x).to(device) for name, x in views.items()}
         self.called_dtype = self.views["train"].dtype
@@ -92,7 +93,7 @@ class Stepper:
         seen = data if self.shared else as_called(data, self.views)
         seeds = [derive(seed, "init") for seed in members.seeds]
         modules = [self.learner.build(seen, torch.Generator().manual_seed(seed)) for seed in seeds]
-        self.template = modules[0]
+        self.template, self.build = modules[0], partial(self.learner.build, seen)
         return make(way, modules, self.device)
 
     def _targets(self, data: Data) -> None:
@@ -105,26 +106,6 @@ class Stepper:
         y = np.broadcast_to(y, (self.m, *data.train.y.shape)).copy()  # (m, n, ...)
         self.y = torch.from_numpy(y).to(self.device)
 
-    @property
-    def seen(self) -> list[np.ndarray]:
-        """For each member the rows that it trains on in this phase."""
-        return self.phases[self.phase]
-
-    @property
-    def weights(self) -> dict[str, Tensor]:
-        """name -> (m, ...) parameters, to be changed in place."""
-        return self.fleet.parameters
-
-    @property
-    def gradients(self) -> dict[str, Tensor]:
-        """name -> (m, ...) gradients, to be changed in place."""
-        return self.fleet.gradients
-
-    @property
-    def mixes(self) -> str:
-        """Why the examples of a batch cannot be told apart; empty where they can."""
-        return reason_against_functional(self.template)
-
     def epoch(self) -> None:
         """One pass over every member's examples of the phase, in an order of its own; after its last, the next's."""
         if self.epochs_done and self.epochs_done % self.last == 0:
@@ -132,6 +113,7 @@ class Stepper:
         for batch in self.batches():
             self.step(*batch)
         self.epochs_done += 1
+        self.levers.call("epoch_end", self.levers.acting("epoch_end"))
         if self.epochs_done % self.last == 0:
             self.levers.call("phase_end", self.levers.acting("phase_end"))
 
@@ -166,10 +148,6 @@ class Stepper:
         meta = {name: values[rows] for name, values in self.meta.items()}
         return Batch(rows, x.view(*rows.shape, *self.pool.shape[1:]), self.targets(rows), weight, meta)
 
-    def prepared(self, x: Tensor) -> Tensor:
-        """Other inputs (m, b, ...) than those of the data, as they stand in a batch."""
-        return self.fleet.before(x.to(self.device, self.called_dtype), False)
-
     def targets(self, rows: Tensor) -> Tensor:
         """What is to be given of the training examples `rows` (m, b)."""
         return self.y[torch.arange(self.m, device=self.device)[:, None], rows]
@@ -177,7 +155,7 @@ class Stepper:
     def step(self, rows: Tensor, weight: Tensor | None = None) -> None:
         """One step on the training examples `rows` (m, b): their mean loss, or the sum by `weight`."""
         batch = self.levers.batch(self.examples(rows, weight, self.batch[: rows.numel()]))
-        self.differentiate(batch)
+        self.levers.differentiate(batch)
         self.levers.call("gradient", self.levers.bending)
         lr = rate(self.learner.lr, self.learner.schedule, self.steps_done, self.steps)
         if self.levers.decay:
@@ -199,10 +177,10 @@ class Stepper:
         """Derivative of the summed training loss by the logits (m, b, k)."""
         own, weighed = self.learner.loss, bool(self.levers.weighing) and not plain
         if own is None and not weighed:
-            return self.output.slope(logits, batch.targets)
+            return batch.mixed(partial(self.output.slope, logits))
         with torch.enable_grad():
             z = logits.detach().requires_grad_()
-            per_example = own(z, batch.targets) if own else Plain.apply(z, batch.targets, self.output)
+            per_example = batch.mixed(partial(own, z) if own else lambda y: Plain.apply(z, y, self.output))
             per_example = self.levers.loss(per_example, z, batch) if weighed else per_example
         g = torch.autograd.grad(per_example.sum(), z)[0]
         # Laid out as `Output.slope` lays it out: products of another layout round differently.

@@ -1,0 +1,93 @@
+"""Lever access: what levers may see and change of members in training (`levers.course.Course`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from byheart.training.ways import reason_against_functional
+
+if TYPE_CHECKING:
+    from byheart.levers.base import Batch
+    from byheart.tasks.data import Examples
+    from byheart.training.fleet import Fleet
+    from byheart.training.run import Outcomes
+
+
+class LeverAccess:
+    """The part of a `Stepper` that levers reach it by."""
+
+    apart = True  # whether targets stand apart from inputs; of sequences that are to be continued they do not
+
+    if TYPE_CHECKING:
+        device: str
+        phase: int
+        last: int
+        epochs_done: int
+        phases: list[list[np.ndarray]]
+        fleet: Fleet
+        template: nn.Module
+        build: Callable[[torch.Generator], nn.Module]
+        called_dtype: torch.dtype
+        looked_at: Mapping[str, Examples]
+
+        def differentiate(self, batch: Batch, plain: bool = False) -> Tensor:
+            """Of `Stepper`."""
+
+        def outcomes(self, view: str, examples: Examples, trail: bool, last: bool) -> tuple[Outcomes, np.ndarray]:
+            """Of `Stepper`."""
+
+    @property
+    def seen(self) -> list[np.ndarray]:
+        """For each member the rows that it trains on in this phase."""
+        return self.phases[self.phase]
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """name -> (m, ...) parameters, to be changed in place."""
+        return self.fleet.parameters
+
+    @property
+    def gradients(self) -> dict[str, Tensor]:
+        """name -> (m, ...) gradients, to be changed in place."""
+        return self.fleet.gradients
+
+    @property
+    def mixes(self) -> str:
+        """Why the examples of a batch cannot be told apart; empty where they can."""
+        return reason_against_functional(self.template)
+
+    @property
+    def epochs_left(self) -> int:
+        """How many epochs are still to come, in all phases."""
+        return self.last * len(self.phases) - self.epochs_done
+
+    @property
+    def unit(self) -> float:
+        """How far inputs in a batch move where the prepared ones, of which they are made, move by 1."""
+        return self.fleet.unit
+
+    def prepared(self, x: Tensor) -> Tensor:
+        """Other inputs (m, b, ...) than those of the data, as they stand in a batch."""
+        return self.fleet.before(x.to(self.device, self.called_dtype), False)
+
+    def differentiate_at(self, shift: Mapping[str, Tensor], batch: Batch) -> None:
+        """Fill `gradients` with those at the weights plus `shift`; weights and what modules keep stay as they are."""
+        kept = self.fleet.weights()
+        for name, weight in self.weights.items():
+            weight.add_(shift[name])
+        self.differentiate(batch)
+        self.fleet.restore(kept)
+
+    def fresh(self, seeds: Sequence[int]) -> dict[str, Tensor]:
+        """name -> (m, ...) weights as the learner draws them before training, a seed for each member."""
+        built = [dict(self.build(torch.Generator().manual_seed(seed)).named_parameters()) for seed in seeds]
+        return {name: torch.stack([module[name].detach() for module in built]).to(self.device) for name in self.weights}
+
+    def losses(self, view: str) -> np.ndarray:
+        """(m, n) loss of each example of a view at the weights as they are."""
+        return self.outcomes(view, self.looked_at[view], False, False)[0].loss_nats[0]
