@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from byheart.auditing.measure import Measurement, measure
     from byheart.auditing.rank_measures import RankedMeasures, rank_measures
     from byheart.auditing.result import Audit
+    from byheart.auditing.unlearn import Unlearned, unlearn
     from byheart.errors import ByheartError, InputRefused, UsageError
     from byheart.records.finding import Finding
     from byheart.records.quantity import Quantity
@@ -30,6 +31,9 @@ _PUBLIC = {
     # what changed between two audits
     "compare": "byheart.auditing.compare",
     "Comparison": "byheart.auditing.compare",
+    # these rows must go
+    "unlearn": "byheart.auditing.unlearn",
+    "Unlearned": "byheart.auditing.unlearn",
     # a network as it is
     "measure": "byheart.auditing.measure",
     "Measurement": "byheart.auditing.measure",
@@ -49,7 +53,7 @@ _PUBLIC = {
 
 __all__ = [
     "Audit", "ByheartError", "Comparison", "Finding", "InputRefused", "Measurement", "Quantity", "RankedMeasures",
-    "UsageError", "audit", "compare", "measure", "rank_measures", "record",
+    "Unlearned", "UsageError", "audit", "compare", "measure", "rank_measures", "record", "unlearn",
 ]  # fmt: skip
 
 

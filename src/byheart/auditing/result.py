@@ -22,6 +22,7 @@ from byheart.auditing.kept_names import kept_names, named_data
 from byheart.auditing.writing import write_text
 from byheart.errors import ByheartError, UsageError
 from byheart.ledger.base import Ledger, Result
+from byheart.probes.base import Subject
 from byheart.records.columns import Columns
 from byheart.records.comparison import ComparisonRecord
 from byheart.records.explanation import Explanation
@@ -80,6 +81,16 @@ class Audit:
     def ledger(self) -> Ledger:
         """The ledger that holds its steps."""
         return self._ledger
+
+    @property
+    def subject(self) -> Subject:
+        """What was audited: task, learner, levers, seed, members."""
+        return self._plan.subject
+
+    @property
+    def draw_key(self) -> str:
+        """The key of its data in the ledger."""
+        return self._plan.draw.key
 
     @property
     def findings(self) -> dict[str, Answer]:

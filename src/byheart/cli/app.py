@@ -19,6 +19,7 @@ from byheart.cli.measure import measure
 from byheart.cli.options import with_options
 from byheart.cli.rank import rank
 from byheart.cli.studies import study
+from byheart.cli.unlearn import unlearn
 from byheart.cli.view import export, view
 
 WITH_DEFAULTS = ("audit", "plan")  # from pyproject.toml; the command line wins
@@ -48,6 +49,7 @@ _add(FINISHED, "report", report)
 _add(FINISHED, "export", export)
 _add(FINISHED, "explain", explain)
 _add(FINISHED, "compare", compare)
+_add(FINISHED, "unlearn", unlearn)
 _add(FINISHED, "gate", gate)
 _add(REFERENCE, "list", list_words, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 _add(REFERENCE, "study", study)

@@ -7,6 +7,7 @@
 | | `influence`, `influence_by_chance` | the same for all pairs of a training and a new example; the largest by chance |
 | | `mean_difference` | the difference between members that saw an example and members that did not |
 | | `membership`, `strongest_attack` | was it in the training set? likelihood ratios, and which attack is strongest |
+| | `retraining_auc` | can models that were to forget examples be told from models that never saw them? |
 | | `duplicates`, `feature_scaling`, `nearest_neighbours` | is an example there twice? what chance brings |
 | | `bounded_search` | which of very many rows are nearest? |
 | | `coincidences` | how many rows of a table are equal by chance? |

@@ -187,13 +187,17 @@ def opening(step: Step) -> Step | None:
 
 def members_of(about: Mapping[str, Any], data: Any) -> Any:
     """The members that a training step speaks of, those before its first included."""
+    import numpy as np
+
     from byheart.training.members import subsets
 
     how = "balanced" if about["subsets"] == "by group" else about["subsets"]
     n, order = len(data.train), data.train.meta.get("time")
     gap = about.get("gap", 0)
     members = subsets(how, n, about["stop"], about["share"], about["seed"], data.groups, gap, order)
-    return members.reseeded() if about.get("reseeded") else members
+    members = members.reseeded() if about.get("reseeded") else members
+    gone = about.get("without", ())
+    return members.without(np.isin(data.train.ids, gone)) if gone else members
 
 
 def _measure(step: Step, ledger: Ledger) -> Result:

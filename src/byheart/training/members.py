@@ -67,6 +67,10 @@ class Members:
         """The same members, and the examples in `rows` (positions or a mask) alone."""
         return type(self)(**along("examples", rows, held(self), declared(Members)))
 
+    def without(self, rows: np.ndarray) -> Self:
+        """The same members, trained without the examples in `rows` (n,) bool."""
+        return replace(self, seen=self.seen & ~rows)
+
     def reseeded(self) -> Self:
         """The same subsets from other seeds: what differs between the two is noise of training alone."""
         seeds = np.array([derive(int(seed), "again") for seed in self.seeds], dtype=np.int64)

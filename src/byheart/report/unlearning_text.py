@@ -1,0 +1,113 @@
+"""Unlearning in words: a row for each way to forget, and what may be said of it."""
+
+from __future__ import annotations
+
+from byheart.records.formatting import count, interval_text, number, percent, value_text
+from byheart.records.quantity import Quantity
+from byheart.records.unlearning import MethodResult, UnlearningRecord
+from byheart.report.cards import About
+from byheart.report.cards.reasons import why
+
+CALLED = {
+    "untouched": "Untouched", "exact": "Exact retraining", "fine-tuning": "Fine-tuning", "ascent": "Gradient ascent",
+    "pruning": "Pruning", "newton": "Newton step",
+}  # fmt: skip
+SAID = {
+    "told apart": "told apart", "not told apart": "not told apart", "undecided": "undecided: too few models or rows",
+    "nothing to forget": "nothing to forget: untouched models are not told apart either", "withheld": "withheld",
+}  # fmt: skip
+HOW = (
+    "Exact retraining is the truth: the same recipe from the same seeds, trained without the forgotten {nouns} and "
+    "their copies. All models are compared with exact retrainings from other seeds, so that no two share their chance.",
+    "Membership is the share of pairs, a model that was to forget and a retrained one, in which the first is surer of "
+    "the label of a forgotten example, averaged over the forgotten; 0.5 is chance. Above it the {nouns} are still "
+    "known, below it they are avoided more than by models that never saw them, which gives them away as well. "
+    "Intervals are over models (Student's t), for these {nouns} are the ones that had to go.",
+    "A way to forget is called not told apart only where its interval holds 0.5 and does not reach half way to the "
+    "untouched models. That is no proof: a stronger attack may tell more.",
+    "Distance is how far predictions for the forgotten {nouns} are from those of exact retraining: {distance}. Its "
+    "floor is the distance between two exact retrainings from other seeds, which no way to forget can beat; its "
+    "ceiling that of the untouched models.",
+)
+DISTANCE = {
+    True: "the absolute difference in standard deviations of the training values",
+    False: "total variation, half the sum of |p \u2212 q| over classes, 0 to 1",
+}
+
+
+def lines(found: UnlearningRecord) -> list[str]:
+    """What was forgotten and how well, as lines for a terminal."""
+    about = About.of(found.subject)
+    made = [f"byheart unlearn \u00b7 {found.subject['title']} ({found.run}) \u00b7 {forgotten(found)}"]
+    made.append(f"  {headline(found)}")
+    rows = [columns(found), *(row(found, one) for one in found.methods)]
+    widths = [max(len(cells[place]) for cells in rows) for place in range(len(rows[0]))]
+    made += ["  " + "  ".join(cell.ljust(width) for cell, width in zip(cells, widths)).rstrip() for cells in rows]
+    made += [f"  Not tried     {CALLED[one.name]}: {why(one.reason, about)}" for one in found.not_tried]
+    if found.copies:
+        made.append(f"  Copies        {count(len(found.copies))} that nobody named went too: {_some(found)}")
+    return made
+
+
+def _some(found: UnlearningRecord, most: int = 6) -> str:
+    about = About.of(found.subject)
+    named = ", ".join(about.name(ident) for ident in found.copies[:most])
+    return named + (" ..." if len(found.copies) > most else "")
+
+
+def forgotten(found: UnlearningRecord) -> str:
+    """E.g. `40 of 1,437 digits to forget`."""
+    return f"{count(len(found.forgotten))} of {count(found.subject['n'])} {found.subject['nouns']} to forget"
+
+
+def headline(found: UnlearningRecord) -> str:
+    """What the untouched models give away, and which way to forget is not told from exact retraining."""
+    untouched, exact = found.method("untouched"), found.method("exact")
+    if untouched is None or exact is None or untouched.membership is None or exact.membership is None:
+        return (
+            f"Membership is withheld: {why(found.withheld, About.of(found.subject))}" if found.withheld else "No model."
+        )
+    nouns, known = found.subject["nouns"], _auc(untouched.membership)
+    if untouched.judged != "told apart":
+        return f"Untouched models do not give the {nouns} away ({known}): there is nothing to forget."
+    said = f"Untouched models give the {nouns} away ({known}), exact retraining does not ({_auc(exact.membership)})"
+    methods = [one for one in found.methods if one.name not in ("untouched", "exact")]
+    good = [CALLED[one.name].lower() for one in methods if one.judged == "not told apart"]
+    if not methods:
+        return f"{said}."
+    which = " and ".join(good) if good else "no approximate method"
+    return f"{said}; {which} {'are' if len(good) > 1 else 'is'} not told from it."
+
+
+def _auc(quantity: Quantity) -> str:
+    return f"AUC {value_text(quantity)} {interval_text(quantity)}".strip()
+
+
+def columns(found: UnlearningRecord) -> list[str]:
+    """What heads the table."""
+    score = {"accuracy": "right", "r2": "R\u00b2", "nats": "nats"}[found.methods[0].rest.unit]
+    test = ["new"] if found.methods[0].test else []
+    return ["", "membership", "distance", f"{score}: stay", *test, "s per model", ""]
+
+
+def row(found: UnlearningRecord, one: MethodResult) -> list[str]:
+    """One way to forget, by the columns."""
+    membership = (
+        "withheld" if one.membership is None else f"{value_text(one.membership)} {interval_text(one.membership)}"
+    )
+    test = [score_text(one.test)] if one.test else []
+    said = "" if one.name == "exact" or one.judged == "withheld" else SAID[one.judged]
+    return [
+        CALLED[one.name], membership.strip(), distance_text(one.distance), score_text(one.rest), *test,
+        number(one.seconds, 2), "the truth" if one.name == "exact" else said,
+    ]  # fmt: skip
+
+
+def distance_text(quantity: Quantity) -> str:
+    """A distance in its unit; a share of probability is written as such."""
+    return percent(quantity.value) if quantity.unit == "share" else f"{number(quantity.value, 3)} sd"
+
+
+def score_text(quantity: Quantity) -> str:
+    """How often models are right, to one decimal of a per cent; R2 and nats as they are."""
+    return percent(quantity.value) if quantity.unit == "accuracy" else value_text(quantity)

@@ -1,0 +1,136 @@
+"""These rows must go: what is judged, against truths that are known, and what is refused."""
+
+import numpy as np
+import pytest
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+import byheart as bh
+from byheart.errors import InputRefused, UsageError
+from byheart.report.unlearning import render_unlearning
+from byheart.report.unlearning_text import lines
+
+GONE = list(range(12))
+
+
+def noisy(n=120, copies=0):
+    """Two classes by the first column; the first twelve labels are wrong; the last rows are copies of the first."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(n, 4))
+    y = (x[:, 0] > 0).astype(int)
+    y[:12] = 1 - y[:12]
+    if copies:
+        x[-copies:], y[-copies:] = x[:copies], y[:copies]
+    return x, y
+
+
+def audited(data, model, **more):
+    return bh.audit(data, model=model, **{"members": 8, "device": "cpu", "say": lambda line: None} | more)
+
+
+@pytest.fixture(scope="module")
+def tree():
+    return audited(noisy(), DecisionTreeClassifier(splitter="random"), test=noisy(80))
+
+
+@pytest.fixture(scope="module")
+def found(tree):
+    return bh.unlearn(tree, GONE, models=6)
+
+
+def test_untouched_models_are_told_apart_and_exact_retraining_is_not(found):
+    untouched, exact = found.method("untouched"), found.method("exact")
+    assert untouched.judged == "told apart"
+    assert untouched.membership.interval[0] > 0.9
+    assert exact.judged == "not told apart"
+    low, high = exact.membership.interval
+    assert low <= 0.5 <= high
+    assert exact.distance.value == exact.distance.null == untouched.distance.null  # the floor is its own
+    assert untouched.distance.value > 2 * exact.distance.value
+    assert untouched.rest.value == exact.rest.value == 1.0  # trees fit all that stays
+
+
+def test_what_exact_retraining_says_is_what_trees_without_the_rows_say(tree, found):
+    x, y = noisy()
+    wrong = [(DecisionTreeClassifier(splitter="random", random_state=s).fit(x[12:], y[12:]).predict(x[:12]) == y[:12]).mean() for s in range(60)]
+    right = [(DecisionTreeClassifier(splitter="random", random_state=s).fit(x, y).predict(x[:12]) == y[:12]).mean() for s in range(3)]
+    assert min(right) == 1.0
+    expected = 1 - np.mean(wrong) / 2  # untouched trees are always right; ties where a retrained one is right as well
+    spread = np.std(wrong) / 2
+    assert abs(found.method("untouched").membership.value - expected) < 4 * spread / np.sqrt(6)
+
+
+def test_order_of_the_ids_changes_nothing(tree, found):
+    again = bh.unlearn(tree, GONE[::-1], models=6)
+    assert [(one.membership, one.distance) for one in again.methods] == [(one.membership, one.distance) for one in found.methods]
+
+
+def test_rows_that_nothing_was_memorised_of_leave_nothing_to_forget(tree):
+    x, _ = noisy()
+    easy = [int(row) for row in np.argsort(-np.abs(x[:, 0])) if row >= 12][:12]
+    found = bh.unlearn(tree, easy, models=6)
+    assert found.method("untouched").judged in ("not told apart", "nothing to forget", "undecided")
+    assert "nothing to forget" in lines(found)[1]
+
+
+def test_of_few_rows_membership_is_withheld(tree):
+    found = bh.unlearn(tree, GONE[:3], models=4)
+    assert {one.judged for one in found.methods} == {"withheld"}
+    assert [one.membership for one in found.methods] == [None, None]
+    assert found.withheld.figures == {"examples": 3, "needed": 10}
+    assert "withheld" in lines(found)[1]
+    assert "withheld" in render_unlearning(found)
+
+
+def test_copies_are_refused_by_name_or_go_too():
+    made = audited(noisy(copies=3), DecisionTreeClassifier())
+    with pytest.raises(InputRefused, match=r"117 \(a copy of 0\), 118 \(a copy of 1\), 119 \(a copy of 2\) would stay"):
+        bh.unlearn(made, GONE, models=4)
+    with pytest.raises(InputRefused, match="0 .a copy of 117. would stay"):
+        bh.unlearn(made, [117], models=4)  # all but one
+    found = bh.unlearn(made, GONE, models=4, with_copies=True)
+    assert found.copies == (117, 118, 119)
+    assert len(found.forgotten) == 15
+    assert bh.unlearn(made, [*GONE, 117, 118, 119], models=4).forgotten == found.forgotten
+    assert any("3 that nobody named went too: 117, 118, 119" in line for line in lines(found))
+
+
+def test_values():
+    x, y = noisy()
+    made = audited((x, y + 10.0 * (np.arange(len(x)) < 12) + x[:, 1]), DecisionTreeRegressor(splitter="random"), test=(x + 0.1, y * 1.0))
+    found = bh.unlearn(made, GONE, models=4)
+    assert found.method("untouched").judged == "told apart"
+    assert found.method("exact").membership.interval[0] <= 0.5 <= found.method("exact").membership.interval[1]
+    assert found.method("untouched").distance.unit == "ratio"
+    assert found.method("untouched").rest.unit == "r2"
+
+
+@pytest.mark.parametrize(
+    ("forget", "error", "words"),
+    [
+        ([], UsageError, "Name at least one"),
+        ([7, 400], UsageError, "an id of the train view, 0 to 119"),
+        ("7", UsageError, "a list of ids"),
+        (range(119), InputRefused, "at least two examples that stay"),
+    ],
+)
+def test_bad_input(tree, refused, forget, error, words):
+    with pytest.raises(error) as raised:
+        bh.unlearn(tree, forget)
+    refused(raised.value, words)
+
+
+def test_too_few_models_and_no_audit(tree, refused):
+    with pytest.raises(UsageError) as raised:
+        bh.unlearn(tree, GONE, models=2)
+    refused(raised.value, "at least 3 models")
+    with pytest.raises(UsageError):
+        bh.unlearn(3, GONE)
+
+
+def test_pages_hide_examples(found, tmp_path):
+    assert found.save(tmp_path / "a.html").read_text() == render_unlearning(found)
+    bare = found.only_ids()
+    assert bare.exhibits == {}
+    assert bare.hidden
+    with pytest.raises(UsageError):
+        found.save(tmp_path / "a.pdf")
