@@ -112,7 +112,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "user-fit": ("byheart.learners.userfit:UserFit", "your own training: fit(x, y, seed) -> model"),
     },
     "lever": {
-        "weight-decay": ("byheart.levers.penalties:WeightDecay", "decoupled weight decay, strength per step"),
+        "weight-decay": ("byheart.levers.penalties:WeightDecay", "weights drawn to 0, strength; decoupled, or form=l2"),
         "dropout": ("byheart.levers.penalties:Dropout", "share of hidden units switched off while training"),
         "label-smoothing": ("byheart.levers.penalties:LabelSmoothing", "share of the target spread over all classes"),
         "replay": ("byheart.levers.replay:Replay", "remembered examples of past phases again, share of the new ones"),
@@ -125,6 +125,8 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
             "byheart.levers.manifold_attractor:ManifoldAttractor",
             "part of a recurrent network held near staying as it is, strength",
         ),
+        "mixup": ("byheart.levers.moved_inputs:Mixup", "steps on mixtures of pairs of examples, alpha"),
+        "input-noise": ("byheart.levers.moved_inputs:InputNoise", "noise on the inputs of every step, strength"),
         "early-stop": ("byheart.levers.schedules:EarlyStop", "stop after this many epochs, schedule unchanged"),
     },
     "keep": {

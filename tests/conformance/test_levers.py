@@ -5,6 +5,7 @@ import pytest
 from byheart.learners.recurrent import Recurrent
 from byheart.levers.consolidation import Consolidation
 from byheart.levers.manifold_attractor import ManifoldAttractor
+from byheart.levers.moved_inputs import InputNoise, Mixup
 from byheart.levers.penalties import Dropout, LabelSmoothing, WeightDecay
 from byheart.levers.replay import Replay
 from byheart.levers.schedules import EarlyStop
@@ -16,6 +17,8 @@ LEVERS = {  # acting, and at strength 0
     "dropout": (Dropout(share=0.3), Dropout(share=0)),
     "label-smoothing": (LabelSmoothing(share=0.3), LabelSmoothing(share=0)),
     "early-stop": (EarlyStop(epoch=1), EarlyStop(epoch=9)),
+    "mixup": (Mixup(alpha=1), Mixup(alpha=0)),
+    "input-noise": (InputNoise(strength=0.3), InputNoise(strength=0)),
     "replay": (Replay(share=0.5, size=20), Replay(share=0, size=20)),
     "replay, balanced": (Replay(share=1, size=20, sampling="balanced"), Replay(share=0, sampling="balanced")),
     "ewc": (Consolidation(strength=100, examples=10), Consolidation(strength=0)),

@@ -9,6 +9,7 @@ import pytest
 
 from byheart.learners.mlp import Mlp
 from byheart.levers.base import Lever
+from byheart.levers.moved_inputs import InputNoise, Mixup
 from byheart.levers.penalties import Dropout, WeightDecay
 from byheart.tasks.digits import Digits
 from byheart.tasks.label_noise import Flipped
@@ -48,6 +49,8 @@ def plain() -> Dose:
 FALLS = {  # levers of rising strength, and by how much the memorised share falls at least from one to the next
     "weight-decay": ([WeightDecay(strength=s) for s in (0.3, 3)], 0.1),
     "weight-decay, l2": ([WeightDecay(strength=s, form="l2") for s in (0.003, 0.03)], 0.05),
+    "mixup": ([Mixup(alpha=a) for a in (0.1, 4)], 0.1),
+    "input-noise": ([InputNoise(strength=s) for s in (0.2, 0.4)], 0.1),
     "dropout": ([Dropout(share=s) for s in (0.5, 0.8)], 0.1),
 }
 

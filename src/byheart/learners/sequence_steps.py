@@ -35,7 +35,7 @@ class Sequences(Stepper):
     Logits of all tokens are never kept: a view's outcomes are made from them passage by passage.
     """
 
-    apart = False
+    continues = True
 
     def __init__(
         self, learner: Network, data: Data, members: Members, levers: Sequence[Lever], way: str, device: str

@@ -78,19 +78,21 @@ class State:
 class Course(Protocol):
     """Members in training, as a lever sees them.
 
-    Attributes: `m` members, in `phase` 0, 1, ..., on a `device`; `most` new examples in a batch; `apart`, whether
-    targets stand apart from inputs (of a sequence that is to be continued they are the same numbers).
+    Attributes: `m` members, in `phase` 0, 1, ..., on a `device`; `most` new examples in a batch.
     """
 
     m: int
     phase: int
     device: str
     most: int
-    apart: bool
 
     @property
     def seen(self) -> Sequence[np.ndarray]:
         """For each member the rows that it trains on in this phase."""
+
+    @property
+    def fixed_inputs(self) -> str:
+        """Why inputs cannot be moved a little without moving what is to be given; empty where they can."""
 
     @property
     def epochs_left(self) -> int:

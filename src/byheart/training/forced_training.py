@@ -28,7 +28,7 @@ DRAWN_TO_ONE = "A"  # by the pull on the weights; the others are drawn to 0
 class ForcedStepper(Stepper):
     """`Stepper` whose gradient is that of a whole window under forcing; `pull` draws the weights to A = 1, others 0."""
 
-    apart = False
+    continues = True
     unfollowed = "training under teacher forcing, whose loss is that of all steps of a window"
     fleet: ForcedFleet
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class LeverAccess:
     """The part of a `Stepper` that levers reach it by."""
 
-    apart = True  # whether targets stand apart from inputs; of sequences that are to be continued they do not
+    continues = False  # whether what is to be given are numbers of the input itself, as of tokens
 
     if TYPE_CHECKING:
         device: str
@@ -35,11 +35,9 @@ class LeverAccess:
         called_dtype: torch.dtype
         looked_at: Mapping[str, Examples]
 
-        def differentiate(self, batch: Batch, plain: bool = False) -> Tensor:
-            """Of `Stepper`."""
+        def differentiate(self, batch: Batch, plain: bool = False) -> Tensor: ...  # noqa: D102
 
-        def outcomes(self, view: str, examples: Examples, trail: bool, last: bool) -> tuple[Outcomes, np.ndarray]:
-            """Of `Stepper`."""
+        def outcomes(self, view: str, examples: Examples, trail: bool, last: bool) -> tuple[Outcomes, np.ndarray]: ...  # noqa: D102
 
     @property
     def seen(self) -> list[np.ndarray]:
@@ -60,6 +58,13 @@ class LeverAccess:
     def mixes(self) -> str:
         """Why the examples of a batch cannot be told apart; empty where they can."""
         return reason_against_functional(self.template)
+
+    @property
+    def fixed_inputs(self) -> str:
+        """Why inputs cannot be moved a little without moving what is to be given; empty where they can."""
+        if self.continues:
+            return "sequences that are to be continued, whose targets are numbers of the input"
+        return "" if self.called_dtype.is_floating_point else f"inputs of whole numbers ({self.called_dtype})"
 
     @property
     def epochs_left(self) -> int:
