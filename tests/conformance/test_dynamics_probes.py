@@ -15,6 +15,7 @@ from byheart.probes.dynamics.use import BESIDE, Use
 from byheart.probes.dynamics.window import Window
 from byheart.records.finding import NotApplicable
 from byheart.report.cards import About
+from byheart.report.cards.dynamics import need
 from byheart.report.cards.reasons import advice
 from byheart.seeds import stream
 from byheart.tasks.windowed_task import Windowed
@@ -190,3 +191,12 @@ def test_few_blocks_of_a_series_ask_for_no_other_split():
     said = [advice(why, About()) for why in (few(bank), uncalibrated(bank)) if why is not None]
     assert said
     assert all("shorter --window" in one and "--split" not in one for one in said)
+
+
+def test_what_is_needed_is_asked_of_the_series_whole_where_models_get_shortened_windows():
+    whole, short = (
+        NeedOfData().measure(bank_of(NeedOfData(), Lagged(lag=3, window=6, looks_back=back), Ridge(), members=2))[0]
+        for back in (0, 2)
+    )
+    assert short.quantities == whole.quantities
+    assert "looks_back of 3 would be enough" in " ".join(need.card(short, About()).body)

@@ -229,3 +229,13 @@ def test_a_run_that_leaves_after_the_steps_that_are_scored_leaves():
     finding = answer(grows, ObservedLogistic(n=800, n_test=400, n_validation=0, window=1), steps=900, m=2)
     assert {row["kind"] for row in finding.tables["kinds"].rows()} <= {"divergence"}
     assert finding.quantities["lasting_share"].value == 0
+
+
+def test_free_runs_of_models_that_get_shortened_windows_are_measured_on_the_series_whole():
+    task = ObservedHenon(n=900, n_test=400, n_validation=0, window=4)
+    whole, short = (
+        answer(lambda x, data: true_step(data)(x[..., -1, :]), task.model_copy(update={"looks_back": back}), m=2)
+        for back in (0, 2)
+    )
+    assert short.details["steps"] == whole.details["steps"] >= 200
+    assert "novelty" in short.quantities

@@ -9,10 +9,10 @@ import numpy as np
 from byheart.errors import InputRefused
 from byheart.maths.lags import Needed, cao, delay, needed
 from byheart.probes.base import Assumption, Bank, Probe
+from byheart.probes.dynamics.training_series import shortened, training_stretches
 from byheart.records.facts import Axis, Curve, FactTable, Scalar
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, interval_by
-from byheart.tasks.windows import stretches_of
 
 MOST_STEPS = 2000  # of the longest stretch, its last ones: what is needed shows in them
 MOST_CHANNELS = 8
@@ -87,7 +87,7 @@ class NeedOfData(Probe):
             details={
                 "steps": len(series), "basis": found.basis, "reason": found.reason, "shortest": curve.shortest,
                 "longest": int(curve.windows[-1]), "increments": found.increments, "drift": found.drift,
-                "window": int(bank.data.train.x.shape[1]), "asked": series.shape[1], "channels": channels,
+                "window": int(bank.data.train.x.shape[1]), "shortened": shortened(bank), "asked": series.shape[1], "channels": channels,
                 "steady": steady(series), **unfolded,
             },
         )  # fmt: skip
@@ -115,8 +115,7 @@ def longest(bank: Bank) -> np.ndarray:
 
     The first 8 at most of the channels that vary in it, and of which none is another again up to scale.
     """
-    stretches = stretches_of(bank.data.train, bank.data.output)  # type: ignore[arg-type]
-    return distinct(max(stretches, key=len)[-MOST_STEPS:])[:, :MOST_CHANNELS]
+    return distinct(max(training_stretches(bank), key=len)[-MOST_STEPS:])[:, :MOST_CHANNELS]
 
 
 def distinct(series: np.ndarray) -> np.ndarray:

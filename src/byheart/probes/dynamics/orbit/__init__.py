@@ -12,6 +12,7 @@ from byheart.maths.statistics.ranks import wilson
 from byheart.probes.base import Assumption, Bank, Need, Probe, Subject
 from byheart.probes.dynamics.orbit.distances import measures, new, over_members, scored
 from byheart.probes.dynamics.orbit.pictures import courses, maxima, portrait, spectra
+from byheart.probes.dynamics.training_series import training_stretches
 from byheart.records.facts import FactTable
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, interval_by
@@ -63,7 +64,7 @@ class Orbit(Probe):
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """What the runs are, how far from the test series, and whether they are new."""
         orbits = _kept(bank, self._keep().label)
-        train = max(stretches_of(bank.data.train, bank.data.output), key=len)  # type: ignore[arg-type]
+        train = max(training_stretches(bank), key=len)
         test = max(stretches_of(bank.data.views["test"], bank.data.output), key=len)  # type: ignore[arg-type]
         steps = min(orbits.shape[2], len(test), len(train) // PIECES)
         if steps < SHORTEST:

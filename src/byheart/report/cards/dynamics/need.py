@@ -65,6 +65,8 @@ def _increments(finding: Finding) -> str:
 
 def _short(steps: int, finding: Finding) -> str:
     window = int(finding.details["window"])
+    if steps > window and finding.details.get("shortened"):
+        return f"Models get the last {_steps(window)} of each window alone: looks_back of {steps} would be enough."
     if steps > window:
         return f"The windows that models see hold {_steps(window)}: --window {steps} would hold what is needed."
     return ""
