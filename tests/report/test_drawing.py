@@ -176,3 +176,18 @@ def test_a_bar_chart_has_no_tick_beyond_its_bars():
     said = {text.text for text in ElementTree.fromstring(bars(chart, 600)).iter() if text.tag.endswith("text")}
     assert {"0\u202f%", "40\u202f%"} <= said
     assert not {"75\u202f%", "100\u202f%"} & said
+
+
+def test_a_pole_far_off_is_named_with_its_number_and_leaves_the_scale_to_the_models_own_points():
+    given = documents.fashion()["balance"]
+    near = {"name": "Rote", "understood": -1.0, "memorised": 2.0}  # where nothing can be predicted
+    far = {"name": "Rote", "understood": -8.34, "memorised": 9.34}
+    for pole, told in ((near, False), (far, True)):
+        for svg, numbers in zip(balances({**given, "poles": [pole]}, "this recipe"), (2, 1), strict=True):
+            words = re.findall(r">([^<>]+)</text>", svg)
+            corner = [one for one in words if one.startswith("Rote \u2198")]
+            assert bool(corner) == told
+            assert ("\u2212100\u202f%" in words) != told  # a tick: the scale reaches as far as Rote
+            assert "Rote: understood" in svg  # the description has it in full
+            for one in corner:
+                assert ["\u2212834\u202f%" in one, "934\u202f%" in one] == [True, numbers == 2]

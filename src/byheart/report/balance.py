@@ -8,12 +8,19 @@ from byheart.records.formatting import number, percent
 from byheart.report.axes import Scale, scale
 from byheart.report.chart import Axis
 from byheart.report.drawing import draw, layer, pixels
-from byheart.report.label_placement import Label, Placed, along, place, width, words
+from byheart.report.label_placement import LINE, Label, Placed, along, place, width, words
 
 WIDE, NARROW = 600, 328
+ARROWS = {
+    (1, -1): "\u2198", (1, 0): "\u2192", (1, 1): "\u2197", (0, -1): "\u2193", (0, 1): "\u2191",
+    (-1, -1): "\u2199", (-1, 0): "\u2190", (-1, 1): "\u2196",
+}  # fmt: skip
 _TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 # A hundredth of the reference: less is not called understanding, nor growth of it.
 NOTHING = 0.01
+# Of the span of the model's own points: a pole or a baseline that lies further from them is named at the edge. Rote
+# stands one span away where nothing can be predicted.
+NEAR = 1.25
 NOTES = {"Oracle": "knows the task's own truth", "Rote": "a lookup table"}
 
 
@@ -47,13 +54,12 @@ def _balance(balance: dict, who: str, total: int) -> str:
     wide = total == WIDE
     model, trail = balance["model"], balance.get("trail") or []
     x, y = model["memorised"]["value"], model["understood"]["value"]
+    own = [(x, y), *((step["memorised"], step["understood"]) for step in trail)]
+    description = _description(balance, who)
+    balance, far = _without_far(balance, own)
     others = [*(balance.get("poles") or []), *(balance.get("rivals") or [])]
-    spots = [
-        (x, y),
-        *((step["memorised"], step["understood"]) for step in trail),
-        *((other["memorised"], other["understood"]) for other in others),
-    ]
     left, across, high = (58, 526, 236) if wide else (52, 262, 262)
+    spots = [*own, *((other["memorised"], other["understood"]) for other in others), *_room(far, high)]
     xs = _share_scale([spot[0] for spot in spots], (0, across), wide)
     ys = _share_scale([spot[1] for spot in spots], (high, 0), True)
     plain = {"x": xs.encoding("x"), "y": ys.encoding("y")}
@@ -112,7 +118,9 @@ def _balance(balance: dict, who: str, total: int) -> str:
     ]
     standing += [(xs(one["memorised"]) + 70, ys(one["understood"])) for one in balance.get("rivals") or []]
     diagonal, boxes = _along_diagonal(xs, ys, standing)
-    layers += [diagonal, *words(_words(balance, who, xs, ys, rest, wide, boxes))]
+    named = _named_far(far, across, high, wide)
+    boxes += [(one.x - width(one.text, one.size), one.y - 8, one.x, one.y + 8) for one in named]
+    layers += [diagonal, *words(_words(balance, who, xs, ys, rest, wide, boxes)), *words(named)]
     layers += words(
         [
             Placed("\u2191 understood", 0, -14 if wide else -16, "left", "understood", True, 12.5),
@@ -124,8 +132,43 @@ def _balance(balance: dict, who: str, total: int) -> str:
         (across, high),
         {"left": left, "right": total - left - across, "top": 24, "bottom": 47},
         "Balance of memory and understanding",
-        _description(balance, who),
+        description,
     )
+
+
+def _without_far(balance: dict, own: list[tuple[float, float]]) -> tuple[dict, list[dict]]:
+    """The chart's data without the poles and baselines that would squeeze the model's own points, and those."""
+    groups = {group: balance.get(group) or [] for group in ("poles", "rivals")}
+    near = {group: [one for one in all_of if not _ways(one, own, NEAR)] for group, all_of in groups.items()}
+    far = [one for group, all_of in groups.items() for one in all_of if one not in near[group]]
+    return {**balance, **near}, [{**one, "ways": _ways(one, own, 0.0)} for one in far]
+
+
+def _ways(one: dict, own: list[tuple[float, float]], reach: float) -> dict[str, int]:
+    """On which scales it lies below (-1) or above (1) the model's own points, by more than `reach` of their span."""
+    ways = {}
+    for name, values in zip(("memorised", "understood"), zip(*own)):
+        low, high = min(0.0, *values), max(1.0, *values)
+        if not low - reach * (high - low) <= one[name] <= high + reach * (high - low):
+            ways[name] = 1 if one[name] > high else -1
+    return ways
+
+
+def _room(far: list[dict], high: int) -> list[tuple[float, float]]:
+    """A spot below zero that leaves a line of words for each of `far` beneath the diagonal."""
+    share = (LINE * len(far) + 4) / high
+    return [(0.0, -share / (1 - share))] if far else []
+
+
+def _named_far(far: list[dict], across: int, high: int, wide: bool) -> list[Placed]:
+    """A line each in the corner of the chart: where it lies, in numbers."""
+    lines = []
+    for row, one in enumerate(reversed(far)):
+        lies = [f"{percent(one[name], 0)} {name}" for name in ("understood", "memorised")]
+        arrow = ARROWS[one["ways"].get("memorised", 0), one["ways"].get("understood", 0)]
+        text = f"{one['name']} {arrow} {', '.join(lies if wide else lies[:1])}"
+        lines.append(Placed(text, across + 4, high - 9 - LINE * row, "right", "muted", False, 12.5))
+    return lines
 
 
 def _share_scale(values: list[float], span: tuple[float, float], roomy: bool) -> Scale:
