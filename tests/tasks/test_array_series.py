@@ -49,7 +49,7 @@ def test_the_windows_are_those_of_the_file(values, time, tmp_path):
             np.testing.assert_array_equal(getattr(examples, name), getattr(given.views[view], name))
     assert held.output == given.output
     assert held.about["inferred"] == given.about["inferred"]
-    assert "1 rows with an empty cell and 1 jumps in time part it into 3 stretches" in given.about["inferred"][1]
+    assert "1 row with an empty cell and 1 jump in time part it into 3 stretches" in given.about["inferred"][1]
 
 
 def test_a_bank_of_the_array_says_the_numbers_of_the_file(tmp_path):

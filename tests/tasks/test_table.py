@@ -198,7 +198,7 @@ def test_useful_columns_are_kept(cells, name):
 
 def test_nearly_numbers_are_pointed_out():
     cells = [str(i) for i in range(40)] + ["unknown"] + ["3"] * 40
-    assert "1 cells that are no numbers, such as 'unknown'" in read_column("a", cells, ",").why
+    assert "1 cell that is no number, such as 'unknown'" in read_column("a", cells, ",").why
 
 
 def test_what_the_user_says_wins(tmp_path):
@@ -219,9 +219,7 @@ def test_a_target_with_decimal_commas_is_values(tmp_path):
 
 
 def test_another_encoding(tmp_path):
-    path = write(
-        tmp_path, ["é,y", *(f"{i * 7 % 61},{['café', 'thé'][i % 2]}" for i in range(N))], encoding="cp1252"
-    )
+    path = write(tmp_path, ["é,y", *(f"{i * 7 % 61},{['café', 'thé'][i % 2]}" for i in range(N))], encoding="cp1252")
     with pytest.raises(InputRefused, match="line 1"):
         Table.of(path, "y")
     assert Table.of(path, "y", encoding="cp1252").draw(0).output.classes == ("café", "thé")
@@ -268,16 +266,13 @@ def test_without_pyarrow_the_message_says_what_to_install(tmp_path, monkeypatch)
 
 def test_many_rows_are_read(tmp_path):
     numbers = np.random.default_rng(0).normal(size=(6_000, 6)).round(4).astype(str)
-    lines = [
-        "a,b,c,d,e,f,k,y",
-        *(",".join([*row, "pqr"[i % 3], str(i % 2)]) for i, row in enumerate(numbers.tolist())),
-    ]
+    lines = ["a,b,c,d,e,f,k,y", *(",".join([*row, "pqr"[i % 3], str(i % 2)]) for i, row in enumerate(numbers.tolist()))]
     path = write(tmp_path, lines)
     assert len(Table.of(path, "y").draw(0).train) == 4_800
 
 
 def of_rows(tmp_path, cells, **options):
-    rows = [f'{cell};{"ab"[i % 2]}' for i, cell in enumerate(cells)]
+    rows = [f"{cell};{'ab'[i % 2]}" for i, cell in enumerate(cells)]
     return Table.of(write(tmp_path, ["n;y", *rows]), "y", keep=("n",), **options).draw(0)
 
 

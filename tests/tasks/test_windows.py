@@ -139,7 +139,7 @@ BAD = {
     "twice": ([f"{i},{np.sin(i)},{np.sin(i)}" for i in range(300)], "equal to a"),
     "in another unit": ([f"{i},{np.sin(i)},{32 - 9 * np.sin(i) / 5}" for i in range(300)], "equal to a, but for a unit"),
     "short": (GOOD[:40], "longer series"),
-    "one row": (GOOD[:1], "longest of 1 steps"),
+    "one row": (GOOD[:1], "longest of 1 step"),
     "words": ([f"{i},red,blue" for i in range(300)], "a column of numbers"),
     "no time": ([f"day {i},1,{i % 5}" for i in range(300)], "times in column"),
     "infinite": ([*GOOD[:50], "50,inf,1", *GOOD[51:]], "finite"),

@@ -24,7 +24,7 @@ def summary(document: dict[str, Any], page: str, data: str) -> list[str]:
     """About ten lines: the headline, what is memorised, the gap, planted against found, verdicts, where to look."""
     from byheart.records.finding import answer_from
     from byheart.records.formatting import bits as bits_text
-    from byheart.records.formatting import count, number, percent
+    from byheart.records.formatting import count, counted, number, percent
     from byheart.records.quantity import Quantity
     from byheart.records.reason import Reason
     from byheart.report import in_time
@@ -91,7 +91,7 @@ def summary(document: dict[str, Any], page: str, data: str) -> list[str]:
     if planted and "found" in planted:
         auc = found.get("planted_auc")
         lines.append(
-            f"  Planted       {planted['changed']} labels really changed ({planted['redrawn']} redrawn), {planted['found']} found among the "
+            f"  Planted       {counted(planted['changed'], 'label')} really changed ({planted['redrawn']} redrawn), {planted['found']} found among the "
             f"{planted['changed']} of largest held-out loss"
             + (f"; AUC {_text(auc)}" if auc else "")
             + (f"; memorised {_text(held)}" if (held := found.get("control_memorised_share")) else "")
@@ -150,7 +150,9 @@ def forecast_lines(found: dict[str, Any]) -> list[str]:
 
 
 def _members(subject: dict[str, Any]) -> str:
-    return "1 member" if subject["members"] == 1 else f"{subject['members']} members"
+    from byheart.records.formatting import counted
+
+    return counted(subject["members"], "member")
 
 
 def _of_scores(found: dict[str, Any]) -> str:

@@ -48,6 +48,16 @@ def count(value: int) -> str:
     return number(value, 0)
 
 
+def counted(n: int, noun: str, several: str = "") -> str:
+    """A number with its noun, in the singular where it is one.
+
+    Example:
+        >>> counted(1, "jump"), counted(2000, "jump"), counted(3, "stretch", "stretches")
+        ('1 jump', '2,000 jumps', '3 stretches')
+    """
+    return f"{count(n)} {noun if n == 1 else several or noun + 's'}"
+
+
 def percent(share: float, decimals: int = 1) -> str:
     """A share as per cent.
 

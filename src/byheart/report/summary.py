@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from byheart.records.finding import Answer, Finding, NotApplicable
-from byheart.records.formatting import amount, count, interval_text, null_text, number, percent, value_text
+from byheart.records.formatting import amount, count, counted, interval_text, null_text, number, percent, value_text
 from byheart.records.quantity import Quantity
 from byheart.report import in_time
 from byheart.report.cards import About, card_of
@@ -155,7 +155,7 @@ def planted(subject: dict, document: dict, findings: dict[str, Answer]) -> list[
     if not given:
         return None
     changed = given["changed"]
-    made: list[Run] = [("", f"We redrew {count(given['redrawn'])} labels; {count(changed)} really changed.")]
+    made: list[Run] = [("", f"We redrew {counted(given['redrawn'], 'label')}; {count(changed)} really changed.")]
     if given.get("control"):
         made += [("", " No number beside this one counts them, but training with them is part of the recipe audited.")]
         if (held := quantity(findings, "control_memorised_share")) is not None:
@@ -193,8 +193,8 @@ def together(subject: dict) -> str:
         # rows of a table may agree in a few coarse columns and be other people: that is not yet a copy
         alike = "have (nearly) the same inputs as" if nouns == "rows" else "are copies of"
         said.append(
-            f"{count(found['copies'])} of {count(n)} {nouns} {alike} {count(found['originals'])} others; they are left "
-            "out together."
+            f"{count(found['copies'])} of {count(n)} {nouns} {alike} {counted(found['originals'], 'other')}; they are "
+            "left out together."
         )
     if found.get("blocks"):
         by = f" (column {found['by']})" if found["by"] else ""
@@ -203,7 +203,7 @@ def together(subject: dict) -> str:
             f"whole blocks of {nouns} in a row."
         )
     elif found.get("named"):
-        said.append(f"The {nouns} come in {count(found['groups'])} groups; each is left out as a whole.")
+        said.append(f"The {nouns} come in {counted(found['groups'], 'group')}; each is left out as a whole.")
     if found.get("cells"):
         said.append(
             f"The {nouns} have only {count(found['cells'])} distinct inputs, with differing targets: they are read as "
@@ -223,8 +223,8 @@ def from_few(subject: Mapping[str, Any]) -> str:
             f"no verdict is given. Nothing is said of single {nouns}; that takes {FEW} members."
         )
     return (
-        f"Averages from {count(members)} models. Nothing is said of single {nouns}, since some were left out by none "
-        f"of them; that takes {FEW} members."
+        f"Averages from {counted(members, 'model')}. Nothing is said of single {nouns}, since some were left out by "
+        f"none of them; that takes {FEW} members."
     )
 
 

@@ -180,7 +180,8 @@ def _almost_numbers(present: list[str], separator: str, decimal: str) -> str:
     odd = [text for text in present if read_numbers([text], separator, decimal) is None]
     if len(odd) > (1 - MOSTLY) * len(present):
         return ""
-    return f"a category because of {len(odd)} cells that are no numbers, such as {odd[0]!r}"
+    cells = "1 cell that is no number" if len(odd) == 1 else f"{len(odd)} cells that are no numbers"
+    return f"a category because of {cells}, such as {odd[0]!r}"
 
 
 def _dropped(name: str, why: str, missing: int) -> Reading:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from byheart.errors import InputRefused
+from byheart.records.formatting import counted
 from byheart.tasks.flat_labels import Plain, flatten, one_hot
 from byheart.tasks.output import Classes, Output, Values
 
@@ -205,7 +206,7 @@ def _names(plain: Plain, what: str) -> tuple[tuple[str, ...], np.ndarray]:
         count = int((plain.values == IGNORED).sum())
         raise InputRefused(
             expected=f"a class for every example in {what}",
-            came=f"{count} labels of -100, which torch's cross entropy silently ignores",
+            came=f"{counted(count, 'label')} of -100, which torch's cross entropy silently ignores",
             do="Drop those examples, or give the class another number; use task='values' for a regression.",
         )
     return tuple(_name(label) for label in different.tolist()), codes.astype(np.int64)

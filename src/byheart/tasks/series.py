@@ -12,14 +12,15 @@ import numpy as np
 from pydantic import PrivateAttr
 
 from byheart.errors import InputRefused, UsageError
+from byheart.records.formatting import counted
 from byheart.records.provenance import YOURS
 from byheart.tasks.array_series import Columns, columns_of, columns_of_npz
 from byheart.tasks.columns import read_numbers
 from byheart.tasks.data import Data
-from byheart.tasks.moments import read_dates, read_times
 from byheart.tasks.stretches import parted
 from byheart.tasks.table_reader import Sheet, read_sheet
 from byheart.tasks.tabular import no_column
+from byheart.tasks.time_column import Moments, read_moments
 from byheart.tasks.windowed_task import Windowed
 from byheart.tasks.windows import usual_window
 
@@ -34,7 +35,8 @@ class Series(Windowed):
         path: the file; an .npz holds `series` (t,) or (t, d), and may hold `time` (t,) and `channels` (d,). Empty where
             the series was given as an array, which is held in this process alone (`portable` is False).
         sha256: of the file when the task was made, a changed file is refused at the draw; or of the array.
-        time: the column of time: dates, times or numbers that grow evenly; empty in an .npz without one.
+        time: the column of time: dates, months, quarters, times or numbers that grow evenly; empty in an .npz without
+            one.
         channels: the columns to follow; all columns of numbers where not given.
         encoding: of a text file.
         separator: of its cells.
@@ -84,8 +86,9 @@ class Series(Windowed):
 
         Args:
             values: (t,) or (t, d) numbers, oldest first: an array, list, tensor or frame of numbers. It is copied.
-            time: (t,) dates, times or numbers that grow evenly, such as the index of a frame; None: each step follows
-                the one before. Rows with a NaN and jumps in time part the series into stretches.
+            time: (t,) dates, months, quarters, times or numbers that grow evenly, such as the index of a frame, or the
+                name of the frame's column of them; None: each step follows the one before. Rows with a NaN and jumps
+                in time part the series into stretches.
             channels: (d,) their names; of a frame its columns, else x0, x1, ...
             window: steps of a window; None: a two-hundredth of the series, between 4 and 20.
             options: `looks_back` and `split`, as of a file.
@@ -124,20 +127,21 @@ class Series(Windowed):
 
     def _read(self) -> tuple[list[np.ndarray], list[str], list[str]]:
         """The stretches without a gap, the names of the channels, and what a reader must know."""
-        moments, values, names, where = self._as_held() if self.portable else self._as_given()
+        times, values, names, where = self._as_held() if self.portable else self._as_given()
         if len(names) > MOST_CHANNELS:
             raise InputRefused(f"at most {MOST_CHANNELS} channels", f"{len(names)}", "Name some with --channels.")
-        stretches, said = parted(moments, values, where)
-        return stretches, names, [f"a series of {len(values):,} steps, {_listed(names)}", *said]
+        stretches, said = parted(times.values, values, where)
+        told = [f"a series of {len(values):,} steps, {_listed(names)}", *filter(None, [times.told]), *said]
+        return stretches, names, told
 
-    def _as_given(self) -> tuple[np.ndarray, np.ndarray, list[str], list[str]]:
+    def _as_given(self) -> tuple[Moments, np.ndarray, list[str], list[str]]:
         if self._given is None:
             raise InputRefused(
                 "the array in this process", "only its digest", "Make the task again with Series.of_array(values)."
             )
         return _in_steps(self._given)
 
-    def _as_held(self) -> tuple[np.ndarray, np.ndarray, list[str], list[str]]:
+    def _as_held(self) -> tuple[Moments, np.ndarray, list[str], list[str]]:
         path = Path(self.path)
         content = _content(path)
         if hashlib.sha256(content).hexdigest() != self.sha256:
@@ -146,7 +150,7 @@ class Series(Windowed):
             return _in_steps(columns_of_npz(content, path.name, self.time, self.channels))
         return self._columns(read_sheet(path, content, self.encoding, self.separator))
 
-    def _columns(self, sheet: Sheet) -> tuple[np.ndarray, np.ndarray, list[str], list[str]]:
+    def _columns(self, sheet: Sheet) -> tuple[Moments, np.ndarray, list[str], list[str]]:
         what = Path(self.path).name
         for name in (self.time, *self.channels):
             if name not in sheet.names:
@@ -167,14 +171,19 @@ class Series(Windowed):
             raise InputRefused(
                 f"a column of numbers beside {self.time!r}", "none", f"Columns: {', '.join(sheet.names)}."
             )
-        moments = _moments(self.time, sheet.columns[sheet.names.index(self.time)], sheet.separator, self.decimal)
+        times = _moments(self.time, sheet.columns[sheet.names.index(self.time)], sheet.separator, self.decimal)
         where = [f"{sheet.where} {line}" for line in sheet.lines]
-        return moments, np.stack([numbers[name] for name in names], 1), names, where
+        return times, np.stack([numbers[name] for name in names], 1), names, where
 
 
-def _in_steps(given: Columns) -> tuple[np.ndarray, np.ndarray, list[str], list[str]]:
+def _in_steps(given: Columns) -> tuple[Moments, np.ndarray, list[str], list[str]]:
     """Times, values and names, and where each row is."""
-    return given.moments, given.values, [*given.names], [f"at step {i}" for i in range(len(given.values))]
+    return (
+        Moments(given.moments, given.told),
+        given.values,
+        [*given.names],
+        [f"at step {i}" for i in range(len(given.values))],
+    )
 
 
 def holds_series(path: Path) -> bool:
@@ -188,20 +197,20 @@ def holds_series(path: Path) -> bool:
         return False
 
 
-def _moments(name: str, cells: list[str | None], separator: str, decimal: str) -> np.ndarray:
-    """Times as numbers: as they stand, dates as days, times as hours."""
-    if (numbers := read_numbers(cells, separator, decimal)) is not None:
-        return numbers.values
-    if (dates := read_dates(cells)) is not None:
-        return dates.values
-    if (times := read_times(cells)) is not None:
-        return times.values
-    raise InputRefused(f"times in column {name!r}: dates, times or numbers", "something else", "Name another --time.")
+def _moments(name: str, cells: list[str | None], separator: str, decimal: str) -> Moments:
+    """Times as numbers: as they stand, years, quarters and months counted, dates as days, times as hours."""
+    if (found := read_moments(cells, separator, decimal)) is None:
+        came = next(text for text in cells if text is not None)
+        raise InputRefused(
+            f"times in column {name!r}: dates, months, quarters, times or numbers", f"such as {came!r}",
+            "Write them as 2024-01-31, 2024-01, 2024Q1 or 2024-01-31 13:00, or name another --time.",
+        )  # fmt: skip
+    return found
 
 
 def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    return f"{len(names)} channel{'s' if len(names) > 1 else ''}: {shown}"
+    return f"{counted(len(names), 'channel')}: {shown}"
 
 
 def _content(path: Path) -> bytes:

@@ -8,6 +8,7 @@ import numpy as np
 
 from byheart.errors import InputRefused
 from byheart.maths.orbits import leaked
+from byheart.records.formatting import counted
 
 EVEN = 0.2  # a step of time that differs from the usual one by more is uneven; months do by a tenth
 GAP = 1.5  # usual steps of time, beyond which something lies between that is missing
@@ -46,7 +47,7 @@ def parted(moments: np.ndarray, values: np.ndarray, where: Sequence[str]) -> tup
     if uneven > UNEVEN_AT_MOST * len(steps) or jumps.sum() > JUMPS_AT_MOST * len(steps):
         raise InputRefused(
             expected=f"evenly sampled times: steps within {EVEN:.0%} of the usual {usual:g}",
-            came=f"{uneven:,} of {len(steps):,} that are not, and {int(jumps.sum()):,} gaps",
+            came=f"{uneven:,} of {len(steps):,} that are not, and {counted(int(jumps.sum()), 'gap')}",
             do="Resample the series to even steps first.",
         )
     empty = np.isnan(values).any(1)
@@ -55,14 +56,20 @@ def parted(moments: np.ndarray, values: np.ndarray, where: Sequence[str]) -> tup
     stretches = [values[piece] for piece in pieces if not empty[piece[0]]]
     said = []
     if len(stretches) > 1 or empty.any():
-        said.append(
-            f"{int(empty.sum()):,} rows with an empty cell and {int(jumps.sum()):,} jumps in time part it into "
-            f"{len(stretches):,} stretches; no window reaches over two"
-        )
+        parting, into = _parting(int(empty.sum()), int(jumps.sum())), counted(len(stretches), "stretch", "stretches")
+        said.append(f"{parting} it into {into}; no window reaches over two")
     said += _still(values, empty, where)
     if uneven:
-        said.append(f"{uneven:,} steps of time differ from the usual {usual:g} by more than {EVEN:.0%}")
+        differ = "differs" if uneven == 1 else "differ"
+        said.append(f"{counted(uneven, 'step')} of time {differ} from the usual {usual:g} by more than {EVEN:.0%}")
     return stretches, said
+
+
+def _parting(empty: int, jumps: int) -> str:
+    """What parts the series, as the subject and the verb of a sentence."""
+    rows = f"{counted(empty, 'row')} with an empty cell" if empty else ""
+    leaps = f"{counted(jumps, 'jump')} in time" if jumps else ""
+    return f"{' and '.join(filter(None, [rows, leaps]))} part{'s' * (empty + jumps == 1)}"
 
 
 def _still(values: np.ndarray, empty: np.ndarray, where: Sequence[str]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from byheart.errors import InputRefused
+from byheart.records.formatting import counted
 from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.grouping import Grouping, components
 from byheart.tasks.output import NextStep
@@ -122,7 +123,7 @@ def _new(test: Examples, copied: np.ndarray) -> tuple[Examples, list[str]]:
     if copied.all():
         raise InputRefused(
             expected="steps to test on that are no copies of training steps",
-            came=f"{len(copied):,} windows that all stand in training, number for number",
+            came=f"{counted(len(copied), 'window')}, all of which stand in training, number for number",
             do="Give another stretch of the series, or a longer one.",
         )
     if not copied.any():
@@ -172,7 +173,7 @@ def enough(windows: int, window: int) -> None:
     if windows < FEWEST:
         raise InputRefused(
             expected=f"a series with {FEWEST} windows or more to train on",
-            came=f"{windows} of {window} steps",
+            came=f"{windows:,} of {counted(window, 'step')}",
             do="Give a longer series, or a shorter --window.",
         )
 
@@ -222,8 +223,8 @@ def _windows(stretches: Sequence[np.ndarray], window: int, start: int, carried: 
 def _no_window(stretches: Sequence[np.ndarray], window: int) -> InputRefused:
     """Why there is no window to train on, or none to test on."""
     return InputRefused(
-        expected=f"a stretch longer than a window of {window} steps, to train on and to test on",
-        came=f"the longest of {max((len(one) for one in stretches), default=0)} steps",
+        expected=f"a stretch longer than a window of {counted(window, 'step')}, to train on and to test on",
+        came=f"the longest of {counted(max((len(one) for one in stretches), default=0), 'step')}",
         do="Give a longer series without gaps, or a shorter --window.",
     )
 
@@ -245,7 +246,7 @@ def _blocks(windows: Examples, lengths: Sequence[int], window: int) -> tuple[Exa
     if at < FEWEST_BLOCKS:
         raise InputRefused(
             expected=f"a series of {FEWEST_BLOCKS} blocks or more, each longer than two windows",
-            came=f"{n} windows of {window} steps: {at} blocks",
+            came=f"{counted(n, 'window')} of {counted(window, 'step')}: {counted(at, 'block')}",
             do="Give a longer series, or a shorter --window.",
         )
     return windows.take(kept), block[kept]

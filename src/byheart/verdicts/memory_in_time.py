@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from byheart.records.finding import Answer
-from byheart.records.formatting import number
+from byheart.records.formatting import counted, number
 from byheart.records.verdict_result import Judgement
 from byheart.verdicts.base import Verdict, quantity, shown
 
@@ -58,4 +58,4 @@ class MoreMemory(Verdict):
 def _steps(word: str, found: object) -> str:
     if found is None:
         return ""
-    return f"{word} {number(found.value, 0)} step{'' if round(found.value) == 1 else 's'}, "  # type: ignore[attr-defined]
+    return f"{word} {counted(round(found.value), 'step')}, "  # type: ignore[attr-defined]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from byheart.records.finding import Answer, Finding
-from byheart.records.formatting import number, percent
+from byheart.records.formatting import counted, number, percent
 from byheart.records.quantity import Quantity
 from byheart.records.verdict_result import Judgement
 from byheart.verdicts.base import Verdict, quantity, shown
@@ -103,7 +103,7 @@ class LabelsToCheck(Verdict):
         if share.interval[0] <= LISTED:
             line = f"Worth checking: {figures}; the interval contains {percent(LISTED, 0)}. {planted}".strip()
             return self.say("withheld", line)
-        title = f"{number(n)} labels are worth checking"
+        title = f"{counted(n, 'label')} {'is' if n == 1 else 'are'} worth checking"
         who = f"models of this recipe and {_baseline(findings[self.anchor])}, trained without them"
         planted = planted or "To measure how good such a list is, audit with --flip 0.05 (flip=0.05 in Python)."
         return self.say("tip", f"{figures}: {who}, predict another label. They may be right. {planted}", title)
@@ -114,7 +114,7 @@ class LabelsToCheck(Verdict):
         caught = quantity(findings, self.anchor, "planted_listed")
         if caught is None:
             return ""
-        line = f"Test of the list: it holds {shown(caught)} of the {number(caught.n)} labels that we changed"
+        line = f"Test of the list: it holds {shown(caught)} of the {counted(caught.n, 'label')} that we changed"
         if precision is None:
             return f"{line}."
         return f"{line}; of all {number(precision.n)} labels listed then, {shown(precision)} are ones that we changed."

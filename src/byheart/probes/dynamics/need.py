@@ -9,7 +9,7 @@ import numpy as np
 from byheart.errors import InputRefused
 from byheart.maths.lags import Needed, cao, delay, needed
 from byheart.probes.base import Assumption, Bank, Probe
-from byheart.probes.dynamics.training_series import shortened, training_stretches
+from byheart.probes.training_series import shortened, training_stretches
 from byheart.records.facts import Axis, Curve, FactTable, Scalar
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, interval_by
@@ -87,7 +87,8 @@ class NeedOfData(Probe):
             details={
                 "steps": len(series), "basis": found.basis, "reason": found.reason, "shortest": curve.shortest,
                 "longest": int(curve.windows[-1]), "increments": found.increments, "drift": found.drift,
-                "window": int(bank.data.train.x.shape[1]), "shortened": shortened(bank), "asked": series.shape[1], "channels": channels,
+                "window": int(bank.data.train.x.shape[1]), "shortened": shortened(bank),
+                "asked": series.shape[1], "channels": channels,
                 "steady": steady(series), **unfolded,
             },
         )  # fmt: skip

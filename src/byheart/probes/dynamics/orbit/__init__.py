@@ -12,7 +12,7 @@ from byheart.maths.statistics.ranks import wilson
 from byheart.probes.base import Assumption, Bank, Need, Probe, Subject
 from byheart.probes.dynamics.orbit.distances import measures, new, over_members, scored
 from byheart.probes.dynamics.orbit.pictures import courses, maxima, portrait, spectra
-from byheart.probes.dynamics.training_series import training_stretches
+from byheart.probes.training_series import training_stretches
 from byheart.records.facts import FactTable
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, interval_by

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from byheart.records.facts import Curve
 from byheart.records.finding import Finding
-from byheart.records.formatting import count, number
+from byheart.records.formatting import count, counted, number
 from byheart.report.cards.base import About, Card
 from byheart.report.cards.default import notes_of
 from byheart.report.chart import Axis, Chart, Line, Rule, Table
@@ -73,7 +73,7 @@ def _short(steps: int, finding: Finding) -> str:
 
 
 def _steps(n: int) -> str:
-    return f"{count(n)} step{'' if n == 1 else 's'}"
+    return counted(n, "step")
 
 
 def _unfolds(details: dict) -> str:
@@ -81,7 +81,7 @@ def _unfolds(details: dict) -> str:
         return ""
     values, delay = int(details["dimension"]), int(details["delay"])
     apart = f", {_steps(delay)} apart" if values > 1 else ""
-    return f"Its first channel unfolds in {count(values)} value{'' if values == 1 else 's'}{apart} (Cao)."
+    return f"Its first channel unfolds in {counted(values, 'value')}{apart} (Cao)."
 
 
 def _asked(details: dict) -> str:

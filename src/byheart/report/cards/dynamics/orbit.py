@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from byheart.records.finding import Finding
-from byheart.records.formatting import count, number, percent, value_text
+from byheart.records.formatting import count, counted, number, percent, value_text
 from byheart.report.cards.base import About, Card
 from byheart.report.cards.default import notes_of
 from byheart.report.chart import Axis, Chart, Line, Mark, Table
@@ -27,13 +27,13 @@ def card(finding: Finding, about: About) -> Card:
     says = "times as far from the training series as from the test: 0 a replay of the record, 1 as new as the system"
     return Card(
         says=says if finding.headline == "novelty" else "of its free runs neither leave nor come to rest",
-        rows=(("n", f"{count(details['runs'])} runs"),),
+        rows=(("n", f"{counted(details['runs'], 'run')}"),),
         body=tuple(filter(None, (_class(finding), _replay(finding), _valid(finding), _drifts(finding)))),
         charts=tuple(filter(None, (_portrait(finding), _course(finding), _returns(finding), _spectra(finding)))),
         tables={"beside true stretches and a replay": _scores(finding)} if _scores(finding).rows else {},
         how=(
-            f"{count(details['members'])} members were fed their own predictions from test windows on, "
-            f"{count(details['runs'])} runs in all. Scores are taken at T = {count(details['steps'])} steps, in "
+            f"Fed their own predictions from test windows on: {counted(details['runs'], 'run')} of "
+            f"{counted(details['members'], 'member')}. Scores are taken at T = {count(details['steps'])} steps, in "
             "training units, from the test series; the floor is the 95\u202f% point of pairs of true stretches of that "
             "length, the replay the training series used as if it had been generated.",
             "Fails when the test is short: two true stretches then differ as much as a wrong model.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from byheart.records.facts import Curve
 from byheart.records.finding import Finding
-from byheart.records.formatting import count, interval_text, number
+from byheart.records.formatting import count, counted, interval_text, number
 from byheart.report.cards.base import About, Card
 from byheart.report.cards.default import notes_of
 from byheart.report.chart import Axis, Chart, Line, Rule, Table
@@ -26,7 +26,7 @@ def card(finding: Finding, about: About) -> Card:
             "Test windows are cut: the steps older than the last k are those of another time, half of the test away. "
             "A channel whose last step is carried forward takes their changes, so that it goes on without a jump. "
             f"Lost: half the binary logarithm of the squared error over that of whole windows, summed over channels, "
-            f"mean of {count(finding.details['members'])} members. Used: the smallest k from which on no cut costs "
+            f"mean of {counted(finding.details['members'], 'member')}. Used: the smallest k from which on no cut costs "
             f"0.01 bits a step beyond chance. Interval: {used.method}.",
             "Fails when a window put together of two times is unlike any other, and the model fails by that: bits are "
             "then an upper bound. Steps that move a prediction and make it no better cost no bits.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from byheart.records.facts import Curve
 from byheart.records.finding import Finding
-from byheart.records.formatting import count, number
+from byheart.records.formatting import count, counted, number
 from byheart.report.cards.base import About, Card
 from byheart.report.cards.default import notes_of
 from byheart.report.chart import Axis, Chart, Line, Rule, Table
@@ -17,7 +17,7 @@ def card(finding: Finding, about: About) -> Card:
     best, window = round(finding.quantities["best_window"].value), int(finding.details["window"])
     curve = finding.curves["bits"]
     return Card(
-        says=f"a step, paid for a window of {window} steps rather than the best one tried",
+        says=f"a step, paid for a window of {counted(window, 'step')} rather than the best one tried",
         body=(_what(finding, best, window),),
         charts=(_chart(curve, window),),
         how=(
@@ -63,7 +63,7 @@ def _chart(curve: Curve, window: int) -> Chart:
     y, low, high = (tuple(float(one or 0) for one in row) for row in (curve.y, curve.low, curve.high))
     return Chart(
         title="Error by window",
-        description=f"Bits a step more than with all {window} steps.",
+        description=f"Bits a step more than with all of {counted(window, 'step')}.",
         x=Axis(title="steps that it sees", format="count"),
         y=Axis(title="bits a step more than with all"),
         lines=(Line(label="", role="ink", x=curve.x, y=y, low=low, high=high, markers=True),),
