@@ -6,8 +6,12 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import byheart as bh
 from byheart.errors import InputRefused, UsageError
+from byheart.registry import find
 from byheart.report.unlearning import render_unlearning
-from byheart.report.unlearning_text import lines
+from byheart.report.unlearning_text import CALLED, lines
+from byheart.study.steps import load_data
+from byheart.study.unlearning.approximations import NAMES
+from byheart.training.unlearning.continued import unmoved
 
 GONE = list(range(12))
 
@@ -102,6 +106,84 @@ def test_values():
     assert found.method("exact").membership.interval[0] <= 0.5 <= found.method("exact").membership.interval[1]
     assert found.method("untouched").distance.unit == "ratio"
     assert found.method("untouched").rest.unit == "r2"
+
+
+@pytest.fixture(scope="module")
+def network():
+    """Digits of which a fifth carry a wrong label, by heart."""
+    task = find("task", "flipped")(task=find("task", "digits")(n=200), share=0.2)
+    return audited(task, None, settings={"hidden": (48,), "epochs": 40})
+
+
+@pytest.fixture(scope="module")
+def wrong(network):
+    data = load_data(network.draw_key, network.ledger)
+    return [int(one) for one in data.train.ids[data.truth.changed]][:20]
+
+
+@pytest.fixture(scope="module")
+def forgotten(network, wrong):
+    return bh.unlearn(network, wrong, models=6)
+
+
+def test_every_method_of_a_network_is_judged(forgotten):
+    assert [one.name for one in forgotten.methods] == ["untouched", "exact", *NAMES]
+    assert forgotten.method("untouched").judged == "told apart"
+    assert forgotten.method("exact").judged == "not told apart"
+    assert forgotten.not_tried == ()
+    for one in forgotten.methods:
+        low, high = one.membership.interval
+        assert (one.judged == "told apart") == (not low <= 0.5 <= high), one.name
+        assert one.seconds > 0
+        assert one.distance.null == forgotten.method("exact").distance.value
+    ascent = forgotten.method("ascent").settings
+    assert ascent["of"] == "left out"
+    assert forgotten.method("newton-cut").settings["until"] == ascent["until"]
+    text = "\n".join(lines(forgotten))
+    assert all(CALLED[name] in text for name in NAMES)
+
+
+def test_done_again_nothing_is_trained(network, wrong, forgotten, monkeypatch):
+    monkeypatch.setattr("byheart.study.steps.perform", None)
+    again = bh.unlearn(network, wrong[::-1], models=6)
+    assert again.not_tried == ()
+    assert again.methods == forgotten.methods
+
+
+def test_what_does_nothing_is_told_apart_and_retraining_is_not(network, wrong, forgotten, monkeypatch):
+    def nothing(method, trained, rows):
+        return unmoved(trained, trained.weights())
+
+    def retrained(method, trained, rows):
+        members = trained.run.members.without(np.isin(np.arange(len(trained.data.train)), rows))
+        return trained.learner.fit(trained.data, members, trained.training)
+
+    for does, judged in ((nothing, "told apart"), (retrained, "not told apart")):
+        monkeypatch.setattr("byheart.training.unlearning.methods.forgetting", does)
+        monkeypatch.setattr("byheart.study.unlearning.approximations.VERSION", judged)  # steps of its own
+        found = bh.unlearn(network, wrong, models=6).method("fine-tuning")
+        assert found.judged == judged
+        expected = forgotten.method("untouched" if does is nothing else "exact")
+        assert found.membership == expected.membership
+        assert found.distance == expected.distance
+
+
+def test_a_method_that_breaks_is_named_and_the_others_stay(network, wrong, monkeypatch):
+    def breaks(self, trained, rows):
+        raise InputRefused("weights that stay finite", "none", "Lower lr.")
+
+    monkeypatch.setattr("byheart.training.unlearning.pruning.Pruning.forget", breaks)
+    monkeypatch.setattr("byheart.study.unlearning.approximations.VERSION", "broken")
+    found = bh.unlearn(network, wrong, models=3)
+    assert [one.name for one in found.not_tried] == ["pruning"]
+    assert len(found.methods) == 2 + len(NAMES) - 1
+    assert "weights that stay finite" in "\n".join(lines(found))
+
+
+def test_of_estimators_only_exact_retraining_applies(found):
+    assert [one.name for one in found.methods] == ["untouched", "exact"]
+    assert [one.name for one in found.not_tried] == list(NAMES)
+    assert "where our own loop trains them" in "\n".join(lines(found))
 
 
 @pytest.mark.parametrize(

@@ -18,18 +18,20 @@ from byheart.auditing.kept_names import kept_names, named_data
 from byheart.auditing.result import Audit
 from byheart.auditing.writing import write_text
 from byheart.engines.inline import Inline
-from byheart.errors import InputRefused, UsageError
+from byheart.errors import ByheartError, InputRefused, UsageError
 from byheart.fingerprint.trust import reading
 from byheart.ledger.base import Ledger, Say
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.probes.base import Subject
 from byheart.records.provenance import versions
 from byheart.records.reason import Reason
-from byheart.records.unlearning import UnlearningRecord
+from byheart.records.unlearning import NotTried, UnlearningRecord
 from byheart.report.unlearning import SHOWN, render_unlearning
-from byheart.report.unlearning_text import lines
+from byheart.report.unlearning_text import CALLED, lines
+from byheart.study.explanation.retraining_check import bank_keys
 from byheart.study.plan import Settings
 from byheart.study.session import Session
+from byheart.study.unlearning.approximations import bank_of, settings_of, settled, steps_of, target_of
 from byheart.study.unlearning.forgotten import Forgotten, forgotten_of
 from byheart.study.unlearning.readings import FEWEST_ROWS, Reader
 from byheart.study.unlearning.steps import Trainings, done
@@ -180,19 +182,32 @@ def _judged(
     tell = session.say or (lambda line: None)
     trainings = Trainings.of(session, draw_key, models, gone.ids)
     tell(f"{models} models of everything, and twice {models} without {len(gone.ids)} {data.output.noun[1]}")
-    everything = done(session, trainings.untouched(), "on everything")
-    exact = done(session, trainings.exact(), "without what is forgotten")
+    # first what is in no column of the table: who trains first pays for the packages of training
     reader = Reader(data, gone.rows, done(session, trainings.again(), "without what is forgotten, from other seeds"))
-    untouched = reader.membership(everything)
-    floors = reader.floors(exact)
+    exact = done(session, trainings.exact(), "without what is forgotten")
+    everything = done(session, trainings.untouched(), "on everything")
+    untouched, floors = reader.membership(everything), reader.floors(exact)
     methods = [
         reader.result(name, run, untouched, floors) for name, run in (("untouched", everything), ("exact", exact))
     ]
+    bank = bank_of(session.ledger, bank_keys(session.ledger, list(dict(document["provenance"]["steps"]).values())))
+    until = target_of(bank, everything, gone.rows)
+    approximate, not_tried = settled(session.subject, data.output.kind, until)
+    for name, method in approximate.items():
+        tell(f"{CALLED[name].lower()} of {models} models")
+        try:
+            run = done(session, steps_of(trainings, method), f"by {CALLED[name].lower()}")
+        except ByheartError as error:  # one way that cannot be tried is no reason to leave out the others
+            not_tried += (NotTried(name=name, reason=Reason(code="failed", figures={"error": str(error)})),)
+            continue
+        made = reader.result(name, run, untouched, floors)
+        methods.append(made.model_copy(update={"settings": settings_of(method, until)}))
     few = Reason(code="few examples", figures={"examples": reader.draws, "needed": FEWEST_ROWS})
     shown = {("train", one) for one in gone.ids[:SHOWN]}
     return Unlearned(
         run=document["subject"]["run"], subject=_subject(document, data, gone), forgotten=gone.ids, copies=gone.copies,
-        methods=tuple(methods), withheld=few if untouched is None else None, exhibits=exhibits(data, shown),
+        methods=tuple(methods), withheld=few if untouched is None else None, not_tried=not_tried,
+        exhibits=exhibits(data, shown),
         provenance={
             "command": f"byheart unlearn {document['subject']['run']} --forget FILE", "versions": versions(),
             "seed": session.subject.seed, "threads": session.settings.threads,

@@ -74,6 +74,7 @@ that read a recorded training do:
 | | `per_example_gradients`, `gradient_products`, `directional_derivative` | gradients of single examples |
 | | `quadrature`, `reverse_sweep`, `unrolled` | where along a step credit is read; how a change is carried on |
 | | `hessian_products`, `second_derivatives`, `kronecker_fisher` | products with the Hessian; the Fisher matrix |
+| | `removal` | where would the weights stand if some examples had not been trained on? |
 | | `targets` | which number of an output is asked about |
 | `measures` | `front`, `table`, `evidence`, `layers` | what do the published measures of generalisation say? |
 | | `norms`, `margins` | norms of the layers; what the outputs on the training set say |

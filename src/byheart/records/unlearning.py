@@ -9,7 +9,7 @@ from byheart.records.reason import Reason
 from byheart.records.spec import Record, key_of
 
 # the models before anything was forgotten; the truth; what stands in for it
-MethodName = Literal["untouched", "exact", "fine-tuning", "ascent", "pruning", "newton"]
+MethodName = Literal["untouched", "exact", "fine-tuning", "ascent", "pruning", "newton", "newton-cut"]
 # membership tells the models from exactly retrained ones; it does not, where it would have told half of what the
 # untouched models give away; it would not have; the untouched models give nothing away; there are too few rows
 Judged = Literal["told apart", "not told apart", "undecided", "nothing to forget", "withheld"]

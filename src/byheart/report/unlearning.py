@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from byheart.records.formatting import count, interval_text, number, value_text
+from byheart.records.formatting import count, interval_text, value_text
 from byheart.records.unlearning import MethodResult, UnlearningRecord
 from byheart.report.cards import About
 from byheart.report.cards.reasons import why
@@ -17,7 +17,18 @@ from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits, gallery, se
 from byheart.report.glossary import used_by
 from byheart.report.page import embedded, styled
 from byheart.report.rich_text import cleaned, sentence
-from byheart.report.unlearning_text import CALLED, DISTANCE, HOW, SAID, distance_text, forgotten, headline, score_text
+from byheart.report.unlearning_text import (
+    CALLED,
+    DISTANCE,
+    HOW,
+    SAID,
+    distance_text,
+    forgotten,
+    headline,
+    score_text,
+    seconds_text,
+    settings_text,
+)
 
 SHOWN = 12  # forgotten examples on the page
 
@@ -62,8 +73,8 @@ def _row(one: MethodResult) -> dict[str, Any]:
         "membership": value_text(one.membership) if one.membership else "withheld",
         "interval": interval_text(one.membership) if one.membership else "",
         "distance": distance_text(one.distance), "rest": score_text(one.rest),
-        "test": score_text(one.test) if one.test else "", "seconds": f"{number(one.seconds, 2)} s",
-        "settings": ", ".join(f"{name} {value}" for name, value in one.settings.items()),
+        "test": score_text(one.test) if one.test else "", "seconds": seconds_text(one.seconds),
+        "settings": settings_text(one, "" if one.rest.unit == "r2" else " nats"),
     }  # fmt: skip
 
 

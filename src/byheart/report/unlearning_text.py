@@ -10,7 +10,7 @@ from byheart.report.cards.reasons import why
 
 CALLED = {
     "untouched": "Untouched", "exact": "Exact retraining", "fine-tuning": "Fine-tuning", "ascent": "Gradient ascent",
-    "pruning": "Pruning", "newton": "Newton step",
+    "pruning": "Pruning", "newton": "Newton step", "newton-cut": "Newton step, cut",
 }  # fmt: skip
 SAID = {
     "told apart": "told apart", "not told apart": "not told apart", "undecided": "undecided: too few models or rows",
@@ -64,19 +64,22 @@ def headline(found: UnlearningRecord) -> str:
     """What the untouched models give away, and which way to forget is not told from exact retraining."""
     untouched, exact = found.method("untouched"), found.method("exact")
     if untouched is None or exact is None or untouched.membership is None or exact.membership is None:
+        few = found.withheld.figures if found.withheld else {}
         return (
-            f"Membership is withheld: {why(found.withheld, About.of(found.subject))}" if found.withheld else "No model."
+            f"Membership is withheld: {few.get('examples')} {found.subject['nouns']} are too few to judge it by, "
+            f"at least {few.get('needed')} are needed."
         )
     nouns, known = found.subject["nouns"], _auc(untouched.membership)
     if untouched.judged != "told apart":
         return f"Untouched models do not give the {nouns} away ({known}): there is nothing to forget."
     said = f"Untouched models give the {nouns} away ({known}), exact retraining does not ({_auc(exact.membership)})"
     methods = [one for one in found.methods if one.name not in ("untouched", "exact")]
-    good = [CALLED[one.name].lower() for one in methods if one.judged == "not told apart"]
     if not methods:
         return f"{said}."
-    which = " and ".join(good) if good else "no approximate method"
-    return f"{said}; {which} {'are' if len(good) > 1 else 'is'} not told from it."
+    if all(one.judged == "told apart" for one in methods):
+        return f"{said}. Every approximate method can be told from it."
+    good = " and ".join(CALLED[one.name].lower() for one in methods if one.judged == "not told apart")
+    return f"{said}. Not told from it: {good}." if good else f"{said}. No approximate method is shown to be like it."
 
 
 def _auc(quantity: Quantity) -> str:
@@ -87,7 +90,7 @@ def columns(found: UnlearningRecord) -> list[str]:
     """What heads the table."""
     score = {"accuracy": "right", "r2": "R\u00b2", "nats": "nats"}[found.methods[0].rest.unit]
     test = ["new"] if found.methods[0].test else []
-    return ["", "membership", "distance", f"{score}: stay", *test, "s per model", ""]
+    return ["", "membership", "distance", f"{score}: stay", *test, "CPU per model", ""]
 
 
 def row(found: UnlearningRecord, one: MethodResult) -> list[str]:
@@ -99,8 +102,24 @@ def row(found: UnlearningRecord, one: MethodResult) -> list[str]:
     said = "" if one.name == "exact" or one.judged == "withheld" else SAID[one.judged]
     return [
         CALLED[one.name], membership.strip(), distance_text(one.distance), score_text(one.rest), *test,
-        number(one.seconds, 2), "the truth" if one.name == "exact" else said,
+        seconds_text(one.seconds), "the truth" if one.name == "exact" else said,
     ]  # fmt: skip
+
+
+def settings_text(one: MethodResult, unit: str) -> str:
+    """How a method was set, in words.
+
+    Example: `20% of the epochs more`.
+    """
+    told, epochs = one.settings, f"{percent(float(one.settings.get('part', 0)), 0)} of the epochs"
+    if one.name == "fine-tuning":
+        return f"{epochs} more"
+    if one.name == "pruning":
+        return f"{percent(float(told['share']), 0)} of the weights cut, then {epochs} more"
+    if "until" in told:
+        whose = "the audit's models that left them out" if told.get("of") == "left out" else "new examples"
+        return f"until their loss is {number(float(told['until']), 2)}{unit}, that of {whose}"
+    return "curvature in Kronecker factors" if one.name == "newton" else ""
 
 
 def distance_text(quantity: Quantity) -> str:
@@ -111,3 +130,13 @@ def distance_text(quantity: Quantity) -> str:
 def score_text(quantity: Quantity) -> str:
     """How often models are right, to one decimal of a per cent; R2 and nats as they are."""
     return percent(quantity.value) if quantity.unit == "accuracy" else value_text(quantity)
+
+
+def seconds_text(seconds: float) -> str:
+    """CPU time, in milliseconds where it is less than a tenth of a second.
+
+    Example:
+        >>> seconds_text(0.0123), seconds_text(2.345)
+        ('12 ms', '2.35 s')
+    """
+    return f"{number(1000 * seconds)} ms" if seconds < 0.1 else f"{number(seconds, 2)} s"

@@ -106,8 +106,20 @@ def _trial(step: Step, document: Mapping[str, Any], arrays: Any) -> None:
 
 
 def _train(step: Step, document: Mapping[str, Any], arrays: Any) -> None:
+    asked = step.about["stop"] - step.about["start"]
+    _run(document, arrays, asked - len(document["failed"]))
+
+
+def _unlearn(step: Step, document: Mapping[str, Any], arrays: Any) -> None:
+    members = None if arrays is None else arrays.shape("seeds")[0]
+    _run(document, arrays, members)  # of the models that were trained; how many those are their own step says
+
+
+def _run(document: Mapping[str, Any], arrays: Any, members: int | None) -> None:
+    """What a run of so many members leaves."""
     _must(isinstance(document["failed"], list), "failed")
-    failed = [(int(member), str(why)) for member, why in document["failed"]]
+    for member, why in document["failed"]:
+        int(member), str(why)
     float(document["about"]["cpu_seconds"])
     checkpoints = document["checkpoints"]
     _must(bool(checkpoints) and all(isinstance(place, int | float) for place in checkpoints), "checkpoints")
@@ -120,7 +132,6 @@ def _train(step: Step, document: Mapping[str, Any], arrays: Any) -> None:
     if arrays is None:
         return
     _must(said == ("seen" in arrays), "axes")
-    members = step.about["stop"] - step.about["start"] - len(failed)
     sizes = {"members": members, "checkpoints": len(checkpoints)}
     for name, axes in axes_of(document, arrays).items() if members else ():
         shape = arrays.shape(name)
@@ -175,5 +186,5 @@ def _must(true: bool, what: str) -> None:
 
 _LOOKS: dict[str, Callable[[Step, Mapping[str, Any], Any], None]] = {
     "draw": _draw, "trial": _trial, "train": _train, "measure": _measure,
-    "survey": _survey, "query": _query, "explain": _explain, "check": _check,
+    "survey": _survey, "query": _query, "explain": _explain, "check": _check, "unlearn": _unlearn,
 }  # fmt: skip

@@ -39,7 +39,7 @@ class Step:
 
     @property
     def kind(self) -> str:
-        """`draw`, `trial`, `train`, `measure`, `survey`; `query`, `explain`, `check`."""
+        """`draw`, `trial`, `train`, `measure`, `survey`; `query`, `explain`, `check`, `unlearn`."""
         return self.about["kind"]
 
     @property
@@ -78,7 +78,7 @@ def perform(step: Step, ledger: Ledger) -> Result:
     """Do one step, reading its inputs from the ledger."""
     does = {
         "draw": _draw, "trial": _trial, "train": _train, "measure": _measure,
-        "survey": _survey, "query": _query, "explain": _explain, "check": _check,
+        "survey": _survey, "query": _query, "explain": _explain, "check": _check, "unlearn": _unlearn,
     }  # fmt: skip
     return does[step.kind](step, ledger)
 
@@ -249,6 +249,14 @@ def _check(step: Step, ledger: Ledger) -> Result:
     about = step.about
     bank, explained = ([loaded(key, ledger) for key in about[name]] for name in ("bank", "explained"))
     return retraining_check(load_data(about["draw"], ledger), about["query"], bank, explained)
+
+
+def _unlearn(step: Step, ledger: Ledger) -> Result:
+    from byheart.study.unlearning.forgetting import forget
+
+    about = step.about
+    data, run = load_data(about["draw"], ledger), load_run([about["trained"]], ledger)
+    return forget(about, data, run, _spec(step, "learner"), _levers(step))
 
 
 def revive_subject(document: Mapping[str, Any]) -> Any:
