@@ -127,6 +127,17 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "mixup": ("byheart.levers.moved_inputs:Mixup", "steps on mixtures of pairs of examples, alpha"),
         "input-noise": ("byheart.levers.moved_inputs:InputNoise", "noise on the inputs of every step, strength"),
+        "pruning": (
+            "byheart.levers.pruning:Pruning",
+            "share of the weights set to 0 at the end, or retrain=N epochs before",
+        ),
+        "sam": (
+            "byheart.levers.sharpness:SharpnessAware",
+            "gradients at the worst weights nearby, rho; costs two steps",
+        ),
+        "shrink-perturb": ("byheart.levers.resets:ShrinkPerturb", "all weights shrunk once on the way, share"),
+        "reset-last": ("byheart.levers.resets:ResetLast", "the last layers drawn anew once on the way, how many"),
+        "dp-sgd": ("byheart.levers.private_steps:PrivateSteps", "each example's gradient cut and noise added, clip"),
         "early-stop": ("byheart.levers.schedules:EarlyStop", "stop after this many epochs, schedule unchanged"),
     },
     "keep": {

@@ -7,8 +7,12 @@ from byheart.levers.consolidation import Consolidation
 from byheart.levers.manifold_attractor import ManifoldAttractor
 from byheart.levers.moved_inputs import InputNoise, Mixup
 from byheart.levers.penalties import Dropout, LabelSmoothing, WeightDecay
+from byheart.levers.private_steps import PrivateSteps
+from byheart.levers.pruning import Pruning
 from byheart.levers.replay import Replay
+from byheart.levers.resets import ResetLast, ShrinkPerturb
 from byheart.levers.schedules import EarlyStop
+from byheart.levers.sharpness import SharpnessAware
 from byheart.testing.levers import LeverSuite
 
 LEVERS = {  # acting, and at strength 0
@@ -19,6 +23,12 @@ LEVERS = {  # acting, and at strength 0
     "early-stop": (EarlyStop(epoch=1), EarlyStop(epoch=9)),
     "mixup": (Mixup(alpha=1), Mixup(alpha=0)),
     "input-noise": (InputNoise(strength=0.3), InputNoise(strength=0)),
+    "pruning": (Pruning(share=0.5), Pruning(share=0)),
+    "pruning, retrained": (Pruning(share=0.5, retrain=2), Pruning(share=0, retrain=2)),
+    "sam": (SharpnessAware(rho=0.1), SharpnessAware(rho=0)),
+    "shrink-perturb": (ShrinkPerturb(shrink=0.5, noise=0.1), ShrinkPerturb(shrink=0)),
+    "reset-last": (ResetLast(layers=1, epoch=3), ResetLast(layers=0)),
+    "dp-sgd": (PrivateSteps(clip=0.5, noise=0.5), PrivateSteps(clip=0)),
     "replay": (Replay(share=0.5, size=20), Replay(share=0, size=20)),
     "replay, balanced": (Replay(share=1, size=20, sampling="balanced"), Replay(share=0, sampling="balanced")),
     "ewc": (Consolidation(strength=100, examples=10), Consolidation(strength=0)),

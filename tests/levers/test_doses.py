@@ -11,6 +11,10 @@ from byheart.learners.mlp import Mlp
 from byheart.levers.base import Lever
 from byheart.levers.moved_inputs import InputNoise, Mixup
 from byheart.levers.penalties import Dropout, WeightDecay
+from byheart.levers.private_steps import PrivateSteps
+from byheart.levers.pruning import Pruning
+from byheart.levers.resets import ResetLast, ShrinkPerturb
+from byheart.levers.sharpness import SharpnessAware
 from byheart.tasks.digits import Digits
 from byheart.tasks.label_noise import Flipped
 from byheart.training.members import balanced
@@ -51,6 +55,12 @@ FALLS = {  # levers of rising strength, and by how much the memorised share fall
     "weight-decay, l2": ([WeightDecay(strength=s, form="l2") for s in (0.003, 0.03)], 0.05),
     "mixup": ([Mixup(alpha=a) for a in (0.1, 4)], 0.1),
     "input-noise": ([InputNoise(strength=s) for s in (0.2, 0.4)], 0.1),
+    "pruning": ([Pruning(share=s) for s in (0.8, 0.95)], 0.1),
+    "pruning, retrained": ([Pruning(share=s, retrain=10) for s in (0.8, 0.95)], 0.1),
+    "sam": ([SharpnessAware(rho=r) for r in (0.2, 0.5)], 0.1),
+    "shrink-perturb": ([ShrinkPerturb(shrink=s) for s in (0.3, 0.7)], 0.1),
+    "reset-last": ([ResetLast(layers=n) for n in (1, 2)], 0.1),
+    "dp-sgd": ([PrivateSteps(clip=1, noise=s) for s in (0, 0.3)], 0.1),
     "dropout": ([Dropout(share=s) for s in (0.5, 0.8)], 0.1),
 }
 

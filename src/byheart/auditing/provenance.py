@@ -37,6 +37,7 @@ def provenance(
             f"member {first[0]}: {first[1]}"
         )
     notes += warnings_told(answers)
+    notes += [told for lever in subject.levers if not lever.idle and (told := lever.caution(subject.epochs()))]
     if "inputs" in run:
         notes.append(f"What the model received: x {run['inputs']}.")
     if "order" in data.about:

@@ -103,6 +103,10 @@ class Lever(Spec):
         values = self.model_dump()
         return next(iter(values.values())) if len(values) == 1 else ", ".join(f"{k} {v}" for k, v in values.items())
 
+    def caution(self, epochs: int) -> str:
+        """What the page says of training with it for so many epochs of each example; empty where there is nothing."""
+        return ""
+
     @property
     def recordable(self) -> bool:
         """Whether a recording can follow it: every step is the gradient of the batch's own losses, and the decay."""

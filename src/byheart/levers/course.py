@@ -48,6 +48,12 @@ class Batch:
 
         return torch.ones_like(self.rows, dtype=torch.float) if self.weight is None else (self.weight > 0).float()
 
+    def at(self, i: int) -> Batch:
+        """The i-th example of each member, alone."""
+        part = slice(i, i + 1)
+        meta = {name: values[:, part] for name, values in self.meta.items()}
+        return Batch(self.rows[:, part], self.x[:, part], self.targets[:, part], None, meta)
+
     def beside(self, other: Batch, counted: torch.Tensor) -> Batch:
         """Both batches as one in which every example that counts weighs alike; `counted` (m, b) of the other's."""
         import torch
@@ -78,13 +84,15 @@ class State:
 class Course(Protocol):
     """Members in training, as a lever sees them.
 
-    Attributes: `m` members, in `phase` 0, 1, ..., on a `device`; `most` new examples in a batch.
+    Attributes: `m` members, in `phase` 0, 1, ..., on a `device`; `most` new examples in a batch;
+    `epochs_done`, counted through all phases.
     """
 
     m: int
     phase: int
     device: str
     most: int
+    epochs_done: int
 
     @property
     def seen(self) -> Sequence[np.ndarray]:
