@@ -143,6 +143,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
     "keep": {
         "weights": ("byheart.training.keep:Weights", "all parameters, at the start, at checkpoints or at the end"),
         "embeddings": ("byheart.training.keep:Embeddings", "what the last layer reads of each example of a view"),
+        "first-layer": ("byheart.training.keep:FirstLayer", "the norm of all weights, and the first ones of two classes"),
         "smoother": ("byheart.training.keep:Smoother", "how many parameters a linear smoother uses on new points"),
         "free-orbits": ("byheart.training.keep:FreeOrbits", "what a model of windows does fed its own predictions"),
         "free-runs": ("byheart.training.keep:FreeRuns", "what a model of sequences says when left to itself"),

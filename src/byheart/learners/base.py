@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from byheart.levers.base import Lever
 from byheart.records.spec import Spec
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from byheart.training.members import Members
     from byheart.training.run import Run
     from byheart.training.training import Training
+
+Beta = Annotated[float, Field(ge=0, lt=1)]
+BETAS = (0.9, 0.999)  # torch's default
+ADAPTIVE = ("adam", "adamw", "radam")
 
 
 class Learner(Spec):
@@ -96,15 +100,37 @@ class Learner(Spec):
 
 
 class Network(Trainable, Learner):
-    """A learner made of a torch module: give `build`; the loop is not yours (training/loop.py)."""
+    """A learner made of a torch module: give `build`; the loop is not yours (training/loop.py).
+
+    `betas`: how slowly Adam's two averages of the gradient and of its square follow it. What `later` names enters a
+    key, and the list of settings, only where it is not the default, so that older ledgers stay.
+    """
 
     fleet: ClassVar[bool] = True
-    costless: ClassVar[frozenset[str]] = frozenset({"epochs", "lr", "schedule"})
+    costless: ClassVar[frozenset[str]] = frozenset({"epochs", "lr", "schedule", "betas"})
+    later: ClassVar[frozenset[str]] = frozenset({"betas"})
     epochs: Annotated[int, Field(ge=1)] = 20
     batch: Annotated[int, Field(ge=1)] = 64
     lr: Annotated[float, Field(gt=0)] = 0.005
     optimizer: str = "adam"
     schedule: str = "linear"
+    betas: tuple[Beta, Beta] = BETAS
+
+    @model_validator(mode="after")
+    def _betas_of_adam(self) -> Self:
+        if self.betas != BETAS and self.optimizer not in ADAPTIVE:
+            raise ValueError(f"betas are of {', '.join(ADAPTIVE)}; {self.optimizer} has none")
+        return self
+
+    def key_fields(self) -> dict[str, Any]:
+        """The fields; those that came later only where they are not the default."""
+        fields, known = super().key_fields(), type(self).model_fields
+        return {k: value for k, value in fields.items() if k not in self.later or value != known[k].default}
+
+    def settings(self) -> dict[str, Any]:
+        """The fields, those that came later only where they are not the default."""
+        hidden = self.later - set(self.key_fields())
+        return {name: value for name, value in super().settings().items() if name not in hidden}
 
     def steps(self) -> int:
         """Epochs of training."""

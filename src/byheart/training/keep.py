@@ -127,6 +127,27 @@ class Embeddings(Snapshot):
         return {"features": (np.stack(found), ("members", examples, *inner, "features"))}
 
 
+class FirstLayer(Snapshot):
+    """How large the weights are, and the first matrix where an input is two one-hot classes side by side.
+
+    Example:
+        >>> FirstLayer(when="checkpoints").label
+        'first-layer when=checkpoints'
+    """
+
+    name: ClassVar[str] = "first-layer"
+
+    def look(self, stepper: Stepper) -> Found:
+        """`norm` (m,) of all parameters together; `rows` (m, 2 k, units), a row of weights an input, of k classes."""
+        parts = [value.cpu().numpy() for value in stepper.weights.values()]
+        norm = np.sqrt(sum(np.square(part.reshape(stepper.m, -1).astype(np.float64)).sum(1) for part in parts))
+        found: Found = {"norm": (norm, ("members",))}
+        first = parts[0]
+        if stepper.output.labelled and first.ndim == 3 and first.shape[2] == 2 * stepper.output.k:
+            found["rows"] = (np.swapaxes(first, 1, 2).copy(), ("members", "inputs", "units"))
+        return found
+
+
 class FreeRuns(Snapshot):
     """What each member says when it is left to itself: its most likely token after a `context`, fed back, and so on.
 

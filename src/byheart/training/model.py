@@ -22,7 +22,8 @@ class Trainable(ABC):
 
     `loss(self, logits, targets)` gives training losses (m, b) in nats of logits (m, b, k); None: those of the output.
 
-    Attributes: `name`, the kinds of output that it `reads`, `epochs`, `batch`, `lr`, `optimizer`, `schedule`.
+    Attributes: `name`, the kinds of output that it `reads`, `epochs`, `batch`, `lr`, `optimizer`, `schedule`,
+    `betas`.
     """
 
     loss: ClassVar[Callable[..., torch.Tensor] | None] = None
@@ -36,6 +37,7 @@ class Trainable(ABC):
         lr: float
         optimizer: str
         schedule: str
+        betas: tuple[float, float]
 
     @abstractmethod
     def build(self, data: Data, generator: torch.Generator) -> nn.Module:

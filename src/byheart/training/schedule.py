@@ -28,19 +28,21 @@ def rate(lr: float, schedule: str, step: int, steps: int) -> float:
     raise unknown_name("schedule", schedule, ("linear", "cosine", "exponential", "constant"))
 
 
-def optimiser(name: str, flat: Tensor, lr: float) -> torch.optim.Optimizer:
+def optimiser(
+    name: str, flat: Tensor, lr: float, betas: tuple[float, float] = (0.9, 0.999)
+) -> torch.optim.Optimizer:
     """One fused optimiser for the flat vector of all members; `adamw` decays by 0.01, torch's default."""
     match name:
         case "adam":
-            return torch.optim.Adam([flat], lr=lr, fused=True)
+            return torch.optim.Adam([flat], lr=lr, betas=betas, fused=True)
         case "adamw":
-            return torch.optim.AdamW([flat], lr=lr, fused=True)
+            return torch.optim.AdamW([flat], lr=lr, betas=betas, fused=True)
         case "sgd":
             return torch.optim.SGD([flat], lr=lr, fused=True)
         case "momentum":
             return torch.optim.SGD([flat], lr=lr, momentum=0.9, fused=True)
         case "radam":
-            return torch.optim.RAdam([flat], lr=lr)
+            return torch.optim.RAdam([flat], lr=lr, betas=betas)
     raise unknown_name("optimizer", name, ("adam", "adamw", "radam", "sgd", "momentum"))
 
 

@@ -86,8 +86,9 @@ class Stepper(LeverAccess):
     def _begin(self, phase: int) -> None:
         """A fresh optimiser and the start of the schedule."""
         self.phase, longest = phase, max(map(len, self.phases[phase]))
-        self.optimiser = optimiser(self.learner.optimizer, self.fleet.flat, self.learner.lr)
-        self.steps_done, self.steps = 0, self.learner.epochs * math.ceil(longest / self.learner.batch)
+        learner = self.learner
+        self.optimiser = optimiser(learner.optimizer, self.fleet.flat, learner.lr, learner.betas)
+        self.steps_done, self.steps = 0, learner.epochs * math.ceil(longest / learner.batch)
 
     def _fleet(self, data: Data, members: Members, levers: Sequence[Lever], way: str) -> Fleet:
         seen = data if self.shared else as_called(data, self.views)

@@ -115,7 +115,7 @@ def numbers(classes: Sequence[str]) -> np.ndarray:
 def trained(parts: Split, learner: Network, generator: torch.Generator) -> Tensor:
     """(p,) weights after the learner's own training on the examples that choose the prior, levers aside."""
     (x, y), weights = parts.prior, parts.start.clone().requires_grad_()
-    taken = optimiser(learner.optimizer, weights, learner.lr)
+    taken = optimiser(learner.optimizer, weights, learner.lr, learner.betas)
     each = max(1, len(y) // learner.batch)  # steps an epoch
     for step in range(learner.epochs * each):
         if step % each == 0:
