@@ -143,7 +143,10 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
     "keep": {
         "weights": ("byheart.training.keep:Weights", "all parameters, at the start, at checkpoints or at the end"),
         "embeddings": ("byheart.training.keep:Embeddings", "what the last layer reads of each example of a view"),
-        "first-layer": ("byheart.training.keep:FirstLayer", "the norm of all weights, and the first ones of two classes"),
+        "first-layer": (
+            "byheart.training.keep:FirstLayer",
+            "the norm of all weights, and the first ones of two classes",
+        ),
         "smoother": ("byheart.training.keep:Smoother", "how many parameters a linear smoother uses on new points"),
         "free-orbits": ("byheart.training.keep:FreeOrbits", "what a model of windows does fed its own predictions"),
         "free-runs": ("byheart.training.keep:FreeRuns", "what a model of sequences says when left to itself"),
@@ -205,6 +208,10 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "generalization/measures": (
             "byheart.probes.generalization.measures:Measures",
             "What do the published measures of generalisation say of this network?",
+        ),
+        "generalization/delay": (
+            "byheart.probes.generalization.delay:Delay",
+            "When is the training set memorised, when are new examples right, and how much later? (on request)",
         ),
         "generalization/descent": (
             "byheart.probes.generalization.descent:Descent",

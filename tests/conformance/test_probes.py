@@ -14,6 +14,7 @@ from byheart.learners.neighbours import Neighbours
 from byheart.learners.random_features import LeastSquares, RandomFeatures
 from byheart.probes.complexity.description_length import Bits
 from byheart.probes.complexity.value_bits import ValueBits
+from byheart.probes.generalization.delay import Delay
 from byheart.probes.generalization.descent import Descent
 from byheart.probes.generalization.gap import Gap
 from byheart.probes.memory.counterfactual import Counterfactual
@@ -30,6 +31,7 @@ from byheart.tasks.digits import Digits
 from byheart.tasks.in_phases import InPhases
 from byheart.tasks.isotropic import Isotropic
 from byheart.tasks.label_noise import Flipped
+from byheart.tasks.modular import Modular
 from byheart.testing.probes import Merged, ProbeSuite, bank_of
 from byheart.testing.worlds import Draw, World, near
 from byheart.training.run import outcomes
@@ -281,6 +283,38 @@ class TestDescent(OnSizes):
                 right[..., : round(dose * right.shape[-1])] = False
             runs[need.key()] = replace(bank[need], views={**bank[need].views, "test": replace(test, correct=right)})
         return replace(bank, runs=runs)
+
+
+class TestDelay(ProbeSuite):
+    """Poles and dose are outcomes: the share of held-out pairs that is right at every step; it asks for runs of its own."""
+
+    test_8_one_sided_examples_are_not_applicable = None
+    doses = (0.0, 0.3, 1.0)
+
+    @pytest.fixture(scope="class")
+    def probe(self):
+        return Delay()
+
+    @pytest.fixture(scope="class")
+    def bank(self, probe):
+        learner = Mlp(embedding=8, hidden=(16,), epochs=12, lr=0.02, batch=100)
+        return bank_of(probe, Modular(p=11, share=0.9), learner, members=4, way="stacked")
+
+    def pole(self, probe, name):
+        return self.dosed(probe, 1 / 11 if name == "rote" else 1.0)
+
+    def dosed(self, probe, dose):
+        bank = bank_of(probe, Modular(p=11, share=0.9), Mlp(hidden=(4,), epochs=6), members=4, way="stacked")
+        need = probe.requires(bank.subject)[0]
+        run = bank[need]
+        views = {}
+        for view, outcomes_of in run.views.items():
+            held_out = run.members.unseen if view == "train" else np.ones(outcomes_of.correct.shape[1:], bool)
+            right = np.ones_like(outcomes_of.correct)
+            for j, rows in enumerate(held_out):
+                right[:, j, np.flatnonzero(rows)[round(dose * rows.sum()) :]] = False
+            views[view] = replace(outcomes_of, correct=right)
+        return replace(bank, runs={**bank.runs, need.key(): replace(run, views=views)})
 
 
 class TestDescentOnValues(OnSizes):

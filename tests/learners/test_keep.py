@@ -13,8 +13,9 @@ from byheart.learners.decoder import Decoder
 from byheart.learners.mlp import Mlp
 from byheart.learners.transformer import Transformer
 from byheart.tasks.digits import Digits
+from byheart.tasks.modular import Modular
 from byheart.tasks.text import Text
-from byheart.training.keep import Embeddings, FreeRuns, Weights
+from byheart.training.keep import Embeddings, FirstLayer, FreeRuns, Weights
 from byheart.training.members import balanced
 from byheart.training.run import Run, joined
 from byheart.training.training import Training
@@ -73,6 +74,20 @@ def test_weights_in_the_middle_are_those_of_the_checkpoint_nearest_to_half():
     for name, value in half.items():
         assert (value == along[name][1]).all()
         assert half.axes[name][0] == "members"
+
+
+@pytest.mark.parametrize("way", ["stacked", "each"])
+def test_the_first_layer_is_kept_of_pairs_of_classes_and_the_norm_of_all_weights_of_everything(way):
+    keep, data = (FirstLayer(), Weights()), Modular(p=7, share=0.9).draw(0)
+    learner = Mlp(embedding=3, hidden=(4,), epochs=2)
+    run = learner.fit(data, balanced(len(data.train), 2, 0.7, 0), Training((0, 2), keep=keep, way=way))
+    first, whole = run.kept["first-layer"], run.kept["weights"]
+    assert (first["rows"] == np.swapaxes(whole["1.weight"], 1, 2)).all()
+    assert first.axes["rows"] == ("members", "inputs", "units")
+    squares = sum((value.astype(np.float64) ** 2).reshape(2, -1).sum(1) for value in whole.values())
+    assert first["norm"] == pytest.approx(np.sqrt(squares))
+    plain = MLP.fit(digits(), balanced(60, 2, 0.7, 0), Training((0, 3), keep=keep[:1], way=way))
+    assert set(plain.kept["first-layer"]) == {"norm"}
 
 
 @pytest.mark.parametrize("way", ["stacked", "functional", "each"])

@@ -45,6 +45,44 @@ def test_layers_and_title():
     assert [type(part).__name__ for part in plain] == ["Flatten", "Linear"]
 
 
+def test_an_embedding_is_a_first_layer_without_bias_and_activation_which_adds_rows_of_one_hot_inputs():
+    learner = Mlp(hidden=(7,), embedding=5)
+    model = learner.build(data_of(show="none"), seeded(0))
+    assert [type(part).__name__ for part in model] == ["Flatten", "Linear", "Linear", "ReLU", "Linear"]
+    assert model[1].bias is None
+    two_hot = torch.zeros(1, 20)
+    two_hot[0, [3, 14]] = 1.0
+    assert torch.equal(model[:2](two_hot)[0], model[1].weight[:, 3] + model[1].weight[:, 14])
+    assert learner.title(data_of()) == "MLP 20-5-7-3, embedding first"
+
+
+def test_settings_that_came_later_enter_key_and_settings_only_where_they_are_not_the_default():
+    assert Mlp().key() == "c0d498bc492b" + Mlp().key()[12:]
+    assert not {"betas", "embedding"} & (Mlp().settings().keys() | Mlp().key_fields().keys())
+    other = Mlp(betas=(0.9, 0.98), embedding=5)
+    assert {"betas", "embedding"} <= other.settings().keys() & other.key_fields().keys()
+    assert len({Mlp().key(), Mlp(betas=(0.9, 0.98)).key(), Mlp(embedding=5).key(), other.key()}) == 4
+
+
+def test_betas_are_those_of_the_optimiser_and_of_adam_alone():
+    """Two steps of Adam written out: m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2."""
+    from byheart.training.schedule import optimiser
+
+    for betas in ((0.9, 0.999), (0.5, 0.98)):
+        w = torch.nn.Parameter(torch.zeros(1, dtype=torch.float64))
+        adam, slow, m, v = optimiser("adam", w, 0.1, betas), 0.0, 0.0, 0.0
+        for t, g in enumerate((3.0, -1.0), start=1):
+            w.grad = torch.tensor([g], dtype=torch.float64)
+            adam.step()
+            m, v = betas[0] * m + (1 - betas[0]) * g, betas[1] * v + (1 - betas[1]) * g * g
+            slow -= 0.1 * m / (1 - betas[0] ** t) / (math.sqrt(v / (1 - betas[1] ** t)) + 1e-8)
+        assert w.item() == pytest.approx(slow)
+    weights = [fit(Mlp(hidden=(4,), epochs=2, betas=b), data_of()).kept["weights"] for b in ((0.9, 0.999), (0.9, 0.9))]
+    assert any((one != weights[1][name]).any() for name, one in weights[0].items())
+    with pytest.raises(UsageError, match="betas are of adam, adamw, radam; sgd has none"):
+        Mlp(optimizer="sgd", betas=(0.9, 0.98))
+
+
 def test_weights_have_torchs_distribution():
     model = Mlp(hidden=(400,)).build(data_of(shape=(10, 10)), seeded(0))
     first, bound = model[2], 1 / math.sqrt(100)

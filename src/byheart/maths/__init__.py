@@ -30,6 +30,9 @@
 | | `two_scales` | why does the error fall, rise and fall again while training? |
 | | `peaks` | where has a curve over several seeds its peak, and does it stand out? |
 | | `smoothers` | with which weights does ridge use the labels, and how many parameters is that on new points? |
+| `delay` | `held_steps` | from which step on is a level held; how much later than another? |
+| | `cyclic_power` | by how few frequencies does an embedding of residues turn? |
+| | `sum_logits` | what of the logits follows from a + b alone? restricted and excluded logits |
 | `ranking` | `kendall` | does a measure order runs as their generalisation gap does? tau-a, granulated |
 | | `conditional_information` | how much does its order tell beyond the hyper-parameters? |
 | | `sign_error`, `environment_pairs` | how often does it point the wrong way when one hyper-parameter changes? |

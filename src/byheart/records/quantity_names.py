@@ -45,6 +45,10 @@ NAMES = {
     "generalization/descent": (
         "error prominence peak_at peak_error largest_gain beyond_gain folded_prominence theory_gap"
     ),
+    "generalization/delay": (
+        "memorised_step generalised_step delay_ratio reached_accuracy generalised_share gap_over_log_steps "
+        "weight_norm_kept zero_gradient_share embedding_gini restricted_loss excluded_loss five_frequencies_share"
+    ),
     "generalization/laziness": (
         "kernel_distance kernel_velocity_early kernel_velocity_late kernel_velocity_whole alignment_start "
         "alignment_end effective_rank_start effective_rank_end relative_motion "

@@ -28,9 +28,7 @@ def rate(lr: float, schedule: str, step: int, steps: int) -> float:
     raise unknown_name("schedule", schedule, ("linear", "cosine", "exponential", "constant"))
 
 
-def optimiser(
-    name: str, flat: Tensor, lr: float, betas: tuple[float, float] = (0.9, 0.999)
-) -> torch.optim.Optimizer:
+def optimiser(name: str, flat: Tensor, lr: float, betas: tuple[float, float] = (0.9, 0.999)) -> torch.optim.Optimizer:
     """One fused optimiser for the flat vector of all members; `adamw` decays by 0.01, torch's default."""
     match name:
         case "adam":
