@@ -48,7 +48,7 @@ def named_learner(word: str, settings: Mapping[str, Any], returns: str = "auto")
         raise _no_learner(word, f"a {type(found).__name__}")
     if _trains(found):
         return learner_from(None, _with(found, settings, word, ()), returns)
-    own = _settings_of(found)
+    own = settings_taken(found)
     with contained(0):
         made = made_by(found, {key: value for key, value in settings.items() if key in own}, word)
     if _is_estimator(made):
@@ -72,7 +72,7 @@ def with_settings_of_its_own(learner: Any, settings: Mapping[str, Any]) -> tuple
     if not isinstance(learner, UsersCode):
         return learner, dict(settings)
     function = learner.function()
-    own, code = _settings_of(function), UsersCode.model_fields
+    own, code = settings_taken(function), UsersCode.model_fields
     loops = [name for name in type(learner).model_fields if name not in code]
     asked = {path.partition(".")[2]: value for path, value in settings.items() if path.startswith("learner.")}
     _known(asked, [*own, *loops], learner.qualname or learner.name)
@@ -129,7 +129,7 @@ def _trains(function: Callable[..., Any]) -> bool:
     return not isinstance(function, type) and tuple(map(str.lower, _parameters(function)))[: len(FIT)] == FIT
 
 
-def _settings_of(function: Callable[..., Any]) -> list[str]:
+def settings_taken(function: Callable[..., Any]) -> list[str]:
     """The parameters that a setting may fill."""
     ours = {"x", "y", "X", "seed"} if _trains(function) else {"seed", "generator"}  # given to every member by byheart
     several = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
@@ -145,7 +145,7 @@ def _known(settings: Mapping[str, Any], known: Any, word: str) -> dict[str, Any]
 
 def _with(function: Callable[..., Any], settings: Mapping[str, Any], word: str, fields: Any) -> Callable[..., Any]:
     """The function with its own settings filled in; `fields` are those that somebody else takes."""
-    own = _settings_of(function)
+    own = settings_taken(function)
     _known(settings, [*own, *fields], word)
     mine = {name: value for name, value in settings.items() if name in own}
     return functools.partial(function, **mine) if mine else function
@@ -164,7 +164,7 @@ def made_by(make: Callable[..., Any], settings: Mapping[str, Any], word: str) ->
         raise UsageError(
             expected=f"settings with which {word} can be made",
             came=f"{type(error).__name__}: {error}",
-            do=f"Give them with --set; it takes {', '.join(_settings_of(make)) or 'none'}.",
+            do=f"Give them with --set; it takes {', '.join(settings_taken(make)) or 'none'}.",
         ) from None
 
 

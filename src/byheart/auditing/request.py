@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from byheart.auditing.turned import moved_by_words, turned
 from byheart.errors import UsageError
 from byheart.probes.base import Subject
 from byheart.records.options import Options
@@ -118,12 +119,16 @@ def make_request(
     if int(options.jobs) < 1:
         raise UsageError(expected="at least one job", came=f"{options.jobs}", do="Try --jobs 2.")
     parse.probes(options.also)  # a wrong word is named before anything is drawn
-    moved = parse.levers(options.levers)
     if learner is not None and options.settings:
         learner = parse.changed(learner, options.settings)
+    moved, settings = moved_by_words(options.levers, learner)
+    plain, learner = learner, turned(learner, settings) if settings else learner
     task = with_flips(with_phases(task, options.phases), options.flip)
     return Request(
-        subject=Subject(task, learner, (*moved, *draws), options.seed, members, options.share),
+        subject=Subject(
+            task, learner, (*moved, *draws), options.seed, members, options.share, plain=plain if settings else None,
+            turned=tuple((name, str(value)) for name, value in settings.items()),
+        ),
         command=command,
         device=resolved_device(options.device),
         jobs=int(options.jobs),
@@ -131,5 +136,5 @@ def make_request(
         notes=(*notes, *(lever.note for lever in draws)),
         also=options.also,
         first=options.first,
-        baseline=bool(moved) and not options.no_baseline,
+        baseline=bool(moved or settings) and not options.no_baseline,
     )

@@ -74,6 +74,8 @@ class Subject:
     share: float = 0.7
     offers: frozenset[str] = frozenset()
     phases: int = 1
+    plain: Learner | None = None  # the learner before levers turned settings of it; None where none did
+    turned: tuple[tuple[str, str], ...] = ()  # those settings, each with its value in words
 
     def checkpoints(self) -> tuple[int, ...]:
         """Epochs through all phases, 0 first; in each phase on a Fibonacci grid, its last epoch last."""
