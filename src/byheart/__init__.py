@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from byheart.auditing.rank_measures import RankedMeasures, rank_measures
     from byheart.auditing.result import Audit
     from byheart.auditing.unlearn import Unlearned, unlearn
+    from byheart.balancing.balance import Balanced, balance
     from byheart.errors import ByheartError, InputRefused, UsageError
     from byheart.records.finding import Finding
     from byheart.records.quantity import Quantity
@@ -28,6 +29,9 @@ _PUBLIC = {
     # the front door
     "audit": "byheart.auditing.audit",
     "Audit": "byheart.auditing.result",
+    # which setting of levers serves a model best
+    "balance": "byheart.balancing.balance",
+    "Balanced": "byheart.balancing.balance",
     # what changed between two audits
     "compare": "byheart.auditing.compare",
     "Comparison": "byheart.auditing.compare",
@@ -52,8 +56,9 @@ _PUBLIC = {
 }
 
 __all__ = [
-    "Audit", "ByheartError", "Comparison", "Finding", "InputRefused", "Measurement", "Quantity", "RankedMeasures",
-    "Unlearned", "UsageError", "audit", "compare", "measure", "rank_measures", "record", "unlearn",
+    "Audit", "Balanced", "ByheartError", "Comparison", "Finding", "InputRefused", "Measurement", "Quantity",
+    "RankedMeasures", "Unlearned", "UsageError", "audit", "balance", "compare", "measure", "rank_measures", "record",
+    "unlearn",
 ]  # fmt: skip
 
 

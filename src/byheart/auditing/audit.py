@@ -10,14 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from byheart.arguments import may_be, must_be
 from byheart.auditing.compare import lever_effect
 from byheart.auditing.document import document, document_key, is_document, run_id
 from byheart.auditing.first_answer import tell_first_answer
-from byheart.auditing.given import arrays_from, collected, draws_of, learner_from, with_batch_of
 from byheart.auditing.kept_names import keep_names
+from byheart.auditing.lever_file import must_be_of
 from byheart.auditing.provenance import shown_settings
-from byheart.auditing.request import Request, make_request, with_transform
+from byheart.auditing.python_request import request_from_python
+from byheart.auditing.request import Request, make_request
 from byheart.auditing.result import Audit
 from byheart.auditing.writing import must_be_writable
 from byheart.engines.base import Engine
@@ -29,7 +29,6 @@ from byheart.fingerprint.description import can_move
 from byheart.ledger.base import Result, Say
 from byheart.processes import sweep, temporary_name
 from byheart.progress import Progress
-from byheart.records.options import Options
 from byheart.study import parse
 from byheart.study.budget import cut
 from byheart.study.execute import Told
@@ -151,31 +150,7 @@ def audit(
         >>> found.findings["generalization/gap"].quantities["train_accuracy"].value > 0.95
         True
     """
-    must_be("a whole number", seed=seed, jobs=jobs)
-    may_be("a whole number", members=members, phases=phases)
-    must_be("a number", share=share)
-    may_be("a number", flip=flip)
-    must_be("a word", returns=returns, device=device)
-    may_be("a word", task=task, missing=missing, transform=transform, budget=budget)
-    must_be("a word or several", levers=levers, also=also, group=group, categorical=categorical, drop=drop)
-    may_be("a word or several", target=target)
-    may_be("names with their values", settings=settings)
-    may_be("a path", out=out)
-    may_be("a function", say=say, progress=progress)
-    options = {"task": task, "missing": missing, "groups": groups, "id": id, "target": target, **parse.split(split)}
-    options |= {"group": group or None, "categorical": categorical or None, "drop": drop or None}
-    data, test = collected(data, test, clean, say)
-    learner = learner_from(model, fit, returns) if model is not None or fit is not None else None
-    learner = with_batch_of(data, learner)
-    given = {name: value for name, value in options.items() if value is not None}
-    chosen = with_transform(arrays_from(data, test, given, learner), transform)
-    words = (also,) if isinstance(also, str) else tuple(also)
-    moved = (levers,) if isinstance(levers, str) else tuple(levers)
-    asked = Options(
-        levers=moved, members=members, share=share, flip=flip, seed=seed, device=device, jobs=jobs, budget=budget,
-        settings=settings or {}, also=words, phases=phases, no_baseline=not baseline, first=first,
-    )  # fmt: skip
-    request = make_request(chosen, learner, asked, "byheart.audit(...)", draws=draws_of(data, chosen, learner))
+    request = request_from_python(locals(), "byheart.audit(...)", say)
     folder = Path(out) if out is not None else None
     if folder is not None:
         must_be_writable(folder)
@@ -234,6 +209,8 @@ def _carried_out(
     session = Session(request.subject, probes, ledger, engine, settled, progress, tell)
     mend(session.ledger, tell)
     drawn = session.drawn(settings)
+    if request.lever_file is not None:
+        must_be_of(request.lever_file, session.subject)
     for line in drawn.document["about"].get("inferred", ()) if isinstance(drawn.document["about"], dict) else ():
         tell(str(line))
     if session.subject.learner.fleet:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from byheart.auditing.lever_file import LeverFile, with_files_read
 from byheart.auditing.turned import moved_by_words, turned
 from byheart.errors import UsageError
 from byheart.probes.base import Subject
@@ -32,6 +33,8 @@ class Request:
     notes: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     first: bool = False  # whether the headline of the first members is said as soon as they are trained
+    lever_words: tuple[str, ...] = ()
+    lever_file: LeverFile | None = None
     baseline: bool = False  # whether the same recipe without its levers is trained beside it
 
 
@@ -121,7 +124,8 @@ def make_request(
     parse.probes(options.also)  # a wrong word is named before anything is drawn
     if learner is not None and options.settings:
         learner = parse.changed(learner, options.settings)
-    moved, settings = moved_by_words(options.levers, learner)
+    words, file = with_files_read(options.levers)
+    moved, settings = moved_by_words(words, learner)
     plain, learner = learner, turned(learner, settings) if settings else learner
     task = with_flips(with_phases(task, options.phases), options.flip)
     return Request(
@@ -136,5 +140,7 @@ def make_request(
         notes=(*notes, *(lever.note for lever in draws)),
         also=options.also,
         first=options.first,
+        lever_words=words,
+        lever_file=file,
         baseline=bool(moved or settings) and not options.no_baseline,
     )

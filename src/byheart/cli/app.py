@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from byheart.cli.audits import audit, plan
+from byheart.cli.balance import WITHOUT, balance
 from byheart.cli.compare import compare
 from byheart.cli.explain import explain
 from byheart.cli.gate import gate
@@ -42,6 +43,7 @@ def _add(panel: str, name: str, command: Callable[..., None], **more: Any) -> No
 _add(AUDIT, "init", init)
 _add(AUDIT, "plan", with_options(plan, without=("budget",)))
 _add(AUDIT, "audit", with_options(audit))
+_add(AUDIT, "balance", with_options(balance, without=WITHOUT))
 _add(AUDIT, "measure", measure)
 _add(FINISHED, "show", show)
 _add(FINISHED, "view", view)

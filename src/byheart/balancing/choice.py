@@ -1,0 +1,91 @@
+"""Choice: the best setting of a race, how surely it is the best, and its numbers read where it was not chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from byheart.balancing.measured import Held, Judge
+from byheart.balancing.race import Entrant, Race
+from byheart.maths.statistics.effective_sample_size import Estimate
+from byheart.seeds import stream
+
+DRAWS = 4000
+WITHIN = 5.0  # standard errors: settings farther behind the leader are the best with a chance that no figure shows
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What a race chose.
+
+    Attributes:
+        best: the setting of the shortest held-out code over all examples and selection members.
+        by_half: the winner by each half of the examples.
+        probability: that it is the best of all tried.
+        held: what fresh members say, each half under the setting that the other half chose.
+        recipe: what the recipe's fresh members say.
+    """
+
+    best: Entrant
+    by_half: tuple[Entrant, Entrant]
+    probability: float
+    held: Held
+    recipe: Held
+
+
+def choose(race: Race, fresh: int) -> Chosen:
+    """The best setting, its probability, and fresh members of the winners."""
+    reached = max(one.members for one in race.entrants if one.running)
+    finalists = [one for one in race.entrants if one.running and one.members == reached]
+    everything = np.ones(len(race.first_half), dtype=bool)
+    best = race.standing(finalists, everything)[0]
+    first, second = (race.standing(finalists, rows)[0] for rows in race.halves())
+    read = {
+        id(one): race.fresh(one, reached, fresh) for one in {id(o): o for o in (first, second, race.recipe)}.values()
+    }
+    half, _ = race.halves()
+    held = read[id(second)].where(~half, read[id(first)])  # what the first half chose is read on the second
+    return Chosen(best, (first, second), probability_best(race, best), held, read[id(race.recipe)])
+
+
+def probability_best(race: Race, best: Entrant) -> float:
+    """That the setting has the shortest held-out code over fresh draws of examples and training set.
+
+    Gains over it are taken as normal, with the covariance that their paired differences have: cov(a, b) =
+    (var a + var b - var(a - b)) / 2.
+    """
+    judge, others = race.judge, [one for one in race.entrants if one is not best and one.held is not None]
+    gains = {id(one): judge.gain(best.held, one.held) for one in others}  # type: ignore[arg-type]
+    near = [one for one in others if _near(gains[id(one)])]
+    if not near:
+        return 1.0
+    if any(not np.isfinite(gains[id(one)].standard_error) for one in near):
+        return float("nan")
+    mean = np.array([gains[id(one)].value for one in near])
+    cov = _covariance(judge, near, [gains[id(one)] for one in near])
+    rng = stream(race.session.subject.seed, "balance", "probability")
+    draws = mean + rng.standard_normal((DRAWS, len(near))) @ _root(cov).T
+    return float((draws <= 0).all(1).mean())
+
+
+def _near(gain: Estimate) -> bool:
+    error = gain.standard_error
+    return not np.isfinite(error) or gain.value > -WITHIN * error or (error == 0 and gain.value >= 0)
+
+
+def _covariance(judge: Judge, near: Sequence[Entrant], gains: Sequence[Estimate]) -> np.ndarray:
+    var = np.array([gain.standard_error**2 for gain in gains])
+    cov = np.diag(var)
+    for a in range(len(near)):
+        for b in range(a):
+            apart = judge.gain(near[a].held, near[b].held).standard_error ** 2  # type: ignore[arg-type]
+            cov[a, b] = cov[b, a] = (var[a] + var[b] - apart) / 2
+    return cov
+
+
+def _root(cov: np.ndarray) -> np.ndarray:
+    """A root of the nearest covariance that is one: variances of pairs are each estimated on their own."""
+    values, vectors = np.linalg.eigh(cov)
+    return vectors * np.sqrt(np.clip(values, 0, None))

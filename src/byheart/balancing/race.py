@@ -1,0 +1,179 @@
+"""Race: all settings on the same subsets and seeds; of each rung, of more members, fewer settings go on.
+
+Members are the rungs, never epochs: a setting is always trained whole. Who goes on is chosen twice, by each half of the
+copy groups on its own, so that what one half chose can be read on the other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from byheart.balancing.grid import Setting, set_to
+from byheart.balancing.measured import Held, Judge
+from byheart.ledger.base import Say
+from byheart.probes.base import Need, Subject
+from byheart.seeds import stream
+from byheart.study.plan import Trial, draw_step, train_steps
+from byheart.study.session import Session
+from byheart.study.steps import Step, load_data, load_run
+
+RUNGS = (8, 16, 64)
+FRESH = 32  # members that no choice has seen, for the numbers that are printed
+CHUNK = 8  # members a training step at most, so that a higher rung goes on from a lower one
+FINALISTS = 2  # of each half
+
+
+@dataclass
+class Entrant:
+    """A setting on its way: what its members say so far, how many they are, what they cost, or why there are none."""
+
+    setting: Setting
+    subject: Subject
+    held: Held | None = None
+    members: int = 0
+    cpu_seconds: float = 0.0
+    failure: str = ""
+
+    @property
+    def running(self) -> bool:
+        """Whether it could be trained."""
+        return not self.failure
+
+
+@dataclass
+class Race:
+    """The settings of one subject, trained over one ledger."""
+
+    session: Session
+    trial: Trial | None
+    entrants: list[Entrant]
+    tell: Say = field(default=lambda line: None)
+
+    def __post_init__(self) -> None:
+        data = load_data(draw_step(self.session.subject).key, self.session.ledger)
+        self.control: np.ndarray | None = data.truth.control
+        self.judge = Judge.of(data, self.session.subject.seed)
+        self.reference: np.ndarray | None = None
+        if self.trial is not None:
+            self.trial = replace(self.trial, chunk=min(self.trial.chunk, CHUNK))
+        groups = self.judge.data.groups
+        names, place = np.unique(groups, return_inverse=True)
+        order = stream(self.session.subject.seed, "balance", "halves").permutation(len(names))
+        self.first_half = order[place.ravel()] % 2 == 0  # (n,) bool, copies together
+
+    @classmethod
+    def of(cls, session: Session, trial: Trial | None, settings: Sequence[Setting], tell: Say) -> Race:
+        """A race of these settings, the recipe first."""
+        return cls(session, trial, [Entrant(one, set_to(session.subject, one)) for one in settings], tell)
+
+    @property
+    def recipe(self) -> Entrant:
+        """The first, which changes nothing."""
+        return self.entrants[0]
+
+    def train(self, entrants: Sequence[Entrant], members: int) -> None:
+        """Train these to so many members, and read what they say; one that cannot be trained is a gap, and says why."""
+        planned = {id(one): self._steps(one, members) for one in entrants if one.running}
+        steps = list({step.key: step for made in planned.values() for step in made}.values())
+        failures = self.session.execute(steps).failures
+        for one in (one for one in entrants if one.running):
+            keys = [step.key for step in planned[id(one)]]
+            failed = next((failures[key] for key in keys if key in failures), None)
+            if failed is not None:
+                one.failure = failed.message
+                continue
+            self._read(one, keys, members)
+
+    def _steps(self, one: Entrant, members: int) -> list[Step]:
+        subject, settings = replace(one.subject, members=members), self.session.settings
+        return train_steps(subject, _need(subject), draw_step(subject), settings, self.trial)
+
+    def _read(self, one: Entrant, keys: list[str], members: int) -> None:
+        run = load_run(keys, self.session.ledger)
+        if run.failed:
+            first = run.failed[0]
+            one.failure = f"{len(run.failed)} of {members} members failed; member {first[0]}: {first[1]}"
+            return
+        one.cpu_seconds = float(run.about.get("cpu_seconds", 0.0))
+        one.held, one.members = self.judge.held(run, 0, members, self.control), members
+        if self.reference is None:
+            self.reference = self.judge.reference(run, self.control)
+
+    def fresh(self, one: Entrant, members: int, count: int) -> Held:
+        """What `count` members beyond the first `members` say, which had no part in any choice."""
+        steps = self._steps(one, members + count)
+        failures = self.session.execute(steps).failures
+        if failures:
+            raise _failed(one, next(iter(failures.values())).message)
+        run = load_run([step.key for step in steps], self.session.ledger)
+        if run.failed:
+            raise _failed(one, str(run.failed[0][1]))
+        one.cpu_seconds = float(run.about.get("cpu_seconds", 0.0))
+        return self.judge.held(run, members, members + count, self.control)
+
+    def standing(self, entrants: Sequence[Entrant], rows: np.ndarray) -> list[Entrant]:
+        """These by their mean criterion on some examples, the best first."""
+        held = [one for one in entrants if one.held is not None]
+        members = min((len(one.held) for one in held), default=0)  # type: ignore[arg-type]
+        means = {id(one): float(np.nanmean(self.judge.means(_first(one.held, members))[rows])) for one in held}
+        return sorted(held, key=lambda one: means[id(one)])
+
+    def halves(self) -> tuple[np.ndarray, np.ndarray]:
+        """The two halves of the examples."""
+        return self.first_half, ~self.first_half
+
+    def run(self, rungs: Sequence[int], more: Callable[[int, int], int]) -> None:
+        """Go through the rungs; `more(rung, settings)` says how many of each half's best go on at most."""
+        going = list(self.entrants)
+        for place, members in enumerate(rungs):
+            self.tell(f"rung {place + 1} of {len(rungs)}: {len(going)} settings on {members} members")
+            self.train(going, members)
+            if place + 1 < len(rungs):
+                keep = more(place, len(self.entrants))
+                chosen = [one for rows in self.halves() for one in self.standing(going, rows)[:keep]]
+                going = [one for one in self.entrants if one in chosen or one is self.recipe]
+
+
+def kept(rung: int, settings: int) -> int:
+    """How many of each half's best go on from a rung: a quarter at first, then two.
+
+    Example:
+        >>> kept(0, 20), kept(1, 20), kept(0, 4)
+        (5, 2, 2)
+    """
+    return FINALISTS if rung else max(FINALISTS, math.ceil(settings / 4))
+
+
+def cost_in_members(settings: int, rungs: Sequence[int], fresh: int) -> int:
+    """How many trainings a race takes at most: of each rung those that go on, the two halves never quite agreeing.
+
+    Example:
+        >>> cost_in_members(20, (8, 16, 64), 32)
+        500
+    """
+    going, total, before = settings, 0, 0
+    for place, members in enumerate(rungs):
+        total += going * (members - before)
+        before = members
+        going = min(going, kept(place, settings) + 1 + kept(place, settings) // 3)
+    return total + 2 * fresh
+
+
+def _need(subject: Subject) -> Need:
+    """Members at the end of training, without a course."""
+    last = subject.ends()[-1]
+    return Need(members=subject.members, share=subject.share, checkpoints=(last,))
+
+
+def _first(held: Held, members: int) -> Held:
+    return held if len(held) == members else Held(held.code[:members], held.wrong[:members], held.mask[:members])
+
+
+def _failed(one: Entrant, why: str) -> Exception:
+    from byheart.errors import StepFailed
+
+    return StepFailed(f"{one.setting.title} to be trained again", why, "The same command goes on from here.")
