@@ -32,9 +32,10 @@ def request_from_python(given: Mapping[str, Any], command: str, say: Say | None 
     learner = with_batch_of(data, learner)
     known = {name: value for name, value in options.items() if value is not None}
     chosen = with_transform(arrays_from(data, test, known, learner), given.get("transform"))
+    named = {name: given[name] for name in OF_OPTIONS if name in given}
     asked = Options(
         levers=_words(given.get("levers", ())), also=_words(given.get("also", ())),
-        settings=given.get("settings") or {}, no_baseline=not given.get("baseline", True), **{name: given[name] for name in OF_OPTIONS if name in given},
+        settings=given.get("settings") or {}, no_baseline=not given.get("baseline", True), **named,
     )  # fmt: skip
     return make_request(chosen, learner, asked, command, draws=draws_of(data, chosen, learner))
 

@@ -215,6 +215,8 @@ def _raced(
     request: Request, session: Session, tries: Sequence[str] | Mapping[str, Iterable[Any]],
     settings: Mapping[str, Any], tell: Say,
 ) -> Balanced:  # fmt: skip
+    if (members := session.subject.members) < FEWEST:
+        raise UsageError(f"at least {FEWEST} members to balance on", f"{members}", "Leave --members out, or give 16.")
     drawn = session.drawn(settings)
     for line in drawn.document["about"].get("inferred", ()) if isinstance(drawn.document["about"], dict) else ():
         tell(str(line))
@@ -242,8 +244,6 @@ def _affordable(
         UsageError: it does not pay for one rung and fresh members.
     """
     most = session.subject.members
-    if most < FEWEST:
-        raise UsageError(f"at least {FEWEST} members to balance on", f"{most}", "Leave --members out, or give 16.")
     rungs = (*(rung for rung in RUNGS if rung < most), most)
     fresh = min(FRESH, most)
     if request.budget_seconds is None:

@@ -38,7 +38,7 @@ class Chosen:
 def choose(race: Race, fresh: int) -> Chosen:
     """The best setting, its probability, and fresh members of the winners."""
     reached = max(one.members for one in race.entrants if one.running)
-    finalists = [one for one in race.entrants if one.running and one.members == reached]
+    finalists = [one for one in race.entrants if one.of_its_own and one.members == reached]
     everything = np.ones(len(race.first_half), dtype=bool)
     best = race.standing(finalists, everything)[0]
     first, second = (race.standing(finalists, rows)[0] for rows in race.halves())
@@ -56,12 +56,12 @@ def probability_best(race: Race, best: Entrant) -> float:
     Gains over it are taken as normal, with the covariance that their paired differences have: cov(a, b) =
     (var a + var b - var(a - b)) / 2.
     """
-    judge, others = race.judge, [one for one in race.entrants if one is not best and one.held is not None]
+    judge, others = race.judge, [one for one in race.entrants if one is not best and one.of_its_own]
     gains = {id(one): judge.gain(best.held, one.held) for one in others}  # type: ignore[arg-type]
     near = [one for one in others if _near(gains[id(one)])]
     if not near:
         return 1.0
-    if any(not np.isfinite(gains[id(one)].standard_error) for one in near):
+    if any(gains[id(one)].interval is None for one in near):
         return float("nan")
     mean = np.array([gains[id(one)].value for one in near])
     cov = _covariance(judge, near, [gains[id(one)] for one in near])
@@ -71,8 +71,7 @@ def probability_best(race: Race, best: Entrant) -> float:
 
 
 def _near(gain: Estimate) -> bool:
-    error = gain.standard_error
-    return not np.isfinite(error) or gain.value > -WITHIN * error or (error == 0 and gain.value >= 0)
+    return gain.interval is None or gain.value >= -WITHIN * gain.standard_error
 
 
 def _covariance(judge: Judge, near: Sequence[Entrant], gains: Sequence[Estimate]) -> np.ndarray:

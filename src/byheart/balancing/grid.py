@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from byheart.auditing.turned import moved_by_words, path_of, turned
-from byheart.errors import UsageError
+from byheart.auditing.turned import dials, moved_by_words, path_of, turned
+from byheart.errors import InputRefused, UsageError
+from byheart.learners.base import Learner
 from byheart.levers.base import Lever
 from byheart.probes.base import Subject
 from byheart.registry import names
@@ -151,12 +152,22 @@ def _lists(tries: Sequence[str] | Mapping[str, Iterable[Any]], subject: Subject)
     fixed = {lever.name for lever in subject.levers} | {name for name, _ in subject.turned}
     for name, values in pairs:
         known = name if name in names("lever") else path_of(name, subject.learner)
+        if known in names("lever") and not subject.learner.fleet:
+            raise InputRefused(
+                expected=f"{name} to be a lever of this learner: it acts in training steps, of networks",
+                came=f"{_called(subject.learner)}, whose steps are its own",
+                do=f"Its settings are levers: {', '.join([*dials(subject.learner)][:4]) or 'none takes numbers'}.",
+            )
         if known in lists:
             raise UsageError(f"{name} tried once", f"--try {name} twice", "Give all its values in one.")
         if known in fixed:
             raise UsageError(f"{name} fixed or tried", "--lever and --try of it", "Leave one of them out.")
         lists[known] = spread(values, name) if isinstance(values, str) else _listed(values, name)
     return lists
+
+
+def _called(learner: Learner) -> str:
+    return str(getattr(learner, "cls", "") or getattr(learner, "qualname", "") or learner.name)
 
 
 def _listed(values: Any, name: str) -> list[Any]:

@@ -29,7 +29,10 @@ FINALISTS = 2  # of each half
 
 @dataclass
 class Entrant:
-    """A setting on its way: what its members say so far, how many they are, what they cost, or why there are none."""
+    """A setting on its way: what its members say so far, how many they are, what they cost, or why there are none.
+
+    `twin` is an earlier setting that trains the same models: a stump has no smaller leaf to forbid.
+    """
 
     setting: Setting
     subject: Subject
@@ -37,11 +40,17 @@ class Entrant:
     members: int = 0
     cpu_seconds: float = 0.0
     failure: str = ""
+    twin: Entrant | None = None
 
     @property
     def running(self) -> bool:
         """Whether it could be trained."""
         return not self.failure
+
+    @property
+    def of_its_own(self) -> bool:
+        """Whether its members say something that no earlier setting's say."""
+        return self.held is not None and self.running and self.twin is None
 
 
 @dataclass
@@ -60,10 +69,7 @@ class Race:
         self.reference: np.ndarray | None = None
         if self.trial is not None:
             self.trial = replace(self.trial, chunk=min(self.trial.chunk, CHUNK))
-        groups = self.judge.data.groups
-        names, place = np.unique(groups, return_inverse=True)
-        order = stream(self.session.subject.seed, "balance", "halves").permutation(len(names))
-        self.first_half = order[place.ravel()] % 2 == 0  # (n,) bool, copies together
+        self.first_half = halves_of(self.judge.data.groups, self.session.subject.seed)
 
     @classmethod
     def of(cls, session: Session, trial: Trial | None, settings: Sequence[Setting], tell: Say) -> Race:
@@ -122,6 +128,12 @@ class Race:
         means = {id(one): float(np.nanmean(self.judge.means(_first(one.held, members))[rows])) for one in held}
         return sorted(held, key=lambda one: means[id(one)])
 
+    def _pair_twins(self) -> None:
+        seen: dict[bytes, Entrant] = {}
+        for one in (one for one in self.entrants if one.held is not None and one.running):
+            first = seen.setdefault(one.held.code.tobytes(), one)  # type: ignore[union-attr]
+            one.twin = None if first is one else first
+
     def halves(self) -> tuple[np.ndarray, np.ndarray]:
         """The two halves of the examples."""
         return self.first_half, ~self.first_half
@@ -132,10 +144,19 @@ class Race:
         for place, members in enumerate(rungs):
             self.tell(f"rung {place + 1} of {len(rungs)}: {len(going)} settings on {members} members")
             self.train(going, members)
+            if not place:
+                self._pair_twins()
+                going = [one for one in going if one.of_its_own]
             if place + 1 < len(rungs):
                 keep = more(place, len(self.entrants))
                 chosen = [one for rows in self.halves() for one in self.standing(going, rows)[:keep]]
                 going = [one for one in self.entrants if one in chosen or one is self.recipe]
+
+
+def halves_of(groups: np.ndarray, seed: int) -> np.ndarray:
+    """(n,) bool: a random half of the groups of copies, so that copies stand on one side."""
+    names, place = np.unique(groups, return_inverse=True)
+    return stream(seed, "balance", "halves").permutation(len(names))[place.ravel()] % 2 == 0
 
 
 def kept(rung: int, settings: int) -> int:

@@ -35,7 +35,7 @@ def _tried(race: Race, one: Entrant) -> Tried:
             known |= _against(race, race.recipe.held, one.held)
     return Tried(
         setting=dict(one.setting.values), words=one.setting.words, title=one.setting.title, members=one.members,
-        cost=round(one.cpu_seconds, 2), **known,
+        cost=round(one.cpu_seconds, 2), same_as=one.twin.setting.title if one.twin else "", **known,
     )  # fmt: skip
 
 

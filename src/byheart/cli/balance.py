@@ -11,7 +11,7 @@ from byheart.cli.audits import AsJson, Quiet, Subject, silent, writable
 from byheart.exits import apart
 from byheart.records.options import Options
 
-WITHOUT = ("flip", "no_control", "no_baseline", "first", "also", "phases")  # options of an audit alone
+WITHOUT = ("no_control", "no_baseline", "first", "also", "phases")  # options of an audit alone
 Tries = Annotated[
     list[str] | None,
     typer.Option(
@@ -34,6 +34,8 @@ def balance(
     notes: tuple[str, ...] = (),
 ) -> None:
     """Try levers on a model, and say which setting serves it best and what each costs and buys."""
+    from dataclasses import replace
+
     from byheart.auditing.cli_request import request_from_words
     from byheart.balancing.balance import run
     from byheart.balancing.words import command
@@ -42,6 +44,8 @@ def balance(
     from byheart.report.balanced_text import lines
 
     with apart():
+        # labels redrawn as a control would be noise that the levers are chosen by
+        options = replace(options, no_control=True)
         request, settings = request_from_words(subject, options, silent if quiet else None, notes)
         request = command(request, tries or ())
         with writable(out), Progress(quiet) as progress:

@@ -26,6 +26,7 @@ class Tried(Record):
         cost: CPU seconds of its training.
         unbeaten: whether no other setting memorises less and is as good where left out; None where that is open.
         failure: why it could not be trained; it then has no numbers.
+        same_as: the title of an earlier setting that trains the same models.
     """
 
     setting: dict[str, Value]
@@ -40,6 +41,7 @@ class Tried(Record):
     cost: float = 0.0
     unbeaten: bool | None = None
     failure: str = ""
+    same_as: str = ""
 
 
 class Best(Record):

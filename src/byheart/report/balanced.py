@@ -55,6 +55,7 @@ def _row(found: BalancedRecord, one: Tried) -> dict[str, Any]:
 
     return {
         "title": one.title, "memorised": cell(one.memorised), "held_out": cell(one.held_out), "gain": cell(one.gain),
-        "members": one.members, "cost": one.cost, "failure": one.failure, "best": one.title == found.best.title,
+        "members": one.members, "cost": one.cost, "failure": one.failure, "same_as": one.same_as,
+        "best": one.title == found.best.title,
         "unbeaten": one.unbeaten,
     }  # fmt: skip

@@ -43,7 +43,10 @@ def _of_the_best(found: BalancedRecord) -> str:
         return f"of {tried} settings beside it none has a better {criterion(found)}"
     gain = best.gain
     figures = f"{signed(gain, found)} {interval_text(gain)}" if gain else "no difference"
-    return f"the best of {tried} settings, {best.title}, gains {figures}, which is no difference that can be told"
+    moved = best.moved
+    less = moved is not None and moved.interval is not None and moved.interval[1] < 0
+    also = f"; it memorises {_points(moved)} {interval_text(moved)}" if moved and less else ""
+    return f"the best of {tried} settings, {best.title}, gains {figures}, no difference that can be told{also}"
 
 
 def signed(of: Quantity, found: BalancedRecord) -> str:
@@ -118,6 +121,8 @@ def _cells(one: Tried) -> str:
 def _mark(one: Tried, found: BalancedRecord) -> str:
     if one.title == found.best.title:
         return "  best"
+    if one.same_as:
+        return f"  the same models as {one.same_as}"
     return "  unbeaten" if one.unbeaten else ""
 
 
