@@ -15,6 +15,7 @@ from byheart.maths.codes.variance import variance_share_intervals
 from byheart.maths.statistics.effective_sample_size import Estimate, complement
 from byheart.maths.statistics.intervals import BudgetShares, budget_share_intervals
 from byheart.maths.statistics.paired import paired_shares, paired_variance_shares
+from byheart.maths.statistics.seen_unseen import side_means, sides
 from byheart.tasks.data import Data
 from byheart.training.run import Run
 
@@ -138,10 +139,7 @@ class Judge:
 
     def means(self, held: Held) -> np.ndarray:
         """(n,) mean of the criterion over the members that did not see each example; NaN where all did."""
-        unseen = ~held.mask
-        with np.errstate(invalid="ignore"):
-            found = np.where(unseen, held.code, 0.0).sum(0) / unseen.sum(0)
+        found = side_means(held.code, held.mask)[1]
         if self.data.output.continuous:
-            spread = self._spread(held.mask)
-            found = found / (np.where(unseen, spread, 0.0).sum() / unseen.sum())
+            found = found / self._spread(held.mask)[sides(held.mask)[1]].mean()
         return found
