@@ -130,3 +130,27 @@ def test_the_page_lists_all_words_for_who_has_no_pointer(name):
 def _listed(text):
     part = text.partition('<details class="words">')[2].partition("</details>")[0]
     return re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", part)
+
+
+@pytest.mark.parametrize("text, explained", [
+    ("needed: so far back", ["needed"]),
+    ("Needed 1 step, used 4 steps, paid 0.25\u00a0bits a step", ["Needed", "used", "paid"]),
+    ("about 20 members are needed, and two are used for as many steps", []),
+    ("free runs, the novelty of free runs, valid steps, a replay", ["free runs", "novelty", "valid steps", "replay"]),
+    ("--lever replay=0.5", []),
+])  # fmt: skip
+def test_words_of_the_chapter_on_time_are_explained_where_they_mean_what_is_measured(text, explained):
+    made = with_tooltips(f"<p>{text}</p>", GLOSSARY, in_time=True)
+    assert [word for _, word in re.findall(r'<dfn title="([^"]*)">(.*?)</dfn>', made)] == explained
+    assert with_tooltips(f"<p>{text}</p>", GLOSSARY) == f"<p>{text}</p>"
+
+
+def test_a_page_of_a_series_explains_them_and_no_other_page_does():
+    made = documents.fashion()
+    gap = made["findings"]["generalization/gap"]
+    plain = render(made)
+    made["verdicts"][0]["sentence"] = "Needed 1 step: the rest is paid for."
+    assert "dfn" not in re.findall(r"(?:<dfn[^>]*>)?Needed", render(made))[0]
+    made["findings"]["dynamics/need"] = {**gap, "probe": "dynamics/need", "status": "withheld"}
+    assert f'<dfn title="{OF_SERIES["needed"]}">Needed</dfn> 1 step' in render(made)
+    assert f'title="{OF_SERIES["needed"]}"' not in plain

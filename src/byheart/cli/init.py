@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-Kind = Annotated[str, typer.Option("--kind", help="What you have: torch, sklearn, fit, table or text.")]
+Kind = Annotated[str, typer.Option("--kind", help="What you have: torch, sklearn, fit, table, text or series.")]
 SCRIPT = "my_audit.py"
 
 

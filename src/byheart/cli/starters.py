@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+from math import cos, pi
+from random import Random
+
 _DATA = """from sklearn.datasets import load_digits
 
 # 1. Your training data: arrays, tensors or lists, one example per row. These stand in for them.
@@ -75,6 +79,30 @@ task = Text(n=300, n_test=100)
 #    minutes. A model of your own: bh.audit(task, fit=...) in Python.
 learner = Ngram(order=4)
 """,
+    "series": _HEAD.format(what="a model of my series")
+    + '''from pathlib import Path
+
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from byheart.tasks.series import Series
+
+# 1. Your series (.csv, .parquet or .npz): rows in the order of time, the column of time, and the columns to follow (all
+#    of numbers, if you name none). example.csv stands in for it. Of an array: Series.of_array(values, time)
+task = Series.of(Path(__file__).with_name("example.csv"), time="day", channels="sales", window=7)
+
+
+# 2. Your training. x (n, 7, 1) holds windows, in units of the training series; y (n, 1) what follows each of them, or
+#    the change to it where the series drifts.
+def fit(x, y, seed):
+    """A model of windows: a linear map of their steps; the seed is for what is random in yours."""
+    flat = FunctionTransformer(lambda windows: windows.reshape(len(windows), -1))
+    return make_pipeline(flat, Ridge(alpha=0.1)).fit(x, y)
+
+
+# Without a script: byheart audit example.csv --time day --window 7 --learner ridge
+''',
 }
 
 
@@ -88,7 +116,16 @@ def _example_table() -> str:
     return "\n".join(["number,hours,sleep,school,grade", *rows, ""])
 
 
-EXAMPLES = {"table": {"example.csv": _example_table()}}
+def _example_series() -> str:
+    """Four years of days: a week that comes again, and shocks of which a part is left on the next day."""
+    rows, shock, start, draws = [], 0.0, date(2021, 1, 4), Random(0)
+    for i in range(1456):
+        shock = 0.6 * shock + 20 * (draws.random() - 0.5)
+        rows.append(f"{start + timedelta(days=i)},{100 + 20 * cos(2 * pi * i / 7) + shock:.2f}")
+    return "\n".join(["day,sales", *rows, ""])
+
+
+EXAMPLES = {"table": {"example.csv": _example_table()}, "series": {"example.csv": _example_series()}}
 
 _OPTIONS = """# Defaults of byheart audit and byheart plan; the command line wins. Every option has its key.
 [tool.byheart]
@@ -100,8 +137,19 @@ members = 16  # models on random subsets; 64 are usual, and make intervals about
 [tool.byheart.gate]
 max = { memorised_bits_share = 0.3 }
 """
+_OF_SERIES = """# Defaults of byheart audit and byheart plan; the command line wins. Every option has its key.
+[tool.byheart]
+members = 8  # models, each without some blocks of time; more make intervals narrower
+
+# Bounds of byheart gate: exit code 0 held, 1 not held, 4 withheld (the interval contains the bound).
+[tool.byheart.gate]
+max = { memorised_share_of_variance = 0.3 }
+min = { test_r2 = 0.2 }
+fail-on = ["BH201"]  # its memory in time costs more than it brings
+# strict = true  # withheld counts as not held
+"""
 TABLES = {
     kind: _OPTIONS + ("" if kind == "text" else 'min = { test_accuracy = 0.6 }\nfail-on = ["BH101"]\n')
     + "# strict = true  # withheld counts as not held\n"
     for kind in SCRIPTS
-}  # fmt: skip
+} | {"series": _OF_SERIES}  # fmt: skip

@@ -12,6 +12,11 @@ PARTS = {
     "used_steps": ("dynamics/use", "Used", "back: what a model trained this way uses"),
     "paid_bits": ("dynamics/window", "Paid", "a step: what its window costs above the best one tried"),
 }
+BESIDE = {  # of the numbers on the first screen
+    "needed_steps": "needed: predicting the next step of this series takes so many steps back.",
+    "used_steps": "used: a model trained this way looks so many steps back.",
+    "paid_bits": "paid a step: what its window costs above the best one tried.",
+}
 ADJECTIVES = {
     "fixed point": "at rest", "cycle": "a cycle", "quasiperiodic": "quasiperiodic", "chaos": "chaotic",
     "divergence": "diverging",
@@ -70,7 +75,7 @@ def numbers(findings: dict[str, Answer]) -> list[dict]:
             "value": value_text(one),
             "interval": interval_text(one),
             "withheld": False,
-            "says": f"{PARTS[name][2]}.",
+            "says": BESIDE[name],
         }
         for name, one in parts(findings).items()
     ]
