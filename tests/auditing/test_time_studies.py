@@ -4,10 +4,19 @@ import pytest
 
 from byheart.auditing.claims import claim_named
 from byheart.auditing.studies import study
+from byheart.auditing.surveys import check_quantities
+from byheart.errors import UnknownName
+from byheart.probes.dynamics.orbit import Orbit
+from byheart.records.quantity import Quantity
 from byheart.tasks.recall.solved import ERROR
 from byheart.tasks.recall.versions import SCHMIDT, of_sum
+from byheart.verdicts.claim_checks import judge
 
 SMALL = {"task.n": 700, "task.window": 8}
+BRIEF = {
+    "task.n": 1500, "task.n_test": 400, "task.window": 8, "task.dt": 0.02, "task.noise": 0.2, "members": 6,
+    "probes": ["dynamics/orbit:steps=300"],
+}  # fmt: skip
 
 
 def part_of(name, subjects, values):
@@ -21,6 +30,12 @@ def part_of(name, subjects, values):
 def hurts(tmp_path_factory):
     few = part_of("memory-hurts", ["whole-many", "part-many"], SMALL)
     return study(*few, tmp_path_factory.mktemp("hurts"), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def forcing(tmp_path_factory):
+    few = part_of("teacher-forcing", ["plain", "generalised"], BRIEF)
+    return study(*few, tmp_path_factory.mktemp("forcing"), device="cpu")
 
 
 def windows(found, subject):
@@ -59,6 +74,42 @@ def test_few_steps_of_sunspots_and_of_a_brain_are_needed(name, of, needed, tmp_p
     assert "not held" not in [one.outcome for one in found.outcomes]
     assert found.outcomes[0].outcome == "held"
     assert found.subjects[0].findings["dynamics/need"]["quantities"]["needed_steps"]["value"] == needed
+
+
+def test_plain_forcing_errs_less_one_step_ahead_and_is_judged_by_its_free_runs(forcing):
+    assert not forcing.partial
+    error, *of_runs = forcing.outcomes
+    assert error.outcome == "held"
+    assert {path.path for one in of_runs for path in one.readings} == {
+        "dynamics/orbit/state_divergence", "dynamics/orbit/spectrum_distance"
+    }  # fmt: skip
+    assert all(reading.quantity is not None for one in of_runs for reading in one.readings)
+
+
+def test_what_runs_that_rest_do_not_allow_is_withheld_and_no_wrong_word():
+    _, claim = claim_named("teacher-forcing")
+    share = Quantity(value=0.0, unit="share", interval=None, null=None, n=32, why_no_interval="no spread")
+    rest = {"dynamics/orbit": Orbit().finding({"lasting_share": share})}
+    check_quantities(claim, "plain", rest)
+    far = judge(claim, claim.expect[2], {"plain": rest, "generalised": rest})
+    assert (far.outcome, far.readings[0].reason.code) == ("withheld", "no quantity")
+    wrong = claim.expect[2].model_copy(update={"quantity": "dynamics/orbit/lasting_shore"})
+    with pytest.raises(UnknownName, match="lasting_share"):
+        check_quantities(claim.model_copy(update={"expect": (wrong,)}), "plain", rest)
+
+
+def test_plain_sparse_and_generalised_differ_in_forcing_alone():
+    _, claim = claim_named("teacher-forcing")
+    told = {}
+    for name in ("plain", "generalised", "sparse"):
+        settings = dict(claim.subject[name].learner_settings)
+        told[name] = [settings.pop(one, None) for one in ("forcing", "alpha", "every")]
+        assert settings == {"optimizer": "radam", "epochs": 16}
+        same = {"learner_settings": {}, "says": ""}
+        assert claim.subject[name].model_copy(update=same) == claim.subject["plain"].model_copy(update=same)
+    assert told == {
+        "plain": ["constant", 1.0, None], "generalised": ["constant", 0.1, None], "sparse": ["sparse", None, 16]
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["memory-hurts", "climate", "brain"])

@@ -19,6 +19,7 @@ from byheart.tasks.systems.observed import true_step
 from byheart.tasks.systems.observed_flows import ObservedVanDerPol
 from byheart.tasks.systems.observed_maps import ObservedHenon, ObservedLogistic
 from byheart.tasks.windows import stretches_of
+from byheart.training.free_orbits import AXES
 from byheart.training.keep import FreeOrbits
 from byheart.training.members import subsets
 from byheart.training.run import Outcomes, Run
@@ -40,6 +41,12 @@ class Law(nn.Module):
 
 def kept(task, law, steps=200, runs=3, m=2):
     """What members of a fixed law leave when left to themselves, with the data."""
+    data, run = trained(task, law, steps, runs, m)
+    return data, run.kept[FreeOrbits(steps=steps, runs=runs).label].arrays
+
+
+def trained(task, law, steps, runs, m):
+    """The data, and the run of members of a fixed law."""
     data = task.draw(0)
     centre, scale = data.output.units(data.train.y)  # the loop asks networks for standardised targets
 
@@ -50,8 +57,7 @@ def kept(task, law, steps=200, runs=3, m=2):
     learner = FromFactory.of(lambda: Law(said)).model_copy(update={"epochs": 1, "lr": 1e-9})
     members = subsets("all", len(data.train), m, 1.0, 0)
     keep = FreeOrbits(steps=steps, runs=runs)
-    run = learner.fit(data, members, Training((1,), 0, (keep,), way="each"))
-    return data, run.kept[keep.label].arrays
+    return data, learner.fit(data, members, Training((1,), 0, (keep,), way="each"))
 
 
 def still(x, data):
@@ -105,14 +111,12 @@ def test_what_leaves_is_not_a_number_from_there_on():
 
 def answer(law, task=LOGISTIC, steps=300, m=8):
     """The finding on models of a fixed law."""
-    data, found = kept(task, law, steps=steps, runs=4, m=m)
+    data, run = trained(task, law, steps, 4, m)
     probe = Orbit(steps=steps)
     subject = Subject(
         task=task, learner=FromFactory.of(lambda: Law(law)), members=m, offers=frozenset({"next step", "test"})
     )
     (need,) = probe.requires(subject)
-    axes = {"orbits": ("members", "runs", "steps", "channels"), "begins": ("runs",)}
-    run = _run(data, m, {probe._keep().label: Kept(found, axes)})
     bank = Bank(subject, data, {need.key(): run})
     finding, _ = probe.measure(bank)
     assert isinstance(finding, Finding)
@@ -210,14 +214,40 @@ def test_a_test_that_holds_training_steps_is_not_scored():
     )
     probe = Orbit(steps=200)
     (need,) = probe.requires(subject)
-    run = _run(
-        data,
-        2,
-        {probe._keep().label: Kept(found, {"orbits": ("members", "runs", "steps", "channels"), "begins": ("runs",)})},
-    )
+    run = _run(data, 2, {probe._keep().label: Kept(found, AXES)})
     finding, _ = probe.measure(Bank(subject, replace(data, views=views), {need.key(): run}))
     assert finding.status == "withheld"
     assert finding.withheld.code == "leaked series"
+
+
+@pytest.mark.parametrize("part, left", [(1.0, 0.0), (0.5, 0.25), (0.0, 1.0), (2.0, 1.0)])
+def test_a_part_of_the_change_leaves_the_square_of_the_rest(part, left):
+    """Where the target is the change, whose mean is near 0: (1 - part)^2 of its variance."""
+
+    def partly(x, data):
+        last = x[..., -1, :]
+        return last + part * (true_step(data)(last) - last)
+
+    task = ObservedVanDerPol(n=400, n_test=300, n_validation=0, window=2, dt=0.1)
+    found = answer(partly, task, steps=120, m=2).quantities["one_step_error"]
+    assert found.value == pytest.approx(left, abs=1e-2 * left + 1e-6)
+    assert (found.unit, found.null, found.n) == ("share", 1.0, 298)
+
+
+def test_the_error_of_one_step_spreads_over_members():
+    data, found = kept(LOGISTIC, still, steps=150, runs=4, m=2)
+    probe, variance = Orbit(steps=150), data.output.in_units(data.views["test"].y).var(0).mean()
+    subject = Subject(
+        task=LOGISTIC, learner=FromFactory.of(lambda: Law(still)), members=2, offers=frozenset({"next step", "test"})
+    )
+    run = _run(data, 2, {probe._keep().label: Kept(found, AXES)})
+    run.views["test"].loss_nats[-1] = variance * np.array([[0.4], [0.6]])
+    (need,) = probe.requires(subject)
+    finding, _ = probe.measure(Bank(subject, data, {need.key(): run}))
+    error = finding.quantities["one_step_error"]
+    half = 12.7062 * np.std([0.4, 0.6], ddof=1) / np.sqrt(2)  # Student's t of one degree of freedom
+    assert error.value == pytest.approx(0.5, rel=1e-5)
+    assert error.interval == pytest.approx((0.0, 0.5 + half), rel=1e-4)  # no error is below 0
 
 
 def test_a_run_that_leaves_after_the_steps_that_are_scored_leaves():

@@ -13,6 +13,7 @@ from byheart.ledger.sqlite import SqliteLedger
 from byheart.records.claim import SURVEY, Claim, probe_of
 from byheart.records.claim_result import StudiedSubject
 from byheart.records.finding import Answer, Failed, Finding, answer_from
+from byheart.records.quantity_names import PROBE_OF
 from byheart.registry import find
 from byheart.study import parse
 from byheart.study.execute import execute
@@ -85,8 +86,9 @@ def surveyed(
 def check_quantities(claim: Claim, key: str, answers: Mapping[str, Answer]) -> None:
     """Whether the first subject that a quantity is read of has one of that name; all of them together under no key.
 
-    A survey's quantity that not all subjects allow is withheld where it is missing. Later subjects are not asked: what
-    the data of one do not give is a reason to withhold, not a wrong word.
+    A survey's quantity that not all subjects allow is withheld where it is missing, and so is one that the probe is
+    known to have. Later subjects are not asked: what the data of one do not give is a reason to withhold, not a wrong
+    word.
 
     Raises:
         UnknownName: it has none.
@@ -97,7 +99,8 @@ def check_quantities(claim: Claim, key: str, answers: Mapping[str, Answer]) -> N
             answer, name = answers.get(probe_of(path)), path.rpartition("/")[2]
             if first != key or not isinstance(answer, Finding) or answer.withheld is not None:
                 continue
-            if name not in answer.quantities and not (key == "" and _optional(answer, name)):
+            known = name in answer.quantities or PROBE_OF.get(name) == answer.probe
+            if not known and not (key == "" and _optional(answer, name)):
                 raise unknown_name(f"quantity of {answer.probe}", name, answer.quantities)
 
 

@@ -69,7 +69,7 @@ NAMES = {
     "dynamics/use": "used_steps used_bits",
     "dynamics/window": "paid_bits best_window one_step_bits",
     "dynamics/exponents": "largest_exponent attractor_dimension",
-    "dynamics/orbit": "lasting_share state_divergence spectrum_distance novelty valid_steps",
+    "dynamics/orbit": "lasting_share state_divergence spectrum_distance novelty valid_steps one_step_error",
     "complexity/value-bits": (
         "understood_bits_per_value understood_bits_of_values memorised_bits_per_value memorised_bits_of_values"
     ),

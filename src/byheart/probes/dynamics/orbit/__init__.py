@@ -16,7 +16,7 @@ from byheart.probes.training_series import training_stretches
 from byheart.records.facts import FactTable
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, interval_by
-from byheart.tasks.windows import stretches_of
+from byheart.tasks.windows import CONSTANT, stretches_of
 from byheart.training.keep import FreeOrbits
 
 SHORTEST = 100  # steps of an orbit, below which nothing is said of it
@@ -36,6 +36,9 @@ class Orbit(Probe):
     length T; beside them the floor (pairs of true stretches of length T) and the replay null (the training series used
     as if generated). Novelty: median distance of generated windows to training windows over that to test windows.
 
+    Beside them the error of one step from each test window, as a share of the variance of what is asked: it does not
+    show whether free runs are those of the system.
+
     Memoryless: by its window alone. Window: what replays the record has novelty 0, the true system 1. Cost: 1,000 steps
     of four runs of each member. Fails when: the test is short, so that two true stretches differ as much. Reference:
     Hess et al. 2023, Generalized teacher forcing for learning chaotic dynamics, section 4; Kantz and Schreiber 2004,
@@ -47,6 +50,7 @@ class Orbit(Probe):
     """
 
     name: ClassVar[str] = "dynamics/orbit"
+    version: ClassVar[int] = 2
     poles: ClassVar[tuple[str, str]] = ("memoryless", "window")
     outputs: ClassVar[tuple[str, ...]] = ("next step",)
     needs: ClassVar[tuple[str, ...]] = ("test",)
@@ -88,7 +92,7 @@ class Orbit(Probe):
             for name, measure in measures(train.shape[1], steps).items():
                 quantities |= scored(name, measure, orbits[:, :, :steps], lasting, test[:steps], train, true, details)
             quantities |= new(orbits, lasting, train, test, details)
-        quantities |= self._valid(bank, orbits)
+        quantities |= self._valid(bank, orbits) | self._one_step(bank)
         headline = "novelty" if "novelty" in quantities else "lasting_share"
         finding = self.finding(
             quantities,
@@ -118,6 +122,15 @@ class Orbit(Probe):
             beyond = far | ~np.isfinite(orbits[:, place, :length]).all(-1)
             times[:, place] = np.where(beyond.any(1), beyond.argmax(1), length)
         return over_members("valid_steps", "steps", np.median(times, 1), None, times.size)
+
+    def _one_step(self, bank: Bank) -> dict[str, Quantity]:
+        """Which share of the variance of the next step, or of the change to it, members leave on the test windows."""
+        run = bank[self.requires(bank.subject)[0]]
+        asked = bank.data.output.in_units(bank.data.views["test"].y)
+        if (asked.std(0) <= CONSTANT).all():
+            return {}
+        errors = run.views["test"].loss_nats[-1].mean(1, dtype=np.float64) / asked.var(0).mean()
+        return over_members("one_step_error", "share", errors, 1.0, len(asked))
 
 
 def _kind(run: np.ndarray, steps: int) -> str:

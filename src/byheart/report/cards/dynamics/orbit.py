@@ -18,6 +18,7 @@ NOTES = {
     "spectrum_distance": "Hellinger distance of smoothed spectra over channels; null: the middle of true stretches",
     "novelty": "median distance of generated windows to training windows over that to test windows; a replay 0",
     "valid_steps": "steps within 0.4 deviations of what came, median over starts",
+    "one_step_error": "share of the variance of the next step, or of the change to it, that one step leaves",
 }
 
 
