@@ -229,7 +229,9 @@ def test_a_part_of_the_change_leaves_the_square_of_the_rest(part, left):
         return last + part * (true_step(data)(last) - last)
 
     task = ObservedVanDerPol(n=400, n_test=300, n_validation=0, window=2, dt=0.1)
-    found = answer(partly, task, steps=120, m=2).quantities["one_step_error"]
+    finding = answer(partly, task, steps=120, m=2)
+    found = finding.quantities["one_step_error"]
+    assert "One step ahead it leaves" in " ".join(card(finding, About()).body)
     assert found.value == pytest.approx(left, abs=1e-2 * left + 1e-6)
     assert (found.unit, found.null, found.n) == ("share", 1.0, 298)
 

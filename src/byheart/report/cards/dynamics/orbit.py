@@ -29,7 +29,9 @@ def card(finding: Finding, about: About) -> Card:
     return Card(
         says=says if finding.headline == "novelty" else "of its free runs neither leave nor come to rest",
         rows=(("n", f"{counted(details['runs'], 'run')}"),),
-        body=tuple(filter(None, (_class(finding), _replay(finding), _valid(finding), _drifts(finding)))),
+        body=tuple(
+            filter(None, (_class(finding), _replay(finding), _valid(finding), _one_step(finding), _drifts(finding)))
+        ),
         charts=tuple(filter(None, (_portrait(finding), _course(finding), _returns(finding), _spectra(finding)))),
         tables={"beside true stretches and a replay": _scores(finding)} if _scores(finding).rows else {},
         how=(
@@ -62,6 +64,13 @@ def _replay(finding: Finding) -> str:
 def _valid(finding: Finding) -> str:
     found = finding.quantities.get("valid_steps")
     return "" if found is None else f"It stays with what came for {value_text(found)}, within 0.4 deviations."
+
+
+def _one_step(finding: Finding) -> str:
+    found = finding.quantities.get("one_step_error")
+    if found is None:
+        return ""
+    return f"One step ahead it leaves {value_text(found)} of the variance, which says nothing of its free runs."
 
 
 def _drifts(finding: Finding) -> str:
