@@ -28,6 +28,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "flipped": ("byheart.tasks.label_noise:Flipped", "any of these with a share of the labels redrawn (--flip)"),
         "in-phases": ("byheart.tasks.in_phases:InPhases", "any of these in phases, one after another: two of digits"),
         "transformed": ("byheart.tasks.transformed:Transformed", "any regression on the log or rank of its target"),
+        "validated": ("byheart.tasks.validated:Validated", "any with a part of its test aside, to choose by"),
         "arrays": ("byheart.tasks.arrays:Arrays", "your own arrays: bh.audit((x, y)) or data.npz"),
         "table": ("byheart.tasks.table:Table", "your own table: data.csv or data.parquet with --target"),
         "frame": ("byheart.tasks.frames.frame:Frame", 'your own frame: bh.audit((frame, "target"))'),
@@ -138,7 +139,9 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "shrink-perturb": ("byheart.levers.resets:ShrinkPerturb", "all weights shrunk once on the way, share"),
         "reset-last": ("byheart.levers.resets:ResetLast", "the last layers drawn anew once on the way, how many"),
         "dp-sgd": ("byheart.levers.private_steps:PrivateSteps", "each example's gradient cut and noise added, clip"),
-        "early-stop": ("byheart.levers.schedules:EarlyStop", "stop after this many epochs, schedule unchanged"),
+        "early-stop": ("byheart.levers.schedules:EarlyStop", "stop after this many epochs, or view=CLEAN at its best"),
+        "data-size": ("byheart.levers.data_size:DataSize", "share of each member's examples that it is trained on"),
+        "deduplication": ("byheart.levers.data_size:Deduplication", "share of the surplus exact copies left out"),
     },
     "keep": {
         "weights": ("byheart.training.keep:Weights", "all parameters, at the start, at checkpoints or at the end"),

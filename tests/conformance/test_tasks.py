@@ -20,6 +20,7 @@ from byheart.tasks.systems.observed_flows import ObservedLorenz63
 from byheart.tasks.systems.observed_maps import ObservedIkeda
 from byheart.tasks.table import Table
 from byheart.tasks.two_scales import TwoScales
+from byheart.tasks.validated import Validated
 from byheart.testing.tasks import TaskSuite
 
 
@@ -135,6 +136,12 @@ class TestInPhases(TaskSuite):
     @pytest.fixture
     def task(self):
         return InPhases(task=Digits(n=300), phases=3)
+
+
+class TestValidated(TaskSuite):
+    @pytest.fixture
+    def task(self):
+        return Validated(task=Digits(n=300))
 
 
 class TestArrays(TaskSuite):

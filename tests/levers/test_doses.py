@@ -9,11 +9,13 @@ import pytest
 
 from byheart.learners.mlp import Mlp
 from byheart.levers.base import Lever
+from byheart.levers.data_size import DataSize
 from byheart.levers.moved_inputs import InputNoise, Mixup
 from byheart.levers.penalties import Dropout, WeightDecay
 from byheart.levers.private_steps import PrivateSteps
 from byheart.levers.pruning import Pruning
 from byheart.levers.resets import ResetLast, ShrinkPerturb
+from byheart.levers.schedules import EarlyStop
 from byheart.levers.sharpness import SharpnessAware
 from byheart.tasks.digits import Digits
 from byheart.tasks.label_noise import Flipped
@@ -61,6 +63,7 @@ FALLS = {  # levers of rising strength, and by how much the memorised share fall
     "shrink-perturb": ([ShrinkPerturb(shrink=s) for s in (0.3, 0.7)], 0.1),
     "reset-last": ([ResetLast(layers=n) for n in (1, 2)], 0.1),
     "dp-sgd": ([PrivateSteps(clip=1, noise=s) for s in (0, 0.3)], 0.1),
+    "early-stop": ([EarlyStop(epoch=e) for e in (15, 5)], 0.1),
     "dropout": ([Dropout(share=s) for s in (0.5, 0.8)], 0.1),
 }
 
@@ -68,6 +71,12 @@ FALLS = {  # levers of rising strength, and by how much the memorised share fall
 def test_the_recipe_learns_wrong_labels_by_heart(plain):
     assert plain.memorised > 0.6
     assert plain.fit > 0.9
+
+
+def test_the_memorised_share_rises_as_the_data_shrink_and_less_is_understood(plain):
+    found = [plain, *(dose(DataSize(share=share)) for share in (0.5, 0.3))]
+    assert (np.diff([one.memorised for one in found]) > 0.03).all(), found
+    assert (np.diff([one.test for one in found]) < -0.03).all(), found
 
 
 @pytest.mark.parametrize("name", FALLS)

@@ -195,7 +195,7 @@ def spoken_of(session: Session, drawn: Drawn, answers: Answers) -> dict[str, Any
         "classes": list(output.classes) if output.labelled else [],
         "target": output.target,
         "members": subject.members - len(answers.failed_members),
-        "share": subject.share,
+        "share": subject.seen_share,
     }
 
 

@@ -57,7 +57,7 @@ def provenance(
         members={
             "members": subject.members,
             "share": subject.share,
-            "seen": round(subject.share * drawn.n),
+            "seen": round(subject.seen_share * drawn.n),
             "checkpoints": [float(c) for c in subject.checkpoints()],
         },
         way=trial.said if trial else "each",

@@ -19,6 +19,7 @@ from byheart.records.spec import Spec
 from byheart.tasks.data import Data
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 
@@ -30,12 +31,27 @@ class Lever(Spec):
 
     kind: ClassVar[str] = "lever"
     name: ClassVar[str]
+    instead: ClassVar[str] = "Leave it out; try weight-decay."  # what to do where it cannot act
     of_the_data: ClassVar[bool] = False  # it came with them, and stays where what other levers move is compared
 
     @property
     def idle(self) -> bool:
         """Whether it stands at strength 0: it is then left out of training."""
         return False
+
+    @property
+    def ends(self) -> bool:
+        """Whether it says what the weights at the end of training are; one lever alone may."""
+        return False
+
+    @property
+    def seen_part(self) -> float:
+        """The part of the examples drawn for a member that it is trained on (`trained_on`)."""
+        return 1.0
+
+    def trained_on(self, seen: np.ndarray, data: Data) -> np.ndarray:
+        """(m, n) which examples each member is trained on, of those drawn for it `seen` (m, n); others are unseen."""
+        return seen
 
     def data(self, data: Data) -> Data:
         """The data to train on: other inputs, targets, meta or phases of the same training examples."""
@@ -110,7 +126,7 @@ class Lever(Spec):
     @property
     def recordable(self) -> bool:
         """Whether a recording can follow it: every step is the gradient of the batch's own losses, and the decay."""
-        hooks = ("start", "batch", "differentiate", "gradient", "after", "epoch_end", "phase_end")
+        hooks = ("trained_on", "start", "batch", "differentiate", "gradient", "after", "epoch_end", "phase_end")
         return self.idle or not self.overrides(*hooks)
 
     @classmethod

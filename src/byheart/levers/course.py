@@ -138,6 +138,12 @@ class Course(Protocol):
     def differentiate_at(self, shift: Mapping[str, torch.Tensor], batch: Batch) -> None:
         """Fill `gradients` with those at the weights plus `shift`; weights and what modules keep stay as they are."""
 
+    def snapshot(self) -> dict[str, torch.Tensor]:
+        """Copies (m, ...) of the weights, and of what modules keep beside them."""
+
+    def put_back(self, kept: Mapping[str, torch.Tensor]) -> None:
+        """Take the weights, and what modules keep, of a snapshot."""
+
     def fresh(self, seeds: Sequence[int]) -> dict[str, torch.Tensor]:
         """name -> (m, ...) weights as the learner draws them before training, a seed for each member."""
 

@@ -45,6 +45,11 @@ class Pruning(Lever):
         """At share 0."""
         return self.share == 0
 
+    @property
+    def ends(self) -> bool:
+        """Whatever is pruned stays so to the end."""
+        return True
+
     def start(self, course: Course) -> dict[str, torch.Tensor]:
         """For each matrix 1 where it is kept, 0 where it is pruned; 1 everywhere at first."""
         if self.retrain >= course.epochs_left:

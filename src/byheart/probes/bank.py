@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
@@ -76,6 +77,11 @@ class Subject:
     phases: int = 1
     plain: Learner | None = None  # the learner before levers turned settings of it; None where none did
     turned: tuple[tuple[str, str], ...] = ()  # those settings, each with its value in words
+
+    @property
+    def seen_share(self) -> float:
+        """Part of the training examples that a member is trained on, with what levers leave out."""
+        return self.share * math.prod(lever.seen_part for lever in self.levers)
 
     def checkpoints(self) -> tuple[int, ...]:
         """Epochs through all phases, 0 first; in each phase on a Fibonacci grid, its last epoch last."""

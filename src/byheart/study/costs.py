@@ -94,7 +94,7 @@ def _pairs(data: Any, counts: Counts) -> float:
 
 def _with_outcomes(subject: Subject, n: int, examples: int) -> float:
     """Cost of the steps and of the outcomes at checkpoints, over that of the steps."""
-    shown = subject.learner.steps() * subject.share * n
+    shown = subject.learner.steps() * subject.seen_share * n
     return 1 + FORWARD * len(subject.checkpoints()) * examples / max(shown, 1.0)
 
 

@@ -64,6 +64,7 @@ def data_result(data: Data) -> Result:
             "redrawn": int(data.truth.redrawn),
             "best_loss_nats": data.truth.best_loss_nats,
             "sources": dict(data.truth.sources),
+            **({"clean_views": list(data.truth.clean_views)} if data.truth.clean_views else {}),
             **{name: float(value) for name in _KNOWN if (value := getattr(data.truth, name)) is not None},
         },
         "about": _plain(dict(data.about)),
@@ -90,7 +91,7 @@ def data_from(result: Result) -> Data:
     return Data(
         views=views,
         output=output_from(document["output"]),
-        truth=Truth(**truth, **document["truth"]),
+        truth=Truth(**truth, **{**document["truth"], "clean_views": tuple(document["truth"].get("clean_views", ()))}),
         about=document["about"],
         phases=tuple(arrays[f"phase.{i}"] for i in range(document.get("phases", 0))),
         grouped=Grouping(arrays["together.groups"], arrays["together.copies"], **_of_grouping(document["together"])),

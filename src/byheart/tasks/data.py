@@ -98,6 +98,7 @@ class Truth:
         chance_accuracy: share that it gets right, by what the task counts as right (`about["right"]`).
         exponents: (d,) Lyapunov exponents of the system that made the data, the largest first, per unit of its time.
         dimension: the dimension of its attractor by Kaplan and Yorke.
+        clean_views: views beside the test, trained on by nobody, whose targets are known to be right: they may choose.
         sources: where each number comes from.
     """
 
@@ -114,6 +115,7 @@ class Truth:
     chance_accuracy: float | None = None
     exponents: np.ndarray | None = None
     dimension: float | None = None
+    clean_views: tuple[str, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
 
 

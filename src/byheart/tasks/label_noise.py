@@ -94,6 +94,7 @@ def _truth(inner: Truth, original: np.ndarray, labels: np.ndarray, k: int, share
         redrawn=inner.redrawn + count,
         posterior=posterior,
         best_loss_nats=float(nats.mean()) + 0.0,  # no minus zero
+        clean_views=inner.clean_views,  # training labels alone are redrawn
         sources={
             "clean": inner.sources.get("clean", "the labels before we planted noise"),
             "changed": OURS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from byheart.levers.base import Batch, Course, Lever, State
 from byheart.seeds import derive
 from byheart.tasks.data import ID, Data, Examples
 from byheart.tasks.output import Output
+from byheart.training.members import Members
 
 AS_DRAWN = "train as drawn"  # the view that is scored in the place of `train` where a lever changed what is trained on
 
@@ -27,7 +29,7 @@ def moved(data: Data, levers: Sequence[Lever]) -> Data:
     made = data
     for lever in levers:
         made = lever.data(made)
-        if made.train.ids.tolist() != data.train.ids.tolist() or len(made.phases) != len(data.phases):
+        if made.train.ids.tolist() != data.train.ids.tolist() or len(made.courses) != len(data.courses):
             raise InputRefused(
                 expected=f"the training examples and the number of phases as {lever.name} got them: members and "
                 "checkpoints are drawn from those",
@@ -36,8 +38,40 @@ def moved(data: Data, levers: Sequence[Lever]) -> Data:
             )
     if made is data:
         return data
+    if made.train is data.train:
+        return replace(data, phases=made.phases, grouped=data.grouping)
     scored = {**data.views, "train": made.train, AS_DRAWN: data.train}
     return Data(scored, data.output, data.truth, data.about, made.phases, data.grouping)
+
+
+def narrowed(members: Members, data: Data, levers: Sequence[Lever]) -> Members:
+    """The members as levers let them be trained: what they leave out of a member's examples it has not seen.
+
+    Of windows of a series, and where there are gaps already, that is a gap: what lies beside it would give it away.
+
+    Raises:
+        InputRefused: a lever lets a member see what was not drawn for it; it is named.
+    """
+    seen = members.seen
+    for lever in levers:
+        if not lever.idle:
+            fewer = lever.trained_on(seen, data)
+            if (fewer > seen).any():
+                came = f"{int((fewer > seen).sum())} that were held out from it"
+                raise InputRefused(f"{lever.name} to leave out examples of a member", came, "Return a part of `seen`.")
+            seen = fewer
+    if seen is members.seen:
+        return members
+    if members.gap is None and not data.output.windows:
+        return replace(members, seen=seen)
+    gap = members.seen > seen
+    return replace(members, seen=seen, gap=gap if members.gap is None else gap | members.gap)
+
+
+def _one_alone(does: str, levers: Sequence[Lever]) -> None:
+    if len(levers) > 1:
+        came = " and ".join(lever.name for lever in levers)
+        raise InputRefused(f"at most one lever that {does}", came, "Leave all but one of them out.")
 
 
 class ActiveLevers:
@@ -51,12 +85,8 @@ class ActiveLevers:
         self.weighing = self.acting("loss")
         self.batching, self.bending, self.following = map(self.acting, ("batch", "gradient", "after"))
         self.making = self.acting("differentiate")
-        if len(self.making) > 1:
-            raise InputRefused(
-                expected="at most one lever that makes the gradient by a rule of its own",
-                came=" and ".join(lever.name for lever, _ in self.making),
-                do="Leave all but one of them out.",
-            )
+        _one_alone("makes the gradient by a rule of its own", [lever for lever, _ in self.making])
+        _one_alone("says what the weights at the end of training are", [lever for lever in levers if lever.ends])
 
     @staticmethod
     def _state(lever: Lever, course: Course, seeds: Sequence[int]) -> State:

@@ -82,10 +82,18 @@ class LeverAccess:
 
     def differentiate_at(self, shift: Mapping[str, Tensor], batch: Batch) -> None:
         """Fill `gradients` with those at the weights plus `shift`; weights and what modules keep stay as they are."""
-        kept = self.fleet.weights()
+        kept = self.snapshot()
         for name, weight in self.weights.items():
             weight.add_(shift[name])
         self.differentiate(batch)
+        self.put_back(kept)
+
+    def snapshot(self) -> dict[str, Tensor]:
+        """Copies (m, ...) of the weights, and of what modules keep beside them."""
+        return self.fleet.weights()
+
+    def put_back(self, kept: Mapping[str, Tensor]) -> None:
+        """Take the weights, and what modules keep, of a snapshot."""
         self.fleet.restore(kept)
 
     def fresh(self, seeds: Sequence[int]) -> dict[str, Tensor]:

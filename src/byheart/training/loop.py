@@ -15,7 +15,7 @@ from byheart.records.axes import Kept, side_by_side
 from byheart.seeds import derive
 from byheart.tasks.data import Data
 from byheart.training import preprocessing
-from byheart.training.active_levers import moved
+from byheart.training.active_levers import moved, narrowed
 from byheart.training.keep import Keeping
 from byheart.training.members import Members
 from byheart.training.model import Trainable
@@ -39,6 +39,7 @@ def train(
     """
     started = time.process_time()
     levers, way = training.levers, training.way
+    members = narrowed(members, data, levers)
     drawn, data = data, checked(learner, data, members, levers)
     last = last_epoch(learner, levers) * len(data.courses)
     epochs = tuple(sorted({c for c in training.checkpoints if c < last} | {last}))
@@ -133,9 +134,7 @@ def checked(learner: Trainable, data: Data, members: Members, levers: Sequence[L
     """The data to train on, if data, members and levers fit each other."""
     for lever in levers:
         if not lever.idle and (reason := lever.against(data)):
-            raise InputRefused(
-                expected=f"data for the lever {lever.name}", came=reason, do="Leave it out; try weight-decay."
-            )
+            raise InputRefused(expected=f"data for the lever {lever.name}", came=reason, do=lever.instead)
     data = preprocessing.checked(
         moved(data, levers), members, learner=learner.name, reads=learner.reads, any_length=learner.any_length
     )

@@ -69,7 +69,7 @@ class Pairs(Probe):
         clear = _above(right, mask, bar, counts.largest)
         largest = clear[0][2] if clear else _largest(right, mask, counts.largest)
         spread = float(np.median(right.var(0, ddof=1))) if values else 0.25
-        needed = int(members_needed(n, q, THRESHOLD, bank.subject.share, variance=spread).members)
+        needed = int(members_needed(n, q, THRESHOLD, bank.subject.seen_share, variance=spread).members)
         facts = {"interval": None, "why_no_interval": "beside its null", "n": n * q}
         quantities = {
             "largest_influence": Quantity(value=largest, unit="ratio", null=typical, **facts),

@@ -130,7 +130,7 @@ class Membership(Probe):
         if (judged & saw).any(0).all() and (judged & unseen).any():
             return None
         m = len(mask)
-        needed = int(np.ceil(2 / (1 - bank.subject.share))) + 1
+        needed = int(np.ceil(2 / (1 - bank.subject.seen_share))) + 1
         return self.not_applicable("nobody left to judge", members=m, needed=max(needed, m + 2))
 
 
@@ -212,7 +212,7 @@ def _auc(points: Points, facts: dict[str, Any]) -> Quantity:
 
 def _levels(bank: Bank, at: list, pairs: tuple[Pair, ...]) -> FactTable:
     """Each level of false alarms: the attacks chosen there, and how many members would put 30 behind it."""
-    left_out, n = 1 - bank.subject.share, int(bank.counted.sum())
+    left_out, n = 1 - bank.subject.seen_share, int(bank.counted.sum())
     needed = (int(np.ceil(FALSE_ALARMS / (point.level * n * left_out))) for point in at)
     rows = [
         (_level_name(point.level), point.level, point.false_alarms, members, *pair)

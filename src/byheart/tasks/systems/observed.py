@@ -179,6 +179,7 @@ class Observed(Task):
             best_loss_nats=0.0 if exact else None,
             exponents=None if known.exponents is None else np.array(known.exponents),
             dimension=known.dimension,
+            clean_views=() if self.noise or not self.n_validation else ("validation",),
             sources=sources,
         )
 
