@@ -25,10 +25,10 @@ from byheart.tasks.table import Table
 def _whole(kind, name):
     """A spec of this name, with settings where it needs some."""
     cls = find(kind, name)
+    if kind == "lever":
+        return cls(**{next(iter(cls.model_fields)): {"early-stop": 1, "reset-last": 1, "augmentation": "pictures"}.get(name, 0.25)})
     if not any(field.is_required() for field in cls.model_fields.values()):
         return None if name == "module" else cls()
-    if kind == "lever":
-        return cls(**{next(iter(cls.model_fields)): {"early-stop": 1, "augmentation": "pictures"}.get(name, 0.25)})
     return None
 
 

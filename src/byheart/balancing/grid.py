@@ -13,7 +13,6 @@ import numpy as np
 from byheart.auditing.turned import dials, moved_by_words, path_of, turned
 from byheart.errors import InputRefused, UsageError
 from byheart.learners.base import Learner
-from byheart.levers.base import Lever
 from byheart.probes.base import Subject
 from byheart.registry import names
 from byheart.study import parse
@@ -196,13 +195,5 @@ def set_to(subject: Subject, setting: Setting) -> Subject:
 
 def _identity(subject: Subject) -> tuple[Any, ...]:
     """Equal for settings that train alike: levers at their neutral setting are none."""
-    acting = (lever.key() for lever in subject.levers if _acts(lever, subject.learner.steps()))
+    acting = (lever.key() for lever in subject.levers if lever.acts(subject.learner.steps()))
     return subject.learner.key(), *acting
-
-
-def _acts(lever: Lever, epochs: int) -> bool:
-    """Whether a lever changes training: not at strength 0, its first setting, nor where it stops after the end."""
-    strength = next(iter(lever.model_dump().values()), None)
-    if lever.overrides("last_epoch") and lever.last_epoch(epochs) == epochs:
-        return lever.overrides("data", "start", "batch", "loss", "hidden", "gradient", "after", "phase_end")
-    return not lever.idle and strength != 0

@@ -57,6 +57,10 @@ class Lever(Spec):
         """The data to train on: other inputs, targets, meta or phases of the same training examples."""
         return data
 
+    def acts(self, epochs: int) -> bool:
+        """Whether it changes training of so many epochs."""
+        return not self.idle
+
     def against(self, data: Data) -> str:
         """Why it cannot act on these data, whatever is trained on them; empty where it can."""
         return ""

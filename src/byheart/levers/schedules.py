@@ -75,6 +75,10 @@ class EarlyStop(Lever):
         """By a view."""
         return bool(self.view)
 
+    def acts(self, epochs: int) -> bool:
+        """By a view, or before the last epoch."""
+        return bool(self.view) or self.last_epoch(epochs) < epochs
+
     def against(self, data: Data) -> str:
         """A view that is not there, that is scored, or that is not known to be clean."""
         if not self.view or self.view in data.truth.clean_views:
