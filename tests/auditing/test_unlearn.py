@@ -6,11 +6,13 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 import byheart as bh
 from byheart.errors import InputRefused, UsageError
+from byheart.records.quantity import Quantity
 from byheart.registry import find
 from byheart.report.unlearning import render_unlearning
 from byheart.report.unlearning_text import CALLED, lines
 from byheart.study.steps import load_data
 from byheart.study.unlearning.approximations import NAMES
+from byheart.study.unlearning.readings import judged
 from byheart.training.unlearning.continued import unmoved
 
 GONE = list(range(12))
@@ -158,11 +160,11 @@ def test_what_does_nothing_is_told_apart_and_retraining_is_not(network, wrong, f
         members = trained.run.members.without(np.isin(np.arange(len(trained.data.train)), rows))
         return trained.learner.fit(trained.data, members, trained.training)
 
-    for does, judged in ((nothing, "told apart"), (retrained, "not told apart")):
+    for does, outcome in ((nothing, "told apart"), (retrained, "not told apart")):
         monkeypatch.setattr("byheart.training.unlearning.methods.forgetting", does)
-        monkeypatch.setattr("byheart.study.unlearning.approximations.VERSION", judged)  # steps of its own
+        monkeypatch.setattr("byheart.study.unlearning.approximations.VERSION", outcome)  # steps of its own
         found = bh.unlearn(network, wrong, models=6).method("fine-tuning")
-        assert found.judged == judged
+        assert found.judged == outcome
         expected = forgotten.method("untouched" if does is nothing else "exact")
         assert found.membership == expected.membership
         assert found.distance == expected.distance
@@ -216,3 +218,16 @@ def test_pages_hide_examples(found, tmp_path):
     assert bare.hidden
     with pytest.raises(UsageError):
         found.save(tmp_path / "a.pdf")
+
+
+def test_an_attacker_who_learned_which_way_rows_moved_is_enough():
+    def auc(value, low, high):
+        return Quantity(value=value, unit="auc", interval=(low, high), null=0.5, n=40)
+
+    untouched, chance = auc(0.98, 0.95, 1.0), auc(0.5, 0.45, 0.55)
+    assert judged(chance, untouched, 0.5) == judged(chance, untouched) == "not told apart"
+    assert judged(chance, untouched, 0.005) == "told apart"
+    assert judged(chance, auc(0.52, 0.48, 0.56), 0.5) == "nothing to forget"
+    assert judged(auc(0.5, 0.2, 0.8), untouched, 0.5) == "undecided"
+    assert judged(auc(0.3, 0.2, 0.4), untouched, 0.5) == "told apart"
+    assert judged(None, untouched) == "withheld"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from byheart.errors import InputRefused
-from byheart.maths.memorisation.retraining_auc import retraining_auc
+from byheart.maths.memorisation.retraining_auc import either_way_auc, retraining_auc
 
 
 def slow(score, retrained):
@@ -46,3 +46,29 @@ def test_what_is_known_still_and_what_is_avoided_are_both_seen():
 def test_other_rows_are_refused():
     with pytest.raises(InputRefused, match="the same examples"):
         retraining_auc(np.zeros((3, 4)), np.zeros((3, 5)))
+
+
+def test_either_way_is_the_mean_over_left_out_pairs():
+    rng = np.random.default_rng(3)
+    score, retrained = rng.integers(0, 4, (4, 5)), rng.integers(0, 4, (3, 5))
+    agrees = []
+    for j in range(4):
+        for k in range(3):
+            for i in range(5):
+                other = np.delete(score[:, i], j).mean() - np.delete(retrained[:, i], k).mean()
+                pair = float(score[j, i] - retrained[k, i])
+                agrees.append(0.5 if other * pair == 0 else float(other * pair > 0))
+    assert either_way_auc(score, retrained, rng, 1).auc == pytest.approx(np.mean(agrees))
+    assert either_way_auc(score[:1], retrained, rng) == (0.5, 1.0)
+
+
+@pytest.mark.parametrize("shared", [0.0, 2.0])
+def test_either_way_tells_nothing_under_no_effect(shared):
+    rng, told, aucs = np.random.default_rng(4), 0, []
+    for _ in range(200):
+        one, other = (shared * rng.normal(size=(6, 1)) + rng.normal(size=(6, 12)) for _ in range(2))
+        found = either_way_auc(one, other, rng, 49)
+        told += found.p <= 0.1
+        aucs.append(found.auc)
+    assert told / 200 < 0.1 + 4 * np.sqrt(0.1 * 0.9 / 200)
+    assert abs(np.mean(aucs) - 0.5) < 4 * np.std(aucs) / np.sqrt(200)

@@ -23,6 +23,8 @@ class MethodResult(Record):
         judged: whether membership tells its models from exactly retrained ones.
         membership: how often they are surer of a forgotten example than exactly retrained models of other seeds; its
             null is 0.5. None where it is withheld.
+        either_way: the same by an attacker who learns from the other models which way each row moved; its p-value, over
+            permutations of kinds, is `either_way_p`.
         distance: of their predictions for the forgotten examples from those of exactly retrained models of other seeds;
             its null is that distance between two exact retrainings.
         distance_test: the same for new examples; None without any.
@@ -36,6 +38,8 @@ class MethodResult(Record):
     name: MethodName
     judged: Judged
     membership: Quantity | None = None
+    either_way: Quantity | None = None
+    either_way_p: float | None = None
     distance: Quantity
     distance_test: Quantity | None = None
     rest: Quantity

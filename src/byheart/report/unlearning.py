@@ -10,7 +10,6 @@ from markupsafe import Markup
 from byheart.records.formatting import count, interval_text, value_text
 from byheart.records.unlearning import MethodResult, UnlearningRecord
 from byheart.report.cards import About
-from byheart.report.cards.reasons import why
 from byheart.report.chart import Axis, Chart, Mark, Rule, Table
 from byheart.report.charts import pictures
 from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits, gallery, seen
@@ -21,10 +20,12 @@ from byheart.report.unlearning_text import (
     CALLED,
     DISTANCE,
     HOW,
-    SAID,
     distance_text,
     forgotten,
     headline,
+    judged_text,
+    not_tried,
+    scales,
     score_text,
     seconds_text,
     settings_text,
@@ -47,6 +48,7 @@ def render_unlearning(found: UnlearningRecord) -> str:
             "title": f"byheart: {forgotten(kept)}",
             "headline": sentence(headline(kept)),
             "about": kept.subject, "run": kept.run, "forgotten": forgotten(kept), "copies": count(len(kept.copies)),
+            "scales": scales(kept),
             "models": count(kept.methods[0].models),
             "how": [one.format(nouns=about.nouns, distance=distance) for one in HOW],
             "shown": f"This page shows {count(shown)} of the examples themselves; `--hide-examples` leaves only ids."
@@ -57,7 +59,7 @@ def render_unlearning(found: UnlearningRecord) -> str:
             "has_test": kept.methods[0].test is not None,
         },
         rows=[_row(one) for one in kept.methods],
-        not_tried=[{"label": CALLED[one.name], "why": why(one.reason, about)} for one in kept.not_tried],
+        not_tried=[{"label": names, "why": reason} for names, reason in not_tried(kept)],
         charts=[_chart(kept)] if kept.withheld is None else [],
         gallery=examples,
         own=used_by(kept.subject, kept.subject["title"]),
@@ -67,7 +69,7 @@ def render_unlearning(found: UnlearningRecord) -> str:
 
 
 def _row(one: MethodResult) -> dict[str, Any]:
-    said = "the truth" if one.name == "exact" else SAID[one.judged]
+    said = judged_text(one)
     return {
         "label": CALLED[one.name], "said": said,
         "membership": value_text(one.membership) if one.membership else "withheld",
@@ -95,10 +97,12 @@ def _chart(found: UnlearningRecord) -> dict[str, Any]:
             for one in found.methods if one.membership
         ),
     )  # fmt: skip
+    percent = found.methods[0].distance.unit == "share"
+    far = 1.08 * max(one.distance.value for one in found.methods) or 1.0
     chart = Chart(
         title="Membership and distance",
         description="; ".join(" ".join(row) for row in table.rows),
-        x=Axis(title="distance of predictions from exact retraining"),
+        x=Axis(title="distance from exact retraining", format="percent" if percent else "number", domain=(0.0, far)),
         y=Axis(title="membership, AUC", domain=(0.0, 1.0)),
         marks=marks,
         rules=(Rule(axis="y", at=0.5, label="as retrained"),),

@@ -12,8 +12,8 @@ CALLED = {
     "untouched": "Untouched", "exact": "Exact retraining", "fine-tuning": "Fine-tuning", "ascent": "Gradient ascent",
     "pruning": "Pruning", "newton": "Newton step", "newton-cut": "Newton step, cut",
 }  # fmt: skip
-SAID = {
-    "told apart": "told apart", "not told apart": "not told apart", "undecided": "undecided: too few models or rows",
+STILL, AVOIDED, BOTH = "told apart: still known", "told apart: avoided too much", "told apart: some known, some avoided"
+SAID = { "not told apart": "not told apart", "undecided": "undecided: too few models or rows",
     "nothing to forget": "nothing to forget: untouched models are not told apart either", "withheld": "withheld",
 }  # fmt: skip
 HOW = (
@@ -23,6 +23,9 @@ HOW = (
     "the label of a forgotten example, averaged over the forgotten; 0.5 is chance. Above it the {nouns} are still "
     "known, below it they are avoided more than by models that never saw them, which gives them away as well. "
     "Intervals are over models (Student's t), for these {nouns} are the ones that had to go.",
+    "A second attacker learns from the other models which way each of the {nouns} moved, so that some that are still "
+    "known and others that are avoided do not cancel. It tells models apart where fewer than 1 % of the ways to deal "
+    "the kinds anew look as different.",
     "A way to forget is called not told apart only where its interval holds 0.5 and does not reach half way to the "
     "untouched models. That is no proof: a stronger attack may tell more.",
     "Distance is how far predictions for the forgotten {nouns} are from those of exact retraining: {distance}. Its "
@@ -37,16 +40,35 @@ DISTANCE = {
 
 def lines(found: UnlearningRecord) -> list[str]:
     """What was forgotten and how well, as lines for a terminal."""
-    about = About.of(found.subject)
     made = [f"byheart unlearn \u00b7 {found.subject['title']} ({found.run}) \u00b7 {forgotten(found)}"]
     made.append(f"  {headline(found)}")
     rows = [columns(found), *(row(found, one) for one in found.methods)]
     widths = [max(len(cells[place]) for cells in rows) for place in range(len(rows[0]))]
     made += ["  " + "  ".join(cell.ljust(width) for cell, width in zip(cells, widths)).rstrip() for cells in rows]
-    made += [f"  Not tried     {CALLED[one.name]}: {why(one.reason, about)}" for one in found.not_tried]
+    made += [f"  Not tried     {names}: {reason}" for names, reason in not_tried(found)]
     if found.copies:
         made.append(f"  Copies        {count(len(found.copies))} that nobody named went too: {_some(found)}")
     return made
+
+
+def not_tried(found: UnlearningRecord) -> list[tuple[str, str]]:
+    """The methods that were not tried, those of one reason together, and why."""
+    about, names = About.of(found.subject), {}
+    for one in found.not_tried:
+        names.setdefault(why(one.reason, about), []).append(CALLED[one.name])
+    return [(", ".join([first, *(name.lower() for name in rest)]), reason) for reason, (first, *rest) in names.items()]
+
+
+def scales(found: UnlearningRecord) -> str:
+    """What the numbers of the table lie between."""
+    untouched, exact = found.methods[:2]
+    if exact.distance.value < untouched.distance.value:
+        between = f"from {distance_text(exact.distance)} (two exact retrainings) to {distance_text(untouched.distance)}"
+    else:
+        between = (
+            f"no less than {distance_text(exact.distance)}, that of two exact retrainings, for untouched models too"
+        )
+    return f"Untouched models were trained on everything. Membership: 0.5 is chance. Distance: {between}."
 
 
 def _some(found: UnlearningRecord, most: int = 6) -> str:
@@ -99,10 +121,10 @@ def row(found: UnlearningRecord, one: MethodResult) -> list[str]:
         "withheld" if one.membership is None else f"{value_text(one.membership)} {interval_text(one.membership)}"
     )
     test = [score_text(one.test)] if one.test else []
-    said = "" if one.name == "exact" or one.judged == "withheld" else SAID[one.judged]
+    said = "" if one.judged == "withheld" else judged_text(one)
     return [
         CALLED[one.name], membership.strip(), distance_text(one.distance), score_text(one.rest), *test,
-        seconds_text(one.seconds), "the truth" if one.name == "exact" else said,
+        seconds_text(one.seconds), said,
     ]  # fmt: skip
 
 
@@ -120,6 +142,16 @@ def settings_text(one: MethodResult, unit: str) -> str:
         whose = "the audit's models that left them out" if told.get("of") == "left out" else "new examples"
         return f"until their loss is {number(float(told['until']), 2)}{unit}, that of {whose}"
     return "curvature in Kronecker factors" if one.name == "newton" else ""
+
+
+def judged_text(one: MethodResult) -> str:
+    """What may be said of a way to forget; where it is told apart, which way."""
+    if one.name == "exact":
+        return "the truth"
+    if one.judged != "told apart" or one.membership is None:
+        return SAID[one.judged]
+    low, high = one.membership.interval or (0.0, 1.0)
+    return STILL if low > 0.5 else AVOIDED if high < 0.5 else BOTH
 
 
 def distance_text(quantity: Quantity) -> str:

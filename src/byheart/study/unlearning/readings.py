@@ -8,14 +8,16 @@ import numpy as np
 from scipy.special import softmax
 from scipy.stats import t as student
 
-from byheart.maths.memorisation.retraining_auc import retraining_auc
+from byheart.maths.memorisation.retraining_auc import either_way_auc, retraining_auc
 from byheart.records.quantity import Quantity, Unit, interval_by
 from byheart.records.unlearning import Judged, MethodName, MethodResult
+from byheart.seeds import stream
 from byheart.tasks.data import Data
 from byheart.training.run import Outcomes, Run
 
 FEWEST_ROWS = 10  # forgotten rows of which membership is judged: with fewer one odd row decides
 OVER_MODELS = "Student's t over models"
+SURE = 0.01  # p below which an attacker who learned which way each row moved tells models apart
 PLACEMENTS = "Student's t over models, of placements"
 
 
@@ -41,6 +43,16 @@ class Reader:
         auc, interval, _ = retraining_auc(self._surety(run), self._surety(self.again))
         return Quantity(value=auc, unit="auc", null=0.5, n=self.draws, better=None, **interval_by(PLACEMENTS, interval))
 
+    def _either_way(self, run: Run) -> tuple[Quantity | None, float | None]:
+        """The same by an attacker who learns which way each row moved, and its p-value."""
+        if self.draws < FEWEST_ROWS:
+            return None, None
+        found = either_way_auc(
+            self._surety(run), self._surety(self.again), stream(0, "unlearning", *self.rows.tolist())
+        )
+        made = interval_by("", None, "beside its null")
+        return Quantity(value=found.auc, unit="auc", null=0.5, n=self.draws, **made), found.p
+
     def result(self, name: MethodName, run: Run, untouched: Quantity | None, floors: dict[str, float]) -> MethodResult:
         """All that is said of the models of one method.
 
@@ -51,10 +63,13 @@ class Reader:
             floors: view -> distance between two exact retrainings; empty of themselves.
         """
         membership, has_test = self.membership(run), "test" in self.data.views
+        either_way, p = self._either_way(run)
         return MethodResult(
             name=name,
-            judged=judged(membership, untouched),
+            judged=judged(membership, untouched, p),
             membership=membership,
+            either_way=either_way,
+            either_way_p=p,
             distance=self._distance(run, "train", self.rows, floors.get("train")),
             distance_test=self._distance(run, "test", None, floors.get("test")) if has_test else None,
             rest=self._score(run, "train", self.stay),
@@ -108,7 +123,7 @@ class Reader:
         return over_models(1 - loss / max(spread, np.finfo(float).tiny), "r2", None, len(rows), "high", high=1.0)
 
 
-def judged(membership: Quantity | None, untouched: Quantity | None) -> Judged:
+def judged(membership: Quantity | None, untouched: Quantity | None, p: float | None = None) -> Judged:
     """What may be said: nothing is called forgotten that the test could not have told from half of what was there.
 
     Example:
@@ -119,7 +134,7 @@ def judged(membership: Quantity | None, untouched: Quantity | None) -> Judged:
     if membership is None or untouched is None or membership.interval is None or untouched.interval is None:
         return "withheld"
     low, high = membership.interval
-    if not low <= 0.5 <= high:
+    if not low <= 0.5 <= high or (p is not None and p < SURE):
         return "told apart"
     if untouched.interval[0] <= 0.5:
         return "nothing to forget"
