@@ -41,7 +41,7 @@ def render_unlearning(found: UnlearningRecord) -> str:
     data, about = embedded(document), About.of(kept.subject)
     examples = _gallery(kept, about)
     shown = seen([examples])
-    distance = DISTANCE[about.words.continuous]
+    distance = DISTANCE[kept.methods[0].distance.unit]
     return styled(
         "unlearning.html",
         found={

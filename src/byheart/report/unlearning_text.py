@@ -14,7 +14,7 @@ CALLED = {
 }  # fmt: skip
 STILL, AVOIDED, BOTH = "told apart: still known", "told apart: avoided too much", "told apart: some known, some avoided"
 SAID = { "not told apart": "not told apart", "undecided": "undecided: too few models or rows",
-    "nothing to forget": "nothing to forget: untouched models are not told apart either", "withheld": "withheld",
+    "nothing to forget": "nothing to forget", "withheld": "withheld",
 }  # fmt: skip
 HOW = (
     "Exact retraining is the truth: the same recipe from the same seeds, trained without the forgotten {nouns} and "
@@ -33,8 +33,9 @@ HOW = (
     "ceiling that of the untouched models.",
 )
 DISTANCE = {
-    True: "the absolute difference in standard deviations of the training values",
-    False: "total variation, half the sum of |p \u2212 q| over classes, 0 to 1",
+    "ratio": "the absolute difference in standard deviations of the training values",
+    "share": "total variation, half the sum of |p \u2212 q| over classes, 0 to 1",
+    "nats": "the absolute difference of log p of the passage, in nats",
 }
 
 
@@ -93,7 +94,10 @@ def headline(found: UnlearningRecord) -> str:
         )
     nouns, known = found.subject["nouns"], _auc(untouched.membership)
     if untouched.judged != "told apart":
-        return f"Untouched models do not give the {nouns} away ({known}): there is nothing to forget."
+        return (
+            f"Models trained on the {nouns} are not told from models that never saw them ({known}): there is nothing "
+            "to forget that this would show."
+        )
     said = f"Untouched models give the {nouns} away ({known}), exact retraining does not ({_auc(exact.membership)})"
     methods = [one for one in found.methods if one.name not in ("untouched", "exact")]
     if not methods:
@@ -155,8 +159,10 @@ def judged_text(one: MethodResult) -> str:
 
 
 def distance_text(quantity: Quantity) -> str:
-    """A distance in its unit; a share of probability is written as such."""
-    return percent(quantity.value) if quantity.unit == "share" else f"{number(quantity.value, 3)} sd"
+    """A distance in its unit; a share of probability as per cent."""
+    if quantity.unit == "share":
+        return percent(quantity.value)
+    return f"{number(quantity.value, 3)} {'nats' if quantity.unit == 'nats' else 'sd'}"
 
 
 def score_text(quantity: Quantity) -> str:

@@ -64,7 +64,7 @@ def settled(subject: Subject, kind: str, until: Target | None) -> tuple[dict[Met
     from byheart.training.unlearning.methods import METHODS, document_of
 
     plain = kind in PLAIN and getattr(learner, "loss", None) is None
-    other = Reason(code="another output", figures={"asked": ",".join(PLAIN), "kind": kind})
+    other = Reason(code="another output", figures={"asked": ", ".join(PLAIN), "kind": kind})
     lacking: dict[MethodName, Reason] = {} if plain else dict.fromkeys(BY_LOSS + BY_CURVATURE, other)
     if until is None:
         lacking = dict.fromkeys(BY_LOSS, Reason(code="gone")) | lacking
@@ -73,7 +73,7 @@ def settled(subject: Subject, kind: str, until: Target | None) -> tuple[dict[Met
         if name not in lacking:
             method = METHODS[name]()
             found[name] = document_of(replace(method, until=until.loss) if name in BY_LOSS and until else method)
-    return found, tuple(NotTried(name=name, reason=reason) for name, reason in lacking.items())
+    return found, tuple(NotTried(name=name, reason=lacking[name]) for name in NAMES if name in lacking)
 
 
 def steps_of(trainings: Trainings, method: Mapping[str, Any]) -> list[Step]:

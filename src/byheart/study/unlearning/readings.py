@@ -13,7 +13,7 @@ from byheart.records.quantity import Quantity, Unit, interval_by
 from byheart.records.unlearning import Judged, MethodName, MethodResult
 from byheart.seeds import stream
 from byheart.tasks.data import Data
-from byheart.training.run import Outcomes, Run
+from byheart.training.run import Run
 
 FEWEST_ROWS = 10  # forgotten rows of which membership is judged: with fewer one odd row decides
 OVER_MODELS = "Student's t over models"
@@ -96,18 +96,29 @@ class Reader:
     def distances(self, run: Run, view: str, rows: np.ndarray | None) -> np.ndarray:
         """(pairs,) mean distance of a model's predictions from those of the exact retraining in its place.
 
-        Classes and tokens: total variation, half the sum over classes of |p - q|, in [0, 1]. Values: |difference| in
-        standard deviations of the training targets.
+        Classes: total variation, half the sum over classes of |p - q|, in [0, 1]. Values: |difference| in standard
+        deviations of the training targets. Passages, whose logits no run keeps: |difference of log p| in nats.
         """
-        pairs = list(zip(_outputs(run.views[view], rows), _outputs(self.again.views[view], rows), strict=False))
-        if self.data.output.continuous:
-            scale = np.maximum(np.std(self.data.train.y.astype(np.float64), 0), np.finfo(float).tiny)
-            return np.array([float((np.abs(p - q) / scale).mean()) for p, q in pairs])
-        return np.array([float(np.abs(softmax(p, -1) - softmax(q, -1)).sum(-1).mean() / 2) for p, q in pairs])
+        ours, theirs = self._said(run, view, rows), self._said(self.again, view, rows)
+        return np.array([float(np.abs(p - q).mean()) for p, q in zip(ours, theirs, strict=False)]) * (
+            self.data.output.k / 2 if self.data.output.labelled else 1.0
+        )
+
+    def _said(self, run: Run, view: str, rows: np.ndarray | None) -> np.ndarray:
+        """(m, n, ...) what is compared of these models' predictions."""
+        found, output = run.views[view], self.data.output
+        rows = np.arange(len(self.data.views[view])) if rows is None else rows
+        if output.passages:
+            return found.loss_nats[-1][:, rows].astype(np.float64)
+        said = np.asarray(found.logits, np.float64)[:, rows]
+        if output.labelled:
+            return softmax(said, -1)
+        return said / np.maximum(np.std(self.data.train.y.astype(np.float64), 0), np.finfo(float).tiny)
 
     def _distance(self, run: Run, view: str, rows: np.ndarray | None, floor: float | None) -> Quantity:
         values = self.distances(run, view, rows)
-        unit: Unit = "ratio" if self.data.output.continuous else "share"
+        output = self.data.output
+        unit: Unit = "nats" if output.passages else "share" if output.labelled else "ratio"
         return over_models(values, unit, floor, len(self.data.views[view]) if rows is None else len(rows), "low", 0.0)
 
     def _score(self, run: Run, view: str, rows: np.ndarray | None) -> Quantity:
@@ -162,9 +173,3 @@ def over_models(
         half = float(student.ppf(0.975, m - 1) * values.std(ddof=1) / np.sqrt(m))
         made = interval_by(OVER_MODELS, (max(low, value - half), min(high, value + half)))
     return Quantity(value=value, unit=unit, null=null, n=n, better=better, **made)
-
-
-def _outputs(outcomes: Outcomes, rows: np.ndarray | None) -> np.ndarray:
-    """(m, n, ..., k) what the models say at the end of training."""
-    logits = np.asarray(outcomes.logits, np.float64)
-    return logits if rows is None else logits[:, rows]
