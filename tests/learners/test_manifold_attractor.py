@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from byheart.errors import InputRefused
+from byheart.errors import InputRefused, UsageError
 from byheart.learners.mlp import Mlp
 from byheart.learners.piecewise_linear import Plrnn
 from byheart.learners.piecewise_network import DrivenNetwork, PiecewiseNetwork, almost_linear, plain, shallow
@@ -97,6 +97,35 @@ def test_it_begins_where_the_units_stay(name):
     for key, value in before.items():  # the other units are as they were
         rows = slice(None) if key in ("L", "W2", "h2", "B", "b", "C") else slice(0, H - N)
         torch.testing.assert_close(w[key][0][rows], value[rows].detach())
+
+
+@pytest.mark.parametrize(
+    "make, reads, rows",
+    [
+        (lambda: PIECEWISE["driven"](torch.Generator().manual_seed(0)), "C", slice(H - N, H)),
+        (lambda: nn.LSTM(3, H), "weight_ih_l0", slice(3 * H - N, 3 * H)),
+        (lambda: nn.RNNCell(3, H), "weight_ih", slice(H - N, H)),
+    ],
+)
+def test_what_the_drawn_units_read_begins_as_small_as_asked_and_of_the_others_as_it_was(make, reads, rows):
+    torch.manual_seed(0)
+    net = make()
+    before, at = {key: value.detach().double().clone() for key, value in net.named_parameters()}, course(net)
+    ManifoldAttractor(strength=0, share=0.4, begin=True, inputs=0.25).start(at)
+    before[reads][rows] *= 0.25
+    torch.testing.assert_close(at.weights[reads][0], before[reads], rtol=0, atol=0)
+
+
+def test_inputs_of_a_beginning_need_one_and_enter_the_key_where_they_are_not_as_they_were():
+    with pytest.raises(UsageError, match="give begin=true"):
+        ManifoldAttractor(strength=1, inputs=0.1)
+    with pytest.raises(UsageError, match="give attractor_begin=true"):
+        Plrnn(attractor_inputs=0.1)
+    begun, small = (ManifoldAttractor(strength=1, begin=True, **more) for more in ({}, {"inputs": 0.1}))
+    assert begun.key_fields() == {"strength": 1, "share": 0.5, "begin": True}
+    assert small.key() != begun.key()
+    assert "attractor_inputs" not in Plrnn().key_fields().keys() | Plrnn().settings().keys()
+    assert Plrnn(attractor_begin=True, attractor_inputs=0.1).key() != Plrnn(attractor_begin=True).key()
 
 
 def test_the_initialisation_alone_draws_nothing():

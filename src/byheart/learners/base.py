@@ -102,19 +102,21 @@ class Learner(Spec):
 class Network(Trainable, Learner):
     """A learner made of a torch module: give `build`; the loop is not yours (training/loop.py).
 
-    `betas`: how slowly Adam's two averages of the gradient and of its square follow it. What `later` names enters a
-    key, and the list of settings, only where it is not the default, so that older ledgers stay.
+    `betas`: how slowly Adam's two averages of the gradient and of its square follow it. `clip`: a member's gradient is
+    scaled down to this length where it is longer (`training.clipping`); 0 leaves it as it is. What `later` names enters
+    a key, and the list of settings, only where it is not the default, so that older ledgers stay.
     """
 
     fleet: ClassVar[bool] = True
-    costless: ClassVar[frozenset[str]] = frozenset({"epochs", "lr", "schedule", "betas"})
-    later: ClassVar[frozenset[str]] = frozenset({"betas"})
+    costless: ClassVar[frozenset[str]] = frozenset({"epochs", "lr", "schedule", "betas", "clip"})
+    later: ClassVar[frozenset[str]] = frozenset({"betas", "clip"})
     epochs: Annotated[int, Field(ge=1)] = 20
     batch: Annotated[int, Field(ge=1)] = 64
     lr: Annotated[float, Field(gt=0)] = 0.005
     optimizer: str = "adam"
     schedule: str = "linear"
     betas: tuple[Beta, Beta] = BETAS
+    clip: Annotated[float, Field(ge=0)] = 0.0
 
     @model_validator(mode="after")
     def _betas_of_adam(self) -> Self:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from byheart.errors import InputRefused
 from byheart.learners.base import Network
@@ -41,7 +41,7 @@ class PiecewiseLinear(Network):
         estimate: of the strength where it is adaptive: `product` (upper bound) or `mean`.
         pull: strength of the pull of A to 1 and of all other weights to 0, squares summed.
         attractor: strength of the lever `manifold-attractor` on `attractor_share` of the units, the last, as a part of
-            the model; `attractor_begin`: training begins there.
+            the model; `attractor_begin`: training begins there, the inputs of those units times `attractor_inputs`.
 
     Raises:
         InputRefused: examples that are no windows or sequences (t, d), or fewer units than channels of a series.
@@ -49,6 +49,7 @@ class PiecewiseLinear(Network):
 
     any_length: ClassVar[bool] = True
     costless: ClassVar[frozenset[str]] = Network.costless | {"alpha", "every", "pull", "attractor"}
+    later: ClassVar[frozenset[str]] = Network.later | {"attractor_inputs"}
     batch: Annotated[int, Field(ge=1)] = 16
     lr: Annotated[float, Field(gt=0)] = 0.01
     schedule: str = "exponential"
@@ -61,6 +62,13 @@ class PiecewiseLinear(Network):
     attractor: Annotated[float, Field(ge=0)] = 0.0
     attractor_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     attractor_begin: bool = False
+    attractor_inputs: Annotated[float, Field(ge=0)] = 1.0
+
+    @model_validator(mode="after")
+    def _of_a_beginning(self) -> Self:
+        if self.attractor_inputs != 1 and not self.attractor_begin:
+            raise ValueError("attractor_inputs say where training begins: give attractor_begin=true")
+        return self
 
     def build(self, data: Data, generator: torch.Generator) -> nn.Module:
         """The network for these windows or sequences, its weights drawn from `generator` alone.
@@ -104,7 +112,12 @@ class PiecewiseLinear(Network):
         from byheart.training.forced_training import ForcedStepper
         from byheart.training.forcing import Forcing
 
-        own = ManifoldAttractor(strength=self.attractor, share=self.attractor_share, begin=self.attractor_begin)
+        own = ManifoldAttractor(
+            strength=self.attractor,
+            share=self.attractor_share,
+            begin=self.attractor_begin,
+            inputs=self.attractor_inputs,
+        )
         levers = [*levers, own]
         if not _of_a_series(data):
             return super().stepper(data, members, levers, way, device)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from byheart.errors import InputRefused
 from byheart.levers.base import Course, Lever, State
@@ -19,12 +19,16 @@ MIXED, SHIFTED = ("W", "W1"), ("h", "h1")  # of a piecewise-linear network, whos
 
 
 class Drawn(NamedTuple):
-    """Rows of a weight that are drawn to `wanted`, and what each of their squares weighs: numbers or (rows, ...)."""
+    """Rows of a weight that are drawn to `wanted`, and what each of their squares weighs: numbers or (rows, ...).
+
+    `read_by` names the weights by the input of the same units, beside those by the state.
+    """
 
     name: str
     rows: slice
     wanted: Any
     weighs: Any
+    read_by: str = ""
 
 
 class ManifoldAttractor(Lever):
@@ -33,7 +37,8 @@ class ManifoldAttractor(Lever):
     loss + strength (mean_i (A_ii - 1)^2 + mean_{i, j != i} W_ij^2 + mean_i h_i^2), i over those units and the means
     over the entries of each block: near it there is a manifold of states that stay, along which gradients neither
     vanish nor explode. With `begin` training also begins there; without a strength that is the initialisation alone.
-    Strength 0 without `begin` changes nothing.
+    Strength 0 without `begin` changes nothing. What stays also sums up all that it reads: `inputs` is by how much the
+    weights by the input of those units are multiplied at the beginning, so that long sequences begin with small states.
 
     Which weights: of a piecewise-linear network A, the rows of W (or W1) and h (or h1). Of torch's plain recurrent
     layers the diagonal of the weights by the state is A, the rest of its rows W, both biases h. Of LSTM and GRU the
@@ -58,6 +63,18 @@ class ManifoldAttractor(Lever):
     strength: Annotated[float, Field(ge=0)]
     share: Annotated[float, Field(gt=0, le=1)] = 0.5
     begin: bool = False
+    inputs: Annotated[float, Field(ge=0)] = 1.0
+
+    @model_validator(mode="after")
+    def _of_a_beginning(self) -> Self:
+        if self.inputs != 1 and not self.begin:
+            raise ValueError("inputs say where training begins: give begin=true")
+        return self
+
+    def key_fields(self) -> dict[str, Any]:
+        """Without `inputs` where they stay as they are: what was trained before they could be changed stays known."""
+        fields = super().key_fields()
+        return fields if self.inputs != 1 else {name: value for name, value in fields.items() if name != "inputs"}
 
     @property
     def idle(self) -> bool:
@@ -81,6 +98,8 @@ class ManifoldAttractor(Lever):
             for one in drawn:
                 rows = course.weights[one.name][:, one.rows]
                 rows.copy_(rows.new_zeros(rows.shape) + one.wanted)
+                if one.read_by:
+                    course.weights[one.read_by][:, one.rows].mul_(self.inputs)
         return {}
 
     def gradient(self, course: Course, state: State) -> None:
@@ -112,7 +131,8 @@ class ManifoldAttractor(Lever):
         n = self._count(units)
         rows = slice((block + 1) * units - n, (block + 1) * units)
         one = torch.eye(units, dtype=by_state.dtype, device=by_state.device)[-n:]
-        yield Drawn(f"{stem}weight_hh{level}", rows, one, one / n + (1 - one) / max(n * (units - 1), 1))
+        weighs = one / n + (1 - one) / max(n * (units - 1), 1)
+        yield Drawn(f"{stem}weight_hh{level}", rows, one, weighs, f"{stem}weight_ih{level}")
         biases = [name for which in ("ih", "hh") if (name := f"{stem}bias_{which}{level}") in weights]
         for name in biases:
             yield Drawn(name, rows, 0.0, 1 / (n * len(biases)))
@@ -123,7 +143,7 @@ class ManifoldAttractor(Lever):
         mixed = [stem + name for name in MIXED if stem + name in weights and weights[stem + name].shape[1] == units]
         if not mixed:
             return
-        yield Drawn(f"{stem}A", rows, 1.0, 1 / n)
+        yield Drawn(f"{stem}A", rows, 1.0, 1 / n, f"{stem}C" if f"{stem}C" in weights else "")
         for name in mixed:
             yield Drawn(name, rows, 0.0, 1 / weights[name][0, rows].numel())
         for name in SHIFTED:

@@ -43,6 +43,7 @@ def not_recorded(probe: Probe, subject: Subject, instead: Literal["retrain", "re
     """The answer where a subject's training is not made of steps that our loop records; `instead` is what helps."""
     unlike = [lever.name for lever in subject.levers if not lever.recordable]
     unlike += [f"{subject.phases} phases"] * (subject.phases > 1) + [subject.learner.name] * (not subject.learner.fleet)
+    unlike += ["clip"] * bool(getattr(subject.learner, "clip", 0))
     return probe.not_applicable("not recorded", learner=unlike[0], instead=instead) if unlike else None
 
 

@@ -56,7 +56,9 @@ def train(
     failed = tuple(sorted(pair for part in parts for pair in part.failed))
     keep = np.setdiff1d(np.arange(len(members)), [member for member, _ in failed])
     if not len(keep):
-        raise InputRefused("weights that stay finite", failed[0][1], "Lower lr; look for huge values in x.")
+        raise InputRefused(
+            "weights that stay finite", failed[0][1], "Lower lr, or give clip=1; look for huge values in x."
+        )
     views = {name: joined_outcomes("members", [part.views[name] for part in parts]) for name in drawn.views}
     kept = {label: _joined_kept([part.kept[label] for part in parts]) for label in parts[0].kept}
     rows = np.argsort(np.concatenate(fleets))[keep]  # of the members in the arrays, which stand fleet after fleet

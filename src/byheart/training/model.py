@@ -23,7 +23,7 @@ class Trainable(ABC):
     `loss(self, logits, targets)` gives training losses (m, b) in nats of logits (m, b, k); None: those of the output.
 
     Attributes: `name`, the kinds of output that it `reads`, `epochs`, `batch`, `lr`, `optimizer`, `schedule`,
-    `betas`.
+    `betas`, `clip`.
     """
 
     loss: ClassVar[Callable[..., torch.Tensor] | None] = None
@@ -38,6 +38,7 @@ class Trainable(ABC):
         optimizer: str
         schedule: str
         betas: tuple[float, float]
+        clip: float
 
     @abstractmethod
     def build(self, data: Data, generator: torch.Generator) -> nn.Module:

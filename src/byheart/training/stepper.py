@@ -29,6 +29,7 @@ from byheart.levers.base import Batch, Lever
 from byheart.seeds import derive, stream
 from byheart.tasks.data import Data, Examples
 from byheart.training.active_levers import AS_DRAWN, ActiveLevers, Plain, meta_of
+from byheart.training.clipping import clip
 from byheart.training.fleet import ACTIVATIONS, Fleet, Hidden
 from byheart.training.lever_access import LeverAccess
 from byheart.training.members import Members
@@ -54,6 +55,7 @@ class Stepper(LeverAccess):
         self, learner: Trainable, data: Data, members: Members, levers: Sequence[Lever], way: str, device: str
     ) -> None:
         self.learner, self.device, self.m, self.output = learner, device, len(members), data.output
+        self.unfollowed = self.unfollowed or ("gradients that are clipped" if learner.clip else "")
         self.most, levers = learner.batch, [lever for lever in levers if not lever.idle]
         self.rows = [np.flatnonzero(seen) for seen in members.seen]
         self.phases = [[course[seen[course]] for seen in members.seen] for course in data.courses]
@@ -158,6 +160,8 @@ class Stepper(LeverAccess):
         batch = self.levers.batch(self.examples(rows, weight, self.batch[: rows.numel()]))
         self.levers.differentiate(batch)
         self.levers.call("gradient", self.levers.bending)
+        if self.learner.clip:
+            clip(self.gradients, self.learner.clip)
         lr = rate(self.learner.lr, self.learner.schedule, self.steps_done, self.steps)
         if self.levers.decay:
             self.fleet.flat.mul_(1 - lr * self.levers.decay)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from byheart.learners.base import Network
 from byheart.maths.bounds.stochastic_network import Call, function_of
 from byheart.probes.base import Bank
+from byheart.training.clipping import clip
 from byheart.training.module_inputs import as_called, inputs_of
 from byheart.training.schedule import optimiser, rate
 
@@ -124,5 +125,7 @@ def trained(parts: Split, learner: Network, generator: torch.Generator) -> Tenso
         rows = order[step % each * learner.batch :][: learner.batch]
         taken.zero_grad()
         nn.functional.cross_entropy(parts.call(weights, x[rows]), y[rows]).backward()
+        if learner.clip:
+            clip({"all": weights.grad[None]}, learner.clip)
         taken.step()
     return weights.detach()
