@@ -261,6 +261,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "budget": ("byheart.surveys.budget:Budget", "Is more understood along a setting, or more remembered?"),
         "ranking": ("byheart.surveys.ranking:Ranking", "Which measure orders the subjects as a target does?"),
         "frontier": ("byheart.surveys.frontier:Frontier", "Which subjects does no other beat on two quantities?"),
+        "power-law": ("byheart.surveys.power_law:PowerLaw", "Does a quantity go with a power of a size, and which?"),
     },
     "verdict": {
         "BH101": ("byheart.verdicts.rules:LabelsToCheck", "labels worth checking"),

@@ -8,6 +8,7 @@ from byheart.surveys.budget import Budget
 from byheart.surveys.dose import Dose
 from byheart.surveys.frontier import Frontier
 from byheart.surveys.peak import Peak
+from byheart.surveys.power_law import PowerLaw
 from byheart.surveys.ranking import Ranking
 from byheart.testing.surveys import HALF, OTHER, QUANTITY, SurveySuite, line, subjects
 
@@ -48,6 +49,18 @@ class TestPeakOverSeeds(SurveySuite):
             table = FactTable(values={"seed": range(12), "first": value + rng.normal(0, 0.01, 12)})
             of[probe] = finding.model_copy(update={"tables": {"by_seed": table}})
         return findings, grid
+
+
+class TestPowerLaw(SurveySuite):
+    dosed_quantity, null_quantities = "exponent", ("exponent", "bend", "departure", "last_over_law")
+
+    @pytest.fixture
+    def survey(self):
+        return PowerLaw(quantity=QUANTITY, by="size")
+
+    def planted(self, dose):
+        """A power law of that exponent."""
+        return line([float(i) ** dose for i in range(1, 7)])
 
 
 class TestBudget(SurveySuite):

@@ -147,6 +147,14 @@ SAID = [
     ("small grid", {"measured": 2, "needed": 3}, "measured at 2 points of the grid, and it takes 3", "a grid of more values"),
     ("peak at the end", {"at": 4000}, "the largest error may lie beyond the grid: it is at 4000, at an end of it",
      "a grid that goes further"),
+    ("may be 0", {"sizes": 2, "of": 5, "at": 75}, "at 2 of 5 sizes it may be 0 or less, first at 75: it has "
+     "no logarithm there, and leaving a point out would bend the law",
+     "more members or larger sizes, which narrow the intervals"),
+    ("no power law", {"at": 1200, "factor": 1.5, "bend": -0.234}, "it goes with no power of the size: the value at 1200 lies "
+     "a factor of 1.50 off the nearest one, and its exponent changes by \u22120.23 when the size doubles, more than the "
+     "intervals allow", "a narrower range of sizes, or the survey dose, which asks whether it grows at all"),
+    ("beyond the range", {"at": 5000, "least": 37.5, "most": 2400}, "a law is carried from half the smallest size to twice "
+     "the largest, 37.5 to 2400, and not to 5000", "larger or smaller sizes, measured"),
     ("few seeds", {"seeds": 4, "needed": 10}, "4 seeds were trained; 10 are needed.", "Ask for seeds=10 or more."),
     ("undecided", {}, "the interval allows both", ""),
     ("one training", {}, "it describes this one training, and a gate asks of the recipe", "more members"),

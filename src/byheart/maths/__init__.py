@@ -23,6 +23,7 @@
 | | `paired` | how far apart are two recipes on the same subsets? |
 | | `bounded_mean` | the mean of a few values of which many sit at a ceiling |
 | | `autocorrelation` | how much does a row say of those after it? |
+| | `scaling_law` | does a number go with a power of a size, and how far may that be carried? |
 | | `training_variance` | the part due to the training set that all members share, and to few members |
 | | `few_members` | averages over the pairs of fewer than eight members |
 | | `effective_sample_size`, `seen_unseen` | examples of which some are copies; the two sides of a bank |

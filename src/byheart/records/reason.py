@@ -24,7 +24,7 @@ ReasonCode = Literal[
     "too few points",
     "yours", "gone", "few models", "models agree", "few on each side", "cut short", "replay departs",
     "above tolerance", "cells", "copies by chance", "ranked alone", "few false alarms", "one training",
-    "peak at the end", "few seeds",
+    "peak at the end", "few seeds", "may be 0", "no power law", "beyond the range",
     "no single change", "one setting", "no order", "no test size", "no shares", "few pairs", "few configurations",
     "no network", "rows in time", "short series", "past unseen", "no cuts", "short window", "leaked series",
     "large state", "no orbit", "other",
@@ -171,6 +171,12 @@ FIGURES: dict[ReasonCode, tuple[str, ...]] = {
     "peak at the end": ("at",),
     # ... or it takes more seeds to tell
     "few seeds": ("seeds", "needed"),
+    # of a power law: at some sizes the quantity may be 0 or less, and has no logarithm,
+    "may be 0": ("sizes", "of", "at"),
+    # ... points lie off every power by more than their intervals allow,
+    "no power law": ("at", "factor", "bend"),
+    # ... or a size lies beyond half the smallest and twice the largest
+    "beyond the range": ("at", "least", "most"),
     # of a score of measures over runs: no two configurations differ in one hyper-parameter alone,
     "no single change": (),
     # ... there is one hyper-parameter, and two are held fixed,

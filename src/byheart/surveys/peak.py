@@ -15,7 +15,7 @@ from byheart.records.quantity import Quantity, plain
 from byheart.records.reason import Reason
 from byheart.seeds import stream
 from byheart.surveys.base import Findings, Grid
-from byheart.surveys.over_setting import OverSetting
+from byheart.surveys.over_setting import OverSetting, chosen
 from byheart.surveys.points import TOGETHER, Along, Box, along, box_of, unit_of_difference
 
 BY_SEED = "by_seed"  # the table of a finding in which a quantity stands by seed
@@ -50,6 +50,7 @@ class Peak(OverSetting):
         """As along every setting; by seed where that is asked for (see `Survey.read`)."""
         if not self.over_seeds:
             return super().read(findings, grid)
+        grid = chosen(grid, self.where)
         line = along(findings, grid, self.quantity, self.by)
         facts: dict[str, Any] = {"curves": {self.quantity.rpartition("/")[2]: line.curve()}}
         seeds = _by_seed(findings, grid, self.quantity, self.by)

@@ -280,6 +280,20 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
         "the largest error may lie beyond the grid: it is at {at}, at an end of it",
         "a grid that goes further",
     ),
+    "may be 0": (
+        "at {sizes:0} of {of:0} sizes it may be 0 or less, first at {at}: it has no logarithm there, and leaving a "
+        "point out would bend the law",
+        "more members or larger sizes, which narrow the intervals",
+    ),
+    "no power law": (
+        "it goes with no power of the size: the value at {at} lies a factor of {factor:2} off the nearest one, and its "
+        "exponent changes by {bend:2} when the size doubles, more than the intervals allow",
+        "a narrower range of sizes, or the survey dose, which asks whether it grows at all",
+    ),
+    "beyond the range": (
+        "a law is carried from half the smallest size to twice the largest, {least} to {most}, and not to {at}",
+        "larger or smaller sizes, measured",
+    ),
     "few seeds": ("{seeds:0} seeds were trained; {needed:0} are needed.", "Ask for seeds={needed:0} or more."),
     "yours": ("the models on other subsets were not asked about what you gave", ""),
     "gone": ("the models trained on other subsets are not in the ledger; run the audit again", ""),
