@@ -115,6 +115,12 @@ class Judge:
             return self._pair(first, second, first.code, second.code).memorised
         return paired_shares(reference, first.code, second.code, first.mask, self.data.groups).memorised
 
+    def understood(self, first: Held, second: Held, reference: np.ndarray | None) -> Estimate:
+        """By how much the understood share of the second is larger."""
+        if self.data.output.continuous:
+            return self.gain(first, second)
+        return paired_shares(reference, first.code, second.code, first.mask, self.data.groups).understood
+
     def righter(self, first: Held, second: Held) -> Estimate:
         """By how much the second is more often right where left out; R2; bits a token saved."""
         return self._pair(first, second, first.wrong, second.wrong).understood

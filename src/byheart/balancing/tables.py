@@ -62,8 +62,11 @@ def _against(race: Race, recipe: Held, held: Held) -> dict[str, Quantity]:
     """By how much a setting is better than the recipe, and how much more it memorises, on the members of both."""
     judge, n = race.judge, held.code.shape[1]
     a, b = _common(recipe, held)
+    unit = {"accuracy": "points"}.get(judge.score, judge.score)
     return {
         "gain": _quantity(judge.gain(a, b), PAIRED, judge.unit, 0.0, n, "high"),
+        "held_out_gain": _quantity(judge.righter(a, b), PAIRED, unit, 0.0, n, "high"),
+        "understood": _quantity(judge.understood(a, b, race.reference), PAIRED, "points", 0.0, n, "high"),
         "moved": _quantity(judge.memorised(a, b, race.reference), PAIRED, "points", 0.0, n, "low"),
     }
 
@@ -104,12 +107,7 @@ def best_record(race: Race, chosen: Chosen) -> Best:
     """The best setting with what fresh members say of it, beside the recipe."""
     of_best, of_recipe = numbers(race, chosen.held), numbers(race, chosen.recipe)
     plain = all(one is race.recipe for one in (*chosen.by_half, chosen.best))
-    judge, n = race.judge, chosen.held.code.shape[1]
-    against: dict[str, Any] = {}
-    if not plain:
-        against = _against(race, chosen.recipe, chosen.held)
-        unit = {"accuracy": "points"}.get(judge.score, judge.score)
-        against["held_out_gain"] = _quantity(judge.righter(chosen.recipe, chosen.held), PAIRED, unit, 0.0, n, "high")
+    against: dict[str, Any] = {} if plain else _against(race, chosen.recipe, chosen.held)
     gain = against.get("gain")
     beats = gain is not None and gain.interval is not None and gain.interval[0] > 0
     return Best(

@@ -21,7 +21,9 @@ class Tried(Record):
         held_out: accuracy where left out; of values R2, of passages bits a token.
         code: the criterion: bits an example where left out; of values R2.
         gain: by how much the criterion is better than the recipe's, paired; None of the recipe itself.
+        held_out_gain: by how much `held_out` is better than the recipe's, paired.
         moved: by how much more is memorised than by the recipe, paired.
+        understood: by how much more is understood, paired.
         members: on how many it was measured.
         cost: CPU seconds of its training.
         unbeaten: whether no other setting memorises less and is as good where left out; None where that is open.
@@ -36,7 +38,9 @@ class Tried(Record):
     held_out: Quantity | None = None
     code: Quantity | None = None
     gain: Quantity | None = None
+    held_out_gain: Quantity | None = None
     moved: Quantity | None = None
+    understood: Quantity | None = None
     members: int = 0
     cost: float = 0.0
     unbeaten: bool | None = None
@@ -63,6 +67,7 @@ class Best(Record):
         gain: the criterion's gain over the recipe, paired on fresh members.
         held_out_gain: the same of `held_out`.
         moved: what more is memorised than by the recipe.
+        understood: what more is understood.
         recipe: code, held_out and memorised of the recipe's fresh members.
     """
 
@@ -80,6 +85,7 @@ class Best(Record):
     gain: Quantity | None = None
     held_out_gain: Quantity | None = None
     moved: Quantity | None = None
+    understood: Quantity | None = None
     recipe: dict[str, Quantity] = {}
 
 

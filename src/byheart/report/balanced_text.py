@@ -2,106 +2,159 @@
 
 from __future__ import annotations
 
-from byheart.records.balanced import BalancedRecord, Best, Tried
-from byheart.records.formatting import DASH, count, interval_text, number, percent, value_text
-from byheart.records.quantity import Quantity
+import shlex
 
-SCORES = {"accuracy": "right where left out", "r2": "R\u00b2 where left out", "bits": "bits a token where left out"}
+from byheart.records.balanced import BalancedRecord, Best, Tried
+from byheart.records.formatting import DASH, amount, bits, count, interval_text, percent, value_text
+from byheart.records.quantity import Quantity
+from byheart.report.rich_text import Run, plain
+
+SCORES = {"accuracy": "right where left out", "r2": "R\u00b2 where left out", "bits": "bits per token where left out"}
+AFTER = {"accuracy": "right where left out", "r2": "of R\u00b2 where left out", "bits": "per token where left out"}
+SHORT = {"accuracy": "right", "r2": "R\u00b2", "bits": "bits/token"}  # over a column of the terminal
+SURE = 0.99  # a probability beyond it is told as no more
+SHOWN = 12  # settings in the terminal; the page has them all
 HOW = (
-    "Every setting is trained on the same random subsets from the same seeds, so that two settings differ by what they "
-    "do and not by what they saw. Each rung trains more models; of each, the best by either half of the {nouns} go on, "
-    "and the recipe always does. A setting is always trained whole: no early epoch stands for a late one.",
-    "What decides is the {criterion}, of models that did not see the {noun}. The probability that the best is the best "
-    "of all tried follows from the paired differences over fresh draws of {nouns} and training sets.",
-    "The best of many looks better than it is where it was chosen. So the {nouns} are parted in two halves, copies "
-    "together; what the first half chooses is read on the second and the other way round, from fresh models that no "
-    "choice has seen. The numbers of the best, and its gain, are those readings. A test set chooses nothing.",
+    "Every setting is trained on the same random subsets from the same seeds, so two settings differ by what they do "
+    "and not by what they saw. Each rung trains more models of fewer settings: of each rung the best by either half of "
+    "the {nouns} go on, and the recipe always does. A setting is always trained whole; no early epoch stands for a "
+    "late one.",
+    "What decides is the {criterion} of models that did not see the {noun}. The probability that the best is the best "
+    "of all tried follows from the paired differences, over fresh draws of {nouns} and of training sets.",
+    "The best of many looks better than it is where it was chosen. So the {nouns} are split into two halves, copies "
+    "together: what the first half chooses is read on the second and the other way round, from fresh models that no "
+    "choice has seen. The numbers of the best and its gain are those readings. Test {nouns} choose nothing.",
+    "A setting is unbeaten where no other memorises less and is as good where left out; where the intervals overlap, "
+    "that is open. Brackets are 95 % intervals: of one setting over fresh {nouns}, training sets and members, of a "
+    "difference paired member by member.",
 )
+
+
+def per(found: BalancedRecord) -> str:
+    """What the criterion is counted per: a label, or a passage whose tokens it adds up."""
+    return found.subject["noun"] if found.subject["score"] == "bits" else "label"
 
 
 def criterion(found: BalancedRecord) -> str:
     """What decides, in words."""
     if found.subject["unit"] == "r2":
         return "R\u00b2"
-    return f"code length of a {'token' if found.subject['score'] == 'bits' else 'label'} in calibrated bits"
+    return f"code length in calibrated bits per {per(found)}"
 
 
-def headline(found: BalancedRecord) -> str:
-    """The sentence of the first screen."""
+def headline(found: BalancedRecord) -> list[Run]:
+    """The sentence of the first screen, as runs: the best setting, what it buys and what it costs."""
     best, tried = found.best, count(len(found.frontier) - 1)
-    if not best.beats:
-        return f"No lever tried beats the recipe: {_of_the_best(found)}."
-    gain, moved = best.gain, best.moved
-    bought = f"{signed(gain, found)} {interval_text(gain)}" if gain else ""
-    cost = f" and memorises {_points(moved)} {interval_text(moved)}" if moved else ""
-    return f"**{best.title}** is the best of {tried} settings: {bought} against the recipe{cost}."
-
-
-def _of_the_best(found: BalancedRecord) -> str:
-    best, tried = found.best, count(len(found.frontier) - 1)
+    if best.beats:
+        made: list[Run] = [("b", best.title), ("", f" is the best of {tried} settings: against the recipe it ")]
+        return [*made, *_gained(found), ("", " where left out and "), *_moved(best), ("", ".")]
     if not best.words:
-        return f"of {tried} settings beside it none has a better {criterion(found)}"
-    gain = best.gain
-    figures = f"{signed(gain, found)} {interval_text(gain)}" if gain else "no difference"
+        better = "higher R\u00b2" if found.subject["unit"] == "r2" else "shorter code"
+        return [("b", "No lever tried beats the recipe"),
+                ("", f": none of {tried} settings has a {better} where left out.")]  # fmt: skip
+    made = [("b", "No lever tried beats the recipe"), ("", f" where left out. Of {tried} settings "), ("b", best.title)]
+    if memorises_less(best):
+        return [*made, ("", " "), *_moved(best), ("", " and "), *_gained(found), ("", ": no difference can be told.")]
+    return [*made, ("", " comes nearest: it "), *_gained(found), ("", ", no difference that can be told.")]
+
+
+def memorises_less(best: Best) -> bool:
+    """Whether the interval of what it memorises more lies below 0."""
+    return best.moved is not None and best.moved.interval is not None and best.moved.interval[1] < 0
+
+
+def _gained(found: BalancedRecord) -> list[Run]:
+    """`saves 0.136 bits per label [0.07, 0.20]`, in the hue of what is understood where that is told."""
+    gain = found.best.gain
+    if gain is None:
+        return [("", "changes nothing")]
+    told = gain.interval is not None and gain.interval[0] > 0
+    if gain.unit == "r2":
+        what = f"{'gains' if gain.value >= 0 else 'loses'} {_size(gain)} of R\u00b2"
+    else:
+        what = f"{'saves' if gain.value >= 0 else 'costs'} {_size(gain)} bits per {per(found)}"
+    return [("u" if told else "", what), *_bracket(_absolute(gain))]
+
+
+def _moved(best: Best) -> list[Run]:
+    """`memorises 92.1 points less [87.0, 97.2]`, in the hue of what is memorised where that is told."""
     moved = best.moved
-    less = moved is not None and moved.interval is not None and moved.interval[1] < 0
-    also = f"; it memorises {_points(moved)} {interval_text(moved)}" if moved and less else ""
-    return f"the best of {tried} settings, {best.title}, gains {figures}, no difference that can be told{also}"
+    if moved is None:
+        return [("", "memorises as much")]
+    low, high = moved.interval or (moved.value, moved.value)
+    if low <= 0 <= high:
+        return [("", f"memorises no less and no more that can be told ({signed(moved)}"), *_bracket(moved), ("", ")")]
+    more = "more" if moved.value > 0 else "less"
+    return [("m", f"memorises {value_text(_absolute(moved))} {more}"), *_bracket(_absolute(moved))]
 
 
-def signed(of: Quantity, found: BalancedRecord) -> str:
-    """A gain with its sign and what it is counted in."""
-    value = number(abs(of.value), 3)
-    sign = "+" if of.value > 0 else "\u2212" if of.value < 0 else ""
-    unit = "R\u00b2" if of.unit == "r2" else f"bits a {'token' if found.subject['score'] == 'bits' else 'label'}"
-    saved = " saved" if of.unit == "bits" and of.value > 0 else ""
-    return f"{value if of.unit == 'bits' and of.value > 0 else sign + value} {unit}{saved}"
+def _size(of: Quantity) -> str:
+    size = _absolute(of)
+    return bits(size.value, size.interval) if of.unit == "bits" else value_text(size)
 
 
-def _points(of: Quantity) -> str:
-    """By how many points more or less is memorised."""
-    value = number(100 * abs(of.value), 1)
-    return f"{value} points {'more' if of.value > 0 else 'less'}"
+def _absolute(of: Quantity) -> Quantity:
+    """The same turned to the side of its value, where a word says which that is."""
+    if of.value >= 0:
+        return of
+    ends = None if of.interval is None else (-of.interval[1], -of.interval[0])
+    return of.model_copy(update={"value": -of.value, "interval": ends})
 
 
-def sure(best: Best) -> str:
+def _bracket(of: Quantity) -> list[Run]:
+    return [("", "\u00a0"), ("i", interval_text(of))] if of.interval else []
+
+
+def signed(of: Quantity) -> str:
+    """A difference with its sign, `+0.136 bits`, `\u221292.1 points`; what rounds to 0 has none."""
+    text = value_text(of)
+    return f"+{text}" if of.value > 0 and any(sign in "123456789" for sign in text) else text
+
+
+def scored(found: BalancedRecord, of: Quantity) -> str:
+    """`64.4 % right where left out`, `R\u00b2 0.43 where left out`, `4.35 bits per token where left out`."""
+    if found.subject["score"] == "r2":
+        return f"R\u00b2 {value_text(of)} where left out"
+    return f"{value_text(of)} {AFTER[found.subject['score']]}"
+
+
+def sure(found: BalancedRecord) -> str:
     """How surely it is the best of all tried."""
+    best = found.best
+    who, least = best.title if best.words else "The recipe", percent(SURE, 0)
     if best.probability is None:
-        return "How surely it is the best of those tried is not known: draws are too few."
-    if best.probability > 0.995:
-        return "It is the best of those tried with a probability above 99 %."
-    return f"It is the best of those tried with a probability of {percent(best.probability, 0)}."
+        return f"How surely {best.title} is the best of all tried is not known: there are too few members."
+    chance = f"above {least}" if best.probability > SURE else f"of {percent(best.probability, 0)}"
+    return f"{who} is the best of all tried with a probability {chance}."
 
 
 def halves(found: BalancedRecord) -> str:
     """What each half of the examples chose."""
-    best = found.best
+    best, nouns = found.best, found.subject["nouns"]
     if best.agreed:
-        return f"Both halves of the {found.subject['nouns']} chose {best.by_half[0]}."
+        return f"Both halves of the {nouns} chose {best.by_half[0]}."
     return (
-        f"One half of the {found.subject['nouns']} chose {best.by_half[0]}, the other {best.by_half[1]}: the numbers "
-        "are read of each where the other chose it."
+        f"The halves of the {nouns} disagree: one chose {best.by_half[0]}, the other {best.by_half[1]}. The numbers of "
+        "the best are read of each where the other chose it."
     )
 
 
-def lines(found: BalancedRecord) -> list[str]:
-    """The balance in lines for a terminal."""
-    subject = found.subject
-    made = [
-        f"byheart balance \u00b7 {subject['title']} \u00b7 {subject['learner']} \u00b7 "
-        f"{count(len(found.frontier))} settings, {count(found.provenance['trainings'])} trainings"
-    ]
-    made += [f"  {headline(found).replace('**', '')}", f"  {sure(found.best)} {halves(found)}"]
-    made += _table(found)
-    made += [f"  Note          {note}" for note in found.notes]
-    return made
+def dropped(found: BalancedRecord, one: Tried) -> str:
+    """After which rung a setting was dropped; empty where it went through all."""
+    if one.failure or one.same_as or one.members not in found.rungs[:-1]:
+        return ""
+    rung = found.rungs.index(one.members) + 1
+    return f"dropped after rung {rung} of {len(found.rungs)}"
 
 
-def _table(found: BalancedRecord) -> list[str]:
-    wide = max(len(one.title) for one in found.frontier)
-    score = SCORES[found.subject["score"]]
-    head = f"  {'':<{wide}}  {'memorised':>10}  {score:>22}  {'gain':>8}  {'members':>7}  {'CPU s':>7}"
-    return [head, *(f"  {one.title:<{wide}}  {_cells(one)}{_mark(one, found)}" for one in ordered(found))]
+def status(found: BalancedRecord, one: Tried) -> str:
+    """What became of a setting, in a few words."""
+    if one.failure:
+        return f"not trained: {one.failure}"
+    if one.same_as:
+        return f"the same models as {one.same_as}"
+    place = "best" if one.title == found.best.title else "unbeaten" if one.unbeaten else ""
+    return "; ".join(part for part in (place, dropped(found, one)) if part)
 
 
 def ordered(found: BalancedRecord) -> list[Tried]:
@@ -110,23 +163,75 @@ def ordered(found: BalancedRecord) -> list[Tried]:
     return [first, *sorted(rest, key=lambda one: -one.gain.value if one.gain else float("inf"))]
 
 
-def _cells(one: Tried) -> str:
-    if one.failure:
-        return f"not trained: {one.failure}"
-    gain = DASH if one.gain is None else f"{one.gain.value:+.3f}".replace("-", "\u2212")
-    memorised, score = (DASH if of is None else value_text(of) for of in (one.memorised, one.held_out))
-    return f"{memorised:>10}  {score:>22}  {gain:>8}  {one.members:>7}  {one.cost:>7.1f}"
+def lines(found: BalancedRecord) -> list[str]:
+    """The balance in lines for a terminal: the sentence, how sure, the best settings, and what was left out."""
+    subject, made = found.subject, found.provenance
+    said = [
+        f"byheart balance \u00b7 {subject['title']} \u00b7 {subject['learner']} \u00b7 {_tried(found)}, "
+        f"{count(made['trainings'])} trainings, {count(round(made['cpu_seconds']))} CPU s"
+    ]
+    said += [f"  {plain(headline(found))}", f"  {sure(found)} {halves(found)}", ""]
+    said += _table(found)
+    said += [f"  not trained   {one.title}: {one.failure}" for one in found.frontier if one.failure]
+    said += [f"  note          {note}" for note in found.notes]
+    return said
 
 
-def _mark(one: Tried, found: BalancedRecord) -> str:
-    if one.title == found.best.title:
-        return "  best"
-    if one.same_as:
-        return f"  the same models as {one.same_as}"
-    return "  unbeaten" if one.unbeaten else ""
+def _tried(found: BalancedRecord) -> str:
+    n = len(found.frontier) - 1
+    return f"{count(n)} setting{'s' if n != 1 else ''} beside the recipe"
+
+
+def _table(found: BalancedRecord) -> list[str]:
+    """The recipe and the best of the others, each with what it is and what it gains; how many are left out."""
+    known = [one for one in ordered(found) if not one.failure]
+    others = [one for one in known if not one.same_as]
+    shown = [one for place, one in enumerate(others) if place <= SHOWN or one.title == found.best.title]
+    wide = max(len(one.title) for one in shown)
+    gain = "R\u00b2 gained" if found.subject["unit"] == "r2" else f"bits saved per {per(found)}"
+    score = f"{SHORT[found.subject['score']]}, left out"
+    figures = [_gain(one) for one in shown]
+    room = max(len(gain), *map(len, figures))
+    made = [f"  {'':<{wide}}  {'memorised':>9}  {score:>16}  {gain:>{room}}  members"]
+    for one, figure in zip(shown, figures):
+        memorised, right = (DASH if of is None else value_text(of) for of in (one.memorised, one.held_out))
+        row = f"  {one.title:<{wide}}  {memorised:>9}  {right:>16}  {figure:>{room}}  {one.members:>7}"
+        made.append(f"{row}  {_mark(found, one)}".rstrip())
+    rest, same = len(others) - len(shown), len(known) - len(others)
+    left = [f"{count(rest)} more, none better"] if rest else []
+    left += [f"{count(same)} trained the same models as another setting"] if same else []
+    return [*made, *([f"  {'; '.join(left)}; the page has them all."] if left else [])]
+
+
+def _gain(one: Tried) -> str:
+    if one.gain is None:
+        return DASH
+    return f"{signed(one.gain).removesuffix(' bits')} {interval_text(one.gain)}".strip()
+
+
+def _mark(found: BalancedRecord, one: Tried) -> str:
+    return "best" if one.title == found.best.title else "unbeaten" if one.unbeaten else ""
 
 
 def how(found: BalancedRecord) -> list[str]:
     """How it was found."""
     subject = found.subject
     return [part.format(nouns=subject["nouns"], noun=subject["noun"], criterion=criterion(found)) for part in HOW]
+
+
+def audit_command(found: BalancedRecord) -> str:
+    """The command or the call that audits the best setting of this subject.
+
+    The file holds the fixed levers too, so the words of both go.
+    """
+    asked = found.provenance["command"]
+    if not asked.startswith("byheart balance"):
+        return 'byheart.audit(..., levers=["balance.toml"])'
+    words = iter(shlex.split(asked)[2:])
+    kept = [word for word in words if word not in ("--try", "--lever") or not next(words, "")]
+    return shlex.join(["byheart", "audit", *kept, "--lever", "balance.toml"])
+
+
+def chance(of: Quantity) -> str:
+    """What chance brings, as a sentence; empty where no effect has no value."""
+    return "" if of.null is None else f" By chance {amount(of.null, of.unit)}."

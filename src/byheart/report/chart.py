@@ -38,7 +38,10 @@ class Line(Record):
 
 
 class Mark(Record):
-    """One point: a labelled dot, ring (redrawn by us), square (a pole) or diamond (a baseline)."""
+    """One point: a labelled dot, ring (redrawn by us), square (a pole) or diamond (a baseline).
+
+    Of many points those that matter less are `faint`, the one that a chart is about is `strong`.
+    """
 
     x: float
     y: float
@@ -48,6 +51,7 @@ class Mark(Record):
     x_interval: tuple[float, float] | None = None
     y_interval: tuple[float, float] | None = None
     note: str = ""
+    weight: Literal["plain", "faint", "strong"] = "plain"
 
 
 class Rule(Record):

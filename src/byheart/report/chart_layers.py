@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 from byheart.report.axes import Scale, scale
 from byheart.report.chart import Cell, Chart, Line, Mark
@@ -12,6 +13,8 @@ from byheart.report.drawing import layer
 MOST_MARKS = 1000
 MOST_POINTS = 2000  # of a line: three for each pixel across
 BOLD = {"understood", "memorised"}
+WEIGHTS = ("faint", "plain", "strong")
+FAINT = 0.25  # opacity of an interval that matters less
 _SHAPES = {"dot": "circle", "ring": "circle", "square": "square", "diamond": "diamond"}
 
 
@@ -157,45 +160,54 @@ def line_layers(line: Line, xs: Scale, ys: Scale) -> list[dict]:
 
 
 def mark_layers(marks: tuple[Mark, ...], xs: Scale, ys: Scale) -> list[dict]:
-    """Points with their intervals, grouped by look."""
-    made = []
+    """Points with their intervals, grouped by look; the faint lie below, the strong on top."""
     shown = [mark for mark in marks if xs.shows(mark.x) and ys.shows(mark.y)]
-    for axis in ("x", "y"):
-        other = "y" if axis == "x" else "x"
-        for role in dict.fromkeys(mark.role for mark in shown if getattr(mark, f"{axis}_interval")):
+    made = []
+    for weight in WEIGHTS:
+        alike = [mark for mark in shown if mark.weight == weight]
+        made += _intervals(alike, weight, xs, ys) + _points(alike, weight, len(shown) > 60, xs, ys)
+    return made
+
+
+def _intervals(marks: list[Mark], weight: str, xs: Scale, ys: Scale) -> list[dict]:
+    made = []
+    for axis, other in (("x", "y"), ("y", "x")):
+        for role in dict.fromkeys(mark.role for mark in marks if getattr(mark, f"{axis}_interval")):
             rows = [
                 {
                     axis: getattr(mark, f"{axis}_interval")[0],
                     f"{axis}2": getattr(mark, f"{axis}_interval")[1],
                     other: getattr(mark, other),
                 }
-                for mark in shown
+                for mark in marks
                 if mark.role == role and getattr(mark, f"{axis}_interval")
             ]
             encoding = {"x": xs.encoding("x"), "y": ys.encoding("y"), f"{axis}2": {"field": f"{axis}2"}}
-            made.append(layer("rule", rows, encoding, stroke="muted" if role == "null" else role, strokeWidth=1.5))
-    small = len(shown) > 60
-    for role, shape in dict.fromkeys((mark.role, mark.shape) for mark in shown):
+            look = {"strokeWidth": 1.0, "opacity": FAINT} if weight == "faint" else {"strokeWidth": 1.5}
+            made.append(layer("rule", rows, encoding, stroke="muted" if role == "null" else role, **look))
+    return made
+
+
+def _points(marks: list[Mark], weight: str, small: bool, xs: Scale, ys: Scale) -> list[dict]:
+    made = []
+    for role, shape in dict.fromkeys((mark.role, mark.shape) for mark in marks):
         rows = []
-        for mark in shown:
+        for mark in marks:
             if (mark.role, mark.shape) == (role, shape):
                 say = ": ".join(part for part in (mark.label, mark.note) if part)
                 rows.append({"x": mark.x, "y": mark.y, **({"say": say} if say else {})})
         colour = "muted" if role == "null" else role
         hollow = shape in {"ring", "square"}
-        look = (
+        look: dict[str, Any] = (
             {"fill": "paper", "stroke": colour, "strokeWidth": 1.25 if small else 1.5} if hollow else {"fill": colour}
         )
         if shape == "ring" and small:
             look.pop("fill")
-        made.append(
-            layer(
-                "point",
-                rows,
-                {"x": xs.encoding("x"), "y": ys.encoding("y")},
-                shape=_SHAPES[shape],
-                size=22 if small else {"square": 76, "diamond": 56}.get(shape, 46),
-                **look,
-            )
-        )
+        size = 22 if small and weight == "plain" else {"square": 76, "diamond": 56}.get(shape, 46)
+        if weight == "strong":
+            size *= 2
+        if weight == "faint":
+            size, look = size / 2, {**look, "opacity": 2 * FAINT}
+        encoding = {"x": xs.encoding("x"), "y": ys.encoding("y")}
+        made.append(layer("point", rows, encoding, shape=_SHAPES[shape], size=size, **look))
     return made

@@ -62,13 +62,16 @@ def inside_plot(chart: Chart, xs: Scale, ys: Scale, ends: bool, frame: Box) -> l
     """The words that stand in the plot, clear of its lines and marks."""
     labels, obstacles = [], []
     beside = {id(line) for line, _ in _ending(chart)} if ends else set()
+    if any(mark.weight == "strong" for mark in chart.marks):
+        obstacles += _intervals(chart, xs, ys)
     for mark in chart.marks:
         if xs.shows(mark.x) and ys.shows(mark.y):
             at = (xs(mark.x), ys(mark.y))
             obstacles.append((at[0] - 5, at[1] - 5, at[0] + 5, at[1] + 5))
             if mark.label:
                 role = "ink" if mark.role in {"ink"} else "muted" if mark.role in {"null", "left"} else mark.role
-                labels.append(Label(mark.label, (at,), role, bold=mark.shape == "square" or mark.role in BOLD))
+                bold = mark.shape == "square" or mark.role in BOLD or mark.weight == "strong"
+                labels.append(Label(mark.label, (at,), role, bold=bold))
     for line in chart.lines:
         points = [(xs(x), ys(y)) for x, y in zip(line.x, line.y, strict=True) if xs.shows(x) and ys.shows(y)]
         if not points:
@@ -100,3 +103,13 @@ def inside_plot(chart: Chart, xs: Scale, ys: Scale, ends: bool, frame: Box) -> l
         if xs.shows(cell.x[0]) and ys.shows(cell.y[0]):
             obstacles.append((xs(cell.x[0]), ys(cell.y[1]), xs(cell.x[1]), ys(cell.y[0])))
     return place(labels[:MOST_LABELS], obstacles, frame)
+
+
+def _intervals(chart: Chart, xs: Scale, ys: Scale) -> list[Box]:
+    """Boxes along the intervals of the marks that matter."""
+    boxes: list[Box] = []
+    for mark in (one for one in chart.marks if one.weight != "faint" and xs.shows(one.x) and ys.shows(one.y)):
+        at = xs(mark.x), ys(mark.y)
+        boxes += along([(xs(end), at[1]) for end in mark.x_interval]) if mark.x_interval else []
+        boxes += along([(at[0], ys(end)) for end in mark.y_interval]) if mark.y_interval else []
+    return boxes
