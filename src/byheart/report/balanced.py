@@ -116,7 +116,8 @@ def _meta(found: BalancedRecord) -> list[str]:
     fixed = [f"Part of the recipe: {', '.join(found.fixed)}."] if found.fixed else []
     return [
         f"{count(subject['n'])} training {subject['nouns']}; {count(len(found.frontier) - 1)} settings beside the "
-        f"recipe, trained on random {percent(subject['share'], 0)} subsets in rungs of {on} members; seed {made['seed']}.",
+        f"recipe, trained on random {percent(subject['share'], 0)} subsets in rungs of {on} members; "
+        f"seed {made['seed']}.",
         *fixed,
         *(note if note.endswith(".") else f"{note}." for note in found.notes),
     ]
