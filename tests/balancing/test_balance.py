@@ -201,8 +201,8 @@ def test_the_command_prints_one_document(byheart, tmp_path):
     assert {"frontier", "best", "provenance"} <= set(found)
     assert "byheart balance" in found["provenance"]["command"]
     assert "--try max_depth=1,3" in found["provenance"]["command"]
-    assert (tmp_path / "byheart-balance" / "balance.html").exists()
-    assert (tmp_path / "byheart-balance" / "balance.toml").exists()
+    assert (tmp_path / "byheart-audit" / "balance.html").exists()
+    assert (tmp_path / "byheart-audit" / "balance.toml").exists()
 
 
 @pytest.mark.parametrize(
@@ -221,4 +221,4 @@ def test_wrong_words_are_refused_in_a_line(byheart, tmp_path, words, said):
     assert found.code == 2
     assert said in found.err
     assert "Traceback" not in found.err
-    assert not (tmp_path / "byheart-balance").exists()
+    assert not (tmp_path / "byheart-audit").exists()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from byheart.auditing.compare import lever_effect
 from byheart.auditing.document import document, document_key, is_document, run_id
 from byheart.auditing.first_answer import tell_first_answer
+from byheart.auditing.kept_balance import balance_of
 from byheart.auditing.kept_names import keep_names
 from byheart.auditing.lever_file import must_be_of
 from byheart.auditing.provenance import shown_settings
@@ -235,8 +236,9 @@ def _carried_out(
     # a failure may be gone the next time, and the document with it
     failed = [name for name, answer in answers.findings.items() if answer.status == "failed"]
     names = keep_names(session.ledger, answers.plan.draw.key, session.subject.task.names())
-    key = document_key(request, answers, failed, names, effect is not None)
-    made = document(request, session, drawn, answers, trial, names, effect)
+    kept_key, balanced = balance_of(session.ledger, session.subject) or ("", None)
+    key = document_key(request, answers, failed, names, effect is not None, kept_key)
+    made = document(request, session, drawn, answers, trial, names, effect, balanced)
     try:
         kept = session.ledger.get(key)
         if isinstance(kept, Result):

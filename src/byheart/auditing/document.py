@@ -8,9 +8,11 @@ from typing import Any
 
 from byheart.auditing.example_previews import exhibits, wanted
 from byheart.auditing.issues import lists_of
+from byheart.auditing.kept_balance import measured_settings
 from byheart.auditing.provenance import provenance
 from byheart.auditing.request import Request
 from byheart.ledger.base import Ledger, Result
+from byheart.records.balanced import BalancedRecord
 from byheart.records.comparison import ComparisonRecord
 from byheart.records.facts import OF_EXAMPLES
 from byheart.records.finding import Answer, Finding
@@ -30,17 +32,18 @@ from byheart.tasks.data import ID, Data
 
 def document(
     request: Request, session: Session, drawn: Drawn, answers: Answers, trial: Trial | None, names: str = "",
-    effect: ComparisonRecord | None = None,
+    effect: ComparisonRecord | None = None, balanced: BalancedRecord | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """One plain dict of everything: subject, findings, verdicts, planted, balance, exhibits, provenance.
 
     `names` is the key of what the user calls the examples, empty where they have no names; `effect` compares it with
-    the same recipe without its levers.
+    the same recipe without its levers; `balanced` is what `byheart balance` found of this subject.
     """
     findings = answers.findings
     data = load_data(answers.plan.draw.key, session.ledger).named(session.subject.task.names())
     bits = findings.get("complexity/description-length")
     balance = bits.balance if isinstance(bits, Finding) else None
+    stops = [_dumped(move) for move in (balance.moves if balance else ())]
     run = _about(session, answers)
     members = session.subject.members - len(answers.failed_members)
     return {
@@ -53,7 +56,7 @@ def document(
         "one_model": balance.one_model.model_dump(mode="json") if balance and balance.one_model else None,
         "unmeasured": _unmeasured(request, session.subject, drawn),
         "issues": lists_of(data, findings, columns_of(answers.plan.measure, session.ledger)),
-        "levers": [*_measured(session, effect), *(_dumped(move) for move in (balance.moves if balance else ()))],
+        "levers": [*_measured(session, effect), *_of_balance(balanced), *stops],
         "exhibits": exhibits(data, wanted(findings)),
         "hidden": False,
         "provenance": provenance(request, session, drawn, answers, trial, data, run),
@@ -70,6 +73,11 @@ def _measured(session: Session, effect: ComparisonRecord | None) -> list[dict[st
         return []
     name = ", ".join(map(" ".join, moved_by(session.subject).items()))
     return [{"lever": name, "comparison": effect.model_dump(mode="json")}]
+
+
+def _of_balance(found: BalancedRecord | None) -> list[dict[str, Any]]:
+    """The rows of the settings that a balance of the same subject measured."""
+    return [] if found is None else [_dumped(one) for one in measured_settings(found)]
 
 
 def is_document(kept: Mapping[str, Any], made: Mapping[str, Any]) -> bool:
@@ -217,10 +225,16 @@ def run_id(answers: Answers) -> str:
     return key_of(sorted(step.key for step in answers.plan.measure))[:12]
 
 
-def document_key(request: Request, answers: Answers, failed: list[str], names: str, compared: bool = False) -> str:
-    """The key of the document of these answers; a failure may be gone the next time, and the document with it."""
+def document_key(
+    request: Request, answers: Answers, failed: list[str], names: str, compared: bool = False, balanced: str = ""
+) -> str:
+    """The key of the document of these answers; a failure may be gone the next time, and the document with it.
+
+    `balanced` is the key of the balance that it shows, empty where there is none.
+    """
     told = [request.command, request.device, request.threads, request.jobs, version("byheart")]
     told += [*([names] if names else []), *(["baseline"] if compared else [])]
+    told += [["balance", balanced]] if balanced else []
     verdicts = [find("verdict", name)() for name in registered("verdict")]
     rules = [[one.describe(), one.threshold, one.source] for one in verdicts]  # a changed one makes a new document
     return key_of("document", SCHEMA, run_id(answers), request.notes, failed, told, rules)

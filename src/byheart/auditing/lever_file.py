@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ def must_be_of(file: LeverFile, subject: Subject) -> None:
     Raises:
         InputRefused: it was found on other data or of another learner.
     """
-    of_data, of_learner = draw_step(subject).key, learner_key(subject)
+    of_data, of_learner = data_key(subject), learner_key(subject)
     what = "other data" if file.data != of_data else "another learner" if file.learner != of_learner else ""
     if what:
         raise InputRefused(
@@ -78,3 +78,10 @@ def must_be_of(file: LeverFile, subject: Subject) -> None:
 def learner_key(subject: Subject) -> str:
     """What names a learner before any of its settings is turned."""
     return (subject.plain or subject.learner).key()[:16]
+
+
+def data_key(subject: Subject) -> str:
+    """What names the data of a subject, but for labels that an audit redraws as its own control."""
+    task = subject.task
+    plain = task.task if getattr(task, "control", False) and task.name == "flipped" else task
+    return draw_step(replace(subject, task=plain)).key

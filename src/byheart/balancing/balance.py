@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from byheart.auditing.lever_file import learner_key
+from byheart.auditing.kept_balance import keep_balance
+from byheart.auditing.lever_file import data_key, learner_key
 from byheart.auditing.provenance import shown_settings
 from byheart.auditing.python_request import request_from_python
 from byheart.auditing.request import Request
@@ -35,7 +36,7 @@ from byheart.report.balanced_text import lines
 from byheart.study.budget import member_seconds
 from byheart.study.costs import START
 from byheart.study.execute import Told
-from byheart.study.plan import Settings, draw_step
+from byheart.study.plan import Settings
 from byheart.study.session import Session
 from byheart.terminal import as_json, to_stderr
 
@@ -232,7 +233,9 @@ def _raced(
     if sum(one.running for one in race.entrants) < 2:
         raise StepFailed("a setting beside the recipe to be trained", race.entrants[1].failure, "Try other values.")
     chosen = choose(race, fresh)
-    return _record(request, session, race, chosen, rungs, notes)
+    found = _record(request, session, race, chosen, rungs, notes)
+    keep_balance(session.ledger, session.subject, found)
+    return found
 
 
 def _affordable(
@@ -282,7 +285,7 @@ def _record(
             "unit": judge.unit, "score": judge.score, "share": subject.share,
         },
         rungs=tuple(rungs),
-        about={"data": draw_step(subject).key, "recipe": learner_key(subject)},
+        about={"data": data_key(subject), "recipe": learner_key(subject)},
         fixed=request.lever_words,
         notes=(*request.notes, *notes),
         provenance={

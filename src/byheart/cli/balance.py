@@ -20,7 +20,12 @@ Tries = Annotated[
     ),
 ]  # fmt: skip
 Out = Annotated[
-    Path, typer.Option("--out", help="Folder of the page, balance.toml and the ledger.", rich_help_panel="Output")
+    Path,
+    typer.Option(
+        "--out",
+        help="Folder of the page, balance.toml and the ledger; an audit there shows it.",
+        rich_help_panel="Output",
+    ),
 ]
 
 
@@ -28,7 +33,7 @@ def balance(
     options: Options,
     subject: Subject = "",
     tries: Tries = None,
-    out: Out = Path("byheart-balance"),
+    out: Out = Path("byheart-audit"),
     json: AsJson = False,
     quiet: Quiet = False,
     notes: tuple[str, ...] = (),
@@ -41,7 +46,7 @@ def balance(
     from byheart.balancing.words import command
     from byheart.cli.summary import print_json, print_lines
     from byheart.progress import Progress
-    from byheart.report.balanced_text import lines
+    from byheart.report.balanced_text import audit_command, lines
 
     with apart():
         # labels redrawn as a control would be noise that the levers are chosen by
@@ -50,8 +55,9 @@ def balance(
         request = command(request, tries or ())
         with writable(out), Progress(quiet) as progress:
             found = run(request, tries or (), out, settings=settings, say=progress.say, progress=progress)
-    written = [found.save(out / name) for name in ("balance.html", "balance.json", "balance.toml")]
+    page, data, best = (found.save(out / name) for name in ("balance.html", "balance.json", "balance.toml"))
     if json:
         print_json(found.to_dict())
     else:
-        print_lines(*lines(found), f"Page  {written[0]}", f"Take it  byheart audit ... --lever {written[2]}")
+        audit = [f"Audit   {audit_command(found, str(best))}"] if found.best.words else []
+        print_lines(*lines(found), f"Page    {page}   Data  {data}", *audit)

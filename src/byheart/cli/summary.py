@@ -99,6 +99,7 @@ def summary(document: dict[str, Any], page: str, data: str) -> list[str]:
     for row in document["levers"]:
         if "lever" in row:
             lines += _moved(row)
+    lines += _measured([row for row in document["levers"] if "setting" in row])
     judged = [verdict for verdict in document["verdicts"] if verdict["outcome"] in {"issue", "tip", "withheld"}]
     lines += [f"  {verdict['code']} {verdict['outcome']:<9} {verdict['title']}" for verdict in judged]
     failed = [finding for finding in document["findings"].values() if finding["status"] == "failed"]
@@ -124,6 +125,14 @@ def _moved(row: dict[str, Any]) -> list[str]:
     told = [f"  {difference_line(found, one)}" for one in found.differences if one.matters]
     head = f"  What moves    {row['lever']} against the same recipe without it, on the same subsets and seeds:"
     return [head, *told, f"    {the_rest(found)}"]
+
+
+def _measured(rows: list[dict[str, Any]]) -> list[str]:
+    """What a balance of the same subject found, in a line: the best setting, or that no lever beats the recipe."""
+    from byheart.records.balanced import MeasuredSetting
+    from byheart.report.moves import moved_line
+
+    return [f"  {moved_line(MeasuredSetting.model_validate(rows[0]))}"] if rows else []
 
 
 def forecast_lines(found: dict[str, Any]) -> list[str]:

@@ -89,6 +89,34 @@ class Best(Record):
     recipe: dict[str, Quantity] = {}
 
 
+class MeasuredSetting(Record):
+    """A setting of a balance as the document of an audit of the same subject has it.
+
+    Attributes:
+        setting: its title.
+        tried: what was measured of it; of the best by fresh members.
+        best: whether it is the best of those tried.
+        beats: whether the best beats the recipe.
+        probability: that the best is the best.
+        of: how many settings were tried.
+        score: what `held_out` is: `accuracy`, `r2` or `bits` per token.
+        noun: what an example is called.
+        nouns: and several.
+        command: the command that tried them.
+    """
+
+    setting: str
+    tried: Tried
+    best: bool
+    beats: bool
+    probability: float | None
+    of: int
+    score: str
+    noun: str
+    nouns: str
+    command: str
+
+
 class BalancedRecord(Record):
     """What `byheart balance` found; the lines, the page and `--json` are made from it alone.
 

@@ -12,6 +12,7 @@ from byheart.report.rich_text import Run, plain
 SCORES = {"accuracy": "right where left out", "r2": "R\u00b2 where left out", "bits": "bits per token where left out"}
 AFTER = {"accuracy": "right where left out", "r2": "of R\u00b2 where left out", "bits": "per token where left out"}
 SHORT = {"accuracy": "right", "r2": "R\u00b2", "bits": "bits/token"}  # over a column of the terminal
+NO_BREAK = "\u00a0"
 SURE = 0.99  # a probability beyond it is told as no more
 SHOWN = 12  # settings in the terminal; the page has them all
 HOW = (
@@ -102,7 +103,7 @@ def _absolute(of: Quantity) -> Quantity:
 
 
 def _bracket(of: Quantity) -> list[Run]:
-    return [("", "\u00a0"), ("i", interval_text(of))] if of.interval else []
+    return [("", NO_BREAK), ("i", interval_text(of))] if of.interval else []
 
 
 def signed(of: Quantity) -> str:
@@ -170,7 +171,7 @@ def lines(found: BalancedRecord) -> list[str]:
         f"byheart balance \u00b7 {subject['title']} \u00b7 {subject['learner']} \u00b7 {_tried(found)}, "
         f"{count(made['trainings'])} trainings, {count(round(made['cpu_seconds']))} CPU s"
     ]
-    said += [f"  {plain(headline(found))}", f"  {sure(found)} {halves(found)}", ""]
+    said += [f"  {plain(headline(found)).replace(NO_BREAK, ' ')}", f"  {sure(found)} {halves(found)}", ""]
     said += _table(found)
     said += [f"  not trained   {one.title}: {one.failure}" for one in found.frontier if one.failure]
     said += [f"  note          {note}" for note in found.notes]
@@ -219,17 +220,17 @@ def how(found: BalancedRecord) -> list[str]:
     return [part.format(nouns=subject["nouns"], noun=subject["noun"], criterion=criterion(found)) for part in HOW]
 
 
-def audit_command(found: BalancedRecord) -> str:
-    """The command or the call that audits the best setting of this subject.
+def audit_command(found: BalancedRecord, file: str = "balance.toml") -> str:
+    """The command or the call that audits the best setting of this subject, which stands in `file`.
 
     The file holds the fixed levers too, so the words of both go.
     """
     asked = found.provenance["command"]
     if not asked.startswith("byheart balance"):
-        return 'byheart.audit(..., levers=["balance.toml"])'
+        return f'byheart.audit(..., levers=["{file}"])'
     words = iter(shlex.split(asked)[2:])
     kept = [word for word in words if word not in ("--try", "--lever") or not next(words, "")]
-    return shlex.join(["byheart", "audit", *kept, "--lever", "balance.toml"])
+    return shlex.join(["byheart", "audit", *kept, "--lever", file])
 
 
 def chance(of: Quantity) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from byheart.errors import InputRefused
-from byheart.records.comparison import ComparisonRecord
 from byheart.records.finding import Answer, Finding, answer_from
 from byheart.records.formatting import count, number, percent
 from byheart.records.provenance import SCHEMA, YOURS, Provenance
@@ -13,11 +12,11 @@ from byheart.report import headline, summary
 from byheart.report.balance import balances, course
 from byheart.report.cards import About, card_of
 from byheart.report.chapters import chapters, inapplicable
-from byheart.report.comparison_text import also
 from byheart.report.examples import gallery, seen
 from byheart.report.glossary import used_by
 from byheart.report.issues import issue_lists
 from byheart.report.kinds import words
+from byheart.report.moves import moves
 from byheart.report.rich_text import cleaned, plain, sentence, slug, word
 from byheart.report.scale_chart import WHO
 
@@ -58,8 +57,7 @@ def story(document: dict) -> dict:
         "most": _most(subject, findings, exhibits),
         "verdicts": _verdicts(document, findings),
         "issues": issue_lists(document),
-        "levers": [_measured(one) if "lever" in one else _lever(one) for one in document.get("levers") or []],
-        "unmeasured": [dict(row) for row in document["unmeasured"]],
+        "moves": moves(document),
         "chapters": chapters(subject, findings, exhibits),
         "inapplicable": inapplicable(subject, findings.values()),
         "references": _references(findings),
@@ -122,45 +120,6 @@ def _verdicts(document: dict, findings: dict[str, Answer]) -> list[dict]:
         made.append({**one.model_dump(), "link": slug(one.anchor) if one.anchor in findings else ""})
     order = ("issue", "tip", "withheld", "passed", "not applicable")
     return sorted(made, key=lambda one: (order.index(one["outcome"]), one["code"]))
-
-
-def _lever(move: dict) -> dict:
-    """A stop that the trail was read off at, as a row of what moves the balance."""
-    return {
-        "name": f"stop at epoch {move['epoch']}",
-        "note": f"points against epoch {move['last']}, read off the checkpoints of these members; "
-        "a schedule made to end there would differ",
-        "hint": True,
-        **{name: _change(move.get(name)) for name in ("memorised", "understood", "accuracy")},
-    }
-
-
-def _measured(row: dict) -> dict:
-    """The levers of the audit, trained with and without, as a row of what moves the balance."""
-    found = ComparisonRecord.model_validate(row["comparison"])
-    shares = {
-        "memorised": ("memorised_bits_share", "memorised_share_of_variance"),
-        "understood": ("understood_bits_share", "understood_share"),
-        "accuracy": ("test_accuracy", "test_r2"),
-    }
-    made = {name: next((one for each in of if (one := found.found(each))), None) for name, of in shares.items()}
-    shown = [one.name for one in made.values() if one]
-    return {
-        "name": row["lever"],
-        "note": f"with it less without it, on the same subsets and seeds; {also(found, shown)}",
-        "hint": False,
-        **{name: _change(one.difference.model_dump() if one else None) for name, one in made.items()},
-    }
-
-
-def _change(given: dict | None) -> dict | None:
-    if not given:
-        return None
-    text, ends = number(100 * given["value"], 1), given["interval"]
-    return {
-        "value": text if text[0] in "\u22120" and given["value"] <= 0 else f"+{text}",
-        "interval": f"[{number(100 * ends[0], 1)}, {number(100 * ends[1], 1)}]" if ends else "",
-    }
 
 
 def _references(findings: dict[str, Answer]) -> list[dict]:
