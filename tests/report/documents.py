@@ -423,8 +423,8 @@ PAYLOADS = [
 
 # words of ours, most of which a record checks
 FIXED = {
-    "kind", "status", "unit", "role", "shape", "axis", "format", "outcome", "headline", "probe", "better", "speaks_of",
-    "anchor", "view", "why_no_interval",
+    "kind", "status", "unit", "role", "shape", "weight", "axis", "format", "outcome", "headline", "probe", "better",
+    "speaks_of", "anchor", "view", "why_no_interval",
 }  # fmt: skip
 
 

@@ -222,6 +222,7 @@ def test_only_commands_that_exist():
         "show",
         "report",
         "plan",
+        "balance",
     }
     assert "byheart audit --seed 0 --lever weight-decay=0.001" in text
 

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from byheart.records.balanced import BalancedRecord, Tried
-from byheart.records.formatting import count, interval_text, number, percent, value_text
+from byheart.records.formatting import DASH, count, interval_text, number, percent, value_text
 from byheart.records.quantity import Quantity
 from byheart.report.balanced_text import (
     AFTER,
@@ -157,7 +157,7 @@ def _row(found: BalancedRecord, one: Tried, group: str) -> dict[str, Any]:
     ]
     return {
         "title": one.title.removeprefix(f"{group} ") if group != TOGETHER else one.title,
-        "cells": cells, "members": count(one.members), "cost": _seconds(one.cost), "status": status(found, one),
+        "cells": cells, "members": count(one.members), "cost": DASH if one.failure else _seconds(one.cost), "status": status(found, one),
         "lost": bool(one.failure or one.same_as), "best": one.title == found.best.title,
     }  # fmt: skip
 

@@ -228,7 +228,10 @@ def audit_command(found: BalancedRecord, file: str = "balance.toml") -> str:
     asked = found.provenance["command"]
     if not asked.startswith("byheart balance"):
         return f'byheart.audit(..., levers=["{file}"])'
-    words = iter(shlex.split(asked)[2:])
+    try:
+        words = iter(shlex.split(asked)[2:])
+    except ValueError:  # of a document that was changed by hand
+        return f"byheart audit ... --lever {shlex.quote(file)}"
     kept = [word for word in words if word not in ("--try", "--lever") or not next(words, "")]
     return shlex.join(["byheart", "audit", *kept, "--lever", file])
 

@@ -78,7 +78,10 @@ def balance_command(asked: str) -> str:
         >>> balance_command("byheart audit data.csv --target y --no-control --also memory/effect --seed 0")
         'byheart balance data.csv --target y --seed 0'
     """
-    words = iter(shlex.split(asked)[2:])
+    try:
+        words = iter(shlex.split(asked)[2:])
+    except ValueError:  # of a document that was changed by hand
+        return "byheart balance ..."
     kept = []
     for word in words:
         if word in OF_AN_AUDIT:
