@@ -120,7 +120,7 @@ def test_every_number_is_in_its_data(name):
         f"{end:.1f}"
         for one in [document["best"]["moved"]]
         if one
-        for end in map(lambda v: 100 * abs(v), one["interval"])
+        for end in (100 * abs(value) for value in one["interval"])
     }
     shown = set(re.findall(r"\d(?:[\d,]*\d)?(?:\.\d+)?", text))
     assert shown <= known, shown - known

@@ -157,7 +157,8 @@ def _row(found: BalancedRecord, one: Tried, group: str) -> dict[str, Any]:
     ]
     return {
         "title": one.title.removeprefix(f"{group} ") if group != TOGETHER else one.title,
-        "cells": cells, "members": count(one.members), "cost": DASH if one.failure else _seconds(one.cost), "status": status(found, one),
+        "cells": cells, "members": count(one.members), "status": status(found, one),
+        "cost": DASH if one.failure else _seconds(one.cost),
         "lost": bool(one.failure or one.same_as), "best": one.title == found.best.title,
     }  # fmt: skip
 
