@@ -258,6 +258,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
     "survey": {
         "dose": ("byheart.surveys.dose:Dose", "Does a quantity grow or fall with a setting, how fast, or level off?"),
         "peak": ("byheart.surveys.peak:Peak", "Where is a quantity largest over a setting, and does that stand out?"),
+        "threshold": ("byheart.surveys.threshold:Threshold", "From which value of a setting on does it reach a level?"),
         "budget": ("byheart.surveys.budget:Budget", "Is more understood along a setting, or more remembered?"),
         "ranking": ("byheart.surveys.ranking:Ranking", "Which measure orders the subjects as a target does?"),
         "frontier": ("byheart.surveys.frontier:Frontier", "Which subjects does no other beat on two quantities?"),

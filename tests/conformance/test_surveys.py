@@ -10,6 +10,7 @@ from byheart.surveys.frontier import Frontier
 from byheart.surveys.peak import Peak
 from byheart.surveys.power_law import PowerLaw
 from byheart.surveys.ranking import Ranking
+from byheart.surveys.threshold import Threshold
 from byheart.testing.surveys import HALF, OTHER, QUANTITY, SurveySuite, line, subjects
 
 
@@ -61,6 +62,16 @@ class TestPowerLaw(SurveySuite):
     def planted(self, dose):
         """A power law of that exponent."""
         return line([float(i) ** dose for i in range(1, 7)])
+
+
+class TestThreshold(SurveySuite):
+    @pytest.fixture
+    def survey(self):
+        return Threshold(quantity=QUANTITY, by="size", level=0.5)
+
+    def planted(self, dose):
+        """The larger the dose, the later of six sizes the level is reached."""
+        return line([0.2 + 0.6 * (i >= 1 + round(4 * dose)) for i in range(6)])
 
 
 class TestBudget(SurveySuite):

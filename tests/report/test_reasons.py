@@ -147,6 +147,8 @@ SAID = [
     ("small grid", {"measured": 2, "needed": 3}, "measured at 2 points of the grid, and it takes 3", "a grid of more values"),
     ("peak at the end", {"at": 4000}, "the largest error may lie beyond the grid: it is at 4000, at an end of it",
      "a grid that goes further"),
+    ("not crossed", {"level": 0.5}, "the level 0.5 may be crossed beyond the grid: at none of its values is all of an "
+     "interval below it, or from none on above", "a grid that goes further, or more members"),
     ("may be 0", {"sizes": 2, "of": 5, "at": 75}, "at 2 of 5 sizes it may be 0 or less, first at 75: it has "
      "no logarithm there, and leaving a point out would bend the law",
      "more members or larger sizes, which narrow the intervals"),

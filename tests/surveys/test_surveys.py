@@ -12,6 +12,7 @@ from byheart.surveys.dose import Dose
 from byheart.surveys.frontier import Frontier
 from byheart.surveys.peak import Peak
 from byheart.surveys.ranking import Ranking, chance
+from byheart.surveys.threshold import Threshold
 from byheart.testing.surveys import OTHER, QUANTITY, line, subjects
 
 DOSE, PEAK = Dose(quantity=QUANTITY, by="size"), Peak(quantity=QUANTITY, by="size")
@@ -193,3 +194,25 @@ def test_over_seeds_a_peak_has_its_place_and_at_an_end_none():
     assert survey.read(*by_seed([0.5, 0.2, 0.8, 0.8])).withheld.code == "peak at the end"
     assert survey.read(*by_seed([0.5, 0.2, 0.8, 0.3], m=9)).withheld.code == "few seeds"
     assert survey.read(*line([0.5, 0.2, 0.8, 0.3])).withheld.code == "small grid"  # nothing by seed
+
+
+def test_a_threshold_lies_between_the_places_that_are_surely_below_and_surely_above():
+    survey = Threshold(quantity=QUANTITY, by="size", level=0.5)
+    found = survey.read(*line([0.1, 0.2, 0.48, 0.52, 0.9, 1.0])).quantities["at"]
+    assert (found.value, found.interval, found.unit) == (4.0, (2.0, 5.0), "setting")
+    assert survey.read(*line([0.1, 0.9, 0.1, 0.9])).quantities["at"].value == 4  # from there on, not once
+    for values_ in ([0.1, 0.2, 0.3], [0.48, 0.7, 0.9], [0.1, 0.9, 0.52]):
+        assert survey.read(*line(values_)).withheld.code == "not crossed"
+    assert survey.read(*line([0.1, 0.9])).withheld.code == "small grid"
+
+
+def test_a_threshold_is_read_where_another_setting_has_a_value():
+    found, grid_ = line([0.1, 0.2, 0.9, 0.1, 0.9, 0.9])
+    two = {name: {"size": 1 + i % 3, "decay": i // 3} for i, name in enumerate(grid_)}
+    at = [
+        Threshold(quantity=QUANTITY, by="size", level=0.5, where={"decay": value}).read(found, two).quantities["at"].value
+        for value in (0, 1)
+    ]
+    assert at == [3, 2]
+    with pytest.raises(UnknownName, match="decya"):
+        Threshold(quantity=QUANTITY, by="size", level=0.5, where={"decya": 1}).read(found, two)

@@ -140,7 +140,8 @@ class Claim(Spec):
         source: who said it.
         note: what our form of it leaves out.
         subject: name -> subject, in order.
-        grid: subject -> what it varies: settings by path, or fields of the subject; empty where nothing does.
+        grid: subject -> what it varies: settings by path, or fields of the subject; empty where nothing does. Of a grid
+            its points alone, which surveys read; subjects beside it are in `subject`.
         survey: name -> a survey's name and settings, read of all subjects.
         words: name of a quantity or a setting -> what it is called here.
         expect: what should come out.

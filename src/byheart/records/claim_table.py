@@ -21,6 +21,7 @@ def claim_from(document: Mapping[str, Any], values: Mapping[str, Any] | None = N
 
     A `[grid]` of settings, each with its values, makes the subjects: the product of all, or with `together = true` the
     first value of each, then the second. A setting is a path (`learner.hidden`) or a field of a subject (`flip`).
+    Subjects with names of their own may stand beside the grid; surveys read its points alone.
     What stands under `[set]` may be named in braces anywhere in the file, and is given a value of its own by its name.
 
     Args:
@@ -37,13 +38,16 @@ def claim_from(document: Mapping[str, Any], values: Mapping[str, Any] | None = N
     surveys = {name: _table(one, name) for name, one in _table(fields.get(SURVEY, {}), SURVEY).items()}
     over = _put_over(values, grid, surveys, _table(document.get("set", {}), "set"))
     words = _flat(_table(fields.get("words", {}), "words"))
-    if grid and subjects:
-        raise UsageError(expected="[grid] or [subject.NAME]", came="both", do="A subject is one point of a grid.")
-    points = _points(grid, words) if grid else {name: {} for name in subjects}
+    points = _points(grid, words) if grid else {}
+    beside = {name: {} for name in subjects if name not in points}
+    if len(beside) < len(subjects):
+        twice = next(name for name in subjects if name in points)
+        raise UsageError(expected="names other than those of the grid", came=shown(twice), do="Rename the subject.")
+    points, varied = points | beside, points or beside  # surveys read the points of the grid
     made = {name: _subject({**every, **subjects.get(name, {})}, {**point, **over}) for name, point in points.items()}
     lists = {"source": Source, "expect": Expectation}
     rows = {word: tuple(cls(**_table(one, word)) for one in _rows(fields, word)) for word, cls in lists.items()}
-    varied = {name: {path: one for path, one in point.items() if path != "says"} for name, point in points.items()}
+    varied = {name: {path: one for path, one in point.items() if path != "says"} for name, point in varied.items()}
     return Claim(**{**fields, **rows, "words": words, "subject": made, "grid": varied, SURVEY: surveys})
 
 

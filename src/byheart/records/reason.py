@@ -24,7 +24,7 @@ ReasonCode = Literal[
     "too few points",
     "yours", "gone", "few models", "models agree", "few on each side", "cut short", "replay departs",
     "above tolerance", "cells", "copies by chance", "ranked alone", "few false alarms", "one training",
-    "peak at the end", "few seeds", "may be 0", "no power law", "beyond the range",
+    "peak at the end", "not crossed", "few seeds", "may be 0", "no power law", "beyond the range",
     "no single change", "one setting", "no order", "no test size", "no shares", "few pairs", "few configurations",
     "no network", "rows in time", "short series", "past unseen", "no cuts", "short window", "leaked series",
     "large state", "no orbit", "other",
@@ -169,6 +169,8 @@ FIGURES: dict[ReasonCode, tuple[str, ...]] = {
     "one training": (),
     # of a curve: the interval of its largest place touches an end of the grid, and the peak may lie beyond,
     "peak at the end": ("at",),
+    # ... no place of the grid is surely below a level, or none surely above it,
+    "not crossed": ("level",),
     # ... or it takes more seeds to tell
     "few seeds": ("seeds", "needed"),
     # of a power law: at some sizes the quantity may be 0 or less, and has no logarithm,

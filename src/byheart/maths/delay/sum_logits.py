@@ -41,9 +41,8 @@ def sum_means(logits: Given[Any, "n k"], sums: Given[Any, " n"], p: int) -> Floa
     z = array(logits, "logits", "nk").astype(np.float64)
     s = class_labels(sums, len(z), p)
     z = z - z.mean(1, keepdims=True)
-    total = np.zeros((p, z.shape[1]))
-    np.add.at(total, s, z)
     count = np.bincount(s, minlength=p)
+    total = np.eye(p)[s].T @ z
     means = total / np.maximum(count, 1)[:, None]
     means[count == 0] = means[count > 0].mean(0)
     return means

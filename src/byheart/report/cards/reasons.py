@@ -276,6 +276,11 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
     "no null": ("it has no null", ""),
     "undecided": ("the interval allows both", ""),
     "small grid": ("measured at {measured:0} points of the grid, and it takes {needed:0}", "a grid of more values"),
+    "not crossed": (
+        "the level {level} may be crossed beyond the grid: at none of its values is all of an interval below it, or "
+        "from none on above",
+        "a grid that goes further, or more members",
+    ),
     "peak at the end": (
         "the largest error may lie beyond the grid: it is at {at}, at an end of it",
         "a grid that goes further",
