@@ -198,6 +198,23 @@ def test_a_survey_reads_all_points_of_a_grid(deeper):
     assert answer.curves["train_accuracy"].y == tuple(points)
 
 
+def test_subjects_may_stand_beside_a_grid_and_no_survey_reads_them(deeper):
+    made = claim_from({
+        "claim": "c", "source": [{"author": "a", "year": 2000, "title": "t"}],
+        "every": {"task": "digits", "task_settings": {"n": 120}, **TREE},
+        "grid": {"learner": {"max_depth": [1, 2, 4]}},
+        "subject": {"stump": {"learner_settings": {"max_depth": 1}}},
+        "survey": {"better": {"name": "dose", "quantity": f"{GAP}/train_accuracy", "by": "learner.max_depth"}},
+        "expect": [{"says": "s", "quantity": f"{GAP}/train_accuracy", "of": "stump", "above": 0}],
+    })  # fmt: skip
+    assert (len(made.subject), len(made.grid)) == (4, 3)
+    found = study("beside", made, deeper[1])
+    assert answer_from(found.surveys["survey/better"]).curves["train_accuracy"].x == (1, 2, 4)
+    assert found.outcomes[0].outcome == "held"
+    with pytest.raises(UsageError, match="names other than those of the grid"):
+        claim_from({"grid": {"learner": {"max_depth": [1]}}, "subject": {"max_depth=1": {}}})
+
+
 def test_the_page_shows_what_a_survey_read(deeper):
     page = render_study(deeper[0])
     assert "train accuracy by depth of the tree" in page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from byheart.levers.penalties import WeightDecay
 from byheart.probes.base import Bank, Subject
 from byheart.probes.generalization.delay import Delay
 from byheart.records.finding import Finding, NotApplicable
+from byheart.report.cards import About, card_of
 from byheart.tasks.digits import Digits
 from byheart.tasks.modular import Modular
 from byheart.testing.banks import data_for, offers_of, trained
@@ -116,6 +118,31 @@ def test_without_decay_never_is_said_with_its_bound_and_is_no_number():
     assert finding.quantities["reached_accuracy"].interval[1] < 0.95
     assert (finding.details["generalised_members"], finding.details["last_step"]) == (0, 400)
     assert finding.tables["members"].values["generalised_step"] == (None, None, None)
+
+
+# --- the card
+
+
+def test_the_card_says_both_steps_the_null_and_what_turns_into_what(grokked):
+    card = card_of(grokked, About(noun="sum", nouns="sums"))
+    assert card.body[0].startswith("Memorised by step 24 [19, 24]; right on new sums from step ")
+    assert re.search(r"\d+ times later \[\d+, \d+\]\.$", card.body[0])
+    assert card.body[1].startswith("On labels that are all redrawn, with the same training, ")
+    assert re.match(r"Of the label bits 100\u202f% are memorised at step \d+ and \d+\u202f% at the end", card.body[2])
+    assert "five frequencies" in card.body[3]
+    titles = ["Accuracy by step", "Label bits by step", "Loss by what the logits keep", "Norm of the weights by step"]
+    assert [chart.title for chart in card.charts] == titles
+    assert card.charts[0].rules[0].label == "memorised 24"
+    assert len([line for line in card.charts[0].lines if line.role == "muted"]) == 3
+    assert set(card.notes) == set(grokked.quantities)
+
+
+def test_the_card_says_never_with_its_bound_and_flags_gradients_that_are_zero():
+    card = card_of(Delay().measure(table(decay=0.0, epochs=400))[0], About(noun="sum", nouns="sums"))
+    assert card.body[0].endswith(". No member is right on new sums within 400 steps.")
+    assert [rule.label.split()[0] for rule in card.charts[0].rules] == ["memorised"]
+    zero = Delay().measure(table(decay=0.0, epochs=400))[0].quantities["zero_gradient_share"].value
+    assert ("gradient of their own class is exactly 0" in card.body[-1]) == (zero > 0)
 
 
 # --- outcomes that are given

@@ -40,7 +40,9 @@ class Threshold(OverSetting):
 
     name: ClassVar[str] = "threshold"
     question: ClassVar[str] = "From which value of the setting on does it reach the level?"
-    reference: ClassVar[str] = "Power et al. 2022, Grokking, figure 1 (the share of a table from which on it is learned)"
+    reference: ClassVar[str] = (
+        "Power et al. 2022, Grokking, figure 1 (the share of a table from which on it is learned)"
+    )
     level: float
     where: dict[str, float | str] = {}
 

@@ -16,6 +16,7 @@ from byheart.probes.generalization.delay.quantities import (
     GENERALISED,
     MEMORISED,
     absorbed_of,
+    by_member,
     circuit_quantities,
     curves_of,
     levels_of,
@@ -91,7 +92,7 @@ class Delay(Probe):
             headline="reached_accuracy",
             poles=(Pole(name="Rote", value=1 / k, note="a guess"), Pole(name="Oracle", value=1.0)),
             curves=curves_of(own, by_chance, **more) | budget_over(bank, need, own.steps),
-            tables={"members": members_table(own)},
+            tables={"members": members_table(own), "held_out_by_member": by_member(own)},
             details={
                 "members": m, "held": HELD, "memorised_from": MEMORISED, "generalised_from": GENERALISED,
                 "last_step": float(own.steps[-1]), "seen": own.n_seen, "held_out": own.n_held_out,

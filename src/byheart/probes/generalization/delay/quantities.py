@@ -19,6 +19,7 @@ MEMORISED, GENERALISED = 0.99, 0.95  # accuracy on what was seen, and on what wa
 GEOMETRIC = "Student's t over the logarithms of members, widened to the evaluation before"
 STUDENT = "Student's t over members"
 BOUNDED = "Student's t over members, Wilson where at the ceiling"
+DRAWN = 8  # members whose own course is kept
 ONE = 2.0**-24  # of this relative size and less, what is added to 1 in float32 is lost
 
 
@@ -106,10 +107,9 @@ def curves_of(own: Course, null: Course | None, **more: tuple[np.ndarray, str, U
 def members_table(own: Course) -> FactTable:
     """A row per member."""
     mem, gen = first_held(own.seen, own.steps, MEMORISED).step, first_held(own.held_out, own.steps, GENERALISED).step
-    gaps = lambda values: tuple(float(one) if np.isfinite(one) else None for one in values)  # noqa: E731
     return FactTable(
         values={
-            "member": tuple(range(len(mem))), "memorised_step": gaps(mem), "generalised_step": gaps(gen),
+            "member": tuple(range(len(mem))), "memorised_step": _gaps(mem), "generalised_step": _gaps(gen),
             "reached_accuracy": highest_held(own.held_out), "last_accuracy": own.held_out[:, -1],
         },
         units={
@@ -119,14 +119,22 @@ def members_table(own: Course) -> FactTable:
     )  # fmt: skip
 
 
+def _gaps(steps: np.ndarray) -> tuple[float | None, ...]:
+    return tuple(float(step) if np.isfinite(step) else None for step in steps)
+
+
+def by_member(own: Course) -> FactTable:
+    """Held-out accuracy of the first members, a column each, at every step."""
+    columns = {f"member_{j}": row for j, row in enumerate(own.held_out[:DRAWN])}
+    return FactTable(values={"step": own.steps, **columns}, units=dict.fromkeys(columns, "accuracy"))
+
+
 def _curve(steps: np.ndarray, values: np.ndarray, name: str, unit: Any) -> Curve:
-    """The mean over members with the least and the most of them."""
+    """The mean over members; each member's own accuracy stands in a table."""
     there = steps > 0
-    y = values[:, there]
-    return Curve(
-        x_axis=Axis(name="step", unit="steps"), y_axis=Axis(name=name, unit=unit), x=steps[there], y=y.mean(0),
-        low=y.min(0), high=y.max(0), n=(len(y),) * int(there.sum()),
-    )  # fmt: skip
+    y = values[:, there].mean(0)
+    n = (len(values),) * len(y)
+    return Curve(x_axis=Axis(name="step", unit="steps"), y_axis=Axis(name=name, unit=unit), x=steps[there], y=y, n=n)
 
 
 def _geometric(
