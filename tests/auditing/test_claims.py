@@ -251,9 +251,12 @@ def test_what_is_no_grid_is_refused(grid, change, told):
         claim_from(grid)
 
 
-def test_a_claim_has_subjects_or_a_grid(grid):
-    with pytest.raises(UsageError, match="both"):
-        claim_from({**grid, "subject": {"one": {}}})
+def test_a_claim_has_subjects_beside_a_grid_of_names_of_their_own(grid):
+    alone, made = claim_from(grid), claim_from({**grid, "subject": {"one": {}}})
+    assert made.grid == alone.grid
+    assert set(made.subject) == {*alone.subject, "one"}
+    with pytest.raises(UsageError, match="names other than those of the grid"):
+        claim_from({**grid, "subject": {next(iter(alone.subject)): {}}})
 
 
 @pytest.mark.parametrize("change, told", [
