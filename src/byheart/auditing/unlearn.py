@@ -181,7 +181,8 @@ def _judged(
     """Train, compare, and put down what was found."""
     tell = session.say or (lambda line: None)
     trainings = Trainings.of(session, draw_key, models, gone.ids)
-    tell(f"{models} models of everything, and twice {models} without {len(gone.ids)} {data.output.noun[1]}")
+    forgotten = f"{len(gone.ids)} {data.output.noun[len(gone.ids) != 1]}"
+    tell(f"{models} models of everything, and twice {models} without {forgotten}{trainings.cost}")
     # first what is in no column of the table: who trains first pays for the packages of training
     reader = Reader(data, gone.rows, done(session, trainings.again(), "without what is forgotten, from other seeds"))
     exact = done(session, trainings.exact(), "without what is forgotten")
@@ -194,9 +195,9 @@ def _judged(
     until = target_of(bank, everything, gone.rows)
     approximate, not_tried = settled(session.subject, data.output.kind, until)
     for name, method in approximate.items():
-        tell(f"{CALLED[name].lower()} of {models} models")
+        tell(f"{CALLED[name]}: {models} models")
         try:
-            run = done(session, steps_of(trainings, method), f"by {CALLED[name].lower()}")
+            run = done(session, steps_of(trainings, method), f"by {name}")
         except ByheartError as error:  # one way that cannot be tried is no reason to leave out the others
             not_tried += (NotTried(name=name, reason=Reason(code="failed", figures={"error": str(error)})),)
             continue

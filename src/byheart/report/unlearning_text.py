@@ -10,7 +10,7 @@ from byheart.report.cards.reasons import why
 
 CALLED = {
     "untouched": "Untouched", "exact": "Exact retraining", "fine-tuning": "Fine-tuning", "ascent": "Gradient ascent",
-    "pruning": "Pruning", "newton": "Newton step", "newton-cut": "Newton step, cut",
+    "pruning": "Pruning", "newton": "Newton step", "newton-cut": "Cut Newton step",
 }  # fmt: skip
 STILL, AVOIDED, BOTH = "told apart: still known", "told apart: avoided too much", "told apart: some known, some avoided"
 SAID = { "not told apart": "not told apart", "undecided": "undecided: too few models or rows",
@@ -23,6 +23,8 @@ HOW = (
     "the label of a forgotten example, averaged over the forgotten; 0.5 is chance. Above it the {nouns} are still "
     "known, below it they are avoided more than by models that never saw them, which gives them away as well. "
     "Intervals are over models (Student's t), for these {nouns} are the ones that had to go.",
+    "A loss that the audit's models show where they left the {nouns} out is not quite that of retraining: each of them "
+    "left out others with them, and saw some of these.",
     "A second attacker learns from the other models which way each of the {nouns} moved, so that some that are still "
     "known and others that are avoided do not cancel. It tells models apart where fewer than 1 % of the ways to deal "
     "the kinds anew look as different.",
@@ -57,7 +59,7 @@ def not_tried(found: UnlearningRecord) -> list[tuple[str, str]]:
     about, names = About.of(found.subject), {}
     for one in found.not_tried:
         names.setdefault(why(one.reason, about), []).append(CALLED[one.name])
-    return [(", ".join([first, *(name.lower() for name in rest)]), reason) for reason, (first, *rest) in names.items()]
+    return [(", ".join(called), reason) for reason, called in names.items()]
 
 
 def scales(found: UnlearningRecord) -> str:
@@ -104,7 +106,7 @@ def headline(found: UnlearningRecord) -> str:
         return f"{said}."
     if all(one.judged == "told apart" for one in methods):
         return f"{said}. Every approximate method can be told from it."
-    good = " and ".join(CALLED[one.name].lower() for one in methods if one.judged == "not told apart")
+    good = ", ".join(CALLED[one.name] for one in methods if one.judged == "not told apart")
     return f"{said}. Not told from it: {good}." if good else f"{said}. No approximate method is shown to be like it."
 
 

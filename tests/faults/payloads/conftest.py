@@ -17,9 +17,12 @@ from byheart.cli.main import main
 from byheart.cli.summary import summary
 from byheart.records.claim_result import Studied
 from byheart.records.explanation import Explanation
+from byheart.records.unlearning import UnlearningRecord
 from byheart.report.explanation import render_explanation
 from byheart.report.page import render
 from byheart.report.study import render_study
+from byheart.report.unlearning import render_unlearning
+from byheart.report.unlearning_text import lines as unlearned
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "report")]  # the payloads; the documents and the parser of pages
@@ -95,6 +98,8 @@ def audited(lab):
     ]}  # fmt: skip
     one = re.search(r"train:(\d+)", said["show", "latest", "--json"][1])[1]
     said["explain"] = lab("explain", "latest", "--example", one, "--json")
+    (lab.folder / "ids.txt").write_text(one, encoding="utf-8")
+    said["unlearn"] = lab("unlearn", "latest", "--forget", "ids.txt", "--models", "3", "--with-copies", "--json", "--quiet")
     return said
 
 
@@ -138,10 +143,20 @@ def doors(audited, studied):
             record.model_validate(json.loads(json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")))
         )
 
+    def of_ours(made):
+        """The names of methods are ours."""
+        read = stored(UnlearningRecord, made)
+        named = [one["name"] for one in forgotten["methods"]]
+        return lambda document: read(
+            {**document, "methods": [{**one, "name": name} for one, name in zip(document["methods"], named)]}
+        )
+
     explanation, study = json.loads(audited["explain"][1]), json.loads(studied[1])
+    forgotten = json.loads(audited["unlearn"][1])
     return [
         Door("audit", render, lines, documents.table),
         Door("audit of text", render, lines, documents.text),
         Door("explain", stored(Explanation, render_explanation), stored(Explanation, explain.lines), lambda: explanation),
+        Door("unlearn", of_ours(render_unlearning), of_ours(unlearned), lambda: forgotten),
         Door("study", stored(Studied, render_study), stored(Studied, studies.lines), lambda: study),
     ]

@@ -45,6 +45,12 @@ class Trainings:
         trial = _trial(session, draw) if session.subject.learner.fleet else None
         return cls(session, draw, trial, models, tuple(sorted(gone)))
 
+    @property
+    def cost(self) -> str:
+        """What the trainings will cost, as far as a trial timed them: `, about 12 CPU s`; else nothing."""
+        each = self.trial.cpu_seconds_a_member if self.trial else None
+        return "" if each is None else f", about {max(1, round(3 * self.models * each))} CPU s where none is kept"
+
     def untouched(self) -> list[Step]:
         """Trained on everything; their weights are kept where our loop trains them."""
         keep = (Weights(),) if self.session.subject.learner.fleet else ()
