@@ -19,6 +19,7 @@ from byheart.report.cards.dynamics import need
 from byheart.report.cards.reasons import advice
 from byheart.seeds import stream
 from byheart.tasks.windowed_task import Windowed
+from byheart.tasks.windows import stretches_of
 from byheart.testing.probes import ProbeSuite, bank_of
 from byheart.testing.worlds import Bounds, Draw, World, near
 
@@ -200,3 +201,26 @@ def test_what_is_needed_is_asked_of_the_series_whole_where_models_get_shortened_
     )
     assert short.quantities == whole.quantities
     assert "looks_back of 3 would be enough" in " ".join(need.card(short, About()).body)
+
+
+class InPieces(Lagged):
+    """The same in stretches of 75 steps, each of its own time."""
+
+    name: ClassVar[str] = "lagged-pieces"
+
+    def draw(self, seed):
+        whole = Lagged.draw(self, seed)
+        series = np.concatenate(stretches_of(whole.train, whole.output))
+        return self._drawn(np.split(series, len(series) // 75), ["x0"], "t", {"title": "pieces"})
+
+
+def test_what_is_needed_is_asked_of_all_stretches_and_the_card_counts_them():
+    bank = bank_of(NeedOfData(), InPieces(lag=3, weight=0.9, steps=750), Ridge(), members=2)
+    finding, _ = NeedOfData().measure(bank)
+    assert finding.quantities["needed_steps"].value == 3
+    lengths = [len(one) for one in stretches_of(bank.data.train, bank.data.output)]
+    assert len(lengths) > 4
+    steps, how = sum(lengths), need.card(finding, About()).how[0]
+    assert f"{steps} training steps, in {len(lengths)} stretches whose gaps no window reaches over" in how
+    windows = sum(length - finding.details["longest"] for length in lengths)
+    assert max(lengths) < finding.quantities["needed_steps"].n < windows

@@ -9,7 +9,8 @@ from scipy.stats import t as student
 from byheart.errors import InputRefused
 from byheart.maths.lags import gain_curve, needed
 from byheart.maths.lags.kernel_code import INVERSE_WIDTHS, LINEAR, MIXED_FROM, kernel_code
-from byheart.maths.lags.needed_window import _error_of_saved, _lengths
+from byheart.maths.lags.needed_window import _error_of_saved, _lengths, _steps_before
+from byheart.maths.lags.predictive_gain import _code_lengths
 from byheart.tasks.systems import Henon, Logistic, Lorenz63
 
 
@@ -183,3 +184,55 @@ def test_the_kernel_code_is_that_of_a_process_fitted_to_the_steps_before(monkeyp
         kernel_code(windows, y[:, None], 2)
     found_bits = kernel_code(windows, y[:, None], learned)
     assert found_bits == pytest.approx(np.array(bits[learned - MIXED_FROM :]), abs=1e-6)
+
+
+def pieces(lengths, process):
+    """Stretches of their own, one after another, and where each begins."""
+    return np.concatenate([process(n, i) for i, n in enumerate(lengths)]), np.cumsum([0, *lengths])[:-1]
+
+
+def swing(n, i):
+    """Two steps say what follows, exactly; each stretch begins anywhere."""
+    return np.sin(0.7 * np.arange(n) + 2.1 * i)
+
+
+def test_no_window_reaches_over_a_gap():
+    series, begins = pieces([60] * 6, swing)
+    whole, joined = found(series, begins=begins), found(series)
+    assert whole[:2] == (2, "found")
+    assert whole.saved > 9  # as far as a thousandth of a deviation is told: log2(1000)
+    for kind in ("linear", "kernel"):
+        assert whole.curves[kind].code.min() < joined.curves[kind].code.min() - 4
+    assert whole.increments == 2
+
+
+def test_a_series_of_one_stretch_is_as_it_was_and_many_are_worth_as_many_steps():
+    one = autoregression([0.5, 0.3], 600)
+    for plain, begun in zip(found(one), found(one, begins=[0]), strict=True):
+        np.testing.assert_equal(begun, plain)
+    series, begins = pieces([50] * 40, lambda n, i: autoregression([0.5, 0.3], n, random(i).normal(size=n + 100)))
+    many = found(series, begins=begins)
+    assert many[:3] == (2, "found", "linear")
+    assert many.curves["linear"].windows[-1] == 25  # half of the steps lie further from the begin of their stretch
+    long = found(autoregression([0.5, 0.3], 2000))
+    assert many.saved == pytest.approx(long.saved, abs=3 * np.hypot(many.saved_standard_error, long.saved_standard_error))
+
+
+def test_each_coded_step_of_stretches_costs_what_its_own_rows_cost():
+    """The slow twin: the rows of all windows that lie in one stretch, put into one regression."""
+    series, begins = pieces([70, 90, 140], lambda n, i: random(i).normal(size=n).cumsum())
+    x, lags = ((series - series.mean()) / series.std())[:, None], 3
+    ends = [*begins[1:], len(x)]
+    rows = [at for a, b in zip(begins, ends) for at in range(a + lags, b)]
+    features = np.stack([np.concatenate([[1.0], *(x[at - k] for k in range(1, lags + 1))]) for at in rows])
+    learned = max(len(rows) // 10, 2 * features.shape[1] + 10)
+    by_hand = _code_lengths(features, x[rows], np.arange(1, lags + 2), learned, 1e-6) / np.log(2)
+    _, bits, at = _lengths(x, "linear", lags, _steps_before(len(x), begins))
+    np.testing.assert_array_equal(at, rows[learned:])
+    np.testing.assert_allclose(bits, by_hand, rtol=1e-12)
+
+
+@pytest.mark.parametrize("begins", [[-1], [600], [3.5], [np.nan]])
+def test_begins_that_are_no_steps_are_refused(begins):
+    with pytest.raises(InputRefused, match="begins of stretches"):
+        found(autoregression([0.5], 600), begins=begins)

@@ -178,7 +178,7 @@ SAID = [
     ("rows in time", {}, "Rows follow one another in time: a certificate needs independent draws.",
      "With --split random rows count as independent, if you know that they are."),
     ("nothing random", {}, "Every token follows from those before it: nothing need be held by heart.", ""),
-    ("short series", {"steps": 12}, "The longest stretch without a gap has 12 steps, too few.",
+    ("short series", {"steps": 12}, "Too few steps follow one another without a gap: 12.",
      "Give a longer series, or one without gaps."),
     ("past unseen", {"steps": 900}, "In the last 900 steps the next depends on those before it in a way that neither linear "
      "maps, products nor a kernel predict.", "Look at the series at another step of time, or with more channels."),

@@ -8,7 +8,7 @@ import numpy as np
 
 from byheart.errors import InputRefused
 from byheart.maths.lags.given_series import single_channel
-from byheart.maths.shapes import Float
+from byheart.maths.shapes import Float, Int
 
 MOST_BINS = 64
 BEYOND = 4.0  # standard deviations of 20 shuffles; of several channels, each asked
@@ -102,25 +102,30 @@ def _stretches(t: int, block: int, rng: np.random.Generator) -> np.ndarray:
     return (rng.integers(t, size=t)[start] + np.arange(t) - start) % t
 
 
-def information_beyond_chance(x: Float[np.ndarray, "t c"], lags: int, rng: np.random.Generator) -> bool | None:
+def information_beyond_chance(
+    x: Float[np.ndarray, "t c"], lags: int, rng: np.random.Generator, age: Int[np.ndarray, " t"] | None = None
+) -> bool | None:
     """Does a value of a channel say anything of one up to `lags` steps later, beyond the largest of 20 shuffles?
 
     By the histogram of `delay`; None where the series has fewer than 100 steps beside the lags.
+    `age` says how many steps lie before each one without a gap: none is compared with one beyond a gap.
     """
+    age = np.arange(len(x)) if age is None else age
     if len(x) - lags < FEWEST:
         return None
     bins = _bins(len(x) - lags)
     for channel in x.T:
         cells = _cells(channel, bins)
-        largest = [_largest(cells, rng.permutation(cells), lags, bins) for _ in range(20)]
-        if _largest(cells, cells, lags, bins) > np.mean(largest) + BEYOND * np.std(largest):
+        largest = [_largest(cells, rng.permutation(cells), lags, bins, age) for _ in range(20)]
+        if _largest(cells, cells, lags, bins, age) > np.mean(largest) + BEYOND * np.std(largest):
             return True
     return False
 
 
-def _largest(cells: np.ndarray, later: np.ndarray, lags: int, bins: int) -> float:
+def _largest(cells: np.ndarray, later: np.ndarray, lags: int, bins: int, age: np.ndarray) -> float:
     """The most bits at any lag from 1 to `lags`."""
-    return max(_information(cells[:-k], later[k:], bins) for k in range(1, lags + 1))
+    joined = {k: age[k:] >= k for k in range(1, lags + 1)}
+    return max(_information(cells[:-k][there], later[k:][there], bins) for k, there in joined.items() if there.any())
 
 
 def _bins(pairs: int) -> int:

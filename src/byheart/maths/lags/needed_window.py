@@ -6,12 +6,13 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from byheart.errors import InputRefused
 from byheart.maths.lags.delayed_information import information_beyond_chance
 from byheart.maths.lags.given_series import given_series
 from byheart.maths.lags.kernel_code import kernel_code
 from byheart.maths.lags.predictive_gain import Degree, code_lengths, fewest_steps, whole_lags
 from byheart.maths.lags.student_code import batch_errors, smallest_window
-from byheart.maths.shapes import Float
+from byheart.maths.shapes import Float, Int
 
 A_CAP = 20  # steps of the series for each lag, at least
 A_COLUMN = 10  # steps of the series for each column of a regression, at least
@@ -71,7 +72,7 @@ class Needed(NamedTuple):
     saved_standard_error: float
 
 
-def needed(series: Any, rng: np.random.Generator, most: int | None = None) -> Needed:
+def needed(series: Any, rng: np.random.Generator, most: int | None = None, begins: Any = ()) -> Needed:
     r"""How many steps back does a series need to be predicted?
 
     Each step is coded by what the steps before it teach of its window (prequential code), in three ways: regression on
@@ -83,15 +84,17 @@ def needed(series: Any, rng: np.random.Generator, most: int | None = None) -> Ne
     Args:
         series: (t,) or (t, c), in time order; of more than 10,000 steps the last are read.
         rng: of the shuffles.
-        most: longest window asked about, in steps; None: t // 20. Regressions stop earlier where they would have more
-            columns than 150, or than a tenth of the steps; products are left out where one lag has.
+        most: longest window asked about, in steps; None: t // 20, or less where gaps leave half of the steps no window
+            of that length. Regressions stop earlier where they would have more columns than 150, or than a tenth of
+            the steps; products are left out where one lag has.
+        begins: (s,) steps at which a stretch begins, ascending, where the series has gaps; no window reaches over one.
 
     Returns:
         A `Needed`.
 
     Raises:
-        InputRefused: gaps, constant or repeated channels, most that is no whole number of at least 1, or a series too
-            short for one lag.
+        InputRefused: NaN, constant or repeated channels, most that is no whole number of at least 1, begins that are no
+            steps of the series, or a series too short for one lag.
 
     Cost: 0.6 CPU s for 2,000 steps of 3 channels, about as much for more. Fails when: the past tells in a way that none
     of the three sees (`unseen` where a histogram sees it; `markov_order` says its lag); more steps are needed than were
@@ -108,20 +111,23 @@ def needed(series: Any, rng: np.random.Generator, most: int | None = None) -> Ne
     >>> needed(x, rng)[:3]
     (2, 'found', 'linear')
     """
-    x = given_series(given_series(series)[-MOST_STEPS:])
-    cap = max(1, len(x) // A_CAP) if most is None else whole_lags(most, "most")
-    bases: list[Basis] = ["linear", *(["products"] if _affordable(x, cap, 2) else []), "kernel"]
-    lengths = {basis: _lengths(x, basis, cap) for basis in bases}
+    whole = given_series(series)
+    age = _steps_before(len(whole), begins)[-MOST_STEPS:]
+    x, age = given_series(whole[-MOST_STEPS:]), np.minimum(age, np.arange(len(age)))
+    cap = _longest(age) if most is None else whole_lags(most, "most")
+    bases: list[Basis] = ["linear", *(["products"] if _affordable(x, cap, 2, age) else []), "kernel"]
+    lengths = {basis: _lengths(x, basis, cap, age) for basis in bases}
     curves = {basis: _curve(*found) for basis, found in lengths.items()}
     basis = _simplest(lengths)
     curve = curves[basis]
     saved = curve.code[0] - curve.code.min()
-    shuffled = [_curve(*_lengths(rng.permutation(x), basis, cap)) for _ in range(max(1, min(SHUFFLES, FAST // len(x))))]
+    times = max(1, min(SHUFFLES, FAST // len(x)))
+    shuffled = [_curve(*_lengths(rng.permutation(x), basis, cap, age)) for _ in range(times)]
     steps, reason = curve.needed, "found"
     if saved <= max(one.code[0] - one.code.min() for one in shuffled):
         steps = 0
     if steps == 0:
-        unseen = information_beyond_chance(x, min(cap, FIRST_LAGS), rng)
+        unseen = information_beyond_chance(x, min(cap, FIRST_LAGS), rng, age)
         steps, reason = (None, "unseen") if unseen else (0, "nothing")
     elif steps == curve.windows[-1]:
         reason = "most"
@@ -133,10 +139,31 @@ def needed(series: Any, rng: np.random.Generator, most: int | None = None) -> Ne
         saved=float(saved),
         curves=curves,
         null=max(one.needed for one in shuffled),
-        increments=_of_increments(x, cap),
+        increments=_of_increments(x, cap, age),
         saved_standard_error=_error_of_saved(lengths[basis][1]),
         drift=float((np.stack([part.mean(0) for part in np.array_split(x, PARTS)]) ** 2).mean()),
     )
+
+
+def _steps_before(steps: int, begins: Any = ()) -> Int[np.ndarray, " steps"]:
+    """How many steps lie before each one without a gap, of a series whose stretches begin there?
+
+    Raises:
+        InputRefused: begins that are no steps of the series.
+
+    >>> _steps_before(5, [0, 3]).tolist()
+    [0, 1, 2, 0, 1]
+    """
+    at = np.unique(np.concatenate([[0], np.asarray(begins, dtype=np.float64).ravel()]))
+    if not (np.isfinite(at) & (at == at.round()) & (at >= 0) & (at < steps)).all():
+        raise InputRefused(f"begins of stretches from 0 to {steps - 1}", f"{begins!r}"[:80], "Count the steps from 0.")
+    first = at.astype(np.int64)
+    return np.arange(steps) - np.repeat(first, np.diff(np.append(first, steps)))
+
+
+def _longest(age: Int[np.ndarray, " t"]) -> int:
+    """The longest window to ask about: a twentieth of the steps, of which half or more have a window of it."""
+    return max(1, min(len(age) // A_CAP, int(np.sort(age)[len(age) // 2])))
 
 
 def _error_of_saved(bits: Float[np.ndarray, "windows n"]) -> float:
@@ -144,41 +171,46 @@ def _error_of_saved(bits: Float[np.ndarray, "windows n"]) -> float:
     return float(batch_errors(bits[:1] - bits[bits.mean(1).argmin()])[0])
 
 
-def _of_increments(x: Float[np.ndarray, "t c"], cap: int) -> int:
+def _of_increments(x: Float[np.ndarray, "t c"], cap: int, age: np.ndarray) -> int:
     """Steps that the differences of the series need, linearly; those that are constant need none."""
-    steps = np.diff(x, axis=0)
+    steps, before = np.diff(x, axis=0)[age[1:] > 0], age[age > 0] - 1
     steps = steps[:, steps.std(0) > CONSTANT]
-    return _curve(*_lengths((steps - steps.mean(0)) / steps.std(0), "linear", cap)).needed if steps.size else 0
+    if not steps.size:
+        return 0
+    return _curve(*_lengths((steps - steps.mean(0)) / steps.std(0), "linear", cap, before)).needed
 
 
-def _lengths(x: np.ndarray, basis: Basis, cap: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _lengths(
+    x: np.ndarray, basis: Basis, cap: int, age: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Windows, bits of each coded step by window, and which steps these are."""
+    age = np.arange(len(x)) if age is None else age
     if basis == "kernel":
-        return _of_kernel(x, cap)
+        return _of_kernel(x, cap, age)
     degree: Degree = 1 if basis == "linear" else 2
-    most = max(1, _affordable(x, cap, degree))
+    most = max(1, _affordable(x, cap, degree, age))
     lags = most if degree == 1 else min(FIRST_LAGS, most)
     while True:
-        bits, _, learned = code_lengths(x, lags, degree, RESOLUTION**2)
+        bits, _, learned = code_lengths(x, lags, degree, RESOLUTION**2, age)
         if lags == most or bits.mean(1).argmin() < lags:
-            return np.arange(lags + 1), bits, np.arange(lags + learned, len(x))
+            return np.arange(lags + 1), bits, np.flatnonzero(age >= lags)[learned:]
         lags = min(2 * lags, most)
 
 
-def _affordable(x: np.ndarray, cap: int, degree: Degree) -> int:
+def _affordable(x: np.ndarray, cap: int, degree: Degree, age: np.ndarray) -> int:
     """The longest window whose regression has at most a column for ten steps, and enough steps to code; 0: none."""
-    t, c = x.shape
-    lags = np.arange(1, cap + 1)
+    c, lags = x.shape[1], np.arange(1, cap + 1)
     columns = lags * c + (lags * c * (lags * c + 1) // 2 if degree == 2 else 0)
-    fits = np.array([fewest_steps(int(lag), int(count) + 1) <= t for lag, count in zip(lags, columns, strict=True)])
-    return int(((columns <= min(t // A_COLUMN, MOST_COLUMNS)) & fits).sum())
+    steps = (age >= lags[:, None]).sum(1) + lags  # as many as a series without gaps would have
+    fits = np.array([fewest_steps(int(lag), int(p) + 1) <= t for lag, p, t in zip(lags, columns, steps, strict=True)])
+    return int(np.logical_and.accumulate((columns <= np.minimum(steps // A_COLUMN, MOST_COLUMNS)) & fits).sum())
 
 
-def _of_kernel(x: np.ndarray, cap: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _of_kernel(x: np.ndarray, cap: int, age: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The same of the kernel, whose windows grow until two in a row have a longer code than the shortest."""
     windows = [w for w in KERNEL_WINDOWS if w <= cap]
-    stride = -(-(len(x) - windows[-1]) // KERNEL_STEPS)
-    at = np.arange(len(x) - 1, windows[-1] - 1, -stride)[::-1]
+    whole = np.flatnonzero(age >= windows[-1])
+    at = whole[:: -max(1, -(-len(whole) // KERNEL_STEPS))][::-1]
     learned = max(len(at) // 10, 10)
     bits: list[np.ndarray] = []
     for w in windows:

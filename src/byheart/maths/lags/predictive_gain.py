@@ -10,7 +10,7 @@ from scipy.linalg import solve_triangular
 from byheart.errors import InputRefused
 from byheart.maths.lags.given_series import given_series
 from byheart.maths.lags.student_code import BATCHES, SMALLEST_VARIANCE, batch_errors, smallest_window, student_nats
-from byheart.maths.shapes import Float
+from byheart.maths.shapes import Float, Int
 
 REFITS = 40
 RIDGE = 1e-8  # of standardised channels: enough to solve where lags repeat one another
@@ -134,26 +134,32 @@ def whole_lags(lags: Any, name: str = "lags", least: int = 1) -> int:
 
 
 def code_lengths(
-    x: Float[np.ndarray, "t c"], lags: int, degree: Degree, smallest: float = SMALLEST_VARIANCE
+    x: Float[np.ndarray, "t c"],
+    lags: int,
+    degree: Degree,
+    smallest: float = SMALLEST_VARIANCE,
+    age: Int[np.ndarray, " t"] | None = None,
 ) -> tuple[Float[np.ndarray, "windows n"], np.ndarray, int]:
     """How many bits does each step cost, by window (0 to `lags`)?
 
     Of the steps after the learned ones, to the end of the series; with the columns each window has, and how many steps
-    were learned and not coded.
+    were learned and not coded. `age` says how many steps lie before each without a gap: a window over a gap is none.
 
     Raises:
         InputRefused: a series too short for so many lags.
     """
     features, ends = _features(x, min(lags, len(x) - 1), degree)
+    whole = slice(None) if age is None else age[lags:] >= lags
+    features = features[whole]
     n, learned = len(features), max(len(features) // 10, 2 * features.shape[1] + 10)
     fewest = fewest_steps(lags, features.shape[1])
     if n - learned < max(2 * BATCHES, learned):
         raise InputRefused(
             expected=f"a series of at least {fewest} steps for {lags} lags",
-            came=f"{len(x)} steps",
+            came=f"{n + lags} steps",
             do="Ask for fewer lags, or give a longer series.",
         )
-    return _code_lengths(features, x[lags:], ends, learned, smallest) / np.log(2), ends, learned
+    return _code_lengths(features, x[lags:][whole], ends, learned, smallest) / np.log(2), ends, learned
 
 
 def fewest_steps(lags: int, columns: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -14,7 +15,7 @@ from byheart.records.facts import Axis, Curve, FactTable, Scalar
 from byheart.records.finding import Finding, NotApplicable, Pole
 from byheart.records.quantity import Quantity, interval_by
 
-MOST_STEPS = 2000  # of the longest stretch, its last ones: what is needed shows in them
+MOST_STEPS = 2000  # of the series, its last ones: what is needed shows in them
 MOST_CHANNELS = 8
 NOISELESS = 6.0  # bits saved a step: of more noise than a sixty-fourth of the deviation Cao's dimension is too large
 MOST_DIMENSION = 8
@@ -28,13 +29,13 @@ class NeedOfData(Probe):
 
     Each step is coded by what the steps before it teach of its window, by linear regression, by products, and by a
     kernel machine; needed = the smallest window whose code is longer by at most 0.01 bits a step, or two standard
-    errors, than the shortest (`maths.lags.needed`). Asked of the longest stretch of training steps without a gap, its
-    last 2,000 at most; no model of the audit is asked.
+    errors, than the shortest (`maths.lags.needed`). Asked of the training steps, the last 2,000 at most; no window
+    reaches over a gap, and no model of the audit is asked.
 
     White noise: 0. Memoryless, what the last step tells whole (a random walk, a system seen whole): 1. Window, the
     longest asked about: all of it tells. Cost: 1 CPU second for 2,000 steps of
     3 channels. Fails when: the past tells in a way that none of the three sees (withheld then, where a histogram sees
-    it); the series drifts; more is needed than a twentieth of the stretch. Reference: Dawid 1984, Statistical theory:
+    it); the series drifts; more is needed than a twentieth of the steps. Reference: Dawid 1984, Statistical theory:
     the prequential approach, section 5; dimension: Cao 1997, Practical method for determining the minimum embedding
     dimension of a scalar time series, equations 2 to 5.
 
@@ -44,7 +45,7 @@ class NeedOfData(Probe):
     """
 
     name: ClassVar[str] = "dynamics/need"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     poles: ClassVar[tuple[str, str]] = ("memoryless", "window")
     outputs: ClassVar[tuple[str, ...]] = ("next step",)
     assumes: ClassVar[tuple[Assumption, ...]] = ()
@@ -52,17 +53,19 @@ class NeedOfData(Probe):
 
     def measure(self, bank: Bank) -> tuple[Finding | NotApplicable, dict[str, np.ndarray]]:
         """The window needed, what each further step saves, and the dimension that the series unfolds in."""
-        series, channels = longest(bank), len(bank.data.output.spread)  # type: ignore[attr-defined]
+        stretches, channels = training_stretches(bank), len(bank.data.output.spread)  # type: ignore[attr-defined]
+        series, begins = pooled(stretches)
         if not series.size:  # nothing varies in this stretch
             return self.withheld("undefined"), {}
         try:
-            found = needed(series, self.rng(bank, "shuffles"))
+            found = needed(series, self.rng(bank, "shuffles"), begins=begins)
         except InputRefused:  # too few steps for one lag: what else would be refused is left out
             return self.withheld("short series", steps=len(series)), {}
         if found.steps is None:
             return self.withheld("past unseen", steps=len(series)), {}
         curve = found.curves[found.basis]
-        unfolded = self._unfolded(bank, series, found.steps) if found.saved > NOISELESS else {}
+        longest = max(np.split(series, begins[1:]), key=len)
+        unfolded = self._unfolded(bank, longest, found.steps) if found.saved > NOISELESS else {}
         ends = sorted((found.steps, max(curve.shortest, found.steps)))
         n, half = curve.steps, 1.96 * found.saved_standard_error
         quantities = {
@@ -89,7 +92,7 @@ class NeedOfData(Probe):
                 "longest": int(curve.windows[-1]), "increments": found.increments, "drift": found.drift,
                 "window": int(bank.data.train.x.shape[1]), "shortened": shortened(bank),
                 "asked": series.shape[1], "channels": channels,
-                "steady": steady(series), **unfolded,
+                "steady": steady(longest), "stretches": len(begins), "all_steps": sum(map(len, stretches)), **unfolded,
             },
         )  # fmt: skip
         return finding, {}
@@ -111,12 +114,19 @@ class NeedOfData(Probe):
         return {}
 
 
-def longest(bank: Bank) -> np.ndarray:
-    """(t, d) the last steps of the longest stretch of the training series, in training units.
+def pooled(stretches: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """(t, d) the last steps of a series in stretches (t, d), one after another, and (s,) where each begins.
 
-    The first 8 at most of the channels that vary in it, and of which none is another again up to scale.
+    The first 8 at most of the channels that vary in them, and of which none is another again up to scale.
+
+    Example:
+        >>> series, begins = pooled([np.arange(3.0)[:, None], np.arange(2000.0)[:, None], np.arange(9.0)[:, None]])
+        >>> series.shape, begins.tolist()
+        ((2000, 1), [0, 1991])
     """
-    return distinct(max(training_stretches(bank), key=len)[-MOST_STEPS:])[:, :MOST_CHANNELS]
+    series = np.concatenate(stretches)
+    begins = np.cumsum([0, *map(len, stretches)])[:-1] - max(0, len(series) - MOST_STEPS)
+    return distinct(series[-MOST_STEPS:])[:, :MOST_CHANNELS], np.unique(np.maximum(begins, 0))
 
 
 def distinct(series: np.ndarray) -> np.ndarray:

@@ -338,7 +338,7 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
         "With --split random rows count as independent, if you know that they are.",
     ),
     "short series": (
-        "The longest stretch without a gap has {steps:0} steps, too few.",
+        "Too few steps follow one another without a gap: {steps:0}.",
         "Give a longer series, or one without gaps.",
     ),
     "past unseen": (

@@ -25,12 +25,12 @@ def card(finding: Finding, about: About) -> Card:
         charts=(_chart(finding.curves["code"], steps),),
         tables={"each kind of prediction": _kinds(finding)},
         how=(
-            f"Each of the last {count(details['steps'])} training steps without a gap is coded by what the steps "
-            "before it teach of its window (a prequential code). Needed: the smallest window whose code is longer by "
+            f"Each of the {_read(details)} is coded by what the steps before it teach of its window (a prequential "
+            "code). Needed: the smallest window whose code is longer by "
             "at most 0.01 bits a step, or two standard errors, than the shortest. Errors below a thousandth of a "
             "standard deviation count as that large.",
             "Fails when the past tells in a way that none of the three kinds of prediction sees, when the series "
-            "drifts, and when more is needed than a twentieth of the stretch.",
+            "drifts, and when more is needed than a twentieth of the steps.",
         ),
         notes=notes_of(
             finding,
@@ -70,6 +70,14 @@ def _short(steps: int, finding: Finding) -> str:
     if steps > window:
         return f"The windows that models see hold {_steps(window)}: --window {steps} would hold what is needed."
     return ""
+
+
+def _read(details: dict) -> str:
+    """Which steps of the training series were asked."""
+    steps, of, stretches = int(details["steps"]), int(details["all_steps"]), int(details["stretches"])
+    last = f"{count(steps)} training steps" if steps == of else f"last {count(steps)} of {count(of)} training steps"
+    apart = f", in {count(stretches)} stretches whose gaps no window reaches over," if stretches > 1 else ""
+    return f"{last}{apart}"
 
 
 def _steps(n: int) -> str:
