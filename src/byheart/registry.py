@@ -28,7 +28,7 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
         "flipped": ("byheart.tasks.label_noise:Flipped", "any of these with a share of the labels redrawn (--flip)"),
         "in-phases": ("byheart.tasks.in_phases:InPhases", "any of these in phases, one after another: two of digits"),
         "transformed": ("byheart.tasks.transformed:Transformed", "any regression on the log or rank of its target"),
-        "validated": ("byheart.tasks.validated:Validated", "any with a part of its test aside, to choose by"),
+        "validated": ("byheart.tasks.validated:Validated", "any with a part of its test aside, to choose by: digits"),
         "arrays": ("byheart.tasks.arrays:Arrays", "your own arrays: bh.audit((x, y)) or data.npz"),
         "table": ("byheart.tasks.table:Table", "your own table: data.csv or data.parquet with --target"),
         "frame": ("byheart.tasks.frames.frame:Frame", 'your own frame: bh.audit((frame, "target"))'),

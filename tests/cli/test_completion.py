@@ -60,7 +60,7 @@ def test_an_option_is_offered_again_only_where_it_may_be_repeated(offered):
     (["audit", "digits", "--lever"], [f"{name}=" for name in BUILT_IN["lever"]]),
     (["audit", "--also"], [name for name, (_, line) in BUILT_IN["probe"].items() if line.endswith("(on request)")]),
     (["gate", "latest", "--fail-on"], BUILT_IN["verdict"]),
-    (["init", "--kind"], ["torch", "sklearn", "fit", "table", "text"]),
+    (["init", "--kind"], ["torch", "sklearn", "fit", "table", "text", "series"]),
     (["list"], kinds()),
     (["study"], listed()),
     (["audit", "--target"], []),

@@ -11,7 +11,7 @@ from byheart.learners.mlp import Mlp
 from byheart.levers.base import Lever
 from byheart.levers.data_size import DataSize
 from byheart.levers.moved_inputs import InputNoise, Mixup
-from byheart.levers.penalties import Dropout, WeightDecay
+from byheart.levers.penalties import Dropout, LabelSmoothing, WeightDecay
 from byheart.levers.private_steps import PrivateSteps
 from byheart.levers.pruning import Pruning
 from byheart.levers.resets import ResetLast, ShrinkPerturb
@@ -77,6 +77,12 @@ def test_the_memorised_share_rises_as_the_data_shrink_and_less_is_understood(pla
     found = [plain, *(dose(DataSize(share=share)) for share in (0.5, 0.3))]
     assert (np.diff([one.memorised for one in found]) > 0.03).all(), found
     assert (np.diff([one.test for one in found]) < -0.03).all(), found
+
+
+def test_smoothed_labels_are_memorised_as_before_and_more_new_ones_are_right(plain):
+    found = [dose(LabelSmoothing(share=share)) for share in (0.2, 0.6)]
+    assert max(abs(one.memorised - plain.memorised) for one in found) < 0.1
+    assert found[1].test > found[0].test > plain.test + 0.01
 
 
 @pytest.mark.parametrize("name", FALLS)

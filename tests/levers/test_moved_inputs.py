@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,8 @@ import torch
 from byheart.errors import InputRefused
 from byheart.learners.mlp import Mlp
 from byheart.learners.transformer import Transformer
+from byheart.levers.augmentation import Augmentation
+from byheart.levers.base import Batch, Lever
 from byheart.levers.moved_inputs import InputNoise, Mixup
 from byheart.levers.penalties import LabelSmoothing
 from byheart.levers.replay import Replay
@@ -90,7 +94,7 @@ def test_a_large_alpha_halves_and_a_small_one_leaves():
     assert far[2] < 0.02
 
 
-def test_what_replay_adds_has_one_target_and_is_mixed_where_it_came_before():
+def test_what_replay_adds_is_mixed_with_the_rest_whatever_the_order_of_the_words():
     data = InPhases(task=Digits(n=120), phases=2).draw(0)
     for levers in ([Replay(share=1, size=20), Mixup(alpha=1)], [Mixup(alpha=1), Replay(share=1, size=20)]):
         stepper = course(*levers, data=data, members=balanced(120, 2, 0.7, seed=1))
@@ -98,12 +102,37 @@ def test_what_replay_adds_has_one_target_and_is_mixed_where_it_came_before():
             stepper.epoch()
         mixed, _ = batch_of(stepper, 8)
         assert mixed.other_share.shape == mixed.rows.shape == (2, 16)
-        later = mixed.other_share[:, 8:]
-        assert bool((later == 0).all()) == isinstance(levers[0], Mixup)
+        assert bool((mixed.other_share > 0).all())
         alone = balanced(120, 1, 0.7, seed=1)
         assert np.isfinite(
             LEARNER.fit(data, alone, Training((4,), levers=levers, way="each")).views["test"].loss_nats
         ).all()
+
+
+class Blank(Lever):
+    """As an augmentation draws: other inputs for the same examples."""
+
+    name = "blank"
+    batch_turn = Augmentation.batch_turn
+
+    def batch(self, batch, course, state):
+        return replace(batch, x=torch.zeros_like(batch.x))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_what_is_drawn_anew_is_moved_after_it_whatever_the_order_of_the_words(order):
+    noisy, _ = batch_of(course(*[InputNoise(strength=0.2), Blank()][::order]))
+    assert abs(float(noisy.x.std()) - 0.2 / 0.35) < 0.02
+    mixed, _ = batch_of(course(*[Mixup(alpha=1), Blank()][::order]))
+    assert mixed.other_share is not None
+
+
+def test_examples_beside_mixed_ones_have_one_target():
+    rows = torch.arange(4).view(2, 2)
+    mixed = Batch(rows, rows.float(), rows, other=rows + 10, other_share=torch.full((2, 2), 0.3))
+    both = mixed.beside(Batch(rows, rows.float(), rows + 20), torch.ones(2, 2))
+    assert both.other.tolist() == [[10, 11, 20, 21], [12, 13, 22, 23]]
+    assert torch.equal(both.other_share, torch.tensor([[0.3, 0.3, 0, 0]] * 2))
 
 
 def test_noise_has_the_deviation_asked_for_in_the_units_of_pixels_in_every_way():

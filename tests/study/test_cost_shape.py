@@ -5,6 +5,7 @@ import pytest
 from byheart.learners.mlp import Mlp
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.levers.penalties import Dropout, WeightDecay
+from byheart.levers.sharpness import SharpnessAware
 from byheart.probes.base import Subject
 from byheart.study.plan import Settings, draw_step, trial_step
 from byheart.study.steps import perform
@@ -53,6 +54,12 @@ def test_what_changes_no_steps_cost_shares_a_trial(tried, changed):
 
 def test_levers_of_other_strength_share_a_trial(tried):
     assert tried(*(_with(levers=(WeightDecay(strength=s),)) for s in (0.1, 0.2)))[1] == 1
+
+
+def test_a_lever_that_does_nothing_costs_what_none_costs(tried):
+    neutral, acting = (_with(levers=(SharpnessAware(rho=rho),)) for rho in (0, 0.1))
+    assert tried(BASE, neutral)[1] == 1
+    assert tried(BASE, neutral, acting)[1] == 2
 
 
 @pytest.mark.parametrize("changed", [

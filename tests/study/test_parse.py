@@ -43,6 +43,8 @@ def test_levers_are_read_and_their_nearest_named():
         parse.levers(["dropout"])
     with pytest.raises(UsageError, match="less than 1, got 2"):
         parse.levers(["dropout=2"])
+    with pytest.raises(UsageError, match="the lever dropout once"):
+        parse.levers(["dropout=0.2", "weight-decay=1", "dropout=0.3"])
 
 
 @pytest.mark.parametrize("text, seconds", [("90", 90), ("60s", 60), ("1.5m", 90), ("2H", 7200)])

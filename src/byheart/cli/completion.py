@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 TAB = "\u2409"  # stands for the sign that does not get past the terminal; in its place at the end
-NO_WORDS = ("arrays", "table", "frame", "flipped", "transformed", "validated")  # tasks that a file or an option stands for
+NO_WORDS = ("arrays", "table", "frame", "flipped", "transformed")  # tasks that a file or an option stands for
 OF_RUNS = ("show", "view", "report", "export", "explain", "compare", "unlearn", "gate")
 
 Words = dict[str, str]  # a word -> what it means, or nothing

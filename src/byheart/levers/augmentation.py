@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -31,6 +32,7 @@ class Augmentation(Lever):
     name: ClassVar[str] = "augmentation"
     portable: ClassVar[bool] = False
     of_the_data: ClassVar[bool] = True
+    batch_turn: ClassVar[int] = 1
     dataset: str
     code: str = ""
     _source: Source | None = PrivateAttr(default=None)
@@ -76,7 +78,7 @@ class Augmentation(Lever):
                 came=f"{tuple(x.shape[2:])} from {self.dataset}",
                 do="Cut or scale them to the shape of the items of clean=.",
             )
-        return Batch(batch.rows, x, batch.targets, batch.weight, batch.meta)
+        return replace(batch, x=x)
 
     def _drawn(self, row: int) -> torch.Tensor:
         """The inputs of one training example, as the dataset gives them now; of several parts, side by side."""

@@ -69,6 +69,8 @@ class Lever(Spec):
         """What it remembers from the first step on: named tensors (m, ...)."""
         return {}
 
+    batch_turn: ClassVar[int] = 0  # of `batch`: 0 adds examples, 1 draws their inputs anew, 2 moves these
+
     def batch(self, batch: Batch, course: Course, state: State) -> Batch:
         """The batch of the next step: replay, mixing, noise.
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class OnInputs(Lever):
     """A lever that moves inputs a little, which those of tokens and of sequences to be continued cannot be."""
 
+    batch_turn: ClassVar[int] = 2
+
     def against(self, data: Data) -> str:
         """Passages: symbols have nothing between them."""
         return "passages of symbols, which have nothing between them" if data.output.passages else ""

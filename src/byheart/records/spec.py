@@ -110,7 +110,7 @@ def _usage_error(cls: type[Spec], error: ValidationError) -> UsageError:
     if first["type"] == "extra_forbidden":
         return unknown_name(f"setting of {cls.kind} {cls.name}", field, cls.model_fields)
     return UsageError(
-        expected=f"{cls.kind} {cls.name}: {field}: {first['msg']}",
+        expected=f"{cls.kind} {cls.name}: {field}: {first['msg'].removeprefix('Value error, ')}",
         came=shown(first.get("input")),
         do=f"Settings: {', '.join(cls.model_fields) or 'none'}.",
     )

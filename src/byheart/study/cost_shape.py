@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from byheart.fingerprint.description import described, material
+from byheart.levers.base import Lever
 from byheart.records.spec import Spec, key_of
 
 
 def cost_shape(
-    learner: Spec, levers: Sequence[Spec], share: float, data: Mapping[str, Any], device: str, threads: int
+    learner: Spec, levers: Sequence[Lever], share: float, data: Mapping[str, Any], device: str, threads: int
 ) -> str:
     """A key that two trainings share if a step of theirs costs the same: one trial serves all of them.
 
@@ -22,8 +23,9 @@ def cost_shape(
     seen = round(share * train["n"])
     settings = _costly(learner)
     settings["batch"] = min(settings.get("batch", seen), seen)
+    acting = [_costly(lever) for lever in levers if not lever.idle]
     return key_of(
-        "cost shape", settings, [_costly(lever) for lever in levers], train["shape"], _sizes(data["output"]),
+        "cost shape", settings, acting, train["shape"], _sizes(data["output"]),
         (seen - 1).bit_length(), device, threads,
     )  # fmt: skip
 

@@ -104,12 +104,14 @@ def levers(words: Sequence[str]) -> tuple[Lever, ...]:
         >>> levers(["dropout=0.5", "replay:share=1:sampling=balanced"])
         (Dropout(share=0.5), Replay(share=1.0, size=200, sampling='balanced'))
     """
-    made = []
+    made: list[Lever] = []
     for word in words:
         head, *more = word.split(":")
         name, sign, text = head.partition("=")
         if name not in names("lever"):
             raise unknown_name("lever", name, names("lever"))
+        if name in {one.name for one in made}:
+            raise UsageError(f"the lever {name} once", f"{len(words)} levers, {name} twice", "Leave one of them out.")
         known = find("lever", name).model_fields
         field, fields = next(iter(known), ""), pairs(more, f"{name}:")
         if sign:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, InstanceOf
 
 from byheart.errors import InputRefused
 from byheart.seeds import stream
-from byheart.tasks.base import Within
+from byheart.tasks.base import Task, Within
 from byheart.tasks.data import Data
 
 FEWEST = 20  # examples of either part
@@ -35,6 +35,7 @@ class Validated(Within):
     """
 
     name = "validated"
+    task: InstanceOf[Task] = Field(default="digits", validate_default=True)  # type: ignore[assignment]
     share: float = Field(default=0.5, gt=0, lt=1)
 
     def draw(self, seed: int) -> Data:

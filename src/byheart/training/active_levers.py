@@ -84,6 +84,7 @@ class ActiveLevers:
         self.decay = sum(lever.decay() for lever in levers)
         self.weighing = self.acting("loss")
         self.batching, self.bending, self.following = map(self.acting, ("batch", "gradient", "after"))
+        self.batching.sort(key=lambda one: one[0].batch_turn)  # whatever the order in which they were given
         self.making = self.acting("differentiate")
         _one_alone("makes the gradient by a rule of its own", [lever for lever, _ in self.making])
         _one_alone("says what the weights at the end of training are", [lever for lever in levers if lever.ends])
