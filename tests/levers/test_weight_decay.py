@@ -56,7 +56,7 @@ def test_the_forms_are_one_step_under_sgd_and_two_under_adam():
 
 
 def test_the_form_is_told_and_enters_the_key_where_it_is_the_other_one():
-    plain, penalty = parse.levers(["weight-decay=0.1", "weight-decay=0.1:form=l2"])
+    (plain,), (penalty,) = (parse.levers([word]) for word in ("weight-decay=0.1", "weight-decay=0.1:form=l2"))
     assert (plain.told, penalty.told) == ("0.1 (decoupled)", "0.1 (L2)")
     assert material(described(plain)) == {"kind": "lever", "name": "weight-decay", "version": 1, "strength": 0.1}
     assert [revive(described(one)) for one in (plain, penalty)] == [plain, penalty]
