@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from byheart.learners.mlp import Mlp
+from byheart.levers.penalties import WeightDecay
 from byheart.tasks.arrays import Arrays
 from byheart.tasks.digits import Digits
 from byheart.tasks.label_noise import Flipped
@@ -16,7 +17,7 @@ from byheart.training.unlearning.ascent import Ascent
 from byheart.training.unlearning.continued import Trained, continued, unmoved
 from byheart.training.unlearning.fine_tuning import FineTuning
 from byheart.training.unlearning.methods import METHODS, document_of, forgetting, method_of
-from byheart.training.unlearning.newton import CutNewton, Newton
+from byheart.training.unlearning.newton import CutNewton, Newton, decay_of
 from byheart.training.unlearning.pruning import Pruning
 
 M = 3
@@ -64,6 +65,19 @@ def test_fine_tuning_forgets_some_and_keeps_the_rest(trained, rows):
     assert (loss(left, rows) > loss(trained.run, rows) + 0.1).all()
     others = trained.others(rows)
     assert (loss(left, others) <= loss(trained.run, others) + 0.01).all()
+
+
+def test_more_fine_tuning_forgets_more(trained, rows):
+    doses = [loss(FineTuning(part=part).forget(trained, rows), rows).mean() for part in (0.1, 0.5, 2.0)]
+    assert doses == sorted(doses)
+    assert doses[-1] > doses[0] + 0.5
+
+
+def test_both_forms_of_decay_draw_newtons_weights_alike(trained):
+    both = [WeightDecay(strength=0.3, form=form) for form in ("decoupled", "l2")]
+    drawn = [replace(trained, training=replace(trained.training, levers=(lever,))) for lever in both]
+    adamw = replace(drawn[0], learner=trained.learner.model_copy(update={"optimizer": "adamw"}))
+    assert [decay_of(one) for one in (trained, *drawn, adamw)] == [0.0, 0.3, 0.3, 0.31]
 
 
 def test_a_member_alone_is_as_in_a_fleet(trained, rows, data):

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from byheart.levers.penalties import WeightDecay
 from byheart.maths.attribution.removal import removed
 from byheart.maths.recording.losses import per_example
 from byheart.training.keep import Weights
@@ -17,6 +18,7 @@ from byheart.training.kept_module import KeptModule, module_at
 from byheart.training.run import Run
 from byheart.training.unlearning.continued import Trained, unmoved
 
+ADAMW = 0.01  # decay that torch's AdamW has where none is given (`training.schedule.optimiser`)
 HALVINGS = 20  # of the interval in which a step is cut
 
 
@@ -28,7 +30,7 @@ class Newton:
     """
 
     name: ClassVar[str] = "newton"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     damping: float | str = "heuristic"
 
     def forget(self, trained: Trained, rows: np.ndarray) -> Run:
@@ -44,9 +46,8 @@ class Newton:
         return unmoved(trained, weights)
 
     def _stepped(self, trained: Trained, at: KeptModule, gone: Tensor) -> dict[str, Tensor]:
-        decay, loss = sum(lever.decay() for lever in trained.training.levers), trained.data.output.recorded
-        y = _targets(trained, at)
-        return removed(at.module, (at.trained_on, y), gone, self.damping, loss=loss, decay=float(decay), method="ekfac")
+        examples, loss = (at.trained_on, _targets(trained, at)), trained.data.output.recorded
+        return removed(at.module, examples, gone, self.damping, loss=loss, decay=decay_of(trained), method="ekfac")
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class CutNewton(Newton):
     """
 
     name: ClassVar[str] = "newton-cut"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     until: float = 0.0
 
     def _stepped(self, trained: Trained, at: KeptModule, gone: Tensor) -> dict[str, Tensor]:
@@ -74,6 +75,13 @@ class CutNewton(Newton):
             below = _loss(at, _between(old, new, middle), x, y, output.recorded) <= until
             low, high = (middle, high) if below else (low, middle)
         return _between(old, new, low)
+
+
+def decay_of(trained: Trained) -> float:
+    """By how much each weight is drawn to 0 at rest: of levers, decoupled or L2, and of the optimiser itself."""
+    levers = [lever for lever in trained.training.levers if not lever.idle]
+    drawn = sum(lever.strength if isinstance(lever, WeightDecay) else lever.decay() for lever in levers)
+    return float(drawn) + (ADAMW if trained.learner.optimizer == "adamw" else 0.0)
 
 
 def _between(old: Mapping[str, Tensor], new: Mapping[str, Tensor], part: float) -> dict[str, Tensor]:
