@@ -20,7 +20,7 @@ from byheart.auditing.writing import write_text
 from byheart.engines.inline import Inline
 from byheart.errors import ByheartError, InputRefused, UsageError
 from byheart.fingerprint.trust import reading
-from byheart.ledger.base import Ledger, Say
+from byheart.ledger.base import Say
 from byheart.ledger.sqlite import SqliteLedger
 from byheart.probes.base import Subject
 from byheart.records.provenance import versions
@@ -104,7 +104,7 @@ def unlearn(
         >>> from sklearn.tree import DecisionTreeClassifier
         >>> from byheart import audit
         >>> made = audit(load_iris(return_X_y=True), model=DecisionTreeClassifier(), members=8)
-        >>> found = unlearn(made, range(100, 112), models=3, with_copies=True)
+        >>> found = unlearn(made, [one.id for one in made.memorised(10)], models=3, with_copies=True)
         >>> [one.name for one in found.methods]
         ['untouched', 'exact']
     """
@@ -114,7 +114,8 @@ def unlearn(
         raise UsageError("forget= as a list of ids", repr(forget), "Give [id, ...], or list(open(path)).")
     if isinstance(audit, Audit):
         asked = Asked(tuple(forget), with_copies, models)
-        made = _of_ledger(audit.ledger, audit.to_dict(), audit.draw_key, audit.subject, asked, say)
+        ledger: Any = audit.ledger  # on disk, as all that an audit fills
+        made = _of_ledger(ledger, audit.to_dict(), audit.draw_key, audit.subject, asked, say)
     elif isinstance(audit, str | Path):
         made = unlearned(str(audit), Path(audit), forget, with_copies, models, hide_examples, say)[1]
     else:
@@ -160,7 +161,7 @@ class Asked:
 
 
 def _of_ledger(
-    ledger: Ledger, document: Mapping[str, Any], draw_key: str, subject: Subject, asked: Asked, say: Say | None
+    ledger: SqliteLedger, document: Mapping[str, Any], draw_key: str, subject: Subject, asked: Asked, say: Say | None
 ) -> Unlearned:
     if asked.models < FEWEST_MODELS:
         raise UsageError(f"at least {FEWEST_MODELS} models of each kind", str(asked.models), f"Try {MODELS}.")
@@ -189,7 +190,8 @@ def _judged(
     everything = done(session, trainings.untouched(), "on everything")
     untouched, floors = reader.membership(everything), reader.floors(exact)
     methods = [
-        reader.result(name, run, untouched, floors) for name, run in (("untouched", everything), ("exact", exact))
+        reader.result("untouched", everything, untouched, floors),
+        reader.result("exact", exact, untouched, floors),
     ]
     bank = bank_of(session.ledger, bank_keys(session.ledger, list(dict(document["provenance"]["steps"]).values())))
     until = target_of(bank, everything, gone.rows)

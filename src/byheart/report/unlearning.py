@@ -10,7 +10,7 @@ from markupsafe import Markup
 from byheart.records.formatting import count, interval_text, value_text
 from byheart.records.unlearning import MethodResult, UnlearningRecord
 from byheart.report.cards import About
-from byheart.report.chart import Axis, Chart, Mark, Rule, Table
+from byheart.report.chart import Axis, Chart, Mark, Role, Rule, Table
 from byheart.report.charts import pictures
 from byheart.report.examples import Exhibit, ExhibitGroup, Exhibits, gallery, seen
 from byheart.report.glossary import used_by
@@ -82,7 +82,7 @@ def _row(one: MethodResult) -> dict[str, Any]:
 
 def _chart(found: UnlearningRecord) -> dict[str, Any]:
     """Membership against the distance of predictions, a dot for each way to forget."""
-    roles = {"untouched": "memorised", "exact": "understood"}
+    roles: dict[str, Role] = {"untouched": "memorised", "exact": "understood"}
     marks = tuple(
         Mark(
             x=one.distance.value, y=one.membership.value, label=CALLED[one.name], role=roles.get(one.name, "ink"),

@@ -118,8 +118,8 @@ def _unlearn(step: Step, document: Mapping[str, Any], arrays: Any) -> None:
 def _run(document: Mapping[str, Any], arrays: Any, members: int | None) -> None:
     """What a run of so many members leaves."""
     _must(isinstance(document["failed"], list), "failed")
-    for member, why in document["failed"]:
-        int(member), str(why)
+    for member, _why in document["failed"]:
+        _must(int(member) >= 0, "failed")
     float(document["about"]["cpu_seconds"])
     checkpoints = document["checkpoints"]
     _must(bool(checkpoints) and all(isinstance(place, int | float) for place in checkpoints), "checkpoints")

@@ -42,7 +42,8 @@ class Trainings:
         if about is None:
             raise StepFailed(expected="the data of that audit in the ledger", came="none", do="Run the audit again.")
         draw = Step(about)
-        trial = _trial(session, draw) if session.subject.learner.fleet else None
+        step = trial_step(session.subject, draw, session.settings) if session.subject.learner.fleet else None
+        trial = None if step is None else _trial(session, step)
         return cls(session, draw, trial, models, tuple(sorted(gone)))
 
     @property
@@ -74,9 +75,8 @@ class Trainings:
         return train_steps(self.session.subject, need, self.draw, self.session.settings, self.trial)
 
 
-def _trial(session: Session, draw: Step) -> Trial:
+def _trial(session: Session, step: Step) -> Trial:
     """How fleets are trained on these data: as the audit found, else found now."""
-    step = trial_step(session.subject, draw, session.settings)
     executed = session.execute([step])
     if failure := executed.failures.get(step.key):
         raise error_of(failure, "a first model could not be trained")

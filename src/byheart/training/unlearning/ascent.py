@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -74,10 +75,14 @@ def _loss_and_gradient(stepper: Stepper, trained: Trained, rows: np.ndarray) -> 
 
 def _step(stepper: Stepper, gap: Tensor) -> None:
     """Polyak's step of each member whose gap (m,), in the unit of outcomes, is above 0."""
-    squares = lambda named: sum(value.flatten(1).square().sum(1) for value in named.values())  # noqa: E731
-    g2, w2 = squares(stepper.gradients), squares(stepper.weights)
+    g2, w2 = _squares(stepper.gradients), _squares(stepper.weights)
     scale = torch.as_tensor(stepper.scale, dtype=gap.dtype).reshape(stepper.m, -1).square().mean(1).to(gap)
     gap = gap / (2 * scale) if stepper.output.continuous else gap  # training halves the error of the standardised
     by = torch.minimum(gap / g2.clamp_min(1e-30), LONGEST * (w2 / g2.clamp_min(1e-30)).sqrt())
     for name, value in stepper.weights.items():
         value.add_(stepper.gradients[name] * by.reshape(-1, *[1] * (value.dim() - 1)))
+
+
+def _squares(named: Mapping[str, Tensor]) -> Tensor:
+    """(m,) the squared norm of all tensors of each member."""
+    return torch.stack([value.flatten(1).square().sum(1) for value in named.values()]).sum(0)
