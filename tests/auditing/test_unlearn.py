@@ -12,6 +12,7 @@ from byheart.report.unlearning import render_unlearning
 from byheart.report.unlearning_text import CALLED, lines
 from byheart.study.steps import load_data
 from byheart.study.unlearning.approximations import NAMES
+from byheart.study.unlearning.forgotten import forgotten_of
 from byheart.study.unlearning.readings import judged
 from byheart.training.unlearning.continued import unmoved
 
@@ -102,6 +103,25 @@ def test_copies_are_refused_by_name_or_go_too():
     assert len(found.forgotten) == 15
     assert bh.unlearn(made, [*GONE, 117, 118, 119], models=4).forgotten == found.forgotten
     assert any("3 that nobody named went too: 117, 118, 119" in line for line in lines(found))
+
+
+def test_names_of_the_users_own():
+    x, y = noisy(copies=1)
+    made = audited((x, y), DecisionTreeClassifier(splitter="random"), test=noisy(80), id=[f"case {i}" for i in range(120)])
+    with pytest.raises(UsageError, match="case 19"):
+        bh.unlearn(made, ["case 190"], models=3)
+    with pytest.raises(InputRefused, match=r"case 119 \(a copy of case 0\) would stay"):
+        bh.unlearn(made, ["case 0"], models=3)
+    found = bh.unlearn(made, ["case 0", "case 7"], models=3, with_copies=True)
+    assert found.forgotten == (0, 7, 119)
+    assert any("went too: case 119" in line for line in lines(found))
+    assert "case 7" in render_unlearning(found)
+
+
+def test_windows_of_a_series_are_refused():
+    data = find("task", "henon")().draw(0)
+    with pytest.raises(InputRefused, match="windows of a series, which overlap"):
+        forgotten_of(data, [0])
 
 
 def test_values():

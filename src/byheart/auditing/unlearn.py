@@ -195,7 +195,7 @@ def _judged(
     ]
     bank = bank_of(session.ledger, bank_keys(session.ledger, list(dict(document["provenance"]["steps"]).values())))
     until = target_of(bank, everything, gone.rows)
-    approximate, not_tried = settled(session.subject, data.output.kind, until)
+    approximate, not_tried = settled(session.subject, data.output, until)
     for name, method in approximate.items():
         tell(f"{CALLED[name]}: {models} models")
         try:

@@ -17,13 +17,13 @@ from byheart.study.steps import Step, load_run
 from byheart.study.unlearning.steps import Trainings
 
 if TYPE_CHECKING:
+    from byheart.tasks.output import Output
     from byheart.training.run import Run
 
 VERSION = 1
 NAMES: tuple[MethodName, ...] = ("fine-tuning", "ascent", "pruning", "newton", "newton-cut")
 BY_LOSS: tuple[MethodName, ...] = ("ascent", "newton-cut")  # that go on until a loss is reached
 BY_CURVATURE: tuple[MethodName, ...] = ("newton", "newton-cut")
-PLAIN = ("classes", "values")  # kinds whose examples have one loss each, as ascent and curvature read them
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,9 @@ def bank_of(ledger: Ledger, keys: Sequence[str]) -> Run | None:
     return load_run(list(keys), ledger)
 
 
-def settled(subject: Subject, kind: str, until: Target | None) -> tuple[dict[MethodName, Any], tuple[NotTried, ...]]:
+def settled(
+    subject: Subject, output: Output, until: Target | None
+) -> tuple[dict[MethodName, Any], tuple[NotTried, ...]]:
     """name -> what its steps say of a method that applies; and why the others do not."""
     learner = subject.learner
     if not learner.fleet:
@@ -63,8 +65,9 @@ def settled(subject: Subject, kind: str, until: Target | None) -> tuple[dict[Met
         return {}, tuple(NotTried(name=name, reason=none) for name in NAMES)
     from byheart.training.unlearning.methods import METHODS, document_of
 
-    plain = kind in PLAIN and getattr(learner, "loss", None) is None
-    other = Reason(code="another output", figures={"asked": ", ".join(PLAIN), "kind": kind})
+    # ascent and curvature read one loss per example, and know it by its name
+    plain = bool(output.recorded) and not output.passages and getattr(learner, "loss", None) is None
+    other = Reason(code="another output", figures={"asked": "classes, values", "kind": output.kind})
     lacking: dict[MethodName, Reason] = {} if plain else dict.fromkeys(BY_LOSS + BY_CURVATURE, other)
     if until is None:
         lacking = dict.fromkeys(BY_LOSS, Reason(code="gone")) | lacking

@@ -29,10 +29,15 @@ def forgotten_of(data: Data, asked: Sequence[Any], with_copies: bool = False) ->
 
     Raises:
         UsageError: nothing is named, or something that is no training example.
-        InputRefused: a copy of what is named would stay, or no two examples would.
+        InputRefused: examples are windows that overlap, a copy of what is named would stay, or no two examples would.
     """
     if not len(asked):
         raise UsageError("ids of training examples to forget", "none", "Name at least one, one id per line of a file.")
+    if data.output.windows:
+        raise InputRefused(
+            expected="examples of which none holds a part of another", came="windows of a series, which overlap",
+            do="What a window holds stays in its neighbours: audit the series without those steps, and compare.",
+        )  # fmt: skip
     ids = data.train.ids
     named = np.isin(ids, [_id(data, one) for one in asked])
     copies = data.grouping.copies
