@@ -74,7 +74,7 @@ def test_a_prediction_beyond_twice_the_range_is_withheld(at, said):
         assert found.quantities["predicted"].value == pytest.approx(3 * at**0.7)
         assert "At the size asked for" in text
     else:
-        (reason,) = found.details["beyond"]
+        (reason,) = found.details["lacking"]
         assert reason.figures == {"at": at, "least": 0.5, "most": 12}
         assert f"0.5 to 12, and not to {at}" in text
 
@@ -87,6 +87,7 @@ def test_below_a_ceiling_it_is_what_is_missing():
     assert law.quantities["exponent"].interval[0] < -0.8 < law.quantities["exponent"].interval[1]
     curve = law.curves["first"]
     assert (curve.low[0], curve.y[0], curve.high[0]) == pytest.approx((0.49, 0.5, 0.51))
+    assert curve.y_axis.name == "1 less first"
 
 
 def test_parameters_are_the_ratio_of_two_numbers_of_bits():

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from byheart.maths.statistics.scaling_law import BEYOND, FEWEST_SIZES, Bounded, ScalingLaw, last_over_law, scaling_law
-from byheart.records.facts import FactTable
+from byheart.records.facts import Curve, FactTable
 from byheart.records.finding import Finding
 from byheart.records.quantity import Quantity, Unit, plain
 from byheart.records.reason import Reason
@@ -67,7 +67,7 @@ class PowerLaw(OverSetting):
         if self.by == PARAMETERS:
             grid = _with_parameters(findings, grid)
         line = self._from_ceiling(along(findings, grid, self.quantity, self.by))
-        facts: dict[str, Any] = {"curves": {self.quantity.rpartition("/")[2]: line.curve()}}
+        facts: dict[str, Any] = {"curves": {self.quantity.rpartition("/")[2]: self._curve(line)}}
         return self.told(line, facts) if len(line.known) >= self.fewest else self.small(len(line.known), **facts)
 
     def told(self, line: Along, facts: dict[str, Any]) -> Finding:
@@ -78,17 +78,21 @@ class PowerLaw(OverSetting):
         law = scaling_law(x, *box)
         if not law.fits:
             return self.finding({}, status="withheld", withheld=_no_law(x, law), **facts)
-        made, unit, beyond = self._made(line, law, x, box), line.known[0][1].unit, ()
-        if self.at is not None and not x.min() / BEYOND <= self.at <= x.max() * BEYOND:
+        made, unit = self._made(line, law, x, box), line.known[0][1].unit
+        lacking: dict[str, Reason] = {}
+        if self.at is not None and "predicted" not in made:
             figures = {"at": plain(self.at), "least": plain(x.min() / BEYOND), "most": plain(x.max() * BEYOND)}
-            beyond = (Reason(code="beyond the range", figures=figures),)
+            lacking = {"predicted": Reason(code="beyond the range", figures=figures)}
         return self.finding(
             made,
             headline="exponent",
             tables={"law": _table(law, x, box, unit)},
-            details={"by": self.by, "center": law.center, "ceiling": self.ceiling, "beyond": beyond},
+            details={
+                "by": self.by, "center": law.center, "ceiling": self.ceiling, "lacking": tuple(lacking.values()),
+                "lacking_scores": tuple(lacking),
+            },
             **facts,
-        )
+        )  # fmt: skip
 
     def _made(self, line: Along, law: ScalingLaw, x: np.ndarray, box: Box) -> dict[str, Quantity]:
         first = line.known[0][1]
@@ -107,6 +111,12 @@ class PowerLaw(OverSetting):
             made["predicted"] = told(law.at(self.at), first.unit, None)
         last = last_over_law(x, *box)
         return made | ({"last_over_law": told(last, "ratio", 1.0)} if last else {})
+
+    def _curve(self, line: Along) -> Curve:
+        """The line, called by what is missing where there is a ceiling."""
+        made = line.curve()
+        name = made.y_axis.name if self.ceiling is None else f"{self.ceiling:g} less {made.y_axis.name}"
+        return made.model_copy(update={"y_axis": made.y_axis.model_copy(update={"name": name})})
 
     def _from_ceiling(self, line: Along) -> Along:
         """What is missing to the ceiling, where there is one."""

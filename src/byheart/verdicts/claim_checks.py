@@ -107,6 +107,8 @@ def _reading(claim: Claim, subject: str, path: str, answers: Mapping[str, Answer
     if reason is not None or not isinstance(answer, Finding):
         return Reading(**made, status="missing" if answer is None else answer.status, reason=reason)
     found = answer.quantities.get(name)
+    if found is None and (reason := _lacking(answer, name)):
+        return Reading(**made, reason=reason)
     if found is None:
         near_it = difflib.get_close_matches(name, answer.quantities, n=1, cutoff=0.5)
         nearest = near_it[0] if near_it else None
@@ -115,6 +117,15 @@ def _reading(claim: Claim, subject: str, path: str, answers: Mapping[str, Answer
         reason = Reason(code="no interval", figures={"name": name, "why": found.why_no_interval})
         return Reading(**made, reason=reason)
     return Reading(**made, quantity=found)
+
+
+def _lacking(answer: Finding, name: str) -> Reason | None:
+    """Why a survey that gives this quantity of some subjects has none here, where it says so."""
+    names, reasons = (answer.details.get(one, ()) for one in ("lacking_scores", "lacking"))
+    if not isinstance(names, tuple) or not isinstance(reasons, tuple):
+        return None
+    found = dict(zip(names, reasons)).get(name.rpartition(".")[2])
+    return found if isinstance(found, Reason) else None
 
 
 def unmeasured(answer: Answer | None) -> Reason | None:
