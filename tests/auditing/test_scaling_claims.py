@@ -56,7 +56,7 @@ def test_another_subject_takes_the_same_study_with_its_own_values():
     claim = claim_named("scaling", {"subject": "fashion", "values": [16, 32, 64, 128], "tight": 16, "room": 128})[1]
     assert len(claim.subject) == 2 * 5 * 4
     assert prepared(claim)
-    with pytest.raises(InputRefused, match="'learner.hidden': 256"):
+    with pytest.raises(InputRefused, match=r"'learner\.hidden': 256"):
         prepared(claim_named("scaling", {"values": [16, 32, 64, 128], "tight": 16})[1])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from byheart.maths.statistics.scaling_law import BEYOND, FEWEST_SIZES, Bounded, ScalingLaw, last_over_law, scaling_law
-from byheart.records.facts import Curve, FactTable
+from byheart.records.facts import Curve, FactTable, Scalar
 from byheart.records.finding import Finding
 from byheart.records.quantity import Quantity, Unit, plain
 from byheart.records.reason import Reason
@@ -81,7 +81,11 @@ class PowerLaw(OverSetting):
         made, unit = self._made(line, law, x, box), line.known[0][1].unit
         lacking: dict[str, Reason] = {}
         if self.at is not None and "predicted" not in made:
-            figures = {"at": plain(self.at), "least": plain(x.min() / BEYOND), "most": plain(x.max() * BEYOND)}
+            figures: dict[str, Scalar] = {
+                "at": plain(self.at),
+                "least": plain(x.min() / BEYOND),
+                "most": plain(x.max() * BEYOND),
+            }
             lacking = {"predicted": Reason(code="beyond the range", figures=figures)}
         return self.finding(
             made,

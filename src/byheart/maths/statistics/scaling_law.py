@@ -221,4 +221,3 @@ def _refuse(x: np.ndarray, y: np.ndarray, ends: list[np.ndarray]) -> None:
             raise InputRefused(f"{name} of shape {x.shape}, as the sizes", f"{one.shape}", "One number a size.")
     if not ((ends[0] <= y) & (y <= ends[1])).all():
         raise InputRefused("values within their intervals", "some outside", "Give low, value and high of each size.")
-

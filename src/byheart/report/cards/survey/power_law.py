@@ -10,7 +10,7 @@ from byheart.report.cards.default import notes_of
 from byheart.report.cards.reasons import why
 from byheart.report.chart import Axis, Chart, Line, Table
 
-TITLES = {"share": "percent", "accuracy": "percent"}
+IN_PER_CENT = {"share", "accuracy"}
 SAID = {
     "exponent": "the b of y = a x^b",
     "middle": "the law at the geometric mean of the sizes",
@@ -71,7 +71,9 @@ def _chart(finding: Finding) -> Chart:
         description=f"From {amount(float(known[0]['measured'] or 0), unit)} to "
         f"{amount(float(known[-1]['measured'] or 0), unit)}.",
         x=Axis(title=curve.x_axis.name, log=True, ticks=sizes),
-        y=Axis(title=unit if unit not in TITLES else curve.y_axis.name, log=True, format=TITLES.get(unit, "number")),
+        y=Axis(title=curve.y_axis.name, log=True, format="percent")
+        if unit in IN_PER_CENT
+        else Axis(title=unit, log=True),
         lines=lines,
         reading="On two logarithmic axes a power law is a straight line; it ends at twice the largest size. The band "
         "is the 95\u202f% interval of each point.",
