@@ -76,7 +76,7 @@ def test_a_prediction_beyond_twice_the_range_is_withheld(at, said):
     else:
         (reason,) = found.details["lacking"]
         assert reason.figures == {"at": at, "least": 0.5, "most": 12}
-        assert f"0.5 to 12, and not to {at}" in text
+        assert f"No prediction: a law is carried from half the smallest size to twice the largest, 0.5 to 12, and not to {at}." in text
 
 
 def test_below_a_ceiling_it_is_what_is_missing():

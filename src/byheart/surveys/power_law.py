@@ -47,6 +47,7 @@ class PowerLaw(OverSetting):
     """
 
     name: ClassVar[str] = "power-law"
+    version: ClassVar[int] = 2
     question: ClassVar[str] = "Does it go with a power of the size, and with which?"
     reference: ClassVar[str] = (
         "Kaplan et al. 2020, Scaling laws for neural language models, equations 1.1 and 1.2; Hestness et al. 2017, "

@@ -154,8 +154,8 @@ def last_over_law(
 
     Cost: that of `scaling_law`. Fails when: the others bend so little that their intervals hide it.
 
-    Reference: Hestness et al. 2017, "Deep learning scaling is predictable, empirically", section 5 (larger sizes told
-    from smaller ones).
+    Reference: Hestness et al. 2017, "Deep learning scaling is predictable, empirically" (larger sizes told from
+    smaller ones).
 
     >>> y = np.array([2.0, 4.0, 8.0, 16.0, 48.0])
     >>> round(last_over_law([1, 2, 4, 8, 16], y, 0.9 * y, 1.1 * y).value, 6)

@@ -35,7 +35,7 @@ def card(finding: Finding, about: About) -> Card:
     ]
     if "predicted" in found:
         body.append(f"At the size asked for: {value_text(found['predicted'])} {interval_text(found['predicted'])}.")
-    body += [f"{why(one, about)}." for one in _several(finding.details["lacking"])]  # type: ignore[arg-type]
+    body += [f"No prediction: {why(one, about)}." for one in _several(finding.details["lacking"])]  # type: ignore[arg-type]
     return Card(
         says="the exponent of the size",
         body=tuple(body),
