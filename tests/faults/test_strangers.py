@@ -55,6 +55,7 @@ STATED = {
     ("auditing/named_learner.py", "importlib.import_module"): "what the user names by --learner MODULE:NAME",
     ("records/columns.py", "find_spec"): "of polars, pandas or pyarrow, which runs nothing",
     ("fingerprint/sources.py", "importlib.util.find_spec"): "of a top-level name, which runs nothing",
+    ("levers/private_steps.py", "importlib.util.find_spec"): "of opacus, which runs nothing",
     ("records/provenance.py", "system"): "of platform: what it is called",
     ("learners/checkpoint_file.py", "torch.load"): "weights_only=True",
     ("auditing/measured_trace.py", "Trace.load"): "JSON and safetensors",
