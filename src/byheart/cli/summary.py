@@ -137,10 +137,9 @@ def _measured(rows: list[dict[str, Any]]) -> list[str]:
 
 def forecast_lines(found: dict[str, Any]) -> list[str]:
     """What a plan prints: the forecast in words."""
-    from byheart.records.formatting import count, number
+    from byheart.records.formatting import number
 
     minutes = found["seconds"]
-    narrow, broad = found["half_width_memorised_bits_share"]
     time = found["seconds_source"] if minutes is None else f"about {number(minutes, 0)} s ({found['seconds_source']})"
     said = [
         f"byheart plan · {found['subject']}",
@@ -148,14 +147,26 @@ def forecast_lines(found: dict[str, Any]) -> list[str]:
         f"  steps         {found['steps']}, {found['done']} in the ledger, {found['to_do']} to do",
         f"  time          {time}",
         f"  memory        about {number(found['memory_bytes'] / 1e6, 0)} MB in all",
-        "  power         memorised share of the bits to about "
-        f"\u00b1{number(100 * narrow, 1)} to \u00b1{number(100 * broad, 1)} points "
-        f"from {count(found['n'])} examples, by how noisy the labels are and how much the training set matters (known "
-        f"after a run); {_of_scores(found)}",
+        f"  power         {'; '.join(filter(None, [_of_shares(found), _of_scores(found)]))}",
     ]
     if left_out := found["not_applicable"]:
         said.append(f"  not asked     {', '.join(left_out)} (why: --json)")
     return [*said, "Nothing was trained or written."]
+
+
+def _of_shares(found: dict[str, Any]) -> str:
+    """How precisely a plan will know the memorised share, as far as that can be said before a run."""
+    from byheart.records.formatting import count, counted, number
+
+    n, blocks = f"{count(found['n'])} {found['nouns']}", found["blocks"]
+    if found["half_width_memorised_bits_share"] is None:
+        of = f" in {counted(blocks, 'block')} of time, by which they count" if blocks else ""
+        return f"shares of the variance from {n}{of}; how precisely, is known after a run"
+    narrow, broad = found["half_width_memorised_bits_share"]
+    return (
+        f"memorised share of the bits to about \u00b1{number(100 * narrow, 1)} to \u00b1{number(100 * broad, 1)} points "
+        f"from {n}, by how noisy the labels are and how much the training set matters (known after a run)"
+    )
 
 
 def _members(subject: dict[str, Any]) -> str:
@@ -165,9 +176,12 @@ def _members(subject: dict[str, Any]) -> str:
 
 
 def _of_scores(found: dict[str, Any]) -> str:
+    """How precisely a plan will know single scores; nothing where none are asked for, as of a series."""
     from byheart.records.formatting import number
     from byheart.report.cards.intervals import FEW
 
+    if "memory/counterfactual" in found["not_applicable"]:
+        return ""
     if found["members"] < FEW:
         return f"no single scores, which take {FEW} members"
     worst = number(1.96 * found["largest_standard_error_of_a_score"], 2)

@@ -53,9 +53,13 @@ def forecast(session: Session, settings: Mapping[str, Any], jobs: int, baseline:
         "seconds": None if spent is None else wall_seconds(spent, jobs),
         "seconds_source": _source(spent, kept, learner),
         "memory_bytes": memory_bytes(data, subject, known, jobs),
-        "half_width_memorised_bits_share": planned_half_widths(len(data.train), subject.members, subject.share),
+        "half_width_memorised_bits_share": None
+        if data.output.continuous
+        else planned_half_widths(len(data.train), subject.members, subject.share),
         "largest_standard_error_of_a_score": float(np.sqrt(_between_members(subject.members, subject.share))),
         "n": len(data.train),
+        "nouns": data.output.noun[1],
+        "blocks": data.grouped.blocks if data.grouped else 0,
         "members": subject.members,
         "subject": f"{data.about.get('title', subject.task.name)}, {learner.title(data)}",
         "inferred": list(data.about.get("inferred", ())),

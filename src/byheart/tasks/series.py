@@ -18,7 +18,7 @@ from byheart.tasks.array_series import Columns, columns_of, columns_of_npz
 from byheart.tasks.columns import read_numbers
 from byheart.tasks.data import Data
 from byheart.tasks.stretches import parted
-from byheart.tasks.table_reader import Sheet, read_sheet
+from byheart.tasks.table_reader import Sheet, no_text, read_sheet
 from byheart.tasks.tabular import no_column
 from byheart.tasks.time_column import Moments, read_moments
 from byheart.tasks.windowed_task import Windowed
@@ -147,8 +147,9 @@ class Series(Windowed):
         if hashlib.sha256(content).hexdigest() != self.sha256:
             raise InputRefused(f"{path.name} as it was when the audit began", "a changed file", "Run it again.")
         if path.suffix.lower() == ".npz":
+            no_text(path, self.encoding, self.separator, self.decimal)
             return _in_steps(columns_of_npz(content, path.name, self.time, self.channels))
-        return self._columns(read_sheet(path, content, self.encoding, self.separator))
+        return self._columns(read_sheet(path, content, self.encoding, self.separator, self.decimal))
 
     def _columns(self, sheet: Sheet) -> tuple[Moments, np.ndarray, list[str], list[str]]:
         what = Path(self.path).name

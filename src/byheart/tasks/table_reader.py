@@ -14,6 +14,7 @@ from byheart.errors import InputRefused, UsageError
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 SAMPLE = 50  # records looked at to tell the separator
+UTF_8 = "utf-8"  # what a text is where nobody says otherwise
 TEXT_FILES = (".csv", ".tsv", ".txt")
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "?", "-"})
 
@@ -41,18 +42,33 @@ class Sheet:
     where: str = "at line"
 
 
-def read_sheet(path: Path, content: bytes, encoding: str = "utf-8", separator: str = "", decimal: str = "") -> Sheet:
+def read_sheet(path: Path, content: bytes, encoding: str = UTF_8, separator: str = "", decimal: str = "") -> Sheet:
     """The cells of a .csv, .tsv, .txt or .parquet file; without a `separator` it is found by the first records.
 
     Raises:
         InputRefused: another kind of file, undecodable bytes, ragged rows, no header, no rows.
-        UsageError: an encoding that does not exist, or a separator that cells hold themselves.
+        UsageError: an encoding that does not exist, a separator that cells hold themselves, or either for Parquet.
     """
     if path.suffix.lower() == ".parquet":
+        no_text(path, encoding, separator, decimal)
         return _read_parquet(path, content)
     if path.suffix.lower() in TEXT_FILES:
         return _read_text(path, _decoded(path, content, encoding), separator, decimal)
     raise InputRefused("a table in a .csv, .tsv, .txt or .parquet file", f"{path.name}", "Export it as .csv.")
+
+
+def no_text(path: Path, encoding: str, separator: str, decimal: str) -> None:
+    """Refuses how a text is to be read where the file is none: its numbers are stored as numbers.
+
+    Raises:
+        UsageError: any of them.
+    """
+    asked = {"encoding": encoding if encoding != UTF_8 else "", "separator": separator, "decimal": decimal}
+    for name, value in asked.items():
+        if value:
+            raise UsageError(
+                f"a text file (.csv, .tsv or .txt) for --{name}", f"{path.name}", f"Leave --{name} {value} out."
+            )
 
 
 def cell(text: str) -> str | None:
