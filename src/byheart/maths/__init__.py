@@ -21,6 +21,7 @@
 | | `binned_redraws` | how far does the curve of millions of judgements move with others? |
 | | `resampling`, `intervals`, `new_examples` | the bootstrap; means over a bank; accuracy and R2 on new examples |
 | | `paired` | how far apart are two recipes on the same subsets? |
+| | `student_mean` | the mean of a few draws and how far it would move with others |
 | | `bounded_mean` | the mean of a few values of which many sit at a ceiling |
 | | `autocorrelation` | how much does a row say of those after it? |
 | | `scaling_law` | does a number go with a power of a size, and how far may that be carried? |

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-from scipy.stats import t as student
 
 from byheart.maths.memorisation.capacity import PUBLISHED, memorised_bits
+from byheart.maths.statistics.student_mean import student_mean
 from byheart.probes.base import Assumption, Bank, Cost, Need, Probe, Subject
 from byheart.probes.intervals import line
 from byheart.records.facts import Axis, Curve
@@ -88,10 +88,8 @@ def over_models(values: np.ndarray) -> Mean:
         >>> over_models(np.array([10.0, 10.0, 10.0]))
         Mean(value=10.0, interval=(10.0, 10.0))
     """
-    m = len(values)
-    half = float(student.ppf(0.975, m - 1) * values.std(ddof=1) / np.sqrt(m)) if np.ptp(values) > 0 else 0.0
-    mean = float(values.mean())
-    return Mean(mean, (max(0.0, mean - half), mean + half))
+    mean, interval = student_mean(values, low=0.0)
+    return Mean(mean, interval or (mean, mean))
 
 
 def models(subject: Subject) -> Need:

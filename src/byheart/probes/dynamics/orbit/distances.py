@@ -7,7 +7,6 @@ from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import t as student
 
 from byheart.errors import InputRefused
 from byheart.maths.orbits import (
@@ -19,6 +18,7 @@ from byheart.maths.orbits import (
     spectrum_distance,
     state_divergence,
 )
+from byheart.maths.statistics.student_mean import student_mean
 from byheart.records.quantity import Quantity, interval_by
 
 SPREAD_BINS = {5000: 30, 0: 10}  # bins a side, from so many steps on
@@ -87,9 +87,6 @@ def over_members(name: str, unit: str, values: np.ndarray, null: float | None, n
     """The mean over members, with Student's interval; nothing where it is not finite."""
     if not len(values) or not np.isfinite(values).all():
         return {}
-    mean, interval = float(values.mean()), None
-    if len(values) > 1 and np.ptp(values) > 0:
-        half = float(student.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
-        interval = (max(0.0, mean - half), mean + half)
+    mean, interval = student_mean(values, low=0.0)
     made = interval_by("Student's t over members", interval)
     return {name: Quantity(value=mean, unit=unit, null=null, n=n, **made)}  # type: ignore[arg-type]

@@ -10,9 +10,9 @@ import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy.stats import t as student
 
 from byheart.maths.bounds import all_evaluated, smoothed_at_most, subsampled
+from byheart.maths.statistics.student_mean import student_mean
 from byheart.probes.bank import Bank
 from byheart.records.facts import FactTable
 from byheart.records.finding import Finding, Pole
@@ -101,7 +101,5 @@ def of_passages(probe: Probe, held: Held, tokens: int, delta: float) -> Finding:
 
 def _mean(bits: np.ndarray, more: dict[str, Any]) -> Quantity:
     """The mean over passages, with Student's interval."""
-    half = float(student.ppf(0.975, len(bits) - 1) * bits.std(ddof=1) / math.sqrt(len(bits)))
-    mean = float(bits.mean())
-    ends = (mean - half, mean + half) if half > 0 else None
+    mean, ends = student_mean(bits)
     return Quantity(value=mean, n=len(bits), **interval_by("Student's t over passages", ends, "no spread"), **more)
