@@ -93,6 +93,30 @@ def test_what_it_computes_stands_in_five_frequencies(grokked):
     assert loss[np.searchsorted(x, 50)] < loss[-1]  # while it is known by heart it does without them
 
 
+def with_trail(bank, logits):
+    """The bank whose members say `logits` (m, n, k) at every checkpoint."""
+    need = Delay().requires(bank.subject)[0]
+    run = bank[need]
+    train = run.views["train"]
+    trail = np.broadcast_to(logits.astype(np.float16), train.trail.shape).copy()
+    changed = replace(run, views={**run.views, "train": replace(train, trail=trail)})
+    return replace(bank, runs={**bank.runs, need.key(): changed})
+
+
+def test_a_lookup_table_has_no_circuit_though_the_mean_of_all_pairs_of_a_sum_shows_its_label():
+    bank = table()
+    run, y = bank[Delay().requires(bank.subject)[0]], bank.data.train.y
+    noise = np.random.default_rng(0).normal(0, 1, (*run.members.seen.shape, 23))
+    rote = noise + 20 * np.eye(23)[y] * run.members.seen[..., None]
+    found = Delay().measure(with_trail(bank, rote))[0].quantities
+    assert found["restricted_loss"].value == pytest.approx(found["restricted_loss"].null, abs=0.2)  # a guess
+    assert found["excluded_loss"].interval[1] < 0.01
+    rule = Delay().measure(with_trail(bank, noise + 20 * np.eye(23)[y]))[0].quantities
+    # of a rule whose logits have all frequencies alike, five of eleven are enough
+    assert rule["restricted_loss"].interval[1] < 0.1
+    assert rule["five_frequencies_share"].value == pytest.approx(5 / 11, abs=0.05)
+
+
 def test_random_labels_are_memorised_and_show_no_circuit():
     bank = table()
     null = Delay().requires(bank.subject)[1]

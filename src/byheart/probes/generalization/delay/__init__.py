@@ -41,8 +41,8 @@ class Delay(Probe):
 
     Beside them the norm of the weights, the bit budget, and the share of examples seen whose own gradient is exactly 0
     in float32 (p rounds to 1: training stands still). Of pairs of residues (task `modular`) also the Gini coefficient
-    of the Fourier power of the embedding, the restricted loss (all pairs, the constant and the five strongest
-    frequencies of a + b alone) and the excluded loss (pairs seen, without these five).
+    of the Fourier power of the embedding, the restricted loss (of each sum, by the constant and the five strongest
+    frequencies of a + b alone, fitted on the pairs held out) and the excluded loss (pairs seen, without these five).
 
     Poles: Rote is right on new examples by chance, Oracle on all. Cost: the members once more, and one on random
     labels; asked for with `--also`. Fails when: the training ends before held-out accuracy rises, or labels of the
@@ -56,6 +56,7 @@ class Delay(Probe):
     """
 
     name: ClassVar[str] = "generalization/delay"
+    version: ClassVar[int] = 2
     cost: ClassVar[Cost] = "on request"
     outputs: ClassVar[tuple[str, ...]] = ("classes",)
     needs: ClassVar[tuple[str, ...]] = ("epochs",)

@@ -26,8 +26,9 @@ class Circuit(NamedTuple):
     """Of m members at c checkpoints, (m, c) each but for `frequencies`, five of each member at the last checkpoint.
 
     `gini` of the power of the embedding over frequencies, None where it was not kept, and what noise of its size has;
-    `restricted` loss on all pairs with the constant and five frequencies of a + b alone, `excluded` loss on the pairs
-    seen without these, `in_five` share of what follows from a + b that they carry; nats.
+    `restricted` loss of the sums by the constant and five frequencies of a + b alone, `excluded` loss on the pairs
+    seen without these, `in_five` share of what follows from a + b that they carry; nats. What follows from a + b is
+    fitted on the pairs held out: the mean over all pairs of a sum would show labels that are known by heart.
     """
 
     gini: np.ndarray | None
@@ -50,13 +51,14 @@ def sums_of(data: Data) -> np.ndarray | None:
 
 
 def circuit_of(bank: Bank, need: Need) -> Circuit | None:
-    """The circuit of each member; None where the task is no table of residues or no trail was kept."""
+    """The circuit of each member; None where the task is no table of residues, or no trail or no pair held out."""
     run, data = bank[need], bank.data_of(need)
     sums, trail = sums_of(data), run.views["train"].trail
-    if sums is None or trail is None:
+    out = run.members.unseen & bank.counted
+    if sums is None or trail is None or not out.any(1).all():
         return None
     y, p, m = data.train.y, data.output.k, trail.shape[1]
-    tables = np.array([[sum_means(trail[c, j], sums, p) for c in range(len(trail))] for j in range(m)])
+    tables = np.array([[sum_means(z[j][out[j]], sums[out[j]], p) for z in trail] for j in range(m)])
     label = _labels_of_sums(sums, y, p)
     found = {name: np.zeros(tables.shape[:2]) for name in ("restricted", "excluded", "in_five")}
     five = tuple(key_frequencies(tables[j, -1], KEPT) for j in range(m))

@@ -43,6 +43,7 @@ def steps_of(own: Course) -> dict[str, Quantity]:
 def levels_of(own: Course, null: Course | None) -> dict[str, Quantity]:
     """How many members generalise, the level that they hold, and the gap over the course; beside random labels."""
     levels, m = highest_held(own.held_out), len(own.held_out)
+    ends = bounded_mean(levels, 1.0).interval
     generalised = int((levels >= GENERALISED).sum())
     chance, by_chance = None, None
     if null is not None:
@@ -52,7 +53,7 @@ def levels_of(own: Course, null: Course | None) -> dict[str, Quantity]:
     return {
         "reached_accuracy": Quantity(
             value=float(levels.mean()), unit="accuracy", null=chance, n=own.n_held_out, better="high",
-            **interval_by(BOUNDED, bounded_mean(levels, 1.0).interval),
+            **interval_by(BOUNDED, ends and (max(0.0, ends[0]), min(1.0, ends[1]))),
         ),
         "generalised_share": Quantity(
             value=generalised / m, unit="share", null=None if null is None else float(chance >= GENERALISED),
@@ -75,7 +76,8 @@ def absorbed_of(margin: np.ndarray, seen: np.ndarray, n: int) -> dict[str, Quant
     """
     zero = np.exp(-margin.astype(np.float64)) <= ONE
     share = (zero & seen).sum(1) / seen.sum(1)
-    interval = interval_by(BOUNDED, bounded_mean(share, 1.0).interval)
+    ends = bounded_mean(share, 1.0).interval
+    interval = interval_by(BOUNDED, ends and (max(0.0, ends[0]), min(1.0, ends[1])))
     return {
         "zero_gradient_share": Quantity(
             value=float(share.mean()), unit="share", null=0.0, n=n, better="low", **interval

@@ -86,8 +86,8 @@ def _circuit(finding: Finding, about: About) -> tuple[str, ...]:
         return ()
     kept, left = (found[f"{name}_loss"] for name in ("restricted", "excluded"))
     said = [
-        f"At the end five frequencies of a + b alone give all {about.nouns} at a loss of {_nats(kept)}; without them "
-        f"the loss of those seen is {_nats(left)} (a guess: {number(kept.null or 0.0, 1)})."
+        f"At the end five frequencies of a + b alone give {about.nouns} held out at a loss of {_nats(kept)}; without "
+        f"them the loss of those seen is {_nats(left)} (a guess: {number(kept.null or 0.0, 1)})."
     ]
     if uneven := found.get("embedding_gini"):
         said.append(
@@ -184,7 +184,7 @@ def _losses(finding: Finding, about: About) -> Chart | None:
         y=Axis(title="loss, nats", domain=(0, high)),
         lines=(_line("five alone", "understood", kept), _line("without them", "memorised", left)),
         rules=(Rule(axis="y", at=guess, label="a guess"),),
-        reading=f"Blue: all {about.nouns}, from the five frequencies of a + b that are strongest at the end. Orange: "
+        reading=f"Blue: {about.nouns} held out, by the five frequencies of a + b strongest at the end. Orange: "
         f"those seen, without these five; while it is low they are known by heart.",
         table=Table(
             columns=("step", "five alone", "without them"),
@@ -218,7 +218,7 @@ def _weights(finding: Finding) -> Chart | None:
 def _members(finding: Finding) -> Table:
     rows = [
         (
-            count(round(_number(row["member"])) + 1), _whole(row["memorised_step"]), _whole(row["generalised_step"]),
+            count(round(_number(row["member"])) + 1), _at(row["memorised_step"]), _at(row["generalised_step"]),
             percent(_number(row["reached_accuracy"])), percent(_number(row["last_accuracy"])),
         )
         for row in finding.tables["members"].rows()
@@ -257,7 +257,7 @@ def _notes(about: About) -> dict[str, str]:
         "weight_norm_kept": "norm of all weights at the end over its largest",
         "zero_gradient_share": "examples seen whose probability is 1 in float32: exp(-margin) at most 2^-24",
         "embedding_gini": "Gini coefficient of the Fourier power of the first weights; null of normal numbers",
-        "restricted_loss": "loss of all pairs, of the constant and the five strongest frequencies of a + b alone",
+        "restricted_loss": "loss of each sum by the constant and five frequencies of a + b alone, on pairs held out",
         "excluded_loss": "loss of the pairs seen, without these five",
         "five_frequencies_share": "share of what follows from a + b that the five carry",
     }
@@ -288,12 +288,11 @@ def _ends(of: Quantity, decimals: int | None = None) -> str:
 
 
 def _nats(of: Quantity) -> str:
-    digits = 3 if of.value < 0.1 else 2
-    return f"{number(of.value, digits)} nats {interval_text(of)}".strip()
+    return f"{number(of.value, 3 if of.value < 0.1 else 2)} nats {interval_text(of)}".strip()
 
 
-def _whole(value: Scalar) -> str:
-    return DASH if value is None else count(round(_number(value)))
+def _at(step: Scalar) -> str:
+    return DASH if step is None else count(round(_number(step)))
 
 
 def _number(value: object) -> float:
