@@ -5,6 +5,7 @@ import pytest
 from byheart.errors import InputRefused, UnknownName
 from byheart.report.cards import About, card_of
 from byheart.report.cards.reasons import why
+from byheart.surveys.budget import Budget
 from byheart.surveys.dose import Dose
 from byheart.surveys.peak import Peak
 from byheart.surveys.power_law import PowerLaw
@@ -101,7 +102,13 @@ def test_parameters_are_the_ratio_of_two_numbers_of_bits():
     assert read.quantities["exponent"].value == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize("survey", [LAW, Dose(quantity=QUANTITY, by="size"), Peak(quantity=QUANTITY, by="size")])
+SURVEYS = (
+    LAW, Dose(quantity=QUANTITY, by="size"), Peak(quantity=QUANTITY, by="size"),
+    Budget(by="size", understood=QUANTITY, memorised=QUANTITY, left=QUANTITY),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("survey", SURVEYS, ids=lambda one: one.name)
 def test_it_is_read_where_the_other_settings_have_one_value(survey):
     """Noise at 0.2 goes another way; the mean over both is no power."""
     clean, noisy = powers(0.5), powers(2.0)
@@ -109,7 +116,7 @@ def test_it_is_read_where_the_other_settings_have_one_value(survey):
     found = subjects({name: {QUANTITY: y} for name, (_, _, y) in made.items()})
     grid = {name: {"flip": flip, "size": i} for name, (flip, i, _) in made.items()}
     at = survey.model_copy(update={"where": {"flip": 0.2}})
-    assert at.read(found, grid).curves["first"].y == pytest.approx(noisy)
+    assert next(iter(at.read(found, grid).curves.values())).y == pytest.approx(noisy)
     with pytest.raises(UnknownName, match="flop"):
         survey.model_copy(update={"where": {"flop": 0.2}}).read(found, grid)
     with pytest.raises(InputRefused, match=r"0\.3"):
@@ -117,7 +124,8 @@ def test_it_is_read_where_the_other_settings_have_one_value(survey):
 
 
 def test_a_survey_of_the_whole_grid_keeps_its_key():
-    assert "where" not in Dose(quantity=QUANTITY, by="size").key_fields()
+    for survey in SURVEYS:
+        assert "where" not in survey.key_fields()
     assert Dose(quantity=QUANTITY, by="size", where={"a": 1}).key_fields()["where"] == {"a": 1}
 
 

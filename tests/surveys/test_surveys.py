@@ -190,6 +190,9 @@ def test_over_seeds_a_peak_has_its_place_and_at_an_end_none():
     found = survey.read(*by_seed([0.5, 0.2, 0.8, 0.3]))
     assert (found.quantities["at"].value, found.quantities["at"].interval) == (3.0, (3.0, 3.0))
     assert found.quantities["prominence"].value == pytest.approx(0.5, abs=0.03)  # 0.8 - max(0.2, 0.3)
+    findings, grid = by_seed([0.5, 0.2, 0.8, 0.3, 0.9])
+    grid = {name: {**of, "noise": of["size"] == 5} for name, of in grid.items()}
+    assert survey.model_copy(update={"where": {"noise": False}}).read(findings, grid).quantities["at"].value == 3.0
     assert survey.read(*by_seed([0.9, 0.2, 0.8, 0.3])).withheld.code == "peak at the end"
     assert survey.read(*by_seed([0.5, 0.2, 0.8, 0.8])).withheld.code == "peak at the end"
     assert survey.read(*by_seed([0.5, 0.2, 0.8, 0.3], m=9)).withheld.code == "few seeds"

@@ -10,6 +10,7 @@ from byheart.records.facts import FactTable
 from byheart.records.finding import Finding
 from byheart.records.quantity import Quantity
 from byheart.surveys.base import Findings, Grid, Survey
+from byheart.surveys.over_setting import chosen, without_empty
 from byheart.surveys.points import ANY_DEPENDENCE, Along, Box, along, box_of, unit_of_difference
 
 BUDGET = "complexity/description-length"
@@ -25,6 +26,7 @@ class Budget(Survey):
         by: the setting, as the grid names it.
         understood, memorised, left: the quantities, each as `chapter/probe/quantity`; names between `|` are tried in
             turn, for the budget of values is that of their variance.
+        where: settings of the grid with the one value at which it is read; all else is averaged.
 
     Example:
         >>> Budget(by="learner.hidden").paths()[1]
@@ -41,6 +43,11 @@ class Budget(Survey):
     understood: str = f"{BUDGET}/understood_bits|understood_share"
     memorised: str = f"{BUDGET}/memorised_bits|memorised_share_of_variance"
     left: str = f"{BUDGET}/left_bits|left_share"
+    where: dict[str, Any] = {}
+
+    def key_fields(self) -> dict[str, Any]:
+        """Without an empty `where`."""
+        return without_empty(super().key_fields())
 
     def paths(self) -> tuple[str, ...]:
         """The three parts."""
@@ -49,6 +56,7 @@ class Budget(Survey):
     def read(self, findings: Findings, grid: Grid) -> Finding:
         """Three lines, a row per value, and what grows (see `Survey.read`)."""
         parts = ("understood", "memorised", "left")
+        grid = chosen(grid, self.where)
         lines = {part: along(findings, grid, path, self.by) for part, path in zip(parts, self.paths())}
         known = [i for i in range(len(lines["left"].x)) if all(line.y[i] is not None for line in lines.values())]
         facts: dict[str, Any] = {"curves": {part: line.curve() for part, line in lines.items()}}

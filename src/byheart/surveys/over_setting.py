@@ -37,13 +37,22 @@ class OverSetting(Survey):
         return self.told(line, facts) if len(line.known) >= self.fewest else self.small(len(line.known), **facts)
 
     def key_fields(self) -> dict[str, Any]:
-        """Without an empty `where`: a survey of the whole grid keeps the key it had before there was one."""
-        fields = super().key_fields()
-        return fields if self.where else {name: value for name, value in fields.items() if name != "where"}
+        """Without an empty `where` (`without_empty`)."""
+        return without_empty(super().key_fields())
 
     @abstractmethod
     def told(self, line: Along, facts: dict[str, Any]) -> Finding:
         """What a curve of enough points tells; `facts` go into the finding."""
+
+
+def without_empty(fields: dict[str, Any]) -> dict[str, Any]:
+    """Key fields less an empty `where`: a survey of the whole grid keeps the key it had before there was one.
+
+    Example:
+        >>> without_empty({"by": "n", "where": {}})
+        {'by': 'n'}
+    """
+    return fields if fields["where"] else {name: value for name, value in fields.items() if name != "where"}
 
 
 def chosen(grid: Grid, where: Mapping[str, Any]) -> Grid:
