@@ -58,6 +58,7 @@ def test_an_option_is_offered_again_only_where_it_may_be_repeated(offered):
 @pytest.mark.parametrize("words, names", [
     (["audit", "--learner"], BUILT_IN["learner"]),
     (["audit", "digits", "--lever"], [f"{name}=" for name in BUILT_IN["lever"]]),
+    (["balance", "digits", "--try"], [f"{name}=" for name in BUILT_IN["lever"]]),
     (["audit", "--also"], [name for name, (_, line) in BUILT_IN["probe"].items() if line.endswith("(on request)")]),
     (["gate", "latest", "--fail-on"], BUILT_IN["verdict"]),
     (["init", "--kind"], ["torch", "sklearn", "fit", "table", "text", "series"]),
@@ -74,6 +75,7 @@ def test_names_after_what_takes_them(words, names, offered):
 def test_the_tasks_offered_are_those_that_an_audit_takes_as_a_word(offered):
     found = first(offered("audit", ""))
     assert {"fashion", "digits", "modular", "text"} <= set(found) <= set(BUILT_IN["task"])
+    assert first(offered("balance", "")) == found
     assert "arrays" not in found
 
 

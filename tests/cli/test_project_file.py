@@ -38,6 +38,16 @@ def test_the_command_line_wins(byheart, write):
     assert made["notes"] == ["Defaults from pyproject.toml: seed = 0."]
 
 
+def test_a_balance_has_the_defaults_of_its_audit(byheart, npz, write):
+    write('[tool.byheart]\nmembers = 8\nlearner = "DecisionTreeClassifier"\njobs = 1\nalso = ["memory/effect"]\n')
+    said = byheart("balance", npz, "--try", "max_depth=1,2", "--json")
+    assert said.code == 0, said.err
+    made = json.loads(said.out)
+    assert made["rungs"] == [8]
+    assert made["subject"]["learner"] == "DecisionTreeClassifier"
+    assert made["notes"] == ["Defaults from pyproject.toml: learner = DecisionTreeClassifier, members = 8, jobs = 1."]
+
+
 def test_without_a_file_or_a_table_nothing_is_said(byheart, write):
     assert json.loads(byheart(*PLAN).out)["notes"] == []
     write("[tool.ruff]\nline-length = 9\n")

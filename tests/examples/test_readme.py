@@ -53,7 +53,7 @@ def test_the_short_output_is_of_the_long_one():
 def test_nothing_else_stands_in_a_snippet():
     heads = [text.split("\n")[0].split(" · ")[0] for kind, text in BLOCKS if not kind]
     known = re.compile(
-        r"python3 -m venv |byheart (init|audit digits|audit series.csv|show|measure) |  Understood|byheart (audit|study)$|  Paired: |The model says "
+        r"python3 -m venv |byheart (init|audit digits|audit series.csv|show|measure) |  Understood|byheart (audit|balance|study)$|  Paired: |The model says "
     )
     assert [head for head in heads if not known.match(head)] == []
 
@@ -143,12 +143,16 @@ def test_the_python_snippets_run(tmp_path, monkeypatch):
     names = stand_ins(tmp_path)
     audited = bh.audit
     small = {"members": 8, "say": lambda line: None, "device": "cpu"}
+    balanced = bh.balance
     monkeypatch.setattr(bh, "audit", lambda *given, **more: audited(*given, **small, **more))
+    monkeypatch.setattr(bh, "balance", lambda *given, **more: balanced(*given, **small, **more))
     names["other"] = audited((names["x"], names["y"]), test=(names["x_test"], names["y_test"]), fit=fit, **small)
     assert len(PYTHON) == 3
     for text in PYTHON:
         exec(compile(text, "README.md", "exec"), names)
-    assert {path.name for path in tmp_path.glob("*.*")} == {"report.html", "compare.html", "issues.csv"}
+    assert {path.name for path in tmp_path.glob("*.*")} == {
+        "report.html", "compare.html", "unlearn.html", "balance.toml", "issues.csv",
+    }  # fmt: skip
     credit = path_credit(names["trace"], (names["x"][:1], names["y"][:1]))
     total = credit.initial + credit.examples.sum(1) + credit.decay + credit.remainder
     assert abs(total - credit.output).max() < 1e-4
@@ -160,9 +164,9 @@ MY_MODELS = "from sklearn.tree import DecisionTreeClassifier\n\n\ndef make_model
 
 def small(words):
     """The command with few members, and one epoch where byheart trains a network."""
-    if words[0] not in ("audit", "plan"):
+    if words[0] not in ("audit", "plan", "balance"):
         return words
-    members = () if "--members" in words else SMALL[:2]
+    members = () if "--members" in words else ("--members", "8") if words[0] == "balance" else SMALL[:2]
     network = "--learner" not in words and not any(word.endswith(".py") for word in words)
     return [
         *words,
@@ -200,11 +204,12 @@ def test_the_commands_run_one_after_another(byheart, tmp_path, monkeypatch):
         )
         assert byheart("audit", *words).code == 0
     (tmp_path / "net.py").write_text("from torch import nn\n\n\ndef make():\n    return nn.Linear(3, 2)\n")
+    (tmp_path / "ids.txt").write_text("3\n17\n40\n")
     weights = torch.nn.Linear(3, 2).state_dict()
     save_file(weights, tmp_path / "model.safetensors")
     for name in ("model.pt", "start.pt"):
         torch.save(weights, tmp_path / name)
-    assert len(COMMANDS) == 28
+    assert len(COMMANDS) == 30
     for words in COMMANDS:
         said = byheart(*small(words))
         assert said.code in ((0, 1, 4) if words[0] == "gate" else (0,)), (words, said.err)

@@ -43,6 +43,7 @@ def words(name, between=""):
         ("beats", f"max_depth 2 is the best of all tried with a probability of 87{NARROW}%. Both halves of the rows chose "
                   "max_depth 2."),
         ("beats", "dropped after rung 1 of 3"),
+        ("beats", "balance.toml holds it, and the second command below audits it. In words: --lever max_depth=2."),
         ("beats", "`byheart audit data.csv --target label --learner DecisionTreeClassifier --seed 0 --lever balance.toml`"),
         ("nothing_beats", "No lever tried beats the recipe: none of 3 settings has a shorter code where left out."),
         ("nothing_beats", f"The recipe is the best of all tried with a probability above 99{NARROW}%."),

@@ -31,22 +31,21 @@ class Setting:
         """As `--lever` takes them.
 
         Example:
-            >>> Setting((("weight-decay", 0.1), ("dropout", 0.5))).words
-            ('weight-decay=0.1', 'dropout=0.5')
+            >>> Setting((("weight-decay", 0.1), ("max_depth", None))).words
+            ('weight-decay=0.1', 'max_depth=null')
         """
-        return tuple(
-            f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in self.values
-        )
+        return tuple(f"{name}={shown(value)}" for name, value in self.values)
 
     @property
     def title(self) -> str:
         """In words.
 
         Example:
-            >>> Setting((("weight-decay", 0.1), ("max_depth", 3))).title, Setting().title
-            ('weight-decay 0.1, max_depth 3', 'the recipe')
+            >>> Setting((("weight-decay", 0.1), ("max_depth", None))).title, Setting().title
+            ('weight-decay 0.1, max_depth None', 'the recipe')
         """
-        return ", ".join(word.replace("=", " ") for word in self.words) or "the recipe"
+        said = (f"{name} {'None' if value is None else shown(value)}" for name, value in self.values)
+        return ", ".join(said) or "the recipe"
 
 
 def shown(value: Any) -> str:

@@ -23,7 +23,7 @@ from byheart.cli.studies import study
 from byheart.cli.unlearn import unlearn
 from byheart.cli.view import export, view
 
-WITH_DEFAULTS = ("audit", "plan")  # from pyproject.toml; the command line wins
+WITH_DEFAULTS = ("audit", "plan", "balance")  # from pyproject.toml; the command line wins
 
 app = typer.Typer(
     name="byheart",

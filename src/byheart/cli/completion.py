@@ -106,6 +106,7 @@ def _values(option: str, before: list[str]) -> Words:
     made: dict[str, Callable[[], Words]] = {
         "--learner": lambda: _names("learner"),
         "--lever": lambda: {f"{name}=": line for name, line in _names("lever").items()},
+        "--try": lambda: {f"{name}=": line for name, line in _names("lever").items()},
         "--also": lambda: {name: line for name, line in _names("probe").items() if line.endswith("(on request)")},
         "--fail-on": lambda: _names("verdict"),
         "--max": _quantities,
@@ -130,7 +131,7 @@ def _subjects(before: list[str]) -> Words:
     command = before[0]
     if command in OF_RUNS:
         return _runs(_folder(before))
-    if command in ("audit", "plan"):
+    if command in ("audit", "plan", "balance"):
         return _tasks()
     if command == "list":
         return dict.fromkeys(kinds(), "")

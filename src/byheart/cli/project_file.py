@@ -1,4 +1,4 @@
-"""`[tool.byheart]` of `pyproject.toml`: defaults of `byheart audit` and `plan`, and the bounds of `byheart gate`."""
+"""`[tool.byheart]` of `pyproject.toml`: defaults of `byheart audit`, `plan` and `balance`, and the bounds of `byheart gate`."""
 
 from __future__ import annotations
 

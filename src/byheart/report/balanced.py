@@ -17,6 +17,7 @@ from byheart.report.balanced_text import (
     halves,
     headline,
     how,
+    memorises_less,
     ordered,
     per,
     scored,
@@ -101,12 +102,15 @@ def _number(of: Quantity, says: str, value: str = "") -> dict[str, str]:
 
 def _take(found: BalancedRecord) -> dict[str, str]:
     """What to do with it."""
-    if not found.best.words:
-        says = "Other levers, or other values of these, may still move it: name them with `--try`."
-        return {"title": "Keep the recipe", "says": says}
-    words = " ".join(f"--lever {word}" for word in found.best.words)
-    says = f"`balance.toml` holds it: `{audit_command(found)}` audits it. Its words are `{words}`."
-    return {"title": "Take it", "says": says}
+    best = found.best
+    words = " ".join(f"--lever {word}" for word in best.words)
+    holds = f"`balance.toml` holds it, and the second command below audits it. In words: `{words}`."
+    if best.beats:
+        return {"title": "Take it", "says": holds}
+    if best.words and memorises_less(best):
+        return {"title": "Take it where memory matters", "says": holds}
+    says = "Other levers, or other values of these, may still move it: name them with `--try`."
+    return {"title": "Keep the recipe", "says": says}
 
 
 def _meta(found: BalancedRecord) -> list[str]:
@@ -157,7 +161,7 @@ def _row(found: BalancedRecord, one: Tried, group: str) -> dict[str, Any]:
     ]
     return {
         "title": one.title.removeprefix(f"{group} ") if group != TOGETHER else one.title,
-        "cells": cells, "members": count(one.members), "status": status(found, one),
+        "cells": cells, "members": DASH if one.failure else count(one.members), "status": status(found, one),
         "cost": DASH if one.failure else _seconds(one.cost),
         "lost": bool(one.failure or one.same_as), "best": one.title == found.best.title,
     }  # fmt: skip
