@@ -164,6 +164,8 @@ MY_MODELS = "from sklearn.tree import DecisionTreeClassifier\n\n\ndef make_model
 
 def small(words):
     """The command with few members, and one epoch where byheart trains a network."""
+    if words[0] == "unlearn":
+        return [*words, "--models", "4"]
     if words[0] not in ("audit", "plan", "balance"):
         return words
     members = () if "--members" in words else ("--members", "8") if words[0] == "balance" else SMALL[:2]
