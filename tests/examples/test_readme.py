@@ -53,7 +53,7 @@ def test_the_short_output_is_of_the_long_one():
 def test_nothing_else_stands_in_a_snippet():
     heads = [text.split("\n")[0].split(" · ")[0] for kind, text in BLOCKS if not kind]
     known = re.compile(
-        r"python3 -m venv |byheart (init|audit digits|audit series.csv|show|measure) |  Understood|byheart (audit|balance|study)$|  Paired: |The model says "
+        r"python3 -m venv |byheart (init|audit digits|audit series.csv|show|measure) |  Understood|byheart (audit|balance|study)$|  Paired: | +membership |The model says "
     )
     assert [head for head in heads if not known.match(head)] == []
 
