@@ -10,7 +10,8 @@ from byheart.records.quantity import Quantity
 from byheart.registry import find
 from byheart.report.unlearning import render_unlearning
 from byheart.report.unlearning_text import CALLED, lines
-from byheart.study.steps import load_data
+from byheart.study.explanation.retraining_check import bank_keys
+from byheart.study.steps import load_data, load_run
 from byheart.study.unlearning.approximations import NAMES
 from byheart.study.unlearning.forgotten import forgotten_of
 from byheart.study.unlearning.readings import judged
@@ -150,6 +151,18 @@ def wrong(network):
 @pytest.fixture(scope="module")
 def forgotten(network, wrong):
     return bh.unlearn(network, wrong, models=6)
+
+
+def test_ascent_goes_to_the_loss_of_models_that_left_the_rows_out(network, wrong, forgotten):
+    bank = load_run(bank_keys(network.ledger, [step.key for step in network._plan.measure]), network.ledger)
+    data = load_data(network.draw_key, network.ledger)
+    losses = [
+        float(bank.views["train"].loss_nats[-1][j, row])
+        for row in np.flatnonzero(np.isin(data.train.ids, wrong))
+        for j in range(len(bank.members))
+        if not bank.members.seen[j, row]
+    ]
+    assert forgotten.method("ascent").settings["until"] == pytest.approx(np.mean(losses))
 
 
 def test_every_method_of_a_network_is_judged(forgotten):
