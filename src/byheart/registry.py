@@ -196,6 +196,10 @@ BUILT_IN: dict[str, dict[str, tuple[str, str]]] = {
             "byheart.probes.memory.exposure:Exposure",
             "Can planted secrets be read back from the model, and how often must it have seen them?",
         ),
+        "memory/levers": (
+            "byheart.probes.memory.levers:Levers",
+            "What does each lever move? (on request)",
+        ),
         "memory/capacity": (
             "byheart.probes.memory.capacity:Capacity",
             "How many bits of random sequences does the model hold, and how many per parameter?",

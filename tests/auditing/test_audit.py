@@ -23,7 +23,7 @@ from byheart.study.timing import TIMED
 
 # nothing planted in a text; no sequences at random; no learning in epochs; two on request; one phase; one of values;
 # what reads weights, or trains more or again; five of series in time
-ELSEWHERE = {f"memory/{name}" for name in ("exposure", "capacity", "learning-order", "credit", "effect", "forgetting")} | {
+ELSEWHERE = {f"memory/{name}" for name in ("exposure", "capacity", "learning-order", "credit", "effect", "forgetting", "levers")} | {
     "complexity/value-bits",
     *(f"generalization/{name}" for name in ("certificate", "curvature", "delay", "descent", "laziness", "measures")),
     *(f"dynamics/{name}" for name in ("need", "use", "window", "orbit", "exponents")),

@@ -8,8 +8,8 @@ from scipy.stats import norm
 
 from byheart.balancing.choice import choose, probability_best
 from byheart.balancing.grid import Setting
-from byheart.balancing.measured import Held, Judge
 from byheart.balancing.race import Entrant, Race, cost_in_members, kept
+from byheart.probes.setting_scores import Held, Judge
 from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.output import Classes
 from byheart.training.members import balanced

@@ -42,7 +42,7 @@ ELSEWHERE |= {"generalised_step", "delay_ratio"}
 ELSEWHERE |= {"ranked_right", "kernel_velocity_whole", "linearised_r2", "peak_at", "peak_error", "folded_prominence", "theory_gap"} | {"error"}
 # baselines, proxies, measures and their references are many, and named with their probe
 OF_BASELINES = re.compile(
-    r"(neighbours|ridge|ngram|linear|boosted|trees?)_|.*_(spearman|recall|planted_auc)(_|$)|exposure_\d+_bits|(noise|epoch)_\d.*_gap"
+    r"(neighbours|ridge|ngram|linear|boosted|trees?|plain|early_stop|weight_decay|dropout|label_smoothing|mixup|input_noise|sam|pruning)_|.*_(spearman|recall|planted_auc)(_|$)|exposure_\d+_bits|(noise|epoch)_\d.*_gap"
     "|" + "|".join(f"{named(name)}$" for name in ROWS)
 )
 

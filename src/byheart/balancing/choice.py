@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from byheart.balancing.measured import Held, Judge
 from byheart.balancing.race import Entrant, Race
 from byheart.maths.statistics.effective_sample_size import Estimate
+from byheart.probes.setting_scores import Held, Judge
 from byheart.seeds import stream
 
 DRAWS = 4000

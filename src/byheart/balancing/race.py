@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from byheart.balancing.grid import Setting, set_to
-from byheart.balancing.measured import Held, Judge
 from byheart.ledger.base import Say
 from byheart.probes.base import Need, Subject
+from byheart.probes.setting_scores import Held, Judge
 from byheart.seeds import stream
 from byheart.study.plan import Trial, draw_step, train_steps
 from byheart.study.session import Session

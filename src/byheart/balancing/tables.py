@@ -7,10 +7,10 @@ from typing import Any
 
 from byheart.balancing.choice import Chosen
 from byheart.balancing.grid import Setting
-from byheart.balancing.measured import Held
 from byheart.balancing.race import Entrant, Race
 from byheart.maths.statistics.effective_sample_size import Estimate
 from byheart.probes.intervals import FRESH_DRAWS
+from byheart.probes.setting_scores import Held
 from byheart.records.balanced import Best, Tried
 from byheart.records.finding import Finding
 from byheart.records.quantity import Quantity, interval_by

@@ -33,6 +33,7 @@ NAMES = {
         "secret_sampled_share secret_discoverable_share passage_sampled_share passage_discoverable_share "
         "passage_extractable_share"
     ),
+    "memory/levers": "plain_memorised plain_held_out",
     "memory/capacity": "bits_held share_held bits_held_a_parameter",
     "generalization/gap": (
         "train_accuracy held_out_accuracy gap test_accuracy test_disagreement "
