@@ -63,8 +63,8 @@ class Options:
     returns: str = asked("auto", "What a model of yours returns: auto, logits, probabilities, labels or values.")
     levers: tuple[str, ...] = asked(
         (),
-        "weight-decay=0.001, dropout=0.5, mixup=0.4, early-stop=8, pruning=0.9:retrain=5 (all: byheart list lever); "
-        "in phases replay=0.5:size=100 or ewc=10:fisher=exact; may be repeated.",
+        "weight-decay=0.001, dropout=0.5, mixup=0.4, early-stop=8, pruning=0.9:retrain=5 (all: byheart list lever); a "
+        "setting of the learner, max_depth=3; balance.toml; in phases replay=0.5:size=100 or ewc=10; may be repeated.",
         word="lever",
     )
     no_baseline: bool = asked(
