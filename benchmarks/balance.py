@@ -27,7 +27,7 @@ import byheart as bh
 from byheart.auditing.python_request import request_from_python
 from byheart.balancing.choice import choose
 from byheart.balancing.grid import grid_of
-from byheart.balancing.race import Race, kept
+from byheart.balancing.race import FRESH, RUNGS, Race, kept
 from byheart.balancing.tables import best_record, numbers
 from byheart.engines.inline import Inline
 from byheart.maths.statistics.ranks import wilson
@@ -35,8 +35,6 @@ from byheart.study.plan import Settings
 from byheart.study.session import Session
 from byheart.tasks.fashion import Fashion
 from byheart.tasks.label_noise import Flipped
-
-RUNGS, FRESH = (8, 16, 64), 32
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,10 @@ def choose(race: Race, fresh: int) -> Chosen:
     finalists = [one for one in race.entrants if one.of_its_own and one.members == reached]
     everything = np.ones(len(race.first_half), dtype=bool)
     best = race.standing(finalists, everything)[0]
-    first, second = (race.standing(finalists, rows)[0] for rows in race.halves())
+    first, second = (
+        race.standing([one for one in those if one in finalists] or finalists, rows)[0]
+        for rows, those in zip(race.halves(), race.survivors)
+    )  # each among those that it alone let go on
     read = {
         id(one): race.fresh(one, reached, fresh) for one in {id(o): o for o in (first, second, race.recipe)}.values()
     }

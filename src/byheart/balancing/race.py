@@ -22,12 +22,12 @@ from byheart.study.session import Session
 from byheart.study.steps import Step, load_data, load_run
 
 RUNGS = (8, 16, 64)
-FRESH = 32  # members that no choice has seen, for the numbers that are printed
+FRESH = 16  # members that no choice has seen, for the numbers that are printed
 CHUNK = 8  # members a training step at most, so that a higher rung goes on from a lower one
 FINALISTS = 2  # of each half
 
 
-@dataclass
+@dataclass(eq=False)
 class Entrant:
     """A setting on its way: what its members say so far, how many they are, what they cost, or why there are none.
 
@@ -69,6 +69,7 @@ class Race:
         self.reference: np.ndarray | None = None
         if self.trial is not None:
             self.trial = replace(self.trial, chunk=min(self.trial.chunk, CHUNK))
+        self.survivors: tuple[list[Entrant], list[Entrant]] = (list(self.entrants), list(self.entrants))  # of each half
         self.first_half = halves_of(self.judge.data.groups, self.session.subject.seed)
 
     @classmethod
@@ -112,14 +113,16 @@ class Race:
     def fresh(self, one: Entrant, members: int, count: int) -> Held:
         """What `count` members beyond the first `members` say, which had no part in any choice."""
         steps = self._steps(one, members + count)
+        beyond = [step for step in steps if step.about["start"] >= members]
+        steps, start = (beyond, 0) if sum(map(_size, beyond)) == count else (steps, members)
         failures = self.session.execute(steps).failures
         if failures:
             raise _failed(one, next(iter(failures.values())).message)
         run = load_run([step.key for step in steps], self.session.ledger)
         if run.failed:
             raise _failed(one, str(run.failed[0][1]))
-        one.cpu_seconds = float(run.about.get("cpu_seconds", 0.0))
-        return self.judge.held(run, members, members + count, self.control)
+        one.cpu_seconds = float(run.about.get("cpu_seconds", 0.0)) + (0.0 if start else one.cpu_seconds)
+        return self.judge.held(run, start, start + count, self.control)
 
     def standing(self, entrants: Sequence[Entrant], rows: np.ndarray) -> list[Entrant]:
         """These by their mean criterion on some examples, the best first."""
@@ -149,8 +152,10 @@ class Race:
                 going = [one for one in going if one.of_its_own]
             if place + 1 < len(rungs):
                 keep = more(place, len(self.entrants))
-                chosen = [one for rows in self.halves() for one in self.standing(going, rows)[:keep]]
-                going = [one for one in self.entrants if one in chosen or one is self.recipe]
+                for rows, those in zip(self.halves(), self.survivors):
+                    those[:] = self.standing([one for one in those if one.of_its_own], rows)[:keep]
+                chosen = {id(one) for those in self.survivors for one in those} | {id(self.recipe)}
+                going = [one for one in self.entrants if id(one) in chosen]
 
 
 def halves_of(groups: np.ndarray, seed: int) -> np.ndarray:
@@ -160,21 +165,26 @@ def halves_of(groups: np.ndarray, seed: int) -> np.ndarray:
 
 
 def kept(rung: int, settings: int) -> int:
-    """How many of each half's best go on from a rung: a quarter at first, then two.
+    """How many of each half's best go on from a rung: a sixth at first, then two.
 
     Example:
-        >>> kept(0, 20), kept(1, 20), kept(0, 4)
-        (5, 2, 2)
+        >>> kept(0, 24), kept(1, 24), kept(0, 4)
+        (4, 2, 2)
     """
-    return FINALISTS if rung else max(FINALISTS, math.ceil(settings / 4))
+    return FINALISTS if rung else max(FINALISTS, math.ceil(settings / 6))
+
+
+def _size(step: Step) -> int:
+    """How many members a training step has."""
+    return int(step.about["stop"]) - int(step.about["start"])
 
 
 def cost_in_members(settings: int, rungs: Sequence[int], fresh: int) -> int:
     """How many trainings a race takes at most: of each rung those that go on, the two halves never quite agreeing.
 
     Example:
-        >>> cost_in_members(20, (8, 16, 64), 32)
-        500
+        >>> cost_in_members(24, (8, 16, 64), 16)
+        416
     """
     going, total, before = settings, 0, 0
     for place, members in enumerate(rungs):
