@@ -122,11 +122,18 @@ def _chart(finding: Finding, rows: list[dict[str, Scalar]], about: About, noise:
         title=f"{names[1].capitalize()} over {names[0]}",
         description="; ".join(f"{mark.label}: {number(mark.x, 2)}, {number(mark.y, 2)}" for mark in marks),
         x=Axis(title=names[0], format="percent"),
-        y=Axis(title=names[1], format="percent" if percents else "number"),
+        y=Axis(title=names[1], format="percent" if percents else "number", domain=_around(marks)),
         marks=tuple(marks),
         reading=f"To the left less is held by heart; higher is better. Bars are 95 % intervals over {about.nouns} and "
         "training sets.",
     )
+
+
+def _around(marks: list[Mark]) -> tuple[float, float] | None:
+    """The heights of the marks and their intervals, and a tenth of that more."""
+    ends = [end for mark in marks for end in (mark.y, *(mark.y_interval or ()))]
+    room = 0.1 * (max(ends) - min(ends)) if ends else 0.0
+    return (min(ends) - room, max(ends) + room) if room else None
 
 
 def _table(finding: Finding, rows: list[dict[str, Scalar]], noise: bool) -> Table:
