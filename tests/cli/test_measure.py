@@ -499,6 +499,11 @@ def spoil(files):
     torch.save(net(0), files / "whole.pt")
     np.savez(files / "wide.npz", x=np.ones((60, 9), np.float32) * np.arange(60)[:, None], y=np.arange(60) % 3)
     np.savez(files / "many.npz", x=np.arange(240.0).reshape(60, 4), y=np.arange(60) % 4)
+    holes = np.where(np.arange(240).reshape(60, 4) == 7, np.nan, np.arange(240.0).reshape(60, 4))
+    np.savez(files / "holes.npz", x=holes, y=np.arange(60) % 3)
+    (files / "one.csv").write_text("a,b,c,d,k\n" + "".join(f"{i},{i * i},{i % 7},{i % 5},yes\n" for i in range(40)))
+    text = (files / "one.csv").read_text().splitlines()
+    (files / "three.csv").write_text("\n".join([text[0], *(f"{row[:-3]}{i % 3}" for i, row in enumerate(text[1:]))]))
     np.savez(files / "values.npz", x=np.arange(240.0).reshape(60, 4), y=np.linspace(0.1, 7.3, 60))
 
 
@@ -522,6 +527,10 @@ REFUSED = [
     (["net.py:make", "--train", "many.npz"], "labels 0 to 2"),
     (["net.py:make", "--train", "values.npz"], "classifiers"),
     (["net.py:make", "--train", "empty.pt"], "empty.pt"),
+    (["net.py:make", "--train", "holes.npz"], "Fill them in as you did for the model"),
+    (["net.py:make", "--train", "train.npz", "--test", "holes.npz"], "Fill them in as you did for the model"),
+    (["net.py:make", "--train", "three.csv", "--test", "one.csv", "--target", "k"], "give some of each, or a test as .npz"),
+    (["net.py:make", "--test", "one.csv", "--target", "k"], "The classes are told from the examples"),
 ]
 USAGE = [
     (["fnal.pt"], "Nearest in"),

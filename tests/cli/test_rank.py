@@ -38,6 +38,11 @@ def test_exit_codes(byheart, runs, short, tmp_path):
     short(byheart("rank", runs), 2, "the column of the generalisation gap", "Columns: width, depth, gap, norm, zero")
     (tmp_path / "one.csv").write_text("width,gap,norm\n1,0.1,2\n")
     short(byheart("rank", "one.csv", "--gap", "gap", "--settings", "width"), 3, "at least 2 runs in one.csv")
+    (tmp_path / "twice.csv").write_text("width,gap,norm,width,norm\n1,0.1,2,3,4\n2,0.2,3,1,5\n3,0.3,4,2,6\n")
+    short(byheart("rank", "twice.csv", "--gap", "gap", "--settings", "width"), 3, "different names in twice.csv", "'width' twice")
+    noted = [f"{row},a,{i}" for i, row in enumerate((tmp_path / "runs.csv").read_text().splitlines())]
+    (tmp_path / "others.csv").write_text("\n".join([f"{noted[0][:-3]}note,note", *(f"{row}b" for row in noted[1:])]))
+    assert byheart("rank", "others.csv", *WORDS).code == 0
     (tmp_path / "holes.csv").write_text("width,gap,norm\n1,0.1,2\n,0.2,3\n3,0.3,4\n")
     short(byheart("rank", "holes.csv", "--gap", "gap", "--settings", "width"), 3, "a value of 'width' for every run", "at line 3")
     short(byheart("rank", runs, *WORDS, "--out", "table.doc"), 2, ".csv")

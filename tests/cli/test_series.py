@@ -45,3 +45,12 @@ def test_of_a_text_it_is_followed(byheart, tmp_path):
     (tmp_path / "s.csv").write_text(text, encoding="latin-1")
     words = "--time", "t", "--encoding", "latin-1", "--separator", ";", "--decimal", ","
     assert "a series of 300 steps, 1 channel: d\u00e9bit" in byheart("plan", "s.csv", *words).out
+
+
+def test_two_columns_of_one_name_are_told_apart_or_refused(byheart, tmp_path, short):
+    rows = "\n".join(f"{i},{x},{-x * x}" for i, x in zip(STEPS, SWING))
+    (tmp_path / "s.csv").write_text(f"t,x,x\n{rows}\n")
+    short(byheart("plan", "s.csv", "--time", "t", "--channels", "x"), 3, "'x' twice", "Rename one of them")
+    said = byheart("plan", "s.csv", "--time", "t").out
+    assert "2 channels: x, x (2)" in said
+    assert "column 3 repeats the name 'x'" in said

@@ -18,7 +18,13 @@ from byheart.registry import find
 from byheart.study import parse
 from byheart.tasks.archive import read_archive
 from byheart.tasks.data import Data
+from byheart.tasks.features import FILL
+from byheart.tasks.labels import NOTHING_TO_LEARN
 
+INSTEAD = {  # what an audit advises, and what helps where nothing is trained
+    FILL: "Fill them in as you did for the model: it is measured on the numbers it is given.",
+    NOTHING_TO_LEARN: "The classes are told from the examples: give some of each, or a test as .npz beside --train.",
+}
 Say = Callable[[str], None]
 
 
@@ -64,6 +70,13 @@ def examples_of(train: Any, test: Any, target: str | None, say: Say | None = Non
     """
     if train is None and test is None:
         return None
+    try:
+        return _examples(train, test, target, say)
+    except InputRefused as error:
+        raise InputRefused(error.expected, error.came, INSTEAD.get(error.do, error.do)) from None
+
+
+def _examples(train: Any, test: Any, target: str | None, say: Say | None) -> MeasuredExamples:
     own, brought = _read(train if train is not None else test, target, say)
     if test is not None and train is not None:
         brought, more = _read(test, target, say)

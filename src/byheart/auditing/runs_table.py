@@ -82,6 +82,9 @@ def read_runs(
             "at least 1 test example behind each gap", str(test_size), "Leave it out where it is not known."
         )
     found = _measures(sheet, measures, {gap, *names}, public)
+    for name in sheet.repeated:
+        if name in {gap, *names, *found}:
+            raise InputRefused(f"columns of different names in {source}", f"{name!r} twice", "Rename one of them.")
     count = len(sheet.columns[0])
     values = _numbers(sheet, gap, source)
     cells = [sheet.columns[sheet.names.index(name)] for name in names]

@@ -26,6 +26,7 @@ _ADVICE = {
 }
 
 
+FILL = "Fill them in, or use missing='impute' (--missing impute)."
 LARGEST = np.finfo(np.float32).max  # models compute in float32
 
 
@@ -126,7 +127,7 @@ def _check_finite(x: np.ndarray, missing: Missing, what: str) -> None:
         raise InputRefused(
             expected=f"finite features in {what}",
             came=f"{int(gone.sum())} NaN, the first in {_place(gone)}",
-            do="Fill them in, or use missing='impute' (--missing impute).",
+            do=FILL,
         )
     empty = gone.all(axis=0).reshape(-1)
     if empty.any() and what == "x":  # a test column may be empty: it is filled in from training

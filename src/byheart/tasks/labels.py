@@ -18,6 +18,7 @@ MINIMUM = 20
 SMALLEST, LARGEST = 1e-15, 1e15  # differences of values, whose squares must fit into single precision with room
 FEW = 20  # whole numbers with at most this many (or sqrt n) different ones are taken for classes
 IGNORED = -100
+NOTHING_TO_LEARN = "There is nothing to learn; check the target."
 
 Kind = Literal["classes", "values"]
 
@@ -189,7 +190,7 @@ def _varied(plain: Plain, what: str) -> np.ndarray:
         raise InputRefused(
             expected=f"values in {what} that differ",
             came=f"{y[0]:g} in every example",
-            do="There is nothing to learn; check the target.",
+            do=NOTHING_TO_LEARN,
         )
     if len(y) and not SMALLEST < (spread := float(np.abs(y - y[0]).max())) < LARGEST:
         raise InputRefused(
@@ -221,7 +222,7 @@ def _check_classes(names: tuple[str, ...], counts: np.ndarray, what: str) -> Non
         raise InputRefused(
             expected=f"at least two classes in {what}",
             came=f"one, {names[0]!r}, in all {counts[0]} examples",
-            do="There is nothing to learn; check the target.",
+            do=NOTHING_TO_LEARN,
         )
     single = [name for name, count in zip(names, counts) if count == 1]
     if single:

@@ -158,6 +158,8 @@ class Series(Windowed):
                 raise no_column(name, sheet.names, what)
         if self.time in self.channels:
             raise UsageError("channels beside the column of time", repr(self.time), "Leave it out of --channels.")
+        if twice := [name for name in (self.time, *self.channels) if name in sheet.repeated]:
+            raise InputRefused(f"columns of different names in {what}", f"{twice[0]!r} twice", "Rename one of them.")
         numbers = {}
         for name, cells in zip(sheet.names, sheet.columns):
             if name == self.time or (self.channels and name not in self.channels):
@@ -174,6 +176,7 @@ class Series(Windowed):
             )
         times = _moments(self.time, sheet.columns[sheet.names.index(self.time)], sheet.separator, self.decimal)
         where = [f"{sheet.where} {line}" for line in sheet.lines]
+        times = times._replace(told="; ".join(filter(None, [times.told, *sheet.notes])))
         return times, np.stack([numbers[name] for name in names], 1), names, where
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,7 @@ class Sheet:
         decimal: the decimal sign, where the user said it.
         notes: what a reader must know of how the file was read.
         where: what stands before the number of a line in messages.
+        repeated: names that stand over more than one column.
     """
 
     names: tuple[str, ...]
@@ -40,6 +42,7 @@ class Sheet:
     notes: tuple[str, ...]
     decimal: str = ""
     where: str = "at line"
+    repeated: tuple[str, ...] = ()
 
 
 def read_sheet(path: Path, content: bytes, encoding: str = UTF_8, separator: str = "", decimal: str = "") -> Sheet:
@@ -115,7 +118,8 @@ def _read_text(path: Path, text: str, given: str, decimal: str) -> Sheet:
     if not rows:
         raise InputRefused(expected=f"rows in {path.name}", came="a header only", do="Check the export.")
     columns = tuple(list(column) for column in zip(*rows))
-    return Sheet(names, columns, np.array(lines, dtype=np.int64), separator, tuple(notes), decimal)
+    lines_of = np.array(lines, dtype=np.int64)
+    return Sheet(names, columns, lines_of, separator, tuple(notes), decimal, repeated=_repeated(header))
 
 
 def _records(path: Path, text: str, separator: str) -> Iterator[tuple[int, list[str]]]:
@@ -178,6 +182,12 @@ def _unique(header: list[str]) -> tuple[tuple[str, ...], list[str]]:
     return tuple(names), notes
 
 
+def _repeated(header: list[str]) -> tuple[str, ...]:
+    """The names that stand over more than one column."""
+    counts = Counter(" ".join(name.split()) for name in header)
+    return tuple(name for name, times in counts.items() if name and times > 1)
+
+
 def _check_header(path: Path, header: list[str]) -> None:
     try:
         [float(name.replace(",", ".")) for name in header]
@@ -218,7 +228,8 @@ def _read_parquet(path: Path, content: bytes) -> Sheet:
     columns = tuple(
         [_as_text(value, name, path) for value in column.to_pylist()] for name, column in zip(names, table.columns)
     )
-    return Sheet(names, columns, np.arange(1, table.num_rows + 1), "", tuple(notes))
+    rows = np.arange(1, table.num_rows + 1)
+    return Sheet(names, columns, rows, "", tuple(notes), repeated=_repeated(table.column_names))
 
 
 def _as_text(value: object, name: str, path: Path) -> str | None:

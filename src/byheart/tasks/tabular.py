@@ -16,7 +16,7 @@ from byheart.tasks.base import Task
 from byheart.tasks.columns import Reading, read_column
 from byheart.tasks.containers import Container
 from byheart.tasks.data import GROUP, Data, Examples, Truth
-from byheart.tasks.features import LARGEST, Missing, check_enough
+from byheart.tasks.features import FILL, LARGEST, Missing, check_enough
 from byheart.tasks.grouping import components, no_effect_of, read_groups
 from byheart.tasks.holdout import digests
 from byheart.tasks.inference_notes import said
@@ -220,7 +220,7 @@ class Tabular(Task):
                 raise InputRefused(
                     expected=f"every cell of column {column.name!r} filled",
                     came=f"{column.missing} empty, the first {sheet.where} {sheet.lines[gone.argmax()]}",
-                    do="Fill them in, or use missing='impute' (--missing impute).",
+                    do=FILL,
                 )
 
     def _said_of(self, train: Examples) -> list[str]:
