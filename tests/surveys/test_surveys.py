@@ -8,6 +8,7 @@ from scipy.stats import kendalltau
 
 from byheart.errors import InputRefused, UnknownName
 from byheart.records.facts import FactTable
+from byheart.report.cards import About, card_of
 from byheart.surveys.dose import Dose
 from byheart.surveys.frontier import Frontier
 from byheart.surveys.peak import Peak
@@ -219,3 +220,10 @@ def test_a_threshold_is_read_where_another_setting_has_a_value():
     assert at == [3, 2]
     with pytest.raises(UnknownName, match="decya"):
         Threshold(quantity=QUANTITY, by="size", level=0.5, where={"decya": 1}).read(found, two)
+
+
+def test_the_card_of_a_threshold_says_of_what_and_draws_the_level():
+    found = Threshold(quantity=QUANTITY, by="size", level=0.5).read(*line([0.1, 0.2, 0.48, 0.52, 0.9, 1.0]))
+    card = card_of(found, About())
+    assert card.says == "the first size from which on first is at least 0.5"
+    assert [(rule.axis, rule.at) for rule in card.charts[0].rules] == [("y", 0.5), ("x", 4.0)]
