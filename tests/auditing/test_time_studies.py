@@ -130,6 +130,15 @@ def test_addition_takes_initialisation_and_regulariser_apart_and_says_its_chance
     assert apart == {
         "neither": (False, False), "initialisation": (True, False), "regulariser": (False, True), "both": (True, True)
     }  # fmt: skip
+    settings = {
+        name: dict(claim.subject[f"{name}-100"].learner_settings) for name in ("neither", "regulariser", "both")
+    }
+    begins = {
+        "attractor_begin": settings["both"].pop("attractor_begin"),
+        "inputs": settings["both"].pop("attractor_inputs"),
+    }
+    assert begins == {"attractor_begin": True, "inputs": 0.01}
+    assert settings["both"] == settings["regulariser"] == settings["neither"] | {"attractor": 50}
     solved = {one.above for one in claim.expect if "solve" in one.says}
     assert solved == {round(1 - ERROR / of_sum(SCHMIDT).error, 9)}  # as a share of the variance, of which chance is 0
     assert "1/6" in claim.note

@@ -10,8 +10,10 @@ import torch
 
 from byheart.learners.piecewise_linear import AlmostLinearRnn, Plrnn, ShallowPlrnn
 from byheart.learners.piecewise_network import DrivenNetwork, almost_linear, plain, shallow
+from byheart.learners.recurrent import Recurrent
 from byheart.tasks.data import Data
 from byheart.tasks.recall import Addition
+from byheart.tasks.recall.solved import solved
 from byheart.testing.learners import LearnerSuite
 from byheart.training.driven_fleet import DrivenFleet
 from byheart.training.members import Members
@@ -73,3 +75,35 @@ def test_it_adds_what_it_was_shown_many_steps_ago():
     members = Members(np.arange(2), np.ones((2, 1000), dtype=bool))
     run = learner.fit(data, members, Training((20,), way="functional"))
     assert run.views["test"].loss_nats[-1].mean(1).max() < 0.02
+
+
+def test_a_hundred_steps_are_bridged_from_units_that_stay_and_are_held_near_it():
+    """Chance is 1/6; 4 passes over 10,000 sequences, of which networks of neither learn nothing (byheart study)."""
+    held = Plrnn(
+        units=40,
+        batch=64,
+        epochs=4,
+        schedule="linear",
+        clip=1,
+        attractor=50,
+        attractor_begin=True,
+        attractor_inputs=0.01,
+    )
+    assert solved(errors(held, Addition(length=100, n=10_000, n_test=1000).draw(0)))
+
+
+@pytest.mark.slow
+def test_three_hundred_steps_are_bridged_where_an_lstm_as_wide_is_at_chance():
+    data = Addition(length=300, n=20_000, n_test=1000).draw(0)
+    how = {"batch": 64, "epochs": 4, "schedule": "linear", "optimizer": "radam", "lr": 0.003, "clip": 1}
+    held = Plrnn(units=40, attractor=500, attractor_begin=True, attractor_inputs=0.01, **how)
+    assert solved(errors(held, data))
+    of_lstm, chance = errors(Recurrent(cell="lstm", hidden=40, **how), data), data.views["test"].y.var()
+    assert (of_lstm**2).mean() == pytest.approx(chance, rel=0.05)
+
+
+def errors(learner: Plrnn | Recurrent, data: Data) -> np.ndarray:
+    """Of one network on the new sequences, without their sign."""
+    members = Members(np.arange(1), np.ones((1, len(data.train)), dtype=bool))
+    run = learner.fit(data, members, Training((learner.epochs,), trail=False, way="functional"))
+    return np.sqrt(run.views["test"].loss_nats[-1, 0].astype(float))
