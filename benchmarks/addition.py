@@ -4,6 +4,18 @@
 
 Each network has 40 units and sees the same sequences equally often. Said are the mean squared error on 1,000 new
 sequences (chance 1/6, solved below .01), and CPU seconds a network, drawing the sequences aside.
+
+Measured (one thread of two cores that others used; the sequences are those of seed 0):
+
+    T = 100, five seeds       solved   squared errors                CPU s each
+    neither                   0        .165                          4.1
+    initialisation            1        .0010, four .165              3.7
+    regulariser               3        .0034 .0058 .0065 .011 .063   4.0
+    both                      5        .0008 to .0048                4.0
+    LSTM                      0        .165                          7.4
+    T = 300
+    both, three seeds         3        .0037 .0054 .0055             25.4
+    LSTM, two seeds           0        .176 (the mean: .175)         54.6
 """
 
 from __future__ import annotations
