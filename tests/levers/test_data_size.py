@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from byheart.auditing.compared_side import pairing_of
 from byheart.errors import InputRefused
 from byheart.learners.mlp import Mlp
 from byheart.levers.base import Lever
@@ -166,3 +168,15 @@ def test_a_recording_follows_deduplication_and_refuses_other_members():
     assert {int(i) for part, *_ in trace.parts for i in part.ids} <= set(range(100))
     with pytest.raises(InputRefused, match="the lever data-size"):
         recorded(LEARNER, COPIED, one, levers=[DataSize(share=0.5)])
+
+
+def test_two_audits_of_which_one_left_out_examples_are_not_paired_for_the_share():
+    members, subject = balanced(120, 4, 0.7, seed=1, groups=DIGITS.groups), {"seed": 0, "share": 0.7}
+    sides = [
+        SimpleNamespace(
+            run=LEARNER.fit(DIGITS, members, Training((0,), levers=levers, way="stacked")), keys=levers, subject=subject
+        )
+        for levers in ([], [DataSize(share=0.8)], [DataSize(share=1)])
+    ]
+    assert pairing_of(sides[0], sides[1]) == "other share"
+    assert pairing_of(sides[0], sides[2]) in ("paired", "same models")
