@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from byheart.errors import InputRefused, UsageError
+from byheart.learners.conv import Conv
 from byheart.learners.mlp import Mlp, drawn
 from byheart.levers.moved_inputs import Mixup
 from byheart.levers.penalties import LabelSmoothing, WeightDecay
@@ -36,6 +37,17 @@ class Normed(Mlp):
         return nn.Sequential(nn.Flatten(), nn.BatchNorm1d(64), drawn(nn.Linear, generator, 64, 10))
 
 
+class Rowwise(Mlp):
+    """Whose first layer reads each row of a picture by itself."""
+
+    name = "rowwise"
+
+    def build(self, data, generator):
+        return nn.Sequential(
+            drawn(nn.Linear, generator, 8, 4), nn.Tanh(), nn.Flatten(), drawn(nn.Linear, generator, 32, 10)
+        )
+
+
 def course(*levers, members=MEMBERS, learner=LEARNER, way="stacked"):
     return Stepper(learner, DATA, members, levers, way, "cpu")
 
@@ -55,7 +67,7 @@ def by_hand(stepper, rows, j, shift=None, smoothing=0.0):
     with torch.no_grad():
         for name, p in module.named_parameters():
             p.add_(0 if shift is None else shift[name])
-    z = module(torch.from_numpy(DATA.train.x[rows.numpy()]))
+    z = module(stepper.called_on("train")[rows])
     y = torch.from_numpy(DATA.train.y[rows.numpy()])
     nn.functional.cross_entropy(z, y, label_smoothing=smoothing).backward()
     return {name: p.grad for name, p in module.named_parameters()}
@@ -97,12 +109,16 @@ def test_where_there_is_no_gradient_there_is_no_direction():
 
 
 @pytest.mark.parametrize("clip", [0.5, 2.0, 1e6])
-def test_each_examples_gradient_is_cut_to_the_clip(clip):
-    stepper, rows = stepped(PrivateSteps(clip=clip))
+@pytest.mark.parametrize("learner, way", [
+    (LEARNER, "stacked"), (LEARNER, "functional"), (Mlp(hidden=(8, 6), batch=16, activation="gelu"), "stacked"),
+    (Conv(batch=16, channels=(2,)), "stacked"), (Rowwise(batch=16), "stacked"),
+])  # fmt: skip
+def test_each_examples_gradient_is_cut_to_the_clip(clip, learner, way):
+    stepper, rows = stepped(PrivateSteps(clip=clip), learner=learner, way=way)
     for j in range(3):
         each = [by_hand(stepper, rows[j, i : i + 1], j) for i in range(12)]
         cuts = [min(1, clip / length(g)) for g in each]
-        assert (min(cuts) < 1) == (clip < 1e6)
+        assert clip == 2.0 or (min(cuts) < 1) == (clip == 0.5)
         for name in each[0]:
             expected = sum(cut * g[name] for cut, g in zip(cuts, each, strict=True)) / 12
             torch.testing.assert_close(stepper.gradients[name][j], expected, rtol=1e-3, atol=1e-6)
@@ -116,8 +132,9 @@ def test_the_noise_is_in_units_of_the_clip_and_each_members_own():
     assert float(np.abs(np.corrcoef(noise.numpy())[np.triu_indices(3, 1)]).max()) < 4 / math.sqrt(n)
 
 
-def test_fewer_examples_are_divided_by_their_own_number_and_none_make_no_step():
-    stepper, weight = course(PrivateSteps(clip=1e6)), torch.zeros(3, 12)
+@pytest.mark.parametrize("way", ["stacked", "functional"])
+def test_fewer_examples_are_divided_by_their_own_number_and_none_make_no_step(way):
+    stepper, weight = course(PrivateSteps(clip=1e6), way=way), torch.zeros(3, 12)
     stepper.optimiser.step = lambda: None
     weight[0, :5], weight[1] = 1 / 5, 1 / 12
     rows = torch.stack([torch.as_tensor(seen[:12]) for seen in stepper.seen])

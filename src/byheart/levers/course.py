@@ -138,6 +138,9 @@ class Course(Protocol):
     def differentiate_at(self, shift: Mapping[str, torch.Tensor], batch: Batch) -> None:
         """Fill `gradients` with those at the weights plus `shift`; weights and what modules keep stay as they are."""
 
+    def differentiate_cut(self, batch: Batch, most: float) -> None:
+        """Fill `gradients` with the sum over the examples that count of their gradients, each cut to length `most`."""
+
     def snapshot(self) -> dict[str, torch.Tensor]:
         """Copies (m, ...) of the weights, and of what modules keep beside them."""
 

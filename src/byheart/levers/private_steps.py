@@ -9,7 +9,6 @@ from pydantic import Field, model_validator
 
 from byheart.errors import InputRefused
 from byheart.levers.base import Batch, Course, Lever, State
-from byheart.levers.sharpness import norms
 
 if TYPE_CHECKING:
     import torch
@@ -22,9 +21,9 @@ class PrivateSteps(Lever):
 
     gradient = (sum_i g_i min(1, clip / |g_i|) + noise clip e) / b, e standard normal, b the examples of the batch, g_i
     the gradient of one example over all weights of a member. clip 0 changes nothing; without noise it is clipping
-    alone. The share of wrong labels that is memorised falls as the noise rises, and with it what is understood. A batch
-    of b examples costs b passes. Reference: Abadi, Chu, Goodfellow, McMahan, Mironov, Talwar, Zhang 2016, Deep learning
-    with differential privacy, algorithm 1.
+    alone. The share of wrong labels that is memorised falls as the noise rises, and with it what is understood. A step
+    of a stack of linear layers costs about two, of any other network as many as its batch has examples. Reference:
+    Abadi, Chu, Goodfellow, McMahan, Mironov, Talwar, Zhang 2016, Deep learning with differential privacy, algorithm 1.
 
     No privacy is claimed but what an accountant says of these steps (`epsilon`). Batches here are a shuffled pass, not
     the random draws (Poisson) by which sampling is said to amplify privacy, so nothing is amplified: an example moves
@@ -65,24 +64,19 @@ class PrivateSteps(Lever):
         return {}
 
     def differentiate(self, course: Course, batch: Batch, state: State) -> None:
-        """Cut gradients one example of each member after another, their sum, noise, and by their number."""
+        """The sum of cut gradients, noise, and by their number."""
         import torch
 
         if batch.other is not None:
             raise InputRefused(
                 "examples with gradients of their own, for dp-sgd", "mixtures of two", "Leave one of the levers out."
             )
-        summed = {name: torch.zeros_like(g) for name, g in course.gradients.items()}
+        course.differentiate_cut(batch, self.clip)
         counted = batch.counted
-        for i in range(batch.rows.shape[1]):
-            course.differentiate(batch.at(i))
-            by = counted[:, i] * (self.clip / norms(course.gradients).clamp(min=1e-30)).clamp(max=1)
-            for name, g in course.gradients.items():
-                summed[name].add_(g * _along(by, g))
         some, share = (counted.sum(1) > 0).float(), 1 / counted.sum(1).clamp(min=1)
-        for name, g in course.gradients.items():
+        for g in course.gradients.values():
             e = torch.stack([torch.randn(g.shape[1:], generator=stream) for stream in state.streams]).to(g)
-            g.copy_((summed[name] + self.noise * self.clip * e * _along(some, g)) * _along(share, g))
+            g.add_(self.noise * self.clip * e * _along(some, g)).mul_(_along(share, g))
 
     def epsilon(self, epochs: int, delta: float = DELTA) -> float:
         """Which epsilon do so many epochs keep, at this delta, for the leaving out of one example?

@@ -57,9 +57,10 @@ class Fleet(ABC):
         parameters: name -> (m, *shape) view of `flat`; `gradients` likewise.
         buffers: name -> (m, *shape): what the modules keep beside their parameters.
         unit: how far what `before` gives moves where its x moves by 1.
+        tells_lengths: whether `lengths` may be asked.
     """
 
-    unit = 1.0
+    unit, tells_lengths = 1.0, False
 
     def __init__(self, modules: Sequence[nn.Module], device: str = "cpu") -> None:
         self.m = len(modules)
@@ -101,6 +102,10 @@ class Fleet(ABC):
     @abstractmethod
     def backward(self, g: Tensor) -> None:
         """Fill `gradient` from g (m, b, k), the derivative of the summed loss by the logits."""
+
+    def lengths(self, g: Tensor) -> Tensor | None:
+        """(m, b) length of each example's own gradient, of g (m, b, k) as `backward` gets it; that may follow."""
+        return None
 
     @abstractmethod
     def predict(self, x: Tensor, shared: bool) -> Tensor:

@@ -9,12 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from byheart.levers.sharpness import norms
 from byheart.training.ways import reason_against_functional
 
 if TYPE_CHECKING:
     from byheart.levers.base import Batch
     from byheart.tasks.data import Examples
-    from byheart.training.fleet import Fleet
+    from byheart.training.fleet import Fleet, Hidden
     from byheart.training.run import Outcomes
 
 
@@ -31,11 +32,14 @@ class LeverAccess:
         phases: list[list[np.ndarray]]
         fleet: Fleet
         template: nn.Module
+        hidden: Hidden | None
         build: Callable[[torch.Generator], nn.Module]
         called_dtype: torch.dtype
         looked_at: Mapping[str, Examples]
 
         def differentiate(self, batch: Batch, plain: bool = False) -> Tensor: ...  # noqa: D102
+
+        def slope(self, logits: Tensor, batch: Batch, plain: bool = False) -> Tensor: ...  # noqa: D102
 
         def outcomes(self, view: str, examples: Examples, trail: bool, last: bool) -> tuple[Outcomes, np.ndarray]: ...  # noqa: D102
 
@@ -88,6 +92,32 @@ class LeverAccess:
         self.differentiate(batch)
         self.put_back(kept)
 
+    def differentiate_cut(self, batch: Batch, most: float) -> None:
+        """Fill `gradients` with the sum over the examples that count of their gradients, each cut to length `most`.
+
+        sum_i g_i min(1, most / |g_i|). One example of each member after another, where the fleet does not say all
+        lengths at once, or levers draw for hidden activations.
+        """
+        if self.fleet.tells_lengths and not self.hidden and self._cut_at_once(batch, most):
+            return
+        summed = {name: torch.zeros_like(g) for name, g in self.gradients.items()}
+        for i in range(batch.rows.shape[1]):
+            self.differentiate(batch.at(i))
+            by = batch.counted[:, i] * _cut(norms(self.gradients), most)
+            for name, g in self.gradients.items():
+                summed[name].add_(g * by.to(g.dtype).view(-1, *[1] * (g.dim() - 1)))
+        for name, g in self.gradients.items():
+            g.copy_(summed[name])
+
+    def _cut_at_once(self, batch: Batch, most: float) -> bool:
+        slope = self.slope(self.fleet.forward(batch.x), batch)
+        lengths = self.fleet.lengths(slope)
+        if lengths is None:
+            return False
+        by = (batch.counted * _cut(lengths, most)).to(slope.dtype)
+        self.fleet.backward(slope * by.view(*by.shape, *[1] * (slope.dim() - 2)))
+        return True
+
     def snapshot(self) -> dict[str, Tensor]:
         """Copies (m, ...) of the weights, and of what modules keep beside them."""
         return self.fleet.weights()
@@ -104,3 +134,8 @@ class LeverAccess:
     def losses(self, view: str) -> np.ndarray:
         """(m, n) loss of each example of a view at the weights as they are."""
         return self.outcomes(view, self.looked_at[view], False, False)[0].loss_nats[0]
+
+
+def _cut(lengths: Tensor, most: float) -> Tensor:
+    """min(1, most / length)."""
+    return (most / lengths.clamp(min=1e-30)).clamp(max=1)

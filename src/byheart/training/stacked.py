@@ -58,6 +58,8 @@ class Stacked(Fleet):
         self.ahead = [self._layer(name, part) for name, part in parts[:start]]
         self.unit = Scale.by ** sum(type(part) is Scale for _, part in parts[:start])
         self.layers = [self._layer(name, part) for name, part in parts[start:]]
+        weighted = [layer for layer in self.layers if getattr(layer, "dweight", None) is not None]
+        self.tells_lengths = all(isinstance(layer, Linear) for layer in weighted)
         self.hides = [isinstance(part, ACTIVATIONS) for _, part in parts[start:]]  # where hidden levers act
 
     def before(self, x: Tensor, shared: bool) -> Tensor:
@@ -108,6 +110,25 @@ class Stacked(Fleet):
             layer, kept = self.tape[place]
             g = layer.backward(g, kept, place == trained[0])
         self.tape = []
+
+    @torch.no_grad()
+    def lengths(self, g: Tensor) -> Tensor | None:
+        """Of linear layers on rows the gradient of an example is an outer product, whose length is that of both parts.
+
+        |dW_i|^2 + |dc_i|^2 = |g_i|^2 (|x_i|^2 + 1). Reference: Goodfellow 2015, Efficient per-example gradient
+        computations.
+        """
+        linear = [place for place, (layer, _) in enumerate(self.tape) if isinstance(layer, Linear)]
+        if any(self.tape[place][1].shape[1] != g.shape[1] for place in linear):
+            return None  # further axes of an example are rows, too
+        g, squares = g.clone(), g.new_zeros(g.shape[:2])  # layers may write into the g they get
+        for place in range(len(self.tape) - 1, linear[0] - 1, -1):
+            layer, kept = self.tape[place]
+            if isinstance(layer, Linear):
+                one = kept.square().sum(2) + (layer.bias is not None)
+                squares += g.square().sum(2) * one
+            g = layer.backward(g, kept, place == linear[0])
+        return squares.sqrt()
 
     @torch.no_grad()
     def predict(self, x: Tensor, shared: bool) -> Tensor:
