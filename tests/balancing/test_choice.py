@@ -9,6 +9,7 @@ from scipy.stats import norm
 from byheart.balancing.choice import choose, probability_best
 from byheart.balancing.grid import Setting
 from byheart.balancing.race import Entrant, Race, cost_in_members, kept
+from byheart.balancing.tables import best_record
 from byheart.probes.setting_scores import Held, Judge
 from byheart.tasks.data import Data, Examples, Truth
 from byheart.tasks.output import Classes
@@ -105,6 +106,37 @@ def test_the_numbers_are_those_of_fresh_members():
     chosen = choose(race_of(entrants, {"the recipe": sober, "a 1": sober}), 8)
     assert chosen.best is lucky
     assert race_of(entrants).judge.gain(chosen.recipe, chosen.held).value == pytest.approx(0)
+
+
+def test_the_best_is_one_that_a_half_chose():
+    """A setting that its own half dropped is shortest over all; the numbers printed would not be read of it."""
+    rng = np.random.default_rng(8)
+    half = np.random.default_rng(1).permutation(N) % 2 == 0
+    plain = codes(0.5, rng, 0.01)
+    recipe = entrant("", plain, MASK)
+    a = entrant("a", plain - 0.001, MASK)
+    b = entrant("b", np.where(half, plain - 0.2, plain + 0.1), MASK)
+    race = race_of([recipe, a, b], {one.setting.title: one.held for one in (recipe, a, b)})
+    race.survivors = ([recipe, a], [recipe, a, b])
+    chosen = choose(race, 8)
+    assert race.standing(race.entrants, np.ones(N, bool))[0] is b
+    assert chosen.by_half == (a, a)
+    assert chosen.best is a
+
+
+def test_the_recipe_as_best_has_its_own_numbers():
+    rng = np.random.default_rng(9)
+    half = np.random.default_rng(1).permutation(N) % 2 == 0
+    plain = codes(0.5, rng, 0.01)
+    recipe = entrant("", plain, MASK)
+    a = entrant("a", np.where(half, plain - 0.1, plain + 0.2), MASK)
+    race = race_of([recipe, a], {one.setting.title: one.held for one in (recipe, a)})
+    chosen = choose(race, 8)
+    assert chosen.by_half == (a, recipe)
+    best = best_record(race, chosen)
+    assert (best.title, best.agreed, best.beats, best.gain, best.moved) == ("the recipe", False, False, None, None)
+    assert best.code == best.recipe["code"]
+    assert best.memorised == best.recipe["memorised"]
 
 
 def test_of_copies_alone_nothing_is_sure():

@@ -83,6 +83,13 @@ def test_numbers_alone_are_settings():
         (["max_depth=a..b:3"], "LOW..HIGH"),
         (["max_depth=3..1:2"], "LOW..HIGH"),
         (["max_depth=deep,flat"], "LOW..HIGH"),
+        (["max_depth=nan,2,3"], "LOW..HIGH"),
+        (["max_depth=2,inf,3"], "LOW..HIGH"),
+        (["max_depth=true,2,3"], "LOW..HIGH"),
+        (["max_depth=4"], "recipe's own"),
+        (["max_depth=4,5"], "audit --lever max_depth=5"),
+        ({"max_depth": [float("nan"), 2, 3]}, "finite numbers"),
+        ({"max_depth": [True, 2, 3]}, "finite numbers"),
         (["max_depth=1..1000:400", "min_samples_leaf=1..100:20"], "at most"),
     ],
 )
@@ -96,6 +103,19 @@ def test_a_wrong_name_says_the_nearest():
         grid_of(["max_dept=1,2"], TREE)
     with pytest.raises(UnknownName, match="weight-decay"):
         grid_of(["weight-decya=1,2"], NETWORK)
+
+
+def test_a_wrong_name_of_a_learner_without_training_steps_names_no_lever():
+    with pytest.raises(UnknownName) as refused:
+        grid_of(["dpth=1,2"], of(UserFit.of(fit)))
+    assert "depth" in str(refused.value)
+    assert "dropout" not in str(refused.value)
+
+
+def test_a_function_without_settings_is_told_how_to_have_one():
+    with pytest.raises(UsageError, match="a keyword with a number") as refused:
+        grid_of((), of(UserFit.of(lambda x, y, seed: DecisionTreeClassifier().fit(x, y))))
+    assert "weight-decay" not in str(refused.value)
 
 
 def test_fixed_and_tried_contradict_each_other():

@@ -75,7 +75,9 @@ def path_of(name: str, learner: Learner) -> str:
         raise UsageError(f"one setting called {word}", ", ".join(within), "Give it by its whole name.")
     if not within:
         whose = learner.cls.rpartition(":")[2] if isinstance(learner, Estimator) else learner.name
-        raise unknown_name(f"lever, or setting of {whose} that takes numbers", name, [*names("lever"), *known])
+        levers = names("lever") if learner.fleet else ()  # they act in training steps, of networks
+        kind = f"{'lever, or ' if levers else ''}setting of {whose} that takes numbers"
+        raise unknown_name(kind, name, [*levers, *known])
     return within[0]
 
 

@@ -258,12 +258,12 @@ def _affordable(
         if needed <= request.budget_seconds:
             cut = () if some == rungs else (
                 f"Budget {request.budget_seconds:.0f} s: {settings} settings on up to {some[-1]} members "
-                f"(of {rungs[-1]}; about {each:.2f} s a member); a best setting is less surely told from the next",
+                f"(of {rungs[-1]}; about {each:.2g} s a member); a best setting is less surely told from the next",
             )  # fmt: skip
             return some, then, cut
     raise UsageError(
         expected=f"a budget for {settings} settings on {options[-1][0][-1]} members each",
-        came=f"{request.budget_seconds:.0f} s, and a member takes about {each:.2f} s",
+        came=f"{request.budget_seconds:.0f} s; starting takes about {START:.0f} s, a member {each:.2g} s",
         do=f"Try --budget {math.ceil(needed)}s, or fewer values to --try.",
     )
 

@@ -21,7 +21,8 @@ class Chosen:
     """What a race chose.
 
     Attributes:
-        best: the setting of the shortest held-out code over all examples and selection members.
+        best: of the two that the halves chose the one of the shorter held-out code over all examples and selection
+            members; another would stand over numbers that were not read of it.
         by_half: the winner by each half of the examples.
         probability: that it is the best of all tried.
         held: what fresh members say, each half under the setting that the other half chose.
@@ -39,12 +40,11 @@ def choose(race: Race, fresh: int) -> Chosen:
     """The best setting, its probability, and fresh members of the winners."""
     reached = max(one.members for one in race.entrants if one.running)
     finalists = [one for one in race.entrants if one.of_its_own and one.members == reached]
-    everything = np.ones(len(race.first_half), dtype=bool)
-    best = race.standing(finalists, everything)[0]
     first, second = (
         race.standing([one for one in those if one in finalists] or finalists, rows)[0]
         for rows, those in zip(race.halves(), race.survivors)
     )  # each among those that it alone let go on
+    best = race.standing([first, second], np.ones(len(race.first_half), dtype=bool))[0]
     read = {
         id(one): race.fresh(one, reached, fresh) for one in {id(o): o for o in (first, second, race.recipe)}.values()
     }

@@ -13,6 +13,7 @@ import numpy as np
 from byheart.auditing.turned import dials, moved_by_words, path_of, turned
 from byheart.errors import InputRefused, UsageError
 from byheart.learners.base import Learner
+from byheart.learners.users_code import UsersCode
 from byheart.probes.base import Subject
 from byheart.registry import names
 from byheart.study import parse
@@ -73,7 +74,7 @@ def spread(text: str, name: str) -> list[Any]:
     if not dots:
         found = next(iter(parse.paths([f"x={text}"], "--try").values())) if text else ""
         values = found if isinstance(found, list) else [found]
-        if sign or any(isinstance(one, str | dict) for one in values):
+        if sign or not all(map(_can_be_tried, values)):
             raise _wrong(name, text)
         return values
     a, b, n = (_number(part, name, text) for part in (low, high, count or "5"))
@@ -84,6 +85,13 @@ def spread(text: str, name: str) -> list[Any]:
     if all(isinstance(parse.paths([f"x={part}"], "--try")["x"], int) for part in (low, high)):
         return list(dict.fromkeys(round(place) for place in places))
     return [float(f"{place:.3g}") for place in places]
+
+
+def _can_be_tried(value: Any) -> bool:
+    """A finite number, or None."""
+    if value is None:
+        return True
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _number(text: str, name: str, whole: str) -> float:
@@ -127,12 +135,22 @@ def grid_of(tries: Sequence[str] | Mapping[str, Iterable[Any]], subject: Subject
         made.setdefault(_identity(set_to(subject, setting)), setting)
     settings = list(made.values())
     if len(settings) < 3:
-        one = settings[1].words[0] if len(settings) > 1 and settings[1].words else "weight-decay=0.1"
         came = f"{len(settings) - 1} beside the recipe" if lists else "no lever that this learner is known to have"
-        raise UsageError(
-            "at least two settings to try", came, f"Of one, `byheart audit --lever {one}` says what it moves."
-        )
+        raise UsageError("at least two settings to try", came, _advice(settings[1:], bool(lists), subject.learner))
     return settings
+
+
+def _advice(others: Sequence[Setting], named: bool, learner: Learner) -> str:
+    """What to do where there are not two settings beside the recipe."""
+    if others:
+        return f"Of one, `byheart audit --lever {others[0].words[0]}` says what it moves."
+    if named:
+        return "These values are the recipe's own: give others."
+    if known := [*dials(learner)]:
+        return f"Name one with its values: --try {known[0]}=LOW..HIGH:PLACES."
+    if isinstance(learner, UsersCode):
+        return "Give your function a keyword with a number: fit(x, y, seed, depth=3)."
+    return "None of its settings takes a number."
 
 
 def _lists(tries: Sequence[str] | Mapping[str, Iterable[Any]], subject: Subject) -> dict[str, list[Any]]:
@@ -172,8 +190,8 @@ def _listed(values: Any, name: str) -> list[Any]:
     """Values given in Python."""
     made = list(values) if isinstance(values, Iterable) else [values]
     made = [one.item() if isinstance(one, np.generic) else one for one in made]
-    if not made or any(isinstance(one, bool) or not isinstance(one, int | float | None) for one in made):
-        raise UsageError(f"numbers to try for {name}", f"{values!r:.60}", f'As levers={{"{name}": [0.1, 0.3]}}.')
+    if not made or not all(map(_can_be_tried, made)):
+        raise UsageError(f"finite numbers to try for {name}", f"{values!r:.60}", f'As levers={{"{name}": [0.1, 0.3]}}.')
     return made
 
 

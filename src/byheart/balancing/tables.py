@@ -105,15 +105,16 @@ def _unbeaten(race: Race, made: dict[int, Tried]) -> dict[int, bool | None]:
 
 def best_record(race: Race, chosen: Chosen) -> Best:
     """The best setting with what fresh members say of it, beside the recipe."""
-    of_best, of_recipe = numbers(race, chosen.held), numbers(race, chosen.recipe)
-    plain = all(one is race.recipe for one in (*chosen.by_half, chosen.best))
+    of_recipe = numbers(race, chosen.recipe)
+    plain = chosen.best is race.recipe  # its own numbers, whatever a half chose: nobody chose it for how it looks
+    of_best = of_recipe if plain else numbers(race, chosen.held)
     against: dict[str, Any] = {} if plain else _against(race, chosen.recipe, chosen.held)
     gain = against.get("gain")
     beats = gain is not None and gain.interval is not None and gain.interval[0] > 0
     return Best(
         title=chosen.best.setting.title, setting=dict(chosen.best.setting.values), words=chosen.best.setting.words,
         probability=None if math.isnan(chosen.probability) else chosen.probability,
-        beats=beats and chosen.best is not race.recipe,
+        beats=beats,
         agreed=chosen.by_half[0] is chosen.by_half[1],
         by_half=tuple(_title(one.setting) for one in chosen.by_half),  # type: ignore[arg-type]
         members=len(chosen.held), recipe=of_recipe, **of_best, **against,

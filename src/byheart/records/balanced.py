@@ -49,8 +49,8 @@ class Tried(Record):
 
 
 class Best(Record):
-    """The setting of the shortest held-out code; its numbers are of fresh members, each half of the examples under the
-    setting that the other half chose.
+    """Of what the two halves of the examples chose the setting of the shorter held-out code; its numbers are of fresh
+    members, each half under the setting that the other half chose, and of the recipe as the best those of itself.
 
     Attributes:
         title: in words; `the recipe` where that is the best.
