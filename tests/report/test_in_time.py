@@ -1,11 +1,16 @@
 """The first sentence of a page on a series, from findings made by hand."""
 
+import documents
 import pytest
 
 from byheart.records.facts import FactTable
 from byheart.records.finding import Finding
+from byheart.records.issue import IssueList
 from byheart.records.quantity import Quantity
+from byheart.records.reason import Reason
+from byheart.report.headline import _balance_sentence
 from byheart.report.in_time import lines, numbers, sentence
+from byheart.report.issues import issue_lists
 
 
 def finding(probe, name, value, unit, ends, **facts):
@@ -53,6 +58,13 @@ def test_the_class_is_said_only_where_most_runs_agree(kinds, kind, said):
     assert (said in whole) if said else ("Left to itself" not in whole)
 
 
+def test_a_model_that_uses_its_whole_window_is_said_to():
+    used = finding("dynamics/use", "used_steps", 9.0, "steps", (9.0, 9.0), details={"window": 9})
+    assert "Used: 9 steps [9, 9] back, all of its window. Paid" in text(PARTS | {"dynamics/use": used})
+    longer = finding("dynamics/use", "used_steps", 9.0, "steps", (9.0, 9.0), details={"window": 12})
+    assert "Used: 9 steps [9, 9] back. Paid" in text(PARTS | {"dynamics/use": longer})
+
+
 def test_other_subjects_have_no_such_sentence():
     assert sentence({}) == []
     assert numbers({}) == []
@@ -74,3 +86,21 @@ def test_the_terminal_counts_the_runs():
     said = lines(PARTS | {"dynamics/orbit": orbit({"chaos": 30, "unclear": 2}, "chaos")})
     assert ("Free runs", "chaos 30, unclear 2", "(the test series: chaos)") in said
     assert [label for label, *_ in said] == ["Needed", "Used", "Paid", "Free runs", "Novelty"]
+
+
+def test_the_shares_of_a_series_are_of_what_its_windows_are_asked_for():
+    def share(value):
+        return Quantity(value=value, unit="share", interval=(value - 0.01, value + 0.01), null=0.0, n=484)
+
+    subject = {"kind": "next step", "target": "change to the next step", "nouns": "windows"}
+    said = "".join(part for _, part in _balance_sentence(subject, share(0.3), share(0.1), share(0.6)))
+    assert said.startswith("Of the variance of the change to the next step of its 484 training windows, a model trained")
+
+
+def test_a_page_of_a_series_lists_no_kind_of_issue_that_is_never_asked_of_one():
+    never = Reason(code="another output", figures={"asked": "classes, values", "kind": "next step"})
+    lists = [IssueList(kind=kind, rule="r", suggestion="s", reason=never).model_dump() for kind in ("memorised", "exposed")]
+    subject = {**documents.fashion()["subject"], "kind": "next step"}
+    assert issue_lists({"subject": subject, "issues": lists}) == []
+    one = IssueList(kind="duplicate", rule="r", suggestion="s", judged="BH109 withheld.").model_dump()
+    assert len(issue_lists({"subject": subject, "issues": [*lists, one]})) == 3

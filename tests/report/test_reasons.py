@@ -59,7 +59,7 @@ SAID = [
     ("few deviations", DEVIATIONS, "the 1,500 values are few: they count as 12.3 squared deviations, and R2 needs 30",
      "give more examples"),
     ("few deviations", APART, "the 1,500 values, in 40 groups (copies, named ones, blocks in time), are few: they count as 12.3 "
-     "squared deviations, and R2 needs 30", "give more examples of other groups"),
+     "squared deviations, and R2 needs 30", "give more examples of other groups, or a longer series"),
     ("unbounded bits", {}, "members pass through the values that they saw (squared error below a millionth of the "
      "variance), so the bits held by heart have no bound", "read the shares of the variance in complexity/description-length"),
     ("nobody left to judge", {"members": 4, "needed": 8}, "With 4 members nobody is left to judge some images when one "

@@ -71,8 +71,11 @@ def _balance_sentence(subject: dict, understood: Quantity, memorised: Quantity, 
     values = words(subject["kind"]).continuous
     things = words(subject["kind"]).things or subject["nouns"]
     who = WHOM[understood.speaks_of]
-    of = "variance of" if values else "information in"
-    made: list[Run] = [("", f"Of the {of} its {count(understood.n)} training {things}, {who} ")]
+    n = f"its {count(understood.n)} training"
+    of = f"variance of {n} {things}" if values else f"information in {n} {things}"
+    if subject["kind"] == "next step":
+        of = f"variance of the {varying(subject['kind'], subject.get('target', ''))} of {n} {subject['nouns']}"
+    made: list[Run] = [("", f"Of the {of}, {who} ")]
     low, _ = understood.interval or (understood.value, understood.value)
     if short := shortfall(understood):
         worse = f": on {things} it has not seen it does worse than {words(subject['kind']).blind}, by {_share(short)}"

@@ -45,8 +45,15 @@ def sentence(findings: dict[str, Answer]) -> list[Run]:
     for name, before in (("needed_steps", "Needed: "), ("used_steps", "Used: "), ("paid_bits", "Paid: ")):
         if (one := found.get(name)) is not None:
             made += [("", before), ("m" if name == "paid_bits" else "u", value_text(one)), *_ends(one)]
-            made.append(("", {"paid_bits": " a step. "}.get(name, " back. ")))
+            made.append(("", {"paid_bits": " a step. "}.get(name, f" back{_all_of_it(findings, name, one)}. ")))
     return [*made, *([("", f"{_class(findings)} ")] if _class(findings) else [])] if made else []
+
+
+def _all_of_it(findings: dict[str, Answer], name: str, used: Quantity) -> str:
+    """That a model uses all that its windows hold, so that a longer one may be used, too."""
+    found = measured(findings, PARTS[name][0])
+    window = int(found.details.get("window") or 0) if found and name == "used_steps" else 0
+    return ", all of its window" if 1 < window <= used.value else ""
 
 
 def _ends(one: Quantity) -> list[Run]:
@@ -71,12 +78,7 @@ def _class(findings: dict[str, Answer]) -> str:
 def numbers(findings: dict[str, Answer]) -> list[dict]:
     """The three numbers of the first screen of a series; empty for other subjects."""
     return [
-        {
-            "value": value_text(one),
-            "interval": interval_text(one),
-            "withheld": False,
-            "says": BESIDE[name],
-        }
+        {"value": value_text(one), "interval": interval_text(one), "withheld": False, "says": BESIDE[name]}
         for name, one in parts(findings).items()
     ]
 

@@ -62,9 +62,15 @@ def counted(issues: IssueList, about: About, planted: bool = False) -> str:
 
 
 def issue_lists(document: Mapping[str, Any]) -> list[dict]:
-    """What the page shows of each kind of issue: its rows, or why there are none; redrawn labels are left out."""
+    """What the page shows of each kind of issue: its rows, or why there are none; redrawn labels are left out.
+
+    Nothing of data of which no list is ever made, such as a series in time.
+    """
     about = About.of(document["subject"])
-    return [_list(IssueList.model_validate(one), about) for one in document.get("issues") or []]
+    lists = [IssueList.model_validate(one) for one in document.get("issues") or []]
+    if all(one.reason is not None and one.reason.code == "another output" for one in lists):
+        return []
+    return [_list(one, about) for one in lists]
 
 
 def _list(issues: IssueList, about: About) -> dict:

@@ -193,7 +193,7 @@ WORDS: dict[ReasonCode, tuple[Words, Words]] = {
     ),
     "few deviations": (
         lambda figures: f"{_values(figures)} are few: {_COUNT}",
-        lambda figures: "give more examples" + (" of other groups" if _apart(figures) else ""),
+        lambda figures: "give more examples" + (" of other groups, or a longer series" if _apart(figures) else ""),
     ),
     "unbounded bits": (
         "members pass through the values that they saw (squared error below a millionth of the variance), so the bits "

@@ -74,7 +74,8 @@ def _short(steps: int, finding: Finding) -> str:
 
 def _read(details: dict) -> str:
     """Which steps of the training series were asked."""
-    steps, of, stretches = int(details["steps"]), int(details["all_steps"]), int(details["stretches"])
+    steps, stretches = int(details["steps"]), int(details.get("stretches", 1))
+    of = int(details.get("all_steps", steps))
     last = f"{count(steps)} training steps" if steps == of else f"last {count(steps)} of {count(of)} training steps"
     apart = f", in {count(stretches)} stretches whose gaps no window reaches over," if stretches > 1 else ""
     return f"{last}{apart}"
