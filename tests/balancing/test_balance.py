@@ -141,6 +141,26 @@ def test_a_setting_that_fails_is_a_gap_with_its_reason():
     assert "thirteen is unlucky" in str(found)
 
 
+def test_a_winner_that_fails_on_fresh_members_is_a_gap_and_the_next_is_read():
+    """It was chosen on its first 8 members; the ninth, which is to be read, cannot be trained."""
+    trained = []
+
+    def fit(x, y, seed, depth=12):
+        trained.append(depth)
+        if depth == 1 and trained.count(1) > 8:
+            raise ValueError("tired")
+        return DecisionTreeClassifier(max_depth=depth, random_state=seed).fit(x, y)
+
+    found = bh.balance(noisy_table(), fit=fit, members=8, levers={"depth": [1, 2]}, **SILENT)
+    lost = next(one for one in found.frontier if one.setting.get("depth") == 1)
+    assert "8 of 8 members failed" in lost.failure
+    assert "tired" in lost.failure
+    assert lost.gain is None
+    assert found.best.setting == {"depth": 2}
+    assert found.best.by_half == ("depth 2", "depth 2")
+    assert found.best.beats
+
+
 def test_where_all_fail_it_is_said():
     def fit(x, y, seed, depth=3):
         if depth != 3:

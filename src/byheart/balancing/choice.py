@@ -37,20 +37,31 @@ class Chosen:
 
 
 def choose(race: Race, fresh: int) -> Chosen:
-    """The best setting, its probability, and fresh members of the winners."""
+    """The best setting, its probability, and fresh members of the winners.
+
+    A winner of which a fresh member cannot be trained is out, and the halves choose again.
+    """
     reached = max(one.members for one in race.entrants if one.running)
+    while True:
+        by_half = _by_half(race, reached)
+        read = {id(one): race.fresh(one, reached, fresh) for one in dict.fromkeys((*by_half, race.recipe))}
+        if all(one.running for one in by_half):
+            break
+    first, second = (read[id(one)] for one in by_half)
+    best = race.standing(by_half, np.ones(len(race.first_half), dtype=bool))[0]
+    half, _ = race.halves()
+    held = second.where(~half, first)  # type: ignore[union-attr, arg-type]  # what the first half chose is read on the second
+    return Chosen(best, by_half, probability_best(race, best), held, read[id(race.recipe)])  # type: ignore[arg-type]
+
+
+def _by_half(race: Race, reached: int) -> tuple[Entrant, Entrant]:
+    """The best of the last rung by each half, among those that it alone let go on."""
     finalists = [one for one in race.entrants if one.of_its_own and one.members == reached]
     first, second = (
         race.standing([one for one in those if one in finalists] or finalists, rows)[0]
         for rows, those in zip(race.halves(), race.survivors)
-    )  # each among those that it alone let go on
-    best = race.standing([first, second], np.ones(len(race.first_half), dtype=bool))[0]
-    read = {
-        id(one): race.fresh(one, reached, fresh) for one in {id(o): o for o in (first, second, race.recipe)}.values()
-    }
-    half, _ = race.halves()
-    held = read[id(second)].where(~half, read[id(first)])  # what the first half chose is read on the second
-    return Chosen(best, (first, second), probability_best(race, best), held, read[id(race.recipe)])
+    )
+    return first, second
 
 
 def probability_best(race: Race, best: Entrant) -> float:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from byheart.balancing.grid import Setting, set_to
+from byheart.errors import StepFailed
 from byheart.ledger.base import Say
 from byheart.probes.base import Need, Subject
 from byheart.probes.setting_scores import Held, Judge
@@ -102,25 +103,32 @@ class Race:
     def _read(self, one: Entrant, keys: list[str], members: int) -> None:
         run = load_run(keys, self.session.ledger)
         if run.failed:
-            first = run.failed[0]
-            one.failure = f"{len(run.failed)} of {members} members failed; member {first[0]}: {first[1]}"
+            one.failure = _why(run.failed, members)
             return
         one.cpu_seconds = float(run.about.get("cpu_seconds", 0.0))
         one.held, one.members = self.judge.held(run, 0, members, self.control), members
         if self.reference is None:
             self.reference = self.judge.reference(run, self.control)
 
-    def fresh(self, one: Entrant, members: int, count: int) -> Held:
-        """What `count` members beyond the first `members` say, which had no part in any choice."""
+    def fresh(self, one: Entrant, members: int, count: int) -> Held | None:
+        """What `count` members beyond the first `members` say, which had no part in any choice.
+
+        None where one of them cannot be trained; the setting is then a gap, and says why.
+
+        Raises:
+            StepFailed: it is the recipe.
+        """
         steps = self._steps(one, members + count)
         beyond = [step for step in steps if step.about["start"] >= members]
         steps, start = (beyond, 0) if sum(map(_size, beyond)) == count else (steps, members)
         failures = self.session.execute(steps).failures
-        if failures:
-            raise _failed(one, next(iter(failures.values())).message)
-        run = load_run([step.key for step in steps], self.session.ledger)
-        if run.failed:
-            raise _failed(one, str(run.failed[0][1]))
+        run = None if failures else load_run([step.key for step in steps], self.session.ledger)
+        if run is None or run.failed:
+            why = next(iter(failures.values())).message if run is None else _why(run.failed, start + count)
+            if one is self.recipe:
+                raise StepFailed("the recipe itself to be trained", why, "Try `byheart audit` of it first.")
+            one.failure = why
+            return None
         one.cpu_seconds = float(run.about.get("cpu_seconds", 0.0)) + (0.0 if start else one.cpu_seconds)
         return self.judge.held(run, start, start + count, self.control)
 
@@ -204,7 +212,5 @@ def _first(held: Held, members: int) -> Held:
     return held if len(held) == members else Held(held.code[:members], held.wrong[:members], held.mask[:members])
 
 
-def _failed(one: Entrant, why: str) -> Exception:
-    from byheart.errors import StepFailed
-
-    return StepFailed(f"{one.setting.title} to be trained again", why, "The same command goes on from here.")
+def _why(failed: Sequence[tuple[int, str]], members: int) -> str:
+    return f"{len(failed)} of {members} members failed; member {failed[0][0]}: {failed[0][1]}"
