@@ -99,6 +99,14 @@ def halves_disagree():
     return balance([RECIPE, SHALLOW, LEAVES, DEEP], best)
 
 
+def halves_apart():
+    """They disagree, and nothing beats the recipe."""
+    found = no_difference()
+    return found.model_copy(
+        update={"best": found.best.model_copy(update={"agreed": False, "by_half": ("max_depth 2", "max_depth 5")})}
+    )
+
+
 def probability_unknown():
     best = best_of(SHALLOW, gain=of(0.136, "bits", 0.05), moved=of(-0.83, "points"), probability=None)
     return balance([RECIPE, SHALLOW, LEAVES], best)
@@ -140,7 +148,7 @@ def in_python():
 ALL = {
     one.__name__: one
     for one in (
-        beats, nothing_beats, memorises_less, no_difference, memorises_more, halves_disagree, probability_unknown, a_gap,
+        beats, nothing_beats, memorises_less, no_difference, memorises_more, halves_disagree, halves_apart, probability_unknown, a_gap,
         twins, values, passages, in_python,
     )
 }  # fmt: skip

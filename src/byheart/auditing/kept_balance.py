@@ -70,6 +70,7 @@ def measured_settings(found: BalancedRecord) -> list[MeasuredSetting]:
     return [
         MeasuredSetting(
             setting=one.title, tried=one, best=one.title == best.title, beats=found.best.beats,
+            agreed=found.best.agreed,
             probability=found.best.probability, of=len(found.frontier) - 1, score=found.subject["score"],
             noun=found.subject["noun"], nouns=found.subject["nouns"], command=found.provenance["command"],
         )

@@ -97,6 +97,7 @@ class MeasuredSetting(Record):
         tried: what was measured of it; of the best by fresh members.
         best: whether it is the best of those tried.
         beats: whether the best beats the recipe.
+        agreed: whether both halves of the examples chose it; else each is read under the choice of the other.
         probability: that the best is the best.
         of: how many settings were tried.
         score: what `held_out` is: `accuracy`, `r2` or `bits` per token.
@@ -109,6 +110,7 @@ class MeasuredSetting(Record):
     tried: Tried
     best: bool
     beats: bool
+    agreed: bool
     probability: float | None
     of: int
     score: str

@@ -46,17 +46,21 @@ def criterion(found: BalancedRecord) -> str:
 def headline(found: BalancedRecord) -> list[Run]:
     """The sentence of the first screen, as runs: the best setting, what it buys and what it costs."""
     best, tried = found.best, count(len(found.frontier) - 1)
+    read = f"what each half of the {found.subject['nouns']} chose, read on the other half,"
     if best.beats:
-        made: list[Run] = [("b", best.title), ("", f" is the best of {tried} settings: against the recipe it ")]
+        who = f": against the recipe {'it' if best.agreed else read} "
+        made: list[Run] = [("b", best.title), ("", f" is the best of {tried} settings{who}")]
         return [*made, *_gained(found), ("", " where left out and "), *_moved(best), ("", ".")]
+    made = [("b", "No lever tried beats the recipe")]
     if not best.words:
         better = "higher R\u00b2" if found.subject["unit"] == "r2" else "shorter code"
-        return [("b", "No lever tried beats the recipe"),
-                ("", f": none of {tried} settings has a {better} where left out.")]  # fmt: skip
-    made = [("b", "No lever tried beats the recipe"), ("", f" where left out. Of {tried} settings "), ("b", best.title)]
+        return [*made, ("", f": none of {tried} settings has a {better} where left out.")]
+    made += [("", f" where left out. Of {tried} settings "), ("b", best.title)]
+    made += [] if best.agreed else [("", f" comes first; {read}")]
     if memorises_less(best):
         return [*made, ("", " "), *_moved(best), ("", " and "), *_gained(found), ("", ": no difference can be told.")]
-    return [*made, ("", " comes nearest: it "), *_gained(found), ("", ", no difference that can be told.")]
+    made += [("", " comes nearest: it " if best.agreed else " ")]
+    return [*made, *_gained(found), ("", ", no difference that can be told.")]
 
 
 def memorises_less(best: Best) -> bool:

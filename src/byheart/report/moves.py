@@ -135,7 +135,10 @@ def _tried(given: Mapping[str, Any]) -> dict[str, Any]:
     """A setting of a balance of this subject; its score is where left out, and no test example had a part in it."""
     found = MeasuredSetting.model_validate(given)
     one = found.tried
-    said = [f"{'the best, on ' if found.best else 'on '}{count(one.members)} {'fresh ' if found.best else ''}members"]
+    members = f"{count(one.members)} {'fresh ' if found.best else ''}members"
+    said = [f"the best, on {members}" if found.best else f"on {members}"]
+    if found.best and not found.agreed:
+        said.append(f"each half of the {found.nouns} under the choice of the other")
     if one.gain is not None:
         said.append(_gained(one.gain, found))
     if one.held_out_gain is not None and found.score == "accuracy":
