@@ -1,5 +1,6 @@
 """An audit shows what the balance of its subject measured, where that stands in the ledger of its folder."""
 
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -30,8 +31,13 @@ def table(seed=0):
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory):
-    return bh.audit(table(), model=TREE, out=tmp_path_factory.mktemp("plain"), **SILENT)
+def plain_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("plain")
+
+
+@pytest.fixture(scope="module")
+def plain(plain_folder):
+    return bh.audit(table(), model=TREE, out=plain_folder, **SILENT)
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +100,18 @@ def test_the_same_audit_again_is_the_same_document(audit, folder):
     again = bh.audit(table(), model=TREE, out=folder, **{**SILENT, "say": told.append})
     assert again.to_dict() == audit.to_dict()
     assert not any("Damaged" in line for line in told)
+
+
+def test_a_balance_found_after_the_audit_makes_another_document_and_no_damage(plain, plain_folder, folder, audit):
+    before = plain.to_dict()
+    with closing(SqliteLedger(folder / "ledger")) as theirs, closing(SqliteLedger(plain_folder / "ledger")) as ours:
+        key = list(theirs.keys("balance"))[-1]
+        ours.put(key, theirs.get(key), theirs.about(key))
+    told = []
+    after = bh.audit(table(), model=TREE, out=plain_folder, **{**SILENT, "say": told.append})
+    assert rows(after) == rows(audit)
+    assert not any("Damaged" in line for line in told)
+    assert plain.to_dict() == before
 
 
 @pytest.mark.parametrize(
