@@ -204,13 +204,21 @@ def test_subjects_may_stand_beside_a_grid_and_no_survey_reads_them(deeper):
         "every": {"task": "digits", "task_settings": {"n": 120}, **TREE},
         "grid": {"learner": {"max_depth": [1, 2, 4]}},
         "subject": {"stump": {"learner_settings": {"max_depth": 1}}},
-        "survey": {"better": {"name": "dose", "quantity": f"{GAP}/train_accuracy", "by": "learner.max_depth"}},
+        "survey": {
+            "better": {"name": "dose", "quantity": f"{GAP}/train_accuracy", "by": "learner.max_depth"},
+            "front": {
+                "name": "frontier", "better": ["high", "high"],
+                "quantities": [f"{GAP}/train_accuracy", f"{GAP}/held_out_accuracy"],
+            },
+        },
         "expect": [{"says": "s", "quantity": f"{GAP}/train_accuracy", "of": "stump", "above": 0}],
     })  # fmt: skip
     assert (len(made.subject), len(made.grid)) == (4, 3)
     found = study("beside", made, deeper[1])
     assert answer_from(found.surveys["survey/better"]).curves["train_accuracy"].x == (1, 2, 4)
     assert found.outcomes[0].outcome == "held"
+    assert "max_depth=4" in str(found.surveys["survey/front"])
+    assert "stump" not in str(found.surveys["survey/front"])
     with pytest.raises(UsageError, match="names other than those of the grid"):
         claim_from({"grid": {"learner": {"max_depth": [1]}}, "subject": {"max_depth=1": {}}})
 

@@ -187,6 +187,20 @@ def test_steps_are_read_off_the_outcomes_of_both_sides_and_of_the_test():
     assert found["reached_accuracy"].value == pytest.approx(1)
 
 
+def test_where_one_member_never_gets_there_no_step_is_said_of_the_others_alone():
+    bank = table()
+    steps = np.array(bank[Delay().requires(bank.subject)[0]].checkpoints)[:, None]
+    out = np.where(steps >= np.array([118, 148, 9999]), 1.0, 0.0)
+    finding = Delay().measure(with_course(bank, np.where(steps >= 12, 1.0, 0.5), out))[0]
+    assert not {"generalised_step", "delay_ratio"} & set(finding.quantities)
+    assert finding.quantities["generalised_share"].value == pytest.approx(2 / 3)
+    assert finding.tables["members"].values["generalised_step"] == (118, 148, None)
+    low, high = finding.quantities["reached_accuracy"].interval
+    assert 0 <= low < 2 / 3 < high <= 1
+    said = card_of(finding, About(noun="sum", nouns="sums")).body[0]
+    assert said.endswith(". 2 of 3 members are right on new sums within 750 steps.")
+
+
 def test_the_gradient_of_an_example_is_zero_where_its_probability_rounds_to_one():
     bank = table()
     need = Delay().requires(bank.subject)[0]

@@ -68,9 +68,7 @@ def surveyed(
     kept, found = SqliteLedger(ledger), {}
     with closing(kept):
         done = {
-            one.name: {probe: key for probe, key in one.steps.items() if kept.state(key) == "done"}
-            for one in subjects
-            if one.name in claim.grid
+            one.name: {probe: key for probe, key in one.steps.items() if kept.state(key) == "done"} for one in subjects
         }
         steps = {f"{SURVEY}/{name}": survey_step(one, claim.grid, done) for name, one in surveys_of(claim).items()}
         failures = execute(list(steps.values()), kept, ledger, Inline(), say=tell).failures

@@ -6,11 +6,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from byheart.errors import unknown_name
 from byheart.records.finding import Finding
 from byheart.records.quantity import Quantity
 from byheart.records.reason import Reason
-from byheart.surveys.base import Findings, Grid
 from byheart.surveys.over_setting import OverSetting
 from byheart.surveys.points import Along, box_of
 
@@ -29,7 +27,7 @@ class Threshold(OverSetting):
         quantity: `chapter/probe/quantity`.
         by: the setting, as the grid names it.
         level: t.
-        where: other settings of the grid, by path, and the value that subjects must have to be read.
+        where: settings of the grid with the one value at which it is read.
 
     Example:
         >>> Threshold(quantity="generalization/delay/generalised_share", by="share", level=0.5).level
@@ -44,18 +42,6 @@ class Threshold(OverSetting):
         "Power et al. 2022, Grokking, figure 1 (the share of a table from which on it is learned)"
     )
     level: float
-    where: dict[str, float | str] = {}
-
-    def read(self, findings: Findings, grid: Grid) -> Finding:
-        """As along every setting, of the subjects that have the values of `where` (see `Survey.read`)."""
-        for path in self.where:
-            if grid and not any(path in of for of in grid.values()):
-                raise unknown_name("setting of this grid", path, set().union(*grid.values()))
-        kept = {name for name, of in grid.items() if all(_same(of.get(path), v) for path, v in self.where.items())}
-        return super().read(
-            {name: of for name, of in findings.items() if name in kept},
-            {name: of for name, of in grid.items() if name in kept},
-        )
 
     def told(self, line: Along, facts: dict[str, Any]) -> Finding:
         """Where the level is reached."""
@@ -84,8 +70,3 @@ def _from(there: np.ndarray) -> int | None:
         return None
     missing = np.flatnonzero(~there)
     return int(missing[-1]) + 1 if len(missing) else 0
-
-
-def _same(own: object, asked: object) -> bool:
-    """Whether a setting has a value; a lone value in a list is that value."""
-    return (own[0] if isinstance(own, list | tuple) and len(own) == 1 else own) == asked

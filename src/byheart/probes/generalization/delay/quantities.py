@@ -30,9 +30,9 @@ def steps_of(own: Course) -> dict[str, Quantity]:
         first_held(own.held_out, own.steps, GENERALISED),
     )
     made = {}
-    if np.isfinite(mem).all() and (mem > 0).all():
+    if (mem > 0).all():  # NaN, never, is not
         made["memorised_step"] = _geometric(mem, before_mem, mem, "steps", None, own.n_seen)
-    if np.isfinite(gen).all() and (gen > 0).all():
+    if (gen > 0).all():
         made["generalised_step"] = _geometric(gen, before_gen, gen, "steps", None, own.n_held_out)
     if len(made) == 2:
         low, high = before_gen / mem, gen / np.maximum(before_mem, 0.5)
