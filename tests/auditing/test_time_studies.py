@@ -126,19 +126,14 @@ def test_addition_takes_initialisation_and_regulariser_apart_and_says_its_chance
     for name in ("neither", "initialisation", "regulariser", "both"):
         settings = dict(claim.subject[f"{name}-50"].learner_settings)
         apart[name] = settings.pop("attractor_begin", False), settings.pop("attractor", 0) > 0
+        assert settings.pop("attractor_inputs", 1) == (0.01 if apart[name][0] else 1)
         assert settings == claim.subject["neither-50"].learner_settings
     assert apart == {
         "neither": (False, False), "initialisation": (True, False), "regulariser": (False, True), "both": (True, True)
     }  # fmt: skip
-    settings = {
-        name: dict(claim.subject[f"{name}-100"].learner_settings) for name in ("neither", "regulariser", "both")
-    }
-    begins = {
-        "attractor_begin": settings["both"].pop("attractor_begin"),
-        "inputs": settings["both"].pop("attractor_inputs"),
-    }
-    assert begins == {"attractor_begin": True, "inputs": 0.01}
-    assert settings["both"] == settings["regulariser"] == settings["neither"] | {"attractor": 50}
+    of_100 = {one: dict(claim.subject[f"{one}-100"].learner_settings) for one in ("neither", "regulariser", "both")}
+    assert of_100["regulariser"] == of_100["neither"] | {"attractor": 50}
+    assert of_100["both"] == of_100["regulariser"] | {"attractor_begin": True, "attractor_inputs": 0.01}
     solved = {one.above for one in claim.expect if "solve" in one.says}
     assert solved == {round(1 - ERROR / of_sum(SCHMIDT).error, 9)}  # as a share of the variance, of which chance is 0
     assert "1/6" in claim.note
