@@ -54,3 +54,12 @@ def test_two_columns_of_one_name_are_told_apart_or_refused(byheart, tmp_path, sh
     said = byheart("plan", "s.csv", "--time", "t").out
     assert "2 channels: x, x (2)" in said
     assert "column 3 repeats the name 'x'" in said
+
+
+def test_a_channel_that_says_nothing_is_refused_with_the_words_that_leave_it_out(byheart, tmp_path, short):
+    frame = pd.DataFrame({"t": STEPS, "my x": SWING, "still": 3, "again": -2 * SWING, "y": np.cos(STEPS)})
+    frame.to_csv(tmp_path / "s.csv", index=False)
+    short(byheart("plan", "s.csv", "--time", "t"), 3, "still, which is always 3", "--channels 'my x,again,y'.")
+    words = "--channels", "my x,again,y"
+    short(byheart("plan", "s.csv", "--time", "t", *words), 3, "again equal to my x", "--channels 'my x,y'.")
+    assert byheart("plan", "s.csv", "--time", "t", "--channels", "my x,y").code == 0

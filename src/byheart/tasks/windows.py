@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -186,7 +187,7 @@ def _units(series: np.ndarray, channels: Sequence[str]) -> tuple[np.ndarray, np.
         if scale[place] <= CONSTANT * size[place]:
             raise InputRefused(
                 "channels that vary", f"{name}, which is always {series[0, place]:g} in training",
-                "Leave it out of --channels.",
+                f"Follow the others alone{_naming(channels, place)}.",
             )  # fmt: skip
         for other in range(place):
             one, two = ((series[:, at] - centre[at]) / scale[at] for at in (place, other))
@@ -194,9 +195,15 @@ def _units(series: np.ndarray, channels: Sequence[str]) -> tuple[np.ndarray, np.
                 raise InputRefused(
                     "channels that differ",
                     f"{name} equal to {channels[other]}, but for a unit or a sign",
-                    "Leave one out of --channels.",
+                    f"Follow one of them alone{_naming(channels, place)}.",
                 )
     return centre, scale
+
+
+def _naming(channels: Sequence[str], left_out: int) -> str:
+    """The option that names all channels but one; empty where there is no other."""
+    others = [name for place, name in enumerate(channels) if place != left_out]
+    return f": --channels {shlex.quote(','.join(others))}" if others else ""
 
 
 def _carried(stretches: Sequence[np.ndarray]) -> np.ndarray:
