@@ -153,6 +153,19 @@ def test_copies_stand_in_one_half():
     assert 0.4 < half.mean() < 0.6
 
 
+def test_who_is_far_behind_on_a_half_does_not_go_on():
+    rng = np.random.default_rng(8)
+    base = codes(0.5, rng)
+    near, far = base + codes(0.0, rng) * 0.01, base + 0.1 + codes(0.0, rng) * 0.01
+    entrants = [entrant("", base, MASK), entrant("near", near, MASK), entrant("far", far, MASK)]
+    race = race_of(entrants)
+    rows = race.halves()[0]
+    kept_names = {one.setting.title for one in Race.contenders(race, entrants, rows, 3, 2.0)}
+    assert "far 1" not in kept_names
+    assert len(kept_names) == 2
+    assert len(Race.contenders(race, entrants, rows, 1, 2.0)) == 1
+
+
 def test_a_race_costs_at_most_what_it_says():
     assert kept(0, 20) == 4
     assert cost_in_members(3, (8,), 8) == 3 * 8 + 16

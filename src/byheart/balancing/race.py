@@ -23,9 +23,10 @@ from byheart.study.session import Session
 from byheart.study.steps import Step, load_data, load_run
 
 RUNGS = (8, 16, 64)
-FRESH = 16  # members that no choice has seen, for the numbers that are printed
+FRESH = 32  # members that no choice has seen, for the numbers that are printed
 CHUNK = 8  # members a training step at most, so that a higher rung goes on from a lower one
 FINALISTS = 2  # of each half
+CLOSE = (2.0, 1.0)  # standard errors behind a half's best that still go on: from the first rung, from later ones
 
 
 @dataclass(eq=False)
@@ -139,6 +140,20 @@ class Race:
         means = {id(one): float(np.nanmean(self.judge.means(_first(one.held, members))[rows])) for one in held}
         return sorted(held, key=lambda one: means[id(one)])
 
+    def contenders(self, entrants: Sequence[Entrant], rows: np.ndarray, most: int, errors: float) -> list[Entrant]:
+        """The best of these on some examples, and those at most so many standard errors behind it, copies as one."""
+        first, *others = self.standing([one for one in entrants if one.of_its_own], rows) or [None]
+        if first is None:
+            return []
+        draws, kept = len(np.unique(self.judge.data.groups[rows])), [first]
+        for one in others[: most - 1]:
+            m = min(first.members, one.members)
+            a, b = (self.judge.means(_first(each.held, m))[rows] for each in (first, one))  # type: ignore[arg-type]
+            behind = (b - a)[np.isfinite(b - a)]
+            if behind.mean() <= errors * behind.std() / math.sqrt(draws):
+                kept.append(one)
+        return kept
+
     def _pair_twins(self) -> None:
         seen: dict[bytes, Entrant] = {}
         for one in (one for one in self.entrants if one.held is not None and one.running):
@@ -161,7 +176,7 @@ class Race:
             if place + 1 < len(rungs):
                 keep = more(place, len(self.entrants))
                 for rows, those in zip(self.halves(), self.survivors):
-                    those[:] = self.standing([one for one in those if one.of_its_own], rows)[:keep]
+                    those[:] = self.contenders(those, rows, keep, CLOSE[min(place, 1)])
                 chosen = {id(one) for those in self.survivors for one in those} | {id(self.recipe)}
                 going = [one for one in self.entrants if id(one) in chosen]
 
@@ -173,7 +188,7 @@ def halves_of(groups: np.ndarray, seed: int) -> np.ndarray:
 
 
 def kept(rung: int, settings: int) -> int:
-    """How many of each half's best go on from a rung: a sixth at first, then two.
+    """How many of each half's best go on from a rung at most: a sixth at first, then two.
 
     Example:
         >>> kept(0, 24), kept(1, 24), kept(0, 4)
@@ -191,8 +206,8 @@ def cost_in_members(settings: int, rungs: Sequence[int], fresh: int) -> int:
     """How many trainings a race takes at most: of each rung those that go on, the two halves never quite agreeing.
 
     Example:
-        >>> cost_in_members(24, (8, 16, 64), 16)
-        416
+        >>> cost_in_members(24, (8, 16, 64), 32)
+        448
     """
     going, total, before = settings, 0, 0
     for place, members in enumerate(rungs):
