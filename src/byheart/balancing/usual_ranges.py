@@ -14,7 +14,9 @@ from byheart.probes.base import Subject
 OF_TRAINING: dict[str, tuple[float, ...]] = {
     "weight-decay": (0.01, 0.1, 0.3, 1.0, 3.0),
     "dropout": (0.1, 0.3, 0.5, 0.7),
-    "label-smoothing": (0.05, 0.1, 0.2, 0.4),
+    "label-smoothing": (0.1, 0.3),
+    "input-noise": (0.1, 0.2, 0.4),
+    "mixup": (0.2, 1.0, 4.0),
 }
 STOPS = (0.1, 0.2, 0.4, 0.7)  # of the epochs
 SHARES = (0.1, 0.3, 0.5, 0.8)
@@ -48,7 +50,7 @@ MOST = 24  # settings in all: more values of fewer levers say more in the same t
 def usual_ranges(subject: Subject) -> dict[str, list[Any]]:
     """Lever or setting -> values to try, each alone.
 
-    Networks of our loop: weight decay, dropout, label smoothing, an earlier stop. Estimators: the settings that are
+    Networks of our loop: weight decay, dropout, label smoothing, noise on inputs, mixup, an earlier stop. Estimators: the settings that are
     known by their names to regularise. A function of the user's: a tenth to ten times its own numbers.
 
     Example:
@@ -67,10 +69,12 @@ def usual_ranges(subject: Subject) -> dict[str, list[Any]]:
 
 
 def _of_loop(subject: Subject) -> dict[str, list[Any]]:
-    labelled = not {"values", "columns", "series", "next step"} & subject.offers
+    labelled = not {"values", "columns", "tokens", "series", "next step"} & subject.offers
     found: dict[str, list[Any]] = {name: list(values) for name, values in OF_TRAINING.items()}
     if not labelled:
         del found["label-smoothing"]
+    if "tokens" in subject.offers:
+        del found["input-noise"], found["mixup"]
     epochs = subject.learner.steps()
     stops = dict.fromkeys(max(1, round(share * epochs)) for share in STOPS)
     found["early-stop"] = [stop for stop in stops if stop < epochs]
