@@ -50,8 +50,9 @@ MOST = 24  # settings in all: more values of fewer levers say more in the same t
 def usual_ranges(subject: Subject) -> dict[str, list[Any]]:
     """Lever or setting -> values to try, each alone.
 
-    Networks of our loop: weight decay, dropout, label smoothing, noise on inputs, mixup, an earlier stop. Estimators: the settings that are
-    known by their names to regularise. A function of the user's: a tenth to ten times its own numbers.
+    Networks of our loop: weight decay, dropout, label smoothing, noise on inputs, mixup, an earlier stop. Estimators:
+    the settings that are known by their names to regularise. A function of the user's: a tenth to ten times its own
+    numbers.
 
     Example:
         >>> from byheart.learners.estimator import Estimator
