@@ -73,8 +73,9 @@ def _balance_sentence(subject: dict, understood: Quantity, memorised: Quantity, 
     who = WHOM[understood.speaks_of]
     n = f"its {count(understood.n)} training"
     of = f"variance of {n} {things}" if values else f"information in {n} {things}"
-    if subject["kind"] == "next step":
-        of = f"variance of the {varying(subject['kind'], subject.get('target', ''))} of {n} {subject['nouns']}"
+    what = varying(subject["kind"], subject.get("target", ""))
+    if values and what != things:
+        of = f"variance of the {what} of {n} {subject['nouns']}"
     made: list[Run] = [("", f"Of the {of}, {who} ")]
     low, _ = understood.interval or (understood.value, understood.value)
     if short := shortfall(understood):
