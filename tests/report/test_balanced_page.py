@@ -203,3 +203,22 @@ def test_the_audit_of_the_best_has_neither_what_was_tried_nor_what_the_file_fixe
     assert "--try" not in said
     assert "max_features" not in said
     assert said.endswith("--seed 0 --lever out/balance.toml")
+
+
+def test_where_all_train_the_same_models_no_probability_is_told():
+    found = balances.nothing_beats()
+    twin = balances.tried("ccp_alpha", 0.0001, 0.9, 0.6, 0.0, members=8, same_as="the recipe")
+    lost = balances.a_gap().frontier[-1]
+    alike = "\n".join(lines(found.model_copy(update={"frontier": (found.frontier[0], twin, lost)})))
+    assert "Every setting that could be trained gives the same models as the recipe" in alike
+    assert "probability" not in alike
+    assert "same models as the recipe" not in "\n".join(lines(balances.twins()))
+
+
+def test_the_recipe_as_the_best_has_numbers_of_its_own_whatever_a_half_chose():
+    found = balances.nothing_beats()
+    apart = found.best.model_copy(update={"agreed": False, "by_half": ("max_depth 2", "the recipe")})
+    text = "\n".join(lines(found.model_copy(update={"best": apart})))
+    assert "one chose max_depth 2, the other the recipe." in text
+    assert "where the other chose it" not in text
+    assert "where the other chose it" in "\n".join(lines(balances.halves_disagree()))

@@ -126,6 +126,8 @@ def scored(found: BalancedRecord, of: Quantity) -> str:
 def sure(found: BalancedRecord) -> str:
     """How surely it is the best of all tried."""
     best = found.best
+    if all(one.failure or one.same_as for one in found.frontier[1:]):
+        return "Every setting that could be trained gives the same models as the recipe: there is nothing to choose."
     who, least = best.title if best.words else "The recipe", percent(SURE, 0)
     if best.probability is None:
         return f"How surely {best.title} is the best of all tried is not known: there are too few members."
@@ -138,10 +140,10 @@ def halves(found: BalancedRecord) -> str:
     best, nouns = found.best, found.subject["nouns"]
     if best.agreed:
         return f"Both halves of the {nouns} chose {best.by_half[0]}."
-    return (
-        f"The halves of the {nouns} disagree: one chose {best.by_half[0]}, the other {best.by_half[1]}. The numbers of "
-        "the best are read of each where the other chose it."
-    )
+    said = f"The halves of the {nouns} disagree: one chose {best.by_half[0]}, the other {best.by_half[1]}."
+    if not best.words:
+        return said  # the numbers beside it are of the recipe alone
+    return f"{said} The numbers of the best are read of each where the other chose it."
 
 
 def dropped(found: BalancedRecord, one: Tried) -> str:
