@@ -204,9 +204,11 @@ def test_the_file_is_taken_by_an_audit_of_the_same_subject_alone(tree, tmp_path)
         bh.audit(noisy_table(seed=1), model=DecisionTreeClassifier(), levers=[str(path)], **SILENT)
     with pytest.raises(InputRefused, match="another learner"):
         bh.audit(noisy_table(), model=DecisionTreeClassifier(max_depth=2), levers=[str(path)], **SILENT)
-    (tmp_path / "other.toml").write_text("levers = 3")
-    with pytest.raises(InputRefused, match=r"balance\.toml of"):
-        bh.audit(noisy_table(), model=DecisionTreeClassifier(), levers=[str(tmp_path / "other.toml")], **SILENT)
+    subject = path.read_text().partition("[subject]")[2]
+    for strange in ("levers = 3", f'levers = "max_depth=2"\n[subject]{subject}', f"levers = [2]\n[subject]{subject}"):
+        (tmp_path / "other.toml").write_text(strange)
+        with pytest.raises(InputRefused, match=r"balance\.toml of"):
+            bh.audit(noisy_table(), model=DecisionTreeClassifier(), levers=[str(tmp_path / "other.toml")], **SILENT)
 
 
 def test_the_command_prints_one_document(byheart, tmp_path):

@@ -222,3 +222,17 @@ def test_the_recipe_as_the_best_has_numbers_of_its_own_whatever_a_half_chose():
     assert "one chose max_depth 2, the other the recipe." in text
     assert "where the other chose it" not in text
     assert "where the other chose it" in "\n".join(lines(balances.halves_disagree()))
+    assert "under the choice of the other" not in render_balanced(found.model_copy(update={"best": apart}))
+    assert "under the choice of the other" in page("halves_disagree")
+
+
+def test_settings_that_were_not_trained_are_not_counted_as_beaten():
+    assert "max_depth 2 is the best of 3 settings" in "\n".join(lines(balances.a_gap()))
+    assert "4 settings beside the recipe" in "\n".join(lines(balances.a_gap()))
+
+
+def test_a_setting_dropped_ahead_of_the_recipe_is_told_as_not_told_from_it():
+    found = balances.nothing_beats()
+    ahead = found.frontier[2].model_copy(update={"gain": balances.of(0.001, "bits"), "members": 8})
+    said = "\n".join(lines(found.model_copy(update={"frontier": (*found.frontier[:2], ahead, found.frontier[3])})))
+    assert "none of 3 settings has a shorter code where left out that can be told." in said

@@ -34,13 +34,20 @@ def read_lever_file(path: Path) -> LeverFile:
     parse.must_exist(path)
     try:
         found: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-        words = tuple(str(word) for part in ("fixed", "levers") for word in found.get(part, ()))
+        words = (*_words(found, "fixed"), *_words(found, "levers"))
         subject = found["subject"]
         title = f"{subject['learner']} on {subject['title']}"
         return LeverFile(path.name, words, str(subject["data"]), str(subject["recipe"]), title)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         came = f"{path.name}: {type(error).__name__}: {error}"
         raise InputRefused("a balance.toml of `byheart balance`", came, "Give the lever itself: NAME=VALUE.") from None
+
+
+def _words(found: dict[str, Any], name: str) -> tuple[str, ...]:
+    words = found.get(name, [])
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise TypeError(f"{name} is no list of words")
+    return tuple(words)
 
 
 def with_files_read(words: Sequence[str]) -> tuple[tuple[str, ...], LeverFile | None]:

@@ -79,7 +79,7 @@ def _numbers(found: BalancedRecord) -> list[dict[str, str]]:
         made.append(_number(best.gain, says, signed(best.gain)))
     elif not values:
         made.append(_number(best.code, f"per {per(found)} where left out, in calibrated code.{chance(best.code)}"))
-    halves_apart = "" if best.agreed else ", each half under the choice of the other"
+    halves_apart = "" if best.agreed or not moved else ", each half under the choice of the other"
     beside = halves_apart + (_against(recipe.get("memorised"), best.moved) if moved else "")
     made.append(
         _number(best.memorised, f"memorised, on {count(best.members)} fresh models{beside}.{chance(best.memorised)}")

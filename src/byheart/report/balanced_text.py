@@ -45,7 +45,8 @@ def criterion(found: BalancedRecord) -> str:
 
 def headline(found: BalancedRecord) -> list[Run]:
     """The sentence of the first screen, as runs: the best setting, what it buys and what it costs."""
-    best, tried = found.best, count(len(found.frontier) - 1)
+    best, others = found.best, [one for one in found.frontier[1:] if not one.failure]
+    tried = count(len(others))
     read = f"what each half of the {found.subject['nouns']} chose, read on the other half,"
     if best.beats:
         who = f": against the recipe {'it' if best.agreed else read} "
@@ -54,7 +55,8 @@ def headline(found: BalancedRecord) -> list[Run]:
     made = [("b", "No lever tried beats the recipe")]
     if not best.words:
         better = "higher R\u00b2" if found.subject["unit"] == "r2" else "shorter code"
-        return [*made, ("", f": none of {tried} settings has a {better} where left out.")]
+        told = " that can be told" if any(one.gain and one.gain.value > 0 for one in others) else ""
+        return [*made, ("", f": none of {tried} settings has a {better} where left out{told}.")]
     made += [("", f" where left out. Of {tried} settings "), ("b", best.title)]
     made += [] if best.agreed else [("", f" comes first; {read}")]
     if memorises_less(best):
