@@ -59,7 +59,8 @@ def _balance(balance: dict, who: str, total: int) -> str:
     balance, far = _without_far(balance, own)
     others = [*(balance.get("poles") or []), *(balance.get("rivals") or [])]
     left, across, high = (58, 526, 236) if wide else (52, 262, 262)
-    spots = [*own, *((other["memorised"], other["understood"]) for other in others), *_room(far, high)]
+    spots = [*own, *((other["memorised"], other["understood"]) for other in others)]
+    spots += _room(far, high, min(0.0, *(spot[1] for spot in spots)))
     xs = _share_scale([spot[0] for spot in spots], (0, across), wide)
     ys = _share_scale([spot[1] for spot in spots], (high, 0), True)
     plain = {"x": xs.encoding("x"), "y": ys.encoding("y")}
@@ -154,10 +155,10 @@ def _ways(one: dict, own: list[tuple[float, float]], reach: float) -> dict[str, 
     return ways
 
 
-def _room(far: list[dict], high: int) -> list[tuple[float, float]]:
-    """A spot below zero that leaves a line of words for each of `far` beneath the diagonal."""
+def _room(far: list[dict], high: int, low: float) -> list[tuple[float, float]]:
+    """A spot so far below `low` that a line of words for each of `far` stands beneath all others."""
     share = (LINE * len(far) + 4) / high
-    return [(0.0, -share / (1 - share))] if far else []
+    return [(0.0, low - (1 - low) * share / (1 - share))] if far else []
 
 
 def _named_far(far: list[dict], across: int, high: int, wide: bool) -> list[Placed]:
