@@ -101,6 +101,8 @@ def race(case: Case) -> list[str]:
         quick.run(RUNGS, kept)
         chosen = choose(quick, FRESH)
         paid = sum(one.cpu_seconds for one in quick.entrants)
+        winners = len({id(one) for one in (*chosen.by_half, quick.recipe)})
+        trained = sum(one.members for one in quick.entrants) + winners * FRESH
         slow = Race.of(session, trial, grid, lambda line: None)
         slow.train(slow.entrants, RUNGS[-1])
         whole = sum(one.cpu_seconds for one in slow.entrants)
@@ -111,7 +113,7 @@ def race(case: Case) -> list[str]:
         session.ledger.close()
     unit = "R2" if quick.judge.unit == "r2" else "bits"
     return [case.name, str(len(grid)), chosen.best.setting.title, f"{worse:.4f} {unit}", f"{paid:.1f}", f"{whole:.1f}",
-            f"{paid / whole:.2f}"]  # fmt: skip
+            f"{paid / whole:.2f}", f"{trained} of {len(grid) * RUNGS[-1]}"]  # fmt: skip
 
 
 def best_already(seed: int) -> bool:
@@ -190,7 +192,7 @@ def main() -> None:
     asked.add_argument("--runs", type=int, default=100)
     given = asked.parse_args()
     if given.only in (None, "race"):
-        head = ["subject", "settings", "named", "worse than the best by", "CPU s", "exhaustive CPU s", "part"]
+        head = ["subject", "settings", "named", "worse than the best by", "CPU s", "exhaustive CPU s", "part", "models"]
         table(head, [race(case) for case in CASES])
     if given.only in (None, "best"):
         said = sum(best_already(seed) for seed in range(10))

@@ -160,13 +160,13 @@ def test_who_is_far_behind_on_a_half_does_not_go_on():
     entrants = [entrant("", base, MASK), entrant("near", near, MASK), entrant("far", far, MASK)]
     race = race_of(entrants)
     rows = race.halves()[0]
-    kept_names = {one.setting.title for one in Race.contenders(race, entrants, rows, 3, 2.0)}
+    kept_names = {one.setting.title for one in Race.contenders(race, entrants, rows, 3)}
     assert "far 1" not in kept_names
     assert len(kept_names) == 2
-    assert len(Race.contenders(race, entrants, rows, 1, 2.0)) == 1
+    assert len(Race.contenders(race, entrants, rows, 1)) == 1
 
 
 def test_a_race_costs_at_most_what_it_says():
     assert kept(0, 20) == 4
-    assert cost_in_members(3, (8,), 8) == 3 * 8 + 16
+    assert cost_in_members(3, (8,), 8) == 3 * 8 + 24
     assert cost_in_members(20, (8, 16, 64), 32) <= 20 * 64 / 2

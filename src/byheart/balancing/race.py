@@ -25,8 +25,8 @@ from byheart.study.steps import Step, load_data, load_run
 RUNGS = (8, 16, 64)
 FRESH = 32  # members that no choice has seen, for the numbers that are printed
 CHUNK = 8  # members a training step at most, so that a higher rung goes on from a lower one
-FINALISTS = 2  # of each half
-CLOSE = (2.0, 1.0)  # standard errors behind a half's best that still go on: from the first rung, from later ones
+FEWEST = 2  # that go on from the first rung, of each half; on the last one stands each half's best
+CLOSE = 2.0  # standard errors behind a half's best that still go on
 
 
 @dataclass(eq=False)
@@ -140,8 +140,8 @@ class Race:
         means = {id(one): float(np.nanmean(self.judge.means(_first(one.held, members))[rows])) for one in held}
         return sorted(held, key=lambda one: means[id(one)])
 
-    def contenders(self, entrants: Sequence[Entrant], rows: np.ndarray, most: int, errors: float) -> list[Entrant]:
-        """The best of these on some examples, and those at most so many standard errors behind it, copies as one."""
+    def contenders(self, entrants: Sequence[Entrant], rows: np.ndarray, most: int) -> list[Entrant]:
+        """The best of these on some examples, and those at most `CLOSE` standard errors behind it, copies as one."""
         first, *others = self.standing([one for one in entrants if one.of_its_own], rows) or [None]
         if first is None:
             return []
@@ -150,7 +150,7 @@ class Race:
             m = min(first.members, one.members)
             a, b = (self.judge.means(_first(each.held, m))[rows] for each in (first, one))  # type: ignore[arg-type]
             behind = (b - a)[np.isfinite(b - a)]
-            if behind.mean() <= errors * behind.std() / math.sqrt(draws):
+            if behind.mean() <= CLOSE * behind.std() / math.sqrt(draws):
                 kept.append(one)
         return kept
 
@@ -176,8 +176,10 @@ class Race:
             if place + 1 < len(rungs):
                 keep = more(place, len(self.entrants))
                 for rows, those in zip(self.halves(), self.survivors):
-                    those[:] = self.contenders(those, rows, keep, CLOSE[min(place, 1)])
-                chosen = {id(one) for those in self.survivors for one in those} | {id(self.recipe)}
+                    those[:] = self.contenders(those, rows, keep)
+                chosen = {id(one) for those in self.survivors for one in those}
+                # the recipe stands beside all on the middle rung; its own numbers come from fresh members
+                chosen |= {id(self.recipe)} if place + 2 < max(len(rungs), 3) else set()
                 going = [one for one in self.entrants if id(one) in chosen]
 
 
@@ -188,13 +190,13 @@ def halves_of(groups: np.ndarray, seed: int) -> np.ndarray:
 
 
 def kept(rung: int, settings: int) -> int:
-    """How many of each half's best go on from a rung at most: a sixth at first, then two.
+    """How many of each half's best go on from a rung at most: a sixth at first, then one.
 
     Example:
         >>> kept(0, 24), kept(1, 24), kept(0, 4)
-        (4, 2, 2)
+        (4, 1, 2)
     """
-    return FINALISTS if rung else max(FINALISTS, math.ceil(settings / 6))
+    return 1 if rung else max(FEWEST, math.ceil(settings / 6))
 
 
 def _size(step: Step) -> int:
@@ -207,14 +209,14 @@ def cost_in_members(settings: int, rungs: Sequence[int], fresh: int) -> int:
 
     Example:
         >>> cost_in_members(24, (8, 16, 64), 32)
-        448
+        456
     """
-    going, total, before = settings, 0, 0
+    total, going, before = 0, settings, 0
     for place, members in enumerate(rungs):
         total += going * (members - before)
         before = members
-        going = min(going, kept(place, settings) + 1 + kept(place, settings) // 3)
-    return total + 2 * fresh
+        going = min(going, 2 * kept(place, settings) + (place + 2 < len(rungs)))
+    return total + 3 * fresh
 
 
 def _need(subject: Subject) -> Need:
