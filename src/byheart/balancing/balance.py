@@ -154,7 +154,7 @@ def balance(
         UsageError: a grid of one, a wrong word, a budget too small for one rung.
         InputRefused: the data cannot be measured truly.
 
-    Cost: with k settings about 8 k + 16 k/4 + 200 trainings on `share` of the data. Fails when: no setting of the grid
+    Cost: with k settings about 9 k + 250 trainings on `share` of the data. Fails when: no setting of the grid
     is near the best one; or examples share a source that no group names.
 
     Reference: successive halving: Jamieson and Talwalkar 2016, Non-stochastic best arm identification and

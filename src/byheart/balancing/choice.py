@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from byheart.balancing.race import Entrant, Race
+from byheart.errors import StepFailed
 from byheart.maths.statistics.effective_sample_size import Estimate
 from byheart.probes.setting_scores import Held, Judge
 from byheart.seeds import stream
@@ -57,6 +58,9 @@ def choose(race: Race, fresh: int) -> Chosen:
 def _by_half(race: Race, reached: int) -> tuple[Entrant, Entrant]:
     """The best of the last rung by each half, among those that it alone let go on."""
     finalists = [one for one in race.entrants if one.of_its_own and one.members == reached]
+    if not finalists:
+        lost = next(one for one in race.entrants if one.failure)
+        raise StepFailed(f"a setting to be trained again, as {lost.setting.title}", lost.failure, "Try other values.")
     first, second = (
         race.standing([one for one in those if one in finalists] or finalists, rows)[0]
         for rows, those in zip(race.halves(), race.survivors)

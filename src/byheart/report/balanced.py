@@ -135,7 +135,8 @@ def _lead(found: BalancedRecord) -> str:
     parts += [f"{value_text(recipe.code)} per {per(found)}"] if recipe.code and recipe.code.unit == "bits" else []
     return (
         f"Changes against the recipe, which has {', '.join(parts)}. Each is paired: the same subsets, the same seeds. "
-        "A setting that was dropped early was measured on fewer members, and its intervals are wider."
+        f"A setting that was dropped early was measured on fewer members, and its intervals are wider; the recipe has "
+        f"{count(recipe.members)}."
     )
 
 

@@ -18,8 +18,8 @@ SHOWN = 12  # settings in the terminal; the page has them all
 HOW = (
     "Every setting is trained on the same random subsets from the same seeds, so two settings differ by what they do "
     "and not by what they saw. Each rung trains more models of fewer settings: of each rung the best by either half of "
-    "the {nouns} go on, and the recipe always does. A setting is always trained whole; no early epoch stands for a "
-    "late one.",
+    "the {nouns} go on; on the last stands what each half found best. A change against the recipe is taken over the "
+    "members that both have. A setting is always trained whole; no early epoch stands for a late one.",
     "What decides is the {criterion} of models that did not see the {noun}. The probability that the best is the best "
     "of all tried follows from the paired differences, over fresh draws of {nouns} and of training sets.",
     "The best of many looks better than it is where it was chosen. So the {nouns} are split into two halves, copies "
