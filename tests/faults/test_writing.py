@@ -19,7 +19,7 @@ SOURCE = Path(byheart.__file__).parent
 WRITERS = {"write_text", "write_bytes", "symlink_to", "hardlink_to", "touch", "save_file", "mkstemp", "mktemp", "mkdtemp",
            "TemporaryFile", "NamedTemporaryFile", "to_csv", "to_parquet", "savez", "copyfile", "copytree", "move"}  # fmt: skip
 STATED = {
-    ("auditing/audit.py", "mkdtemp"),  # a folder of random name in the system's place for such
+    ("auditing/workplace.py", "mkdtemp"),  # a folder of random name in the system's place for such
     ("auditing/writing.py", "TemporaryFile"),  # the same of a file, to see whether a folder can be written; it has no name
     ("ledger/index.py", "os.open"),  # O_EXCL; what is a link is refused before
     ("ledger/index.py", "sqlite3.connect"),

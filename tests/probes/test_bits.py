@@ -16,7 +16,7 @@ from byheart.probes.complexity.description_length.baselines import shares
 from byheart.probes.generalization.gap import Gap
 from byheart.records.formatting import percent
 from byheart.report.balance import course
-from byheart.report.story import _lever
+from byheart.report.moves import _stop
 from byheart.tasks.base import Task
 from byheart.tasks.digits import Digits
 from byheart.tasks.label_noise import Flipped
@@ -248,7 +248,7 @@ def test_a_stop_is_a_row_of_what_moves_the_balance():
     """Read off the trail of a network that learns noise by heart after it learned the digits."""
     bank = bank_of(Bits(), Flipped(task=Digits(n=300), share=0.3), Mlp(hidden=(64,), epochs=40, lr=0.01), way="stacked")
     (move,) = Bits().measure(bank)[0].balance.moves
-    row = _lever(move.model_dump())
+    row = _stop(move.model_dump())
     assert row["name"] == f"stop at epoch {move.epoch}"
     assert f"against epoch {move.last}," in row["note"]
     assert row["memorised"]["value"].startswith("\u2212")

@@ -119,8 +119,12 @@ def test_descriptions_of_our_own_hold_nothing_more():
     for spec in (Mlp(), Flipped(task=Digits()), Estimator.of(KNeighborsClassifier())):
         whole = json.loads(json.dumps(spec.describe()))
         assert whole.pop("files", {}) == {}
+        for name in getattr(spec, "later", ()):  # fields that are said where they are not the default
+            whole.pop(name)
         assert described(spec) == whole
         assert material(described(spec)) == described(spec)
+    assert described(Mlp(clip=1.0))["clip"] == 1.0
+    assert revive(described(Mlp(clip=1.0))) == Mlp(clip=1.0)
 
 
 FIT = "import numpy as np\ndef fit(x, y, seed):\n    return lambda new: np.zeros(len(new), int)\n"

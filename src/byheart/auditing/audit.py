@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -20,15 +19,14 @@ from byheart.auditing.provenance import shown_settings
 from byheart.auditing.python_request import request_from_python
 from byheart.auditing.request import Request, make_request
 from byheart.auditing.result import Audit
+from byheart.auditing.workplace import not_kept, temporary_folder, unkeyed_reasons
 from byheart.auditing.writing import must_be_writable
 from byheart.engines.base import Engine
 from byheart.engines.choice import engine_for
 from byheart.engines.inline import Inline
 from byheart.errors import LedgerDamaged
-from byheart.fingerprint.code import why_unkeyed
 from byheart.fingerprint.description import can_move
 from byheart.ledger.base import Result, Say
-from byheart.processes import sweep, temporary_name
 from byheart.progress import Progress
 from byheart.study import parse
 from byheart.study.budget import cut
@@ -173,18 +171,14 @@ def run(
     with ExitStack() as stack:
         ledger = folder / "ledger" if folder is not None else None
         temporary = None
-        subject = request.subject
-        parts = [part for part in (subject.task, subject.learner, *subject.levers) if part is not None]
-        unkeyed = [why for part in parts if (why := getattr(part, "unkeyed_reason", "") or why_unkeyed(part))]
+        unkeyed = unkeyed_reasons(request.subject)
         if ledger is None or unkeyed:
-            sweep(Path(tempfile.gettempdir()).glob("byheart-*"))
-            temporary = Path(tempfile.mkdtemp(prefix=f"byheart-{temporary_name()}-"))
-            ledger = temporary
+            ledger = temporary = temporary_folder()
         if unkeyed:
-            reason = f"Not kept: {'; '.join(unkeyed)}; it runs in this process and nothing is resumed."
+            reason = not_kept(unkeyed)
             tell(reason)
             request = replace(request, notes=(*request.notes, reason))
-        if request.jobs > 1 and not unkeyed and not all(map(can_move, parts[1:])):
+        if request.jobs > 1 and not unkeyed and not all(map(can_move, _moving(request))):
             tell("The training runs in this process: another, which has only its file, does not get the same from it.")
         try:
             engine = stack.enter_context(closing(engine_for(request.jobs, request.threads)))
@@ -194,6 +188,11 @@ def run(
                 shutil.rmtree(temporary, ignore_errors=True)
             raise
     return Audit(made, answers.findings, session.ledger, answers.plan, temporary)
+
+
+def _moving(request: Request) -> list[Any]:
+    """What a worker must make to train: the learner and the levers."""
+    return [part for part in (request.subject.learner, *request.subject.levers) if part is not None]
 
 
 def planned(request: Request, folder: Path, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -77,7 +78,8 @@ def path_of(name: str, learner: Learner) -> str:
         whose = learner.cls.rpartition(":")[2] if isinstance(learner, Estimator) else learner.name
         levers = names("lever") if learner.fleet else ()  # they act in training steps, of networks
         kind = f"{'lever, or ' if levers else ''}setting of {whose} that takes numbers"
-        raise unknown_name(kind, name, [*levers, *known])
+        misspelt = difflib.get_close_matches(name, names("lever"), n=1, cutoff=0.6)  # a lever that does not act here
+        raise unknown_name(kind, name, [*levers, *known, *(misspelt if not levers else ())])
     return within[0]
 
 

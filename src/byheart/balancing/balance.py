@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -17,6 +16,7 @@ from byheart.auditing.lever_file import data_key, learner_key
 from byheart.auditing.provenance import shown_settings
 from byheart.auditing.python_request import request_from_python
 from byheart.auditing.request import Request
+from byheart.auditing.workplace import not_kept, temporary_folder, unkeyed_reasons
 from byheart.auditing.writing import must_be_writable, write_text
 from byheart.balancing.choice import Chosen, choose
 from byheart.balancing.grid import grid_of
@@ -25,9 +25,7 @@ from byheart.balancing.tables import best_record, frontier
 from byheart.balancing.toml import toml_of
 from byheart.engines.choice import engine_for
 from byheart.errors import StepFailed, UsageError
-from byheart.fingerprint.code import why_unkeyed
 from byheart.ledger.base import Say
-from byheart.processes import sweep, temporary_name
 from byheart.progress import Progress
 from byheart.records.balanced import BalancedRecord
 from byheart.records.provenance import versions
@@ -188,13 +186,12 @@ def run(
     tell = say or to_stderr
     with ExitStack() as stack:
         temporary = None
-        unkeyed = _unkeyed(request)
+        unkeyed = unkeyed_reasons(request.subject)
         if folder is None or unkeyed:
-            sweep(Path(tempfile.gettempdir()).glob("byheart-*"))
-            temporary = Path(tempfile.mkdtemp(prefix=f"byheart-{temporary_name()}-"))
+            temporary = temporary_folder()
             stack.callback(shutil.rmtree, temporary, ignore_errors=True)
         if unkeyed:
-            reason = f"Not kept: {'; '.join(unkeyed)}; it runs in this process and nothing is resumed."
+            reason = not_kept(unkeyed)
             tell(reason)
             request = replace(request, notes=(*request.notes, reason))
         ledger = temporary or Path(folder or ".") / "ledger"
@@ -204,12 +201,6 @@ def run(
         )
         stack.callback(session.ledger.close)
         return _raced(request, session, tries, settings or {}, tell)
-
-
-def _unkeyed(request: Request) -> list[str]:
-    subject = request.subject
-    parts = [part for part in (subject.task, subject.learner, *subject.levers) if part is not None]
-    return [why for part in parts if (why := getattr(part, "unkeyed_reason", "") or why_unkeyed(part))]
 
 
 def _raced(

@@ -49,10 +49,16 @@ def described(spec: Spec) -> dict[str, Any]:
     keyed, code = spec.key_fields(), own_code(spec)
     in_key = {name: _described(value) for name, value in keyed.items()}
     whole = {name: _described(getattr(spec, name)) for name in type(spec).model_fields}
-    where = {name: value for name, value in whole.items() if (in_key[name] != value if name in in_key else value)}
+    # what is left out of the key for being the default is made again without being said
+    left_out = {name: value for name, value in whole.items() if name not in in_key and value != _default(spec, name)}
+    where = {name: value for name, value in whole.items() if name in in_key and in_key[name] != value} | left_out
     made = {"kind": spec.kind, "name": spec.name, "version": spec.version, **in_key}
     made |= {WHERE: where} if where else {}
     return made if code is None else made | {OWN: code.digest or ""}
+
+
+def _default(spec: Spec, name: str) -> Any:
+    return _described(type(spec).model_fields[name].get_default(call_default_factory=True))
 
 
 def _described(value: Any) -> Any:

@@ -39,7 +39,7 @@ def with_settings(task: Task, learner: Learner, levers: Sequence[Lever], setting
         >>> from byheart.tasks.digits import Digits
         >>> made = with_settings(Digits(), Mlp(), (), {"learner.hidden": 8, "lever.weight-decay.strength": 1})
         >>> made.learner.hidden, made.levers
-        ((8,), (WeightDecay(strength=1.0),))
+        ((8,), (WeightDecay(strength=1.0, form='decoupled'),))
     """
     made, asked = {lever.name: lever for lever in levers}, _by_part(settings)
     for (part, name), fields in asked.items():
