@@ -3,7 +3,7 @@
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from byheart.auditing.turned import dials, path_of
@@ -65,6 +65,24 @@ def test_every_learner_has_its_settings_as_levers(subject, name, value, own):
     assert dials(made.learner)[path_of(name, made.learner)] == value
     assert made.plain is subject.learner
     assert made.learner.key() != subject.learner.key()
+
+
+def test_settings_of_code_without_a_digest_are_told_apart():
+    """Two that had one key would be trained once, and nothing would differ."""
+    state = object()
+
+    def unkeyed(x, y, seed, depth=5):
+        return state, depth
+
+    function = UserFit.of(unkeyed)
+    tree = Estimator.of(make_pipeline(FunctionTransformer(lambda x: x), DecisionTreeClassifier(max_depth=4)))
+    for learner, name in ((function, "depth"), (tree, "max_depth")):
+        subject = of(learner)
+        made = [set_to(subject, Setting(((name, value),))).learner for value in (2, 3)]
+        assert not any(one.keyed for one in made)
+        assert len({one.key() for one in (learner, *made)}) == 3
+        assert dials(made[0])[path_of(name, made[0])] == 2
+        assert len(grid_of({name: [2, 3]}, subject)) == 3
 
 
 def test_numbers_alone_are_settings():

@@ -13,6 +13,7 @@ from byheart.learners.base import Learner
 from byheart.learners.estimator import Estimator
 from byheart.learners.users_code import UsersCode
 from byheart.levers.base import Lever
+from byheart.records.spec import canonical
 from byheart.registry import names
 from byheart.study import parse
 
@@ -93,6 +94,8 @@ def turned(learner: Any, values: Mapping[str, Any]) -> Any:
         return learner.with_params(values)
     asked = {f"learner.{name}": value for name, value in values.items()}
     mine, left = with_settings_of_its_own(learner, asked)
+    if isinstance(mine, UsersCode) and not mine.keyed:  # nothing else would tell it from the recipe
+        mine = mine.model_copy(update={"told": canonical({**values, "before": learner.told})})
     return parse.changed(mine, {path.removeprefix("learner."): value for path, value in left.items()})
 
 

@@ -20,6 +20,7 @@ class UsersCode(Learner):
         path: its file.
         qualname: its name there.
         files: digest of that file and of those that it imports, compared before they are run.
+        told: settings that tell it from the same function without them, where there is no digest to do so.
     """
 
     prepares: ClassVar[bool] = False
@@ -29,6 +30,7 @@ class UsersCode(Learner):
     path: str = ""
     qualname: str = ""
     files: str = ""
+    told: str = ""
     _function: Callable[..., Any] | None = PrivateAttr(default=None)
     _reasons: tuple[str, bool] = PrivateAttr(default=("", True))
 
@@ -40,6 +42,14 @@ class UsersCode(Learner):
         learner = cls(code=digest or "", path=found.path or "", qualname=found.qualname, files=found.files, **fields)
         learner._function, learner._reasons = function, (found.reason, found.portable)
         return learner
+
+    def key_fields(self) -> dict[str, Any]:
+        """The fields; `told` only where it says something."""
+        return {name: value for name, value in super().key_fields().items() if name != "told" or value}
+
+    def settings(self) -> dict[str, Any]:
+        """The fields; `told` stands among the levers."""
+        return {name: value for name, value in super().settings().items() if name != "told"}
 
     @property
     def keyed(self) -> bool:

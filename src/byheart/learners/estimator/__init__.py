@@ -178,7 +178,12 @@ class Estimator(Learner):
         """
         from sklearn.base import clone
 
-        return type(self).of(clone(self.template()).set_params(**params))
+        made = type(self).of(clone(self.template()).set_params(**params))
+        if not made.keyed:  # what could be written down tells it from the recipe in this run's ledger
+            told = {**(self.params if not self.keyed else {}), **params}
+            made = made.model_copy(update={"params": told})
+            made._settled_params = told
+        return made
 
     @property
     def family(self) -> str:
