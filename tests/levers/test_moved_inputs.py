@@ -119,12 +119,22 @@ class Blank(Lever):
         return replace(batch, x=torch.zeros_like(batch.x))
 
 
+class Numbered(Blank):
+    """As an augmentation draws: each example is filled with its number."""
+
+    name = "numbered"
+
+    def batch(self, batch, course, state):
+        number = batch.rows.reshape(*batch.rows.shape, *[1] * (batch.x.dim() - 2))
+        return replace(batch, x=torch.zeros_like(batch.x) + number)
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_what_is_drawn_anew_is_moved_after_it_whatever_the_order_of_the_words(order):
     noisy, _ = batch_of(course(*[InputNoise(strength=0.2), Blank()][::order]))
     assert abs(float(noisy.x.std()) - 0.2 / 0.35) < 0.02
-    mixed, _ = batch_of(course(*[Mixup(alpha=1), Blank()][::order]))
-    assert mixed.other_share is not None
+    mixed, _ = batch_of(course(*[Mixup(alpha=1), Numbered()][::order]))
+    assert bool((mixed.x.frac() != 0).any())  # drawn after the mixing they would be whole numbers
 
 
 def test_examples_beside_mixed_ones_have_one_target():

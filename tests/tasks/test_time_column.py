@@ -4,6 +4,7 @@ import datetime as dt
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from byheart.errors import InputRefused, UsageError
@@ -56,7 +57,7 @@ def test_periods_and_timestamps_are_times(time):
     assert Series.of_array(SWING, time).inferred() == ["a series of 400 steps, 1 channel: x0"]
 
 
-@pytest.mark.parametrize("frame", [pd.DataFrame, pytest.importorskip("polars").DataFrame])
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
 def test_a_column_of_a_frame_may_be_named(frame):
     given = frame({"x": SWING, "when": [str(one) for one in MONTHS]})
     task = Series.of_array(given, time="when")

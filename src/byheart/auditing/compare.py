@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -18,7 +17,7 @@ from byheart.auditing.finished_audits import document_of
 from byheart.auditing.kept_names import kept_names
 from byheart.auditing.paired_differences import BITS, GAP, MEMORISED, NEW, VARIANCE, Pair
 from byheart.auditing.result import Audit
-from byheart.auditing.writing import write_text
+from byheart.auditing.written import Written
 from byheart.errors import ByheartError, InputRefused, UsageError
 from byheart.ledger.base import Ledger, Say
 from byheart.ledger.sqlite import SqliteLedger
@@ -32,7 +31,6 @@ from byheart.report.comparison_text import lines
 from byheart.seeds import stream
 from byheart.study.lever_baseline import PROBES, moved_by, without_levers
 from byheart.study.session import Answers, Session
-from byheart.terminal import as_json
 
 # what is compared beside the numbers that are paired: shares and areas of the recipe itself, none of its baselines
 BESIDE = ("membership_auc", "forgetting", "memorised_bits_per_value")
@@ -40,30 +38,17 @@ PAIRED, UNPAIRED = "fresh draws of examples and training set, paired", "interval
 _POINTS = {"share", "accuracy"}
 
 
-class Comparison(ComparisonRecord):
+class Comparison(Written, ComparisonRecord):
     """What `byheart.compare` found: `.differences`, those that matter first, `.changed`, `.pairing`, `.save(path)`."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """The document that `byheart compare --json` prints."""
-        return json.loads(json.dumps(self.model_dump(mode="json")))
+    def _page(self) -> str:
+        return render_comparison(self)
 
-    def save(self, path: str | Path) -> Path:
-        """Write the page (`.html`) or the document (`.json`), whole or not at all.
+    def _lines(self) -> list[str]:
+        return lines(self)
 
-        Raises:
-            UsageError: another ending; OutputRefused: the folder cannot be written.
-        """
-        target = Path(path)
-        if target.suffix not in {".json", ".html"}:
-            raise UsageError(expected="a path ending in .html or .json", came=target.name, do="Try compare.html.")
-        return write_text(
-            target, as_json(self.to_dict()) + "\n" if target.suffix == ".json" else render_comparison(self)
-        )
-
-    def __repr__(self) -> str:
-        return "\n".join(lines(self))
-
-    __str__ = __repr__
+    def _file(self) -> str:
+        return "compare.html"
 
 
 def compare(first: Audit | str | Path, second: Audit | str | Path, *, hide_examples: bool = False) -> Comparison:

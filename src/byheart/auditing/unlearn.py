@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from byheart.auditing.explain_run import report_hides
 from byheart.auditing.finished_audits import document_of
 from byheart.auditing.kept_names import kept_names, named_data
 from byheart.auditing.result import Audit
-from byheart.auditing.writing import write_text
+from byheart.auditing.written import Written
 from byheart.engines.inline import Inline
 from byheart.errors import ByheartError, InputRefused, UsageError
 from byheart.fingerprint.trust import reading
@@ -36,36 +35,22 @@ from byheart.study.unlearning.forgotten import Forgotten, forgotten_of
 from byheart.study.unlearning.readings import FEWEST_ROWS, Reader
 from byheart.study.unlearning.steps import Trainings, done
 from byheart.tasks.data import ID, Data
-from byheart.terminal import as_json
 
 MODELS = 8
 FEWEST_MODELS = 3  # of fewer an interval over models says nothing
 
 
-class Unlearned(UnlearningRecord):
+class Unlearned(Written, UnlearningRecord):
     """What `byheart.unlearn` found: `.methods`, `.method(name)`, `.forgotten`, `.save(path)`."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """The document that `byheart unlearn --json` prints."""
-        return json.loads(json.dumps(self.model_dump(mode="json")))
+    def _page(self) -> str:
+        return render_unlearning(self)
 
-    def save(self, path: str | Path) -> Path:
-        """Write the page (`.html`) or the document (`.json`), whole or not at all.
+    def _lines(self) -> list[str]:
+        return lines(self)
 
-        Raises:
-            UsageError: another ending; OutputRefused: the folder cannot be written.
-        """
-        target = Path(path)
-        if target.suffix not in {".json", ".html"}:
-            raise UsageError(expected="a path ending in .html or .json", came=target.name, do="Try unlearn.html.")
-        return write_text(
-            target, as_json(self.to_dict()) + "\n" if target.suffix == ".json" else render_unlearning(self)
-        )
-
-    def __repr__(self) -> str:
-        return "\n".join(lines(self))
-
-    __str__ = __repr__
+    def _file(self) -> str:
+        return "unlearn.html"
 
 
 def unlearn(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,7 +16,8 @@ from byheart.auditing.provenance import shown_settings
 from byheart.auditing.python_request import request_from_python
 from byheart.auditing.request import Request
 from byheart.auditing.workplace import not_kept, temporary_folder, unkeyed_reasons
-from byheart.auditing.writing import must_be_writable, write_text
+from byheart.auditing.writing import must_be_writable
+from byheart.auditing.written import Written
 from byheart.balancing.choice import Chosen, choose
 from byheart.balancing.grid import grid_of
 from byheart.balancing.race import FRESH, RUNGS, Race, cost_in_members, kept
@@ -36,12 +36,12 @@ from byheart.study.costs import START
 from byheart.study.execute import Told
 from byheart.study.plan import Settings
 from byheart.study.session import Session
-from byheart.terminal import as_json, to_stderr
+from byheart.terminal import to_stderr
 
 FEWEST = RUNGS[0]  # members of a rung: fewer leave examples without members on both sides
 
 
-class Balanced(BalancedRecord):
+class Balanced(Written, BalancedRecord):
     """What `byheart.balance` found: `.frontier`, `.best`, `.probability_best`, `.save(path)`."""
 
     @property
@@ -49,30 +49,17 @@ class Balanced(BalancedRecord):
         """That the best is the best of all tried."""
         return self.best.probability
 
-    def to_dict(self) -> dict[str, Any]:
-        """The document that `byheart balance --json` prints."""
-        return json.loads(json.dumps(self.model_dump(mode="json")))
+    def _page(self) -> str:
+        return render_balanced(self)
 
-    def save(self, path: str | Path) -> Path:
-        """Write the page (`.html`), the document (`.json`) or the best setting (`.toml`), whole or not at all.
+    def _lines(self) -> list[str]:
+        return lines(self)
 
-        Raises:
-            UsageError: another ending; OutputRefused: the folder cannot be written.
-        """
-        target = Path(path)
-        made = {
-            ".html": lambda: render_balanced(self),
-            ".json": lambda: as_json(self.to_dict()) + "\n",
-            ".toml": lambda: toml_of(self),
-        }
-        if target.suffix not in made:
-            raise UsageError("a path ending in .html, .json or .toml", target.name, "Try balance.toml.")
-        return write_text(target, made[target.suffix]())
+    def _file(self) -> str:
+        return "balance.toml"
 
-    def __repr__(self) -> str:
-        return "\n".join(lines(self))
-
-    __str__ = __repr__
+    def _writers(self) -> Mapping[str, Callable[[], str]]:
+        return {**super()._writers(), ".toml": lambda: toml_of(self)}
 
 
 def balance(
